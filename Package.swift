@@ -1,0 +1,94 @@
+// swift-tools-version: 6.2
+//
+// The one description of the build. Without SHTTP_EMBEDDED this is ordinary Swift, for `swift test`;
+// with SHTTP_EMBEDDED=1 (and a --scratch-path of its own) it is the Embedded Swift that ships.
+
+import PackageDescription
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+let embedded = Context.environment["SHTTP_EMBEDDED"] == "1"
+
+/// Debian 12 ships llhttp as C sources; newer systems as a library.
+let llhttpIsSource = access("/usr/share/llhttp/llhttp.c", R_OK) == 0
+
+/// Every Swift target of the library: warnings are errors, and so is what Embedded Swift would refuse.
+let house: [SwiftSetting] =
+    embedded
+    ? [
+        .enableExperimentalFeature("Embedded"),
+        .treatAllWarnings(as: .error),
+        .unsafeFlags([
+            "-wmo", "-Osize", "-Xfrontend", "-function-sections", "-Xllvm",
+            "-sil-disable-pass=closure-specialize",
+        ]),
+    ]
+    : [
+        .treatAllWarnings(as: .error),
+        .treatWarning("EmbeddedRestrictions", as: .error),
+    ]
+
+let sharedLibrary: [LinkerSetting] =
+    embedded
+    ? [
+        .unsafeFlags([
+            "-use-ld=lld", "-Xlinker", "--icf=all",
+            "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CABI/exports.map",
+            "-Xlinker", "-soname=libstreamablehttp.so.0",
+            "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed", "-Xlinker", "-z", "-Xlinker",
+            "defs",
+        ]),
+        .linkedLibrary("m"),
+    ]
+    : []
+
+let tests: [Target] =
+    embedded
+    ? []
+    : [
+        .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        .testTarget(name: "SessionTests", dependencies: ["Session", "Wire"]),
+        .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire"]),
+        .testTarget(
+            name: "EngineTests", dependencies: ["Engine", "Session", "Wire"],
+            exclude: ["Transcripts"]),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Engine", "Session"]),
+        .testTarget(name: "TidyTests"),
+    ]
+
+let package = Package(
+    name: "StreamableHTTP",
+    products: [
+        .library(name: "streamablehttp", type: .dynamic, targets: ["CABI"])
+    ],
+    targets: [
+        .systemLibrary(name: "CLibc", path: "Sources/CLibc"),
+        .systemLibrary(name: "CLibuv", path: "Sources/CLibuv"),
+        .systemLibrary(name: "CJansson", path: "Sources/CJansson"),
+        .systemLibrary(name: "CStreamableHTTP", path: "include"),
+        .target(
+            name: "CLLHTTP",
+            cSettings: [.unsafeFlags(["-I/usr/share/include/llhttp", "-fvisibility=hidden"])],
+            linkerSettings: llhttpIsSource ? [] : [.linkedLibrary("llhttp")]),
+
+        .target(
+            name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: house,
+            linkerSettings: [.linkedLibrary("jansson")]),
+        .target(name: "Session", dependencies: ["Wire"], swiftSettings: house),
+        .target(name: "Replay", dependencies: ["Session", "Wire"], swiftSettings: house),
+        .target(name: "Engine", dependencies: ["Wire", "Session", "Replay"], swiftSettings: house),
+        .target(
+            name: "Runtime", dependencies: ["Engine", "Session", "Wire", "CLibuv", "CLibc"],
+            swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
+        .target(
+            name: "CABI",
+            dependencies: ["Runtime", "Engine", "Session", "Wire", "CStreamableHTTP"],
+            exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
+        .executableTarget(
+            name: "abigen", swiftSettings: [.treatAllWarnings(as: .error)]),
+    ] + tests,
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

@@ -1,0 +1,43 @@
+import CStreamableHTTP
+import Wire
+
+extension shttp_bytes {
+    /// Bytes of ours, lent to the host.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.init(
+            data: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), len: bytes.count)
+    }
+
+    init(_ buffer: ByteBuffer?) {
+        self.init(buffer?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    init(_ text: StaticString?) {
+        self.init(text?.rawBytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// The host's bytes, lent to us; nil if there is a length without bytes, or an absurd one.
+    var borrowed: UnsafeRawBufferPointer? {
+        guard len <= Int32.max else { return nil }
+        guard len > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return data.map { UnsafeRawBufferPointer(start: $0, count: len) }
+    }
+}
+
+extension UInt32 {
+    /// The value, or what 0 stands for.
+    func orDefault(_ standard: UInt32) -> UInt32 { self == 0 ? standard : self }
+
+    /// The value as milliseconds, where the largest stands for never.
+    func milliseconds(_ standard: Int64) -> Int64? {
+        self == .max ? nil : self == 0 ? standard : Int64(self)
+    }
+}
+
+/// The text a C string holds, without its NUL; nil for a null pointer.
+func text(_ string: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
+    guard let string else { return nil }
+    var count = 0
+    while string[count] != 0 { count += 1 }
+    return UnsafeRawBufferPointer(start: string, count: count)
+}

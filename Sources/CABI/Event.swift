@@ -1,0 +1,63 @@
+import CStreamableHTTP
+import Engine
+import Session
+import Wire
+
+/// An event with everything that its C form points to.
+struct BorrowedEvent {
+    private let event: HostEvent
+    private let wireID: ByteBuffer?
+
+    init(_ event: HostEvent) {
+        self.event = event
+        wireID = event.kind == .sessionOpened ? event.session?.wireID : nil
+    }
+
+    /// Lends the event's C form, which is valid as long as this value.
+    func withEvent(_ body: (UnsafePointer<shttp_event>) -> Void) {
+        var form = shttp_event()
+        form.kind = kind
+        form.status = event.fault.map { status($0) } ?? SHTTP_OK
+        form.session = shttp_session(key: event.sessionKey?.rawValue ?? 0)
+        form.request = shttp_request(key: event.request?.rawValue ?? 0)
+        form.call = shttp_call(key: event.call?.rawValue ?? 0)
+        form.session_data = event.session?.data
+        form.call_data = event.callData
+        form.method = shttp_bytes(event.method)
+        form.id = shttp_bytes(event.id)
+        form.message = shttp_bytes(event.document?.text)
+        form.document = event.document.map { tree(at: $0.root.opaque) }
+        form.headers = shttp_bytes(
+            event.head?.lines ?? UnsafeRawBufferPointer(start: nil, count: 0))
+        form.revision = shttp_bytes(event.revision?.text)
+        form.text = shttp_bytes(event.text)
+        if event.kind == .log { form.level = shttp_log_level(UInt32(event.level.rawValue)) }
+        if let session = event.session, event.kind == .sessionOpened {
+            form.wire_id = shttp_bytes(wireID)
+            form.client_info = shttp_bytes(session.clientInfo)
+            form.client_capabilities = shttp_bytes(session.clientCapabilities)
+        }
+        withUnsafePointer(to: &form, body)
+    }
+
+    private var kind: shttp_event_kind {
+        switch event.kind {
+        case .request: SHTTP_EVENT_REQUEST
+        case .notification: SHTTP_EVENT_NOTIFICATION
+        case .response: SHTTP_EVENT_RESPONSE
+        case .cancelled: SHTTP_EVENT_CANCELLED
+        case .sessionOpened: SHTTP_EVENT_SESSION_OPENED
+        case .sessionClosed: SHTTP_EVENT_SESSION_CLOSED
+        case .primaryOpened: SHTTP_EVENT_PRIMARY_OPENED
+        case .primaryClosed: SHTTP_EVENT_PRIMARY_CLOSED
+        case .commandFailed: SHTTP_EVENT_COMMAND_FAILED
+        case .log: SHTTP_EVENT_LOG
+        case .closed: SHTTP_EVENT_CLOSED
+        }
+    }
+}
+
+/// jansson's type by inference: this layer has no business with jansson.
+private func tree<Node>(at address: UnsafeRawPointer) -> UnsafePointer<Node> {
+    address.assumingMemoryBound(to: Node.self)
+}

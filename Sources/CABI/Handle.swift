@@ -1,0 +1,135 @@
+import CStreamableHTTP
+import Engine
+import Runtime
+import Wire
+
+/// What a C handle points to. The tag tells the kinds apart: every opaque type is the same pointer
+/// to Swift, so the compiler cannot.
+class TaggedHandle {
+    fileprivate let tag: UInt64
+
+    fileprivate init(tag: UInt64) {
+        self.tag = tag
+    }
+
+    /// Hands ownership to the caller: the `create` functions.
+    final func give() -> OpaquePointer {
+        OpaquePointer(Unmanaged.passRetained(self).toOpaque())
+    }
+
+    fileprivate static func borrow(_ pointer: OpaquePointer?, tag: UInt64) -> TaggedHandle? {
+        guard let pointer else { return nil }
+        let handle = Unmanaged<TaggedHandle>.fromOpaque(UnsafeRawPointer(pointer))
+            .takeUnretainedValue()
+        return handle.tag == tag ? handle : nil
+    }
+
+    /// Takes ownership back: the `destroy` functions.
+    final func release() {
+        Unmanaged.passUnretained(self).release()
+    }
+}
+
+/// What a `shttp_loop` points to.
+final class LoopHandle: TaggedHandle {
+    private static let tag: UInt64 = 0x7368_7474_704C_6F6F
+    let loop: Loop
+
+    init(_ loop: Loop) {
+        self.loop = loop
+        super.init(tag: LoopHandle.tag)
+    }
+
+    /// Looks at an object the caller keeps; nil if it is null or of another kind.
+    static func borrow(_ pointer: OpaquePointer?) -> LoopHandle? {
+        TaggedHandle.borrow(pointer, tag: tag).map { unsafeDowncast($0, to: LoopHandle.self) }
+    }
+}
+
+/// What a `shttp_server` points to: the server, and who hears its events.
+final class ServerHandle: TaggedHandle {
+    private static let tag: UInt64 = 0x7368_7474_7053_6572
+    private let options: shttp_server_options
+    private var server: ServerRuntime?
+    /// Whether the caller still owns the handle, and the server has not ended.
+    private var isGiven = false
+    /// The events of the last `take`, and the texts made for them.
+    private var taken: [BorrowedEvent] = []
+
+    private init(_ options: shttp_server_options) {
+        self.options = options
+        super.init(tag: ServerHandle.tag)
+    }
+
+    static func borrow(_ pointer: OpaquePointer?) -> ServerHandle? {
+        TaggedHandle.borrow(pointer, tag: tag).map { unsafeDowncast($0, to: ServerHandle.self) }
+    }
+
+    static func runtime(_ pointer: OpaquePointer?) -> ServerRuntime? {
+        borrow(pointer)?.server
+    }
+
+    /// Makes a server on `loop`, owned by the caller.
+    static func create(
+        on loop: Loop, _ given: shttp_server_options, _ options: ServerOptions
+    ) throws(SystemFault) -> OpaquePointer {
+        let handle = ServerHandle(given)
+        handle.server = try ServerRuntime(
+            on: loop, options, audience: handle.audience(),
+            commandBytesMax: Int(given.command_bytes_max.orDefault(64 << 20)),
+            onLog: handle.logger(), onEnd: { handle.ended() })
+        handle.isGiven = true
+        return handle.give()
+    }
+
+    private func audience() -> ServerRuntime.Audience {
+        guard let onEvent = options.on_event else {
+            return .queue(countMax: Int(options.queue_events_max.orDefault(4096)))
+        }
+        let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
+        let userData = options.user_data
+        return .callback { event in
+            BorrowedEvent(event).withEvent { onEvent(pointer, $0, userData) }
+        }
+    }
+
+    private func logger() -> ((LogLevel, ByteBuffer) -> Void)? {
+        guard let onLog = options.on_log else { return nil }
+        let userData = options.user_data
+        return { level, text in
+            onLog(shttp_log_level(UInt32(level.rawValue)), shttp_bytes(text.bytes), userData)
+        }
+    }
+
+    /// Runs once, after the last event: by the caller's `destroy`, or the loop's.
+    private func ended() {
+        options.user_data_free?(options.user_data)
+        server = nil
+        taken = []
+        guard isGiven else { return }
+        isGiven = false
+        release()
+    }
+
+    func destroy() {
+        guard isGiven, let server else { return }
+        isGiven = false
+        server.destroy()
+        release()
+    }
+
+    /// Moves events out of the queue into the caller's array; its elements are `size` bytes apart.
+    func take(_ events: UnsafeMutableRawPointer, size: Int, capacity: Int) -> Int {
+        guard let server else { return 0 }
+        taken = server.takeEvents(atMost: capacity).map { BorrowedEvent($0) }
+        for (index, event) in taken.enumerated() {
+            event.withEvent { source in
+                let place = events + index * size
+                let count = min(size, MemoryLayout<shttp_event>.size)
+                place.copyMemory(from: source, byteCount: count)
+                (place + count).initializeMemory(as: UInt8.self, repeating: 0, count: size - count)
+            }
+        }
+        return taken.count
+    }
+}

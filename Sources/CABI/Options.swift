@@ -1,0 +1,124 @@
+import CStreamableHTTP
+import Engine
+import Session
+import Wire
+
+/// A caller's options, whose struct may be older or newer than ours.
+///
+/// What it lacks is 0; what it has beyond ours must be 0. Nil for a size or a tail that cannot be.
+func read<Options>(_ given: UnsafePointer<Options>, empty: Options) -> Options? {
+    let source = UnsafeRawPointer(given)
+    let size = source.load(as: Int.self)
+    let known = MemoryLayout<Options>.size
+    guard size >= MemoryLayout<Int>.size, size <= 1 << 16 else { return nil }
+    for offset in stride(from: known, to: size, by: 1)
+    where source.load(fromByteOffset: offset, as: UInt8.self) != 0 {
+        return nil
+    }
+    var options = empty
+    withUnsafeMutableBytes(of: &options) { room in
+        room.copyMemory(from: UnsafeRawBufferPointer(start: source, count: min(size, known)))
+    }
+    return options
+}
+
+/// Fills a caller's options with zeros and their size.
+func initialize<Options>(_ options: UnsafeMutablePointer<Options>?, _ size: Int) {
+    guard let options, size >= MemoryLayout<Int>.size else { return }
+    let room = UnsafeMutableRawPointer(options)
+    room.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    room.storeBytes(of: size, as: Int.self)
+}
+
+extension ServerOptions {
+    /// Checks what a C caller gave; nil if some field cannot be used.
+    init?(_ given: shttp_server_options) {
+        self.init()
+        guard setModes(given), setTexts(given), setGreeting(given) else { return nil }
+        setLimits(given)
+        setTimes(given)
+    }
+
+    private mutating func setModes(_ given: shttp_server_options) -> Bool {
+        isStateless = given.stateless != 0
+        switch given.response_mode {
+        case SHTTP_RESPONSE_STREAM: responseMode = .stream
+        case SHTTP_RESPONSE_JSON: responseMode = .json
+        case SHTTP_RESPONSE_AUTO: responseMode = .auto
+        default: return false
+        }
+        switch given.progress_route {
+        case SHTTP_PROGRESS_PRIMARY: progressRoute = .primary
+        case SHTTP_PROGRESS_REQUEST: progressRoute = .request
+        default: return false
+        }
+        switch given.log_level {
+        case SHTTP_LOG_DEFAULT: logLevel = .warning
+        case SHTTP_LOG_OFF: logLevel = nil
+        default:
+            guard let level = LogLevel(rawValue: Int32(bitPattern: given.log_level.rawValue)) else {
+                return false
+            }
+            logLevel = level
+        }
+        return true
+    }
+
+    private mutating func setTexts(_ given: shttp_server_options) -> Bool {
+        if let path = text(given.path) {
+            let isPath =
+                path.first == UInt8(ascii: "/")
+                && path.allSatisfy {
+                    $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#")
+                }
+            guard isPath, path.count <= 1024 else { return false }
+            self.path = ByteBuffer(copying: path)
+        }
+        allowedOrigins = text(given.allowed_origins).map { AccessList($0) }
+        allowedHosts = text(given.allowed_hosts).map { AccessList($0) }
+        return true
+    }
+
+    private mutating func setGreeting(_ given: shttp_server_options) -> Bool {
+        guard let info = given.server_info.borrowed,
+            let capabilities = given.server_capabilities.borrowed,
+            let instructions = given.instructions.borrowed
+        else { return false }
+        guard info.count > 0 else { return capabilities.count == 0 && instructions.count == 0 }
+        let depthMax = limits.jsonDepth
+        guard JSONDocument.isObject(info, depthMax: depthMax), JSONDocument.isText(instructions),
+            capabilities.count == 0 || JSONDocument.isObject(capabilities, depthMax: depthMax)
+        else { return false }
+        let none: StaticString = "{}"
+        greeting = Greeting(
+            serverInfo: info, capabilities: capabilities.count > 0 ? capabilities : none.rawBytes,
+            instructions: instructions)
+        return true
+    }
+
+    private mutating func setLimits(_ given: shttp_server_options) {
+        func set(_ field: inout Int, _ value: UInt32) {
+            if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
+        }
+        set(&limits.messageBytes, given.message_bytes_max)
+        set(&limits.headerBytes, given.header_bytes_max)
+        set(&limits.jsonDepth, given.json_depth_max)
+        set(&connectionsMax, given.connections_max)
+        set(&sessionsMax, given.sessions_max)
+        set(&sessionRequestsMax, given.session_requests_max)
+        set(&mailboxMessagesMax, given.mailbox_messages_max)
+        set(&mailboxBytesMax, given.mailbox_bytes_max)
+        set(&unsentBytesMax, given.unsent_bytes_max)
+    }
+
+    private mutating func setTimes(_ given: shttp_server_options) {
+        func set(_ field: inout Int64?, _ value: UInt32) {
+            field = value.milliseconds(field ?? 0)
+        }
+        set(&sessionIdle, given.session_idle_ms)
+        set(&initialize, given.initialize_ms)
+        set(&keepAlive, given.keepalive_ms)
+        set(&requestArrival, given.request_ms)
+        set(&connectionIdle, given.connection_idle_ms)
+    }
+}

@@ -1,0 +1,59 @@
+import CStreamableHTTP
+import Engine
+import Runtime
+
+/// Faults to statuses, exhaustively.
+func status(_ fault: CallerFault) -> shttp_status {
+    switch fault {
+    case .invalidMessage: SHTTP_ERR_INVALID_MESSAGE
+    case .notFound: SHTTP_ERR_NOT_FOUND
+    case .disconnected: SHTTP_ERR_DISCONNECTED
+    case .sessionEnded: SHTTP_ERR_SESSION_ENDED
+    case .cancelled: SHTTP_ERR_CANCELLED
+    case .stateless: SHTTP_ERR_STATELESS
+    case .jsonResponse: SHTTP_ERR_JSON_RESPONSE
+    case .noStream: SHTTP_ERR_NO_STREAM
+    case .notReady: SHTTP_ERR_NOT_READY
+    case .limit: SHTTP_ERR_LIMIT
+    case .closed: SHTTP_ERR_CLOSED
+    }
+}
+
+func status(_ fault: SystemFault) -> shttp_status {
+    switch fault {
+    case .addressInUse: SHTTP_ERR_ADDRESS_IN_USE
+    case .addressUnavailable: SHTTP_ERR_ADDRESS_UNAVAILABLE
+    case .permission: SHTTP_ERR_PERMISSION
+    case .descriptors: SHTTP_ERR_DESCRIPTORS
+    case .other: SHTTP_ERR_SYSTEM
+    }
+}
+
+func status(_ fault: RuntimeFault) -> shttp_status {
+    switch fault {
+    case .wrongThread: SHTTP_ERR_WRONG_THREAD
+    case .busy: SHTTP_ERR_BUSY
+    case .closed: SHTTP_ERR_CLOSED
+    case .notFound: SHTTP_ERR_NOT_FOUND
+    case .system(let fault): status(fault)
+    }
+}
+
+/// Runs what a thunk calls, and maps how it ends.
+func status(of body: () throws(CallerFault) -> Void) -> shttp_status {
+    do {
+        try body()
+        return SHTTP_OK
+    } catch {
+        return status(error)
+    }
+}
+
+func status(of body: () throws(RuntimeFault) -> Void) -> shttp_status {
+    do {
+        try body()
+        return SHTTP_OK
+    } catch {
+        return status(error)
+    }
+}

@@ -1,0 +1,12 @@
+#ifndef CLLHTTP_H
+#define CLLHTTP_H
+
+#if __has_include("/usr/share/include/llhttp/llhttp.h")
+#include "/usr/share/include/llhttp/llhttp.h"
+#elif __has_include(<llhttp.h>)
+#include <llhttp.h>
+#else
+#error "llhttp is missing: install Debian's node-llhttp, or libllhttp-dev where there is one."
+#endif
+
+#endif

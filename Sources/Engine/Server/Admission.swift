@@ -1,0 +1,130 @@
+import Session
+import Wire
+
+/// One request head: admit or refuse. A pure function, in the order of PROTOCOL 2.1.
+package struct Admission {
+    private let path: ByteBuffer
+    private let origins: AccessList?
+    private let hosts: AccessList?
+    private let limits: Limits
+    private let isStateless: Bool
+    private let isJSONOnly: Bool
+    /// Whether the server is bound where only this machine reaches it.
+    package var isLoopback = true
+
+    package init(_ options: ServerOptions) {
+        path = options.path
+        origins = options.allowedOrigins
+        hosts = options.allowedHosts
+        limits = options.limits
+        isStateless = options.isStateless
+        isJSONOnly = options.responseMode == .json
+    }
+
+    package enum Verdict: Equatable {
+        /// A POST: its body is a message.
+        case message
+        /// A GET: it asks for the session's primary stream.
+        case primaryStream
+        /// A DELETE: it ends the session.
+        case endOfSession
+        case refuse(Refusal)
+    }
+
+    package func judge(_ head: HTTPHead) -> Verdict {
+        if let refusal = checkHost(head) ?? checkOrigin(head) ?? checkTarget(head) {
+            return .refuse(refusal)
+        }
+        switch head.method {
+        case .post:
+            return checkMessage(head).map { .refuse($0) } ?? .message
+        case .get where !isStateless:
+            // S-010, S-228
+            let accept = head[.accept]
+            guard accept.map({ MediaType.eventStream.isAccepted(by: $0) }) ?? true else {
+                return .refuse(
+                    Refusal(.notAcceptable, .invalidRequest, "Accept must admit text/event-stream"))
+            }
+            return .primaryStream
+        case .delete where !isStateless:
+            return .endOfSession
+        case .get, .delete, .head, .options, .other:
+            // S-006
+            return .refuse(
+                Refusal(
+                    .methodNotAllowed, .invalidRequest, "Method not allowed",
+                    allow: isStateless ? "POST" : "GET, POST, DELETE"))
+        }
+    }
+
+    /// S-004, S-505.
+    private func checkHost(_ head: HTTPHead) -> Refusal? {
+        guard head.occurrences(of: .host) == 1 || head.isHTTP10, head.occurrences(of: .host) < 2
+        else {
+            return Refusal(.badRequest, .invalidRequest, "Exactly one Host header is required")
+        }
+        guard let value = head[.host] else { return nil }
+        if hosts == nil, !isLoopback { return nil }
+        let host = Authority.host(of: value)
+        let isAdmitted =
+            host.map { host in
+                hosts.map { $0.admits(host) || $0.admits(value) } ?? Authority.isLoopback(host)
+            } ?? false
+        return isAdmitted ? nil : Admission.hostRefused
+    }
+
+    /// S-002, S-003, S-504.
+    private func checkOrigin(_ head: HTTPHead) -> Refusal? {
+        guard let origin = head[.origin] else { return nil }
+        let isAdmitted =
+            head.occurrences(of: .origin) == 1
+            && (origins?.admits(origin) ?? (isLoopback && Authority.isLoopbackOrigin(origin)))
+        return isAdmitted ? nil : Admission.originRefused
+    }
+
+    static let hostRefused = Refusal(.forbidden, .invalidRequest, "Host not allowed")
+    static let originRefused = Refusal(.forbidden, .invalidRequest, "Origin not allowed")
+
+    /// S-001: one path, whatever its query.
+    private func checkTarget(_ head: HTTPHead) -> Refusal? {
+        var target = head.targetBytes
+        if target.first != UInt8(ascii: "/"),
+            let authority = target.firstIndex(ofByte: UInt8(ascii: ":"))
+        {
+            // RFC 9112 §3.2.2: the absolute form must name the host that Host names.
+            let rest = target.dropBytes(authority + 3)
+            let slash = rest.firstIndex(ofByte: UInt8(ascii: "/")) ?? rest.count
+            guard let host = head[.host], rest.prefixBytes(slash).equalsIgnoringCase(host) else {
+                return Refusal(.badRequest, .invalidRequest, "Host differs from the request target")
+            }
+            target = rest.dropBytes(slash)
+        }
+        guard target.cut(at: UInt8(ascii: "?")).head.equals(path.bytes) else {
+            return Refusal(.notFound, .invalidRequest, "No MCP endpoint at this path")
+        }
+        return nil
+    }
+
+    /// S-007 to S-009.
+    private func checkMessage(_ head: HTTPHead) -> Refusal? {
+        if let length = head.contentLength, length > UInt64(limits.messageBytes) {
+            return Refusal(.contentTooLarge, .invalidRequest, "The message is too large")
+        }
+        guard head.occurrences(of: .contentType) == 1, let type = head[.contentType],
+            MediaType.json.isNamed(by: type)
+        else {
+            return Refusal(
+                .unsupportedMediaType, .invalidRequest, "Content-Type must be application/json")
+        }
+        guard let accept = head[.accept] else { return nil }
+        let takesStream = isJSONOnly || MediaType.eventStream.isAccepted(by: accept)
+        guard takesStream, MediaType.json.isAccepted(by: accept) else {
+            return Refusal(
+                .notAcceptable, .invalidRequest,
+                isJSONOnly
+                    ? "Accept must admit application/json"
+                    : "Accept must admit application/json and text/event-stream")
+        }
+        return nil
+    }
+}

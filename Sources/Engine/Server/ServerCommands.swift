@@ -1,0 +1,258 @@
+import Replay
+import Session
+import Wire
+
+/// What the host may ask for. Arguments are known to be what `HostMessage` demands.
+///
+/// Each command is carried out before it returns; a fault says that nothing was done, but for
+/// `.disconnected` from an answer: then the request has ended, and the answer is lost.
+extension ServerEngine {
+    // MARK: Answers
+
+    /// Answers a request with a result, which is JSON text.
+    package func respond(_ key: RequestKey, _ result: UnsafeRawBufferPointer) throws(CallerFault) {
+        let request = try find(key)
+        defer { resumePipelines() }
+        guard request.isInitialize else {
+            return try answer(request) { $0.appendResult(id: request.id, result) }
+        }
+        // S-203: what the host negotiated must be a revision of ours.
+        let depthMax = options.limits.jsonDepth
+        guard let document = try? JSONDocument(ByteBuffer(copying: result), depthMax: depthMax),
+            let version = document.root["protocolVersion"]?.string,
+            let revision = Revision(text: version)
+        else { throw .invalidMessage }
+        withExtendedLifetime(document) {}
+        try succeed(initialize: request, revision, result)
+    }
+
+    /// Answers a request with an error. `data` is JSON text, or empty.
+    package func fail(
+        _ key: RequestKey, code: Int32, message: UnsafeRawBufferPointer,
+        data: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        let request = try find(key)
+        defer { resumePipelines() }
+        try fail(request, code, message, data: data)
+    }
+
+    // MARK: Notifications that belong to a request
+
+    /// Reports progress, if the client asked for it. `total` and `message` may be absent.
+    package func progress(
+        _ key: RequestKey, _ progress: ByteBuffer, total: ByteBuffer?,
+        message: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        let request = try find(key)
+        guard let token = request.progressToken else { return }
+        let primary = primaryConnection(of: request.session)
+        let compose: (ByteBuffer) -> Void = { output in
+            output.append("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",")
+            output.append("\"params\":{\"progressToken\":")
+            output.append(token)
+            output.append(",\"progress\":")
+            output.append(progress)
+            if let total {
+                output.append(",\"total\":")
+                output.append(total)
+            }
+            if message.count > 0 {
+                output.append(",\"message\":")
+                output.append(jsonString: message)
+            }
+            output.append("}}")
+        }
+        let route = router.progress(
+            primaryIsAttached: primary != nil, clientIsWaiting: request.connection != nil)
+        if route == .primary, let primary {
+            writeEvent(to: primary, compose)
+            request.fence = (primary, primary.queuedBytes)
+        } else {
+            try send(route, request, compose)
+        }
+    }
+
+    /// Sends a notification that belongs to a request. `params` is JSON text, or empty.
+    package func notify(
+        _ key: RequestKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        let request = try find(key)
+        let route = router.related(clientIsWaiting: request.connection != nil)
+        try send(route, request) { $0.appendNotification(method: method, params: params) }
+    }
+
+    // MARK: Messages that belong to no request
+
+    /// Sends a notification on a session's primary stream, or leaves it in its mailbox.
+    package func notify(
+        _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        let session = try find(key)
+        let message = ByteBuffer()
+        message.appendNotification(method: method, params: params)
+        try send(message, to: session)
+    }
+
+    /// Sends one notification on the primary stream of every session. A full mailbox misses it.
+    package func broadcast(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer) {
+        let message = ByteBuffer()
+        message.appendNotification(method: method, params: params)
+        for session in sessions.all where session.state.isLive {
+            do {
+                try send(message, to: session)
+            } catch {
+                log(.notice, "A session's mailbox is full; it misses a broadcast")
+            }
+        }
+    }
+
+    // MARK: Calls: requests to the client
+
+    /// Asks the client on a request's stream. The answer comes as an event with `call` and `data`.
+    package func call(
+        _ call: CallKey, _ key: RequestKey, method: UnsafeRawBufferPointer,
+        params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
+    ) throws(CallerFault) {
+        let request = try find(key)
+        let route = router.relatedCall(clientIsWaiting: request.connection != nil)
+        if case .none(let obstacle) = route { throw CallerFault(obstacle) }
+        guard let session = request.session else { throw .stateless }
+        try open(call, of: session, request, method, data)
+        request.calls.append(call)
+        writeEvent(of: request) {
+            $0.appendRequest(id: call.rawValue, method: method, params: params)
+        }
+    }
+
+    /// Asks the client on its session's primary stream.
+    package func call(
+        _ call: CallKey, _ key: SessionKey, method: UnsafeRawBufferPointer,
+        params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
+    ) throws(CallerFault) {
+        let session = try find(key)
+        let message = ByteBuffer()
+        message.appendRequest(id: call.rawValue, method: method, params: params)
+        try open(call, of: session, nil, method, data)
+        do {
+            try send(message, to: session)
+        } catch {
+            calls[call] = nil
+            session.ledger.close(call)
+            throw error
+        }
+    }
+
+    /// Gives up a call. The client is told; a late answer is dropped; no event comes.
+    package func close(_ key: CallKey) throws(CallerFault) {
+        guard let call = calls.removeValue(forKey: key) else { throw .notFound }
+        call.session.ledger.close(key)
+        call.request?.calls.removeAll { $0 == key }
+        let params = ByteBuffer()
+        params.append("{\"requestId\":")
+        params.append(decimal: Int64(truncatingIfNeeded: key.rawValue))
+        params.append("}")
+        let message = ByteBuffer()
+        let method: StaticString = "notifications/cancelled"
+        message.appendNotification(method: method.rawBytes, params: params.bytes)
+        if let request = call.request {
+            writeEvent(of: request) { $0.append(message) }
+        } else {
+            try? send(message, to: call.session)
+        }
+    }
+
+    // MARK: Ends
+
+    /// Ends a session. Its client's next request gets 404.
+    package func close(_ key: SessionKey) throws(CallerFault) {
+        end(try find(key), because: "Session ended")
+        resumePipelines()
+    }
+
+    /// Ends everything, and takes nothing new. `.closed` is the last effect.
+    package func close() {
+        guard !isClosing else { return }
+        isClosing = true
+        for session in sessions.all { end(session, because: "The server is closing") }
+        for request in requests.elements { cut(request, because: "The server is closing", .closed) }
+        for connection in connections.elements {
+            switch connection.exchange {
+            case .idle, .receiving, .refused: discard(connection)
+            case .request, .primary, .finishing, .lingering, .closed: break
+            }
+        }
+    }
+
+    /// Ends all connections at once, whatever is left to write.
+    package func abandon() {
+        for connection in connections.elements { discard(connection) }
+    }
+
+    // MARK: Questions
+
+    /// The header lines of a request's HTTP head, valid until the request ends.
+    package func headers(of key: RequestKey) throws(CallerFault) -> UnsafeRawBufferPointer {
+        guard let head = try find(key).head else { throw .notFound }
+        return head.lines
+    }
+
+    package func session(_ key: SessionKey) throws(CallerFault) -> ServerSession {
+        try find(key)
+    }
+
+    /// Keeps a pointer of the host's with a session.
+    package func attach(
+        _ data: UnsafeMutableRawPointer?, to key: SessionKey
+    ) throws(CallerFault) {
+        try find(key).data = data
+    }
+
+    // MARK: Parts of the above
+
+    private func find(_ key: RequestKey) throws(CallerFault) -> OpenRequest {
+        guard let request = requests[key] else { throw .notFound }
+        return request
+    }
+
+    private func find(_ key: SessionKey) throws(CallerFault) -> ServerSession {
+        guard let session = sessions[key] else { throw .notFound }
+        return session
+    }
+
+    /// Sends what belongs to a request and stays off the primary.
+    private func send(
+        _ route: Router.Route, _ request: OpenRequest, _ compose: (ByteBuffer) -> Void
+    ) throws(CallerFault) {
+        if case .none(let obstacle) = route { throw CallerFault(obstacle) }
+        writeEvent(of: request, compose)
+    }
+
+    private func send(_ message: ByteBuffer, to session: ServerSession) throws(CallerFault) {
+        if let primary = primaryConnection(of: session) {
+            return writeEvent(to: primary) { $0.append(message) }
+        }
+        let isKept = session.mailbox.keep(
+            message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)
+        if !isKept { throw .limit }
+    }
+
+    private func open(
+        _ call: CallKey, of session: ServerSession, _ request: OpenRequest?,
+        _ method: UnsafeRawBufferPointer, _ data: UnsafeMutableRawPointer?
+    ) throws(CallerFault) {
+        guard session.state.isReady || method.equals("ping") else { throw .notReady }
+        guard session.ledger.open(call, atMost: options.sessionRequestsMax) else { throw .limit }
+        calls[call] = OpenCall(session: session, request: request, data: data)
+    }
+}
+
+extension CallerFault {
+    init(_ obstacle: Router.Obstacle) {
+        switch obstacle {
+        case .stateless: self = .stateless
+        case .jsonResponse: self = .jsonResponse
+        case .noStream: self = .noStream
+        case .disconnected: self = .disconnected
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Session
+import Wire
+
+/// One connection: its parser, what it is doing, and the bytes that wait to be written.
+///
+/// While it waits for a request it owns no buffer.
+package final class ServerConnection {
+    package let id: ConnectionID
+    /// The driver's own name for the connection. The engine only keeps it.
+    package let driver: UnsafeMutableRawPointer
+
+    enum Exchange {
+        /// No request is under way.
+        case idle
+        /// A request is arriving.
+        case receiving
+        /// A request has been refused, and the rest of it is being skipped.
+        case refused
+        /// A request waits for its answer.
+        case request(OpenRequest)
+        /// A session's primary stream.
+        case primary(ServerSession)
+        /// The last response is being written.
+        case finishing
+        /// Everything is written; the client is to hang up.
+        case lingering
+        case closed
+    }
+
+    var exchange = Exchange.idle
+    let parser: HTTPParser
+    var keepsAlive = true
+    var framing = BodyFraming.chunked
+    /// What arrived behind a request that is not answered yet.
+    var pipelined: ByteBuffer?
+    /// Bytes to write; nil if there are none.
+    var output: ByteBuffer?
+    var isQueuedForWriting = false
+    /// Bytes ever queued, and ever handed to the socket.
+    var queuedBytes: UInt64 = 0
+    var handedBytes: UInt64 = 0
+    /// Requests whose answers wait until bytes queued here have been handed over.
+    var fenced: [OpenRequest] = []
+
+    init(id: ConnectionID, driver: UnsafeMutableRawPointer, parser: HTTPParser) {
+        self.id = id
+        self.driver = driver
+        self.parser = parser
+    }
+
+    /// Whether the engine has forgotten the connection.
+    package var hasEnded: Bool { isClosed }
+
+    var isClosed: Bool {
+        if case .closed = exchange { true } else { false }
+    }
+
+    var isStreaming: Bool {
+        switch exchange {
+        case .request(let request): request.isStreaming
+        case .primary: true
+        default: false
+        }
+    }
+}
+
+/// Objects that have been used and may be used again, a few of each.
+struct SpareParts {
+    private var heads: [HTTPHead] = []
+    private var buffers: [ByteBuffer] = []
+
+    private static var countMax: Int { 64 }
+    private static var bufferBytesMax: Int { 64 << 10 }
+
+    mutating func takeHead() -> HTTPHead { heads.popLast() ?? HTTPHead() }
+
+    mutating func takeBuffer() -> ByteBuffer { buffers.popLast() ?? ByteBuffer() }
+
+    /// Keeps a head that nobody else looks at.
+    mutating func give(_ head: inout HTTPHead?) {
+        let isOurs = isKnownUniquelyReferenced(&head)
+        if isOurs, heads.count < SpareParts.countMax, let head { heads.append(head) }
+        head = nil
+    }
+
+    mutating func give(_ buffer: ByteBuffer) {
+        guard buffers.count < SpareParts.countMax, buffer.capacity <= SpareParts.bufferBytesMax
+        else {
+            return
+        }
+        buffer.removeAll()
+        buffers.append(buffer)
+    }
+}

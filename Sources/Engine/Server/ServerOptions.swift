@@ -1,0 +1,70 @@
+import Session
+import Wire
+
+/// A server's configuration, checked and without gaps. Times are milliseconds, nil is for ever.
+package struct ServerOptions {
+    package var path = ByteBuffer(copying: ("/mcp" as StaticString).rawBytes)
+    package var isStateless = false
+    package var responseMode = ResponseMode.stream
+    package var progressRoute = ProgressRoute.primary
+    /// What the engine answers `initialize` with; nil if the host answers it.
+    package var greeting: Greeting?
+    package var allowedOrigins: AccessList?
+    package var allowedHosts: AccessList?
+    package var logLevel: LogLevel? = .warning
+
+    package var limits = Limits()
+    package var connectionsMax = 16_384
+    package var sessionsMax = 10_000
+    package var sessionRequestsMax = 256
+    package var mailboxMessagesMax = 64
+    package var mailboxBytesMax = 64 << 10
+    /// Bytes that wait for one connection's client to read; more, and the connection is closed.
+    package var unsentBytesMax = 16 << 20
+    /// Bytes of pipelined requests that wait for the one before.
+    package var pipelinedBytesMax = 64 << 10
+
+    package var sessionIdle: Int64? = 30 * 60_000
+    package var initialize: Int64? = 30_000
+    package var keepAlive: Int64? = 15_000
+    package var requestArrival: Int64? = 30_000
+    package var connectionIdle: Int64? = 120_000
+    /// How long a connection may take to read its last response and hang up.
+    package var linger: Int64 = 2_000
+
+    package init() {}
+
+    package var router: Router {
+        Router(mode: responseMode, progressRoute: progressRoute, isStateless: isStateless)
+    }
+}
+
+/// What the server says of itself, as JSON texts that are known to be valid.
+package struct Greeting {
+    private let suffix = ByteBuffer()
+
+    /// `serverInfo` and `capabilities` are JSON objects; `instructions` is plain text, or empty.
+    package init(
+        serverInfo: UnsafeRawBufferPointer, capabilities: UnsafeRawBufferPointer,
+        instructions: UnsafeRawBufferPointer
+    ) {
+        suffix.append("\",\"capabilities\":")
+        suffix.append(capabilities)
+        suffix.append(",\"serverInfo\":")
+        suffix.append(serverInfo)
+        if instructions.count > 0 {
+            suffix.append(",\"instructions\":")
+            suffix.append(jsonString: instructions)
+        }
+        suffix.append("}")
+    }
+
+    /// The result of `initialize`.
+    func result(_ revision: Revision) -> ByteBuffer {
+        let result = ByteBuffer()
+        result.append("{\"protocolVersion\":\"")
+        result.append(revision.text)
+        result.append(suffix)
+        return result
+    }
+}

@@ -1,0 +1,78 @@
+import Replay
+import Session
+import Wire
+
+/// One session with everything that belongs to it. When the engine lets go of it, all is gone.
+package final class ServerSession {
+    package let key: SessionKey
+    package let id: SessionID
+    package internal(set) var state = Session()
+    /// What the host attached.
+    package internal(set) var data: UnsafeMutableRawPointer?
+    /// The client's own words about itself, as JSON objects.
+    package let clientInfo: ByteBuffer
+    package let clientCapabilities: ByteBuffer
+
+    var ledger = RequestLedger()
+    var primary = EventStream()
+    var mailbox = PrimaryMailbox()
+
+    init(key: SessionKey, id: SessionID, clientInfo: ByteBuffer, clientCapabilities: ByteBuffer) {
+        self.key = key
+        self.id = id
+        self.clientInfo = clientInfo
+        self.clientCapabilities = clientCapabilities
+    }
+
+    /// The id as it stands in `Mcp-Session-Id`. Made when somebody asks, and then kept.
+    package private(set) lazy var wireID: ByteBuffer = {
+        let text = ByteBuffer()
+        id.append(to: text)
+        return text
+    }()
+}
+
+/// One request of a client, from its arrival to the last byte of its answer.
+final class OpenRequest {
+    let key: RequestKey
+    let id: RequestID
+    let session: ServerSession?
+    let revision: Revision
+    let isInitialize: Bool
+    /// The client's progress token as JSON text; nil if it wants no progress.
+    let progressToken: ByteBuffer?
+    /// What the host may still ask about; nil once the request has ended.
+    var head: HTTPHead?
+    /// Who waits for the answer; nil once the client is gone.
+    var connection: ServerConnection?
+    /// Whether the head of an event stream has been written.
+    var isStreaming = false
+    /// The host's requests to the client that ride on this request's stream.
+    var calls: [CallKey] = []
+    /// How much of the primary's bytes must be handed over before the answer may be.
+    var fence: (connection: ServerConnection, position: UInt64)?
+    /// The answer, while the fence holds it back.
+    var heldAnswer: ByteBuffer?
+
+    init(
+        key: RequestKey, id: RequestID, session: ServerSession?, revision: Revision,
+        isInitialize: Bool, progressToken: ByteBuffer?, head: HTTPHead, connection: ServerConnection
+    ) {
+        self.key = key
+        self.id = id
+        self.session = session
+        self.revision = revision
+        self.isInitialize = isInitialize
+        self.progressToken = progressToken
+        self.head = head
+        self.connection = connection
+    }
+}
+
+/// One request of the host's to a client, until it is answered.
+struct OpenCall {
+    let session: ServerSession
+    /// The request on whose stream it went; nil for the primary.
+    let request: OpenRequest?
+    let data: UnsafeMutableRawPointer?
+}

@@ -1,0 +1,129 @@
+import Session
+import Wire
+
+/// Sessions: how they begin, go on and end.
+extension ServerEngine {
+    /// S-200 to S-203, S-212.
+    func initializeArrived(
+        _ id: RequestID, _ document: JSONDocument, _ envelope: Envelope, _ head: HTTPHead,
+        on connection: ServerConnection
+    ) {
+        var session: ServerSession?
+        if !options.isStateless {
+            if head[.sessionID] != nil {
+                switch findSession(head) {
+                case .refused(let refusal): return refuse(refusal, connection, id: id)
+                case .found:
+                    let refusal = Refusal(
+                        .badRequest, .invalidRequest, "The session is initialized already")
+                    return refuse(refusal, connection, id: id)
+                }
+            }
+            guard let added = addSession(envelope) else {
+                let refusal = Refusal(.serviceUnavailable, .internalError, "Too many sessions")
+                return refuse(refusal, connection, id: id)
+            }
+            session = added
+        }
+        let requested = envelope.params?["protocolVersion"]?.string
+        let revision = requested.map { Revision.negotiated(for: $0) } ?? .latest
+        guard
+            let request = open(
+                id, envelope, head, of: session, on: connection, revision: revision,
+                isInitialize: true)
+        else {
+            if let session { sessions.remove(session.key, session.id) }
+            return
+        }
+        guard let greeting = options.greeting else { return deliver(request, document, envelope) }
+        if requested == nil || envelope.params?["capabilities"]?.isObject != true {
+            let message: StaticString = "initialize needs protocolVersion and capabilities"
+            try? fail(
+                request, ErrorCode.invalidParams.rawValue, message.rawBytes,
+                data: .init(start: nil, count: 0))
+        } else {
+            let result = greeting.result(revision)
+            withExtendedLifetime(result) {
+                try? succeed(initialize: request, revision, result.bytes)
+            }
+        }
+    }
+
+    private func addSession(_ envelope: Envelope) -> ServerSession? {
+        let id = SessionID(high: random(), low: random())
+        return sessions.insert(id) { key in
+            ServerSession(
+                key: key, id: id,
+                clientInfo: ServerEngine.object(envelope.params?["clientInfo"]),
+                clientCapabilities: ServerEngine.object(envelope.params?["capabilities"]))
+        }
+    }
+
+    private static func object(_ value: JSONValue?) -> ByteBuffer {
+        guard let value, value.isObject else {
+            return ByteBuffer(copying: ("{}" as StaticString).rawBytes)
+        }
+        return value.serialized()
+    }
+
+    /// The host, or the engine for it, accepts `initialize`: the session goes live.
+    func succeed(
+        initialize request: OpenRequest, _ revision: Revision, _ result: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        let session = request.session
+        session?.state.initializeSucceeded(revision)
+        if let session {
+            let event = HostEvent(.sessionOpened, of: session)
+            event.head = request.head
+            effects.append(.deliver(event))
+        }
+        try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }
+    }
+
+    /// Answers a request with an error. A refused `initialize` leaves no session (S-202).
+    func fail(
+        _ request: OpenRequest, _ code: Int32, _ message: UnsafeRawBufferPointer,
+        data: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        if request.isInitialize, let session = request.session {
+            session.state.end()
+            sessions.remove(session.key, session.id)
+        }
+        try answer(request) { output in
+            output.appendError(id: request.id, code: code, message: message, data: data)
+        }
+    }
+
+    /// Starts or stops a session's time to live: it runs while nothing is under way (S-207).
+    func noteActivity(of session: ServerSession) {
+        guard session.state.isLive else { return }
+        if session.ledger.openRequests == 0, session.primary.connection == nil {
+            sessions.becameQuiet(session.key, isReady: session.state.isReady, at: now)
+        } else {
+            sessions.becameBusy(session.key)
+        }
+    }
+
+    /// Ends a session and everything in it (S-206, S-241).
+    func end(_ session: ServerSession, because reason: StaticString) {
+        guard !session.state.hasEnded else { return }
+        let wasLive = session.state.isLive
+        session.state.end()
+        sessions.remove(session.key, session.id)
+        for key in session.ledger.requestKeys {
+            guard let request = requests[key] else { continue }
+            let event = HostEvent(.cancelled, of: session)
+            event.request = key
+            event.fault = .sessionEnded
+            effects.append(.deliver(event))
+            cut(request, because: reason, .sessionEnded)
+        }
+        for key in session.ledger.openCalls { fail(key, .sessionEnded) }
+        if let connection = primaryConnection(of: session) {
+            _ = session.primary.connectionLost(connection.id)
+            write(to: connection) { $0.endBody(connection.framing) }
+            exchangeEnded(on: connection)
+        }
+        if wasLive { effects.append(.deliver(HostEvent(.sessionClosed, of: session))) }
+    }
+}

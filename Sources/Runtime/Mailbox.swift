@@ -1,0 +1,67 @@
+import CLibuv
+
+/// Things handed from some threads to another, in order. It holds the library's only lock.
+package final class Mailbox<Element> {
+    private let mutex: UnsafeMutablePointer<uv_mutex_t>
+    private var elements: [Element] = []
+    private var first = 0
+    private var weight = 0
+
+    package init() {
+        mutex = .allocate(capacity: 1)
+        uv_mutex_init(mutex)
+    }
+
+    deinit {
+        uv_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+
+    package enum Receipt: Equatable {
+        /// It is the only one: whoever empties the mailbox must be woken.
+        case isFirst
+        /// There are `count` now.
+        case joined(count: Int)
+        /// It would be too much, and was not taken.
+        case full
+    }
+
+    /// Puts something in, unless all that is in would then weigh more than `limit`.
+    package func put(_ element: Element, weighing weight: Int = 0, atMost limit: Int = .max)
+        -> Receipt
+    {
+        uv_mutex_lock(mutex)
+        defer { uv_mutex_unlock(mutex) }
+        guard self.weight + weight <= limit else { return .full }
+        self.weight += weight
+        elements.append(element)
+        let count = elements.count - first
+        return count == 1 ? .isFirst : .joined(count: count)
+    }
+
+    /// Takes everything out, the oldest first.
+    package func takeAll() -> [Element] {
+        take(atMost: .max).taken
+    }
+
+    /// Takes the oldest out, and says how many are left.
+    package func take(atMost limit: Int) -> (taken: [Element], left: Int) {
+        uv_mutex_lock(mutex)
+        defer { uv_mutex_unlock(mutex) }
+        let count = elements.count - first
+        guard count > limit else {
+            weight = 0
+            let taken = first == 0 ? elements : Array(elements[first...])
+            elements = []
+            first = 0
+            return (taken, 0)
+        }
+        let taken = Array(elements[first..<first + limit])
+        first += limit
+        if first > elements.count / 2 {
+            elements.removeFirst(first)
+            first = 0
+        }
+        return (taken, count - limit)
+    }
+}

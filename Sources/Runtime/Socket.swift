@@ -1,0 +1,172 @@
+import CLibuv
+import Engine
+import Wire
+
+/// One accepted connection: a stream handle that stays alive until its close callback.
+final class Socket {
+    private let stream: UnsafeMutablePointer<uv_stream_t>
+    private let runtime: ServerRuntime
+    private var connection: ServerConnection?
+    /// What the kernel would not take at once, and the request that writes it.
+    private var inFlight: ByteBuffer?
+    private var write: UnsafeMutablePointer<uv_write_t>?
+    private var isClosing = false
+
+    /// Room for either kind of stream handle.
+    private static func allocate(isPipe: Bool) -> UnsafeMutablePointer<uv_stream_t> {
+        let memory: UnsafeMutableRawPointer =
+            isPipe
+            ? UnsafeMutableRawPointer(HandleMemory.allocate(uv_pipe_t.self))
+            : UnsafeMutableRawPointer(HandleMemory.allocate(uv_tcp_t.self))
+        return memory.assumingMemoryBound(to: uv_stream_t.self)
+    }
+
+    /// Accepts the connection that waits at `listener`.
+    static func accept(
+        from listener: UnsafeMutablePointer<uv_stream_t>, isPipe: Bool, for runtime: ServerRuntime
+    ) {
+        let socket = Socket(isPipe: isPipe, for: runtime)
+        guard uv_accept(listener, socket.stream) == 0 else { return socket.close() }
+        if !isPipe {
+            uv_tcp_nodelay(
+                UnsafeMutableRawPointer(socket.stream).assumingMemoryBound(to: uv_tcp_t.self), 1)
+        }
+        let driver = Unmanaged.passUnretained(socket).toOpaque()
+        guard let connection = runtime.engine.connectionOpened(driver: driver) else {
+            return socket.close()
+        }
+        socket.connection = connection
+        socket.startReading()
+    }
+
+    private init(isPipe: Bool, for runtime: ServerRuntime) {
+        self.runtime = runtime
+        stream = Socket.allocate(isPipe: isPipe)
+        let memory = UnsafeMutableRawPointer(stream)
+        if isPipe {
+            uv_pipe_init(runtime.loop.uv, memory.assumingMemoryBound(to: uv_pipe_t.self), 0)
+        } else {
+            uv_tcp_init(runtime.loop.uv, memory.assumingMemoryBound(to: uv_tcp_t.self))
+        }
+        stream.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        runtime.socketCount += 1
+    }
+
+    /// The socket that an engine's connection belongs to.
+    static func of(_ connection: ServerConnection) -> Socket {
+        Unmanaged<Socket>.fromOpaque(connection.driver).takeUnretainedValue()
+    }
+
+    // MARK: Reading
+
+    func startReading() {
+        guard !isClosing else { return }
+        let allocate: uv_alloc_cb = { handle, _, buffer in
+            guard let socket = owner(handle?.pointee.data, as: Socket.self) else { return }
+            buffer?.pointee = socket.runtime.readBuffer
+        }
+        uv_read_start(stream, allocate) { stream, count, buffer in
+            guard let socket = owner(stream?.pointee.data, as: Socket.self) else { return }
+            socket.read(count, buffer?.pointee.base)
+        }
+    }
+
+    private func read(_ count: Int, _ bytes: UnsafeMutablePointer<CChar>?) {
+        guard count != 0, let connection else { return }
+        runtime.begin()
+        if count > 0 {
+            runtime.engine.received(
+                UnsafeRawBufferPointer(start: bytes, count: count), on: connection)
+        } else {
+            runtime.engine.connectionLost(connection)
+        }
+        runtime.pump()
+        if runtime.isCongested, !isClosing {
+            uv_read_stop(stream)
+            runtime.paused.append(self)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes what the engine has for this connection, as far as the kernel takes it.
+    func flush() {
+        guard inFlight == nil, !isClosing, let connection,
+            let output = runtime.engine.takeOutput(of: connection)
+        else { return }
+        var buffer = Socket.buffer(output.bytes)
+        let written = uv_try_write(stream, &buffer, 1)
+        if Int(written) == output.count {
+            runtime.engine.sent(output.count, on: connection)
+            runtime.engine.recycle(output)
+            return
+        }
+        guard written >= 0 || written == Int32(UV_EAGAIN.rawValue) else {
+            return runtime.engine.connectionLost(connection)
+        }
+        let sent = max(Int(written), 0)
+        runtime.engine.sent(sent, on: connection)
+        writeLater(output, from: sent)
+    }
+
+    private func writeLater(_ output: ByteBuffer, from start: Int) {
+        inFlight = output
+        let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
+        request.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        write = request
+        var buffer = Socket.buffer(output.bytes.dropBytes(start))
+        let rest = output.count - start
+        inFlightCount = rest
+        let result = uv_write(request, stream, &buffer, 1) { request, status in
+            owner(request?.pointee.data, as: Socket.self)?.written(status)
+        }
+        if result < 0 { written(result) }
+    }
+
+    private var inFlightCount = 0
+
+    private func written(_ status: Int32) {
+        write?.deallocate()
+        write = nil
+        guard let buffer = inFlight else { return }
+        inFlight = nil
+        guard !isClosing, let connection else { return }
+        runtime.begin()
+        if status < 0 {
+            runtime.engine.connectionLost(connection)
+        } else {
+            runtime.engine.sent(inFlightCount, on: connection)
+            runtime.engine.recycle(buffer)
+            flush()
+        }
+        runtime.pump()
+    }
+
+    private static func buffer(_ bytes: UnsafeRawBufferPointer) -> uv_buf_t {
+        let start = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) }
+        return uv_buf_t(base: start?.assumingMemoryBound(to: CChar.self), len: bytes.count)
+    }
+
+    // MARK: The end
+
+    /// Tells the peer that nothing follows. Its end of the connection stays open.
+    func shutDown() {
+        guard !isClosing else { return }
+        let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
+        let result = uv_shutdown(request, stream) { request, _ in request?.deallocate() }
+        if result < 0 { request.deallocate() }
+    }
+
+    func close() {
+        guard !isClosing else { return }
+        isClosing = true
+        connection = nil
+        uv_close(UnsafeMutableRawPointer(stream).assumingMemoryBound(to: uv_handle_t.self)) {
+            handle in
+            guard let handle, let data = handle.pointee.data else { return }
+            let socket = Unmanaged<Socket>.fromOpaque(data).takeRetainedValue()
+            UnsafeMutableRawPointer(handle).deallocate()
+            socket.runtime.socketCount -= 1
+        }
+    }
+}

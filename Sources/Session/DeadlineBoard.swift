@@ -1,0 +1,79 @@
+/// Who must act when, for many things that each wait for at most one of a few time-outs.
+///
+/// Each time-out is one length of time, so the things that wait for it stand in the order in which
+/// they began: a doubly linked list per time-out, and every operation takes constant time.
+package struct DeadlineBoard {
+    private struct Node {
+        var previous = -1
+        var next = -1
+        var list = -1
+        var deadline = Instant(milliseconds: 0)
+    }
+
+    private struct List {
+        var first = -1
+        var last = -1
+        let timeout: Int64?
+    }
+
+    private var nodes: [Node] = []
+    private var lists: [List]
+    private var armedCount = 0
+
+    /// A board with one list per time-out, in milliseconds; nil never comes due.
+    package init(timeouts: [Int64?]) {
+        lists = timeouts.map { List(timeout: $0) }
+    }
+
+    /// Lets the thing at `index` wait for the time-out `list`, from `now`, and for no other.
+    package mutating func arm(_ index: Int, _ list: Int, at now: Instant) {
+        disarm(index)
+        guard let timeout = lists[list].timeout else { return }
+        while nodes.count <= index { nodes.append(Node()) }
+        let last = lists[list].last
+        nodes[index] = Node(
+            previous: last, list: list, deadline: now.advanced(byMilliseconds: timeout))
+        if last >= 0 { nodes[last].next = index } else { lists[list].first = index }
+        lists[list].last = index
+        armedCount += 1
+    }
+
+    package mutating func disarm(_ index: Int) {
+        guard index < nodes.count, nodes[index].list >= 0 else { return }
+        let node = nodes[index]
+        if node.previous >= 0 {
+            nodes[node.previous].next = node.next
+        } else {
+            lists[node.list].first = node.next
+        }
+        if node.next >= 0 {
+            nodes[node.next].previous = node.previous
+        } else {
+            lists[node.list].last = node.previous
+        }
+        nodes[index] = Node()
+        armedCount -= 1
+        if armedCount == 0, nodes.count > 64 { nodes = [] }
+    }
+
+    /// The earliest moment at which something comes due.
+    package var next: Instant? {
+        var earliest: Instant?
+        for list in lists where list.first >= 0 {
+            let deadline = nodes[list.first].deadline
+            if earliest.map({ deadline < $0 }) ?? true { earliest = deadline }
+        }
+        return earliest
+    }
+
+    /// Takes off the board one thing that is due, with its time-out.
+    package mutating func popDue(at now: Instant) -> (index: Int, list: Int)? {
+        for list in lists.indices {
+            let first = lists[list].first
+            guard first >= 0, nodes[first].deadline <= now else { continue }
+            disarm(first)
+            return (first, list)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,43 @@
+import Wire
+
+/// A protocol revision with sessions, and what it brings. The only file that knows dates.
+package enum Revision: Int, Comparable, CaseIterable, Sendable {
+    case march2025
+    case june2025
+    case november2025
+
+    /// What a server answers that cannot serve what was asked for (S-203).
+    package static let latest = Revision.november2025
+
+    /// What a request means that says nothing, and belongs to no session (S-209).
+    package static let assumed = Revision.march2025
+
+    /// All of them as a JSON array, the latest first.
+    package static let listed: StaticString = "[\"2025-11-25\",\"2025-06-18\",\"2025-03-26\"]"
+
+    /// The revision's name on the wire.
+    package var text: StaticString {
+        switch self {
+        case .march2025: "2025-03-26"
+        case .june2025: "2025-06-18"
+        case .november2025: "2025-11-25"
+        }
+    }
+
+    package init?(text: UnsafeRawBufferPointer) {
+        for revision in Revision.allCases where text.equals(revision.text) {
+            self = revision
+            return
+        }
+        return nil
+    }
+
+    package static func < (left: Revision, right: Revision) -> Bool {
+        left.rawValue < right.rawValue
+    }
+
+    /// The revision to answer to a client that asks for `requested`.
+    package static func negotiated(for requested: UnsafeRawBufferPointer) -> Revision {
+        Revision(text: requested) ?? latest
+    }
+}

@@ -1,0 +1,56 @@
+/// One session's life: what it may carry at each stage. It holds no stream and no message.
+package struct Session: Sendable {
+    private enum Phase: Sendable {
+        /// The host has not answered `initialize`. The client does not know the session yet.
+        case initializing
+        /// The client knows the session and has not sent `notifications/initialized`.
+        case awaitingInitialized(Revision)
+        case ready(Revision)
+        case ended
+    }
+
+    private var phase = Phase.initializing
+
+    package init() {}
+
+    /// Whether clients can find the session by its id (S-202).
+    package var isLive: Bool {
+        switch phase {
+        case .awaitingInitialized, .ready: true
+        case .initializing, .ended: false
+        }
+    }
+
+    package var hasEnded: Bool {
+        if case .ended = phase { true } else { false }
+    }
+
+    /// Whether the client has said that it is initialized, so that the server may ask it (S-213).
+    package var isReady: Bool {
+        if case .ready = phase { true } else { false }
+    }
+
+    /// What was negotiated; nil before `initialize` has succeeded.
+    package var revision: Revision? {
+        switch phase {
+        case .awaitingInitialized(let revision), .ready(let revision): revision
+        case .initializing, .ended: nil
+        }
+    }
+
+    /// The host accepted `initialize`: the session goes live.
+    package mutating func initializeSucceeded(_ revision: Revision) {
+        guard case .initializing = phase else { return }
+        phase = .awaitingInitialized(revision)
+    }
+
+    /// `notifications/initialized` arrived. A second one changes nothing.
+    package mutating func initializedArrived() {
+        guard case .awaitingInitialized(let revision) = phase else { return }
+        phase = .ready(revision)
+    }
+
+    package mutating func end() {
+        phase = .ended
+    }
+}

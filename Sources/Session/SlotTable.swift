@@ -1,0 +1,70 @@
+/// Things that come and go, found by integer keys in constant time.
+///
+/// A key holds the element's place in its low bits and a serial number above. Serial numbers are
+/// never used again, so a stale key finds nothing. An empty table holds no memory.
+package struct SlotTable<Key: SlotKey, Element: AnyObject> {
+    private struct Slot {
+        var key: UInt64
+        var element: Element?
+    }
+
+    private static var indexBits: UInt64 { 20 }
+    private var slots: [Slot] = []
+    private var free: [UInt32] = []
+    private var serial: UInt64 = 0
+
+    package private(set) var count = 0
+
+    package init() {}
+
+    /// The most elements that a table can hold.
+    package static var capacity: Int { 1 << 20 }
+
+    package subscript(key: Key) -> Element? {
+        let index = SlotTable.index(of: key)
+        guard index < slots.count, slots[index].key == key.rawValue else { return nil }
+        return slots[index].element
+    }
+
+    /// The element at a place; nil if the place is free.
+    package subscript(index index: Int) -> Element? {
+        index < slots.count ? slots[index].element : nil
+    }
+
+    /// The place of a key's element, for tables beside this one.
+    package static func index(of key: Key) -> Int {
+        Int(key.rawValue & ((1 << indexBits) - 1))
+    }
+
+    /// Adds the element that `make` builds for the key it is given; nil if the table is full.
+    package mutating func insert(_ make: (Key) -> Element) -> Element? {
+        guard count < SlotTable.capacity else { return nil }
+        serial += 1
+        let index = free.popLast().map(Int.init) ?? slots.count
+        let key = Key(rawValue: serial << SlotTable.indexBits | UInt64(index))
+        let element = make(key)
+        let slot = Slot(key: key.rawValue, element: element)
+        if index == slots.count { slots.append(slot) } else { slots[index] = slot }
+        count += 1
+        return element
+    }
+
+    @discardableResult
+    package mutating func remove(_ key: Key) -> Element? {
+        guard let element = self[key] else { return nil }
+        let index = SlotTable.index(of: key)
+        slots[index] = Slot(key: 0, element: nil)
+        free.append(UInt32(index))
+        count -= 1
+        if count == 0, slots.count > 64 {
+            slots = []
+            free = []
+        }
+        return element
+    }
+
+    /// All elements there are now, so that the caller may change the table meanwhile.
+    package var elements: [Element] {
+        slots.compactMap { $0.element }
+    }
+}

@@ -1,0 +1,127 @@
+import CLibc
+
+/// One growable allocation of bytes, which never moves unless something is appended.
+///
+/// A class, so that a socket can hold on to bytes in flight while the engine goes on. An empty
+/// buffer owns no storage.
+package final class ByteBuffer {
+    private var storage: UnsafeMutableRawPointer?
+    package private(set) var count = 0
+    package private(set) var capacity = 0
+
+    package init() {}
+
+    package init(copying bytes: UnsafeRawBufferPointer) {
+        append(bytes)
+    }
+
+    deinit {
+        free(storage)
+    }
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// The bytes, valid until the next append or the end of the buffer: keep the buffer in a
+    /// variable of its own while they are used.
+    package var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: storage, count: count)
+    }
+
+    /// A part of the bytes, valid as long as `bytes`.
+    package subscript(range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[range])
+    }
+
+    /// Makes room, so that appending `additional` bytes does not move what is there.
+    package func reserve(_ additional: Int) {
+        let needed = count + additional
+        guard needed > capacity else { return }
+        grow(to: needed)
+    }
+
+    package func append(_ byte: UInt8) {
+        if count == capacity { grow(to: Swift.max(64, capacity * 2)) }
+        storage?.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    package func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+        if count + bytes.count > capacity { grow(to: Swift.max(count + bytes.count, capacity * 2)) }
+        guard let storage else { return }
+        memcpy(storage + count, source, bytes.count)
+        count += bytes.count
+    }
+
+    /// Appends what another buffer holds.
+    package func append(_ other: ByteBuffer) {
+        withExtendedLifetime(other) { append(other.bytes) }
+    }
+
+    package func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    package func append(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { append($0) }
+    }
+
+    /// Appends a number in decimal.
+    package func append(decimal value: Int64) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        append(digitsOf: value.magnitude, radix: 10)
+    }
+
+    /// Appends a number in lower-case hexadecimal.
+    package func append(hex value: Int) {
+        append(digitsOf: UInt64(value), radix: 16)
+    }
+
+    /// Writes a number as eight hexadecimal digits over what stands at `offset`.
+    package func overwrite(at offset: Int, hex8 value: Int) {
+        guard let storage, offset + 8 <= count else { return }
+        for place in 0..<8 {
+            let digit = UInt8(truncatingIfNeeded: value >> (28 - 4 * place)) & 0xF
+            let text = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            storage.storeBytes(of: text, toByteOffset: offset + place, as: UInt8.self)
+        }
+    }
+
+    /// Forgets the bytes and keeps the room.
+    package func removeAll() {
+        count = 0
+    }
+
+    /// Forgets the first `length` bytes.
+    package func removeFirst(_ length: Int) {
+        guard let storage, length > 0 else { return }
+        count -= length
+        memmove(storage, storage + length, count)
+    }
+
+    /// Forgets everything past the first `length` bytes.
+    package func truncate(to length: Int) {
+        count = Swift.min(count, length)
+    }
+
+    private func append(digitsOf value: UInt64, radix: UInt64) {
+        var rest = value
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+            var first = 20
+            repeat {
+                first -= 1
+                let digit = UInt8(truncatingIfNeeded: rest % radix)
+                digits[first] =
+                    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                rest /= radix
+            } while rest > 0
+            append(UnsafeRawBufferPointer(rebasing: digits[first...]))
+        }
+    }
+
+    private func grow(to needed: Int) {
+        guard let larger = realloc(storage, needed) else { fatalError("out of memory") }
+        storage = larger
+        capacity = needed
+    }
+}

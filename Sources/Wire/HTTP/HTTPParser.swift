@@ -1,0 +1,129 @@
+/// What is wrong with a request that cannot be read to its end.
+package enum HTTPFault: Error, Equatable, Sendable {
+    /// Not HTTP/1.x as RFC 9112 has it.
+    case malformed
+    /// An HTTP version that is not 1.0 or 1.1.
+    case version
+    case targetTooLong
+    case headersTooLarge
+    case bodyTooLarge
+}
+
+/// Bytes to requests, one connection's worth of them, in order.
+///
+/// It stops after each head, so that a request can be refused before its body is read, and after
+/// each message, so that a pipelined request waits its turn. It decides nothing about either.
+package final class HTTPParser {
+    package enum Step: Equatable {
+        /// All bytes were used; the message goes on.
+        case needsMore
+        /// The head is complete. Give `body` a buffer, or the body will be skipped.
+        case head
+        /// The message is complete.
+        case message
+        /// The connection is of no more use.
+        case fault(HTTPFault)
+    }
+
+    package let limits: Limits
+    /// Where the next head goes. The caller lends it before a message begins.
+    package var head: HTTPHead?
+    /// Where the body goes; nil to skip it.
+    package var body: ByteBuffer?
+
+    private let bridge: LLHTTPBridge
+    private var isReadingHead = true
+    private var bodyCount = 0
+    private var paused: Step?
+    private var fault: HTTPFault?
+
+    package init(limits: Limits, settings: LLHTTPSettings) {
+        self.limits = limits
+        self.bridge = LLHTTPBridge(settings: settings)
+        bridge.attach(self)
+    }
+
+    /// Whether some bytes of a message have arrived and its end has not.
+    package private(set) var isInsideMessage = false
+
+    /// Reads until the next stop. Call again with the bytes that were not used.
+    package func parse(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
+        paused = nil
+        switch bridge.execute(bytes) {
+        case .all: return (.needsMore, bytes.count)
+        case .paused(let used): return (paused ?? .needsMore, used)
+        case .failed: return (.fault(fault ?? .malformed), bytes.count)
+        }
+    }
+
+    // MARK: What the bridge reports; false stops the parser
+
+    func messageBegan() {
+        head?.reset()
+        body = nil
+        bodyCount = 0
+        isReadingHead = true
+        isInsideMessage = true
+    }
+
+    func target(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let head, head.appendTarget(bytes, limits: limits) else {
+            return stop(.targetTooLong)
+        }
+        return true
+    }
+
+    func name(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard isReadingHead else { return true }
+        guard let head, head.appendName(bytes, limits: limits) else {
+            return stop(.headersTooLarge)
+        }
+        return true
+    }
+
+    func nameEnded() {
+        if isReadingHead { head?.endName() }
+    }
+
+    func value(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard isReadingHead else { return true }
+        guard let head, head.appendValue(bytes, limits: limits) else {
+            return stop(.headersTooLarge)
+        }
+        return true
+    }
+
+    func valueEnded() {
+        if isReadingHead { head?.endValue() }
+    }
+
+    func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {
+        guard let head else { return stop(.malformed) }
+        guard line.major == 1 else { return stop(.version) }
+        isReadingHead = false
+        head.method = line.method
+        head.isHTTP10 = line.minor == 0
+        head.keepsAlive = line.keepsAlive
+        head.contentLength = line.contentLength
+        head.hasBody = line.isChunked || (line.contentLength ?? 0) > 0
+        paused = .head
+        return true
+    }
+
+    func bodyPart(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bodyCount += bytes.count
+        guard bodyCount <= limits.messageBytes else { return stop(.bodyTooLarge) }
+        body?.append(bytes)
+        return true
+    }
+
+    func messageEnded() {
+        isInsideMessage = false
+        paused = .message
+    }
+
+    private func stop(_ fault: HTTPFault) -> Bool {
+        self.fault = fault
+        return false
+    }
+}

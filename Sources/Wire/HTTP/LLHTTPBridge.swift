@@ -1,0 +1,138 @@
+import CLLHTTP
+
+/// llhttp's table of callbacks, which every parser of an engine shares.
+package final class LLHTTPSettings {
+    fileprivate let table: UnsafeMutablePointer<llhttp_settings_t>
+
+    package init() {
+        table = .allocate(capacity: 1)
+        llhttp_settings_init(table)
+        table.pointee.on_message_begin = { parser in
+            listener(parser).messageBegan()
+            return 0
+        }
+        table.pointee.on_url = { parser, at, length in
+            verdict(listener(parser).target(span(at, length)))
+        }
+        table.pointee.on_header_field = { parser, at, length in
+            verdict(listener(parser).name(span(at, length)))
+        }
+        table.pointee.on_header_field_complete = { parser in
+            listener(parser).nameEnded()
+            return 0
+        }
+        table.pointee.on_header_value = { parser, at, length in
+            verdict(listener(parser).value(span(at, length)))
+        }
+        table.pointee.on_header_value_complete = { parser in
+            listener(parser).valueEnded()
+            return 0
+        }
+        table.pointee.on_headers_complete = { parser in
+            guard let parser else { return failed }
+            parser.pointee.upgrade = 0  // We speak HTTP/1.1 only; an offer to upgrade is ignored.
+            guard listener(parser).headEnded(LLHTTPBridge.RequestLine(parser)) else {
+                return failed
+            }
+            return paused
+        }
+        table.pointee.on_body = { parser, at, length in
+            verdict(listener(parser).bodyPart(span(at, length)))
+        }
+        table.pointee.on_message_complete = { parser in
+            listener(parser).messageEnded()
+            return paused
+        }
+    }
+
+    deinit {
+        table.deallocate()
+    }
+}
+
+private let paused = Int32(HPE_PAUSED.rawValue)
+private let failed = Int32(HPE_USER.rawValue)
+
+private func listener(_ parser: UnsafeMutablePointer<llhttp_t>?) -> HTTPParser {
+    // `attach` sets the pointer before the first byte is parsed, and the parser owns the bridge.
+    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data).takeUnretainedValue()
+}
+
+private func span(_ at: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: at, count: length)
+}
+
+private func verdict(_ goesOn: Bool) -> Int32 { goesOn ? 0 : failed }
+
+/// The only code that sees llhttp: it runs the C parser and passes on what it reports.
+///
+/// The C state stands apart from the Swift object, so a callback never meets a Swift value that is
+/// being changed.
+final class LLHTTPBridge {
+    private let parser: UnsafeMutablePointer<llhttp_t>
+    private let settings: LLHTTPSettings
+
+    init(settings: LLHTTPSettings) {
+        self.settings = settings
+        parser = .allocate(capacity: 1)
+        llhttp_init(parser, HTTP_REQUEST, settings.table)
+    }
+
+    deinit {
+        parser.deallocate()
+    }
+
+    /// Names the object that the callbacks report to. It must own the bridge.
+    func attach(_ listener: HTTPParser) {
+        parser.pointee.data = Unmanaged.passUnretained(listener).toOpaque()
+    }
+
+    enum Outcome {
+        case all
+        case paused(used: Int)
+        case failed
+    }
+
+    func execute(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+        guard let start = bytes.baseAddress else { return .all }
+        let text = start.assumingMemoryBound(to: CChar.self)
+        switch llhttp_execute(parser, text, bytes.count) {
+        case HPE_OK:
+            return .all
+        case HPE_PAUSED:
+            let used = llhttp_get_error_pos(parser).map { $0 - text } ?? bytes.count
+            llhttp_resume(parser)
+            return .paused(used: used)
+        default:
+            return .failed
+        }
+    }
+
+    /// What llhttp knows of a request when its head has ended.
+    struct RequestLine {
+        let method: HTTPMethod
+        let major: UInt8
+        let minor: UInt8
+        let keepsAlive: Bool
+        let isChunked: Bool
+        let contentLength: UInt64?
+
+        init(_ parser: UnsafeMutablePointer<llhttp_t>) {
+            switch UInt32(parser.pointee.method) {
+            case HTTP_GET.rawValue: method = .get
+            case HTTP_POST.rawValue: method = .post
+            case HTTP_DELETE.rawValue: method = .delete
+            case HTTP_HEAD.rawValue: method = .head
+            case HTTP_OPTIONS.rawValue: method = .options
+            default: method = .other
+            }
+            major = parser.pointee.http_major
+            minor = parser.pointee.http_minor
+            keepsAlive = llhttp_should_keep_alive(parser) != 0
+            let flags = UInt32(parser.pointee.flags)
+            isChunked = flags & F_CHUNKED.rawValue != 0
+            contentLength =
+                flags & F_CONTENT_LENGTH.rawValue != 0 ? parser.pointee.content_length : nil
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/// The JSON-RPC errors that the transport itself may author (PROTOCOL 7.3).
+package enum ErrorCode: Int32, Sendable {
+    case parseError = -32700
+    case invalidRequest = -32600
+    case methodNotFound = -32601
+    case invalidParams = -32602
+    case internalError = -32603
+    case unsupportedVersion = -32022
+    case cancelled = -32800
+}
+
+/// JSON-RPC messages of our own making to bytes.
+extension ByteBuffer {
+    /// Appends an error response. Without a readable id it carries null (S-017, §9-A1).
+    package func appendError(
+        id: RequestID?, code: Int32, message: UnsafeRawBufferPointer,
+        data: UnsafeRawBufferPointer? = nil
+    ) {
+        beginResponse(id: id)
+        append(",\"error\":{\"code\":")
+        append(decimal: Int64(code))
+        append(",\"message\":")
+        append(jsonString: message)
+        if let data, data.count > 0 {
+            append(",\"data\":")
+            append(data)
+        }
+        append("}}")
+    }
+
+    /// Appends a result response. `result` is JSON text.
+    package func appendResult(id: RequestID, _ result: UnsafeRawBufferPointer) {
+        beginResponse(id: id)
+        append(",\"result\":")
+        append(result)
+        append("}")
+    }
+
+    /// Appends a notification; `params` is JSON text, or empty for none.
+    package func appendNotification(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer)
+    {
+        append("{\"jsonrpc\":\"2.0\",\"method\":")
+        appendMethod(method, params: params)
+    }
+
+    /// Appends a request with an id of the server's own counting.
+    package func appendRequest(
+        id: UInt64, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
+    ) {
+        append("{\"jsonrpc\":\"2.0\",\"id\":")
+        append(decimal: Int64(truncatingIfNeeded: id))
+        append(",\"method\":")
+        appendMethod(method, params: params)
+    }
+
+    private func beginResponse(id: RequestID?) {
+        append("{\"jsonrpc\":\"2.0\",\"id\":")
+        if let id { id.append(to: self) } else { append("null") }
+    }
+
+    private func appendMethod(_ method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer) {
+        append(jsonString: method)
+        if params.count > 0 {
+            append(",\"params\":")
+            append(params)
+        }
+        append("}")
+    }
+}

@@ -1,0 +1,44 @@
+/// One server-sent event to bytes (WHATWG HTML, server-sent events).
+package enum SSEFrame {
+    /// The comment that opens a stream, so that proxies and clients see it at once.
+    package static let opening: StaticString = ": open\n\n"
+    /// The comment that shows a quiet stream is alive (S-135).
+    package static let keepAlive: StaticString = ":\n\n"
+
+    /// Appends an event whose data is what `compose` writes.
+    ///
+    /// A message is one event. Its text may have line ends, which then split it over several `data`
+    /// lines; the client joins them with LF.
+    package static func append(to output: ByteBuffer, _ compose: (ByteBuffer) -> Void) {
+        output.append("event: message\ndata: ")
+        let start = output.count
+        compose(output)
+        if firstLineEnd(in: output[start..<output.count]) != nil {
+            split(from: start, in: output)
+        }
+        output.append("\n\n")
+    }
+
+    private static func split(from start: Int, in output: ByteBuffer) {
+        let message = ByteBuffer(copying: output[start..<output.count])
+        output.truncate(to: start)
+        var rest = message.bytes
+        while let end = firstLineEnd(in: rest) {
+            output.append(rest.prefixBytes(end.index))
+            output.append("\ndata: ")
+            rest = rest.dropBytes(end.index + end.length)
+        }
+        output.append(rest)
+    }
+
+    /// The first CRLF, LF or CR.
+    private static func firstLineEnd(in text: UnsafeRawBufferPointer) -> (index: Int, length: Int)?
+    {
+        let feed = text.firstIndex(ofByte: 0x0A)
+        let before = feed.map { text.prefixBytes($0) } ?? text
+        if let carriage = before.firstIndex(ofByte: 0x0D) {
+            return (carriage, feed == carriage + 1 ? 2 : 1)
+        }
+        return feed.map { ($0, 1) }
+    }
+}

@@ -1,0 +1,147 @@
+extension ABI {
+    static let request: [Declaration] = answers + messages + calls + headers
+
+    /// What every command on a request may return.
+    private static let outcome: [Status] = [
+        .ok, .invalidArgument, .invalidMessage,
+        .notFound.when("the request was answered or cancelled, or its session has ended"),
+        .disconnected, .limit, .closed,
+    ]
+
+    private static let target = [Parameter("server", .server), Parameter("request", .request)]
+
+    private static let answers: [Declaration] = [
+        .section(
+            "Requests",
+            doc: """
+                Answer every SHTTP_EVENT_REQUEST once, with shttp_request_respond() or
+                shttp_request_fail(). Until then the functions below send messages that belong to
+                it.
+
+                On the loop's thread a command is carried out before it returns. On another thread
+                it is checked, copied and queued in order: SHTTP_OK then means queued, and if it
+                cannot be carried out the host gets SHTTP_EVENT_COMMAND_FAILED.
+                """),
+        .function(
+            Function(
+                "shttp_request_respond", .anyThread,
+                """
+                Answers a request with a result, and ends its stream.
+
+                `result` is a JSON value, for MCP an object: not the whole response, which the
+                library builds around it. With SHTTP_ERR_DISCONNECTED the client has gone and the
+                result is dropped. The request is dead afterwards, except with
+                SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_LIMIT and SHTTP_ERR_INVALID_ARGUMENT.
+                """,
+                target + [Parameter("result", .bytes, .copied)], statuses: outcome)),
+        .function(
+            Function(
+                "shttp_request_fail", .anyThread,
+                """
+                Answers a request with a JSON-RPC error, and ends its stream.
+
+                `message` is plain text. `data` is a JSON value, or empty for none. Common codes are
+                -32601, method not found, and -32602, invalid parameters. A tool that fails is not
+                an error in this sense: its result says isError.
+                """,
+                target + [
+                    Parameter("code", .int32), Parameter("message", .bytes, .copied),
+                    Parameter("data", .bytes, .copied),
+                ], statuses: outcome)),
+    ]
+
+    private static let messages: [Declaration] = [
+        .function(
+            Function(
+                "shttp_request_progress", .anyThread,
+                """
+                Tells the client how far a request has come.
+
+                `progress` must be finite and grow from call to call. A `total` that is 0, negative
+                or NaN is unknown, and `message` may be empty. If the client gave no progressToken
+                it wants no progress: this then does nothing and returns SHTTP_OK.
+                """,
+                target + [
+                    Parameter("progress", .double), Parameter("total", .double),
+                    Parameter("message", .bytes, .copied),
+                ], statuses: outcome + [.noStream, .jsonResponse], mayIgnore: true)),
+        .function(
+            Function(
+                "shttp_request_log", .anyThread,
+                """
+                Sends a log message, notifications/message, on the request's stream.
+
+                `level` is one of debug, info, notice, warning, error, critical, alert and
+                emergency. `logger` is plain text and may be empty. `data` is a JSON value.
+                """,
+                target + [
+                    Parameter("level", .bytes, .copied), Parameter("logger", .bytes, .copied),
+                    Parameter("data", .bytes, .copied),
+                ], statuses: outcome + [.jsonResponse], mayIgnore: true)),
+        .function(
+            Function(
+                "shttp_request_notify", .anyThread,
+                """
+                Sends a notification that belongs to the request, on the request's stream.
+
+                `params` is a JSON object or array, or empty for none.
+                """,
+                target + [
+                    Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
+                ], statuses: outcome + [.jsonResponse], mayIgnore: true)),
+    ]
+
+    private static let calls: [Declaration] = [
+        .function(
+            Function(
+                "shttp_request_call", .anyThread,
+                """
+                Makes a request to the client, such as sampling/createMessage, on the request's
+                stream.
+
+                The answer comes as SHTTP_EVENT_RESPONSE, with `call_data` and with the call that
+                is written to `*out`; `out` may be NULL. `params` is a JSON object or array, or
+                empty for none. If this fails, no such event comes.
+                """,
+                target + [
+                    Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
+                    Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
+                ], statuses: outcome + [.stateless, .jsonResponse, .notReady])),
+        .function(
+            Function(
+                "shttp_call_close", .anyThread,
+                """
+                Gives up a call that the host made.
+
+                The client gets notifications/cancelled, a late answer is dropped, and no
+                SHTTP_EVENT_RESPONSE comes.
+                """,
+                [Parameter("server", .server), Parameter("call", .call)],
+                statuses: [
+                    .ok, .invalidArgument, .notFound.when("the call has ended"), .limit, .closed,
+                ], mayIgnore: true)),
+    ]
+
+    private static let headers: [Declaration] = [
+        .function(
+            Function(
+                "shttp_request_headers", .loopThread,
+                "The header lines of the HTTP request, as in shttp_event.headers.",
+                target + [Parameter("out", .pointer(.bytes), .borrowed(until: .requestEnds))],
+                statuses: [.ok, .invalidArgument, .wrongThread, .notFound])),
+        .function(
+            Function(
+                "shttp_headers_find", .anyThread,
+                """
+                Finds the first value of a header in header lines.
+
+                `name` is compared without regard to case. `*out` points into `headers` and lives as
+                long.
+                """,
+                [
+                    Parameter("headers", .bytes), Parameter("name", .text),
+                    Parameter("out", .pointer(.bytes)),
+                ],
+                statuses: [.ok, .invalidArgument, .notFound.when("there is no such header")])),
+    ]
+}

@@ -1,0 +1,121 @@
+extension ABI {
+    static let server: [Declaration] = serverOptions + serverLife + serverQueue
+
+    private static let serverLife: [Declaration] = [
+        .section("Server", doc: nil),
+        .function(
+            Function(
+                "shttp_server_create", .loopThread,
+                """
+                Creates a server on `loop`. It does not listen yet.
+
+                On failure user_data_free is not called.
+                """,
+                [
+                    Parameter("loop", .loop),
+                    Parameter(
+                        "options", .constPointer(.structure("shttp_server_options")), .copied),
+                    Parameter("out", .pointer(.server), .given),
+                ],
+                statuses: [
+                    .ok, .invalidArgument, .invalidOption, .wrongThread, .descriptors, .system,
+                ])),
+        .function(
+            Function(
+                "shttp_server_listen", .loopThread,
+                """
+                Starts to accept connections at `address` and `port`.
+
+                - An IPv4 or IPv6 address in digits: "127.0.0.1", "::1", "0.0.0.0". NULL means
+                  "127.0.0.1". Host names are not looked up.
+                - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file is
+                  replaced, and the file is removed when the server closes.
+
+                With port 0 the system chooses one; shttp_server_port() tells which. On an address
+                other than loopback, read about allowed_origins and allowed_hosts first.
+                """,
+                [
+                    Parameter("server", .server), Parameter("address", .text, .copied),
+                    Parameter("port", .uint16),
+                ],
+                statuses: [
+                    .ok, .invalidArgument, .wrongThread, .busy.when("it listens already"),
+                    .closed, .addressInUse, .addressUnavailable, .permission, .descriptors, .system,
+                ])),
+        .function(
+            Function(
+                "shttp_server_port", .anyThread,
+                "The port the server listens on; 0 if it does not listen, or on a Unix socket.",
+                [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .uint16)),
+        .function(
+            Function(
+                "shttp_server_close", .anyThread,
+                """
+                Stops listening, and ends every session and stream.
+
+                Each session gets its SHTTP_EVENT_SESSION_CLOSED, and SHTTP_EVENT_CLOSED comes last.
+                The server remains to be destroyed.
+                """,
+                [Parameter("server", .server)],
+                statuses: [.ok, .invalidArgument, .closed.when("it is closing already")],
+                mayIgnore: true)),
+        .function(
+            Function(
+                "shttp_server_destroy", .loopThread,
+                """
+                Closes the server without further events, and frees it.
+
+                user_data_free is called once the last callback has run. It may be called in a
+                callback of this server. While no thread runs the loop, any thread may call it. No
+                other thread may be inside a call with this server, or make one afterwards.
+                """,
+                [Parameter("server", .server, .taken)], result: .void)),
+    ]
+
+    private static let serverQueue: [Declaration] = [
+        .section(
+            "Events without callbacks",
+            doc: """
+                For hosts that cannot be called from a foreign thread, or would rather not: leave
+                on_event NULL, run the loop with shttp_loop_run_thread(), wait on the descriptor,
+                and take the events in batches.
+                """),
+        .function(
+            Function(
+                "shttp_server_descriptor", .anyThread,
+                """
+                A descriptor to poll: it is readable while events wait to be taken.
+
+                It belongs to the server: do not read, write or close it. -1 if `server` is NULL or
+                has an on_event.
+                """,
+                [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .int)),
+        .function(
+            Function(
+                "shttp_server_take_events_sized", .anyThread,
+                """
+                Moves up to `capacity` waiting events into `events`; it never waits for one.
+
+                What the events point to is valid until the next call for this server, so only one
+                thread at a time may take events. `*out_count` may be 0. The descriptor stops being
+                readable once no event waits. Use shttp_server_take_events(), which passes
+                `event_size`: the size of the caller's shttp_event.
+                """,
+                [
+                    Parameter("server", .server),
+                    Parameter("events", .pointer(.structure("shttp_event"))),
+                    Parameter("event_size", .size), Parameter("capacity", .size),
+                    Parameter("out_count", .pointer(.size)),
+                ],
+                statuses: [
+                    .ok, .invalidArgument.when("one is NULL or 0, or the server has an on_event"),
+                ])),
+        .headerOnly(
+            doc: "Takes events into an array of `capacity` shttp_event.",
+            text: """
+                #define shttp_server_take_events(server, events, capacity, out_count) \\
+                  shttp_server_take_events_sized((server), (events), sizeof *(events), \\
+                                                 (capacity), (out_count))
+                """),
+    ]
+}

@@ -1,0 +1,187 @@
+extension ABI {
+    static let serverOptions: [Declaration] = [
+        .section("Server options", doc: nil),
+        .enumeration(
+            Enumeration(
+                name: "shttp_response_mode",
+                doc: "What the answer to a client's request looks like in HTTP.",
+                cases: [
+                    EnumCase("SHTTP_RESPONSE_STREAM", 0, "A stream, which ends after the result."),
+                    EnumCase(
+                        "SHTTP_RESPONSE_JSON", 1,
+                        """
+                        One JSON document. Nothing but the result can be sent: see the table of
+                        modes at the top.
+                        """),
+                    EnumCase(
+                        "SHTTP_RESPONSE_AUTO", 2,
+                        """
+                        A stream if anything is sent on it before the result, otherwise one JSON
+                        document. For the host it is like SHTTP_RESPONSE_STREAM.
+                        """),
+                ])),
+        .enumeration(
+            Enumeration(
+                name: "shttp_progress_route",
+                doc: "Which stream of a session carries shttp_request_progress().",
+                cases: [
+                    EnumCase(
+                        "SHTTP_PROGRESS_PRIMARY", 0,
+                        "The primary stream; the request's own while no primary is attached."),
+                    EnumCase("SHTTP_PROGRESS_REQUEST", 1, "Always the request's own stream."),
+                ])),
+        .structure(
+            Structure(
+                name: "shttp_server_options",
+                doc: """
+                    Options for shttp_server_create(). Start with shttp_server_options_init(); a
+                    field left 0 takes its default.
+
+                    What is marked as copied need not outlive shttp_server_create(). Fields are only
+                    ever appended: a program built with an older header gets the defaults for the
+                    rest, and one built with a newer header is refused only if it sets a field that
+                    this library does not know.
+                    """,
+                fields: hostFields + modeFields + securityFields + sizeFields + timeFields
+                    + queueFields)),
+        .function(optionsInit("shttp_server_options")),
+        optionsMacro("shttp_server_options"),
+    ]
+
+    private static let hostFields = [
+        Field("struct_size", .size, "Set by the initializer. Read-only."),
+        Field(
+            "on_event", .callback("shttp_on_event"),
+            fallback: .named("NULL", "events wait for shttp_server_take_events()"),
+            "Gets every event."),
+        Field(
+            "on_log", .callback("shttp_on_log"), fallback: .named("NULL", "see SHTTP_EVENT_LOG"),
+            "Gets the lines of the log."),
+        Field(
+            "user_data", .address, .kept, fallback: .named("NULL"),
+            "Passed to every callback, never looked at."),
+        Field(
+            "user_data_free", .callback("shttp_user_data_free"), fallback: .named("NULL"),
+            "Called once, after the last callback of the server."),
+        Field(
+            "log_level", .enumeration("shttp_log_level"), fallback: .named("SHTTP_LOG_WARNING"),
+            "Lines that matter less than this are not made."),
+    ]
+
+    private static let modeFields = [
+        Field(
+            "response_mode", .enumeration("shttp_response_mode"),
+            fallback: .named("SHTTP_RESPONSE_STREAM"), "How requests are answered."),
+        Field(
+            "progress_route", .enumeration("shttp_progress_route"),
+            fallback: .named("SHTTP_PROGRESS_PRIMARY"), "Where progress goes."),
+        Field(
+            "stateless", .uint32, fallback: .named("0"),
+            "Nonzero: no sessions, and nothing is remembered between two requests."),
+        Field(
+            "path", .text, .copied, fallback: .named("\"/mcp\""),
+            "The path of the endpoint, from its first slash."),
+        Field(
+            "server_info", .bytes, .copied,
+            fallback: .named("empty", "the host gets both as requests and answers them"),
+            """
+            The serverInfo of initialize, a JSON object such as {"name":"x","version":"1"}. The
+            library then answers initialize and ping itself.
+            """),
+        Field(
+            "server_capabilities", .bytes, .copied, fallback: .named("{}"),
+            """
+            The capabilities of initialize, a JSON object such as {"tools":{}}. Needs server_info.
+            """),
+        Field(
+            "instructions", .bytes, .copied, fallback: .named("none"),
+            "The instructions of initialize, plain text in UTF-8. Needs server_info."),
+    ]
+
+    private static let securityFields = [
+        Field(
+            "allowed_origins", .text, .copied,
+            fallback: .named(
+                "NULL", "loopback origins if the server is bound to loopback, otherwise none"),
+            """
+            The web origins whose pages may use the server, as scheme://host or scheme://host:port,
+            separated by commas; "*" allows all. A request without an Origin header comes from no
+            web page and is not concerned.
+            """),
+        Field(
+            "allowed_hosts", .text, .copied,
+            fallback: .named(
+                "NULL",
+                "loopback names if bound to loopback or to a Unix socket, otherwise all"),
+            """
+            The names clients may call the server by in the Host header, without port, separated by
+            commas; "*" allows all. It keeps out web pages that use DNS rebinding.
+            """),
+    ]
+
+    private static let sizeFields = [
+        Field(
+            "message_bytes_max", .uint32, fallback: .bytes(4_194_304),
+            "A longer body is refused with HTTP status 413."),
+        Field(
+            "header_bytes_max", .uint32, fallback: .bytes(65_536),
+            "A longer request head is refused with HTTP status 431."),
+        Field(
+            "json_depth_max", .uint32, fallback: .count(64),
+            "JSON with more levels of arrays and objects is refused."),
+        Field(
+            "connections_max", .uint32, fallback: .count(16_384),
+            "Connections at one time."),
+        Field(
+            "sessions_max", .uint32, fallback: .count(10_000),
+            "Sessions at one time; initialize is then refused with HTTP status 503."),
+        Field(
+            "session_requests_max", .uint32, fallback: .count(256),
+            "Requests of one session that wait for an answer, and as many calls to its client."),
+    ]
+
+    private static let timeFields = [
+        Field(
+            "session_idle_ms", .uint32, fallback: .millisecondsOrNever(1_800_000),
+            "A session that nobody uses for so long is closed."),
+        Field(
+            "initialize_ms", .uint32, fallback: .milliseconds(30_000),
+            """
+            How long after the answer to initialize a client may take to send
+            notifications/initialized before its session is closed.
+            """),
+        Field(
+            "keepalive_ms", .uint32, fallback: .millisecondsOrNever(15_000),
+            "How often a quiet stream gets a comment, so that nobody between takes it for dead."),
+        Field(
+            "request_ms", .uint32, fallback: .milliseconds(30_000),
+            "How long the head and body of a request may take to arrive."),
+        Field(
+            "connection_idle_ms", .uint32, fallback: .milliseconds(120_000),
+            "A connection without a request or a stream for so long is closed."),
+    ]
+
+    private static let queueFields = [
+        Field(
+            "mailbox_messages_max", .uint32, fallback: .count(64),
+            "Messages kept for each session while no primary stream is attached."),
+        Field(
+            "mailbox_bytes_max", .uint32, fallback: .bytes(65_536),
+            "The same limit by size."),
+        Field(
+            "unsent_bytes_max", .uint32, fallback: .bytes(16_777_216),
+            "What a client may leave unread on a connection before it is closed."),
+        Field(
+            "queue_events_max", .uint32, fallback: .count(4_096),
+            """
+            Events that wait to be taken; beyond, the server reads no more from its clients until
+            the host catches up. Has no effect with on_event.
+            """),
+        Field(
+            "command_bytes_max", .uint32, fallback: .bytes(67_108_864),
+            """
+            Commands from other threads that are not carried out yet; beyond, they return
+            SHTTP_ERR_LIMIT.
+            """),
+    ]
+}

@@ -1,0 +1,116 @@
+extension ABI {
+    static let session: [Declaration] = sessionCommands + sessionQuestions
+
+    private static let target = [Parameter("server", .server), Parameter("session", .session)]
+    private static let message = [
+        Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
+    ]
+    private static let ended = Status.notFound.when("the session has ended")
+    private static let full = Status.limit.when("the mailbox or the queue of commands is full")
+
+    private static let sessionCommands: [Declaration] = [
+        .section(
+            "Sessions",
+            doc: """
+                Messages that belong to no request. They go to the session's primary stream, and
+                wait in its mailbox while none is attached. As for requests, a command from another
+                thread is queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED.
+                """),
+        .function(
+            Function(
+                "shttp_session_notify", .anyThread,
+                """
+                Sends a notification to the client of a session.
+
+                `params` is a JSON object or array, or empty for none.
+                """,
+                target + message,
+                statuses: [
+                    .ok, .invalidArgument, .invalidMessage, ended, .stateless, full, .closed,
+                ], mayIgnore: true)),
+        .function(
+            Function(
+                "shttp_session_call", .anyThread,
+                """
+                Makes a request to the client of a session, such as roots/list.
+
+                The answer comes as SHTTP_EVENT_RESPONSE, with `call_data` and with the call that
+                is written to `*out`; `out` may be NULL. `params` is a JSON object or array, or
+                empty for none. If this fails, no such event comes. While the host serves a request,
+                shttp_request_call() is the better way: it needs no primary stream.
+                """,
+                target + message + [
+                    Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
+                ],
+                statuses: [
+                    .ok, .invalidArgument, .invalidMessage, ended, .stateless, .notReady, full,
+                    .closed,
+                ])),
+        .function(
+            Function(
+                "shttp_session_close", .anyThread,
+                """
+                Ends a session, with its streams and requests.
+
+                SHTTP_EVENT_SESSION_CLOSED comes. Later requests of the client get HTTP status 404,
+                which tells it to initialize again.
+                """,
+                target, statuses: [.ok, .invalidArgument, ended, .limit, .closed],
+                mayIgnore: true)),
+        .function(
+            Function(
+                "shttp_server_broadcast", .anyThread,
+                """
+                Sends one notification to the client of every session.
+
+                `params` is a JSON object or array, or empty for none. A session whose mailbox is
+                full misses it, and the log says so.
+                """,
+                [Parameter("server", .server)] + message,
+                statuses: [
+                    .ok, .invalidArgument, .invalidMessage, .stateless,
+                    .limit.when("the queue of commands is full"), .closed,
+                ], mayIgnore: true)),
+        .function(
+            Function(
+                "shttp_session_set_data", .loopThread,
+                """
+                Attaches a pointer of the host to a session, in the place of the one before.
+
+                It comes with every event of the session. The library never frees it: do so at
+                SHTTP_EVENT_SESSION_CLOSED.
+                """,
+                target + [Parameter("data", .address, .kept)], statuses: questionOutcome,
+                mayIgnore: true)),
+    ]
+
+    private static let questionOutcome: [Status] = [.ok, .invalidArgument, .wrongThread, ended]
+
+    private static let sessionQuestions: [Declaration] = [
+        .function(
+            Function(
+                "shttp_session_data", .loopThread,
+                "The pointer that shttp_session_set_data() attached; NULL if it never did.",
+                target + [Parameter("out", .pointer(.address))], statuses: questionOutcome)),
+        question(
+            "shttp_session_wire_id",
+            "The session's Mcp-Session-Id.\n\nWho knows it can use the session: do not log it."),
+        question(
+            "shttp_session_revision",
+            "The protocol revision of a session, such as 2025-11-25."),
+        question(
+            "shttp_session_client_info",
+            "The clientInfo that the client sent with initialize, a JSON object."),
+        question(
+            "shttp_session_client_capabilities",
+            "The capabilities that the client sent with initialize, a JSON object."),
+    ]
+
+    private static func question(_ name: String, _ doc: String) -> Declaration {
+        .function(
+            Function(
+                name, .loopThread, doc,
+                target + [Parameter("out", .pointer(.bytes), .borrowed(until: .sessionEnds))],
+                statuses: questionOutcome))
+    }
+}

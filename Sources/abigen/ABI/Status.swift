@@ -1,0 +1,130 @@
+extension Status {
+    static let ok = Status(0, "SHTTP_OK", "Success.")
+
+    // The caller must change something.
+    static let invalidArgument = Status(
+        -1, "SHTTP_ERR_INVALID_ARGUMENT",
+        "An argument is NULL, out of range, or bytes with a length but no data.")
+    static let invalidOption = Status(
+        -2, "SHTTP_ERR_INVALID_OPTION", "A field of the options cannot be used.")
+    static let invalidMessage = Status(
+        -3, "SHTTP_ERR_INVALID_MESSAGE", "Not valid JSON or UTF-8, or not a usable method name.")
+    static let wrongThread = Status(
+        -4, "SHTTP_ERR_WRONG_THREAD", "This may be called on the loop's thread only.")
+    static let notFound = Status(
+        -5, "SHTTP_ERR_NOT_FOUND", "What this refers to has ended or never was.")
+
+    // The peer.
+    static let disconnected = Status(
+        -100, "SHTTP_ERR_DISCONNECTED", "The client has gone away.")
+    static let sessionEnded = Status(
+        -101, "SHTTP_ERR_SESSION_ENDED", "The session ended before the client answered.")
+    static let cancelled = Status(
+        -102, "SHTTP_ERR_CANCELLED", "The request or the call was cancelled.")
+
+    // The system.
+    static let addressInUse = Status(
+        -200, "SHTTP_ERR_ADDRESS_IN_USE", "The address and port are in use.")
+    static let addressUnavailable = Status(
+        -201, "SHTTP_ERR_ADDRESS_UNAVAILABLE", "Not an address of this machine.")
+    static let permission = Status(
+        -202, "SHTTP_ERR_PERMISSION", "The system does not permit this.")
+    static let descriptors = Status(
+        -203, "SHTTP_ERR_DESCRIPTORS", "The process has no file descriptor left.")
+    static let system = Status(
+        -204, "SHTTP_ERR_SYSTEM", "The system reports an error; the log tells which.")
+
+    // The library's state.
+    static let stateless = Status(
+        -300, "SHTTP_ERR_STATELESS", "This needs a session, and the server is stateless.")
+    static let jsonResponse = Status(
+        -301, "SHTTP_ERR_JSON_RESPONSE", "This needs a stream, and the answer is a JSON document.")
+    static let noStream = Status(
+        -302, "SHTTP_ERR_NO_STREAM", "No stream of the session can carry this message.")
+    static let notReady = Status(
+        -303, "SHTTP_ERR_NOT_READY", "The client has not finished initializing.")
+    static let limit = Status(
+        -304, "SHTTP_ERR_LIMIT", "A bounded queue or table is full.")
+    static let closed = Status(
+        -305, "SHTTP_ERR_CLOSED", "The loop or the server is closing.")
+    static let busy = Status(
+        -306, "SHTTP_ERR_BUSY", "The loop runs or the server listens already.")
+
+    static let caller = [invalidArgument, invalidOption, invalidMessage, wrongThread, notFound]
+    static let peer = [disconnected, sessionEnded, cancelled]
+    static let machine = [
+        addressInUse, addressUnavailable, permission, descriptors, system,
+    ]
+    static let state = [
+        stateless, jsonResponse, noStream, notReady, limit, closed, busy,
+    ]
+    static let all = [ok] + caller + peer + machine + state
+}
+
+extension ABI {
+    static let status: [Declaration] = [
+        .section("Status", doc: nil),
+        .enumeration(
+            Enumeration(
+                name: "shttp_status",
+                doc: """
+                    What became of a call: SHTTP_OK, or a negative number.
+
+                    The numbers are grouped by who must act. A number is never reused, and a later
+                    library may return one that this list lacks: treat every negative number as an
+                    error. Each function lists the statuses it returns.
+                    """,
+                cases: cases)),
+        .function(
+            Function(
+                "shttp_status_name", .anyThread,
+                """
+                The name of a status, such as "SHTTP_ERR_NOT_FOUND".
+
+                The name of a number that is no status is "SHTTP_ERR_UNKNOWN". Never NULL.
+                """,
+                [Parameter("status", .status)], result: .text, .borrowed(until: .unload))),
+        .function(
+            Function(
+                "shttp_status_text", .anyThread,
+                """
+                What a status means, in one English sentence.
+
+                Never NULL and never empty, whatever the number.
+                """,
+                [Parameter("status", .status)], result: .text, .borrowed(until: .unload))),
+    ]
+
+    private static let cases =
+        [EnumCase(Status.ok.name, 0, Status.ok.text)]
+        + cases(Status.caller, "The caller must change something.")
+        + cases(Status.peer, "The client did something.")
+        + cases(Status.machine, "The system refused.")
+        + cases(Status.state, "The library is in no state for this.")
+
+    /// More than the text of a status says, for those who read the header.
+    private static let notes: [Int32: String] = [
+        -2: """
+        An enum out of range, JSON that is not an object, one field that needs another, or a
+        struct from a newer header that sets fields this library does not know.
+        """,
+        -3: "Nothing has been sent.",
+        -5: """
+        Expected in a working program: the client can end a session or a request at any moment.
+        """,
+        -100: "The stream that would carry this message is gone, and the message with it.",
+        -204: "See shttp_server_options.on_log and SHTTP_EVENT_LOG.",
+        -301: "See shttp_server_options.response_mode.",
+        -303: "It must send notifications/initialized before the host may call it.",
+        -304: "Nothing has been sent. Wait for the client to catch up, or raise the limit.",
+        -306: "Or the call is made from inside a callback and would have to wait for itself.",
+    ]
+
+    private static func cases(_ statuses: [Status], _ group: String) -> [EnumCase] {
+        statuses.enumerated().map { index, status in
+            let note = notes[status.number].map { " " + $0 } ?? ""
+            return EnumCase(
+                status.name, status.number, status.text + note, group: index == 0 ? group : nil)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+/// abigen writes everything that follows from the table in ABI/.
+///
+///     abigen [--check] [--root DIRECTORY]
+///
+/// Without an option it writes the files below the current directory. With `--check` it writes
+/// nothing, names each file that differs from the table, and exits 1 if there is one.
+
+import Glibc
+
+var root = "."
+var isCheck = false
+var arguments = CommandLine.arguments.dropFirst()
+while let argument = arguments.popFirst() {
+    switch argument {
+    case "--check": isCheck = true
+    case "--root":
+        guard let directory = arguments.popFirst() else { usage() }
+        root = directory
+    default: usage()
+    }
+}
+
+var failures = 0
+for file in generatedFiles(from: ABI.table) {
+    let path = root + "/" + file.path
+    if readFile(path) == file.text { continue }
+    if isCheck {
+        report("\(file.path) is stale. Mend it with: swift run abigen")
+        failures += 1
+    } else if writeFile(path, file.text) {
+        print("wrote \(file.path)")
+    } else {
+        report("\(path): cannot be written")
+        failures += 1
+    }
+}
+exit(failures == 0 ? 0 : 1)
+
+func generatedFiles(from table: Table) -> [GeneratedFile] {
+    [
+        HeaderWriter.write(table), ExportsWriter.write(table), StatusNamesWriter.write(table),
+        CtypesWriter.write(table),
+    ] + LayoutTestWriter.write(table)
+}
+
+func usage() -> Never {
+    report("usage: abigen [--check] [--root DIRECTORY]")
+    exit(2)
+}
+
+func report(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+}
