@@ -10,7 +10,7 @@ struct BorrowedEvent {
 
     init(_ event: HostEvent) {
         self.event = event
-        wireID = event.kind == .sessionOpened ? event.session?.wireID : nil
+        wireID = event.kind == .sessionOpened ? event.session?.id.text : nil
     }
 
     /// Lends the event's C form, which is valid as long as this value.
@@ -21,7 +21,7 @@ struct BorrowedEvent {
         form.session = shttp_session(key: event.sessionKey?.rawValue ?? 0)
         form.request = shttp_request(key: event.request?.rawValue ?? 0)
         form.call = shttp_call(key: event.call?.rawValue ?? 0)
-        form.session_data = event.session?.data
+        form.session_data = event.sessionData
         form.call_data = event.callData
         form.method = shttp_bytes(event.method)
         form.id = shttp_bytes(event.id)

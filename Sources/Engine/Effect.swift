@@ -41,8 +41,10 @@ package final class HostEvent {
     package var request: RequestKey?
     package var call: CallKey?
     package var callData: UnsafeMutableRawPointer?
-    /// The session itself, for what the host attached to it and what the client said of itself.
+    /// The session itself, for what does not change about it: events may be read on any thread.
     package var session: ServerSession?
+    /// What the host had attached to the session.
+    package var sessionData: UnsafeMutableRawPointer?
     /// The message; `method` points into it.
     package var document: JSONDocument?
     package var method = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -61,6 +63,7 @@ package final class HostEvent {
         self.init(kind)
         self.session = session
         sessionKey = session?.key
+        sessionData = session?.data
         revision = session?.state.revision
     }
 }

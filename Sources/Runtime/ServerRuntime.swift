@@ -44,6 +44,11 @@ package final class ServerRuntime {
     /// Sockets whose close callback has not run.
     var socketCount = 0
 
+    /// The most that the engine held since memory was last given back.
+    private var peakPopulation = 0
+    /// Whether some of a crowd was still there when memory was last given back.
+    private var owesMemory = false
+
     private static let slabSize = 64 << 10
 
     /// `onEnd` runs once, after the last event.
@@ -179,9 +184,23 @@ package final class ServerRuntime {
             if !engine.hasWritable { pump() }
         }
         needsTurn = false
+        returnMemory()
         if let deadline = engine.nextDeadline {
             timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
         }
+    }
+
+    /// Gives memory back to the system once a crowd has left: free chunks between live ones are
+    /// the C library's to keep otherwise. Rarely enough that its cost is spread over the crowd.
+    private func returnMemory() {
+        let population = engine.population
+        peakPopulation = max(peakPopulation, population)
+        let hasShrunk = peakPopulation - population > max(population, 256)
+        let isEmptyAgain = population == 0 && owesMemory
+        guard hasShrunk || isEmptyAgain else { return }
+        owesMemory = population > 0
+        peakPopulation = population
+        malloc_trim(0)
     }
 
     private func perform(_ effect: Effect) {

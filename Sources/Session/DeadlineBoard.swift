@@ -4,15 +4,15 @@
 /// they began: a doubly linked list per time-out, and every operation takes constant time.
 package struct DeadlineBoard {
     private struct Node {
-        var previous = -1
-        var next = -1
-        var list = -1
+        var previous: Int32 = -1
+        var next: Int32 = -1
+        var list: Int32 = -1
         var deadline = Instant(milliseconds: 0)
     }
 
     private struct List {
-        var first = -1
-        var last = -1
+        var first: Int32 = -1
+        var last: Int32 = -1
         let timeout: Int64?
     }
 
@@ -31,25 +31,27 @@ package struct DeadlineBoard {
         guard let timeout = lists[list].timeout else { return }
         while nodes.count <= index { nodes.append(Node()) }
         let last = lists[list].last
+        let place = Int32(index)
         nodes[index] = Node(
-            previous: last, list: list, deadline: now.advanced(byMilliseconds: timeout))
-        if last >= 0 { nodes[last].next = index } else { lists[list].first = index }
-        lists[list].last = index
+            previous: last, list: Int32(list), deadline: now.advanced(byMilliseconds: timeout))
+        if last >= 0 { nodes[Int(last)].next = place } else { lists[list].first = place }
+        lists[list].last = place
         armedCount += 1
     }
 
     package mutating func disarm(_ index: Int) {
         guard index < nodes.count, nodes[index].list >= 0 else { return }
         let node = nodes[index]
+        let list = Int(node.list)
         if node.previous >= 0 {
-            nodes[node.previous].next = node.next
+            nodes[Int(node.previous)].next = node.next
         } else {
-            lists[node.list].first = node.next
+            lists[list].first = node.next
         }
         if node.next >= 0 {
-            nodes[node.next].previous = node.previous
+            nodes[Int(node.next)].previous = node.previous
         } else {
-            lists[node.list].last = node.previous
+            lists[list].last = node.previous
         }
         nodes[index] = Node()
         armedCount -= 1
@@ -60,7 +62,7 @@ package struct DeadlineBoard {
     package var next: Instant? {
         var earliest: Instant?
         for list in lists where list.first >= 0 {
-            let deadline = nodes[list.first].deadline
+            let deadline = nodes[Int(list.first)].deadline
             if earliest.map({ deadline < $0 }) ?? true { earliest = deadline }
         }
         return earliest
@@ -69,7 +71,7 @@ package struct DeadlineBoard {
     /// Takes off the board one thing that is due, with its time-out.
     package mutating func popDue(at now: Instant) -> (index: Int, list: Int)? {
         for list in lists.indices {
-            let first = lists[list].first
+            let first = Int(lists[list].first)
             guard first >= 0, nodes[first].deadline <= now else { continue }
             disarm(first)
             return (first, list)

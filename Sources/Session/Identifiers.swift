@@ -69,6 +69,13 @@ package struct SessionID: Hashable, Sendable {
         self.init(high: high, low: low)
     }
 
+    /// The id as it stands in `Mcp-Session-Id`.
+    package var text: ByteBuffer {
+        let text = ByteBuffer()
+        append(to: text)
+        return text
+    }
+
     package func append(to output: ByteBuffer) {
         for word in [high, low] {
             for shift in stride(from: 60, through: 0, by: -4) {

@@ -34,7 +34,11 @@ package final class ServerEngine {
 
     /// What a connection may wait for. The raw value is its list on the board.
     enum Wait: Int {
-        case nextRequest, arrival, keepAlive, hangUp
+        case nextRequest
+        /// The rest of a request, or, at the other end, the client's reading of the last response.
+        case arrival
+        case keepAlive
+        case hangUp
     }
 
     /// `random` gives bits from the system's secure source.
@@ -157,6 +161,11 @@ package final class ServerEngine {
         return sessions.nextDeadline.map { min($0, first) } ?? first
     }
 
+    // MARK: Questions
+
+    /// How many things the engine holds memory for.
+    package var population: Int { connections.count + sessions.count + requests.count }
+
     // MARK: Writing
 
     /// Lets `compose` append to what `connection` has to write.
@@ -213,6 +222,8 @@ package final class ServerEngine {
         case .nextRequest, .hangUp:
             discard(connection)
         case .arrival:
+            guard case .receiving = connection.exchange else { return discard(connection) }
+            connection.keepsAlive = false
             refuse(
                 Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
                 connection)
@@ -245,8 +256,7 @@ package final class ServerEngine {
         spare.give(&connection.parser.head)
         guard connection.keepsAlive, !isClosing else {
             connection.exchange = .finishing
-            stopWaiting(connection)
-            return
+            return wait(isClosing ? .hangUp : .arrival, connection)
         }
         connection.exchange = .idle
         wait(.nextRequest, connection)
@@ -306,6 +316,7 @@ package final class ServerEngine {
             }
         case .fault(let fault):
             if case .refused = connection.exchange { return discard(connection) }
+            connection.keepsAlive = false
             refuse(ServerEngine.refusal(for: fault), connection)
         }
     }

@@ -25,11 +25,7 @@ package final class ServerSession {
     }
 
     /// The id as it stands in `Mcp-Session-Id`. Made when somebody asks, and then kept.
-    package private(set) lazy var wireID: ByteBuffer = {
-        let text = ByteBuffer()
-        id.append(to: text)
-        return text
-    }()
+    package private(set) lazy var wireID = id.text
 }
 
 /// One request of a client, from its arrival to the last byte of its answer.
