@@ -72,14 +72,19 @@ struct SpareParts {
     private static var countMax: Int { 64 }
     private static var bufferBytesMax: Int { 64 << 10 }
 
-    mutating func takeHead() -> HTTPHead { heads.popLast() ?? HTTPHead() }
+    /// A head that nobody else looks at any more.
+    mutating func takeHead() -> HTTPHead {
+        while var head = heads.popLast() {
+            if isKnownUniquelyReferenced(&head) { return head }
+        }
+        return HTTPHead()
+    }
 
     mutating func takeBuffer() -> ByteBuffer { buffers.popLast() ?? ByteBuffer() }
 
-    /// Keeps a head that nobody else looks at.
+    /// Keeps a head that an event may still show to the host.
     mutating func give(_ head: inout HTTPHead?) {
-        let isOurs = isKnownUniquelyReferenced(&head)
-        if isOurs, heads.count < SpareParts.countMax, let head { heads.append(head) }
+        if heads.count < SpareParts.countMax, let head { heads.append(head) }
         head = nil
     }
 

@@ -69,7 +69,7 @@ extension ServerEngine {
     ) {
         request.connection = nil
         request.fence = nil
-        spare.give(&request.head)
+        request.head = nil
         guard request.isStreaming else {
             return respond(on: connection, sessionID: sessionID, compose)
         }
