@@ -36,7 +36,7 @@ final class Socket {
             return socket.close()
         }
         socket.connection = connection
-        socket.startReading()
+        if runtime.isCongested { runtime.paused.append(socket) } else { socket.startReading() }
     }
 
     private init(isPipe: Bool, for runtime: ServerRuntime) {

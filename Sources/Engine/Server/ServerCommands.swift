@@ -177,8 +177,8 @@ extension ServerEngine {
         for request in requests.elements { cut(request, because: "The server is closing", .closed) }
         for connection in connections.elements {
             switch connection.exchange {
-            case .idle, .receiving, .refused: discard(connection)
-            case .request, .primary, .finishing, .lingering, .closed: break
+            case .idle, .receiving, .refused, .lingering: discard(connection)
+            case .request, .primary, .finishing, .closed: break
             }
         }
     }

@@ -90,11 +90,7 @@ package final class ServerEngine {
         connection.handedBytes += UInt64(count)
         releaseFences(of: connection)
         guard connection.handedBytes == connection.queuedBytes else { return }
-        if case .finishing = connection.exchange {
-            connection.exchange = .lingering
-            wait(.hangUp, connection)
-            effects.append(.shutDown(connection))
-        }
+        if case .finishing = connection.exchange { responded(on: connection) }
         resumePipelines()
     }
 
@@ -248,6 +244,15 @@ package final class ServerEngine {
         case .idle, .receiving, .refused, .finishing, .lingering, .closed: break
         }
         effects.append(.close(connection))
+    }
+
+    /// The last response of a connection has been written. Its client is left to hang up, since
+    /// closing while it still sends could cost it the response; a server that closes cannot wait.
+    private func responded(on connection: ServerConnection) {
+        guard !isClosing else { return discard(connection) }
+        connection.exchange = .lingering
+        wait(.hangUp, connection)
+        effects.append(.shutDown(connection))
     }
 
     /// The exchange on a connection is over, and its response is queued as a whole.
