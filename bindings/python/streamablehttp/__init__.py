@@ -1,0 +1,96 @@
+"""MCP's Streamable HTTP transport inside a Python program: sessions, streams, routing.
+
+A `Server` gives the host JSON-RPC messages as events, and takes its answers. What the messages
+mean, tools and resources and prompts, is the host's. Importing this package loads
+libstreamablehttp, and nothing else happens.
+"""
+
+from __future__ import annotations
+
+from ._library import version
+from ._options import NEVER
+from ._values import Headers
+from .calls import Call
+from .errors import (
+    AddressInUseError,
+    AddressPermissionError,
+    AddressUnavailableError,
+    BusyError,
+    ClientError,
+    ClosedError,
+    DescriptorsError,
+    DisconnectedError,
+    InvalidArgumentError,
+    InvalidMessageError,
+    InvalidOptionError,
+    JSONResponseError,
+    LimitError,
+    NoStreamError,
+    NotFoundError,
+    NotReadyError,
+    RequestCancelledError,
+    SessionEndedError,
+    StatelessError,
+    StreamableHTTPError,
+    SystemCallError,
+    WrongThreadError,
+)
+from .events import (
+    Cancelled,
+    CommandFailed,
+    Event,
+    Message,
+    Notification,
+    PrimaryClosed,
+    PrimaryOpened,
+    Request,
+    SessionClosed,
+    SessionEvent,
+    SessionOpened,
+)
+from .server import Server
+from .session import Session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NEVER",
+    "AddressInUseError",
+    "AddressPermissionError",
+    "AddressUnavailableError",
+    "BusyError",
+    "Call",
+    "Cancelled",
+    "ClientError",
+    "ClosedError",
+    "CommandFailed",
+    "DescriptorsError",
+    "DisconnectedError",
+    "Event",
+    "Headers",
+    "InvalidArgumentError",
+    "InvalidMessageError",
+    "InvalidOptionError",
+    "JSONResponseError",
+    "LimitError",
+    "Message",
+    "NoStreamError",
+    "NotFoundError",
+    "NotReadyError",
+    "Notification",
+    "PrimaryClosed",
+    "PrimaryOpened",
+    "Request",
+    "RequestCancelledError",
+    "Server",
+    "Session",
+    "SessionClosed",
+    "SessionEndedError",
+    "SessionEvent",
+    "SessionOpened",
+    "StatelessError",
+    "StreamableHTTPError",
+    "SystemCallError",
+    "WrongThreadError",
+    "version",
+]

@@ -1,0 +1,260 @@
+"""A Streamable HTTP server inside this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from ctypes import byref
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ._abi import shttp_loop_p, shttp_server_p
+from ._consumers import Consumer, LoopConsumer, ThreadConsumer
+from ._handles import Handle
+from ._library import library
+from ._link import Link, optional
+from ._options import Limits, server_options
+from ._pump import Pump
+from ._values import borrowed
+from .errors import ClosedError
+from .events import Event
+from .session import Session
+
+if TYPE_CHECKING:
+    from typing_extensions import Literal, Unpack
+
+CLOSE_SECONDS = 5.0
+"""How long leaving a `with` block waits for streams to end before it cuts them."""
+
+
+class Server:
+    """Listens from the moment it is made, on a thread of the library's own.
+
+    Sockets, framing, sessions, keep-alives and slow readers are that thread's and never wait for
+    the interpreter. The host takes events, in one of two ways, and answers requests::
+
+        async with Server(name="hello", version="1", capabilities={"tools": {}}) as server:
+            async for event in server.events():   # on asyncio
+                ...
+
+        with Server(name="hello", version="1") as server:
+            for event in server:                  # on a thread of its own
+                ...
+
+    One of them, and one consumer, at a time; start a task or thread for work that takes long.
+    The iteration ends once the server has closed. Answers to calls are delivered while somebody
+    iterates. Lines of the library's log go to the logger "streamablehttp".
+
+    `name` and `version` (the serverInfo), `capabilities` and `instructions` are what the library
+    answers initialize with; with `raw` it leaves initialize and ping to the host. `host` is an
+    address in digits, and port 0 one that the system chooses; `unix_path` is a socket to listen
+    on in place of both. `response_mode` is "stream", "json" (`json_response` is short for it) or
+    "auto"; `progress_route` is "primary" or "request". `allowed_origins` and `allowed_hosts` are
+    exact values, "*" allows all; by default a server on loopback allows only loopback.
+    `log_level` is "error", "warning", "notice", "debug" or "off". The numbers of `Limits` are
+    keyword arguments too. streamablehttp.h describes each at length.
+
+    Raises InvalidOptionError, AddressInUseError, AddressUnavailableError, and the like.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        version: str = "0",
+        capabilities: Mapping[str, Any] | None = None,
+        instructions: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        unix_path: str | None = None,
+        path: str = "/mcp",
+        stateless: bool = False,
+        json_response: bool = False,
+        response_mode: Literal["stream", "json", "auto"] | None = None,
+        progress_route: Literal["primary", "request"] = "primary",
+        allowed_origins: Iterable[str] | None = None,
+        allowed_hosts: Iterable[str] | None = None,
+        log_level: Literal["error", "warning", "notice", "debug", "off"] = "warning",
+        raw: bool = False,
+        **limits: Unpack[Limits],
+    ) -> None:
+        options = server_options(
+            name=name,
+            version=version,
+            capabilities=capabilities,
+            instructions=instructions,
+            path=path,
+            stateless=stateless,
+            json_response=json_response,
+            response_mode=response_mode,
+            progress_route=progress_route,
+            allowed_origins=allowed_origins,
+            allowed_hosts=allowed_hosts,
+            log_level=log_level,
+            raw=raw,
+            limits=limits,  # type: ignore[arg-type]
+        )
+        if not 0 <= port <= 0xFFFF:
+            raise ValueError(f"port {port} is not in 0 ... 65535")
+        address = host if unix_path is None else f"unix:{unix_path}"
+        if "\0" in address:
+            raise ValueError(f"{address!r} has a NUL in it")
+        self.host = host
+        self.unix_path = unix_path
+        self.path = path
+        loop_pointer, server_pointer = shttp_loop_p(), shttp_server_p()
+        library.shttp_loop_create(None, byref(loop_pointer))
+        loop = Handle(loop_pointer, library.shttp_loop_destroy)
+        try:
+            loop.invoke(library.shttp_server_create, byref(options), byref(server_pointer))
+            library.shttp_server_listen(server_pointer, address.encode(), port)
+            self.port: int = library.shttp_server_port(server_pointer)
+            """The port it listens on; 0 on a Unix socket."""
+            descriptor = library.shttp_server_descriptor(server_pointer)
+            loop.invoke(library.shttp_loop_run_thread)
+        except BaseException:
+            loop.close()
+            raise
+        # Destroying the loop joins its thread and destroys the server on it.
+        self._handle = Handle(server_pointer, lambda pointer: loop.close())
+        self._link = Link(self._handle)
+        self._pump = Pump(self._link, descriptor)
+        self._ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """The endpoint, for clients on this machine."""
+        if self.unix_path is not None:
+            return f"http+unix://{quote(self.unix_path, safe='')}{self.path}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self.path}"
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions that are open, as of the events taken. [any thread]"""
+        return list(self._pump.sessions.values())
+
+    @property
+    def closed(self) -> bool:
+        """The server has closed, and everything it had is freed."""
+        return self._handle.closed
+
+    def __repr__(self) -> str:
+        return f"<Server {'closed' if self.closed else self.url}>"
+
+    def events(self) -> AsyncIterator[Event]:
+        """The events, on the running asyncio loop, until the server has closed.
+
+        Raises RuntimeError if another loop or a thread is taking them.
+        """
+        return self._events(self._attach())
+
+    __aiter__ = events
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events, on this thread, until the server has closed.
+
+        Raises RuntimeError if another thread or an asyncio loop is taking them.
+        """
+        if self._consumer() is not None:
+            raise RuntimeError("somebody is taking the events of this server already")
+        consumer = self._link.consumer = ThreadConsumer(self._pump)
+        try:
+            while (event := consumer.next()) is not None:
+                yield event
+        finally:
+            self._link.consumer = None
+            if self._pump.closed:
+                self._destroy()
+
+    def broadcast(self, method: str, params: Any = None) -> None:
+        """Sends a notification on the primary stream of every session. [any thread]
+
+        Raises StatelessError on a server without sessions.
+        """
+        self._handle.invoke(
+            library.shttp_server_broadcast, borrowed(method.encode()), optional(params)
+        )
+
+    def close(self) -> None:
+        """Stops listening and ends every session and stream; the iteration ends after that.
+
+        It returns at once, and may be called on any thread and in a signal handler.
+        """
+        try:
+            self._handle.invoke(library.shttp_server_close)
+        except ClosedError:
+            pass
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes, waits until that is done, and frees everything."""
+        self.close()
+        consumer = self._consumer()
+        if consumer is None or consumer.is_here():
+            ThreadConsumer(self._pump).wait(lambda: self._pump.closed, CLOSE_SECONDS)
+        else:
+            self._ended.wait(CLOSE_SECONDS)
+        self._destroy()
+
+    async def __aenter__(self) -> Server:
+        self._attach()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes, waits until that is done, and frees everything."""
+        self.close()
+        if not self.closed:
+            try:
+                await asyncio.wait_for(self._attach().ended(), CLOSE_SECONDS)
+            except asyncio.TimeoutError:
+                pass
+            self._destroy()
+
+    def _attach(self) -> LoopConsumer:
+        """Takes the events on the running asyncio loop from now on."""
+        loop = asyncio.get_running_loop()
+        consumer = self._consumer()
+        if isinstance(consumer, LoopConsumer) and consumer.loop is loop:
+            return consumer
+        if consumer is not None:
+            raise RuntimeError("somebody is taking the events of this server already")
+        self._link.consumer = consumer = LoopConsumer(self._pump, loop, self._destroy)
+        return consumer
+
+    def _consumer(self) -> Consumer | None:
+        """Who takes the events now; a loop that has been closed no longer does."""
+        consumer = self._link.consumer
+        if isinstance(consumer, LoopConsumer) and consumer.loop.is_closed():
+            return None
+        return consumer
+
+    async def _events(self, consumer: LoopConsumer) -> AsyncIterator[Event]:
+        while (event := await consumer.next()) is not None:
+            yield event
+
+    def _destroy(self) -> None:
+        """Frees everything; does nothing the second time."""
+        consumer = self._link.consumer
+        if isinstance(consumer, LoopConsumer):
+            consumer.stop()
+        self._link.consumer = None
+        with self._pump.taking:
+            self._pump.closed = True
+            self._handle.close()
+        self._link.end_calls()
+        self._ended.set()

@@ -1,0 +1,76 @@
+"""Sessions of clients."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ._abi import shttp_session
+from ._library import library
+from ._link import optional
+from ._values import borrowed
+from .errors import NotFoundError
+
+if TYPE_CHECKING:
+    from ._link import Link
+    from .calls import Call
+
+
+class Session:
+    """A client's session, from SessionOpened to SessionClosed; one object for all its events.
+
+    The methods may be called on any thread. They raise NotFoundError once the SessionClosed
+    event has been taken; before, a CommandFailed event says that the session has ended.
+    """
+
+    def __init__(
+        self, link: Link, key: int, id: str, revision: str, info: bytes, capabilities: bytes
+    ) -> None:
+        self._link = link
+        self._session = shttp_session(key)
+        self.id = id
+        """The Mcp-Session-Id. Who knows it can use the session: do not log it."""
+        self.revision = revision
+        """The protocol revision, such as 2025-11-25."""
+        self.client_info: dict[str, Any] = json.loads(info or b"{}")
+        self.client_capabilities: dict[str, Any] = json.loads(capabilities or b"{}")
+        self.data: Any = None
+        """Anything the host wants to keep with the session."""
+        self.closed = False
+
+    def __repr__(self) -> str:
+        state = " closed" if self.closed else ""
+        return f"<Session {self._session.key:#x} {self.client_info.get('name', '?')}{state}>"
+
+    def notify(self, method: str, params: Any = None) -> None:
+        """Sends a notification on the primary stream, or keeps it until there is one.
+
+        A CommandFailed event with LimitError says that the mailbox was full.
+        """
+        self._check_open()
+        self._link.invoke(
+            library.shttp_session_notify,
+            self._session,
+            borrowed(method.encode()),
+            optional(params),
+        )
+
+    def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
+        """Makes a request to the client on the primary stream; `timeout` in seconds.
+
+        While a request of the client is being served, `Request.call` is the better way: it
+        needs no primary stream.
+        """
+        self._check_open()
+        return self._link.call(
+            library.shttp_session_call, self._session, method, params, timeout
+        )
+
+    def close(self) -> None:
+        """Ends the session: the client's later requests get 404, and it initializes again."""
+        self._check_open()
+        self._link.invoke(library.shttp_session_close, self._session)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise NotFoundError("the session has ended")

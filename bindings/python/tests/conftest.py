@@ -1,0 +1,91 @@
+"""What several test files use: a bound on time, hosts, and servers in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("SHTTP_BUILD_DIR", REPOSITORY / ".build-cmake"))
+
+try:
+    import streamablehttp  # noqa: F401
+except ImportError:
+    sys.path.insert(0, str(REPOSITORY / "bindings" / "python"))
+
+from wire import SECONDS, Host  # noqa: E402
+
+TEST_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def bounded():
+    """A test that hangs fails, with the line it hangs in."""
+
+    def expire(number, frame):
+        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def host():
+    """Makes hosts, each with a server and a thread that takes its events."""
+    hosts = []
+
+    def make(**options):
+        hosts.append(Host(**options))
+        return hosts[-1]
+
+    yield make
+    for one in hosts:
+        one.hang_up()
+        one.close()
+
+
+@pytest.fixture
+def serve():
+    """Starts programs that print `listening on URL`; gives the URL and the process."""
+    processes = []
+
+    def start(*command):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        line = process.stdout.readline().strip()
+        assert line.startswith("listening on "), line
+        return line[len("listening on ") :], process
+
+    yield start
+    for process in processes:
+        process.terminate()
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def everything(serve):
+    """Starts examples/everything_server.py; gives its URL."""
+    program = REPOSITORY / "examples" / "everything_server.py"
+    return lambda *options: serve(sys.executable, str(program), *options)[0]
+
+
+@pytest.fixture
+def echo_server(serve):
+    """Starts the C program examples/echo_server; gives its URL."""
+    program = BUILD / "examples" / "echo_server"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    return lambda *options: serve(str(program), "--port", "0", *options)[0]

@@ -1,0 +1,82 @@
+"""The official client, and what its callbacks have seen."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import mcp_types as types
+from mcp.client import Client
+from wire import SECONDS
+
+REVISIONS = ["2025-03-26", "2025-06-18", "2025-11-25"]
+
+
+class Seen:
+    """Collects what the server said outside of results."""
+
+    def __init__(self):
+        self.progress = []
+        self.logs = []
+        self.sampled = []
+        self.elicited = []
+        self.notifications = []
+        self._changed = asyncio.Event()
+
+    async def on_progress(self, progress, total, message):
+        self.progress.append((progress, total))
+
+    async def on_log(self, params):
+        self.logs.append(params)
+
+    async def on_message(self, message):
+        self.notifications.append(message)
+        self._changed.set()
+
+    async def sample(self, context, params):
+        self.sampled.append(params)
+        text = types.TextContent(type="text", text=f"heard {params.messages[0].content.text}")
+        return types.CreateMessageResult(role="assistant", content=text, model="m")
+
+    async def elicit(self, context, params):
+        self.elicited.append(params)
+        return types.ElicitResult(action="accept", content={"username": "u", "email": "e@x"})
+
+    async def until(self, condition):
+        """Waits until the notifications seen fulfil `condition`."""
+        while not condition():
+            self._changed.clear()
+            await asyncio.wait_for(self._changed.wait(), SECONDS)
+
+    async def all_progress(self, count):
+        """The progress values the server sent, once there are `count`.
+
+        The client forgets a progress callback as soon as it has read the result, and it reads the
+        primary stream and the call's independently; its message handler gets everything.
+        """
+        method = "notifications/progress"
+        await self.until(lambda: len(self.of_method(method)) >= count)
+        return sorted(one.params.progress for one in self.of_method(method))
+
+    def of_method(self, method):
+        return [one for one in self.notifications if getattr(one, "method", None) == method]
+
+
+@asynccontextmanager
+async def connected(url, mode="legacy"):
+    """The client with every callback, its session open."""
+    seen = Seen()
+    async with Client(
+        url,
+        mode=mode,
+        read_timeout_seconds=SECONDS,
+        sampling_callback=seen.sample,
+        elicitation_callback=seen.elicit,
+        logging_callback=seen.on_log,
+        message_handler=seen.on_message,
+    ) as client:
+        yield client, seen
+
+
+def text(result):
+    return result.content[0].text

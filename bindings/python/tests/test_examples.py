@@ -1,0 +1,40 @@
+"""The Python programs under examples/, run as they stand."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from conftest import REPOSITORY
+from wire import SECONDS, Client
+
+EXAMPLES = REPOSITORY / "examples"
+
+
+def test_walkthrough():
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / "walkthrough.py")],
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == ""
+    assert max(map(len, run.stdout.splitlines())) <= 100
+    for word in ("progress 2 of 2", "StatelessError", "JSONResponseError", "405"):
+        assert word in run.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_everything_server_ends_cleanly(serve, number):
+    url, process = serve(sys.executable, str(EXAMPLES / "everything_server.py"))
+    client = Client(int(url.rsplit(":", 1)[1].split("/")[0]))
+    client.initialize()
+    primary = client.listen()
+    slow = client.call_tool("test_sampling", prompt="x")
+    assert slow.next()["method"] == "sampling/createMessage"
+    process.send_signal(number)
+    assert primary.next() is None
+    client.hang_up()
+    assert process.wait(SECONDS) == 0
