@@ -66,7 +66,8 @@ extension ServerEngine {
             primaryIsAttached: primary != nil, clientIsWaiting: request.connection != nil)
         if route == .primary, let primary {
             writeEvent(to: primary, compose)
-            request.fence = (primary, primary.queuedBytes)
+            request.fences.removeAll { $0.connection === primary }
+            request.fences.append((primary, primary.queuedBytes))
         } else {
             try send(route, request, compose)
         }
@@ -174,9 +175,19 @@ extension ServerEngine {
         guard !isClosing else { return }
         isClosing = true
         for session in sessions.all { end(session, because: "The server is closing") }
-        for request in requests.elements { cut(request, because: "The server is closing", .closed) }
+        for request in requests.elements {
+            let event = HostEvent(.cancelled)
+            event.request = request.key
+            event.fault = .closed
+            effects.append(.deliver(event))
+            cut(request, because: "The server is closing", .closed)
+        }
         for connection in connections.elements {
             switch connection.exchange {
+            case .idle where connection.handedBytes < connection.queuedBytes:
+                // An answer is on its way: it is the connection's last.
+                connection.exchange = .finishing
+                wait(.hangUp, connection)
             case .idle, .receiving, .refused, .lingering: discard(connection)
             case .request, .primary, .finishing, .closed: break
             }

@@ -4,7 +4,7 @@ import Wire
 /// A Streamable HTTP server without I/O: bytes and time go in, effects and bytes come out.
 ///
 /// Four kinds of methods. *Inputs* come from outside: `advance`, `connectionOpened`, `received`,
-/// `sent`, `connectionLost`, `deadlineReached`. *Commands* come from the host: ServerCommands.swift.
+/// `sent`, `connectionLost`, `deadlineReached`. *Commands* come from the host; see ServerCommands.
 /// *Outputs* are for the driver to fetch: after each input or command, perform `nextEffect` until
 /// there is none; once a turn of the loop, write `nextWritable` until there is none; and wake up at
 /// `nextDeadline`. *Questions* change nothing. Nothing here calls the host.
@@ -268,19 +268,6 @@ package final class ServerEngine {
         if connection.pipelined != nil { resumable.append(connection) }
     }
 
-    /// Lets go of the answers that waited until a connection's bytes were with the socket.
-    private func releaseFences(of connection: ServerConnection) {
-        guard !connection.fenced.isEmpty else { return }
-        var held: [OpenRequest] = []
-        for request in connection.fenced {
-            let isPassed =
-                connection.isClosed
-                || request.fence.map { $0.position <= connection.handedBytes } ?? true
-            if isPassed { releaseAnswer(of: request) } else { held.append(request) }
-        }
-        connection.fenced = held
-    }
-
     // MARK: Reading
 
     private func read(_ bytes: UnsafeRawBufferPointer, from connection: ServerConnection) {
@@ -332,7 +319,7 @@ package final class ServerEngine {
             connection.exchange = .receiving
             wait(.arrival, connection)
         }
-        connection.keepsAlive = head.keepsAlive
+        connection.keepsAlive = head.keepsAlive && !head.isHTTP10
         connection.framing = head.isHTTP10 ? .untilClose : .chunked
         switch admission.judge(head) {
         case .refuse(let refusal):
@@ -342,7 +329,7 @@ package final class ServerEngine {
             let body = spare.takeBuffer()
             body.reserve(Int(head.contentLength ?? 0))
             connection.parser.body = body
-            if head[.expect]?.equalsIgnoringCase("100-continue") == true {
+            if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
                 write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
             }
         case .primaryStream, .endOfSession:

@@ -45,9 +45,10 @@ final class OpenRequest {
     var isStreaming = false
     /// The host's requests to the client that ride on this request's stream.
     var calls: [CallKey] = []
-    /// How much of the primary's bytes must be handed over before the answer may be.
-    var fence: (connection: ServerConnection, position: UInt64)?
-    /// The answer, while the fence holds it back.
+    /// What must be handed over before the answer may be: the primary's bytes up to a position, on
+    /// each connection that has carried progress of this request.
+    var fences: [(connection: ServerConnection, position: UInt64)] = []
+    /// The answer, while a fence holds it back.
     var heldAnswer: ByteBuffer?
 
     init(

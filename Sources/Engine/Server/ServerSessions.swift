@@ -88,6 +88,7 @@ extension ServerEngine {
         if request.isInitialize, let session = request.session {
             session.state.end()
             sessions.remove(session.key, session.id)
+            for call in session.ledger.openCalls { fail(call, .sessionEnded) }
         }
         try answer(request) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)

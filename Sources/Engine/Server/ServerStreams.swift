@@ -45,19 +45,39 @@ extension ServerEngine {
             log(.notice, "Dropped a result whose client is gone")
             throw .disconnected
         }
-        if let fence = request.fence, !fence.connection.isClosed,
-            fence.connection.handedBytes < fence.position
-        {
+        dropPassedFences(of: request)
+        guard request.fences.isEmpty else {
             let held = ByteBuffer()
             compose(held)
             request.heldAnswer = held
-            fence.connection.fenced.append(request)
+            for fence in request.fences { fence.connection.fenced.append(request) }
             return
         }
         write(answerOf: request, on: connection, sessionID, compose)
     }
 
-    func releaseAnswer(of request: OpenRequest) {
+    /// Lets go of the answers that only a connection's bytes have held back.
+    func releaseFences(of connection: ServerConnection) {
+        guard !connection.fenced.isEmpty else { return }
+        let waiting = connection.fenced
+        connection.fenced = []
+        for request in waiting {
+            dropPassedFences(of: request)
+            if request.fences.isEmpty {
+                releaseAnswer(of: request)
+            } else if request.fences.contains(where: { $0.connection === connection }) {
+                connection.fenced.append(request)
+            }
+        }
+    }
+
+    private func dropPassedFences(of request: OpenRequest) {
+        request.fences.removeAll { fence in
+            fence.connection.isClosed || fence.position <= fence.connection.handedBytes
+        }
+    }
+
+    private func releaseAnswer(of request: OpenRequest) {
         guard let held = request.heldAnswer, let connection = request.connection else { return }
         request.heldAnswer = nil
         write(answerOf: request, on: connection, nil) { $0.append(held) }
@@ -68,7 +88,7 @@ extension ServerEngine {
         _ compose: (ByteBuffer) -> Void
     ) {
         request.connection = nil
-        request.fence = nil
+        request.fences = []
         request.head = nil
         guard request.isStreaming else {
             return respond(on: connection, sessionID: sessionID, compose)
@@ -82,7 +102,7 @@ extension ServerEngine {
     func cut(_ request: OpenRequest, because reason: StaticString, _ fault: CallerFault) {
         close(request, fault)
         guard let connection = request.connection else { return }
-        request.fence = nil
+        request.fences = []
         write(answerOf: request, on: connection, nil) { output in
             output.appendError(
                 id: request.id, code: ErrorCode.cancelled.rawValue, message: reason.rawBytes)

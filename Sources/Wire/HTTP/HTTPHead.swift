@@ -110,9 +110,13 @@ package final class HTTPHead {
         return text.count + target.count <= limits.headerBytes && lineCount < limits.headerCount
     }
 
-    func endName() {
+    /// Ends a name; false for one with a blank before the colon, which RFC 9112 §5.1 forbids: what
+    /// others read as a field we must not overlook.
+    func endName() -> Bool {
+        if let last = text.bytes.last, last.isBlank, text.count > nameStart { return false }
         text.append(": ")
         valueStart = text.count
+        return true
     }
 
     func appendValue(_ bytes: UnsafeRawBufferPointer, limits: Limits) -> Bool {

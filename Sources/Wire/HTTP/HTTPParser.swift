@@ -81,8 +81,9 @@ package final class HTTPParser {
         return true
     }
 
-    func nameEnded() {
-        if isReadingHead { head?.endName() }
+    func nameEnded() -> Bool {
+        guard isReadingHead else { return true }
+        return head?.endName() == true ? true : stop(.malformed)
     }
 
     func value(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -18,8 +18,7 @@ package final class LLHTTPSettings {
             verdict(listener(parser).name(span(at, length)))
         }
         table.pointee.on_header_field_complete = { parser in
-            listener(parser).nameEnded()
-            return 0
+            verdict(listener(parser).nameEnded())
         }
         table.pointee.on_header_value = { parser, at, length in
             verdict(listener(parser).value(span(at, length)))

@@ -19,7 +19,7 @@ package final class JSONDocument {
             throw .malformed
         }
         self.text = text
-        self.root = JSONValue(tree)
+        self.root = tree
     }
 
     deinit {
@@ -28,16 +28,16 @@ package final class JSONDocument {
 
     /// Whether `bytes` are one JSON value, within the depth.
     package static func isValid(_ bytes: UnsafeRawBufferPointer, depthMax: Int) -> Bool {
-        guard let tree = parse(bytes, depthMax: depthMax) else { return false }
-        json_decref(tree)
+        guard let value = parse(bytes, depthMax: depthMax) else { return false }
+        json_decref(value.node)
         return true
     }
 
     /// Whether `bytes` are one JSON object, within the depth.
     package static func isObject(_ bytes: UnsafeRawBufferPointer, depthMax: Int) -> Bool {
-        guard let tree = parse(bytes, depthMax: depthMax) else { return false }
-        defer { json_decref(tree) }
-        return tree.pointee.type == JSON_OBJECT
+        guard let value = parse(bytes, depthMax: depthMax) else { return false }
+        defer { json_decref(value.node) }
+        return value.isObject
     }
 
     /// Whether `bytes` are UTF-8 that a JSON string can hold.
@@ -62,15 +62,16 @@ package final class JSONDocument {
 
     private static func parse(
         _ bytes: UnsafeRawBufferPointer, depthMax: Int
-    ) -> UnsafeMutablePointer<json_t>? {
+    ) -> JSONValue? {
         guard let start = bytes.baseAddress, !isDeeper(than: depthMax, bytes) else { return nil }
         let text = start.assumingMemoryBound(to: CChar.self)
         let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL)
         var error = json_error_t()
-        if let tree = json_loadb(text, bytes.count, flags, &error) { return tree }
+        if let tree = json_loadb(text, bytes.count, flags, &error) { return JSONValue(tree) }
         // An integer beyond 64 bits is legal in a payload that we only pass on.
         guard json_error_code(&error) == json_error_numeric_overflow else { return nil }
-        return json_loadb(text, bytes.count, flags | Int(JSON_DECODE_INT_AS_REAL), nil)
+        let loose = json_loadb(text, bytes.count, flags | Int(JSON_DECODE_INT_AS_REAL), nil)
+        return loose.map { JSONValue($0, readsIntegersAsReals: true) }
     }
 
     /// Whether arrays and objects nest deeper than `limit`, strings left aside.
@@ -111,8 +112,12 @@ package final class JSONDocument {
 package struct JSONValue {
     fileprivate let node: UnsafeMutablePointer<json_t>
 
-    fileprivate init(_ node: UnsafeMutablePointer<json_t>) {
+    /// Whether the document was parsed without integers, since one is beyond 64 bits.
+    private let readsIntegersAsReals: Bool
+
+    fileprivate init(_ node: UnsafeMutablePointer<json_t>, readsIntegersAsReals: Bool = false) {
         self.node = node
+        self.readsIntegersAsReals = readsIntegersAsReals
     }
 
     /// The node as an address, for hosts that link jansson themselves.
@@ -125,7 +130,9 @@ package struct JSONValue {
     /// The member of an object; nil if there is none, or this is no object.
     package subscript(name: StaticString) -> JSONValue? {
         let key = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
-        return json_object_getn(node, key, name.utf8CodeUnitCount).map(JSONValue.init)
+        return json_object_getn(node, key, name.utf8CodeUnitCount).map {
+            JSONValue($0, readsIntegersAsReals: readsIntegersAsReals)
+        }
     }
 
     /// The bytes of a string; nil for anything else.
@@ -136,9 +143,12 @@ package struct JSONValue {
         return UnsafeRawBufferPointer(start: start, count: json_string_length(node))
     }
 
-    /// The value of an integer; nil for anything else.
+    /// The value of an integer; nil for anything else, and for one that is not known exactly.
     package var integer: Int64? {
-        node.pointee.type == JSON_INTEGER ? Int64(json_integer_value(node)) : nil
+        if node.pointee.type == JSON_INTEGER { return Int64(json_integer_value(node)) }
+        guard readsIntegersAsReals, node.pointee.type == JSON_REAL else { return nil }
+        let value = json_real_value(node)
+        return value.magnitude <= 0x1p53 ? Int64(exactly: value) : nil
     }
 
     /// The value as compact JSON text.

@@ -1,0 +1,81 @@
+/// An input of a transcript: words, and a body of JSON behind them.
+struct Line {
+    let words: [String]
+    let body: String?
+    private let text: String
+
+    init(_ text: String) {
+        self.text = text
+        let bodyStart = [" {", " [", " \""].compactMap { text.firstRange(of: $0)?.lowerBound }.min()
+        let head = text[..<(bodyStart ?? text.endIndex)]
+        words = head.split(separator: " ").map(String.init)
+        body = bodyStart.map { String(text[$0...].dropFirst()) }
+    }
+
+    /// The text in quotation marks, its line ends spelled out as bytes.
+    var unescaped: [UInt8] {
+        let content = (body ?? "").dropFirst().dropLast()
+        var bytes: [UInt8] = []
+        var isEscaped = false
+        for byte in content.utf8 {
+            if isEscaped {
+                bytes.append(byte == UInt8(ascii: "r") ? 0x0D : 0x0A)
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    /// The HTTP request that `c1 POST session=S1 {…}` stands for.
+    var request: [UInt8] {
+        let method = words[1]
+        var path = "/mcp"
+        var version = "HTTP/1.1"
+        var isChunked = false
+        var length = body.map { $0.utf8.count }
+        var fields = [
+            "Host": "localhost",
+            "Accept": (method == "POST" ? "application/json, " : "") + "text/event-stream",
+        ]
+        if method == "POST" { fields["Content-Type"] = "application/json" }
+        for word in words[2...] {
+            let part = word.split(separator: "=", maxSplits: 1).map(String.init)
+            let value = part.count > 1 ? part[1] : ""
+            switch part[0] {
+            case "session":
+                let number = value.hasPrefix("S") ? UInt64(value.dropFirst()) : nil
+                fields["Mcp-Session-Id"] = number.map { Name.wireID(ofSession: $0) } ?? value
+            case "version": fields["MCP-Protocol-Version"] = value
+            case "origin": fields["Origin"] = value
+            case "accept": fields["Accept"] = value
+            case "ticket": fields["Last-Event-ID"] = value
+            case "path": path = value
+            case "length": length = Int(value)
+            case "chunked": isChunked = true
+            case "expect": fields["Expect"] = "100-continue"
+            case "close", "keep-alive": fields["Connection"] = part[0]
+            default: version = word
+            }
+        }
+        if isChunked {
+            fields["Transfer-Encoding"] = "chunked"
+        } else if let length {
+            fields["Content-Length"] = String(length)
+        }
+        let lines = fields.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\r\n" }
+        let content = isChunked ? chunks(of: body ?? "") : body ?? ""
+        return Array("\(method) \(path) \(version)\r\n\(lines.joined())\r\n\(content)".utf8)
+    }
+
+    /// The body in two chunks.
+    private func chunks(of body: String) -> String {
+        let half = body.utf8.count / 2
+        let parts = [body.utf8.prefix(half), body.utf8.dropFirst(half)].filter { !$0.isEmpty }
+        return parts.map { "\(String($0.count, radix: 16))\r\n\(Substring($0))\r\n" }.joined()
+            + "0\r\n\r\n"
+    }
+}

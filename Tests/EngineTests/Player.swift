@@ -1,0 +1,257 @@
+import Engine
+import Session
+import Wire
+
+/// How the bytes of one input arrive.
+enum Cut: CustomStringConvertible {
+    case whole, bytes
+    case at(Int)
+
+    func pieces(of bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        switch self {
+        case .whole: return [bytes[...]]
+        case .bytes: return bytes.indices.map { bytes[$0...$0] }
+        case .at(let place) where place < bytes.count: return [bytes[..<place], bytes[place...]]
+        case .at: return [bytes[...]]
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .whole: "whole"
+        case .bytes: "byte by byte"
+        case .at(let place): "cut at \(place)"
+        }
+    }
+}
+
+/// One engine with its driver, its host and its clients, who do as the transcript says.
+final class Player {
+    private final class Client {
+        let name: String
+        let connection: ServerConnection
+        var reader = ResponseReader()
+        /// Whether the socket takes no bytes.
+        var isStalled = false
+
+        init(_ name: String, _ connection: ServerConnection) {
+            self.name = name
+            self.connection = connection
+        }
+    }
+
+    private let engine: ServerEngine
+    private let cut: Cut
+    private var clients: [String: Client] = [:]
+    private var requests: [String: RequestKey] = [:]
+    private var sessions: [String: SessionKey] = [:]
+    private var outputs: [String] = []
+    /// What the host says in the current step.
+    private var arguments: [ByteBuffer] = []
+    private(set) var longestInput = 0
+
+    init(_ options: ServerOptions, _ cut: Cut) {
+        var counter: UInt64 = 0
+        engine = ServerEngine(options) {
+            counter += 1
+            return counter
+        }
+        self.cut = cut
+    }
+
+    /// Plays one input at its time, and returns what came of it.
+    func play(_ input: String, at time: Int64) -> [String] {
+        outputs = []
+        arguments = []
+        advance(to: Instant(milliseconds: time))
+        let line = Line(input)
+        if let client = clients[line.words[0]] {
+            play(line, by: client)
+        } else if line.words[1...] == ["opened"] {
+            open(line.words[0])
+        } else {
+            do {
+                try command(line)
+            } catch {
+                outputs.append("fault \(error)")
+            }
+        }
+        settle()
+        return outputs
+    }
+
+    private func advance(to time: Instant) {
+        while let deadline = engine.nextDeadline, deadline <= time {
+            engine.advance(to: deadline)
+            engine.deadlineReached()
+            settle()
+            if engine.nextDeadline == deadline { return outputs.append("a deadline is stuck") }
+        }
+        engine.advance(to: time)
+    }
+
+    // MARK: Clients
+
+    private func open(_ name: String) {
+        let driver = UnsafeMutableRawPointer(bitPattern: 1)!
+        guard let connection = engine.connectionOpened(driver: driver) else {
+            return outputs.append("\(name) refused")
+        }
+        clients[name] = Client(name, connection)
+    }
+
+    private func play(_ line: Line, by client: Client) {
+        switch line.words[1] {
+        case "lost":
+            engine.connectionLost(client.connection)
+        case "stalls":
+            client.isStalled = true
+        case "reads":
+            client.isStalled = false
+            flush(client)
+        case "sends":
+            feed(line.unescaped, to: client)
+        default:
+            feed(line.request, to: client)
+        }
+    }
+
+    private func feed(_ bytes: [UInt8], to client: Client) {
+        longestInput = max(longestInput, bytes.count)
+        for piece in cut.pieces(of: bytes) {
+            guard !client.connection.hasEnded else { return }
+            piece.withUnsafeBytes { engine.received($0, on: client.connection) }
+            settle()
+        }
+    }
+
+    // MARK: The host
+
+    private func command(_ line: Line) throws(CallerFault) {
+        let words = line.words
+        let name = words.count > 1 ? words[1] : ""
+        let body = bytes(line.body ?? "")
+        switch words[0] {
+        case "time": break
+        case "respond": try engine.respond(request(name), body)
+        case "fail":
+            try engine.fail(
+                request(name), code: Int32(words[2])!, message: bytes(words[3]),
+                data: body)
+        case "progress":
+            try engine.progress(
+                request(name), HostMessage.number(Double(words[2])!)!,
+                total: words.count > 3 ? HostMessage.number(Double(words[3])!) : nil,
+                message: bytes(words.count > 4 ? words[4] : ""))
+        case "notify" where name.hasPrefix("r"):
+            try engine.notify(request(name), method: bytes(words[2]), params: body)
+        case "notify":
+            try engine.notify(session(name), method: bytes(words[2]), params: body)
+        case "broadcast":
+            engine.broadcast(method: bytes(name), params: body)
+        case "call" where words[2].hasPrefix("r"):
+            try engine.call(
+                call(name), request(words[2]), method: bytes(words[3]), params: body,
+                data: nil)
+        case "call":
+            try engine.call(
+                call(name), session(words[2]), method: bytes(words[3]), params: body,
+                data: nil)
+        case "close" where name == "server": engine.close()
+        case "close" where name.hasPrefix("k"): try engine.close(call(name))
+        case "close": try engine.close(session(name))
+        default: outputs.append("cannot play \(words[0])")
+        }
+    }
+
+    /// Bytes that stay for the current step.
+    private func bytes(_ text: String) -> UnsafeRawBufferPointer {
+        let buffer = ByteBuffer()
+        buffer.append(Array(text.utf8))
+        arguments.append(buffer)
+        return buffer.bytes
+    }
+
+    private func request(_ name: String) -> RequestKey {
+        requests[name] ?? RequestKey(rawValue: 0)
+    }
+
+    private func session(_ name: String) -> SessionKey {
+        sessions[name] ?? SessionKey(rawValue: 0)
+    }
+
+    private func call(_ name: String) -> CallKey {
+        CallKey(rawValue: UInt64(name.dropFirst())!)
+    }
+
+    // MARK: The driver
+
+    /// Does what a turn of the loop does.
+    private func settle() {
+        perform()
+        while let connection = engine.nextWritable() {
+            if let client = client(of: connection) { flush(client) }
+            if !engine.hasWritable { perform() }
+        }
+    }
+
+    private func flush(_ client: Client) {
+        guard !client.isStalled, !client.connection.hasEnded,
+            let output = engine.takeOutput(of: client.connection)
+        else { return }
+        outputs += client.reader.read(output.bytes).map { "\(client.name) \($0)" }
+        engine.sent(output.count, on: client.connection)
+        engine.recycle(output)
+    }
+
+    private func perform() {
+        while let effect = engine.nextEffect() {
+            switch effect {
+            case .deliver(let event): outputs.append(describe(event))
+            case .shutDown(let connection): outputs.append("\(name(of: connection)) shut down")
+            case .close(let connection): outputs.append("\(name(of: connection)) closed")
+            case .log(_, let text): outputs.append("log \(text.text)")
+            case .closed: outputs.append("server closed")
+            }
+        }
+    }
+
+    private func client(of connection: ServerConnection) -> Client? {
+        clients.values.first { $0.connection === connection }
+    }
+
+    private func name(of connection: ServerConnection) -> String {
+        client(of: connection)?.name ?? "?"
+    }
+
+    private func describe(_ event: HostEvent) -> String {
+        var words: [String] = []
+        let session = event.session.map { Name.session($0.wireID.text) }
+        if let session { sessions[session] = event.sessionKey }
+        let document = event.document?.text.text
+        switch event.kind {
+        case .request:
+            let name = "r\(requests.count + 1)"
+            requests[name] = event.request
+            words = ["request", name, session ?? "-", "id=\(event.id!.text)"]
+            words.append(String(decoding: event.method, as: UTF8.self))
+        case .notification:
+            words = ["notification", session ?? "-", String(decoding: event.method, as: UTF8.self)]
+        case .response:
+            words = ["response k\(event.call!.rawValue)"] + (document.map { [$0] } ?? [])
+        case .cancelled:
+            words = ["cancelled", requests.first { $0.value == event.request }?.key ?? "?"]
+        case .sessionOpened: words = ["opened \(session!) \(event.revision!.text)"]
+        case .sessionClosed: words = ["closed \(session!)"]
+        case .primaryOpened: words = ["primary of \(session!) opened"]
+        case .primaryClosed: words = ["primary of \(session!) closed"]
+        case .commandFailed, .log, .closed: words = ["\(event.kind)"]
+        }
+        if let fault = event.fault { words.append("fault=\(fault)") }
+        return words.joined(separator: " ")
+    }
+}
+
+extension ByteBuffer {
+    var text: String { withExtendedLifetime(self) { String(decoding: bytes, as: UTF8.self) } }
+}

@@ -1,0 +1,85 @@
+import Engine
+import Foundation
+import Session
+import Testing
+import Wire
+
+@Suite("Transcripts")
+struct TranscriptTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Transcripts")
+
+    private static let names: [String] =
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+        .filter { $0.hasSuffix(".md") && $0 != "README.md" }.sorted()
+
+    @Test("There are transcripts to play")
+    func found() {
+        #expect(Self.names.count >= 15)
+    }
+
+    @Test("A conversation goes the same way however its bytes are cut", arguments: names)
+    func play(_ name: String) throws {
+        let file = Self.folder.appendingPathComponent(name)
+        let transcript = Transcript(try String(contentsOf: file, encoding: .utf8))
+        try #require(transcript.steps.contains { !$0.outputs.isEmpty })
+        guard let longest = Self.play(transcript, .whole, name) else { return }
+        let cuts = [Cut.bytes] + (1..<max(2, longest)).map { Cut.at($0) }
+        _ = cuts.first { Self.play(transcript, $0, name) == nil }
+    }
+
+    /// Plays a transcript; returns its longest input, or nil if it goes wrong.
+    private static func play(_ transcript: Transcript, _ cut: Cut, _ name: String) -> Int? {
+        let player = Player(options(transcript.options), cut)
+        for step in transcript.steps {
+            let outputs = player.play(step.input, at: step.time)
+            guard byActor(outputs) == byActor(step.outputs) else {
+                Issue.record(
+                    """
+                    \(name):\(step.lineNumber), \(cut): \(step.input)
+                    expected:
+                      \(step.outputs.joined(separator: "\n  "))
+                    got:
+                      \(outputs.joined(separator: "\n  "))
+                    """)
+                return nil
+            }
+        }
+        return player.longestInput
+    }
+
+    /// What each client sees, and the host, in order. Who sees something first is open.
+    private static func byActor(_ lines: [String]) -> [String: [String]] {
+        Dictionary(grouping: lines) { line in
+            line.wholeMatch(of: /(c\d+) .*/).map { String($0.output.1) } ?? "host"
+        }
+    }
+
+    private static func options(_ words: [Substring]) -> ServerOptions {
+        var options = ServerOptions()
+        options.logLevel = nil
+        for word in words {
+            let part = word.split(separator: "=")
+            let number = part.count > 1 ? Int(part[1]) : nil
+            switch (part[0], part.last) {
+            case ("mode", "json"): options.responseMode = .json
+            case ("mode", "auto"): options.responseMode = .auto
+            case ("progress", "request"): options.progressRoute = .request
+            case ("stateless", _): options.isStateless = true
+            case ("greeting", _):
+                options.greeting = Greeting(
+                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
+                    capabilities: ("{}" as StaticString).rawBytes,
+                    instructions: ("" as StaticString).rawBytes)
+            case ("body", _): options.limits.messageBytes = number!
+            case ("sessions", _): options.sessionsMax = number!
+            case ("requests", _): options.sessionRequestsMax = number!
+            case ("mailbox", _): options.mailboxMessagesMax = number!
+            case ("unsent", _): options.unsentBytesMax = number!
+            case ("pipelined", _): options.pipelinedBytesMax = number!
+            default: Issue.record("no option \(word)")
+            }
+        }
+        return options
+    }
+}

@@ -1,0 +1,151 @@
+import Engine
+import Foundation
+import Session
+import Testing
+import Wire
+
+@testable import Runtime
+
+/// A loop with one server that answers each request with `{}` and closes when it is told to.
+private final class House {
+    let loop: Loop
+    private(set) var server: ServerRuntime?
+    private(set) var events: [HostEvent.Kind] = []
+    private(set) var hasEnded = false
+
+    init(_ change: (inout ServerOptions) -> Void = { _ in }) throws {
+        loop = try Loop(hosts: nil)
+        var options = ServerOptions()
+        options.logLevel = nil
+        options.greeting = Greeting(
+            serverInfo: ("{}" as StaticString).rawBytes,
+            capabilities: ("{}" as StaticString).rawBytes,
+            instructions: .init(start: nil, count: 0))
+        options.isStateless = true
+        change(&options)
+        server = try ServerRuntime(
+            on: loop, options,
+            audience: .callback { [weak self] in self?.heard($0) }, commandBytesMax: 1 << 20,
+            onLog: nil, onEnd: { [weak self] in self?.hasEnded = true })
+    }
+
+    deinit {
+        loop.destroy()
+    }
+
+    private func heard(_ event: HostEvent) {
+        events.append(event.kind)
+        if let key = event.request {
+            try? server?.respond(key, ("{}" as StaticString).rawBytes)
+        }
+        if event.kind == .closed {
+            server?.destroy()
+            server = nil
+            loop.stop()
+        }
+    }
+
+    func listen(_ address: String, port: UInt16 = 0) throws {
+        let address = ListenAddress(Array(address.utf8CString), port: port)
+        try server?.listen(at: try #require(address))
+    }
+}
+
+private let ping =
+    "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    + "Content-Length: 37\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}"
+
+@Suite("Loop", .serialized)
+struct LoopTests {
+    @Test("A stopped loop returns, and runs again")
+    func stop() throws {
+        let loop = try Loop(hosts: nil)
+        for _ in 0..<3 {
+            loop.stop()
+            try loop.run()
+        }
+        loop.destroy()
+    }
+
+    @Test("A loop on a thread of its own stops when it is told, and can be waited for")
+    func ownThread() throws {
+        let loop = try Loop(hosts: nil)
+        #expect(throws: RuntimeFault.notFound) { try loop.join() }
+        try loop.runThread()
+        #expect(throws: RuntimeFault.busy) { try loop.run() }
+        #expect(!loop.isOnItsThread)
+        loop.stop()
+        try loop.join()
+        #expect(loop.isOnItsThread)
+        loop.destroy()
+    }
+
+    @Test("A request is answered over TCP while the loop is stepped")
+    func steps() throws {
+        let house = try House()
+        try house.listen("127.0.0.1")
+        let port = try #require(house.server?.port)
+        #expect(port != 0)
+        let peer = try Peer(port: port)
+        peer.send(ping)
+        for _ in 0..<1_000 where !house.events.contains(.request) { try house.loop.step() }
+        try house.loop.step()
+        #expect(peer.receive(until: "0\r\n\r\n").contains(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
+    }
+
+    @Test("A request is answered over a Unix socket, whose file goes with the server")
+    func unixSocket() throws {
+        let path = NSTemporaryDirectory() + "shttp-\(getpid()).sock"
+        let house = try House()
+        try house.listen("unix:" + path)
+        #expect(house.server?.port == 0)
+        let peer = try Peer(path: path)
+        peer.send(ping)
+        for _ in 0..<1_000 where !house.events.contains(.request) { try house.loop.step() }
+        try house.loop.step()
+        #expect(peer.receive(until: "0\r\n\r\n").contains("\"result\":{}"))
+        try house.server?.close()
+        for _ in 0..<100 { try house.loop.step() }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test("A server that closes says so, lets go of its connections, and then has ended")
+    func close() throws {
+        let house = try House()
+        try house.listen("127.0.0.1")
+        let peer = try Peer(port: try #require(house.server?.port))
+        for _ in 0..<100 { try house.loop.step() }
+        try house.server?.close()
+        #expect(throws: CallerFault.closed) { try house.server?.close() }
+        try house.loop.run()
+        #expect(house.events.last == .closed)
+        #expect(house.hasEnded)
+        #expect(peer.receive() == "")
+    }
+
+    @Test("A port that is taken, and an address that is not ours, are the system's refusals")
+    func refusedAddresses() throws {
+        let house = try House()
+        try house.listen("127.0.0.1")
+        let port = try #require(house.server?.port)
+        #expect(throws: RuntimeFault.busy) { try house.listen("127.0.0.1") }
+        let other = try House()
+        #expect(throws: RuntimeFault.system(.addressInUse)) {
+            try other.listen("127.0.0.1", port: port)
+        }
+        #expect(throws: RuntimeFault.system(.addressUnavailable)) {
+            try other.listen("192.0.2.1")
+        }
+    }
+
+    @Test(
+        "Only an address or a path is a place to listen at",
+        arguments: [
+            ("127.0.0.1", true), ("::1", true), ("::", true), ("unix:/tmp/x", true),
+            ("localhost", false), ("", false), ("unix:", false), ("127.0.0.1:80", false),
+            ("unix:/" + String(repeating: "x", count: 107), false),
+        ])
+    func addresses(_ text: String, _ isAddress: Bool) {
+        #expect((ListenAddress(Array(text.utf8CString), port: 0) != nil) == isAddress)
+    }
+}

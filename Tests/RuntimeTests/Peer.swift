@@ -1,0 +1,56 @@
+import Foundation
+
+/// A client's blocking socket, which gives up after ten seconds.
+final class Peer {
+    private let descriptor: Int32
+
+    init(port: UInt16) throws {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        try connect(&address)
+    }
+
+    init(path: String) throws {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        try connect(&address)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    private func connect<Address>(_ address: inout Address) throws {
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
+        let result = withUnsafeBytes(of: &address) { bytes in
+            Foundation.connect(
+                descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self),
+                socklen_t(bytes.count))
+        }
+        guard result == 0 else { throw POSIXError(.ECONNREFUSED) }
+    }
+
+    func send(_ text: String) {
+        var text = text
+        text.withUTF8 { _ = Foundation.send(descriptor, $0.baseAddress, $0.count, 0) }
+    }
+
+    /// Everything that arrives up to `mark`, or up to the end of the connection.
+    func receive(until mark: String? = nil) -> String {
+        var received: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 4096)
+        while mark.map({ received.firstRange(of: Array($0.utf8)) == nil }) ?? true {
+            let count = recv(descriptor, &room, room.count, 0)
+            guard count > 0 else { break }
+            received += room[..<count]
+        }
+        return String(decoding: received, as: UTF8.self)
+    }
+}

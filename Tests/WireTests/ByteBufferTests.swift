@@ -1,0 +1,75 @@
+import Testing
+import Wire
+
+@Suite("ByteBuffer")
+struct ByteBufferTests {
+    @Test("It holds what was appended, in order, whatever it outgrew on the way")
+    func growth() {
+        let buffer = ByteBuffer()
+        var expected: [UInt8] = []
+        for length in 0..<200 {
+            let part = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* length) }
+            buffer.append(part)
+            buffer.append(UInt8(ascii: "|"))
+            expected += part + [UInt8(ascii: "|")]
+        }
+        #expect(Array(buffer.bytes) == expected)
+        #expect(buffer.count == expected.count)
+    }
+
+    @Test(
+        "Numbers are written in decimal",
+        arguments: [0, 9, 10, -1, 4_096, Int64.max, Int64.min])
+    func decimal(_ value: Int64) {
+        #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
+    }
+
+    @Test("Numbers are written in hexadecimal", arguments: [0, 9, 10, 15, 16, 0xDEAD_BEEF])
+    func hexadecimal(_ value: Int) {
+        #expect(ByteBuffer.text { $0.append(hex: value) } == String(value, radix: 16))
+    }
+
+    @Test("Eight digits are written over what stands there, and never past the end")
+    func overwriting() {
+        let buffer = "ab00000000cd".buffer
+        buffer.overwrite(at: 2, hex8: 0x1F)
+        #expect(buffer.text == "ab0000001fcd")
+        buffer.overwrite(at: 5, hex8: 0)
+        #expect(buffer.text == "ab0000001fcd")
+    }
+
+    @Test("Bytes leave at either end")
+    func shortening() {
+        let buffer = "abcdef".buffer
+        buffer.removeFirst(2)
+        #expect(buffer.text == "cdef")
+        buffer.truncate(to: 3)
+        #expect(buffer.text == "cde")
+        buffer.truncate(to: 9)
+        #expect(buffer.text == "cde")
+        buffer.removeAll()
+        #expect(buffer.isEmpty)
+        #expect(buffer.capacity > 0)
+    }
+
+    @Test("An empty buffer owns nothing, and reserved room is used without a move")
+    func room() {
+        let buffer = ByteBuffer()
+        #expect(buffer.capacity == 0)
+        buffer.append("")
+        #expect(buffer.capacity == 0)
+        buffer.reserve(1000)
+        buffer.append("a")
+        let start = buffer.bytes.baseAddress
+        buffer.append([UInt8](repeating: 0, count: 999))
+        #expect(buffer.bytes.baseAddress == start)
+    }
+
+    @Test("A part of it, and another buffer's content")
+    func parts() {
+        let buffer = "abcdef".buffer
+        #expect(buffer[1..<3].text == "bc")
+        buffer.append("xy".buffer)
+        #expect(buffer.text == "abcdefxy")
+    }
+}

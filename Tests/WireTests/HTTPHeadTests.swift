@@ -1,0 +1,55 @@
+import Testing
+import Wire
+
+/// The head of a request whose bytes are `text`.
+func parseHead(_ text: String) -> HTTPHead? {
+    let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
+    parser.head = HTTPHead()
+    return text.withBytes { parser.parse($0).step } == .head ? parser.head : nil
+}
+
+@Suite("HTTPHead")
+struct HTTPHeadTests {
+    @Test(
+        "The fields that the transport reads are found by any spelling of their names",
+        arguments: [
+            ("HOST", KnownField.host), ("Origin", .origin), ("accept", .accept),
+            ("Content-Type", .contentType), ("Mcp-Session-Id", .sessionID),
+            ("MCP-PROTOCOL-VERSION", .protocolVersion), ("Last-Event-ID", .lastEventID),
+            ("authorization", .authorization), ("Expect", .expect),
+        ])
+    func knownFields(_ name: String, _ field: KnownField) throws {  // S-015
+        let head = try #require(parseHead("GET / HTTP/1.1\r\nX: y\r\n\(name):  vaLue\t\r\n\r\n"))
+        #expect(head[field]?.text == "vaLue")
+        for other in KnownField.allCases where other != field {
+            #expect(head[other] == nil)
+            #expect(head.occurrences(of: other) == 0)
+        }
+    }
+
+    @Test("Of several lines the first is the value, and all are counted")
+    func repeatedField() throws {
+        let head = try #require(parseHead("GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nhost: b\r\n\r\n"))
+        #expect(head[.host]?.text == "a")
+        #expect(head.occurrences(of: .host) == 2)
+    }
+
+    @Test("An empty value is not an absent one")
+    func emptyValue() throws {
+        let head = try #require(parseHead("GET / HTTP/1.1\r\nOrigin:\r\n\r\n"))
+        #expect(head[.origin]?.text == "")
+        #expect(head.occurrences(of: .origin) == 1)
+    }
+
+    @Test(
+        "Any field can be looked up in the lines",
+        arguments: [
+            ("x-one", "1"), ("X-ONE", "1"), ("x-two", "a: b"), ("x-on", nil), ("x-three", ""),
+            ("", nil),
+        ])
+    func lookup(_ name: String, _ value: String?) throws {
+        let head = try #require(
+            parseHead("GET / HTTP/1.1\r\nX-One: 1\r\nX-Two: a: b\r\nx-one: 2\r\nX-Three:\r\n\r\n"))
+        #expect(name.withBytes { HTTPHead.find($0, in: head.lines)?.text } == value)
+    }
+}

@@ -1,0 +1,35 @@
+import Testing
+import Wire
+
+@Suite("JSONWriter")
+struct JSONWriterTests {
+    @Test("Every character survives the way through a JSON parser, in any place")
+    func roundTrip() throws {
+        let characters =
+            (0..<0x80).map { Unicode.Scalar($0)! } + ["\u{e9}", "\u{2028}", "\u{1F600}"]
+        for character in characters {
+            for text in ["\(character)", "a\(character)b", "\(character)\(character)z"] {
+                let json = ByteBuffer.text { output in
+                    text.withBytes { output.append(jsonString: $0) }
+                }
+                let document = try #require(parse(json))
+                #expect(document.root.string?.text == text)
+                withExtendedLifetime(document) {}
+            }
+        }
+    }
+
+    @Test("The common escapes are the short ones")
+    func escapes() {
+        let json = ByteBuffer.text { output in
+            "\"\\\n\r\t\u{1}\u{1f}/".withBytes { output.append(jsonString: $0) }
+        }
+        #expect(json == #""\"\\\n\r\t\u0001\u001f/""#)
+    }
+
+    @Test("No text is an empty string")
+    func empty() {
+        let json = ByteBuffer.text { $0.append(jsonString: .init(start: nil, count: 0)) }
+        #expect(json == "\"\"")
+    }
+}
