@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Sets up, builds, and runs every test, in the order a reader wants the news. Stops at the first stage that
+# fails. Ends with the runners' own summaries and the number of stages.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "$root"
+exec </dev/null
+
+# Each stage is a process group of its own: when it or this script ends, nothing it has started lives on.
+set -m
+group=
+end_group() { test -z "$group" || kill -TERM -- "-$group" 2>/dev/null || true; }
+trap end_group EXIT
+trap 'exit 130' INT TERM
+
+log=$build/stage.log
+passed=0
+summaries=
+
+stage() {
+  say "$1"
+  mkdir -p "$build"
+  { "${@:2}" 2>&1 | tee "$log"; } &
+  group=$!
+  if ! wait "$group"; then
+    say "FAILED: $1"
+    echo "$passed passed, 1 failed"
+    exit 1
+  fi
+  end_group; group=
+  passed=$((passed + 1))
+  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|[0-9]+ passed.* in ' "$log" || true)$'\n'
+}
+
+python_tests() {
+  make_venv "$root/bindings/python[test]"
+  "$build/venv/bin/python" -m pytest -q "$root/bindings/python/tests"
+}
+
+stage "Build" build_library
+stage "Generated files are up to date" swift run abigen --check
+stage "Swift tests" swift test
+stage "C tests" ctest --test-dir "$build" --output-on-failure
+stage "Load" bash Tests/Load/run.sh "$build"
+stage "Python tests" python_tests
+
+say "Summary"
+grep . <<<"$summaries"
+echo "$passed passed, 0 failed"
