@@ -1096,8 +1096,8 @@ shttp_request_fail(shttp_server *server, shttp_request request, int32_t code,
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
  * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED,
- * SHTTP_ERR_NO_STREAM, or SHTTP_ERR_JSON_RESPONSE.
+ * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED, or
+ * SHTTP_ERR_JSON_RESPONSE.
  */
 SHTTP_API shttp_status
 shttp_request_progress(shttp_server *server, shttp_request request,

@@ -3,8 +3,9 @@ import Synchronization
 
 /// An event loop: libuv's, on some thread, with the servers that live on it.
 ///
-/// It belongs to one thread at a time: to the one that runs it, or, while nobody does, to whoever
-/// calls. A loop of the host's belongs to the thread that made this object.
+/// It belongs to one thread at a time: to the one that runs it, or, while nobody does, to the one
+/// that made it, ran it or joined it last. A loop of the host's belongs to the thread that made
+/// this object.
 package final class Loop {
     let uv: UnsafeMutablePointer<uv_loop_t>
     private let isHosts: Bool
@@ -16,6 +17,8 @@ package final class Loop {
 
     /// The thread that runs the loop; 0 while none does.
     private let runner: Atomic<UInt>
+    /// The thread that made the loop, ran it or joined it last.
+    private let keeper = Atomic<UInt>(Loop.thisThread)
     private let isStopping = Atomic<Bool>(false)
     private var isDestroyed = false
     private var isInTurn = false
@@ -73,10 +76,10 @@ package final class Loop {
     /// Whether the caller may touch the loop and what lives on it.
     package var isOnItsThread: Bool {
         let runner = runner.load(ordering: .acquiring)
-        return runner == 0 || runner == Loop.thisThread
+        return (runner == 0 ? keeper.load(ordering: .acquiring) : runner) == Loop.thisThread
     }
 
-    private var isRunning: Bool { !isHosts && runner.load(ordering: .acquiring) != 0 }
+    var isRunning: Bool { !isHosts && runner.load(ordering: .acquiring) != 0 }
 
     // MARK: Running
 
@@ -90,22 +93,43 @@ package final class Loop {
     package func runThread() throws(RuntimeFault) {
         // The new thread is not known yet; no thread has the number 1, so every caller is another.
         guard !isHosts, thread == nil, claim(for: 1) else { throw .busy }
+        let start = Unmanaged.passRetained(ThreadStart(self))
         var started = uv_thread_t()
-        let keeper = Unmanaged.passRetained(self).toOpaque()
         let result = uv_thread_create(
             &started,
             { data in
                 guard let data else { return }
-                let loop = Unmanaged<Loop>.fromOpaque(data).takeRetainedValue()
-                loop.runner.store(Loop.thisThread, ordering: .releasing)
-                loop.runUntilStopped()
-            }, keeper)
+                let start = Unmanaged<ThreadStart>.fromOpaque(data).takeRetainedValue()
+                start.wait()
+                start.loop.runner.store(Loop.thisThread, ordering: .releasing)
+                start.loop.runUntilStopped()
+            }, start.toOpaque())
         guard result == 0 else {
-            Unmanaged<Loop>.fromOpaque(keeper).release()
+            start.release()
             runner.store(0, ordering: .releasing)
             throw .system(SystemFault(result))
         }
         thread = started
+        start.takeUnretainedValue().allow()
+    }
+
+    /// What a new thread is given: its loop, and leave to run it once the loop knows the thread.
+    private final class ThreadStart {
+        let loop: Loop
+        private let gate = UnsafeMutablePointer<uv_sem_t>.allocate(capacity: 1)
+
+        init(_ loop: Loop) {
+            self.loop = loop
+            uv_sem_init(gate, 0)
+        }
+
+        deinit {
+            uv_sem_destroy(gate)
+            gate.deallocate()
+        }
+
+        func wait() { uv_sem_wait(gate) }
+        func allow() { uv_sem_post(gate) }
     }
 
     private func claim(for thread: UInt) -> Bool {
@@ -114,6 +138,7 @@ package final class Loop {
     }
 
     private func runUntilStopped() {
+        keeper.store(Loop.thisThread, ordering: .releasing)
         while !isStopping.load(ordering: .acquiring) {
             uv_run(uv, UV_RUN_DEFAULT)
         }
@@ -136,6 +161,7 @@ package final class Loop {
         guard UInt(thread) != Loop.thisThread else { throw .wrongThread }
         uv_thread_join(&thread)
         self.thread = nil
+        keeper.store(Loop.thisThread, ordering: .releasing)
     }
 
     private func detachThread() {
@@ -158,6 +184,7 @@ package final class Loop {
 
     /// Does what is due without waiting.
     package func step() throws(RuntimeFault) {
+        guard isOnItsThread else { throw .wrongThread }
         guard !isHosts, claim(for: Loop.thisThread) else { throw .busy }
         uv_run(uv, UV_RUN_NOWAIT)
         let isLast = isDestroyed

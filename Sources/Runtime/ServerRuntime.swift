@@ -196,9 +196,9 @@ package final class ServerRuntime {
         let population = engine.population
         peakPopulation = max(peakPopulation, population)
         let hasShrunk = peakPopulation - population > max(population, 256)
-        let isEmptyAgain = population == 0 && owesMemory
+        let isEmptyAgain = engine.isDeserted && owesMemory
         guard hasShrunk || isEmptyAgain else { return }
-        owesMemory = population > 0
+        owesMemory = !engine.isDeserted
         peakPopulation = population
         malloc_trim(0)
     }
@@ -295,7 +295,7 @@ package final class ServerRuntime {
     /// Ends everything at once, without another event. Any thread.
     package func destroy() {
         isClosed.store(true, ordering: .releasing)
-        guard loop.isOnItsThread else {
+        guard loop.isOnItsThread || !loop.isRunning else {
             try? post(.destroyServer)
             return
         }

@@ -41,8 +41,6 @@ package struct Router: Sendable {
         case stateless
         /// It needs a stream, and the answer is one JSON document.
         case jsonResponse
-        /// It could take the primary, and none is attached.
-        case noStream
         /// The client's connection is gone.
         case disconnected
     }
@@ -52,7 +50,7 @@ package struct Router: Sendable {
     package func progress(primaryIsAttached: Bool, clientIsWaiting: Bool) -> Route {
         let mayTakePrimary = progressRoute == .primary && !isStateless
         if mayTakePrimary, primaryIsAttached { return .primary }
-        if mode == .json { return .none(mayTakePrimary ? .noStream : .jsonResponse) }
+        if mode == .json { return .none(.jsonResponse) }
         return clientIsWaiting ? .request : .none(.disconnected)
     }
 

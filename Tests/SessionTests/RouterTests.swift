@@ -25,13 +25,12 @@ private struct Row: Sendable, CustomTestStringConvertible {
 }
 
 private let gone = Router.Route.none(.disconnected)
-private let noStream = Router.Route.none(.noStream)
 private let json = Router.Route.none(.jsonResponse)
 
 private let rows = [
     Row(.stream, .primary, false, (.primary, .primary, .request, gone)),
     Row(.auto, .primary, false, (.primary, .primary, .request, gone)),
-    Row(.json, .primary, false, (.primary, .primary, noStream, noStream)),
+    Row(.json, .primary, false, (.primary, .primary, json, json)),
     Row(.stream, .request, false, (.request, gone, .request, gone)),
     Row(.auto, .request, false, (.request, gone, .request, gone)),
     Row(.json, .request, false, (json, json, json, json)),

@@ -39,11 +39,11 @@ package struct HostMessage: Sendable {
         if json.count > 0 { try checkValue(json) }
     }
 
-    /// A method: text that is not empty.
+    /// A method: text that is not empty, and not one of JSON-RPC's own (section 8).
     package func checkMethod(_ method: UnsafeRawBufferPointer) throws(CallerFault) {
-        guard method.count > 0, method.count <= 1024, JSONDocument.isText(method) else {
-            throw .invalidMessage
-        }
+        guard method.count > 0, method.count <= 1024, JSONDocument.isText(method),
+            !UnsafeRawBufferPointer(rebasing: method.prefix(4)).equals("rpc.")
+        else { throw .invalidMessage }
     }
 
     /// Plain text, perhaps empty.

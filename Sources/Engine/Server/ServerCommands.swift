@@ -262,7 +262,6 @@ extension CallerFault {
         switch obstacle {
         case .stateless: self = .stateless
         case .jsonResponse: self = .jsonResponse
-        case .noStream: self = .noStream
         case .disconnected: self = .disconnected
         }
     }

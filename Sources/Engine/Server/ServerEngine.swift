@@ -159,6 +159,9 @@ package final class ServerEngine {
 
     // MARK: Questions
 
+    /// Whether there is neither session nor request; connections may idle on.
+    package var isDeserted: Bool { sessions.count + requests.count == 0 }
+
     /// How many things the engine holds memory for.
     package var population: Int { connections.count + sessions.count + requests.count }
 
@@ -169,15 +172,9 @@ package final class ServerEngine {
         guard !connection.isClosed else { return }
         let output = connection.output ?? spare.takeBuffer()
         connection.output = output
-        let waiting = connection.queuedBytes - connection.handedBytes
         let before = output.count
         compose(output)
         connection.queuedBytes += UInt64(output.count - before)
-        if waiting > options.unsentBytesMax {
-            log(.warning, "A client does not read its stream; its connection is closed")
-            discard(connection)
-            return
-        }
         if connection.isStreaming { wait(.keepAlive, connection) }
         guard !connection.isQueuedForWriting else { return }
         connection.isQueuedForWriting = true
@@ -186,9 +183,20 @@ package final class ServerEngine {
 
     /// Writes one message as an event of the stream that `connection` carries.
     func writeEvent(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
+        guard keepsUp(connection) else { return }
         write(to: connection) { output in
             output.appendPart(connection.framing) { SSEFrame.append(to: $0, compose) }
         }
+    }
+
+    /// Whether a client reads what it gets; if it does not, it loses its connection. One message
+    /// may be larger than the bound, so only what waits before it counts.
+    func keepsUp(_ connection: ServerConnection) -> Bool {
+        let waiting = connection.queuedBytes - connection.handedBytes
+        guard waiting > options.unsentBytesMax else { return true }
+        log(.warning, "A client does not read its stream; its connection is closed")
+        discard(connection)
+        return false
     }
 
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {

@@ -277,6 +277,7 @@ extension ServerEngine {
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
     ) {
+        log(.debug, "Refused a request: ", refusal.message.rawBytes)
         let isArriving = connection.parser.isInsideMessage
         let hasMore = isArriving && connection.parser.head?.hasBody ?? true
         if hasMore { connection.keepsAlive = false }

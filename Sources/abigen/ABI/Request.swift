@@ -64,7 +64,7 @@ extension ABI {
                 target + [
                     Parameter("progress", .double), Parameter("total", .double),
                     Parameter("message", .bytes, .copied),
-                ], statuses: outcome + [.noStream, .jsonResponse], mayIgnore: true)),
+                ], statuses: outcome + [.jsonResponse], mayIgnore: true)),
         .function(
             Function(
                 "shttp_request_log", .anyThread,
