@@ -43,10 +43,8 @@ package enum Command {
             try engine.close(key)
         case .closeSession(let key):
             try engine.close(key)
-        case .closeServer:
-            engine.close()
-        case .destroyServer, .readOn:
-            break
+        case .closeServer, .destroyServer, .readOn:
+            break  // The runtime's own.
         }
     }
 

@@ -141,6 +141,7 @@ package final class ServerRuntime {
         begin()
         for command in commands.takeAll() where !isDestroyed {
             switch command {
+            case .closeServer: closeNow()
             case .destroyServer: destroy()
             case .readOn: readOn()
             default:

@@ -8,6 +8,12 @@
 
 enum { WORKERS = 4, CLIENTS = 4, REQUESTS = 50, MESSAGES = 1000 };
 
+static void on_nothing(shttp_server *server, const shttp_event *event, void *user_data) {
+  (void)server;
+  (void)event;
+  (void)user_data;
+}
+
 /* ---- Workers answer what the callback hands them ------------------------------ */
 
 static struct {
@@ -204,16 +210,19 @@ static void commands_keep_their_order(void) {
   CHECK_STATUS(shttp_server_close(fixture.server), SHTTP_OK);
   CHECK(reaches(&closed, 1));
   CHECK(shttp_server_broadcast(fixture.server, shttp_text("a"), shttp_text("")) == SHTTP_ERR_CLOSED);
+
+  /* Nobody listens any more: the port can be had. */
+  struct fixture successor;
+  shttp_server_options next = fixture_options(on_nothing, NULL);
+  REQUIRE_OK(shttp_loop_create(NULL, &successor.loop));
+  REQUIRE_OK(shttp_server_create(successor.loop, &next, &successor.server));
+  CHECK_STATUS(shttp_server_listen(successor.server, NULL, fixture.port), SHTTP_OK);
+  shttp_server_destroy(successor.server);
+  shttp_loop_destroy(successor.loop);
   fixture_stop(&fixture);
 }
 
 /* ---- The bound on what is queued -------------------------------------------------- */
-
-static void on_nothing(shttp_server *server, const shttp_event *event, void *user_data) {
-  (void)server;
-  (void)event;
-  (void)user_data;
-}
 
 static void *fill(void *server) {
   char params[202] = "";
