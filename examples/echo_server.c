@@ -18,6 +18,7 @@
 
 #define STEPS_MAX 1000000
 #define DELAY_MS_MAX 60000
+#define DRAIN_MS 2000 /* what open requests get after SIGTERM */
 
 static const char tools[] =
     "{\"tools\":["
@@ -270,7 +271,7 @@ static void on_log(shttp_log_level level, shttp_bytes text, void *user_data) {
 static void on_signal(uv_signal_t *handle, int number) {
   (void)handle;
   (void)number;
-  expect(shttp_server_close(server));
+  expect(shttp_server_drain(server, DRAIN_MS));
 }
 
 int main(int argc, char **argv) {

@@ -5,7 +5,8 @@
 
 Every tool, resource and prompt is a row of a table. A request is served in an asyncio task of its
 own, so a slow tool delays nobody. Where the server's mode cannot carry a message (JSON answers
-carry no log, a stateless server can ask the client nothing), the tool still answers.
+carry no log, a stateless server can ask the client nothing and not hang up), the tool still
+answers.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from streamablehttp import (
     ClosedError,
     JSONResponseError,
     NotFoundError,
+    NotResumableError,
     Request,
     RequestCancelledError,
     Server,
     Session,
     SessionClosed,
+    StatelessError,
     StreamableHTTPError,
 )
 
@@ -47,6 +50,9 @@ PNG = (
 )
 WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
 
+DRAIN_MS = 2000
+"""What open requests get after SIGTERM."""
+
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
@@ -55,6 +61,9 @@ RESOURCE_NOT_FOUND = -32002
 WATCHED = "test://watched-resource"
 
 STEP_SECONDS = 0.05
+AWAY_SECONDS = 0.2
+"""How long the work takes that nobody holds a connection for."""
+RETRY_MS = 500
 CLIENT_SECONDS = 60.0
 """How long a person at the client may take to answer."""
 
@@ -102,7 +111,7 @@ def if_possible(command: Callable[..., None], *arguments: Any) -> None:
     """A message that this server's mode cannot carry is left out."""
     try:
         command(*arguments)
-    except JSONResponseError:
+    except (JSONResponseError, NotResumableError, StatelessError):
         pass
 
 
@@ -118,6 +127,13 @@ async def with_logging(request: Request, arguments: JSON) -> JSON:
         if_possible(request.log, "info", line)
         await asyncio.sleep(STEP_SECONDS)
     return content(text("Log messages have been sent."))
+
+
+async def reconnection(request: Request, arguments: JSON) -> JSON:
+    """A client that cannot come back is not hung up on, and waits."""
+    if_possible(request.hang_up, RETRY_MS)
+    await asyncio.sleep(AWAY_SECONDS)
+    return content(text("The client has come back."))
 
 
 async def ask(request: Request, method: str, params: JSON) -> JSON:
@@ -274,6 +290,11 @@ TOOLS: dict[str, tuple[str, JSON, Tool]] = {
         constant(content(text("The arguments have been taken."))),
     ),
     "test_tool_with_logging": ("Sends log messages.", NO_ARGUMENTS, with_logging),
+    "test_reconnection": (
+        "Hangs up, and answers when the client comes back.",
+        NO_ARGUMENTS,
+        reconnection,
+    ),
     "test_sampling": ("Has the client's model answer.", text_arguments("prompt"), sampling),
     "test_elicitation": (
         "Asks the person at the client.",
@@ -526,7 +547,7 @@ async def main() -> None:
         json_response=options.json_response,
     ) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, server.close)
+            asyncio.get_running_loop().add_signal_handler(number, server.drain, DRAIN_MS)
         print(f"listening on {server.url}", flush=True)
         await serve(server)
 

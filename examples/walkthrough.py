@@ -263,7 +263,11 @@ def is_stream(response: http.client.HTTPResponse) -> bool:
 
 
 def messages(response: http.client.HTTPResponse) -> Iterator[Any]:
-    """The JSON-RPC messages of an answer, as they arrive: one document, or a stream of events."""
+    """The JSON-RPC messages of an answer, as they arrive: one document, or a stream of events.
+
+    Events have ids too, and a stream begins with one that has nothing else: they are for clients
+    that lose a connection and come back, which is not shown here.
+    """
     if not is_stream(response):
         yield json.loads(response.read())
         return

@@ -36,6 +36,13 @@
  * - Messages that belong to no request go to the primary stream. While none is
  *   attached they wait in the session's mailbox, which is bounded.
  *
+ * Streams outlive their connections. What a session's streams have sent is
+ * kept, within the bounds of the replay options, and a client that comes back
+ * (GET with Last-Event-ID) gets everything after its last event, and then what
+ * follows; or HTTP status 400, never a part. A request goes on while its client
+ * is away. The host need not know of it; with shttp_request_hang_up() it may
+ * send the client away itself.
+ *
  * MODES
  *
  * The options stateless and response_mode switch parts of this off. What a mode
@@ -50,6 +57,7 @@
  *     shttp_request_log()          yes      J         yes      J
  *     shttp_request_notify()       yes      J         yes      J
  *     shttp_request_call()         yes      J         S        S
+ *     shttp_request_hang_up()      yes      J         S        S
  *     shttp_session_notify()       yes      yes       S        S
  *     shttp_session_call()         yes      yes       S        S
  *     shttp_server_broadcast()     yes      yes       S        S
@@ -308,7 +316,10 @@ typedef enum shttp_status {
 
   /** The loop runs or the server listens already. Or the call is made from
    *  inside a callback and would have to wait for itself. */
-  SHTTP_ERR_BUSY = -306
+  SHTTP_ERR_BUSY = -306,
+
+  /** Nothing of the stream is kept, or its client cannot come back. */
+  SHTTP_ERR_NOT_RESUMABLE = -307
 } shttp_status;
 
 /**
@@ -913,6 +924,26 @@ typedef struct shttp_server_options {
   /** Commands from other threads that are not carried out yet; beyond, they
    *  return SHTTP_ERR_LIMIT. Bytes; default 67108864. */
   uint32_t command_bytes_max;
+
+  /** Messages kept for each session, so that a client that lost its
+   *  connection can resume a stream (Last-Event-ID). UINT32_MAX: none, and
+   *  no stream can be resumed. Default 1024. */
+  uint32_t replay_events_max;
+
+  /** The same limit by size. Bytes; default 1048576. */
+  uint32_t replay_bytes_max;
+
+  /** The same limit for all sessions together. Bytes; default 268435456. */
+  uint32_t replay_total_bytes_max;
+
+  /** How long a message is kept. Milliseconds; default 300000; UINT32_MAX:
+   *  never. */
+  uint32_t replay_ms;
+
+  /** Origins whose pages, in browsers, may use the server: a comma-separated
+   *  list as in allowed_origins, or "*". They pass the check of Origin too.
+   *  NULL: no CORS fields. Copied. */
+  const char *cors_origins;
 } shttp_server_options;
 
 /**
@@ -973,6 +1004,108 @@ shttp_server_listen(shttp_server *server, const char *address, uint16_t port);
  * [any thread]
  */
 SHTTP_API uint16_t shttp_server_port(const shttp_server *server);
+
+/**
+ * What a server holds now, and, from connections_total on, what has happened
+ * since it was created. New fields are appended.
+ */
+typedef struct shttp_stats {
+  /** Open connections. */
+  uint64_t connections;
+
+  /** Sessions that have not ended. */
+  uint64_t sessions;
+
+  /** Event streams that a connection carries. */
+  uint64_t streams;
+
+  /** Requests without an answer. */
+  uint64_t requests;
+
+  /** Calls without an answer. */
+  uint64_t calls;
+
+  /** Bytes that clients have not taken yet. */
+  uint64_t unsent_bytes;
+
+  /** Bytes kept for clients that may resume. */
+  uint64_t replay_bytes;
+
+  /** Connections accepted. */
+  uint64_t connections_total;
+
+  /** Sessions begun. */
+  uint64_t sessions_total;
+
+  /** Requests accepted. */
+  uint64_t requests_total;
+
+  /** Streams that clients came back for. */
+  uint64_t resumed;
+
+  /** Streams that they came back for in vain. */
+  uint64_t resumes_refused;
+
+  /** Messages that a full mailbox did not take. */
+  uint64_t mailbox_drops;
+
+  /** Answers whose client was gone for good. */
+  uint64_t result_drops;
+
+  /** Responses of clients that answered no call. */
+  uint64_t response_drops;
+
+  /** Connections ended because nobody read them. */
+  uint64_t slow_connections;
+
+  /** Requests refused for their Host. */
+  uint64_t host_refusals;
+
+  /** Requests refused for their Origin. */
+  uint64_t origin_refusals;
+
+  /** Requests without a session, or of an unknown one. */
+  uint64_t session_refusals;
+
+  /** Requests and connections beyond a limit. */
+  uint64_t limit_refusals;
+
+  /** All other refused requests. */
+  uint64_t other_refusals;
+} shttp_stats;
+
+/**
+ * Writes what the server holds, and what has happened, as of the loop's last
+ * turn. [any thread]
+ *
+ * Use shttp_server_stats(), which passes `stats_size`: the size of the caller's
+ * shttp_stats. Fields that this library does not know are 0.
+ *
+ * Returns SHTTP_OK or SHTTP_ERR_INVALID_ARGUMENT.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
+                         size_t stats_size);
+
+/** Writes the server's figures into a shttp_stats. */
+#define shttp_server_stats(server, stats) \
+  shttp_server_stats_sized((server), (stats), sizeof *(stats))
+
+/**
+ * Ends the server in good order: for SIGTERM. [any thread]
+ *
+ * It stops listening and refuses new requests with HTTP status 503. Primary
+ * streams end, and their clients are told to come back in a second, perhaps to
+ * another process. Open requests may be answered until `deadline_ms` have
+ * passed; those that are left then are cancelled. All else is as with
+ * shttp_server_close(), and SHTTP_EVENT_CLOSED comes last. A second call may
+ * only bring the end forward.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_CLOSED if it is
+ * closing already.
+ */
+SHTTP_API shttp_status
+shttp_server_drain(shttp_server *server, uint32_t deadline_ms);
 
 /**
  * Stops listening, and ends every session and stream. [any thread]
@@ -1160,6 +1293,22 @@ shttp_request_call(shttp_server *server, shttp_request request,
                    shttp_call *out);
 
 /**
+ * Ends the connection of the request's stream, and keeps the stream.
+ * [any thread]
+ *
+ * The client is told to come back after `retry_ms`; what is sent meanwhile, the
+ * result included, waits for it. For work that takes long and should not hold a
+ * connection (MCP 2025-11-25, SEP-1699).
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED,
+ * SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE, or SHTTP_ERR_NOT_RESUMABLE.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_request_hang_up(shttp_server *server, shttp_request request,
+                      uint32_t retry_ms);
+
+/**
  * Gives up a call that the host made. [any thread]
  *
  * The client gets notifications/cancelled, a late answer is dropped, and no
@@ -1241,6 +1390,22 @@ SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_call(shttp_server *server, shttp_session session,
                    shttp_bytes method, shttp_bytes params, void *call_data,
                    shttp_call *out);
+
+/**
+ * Ends the connection of the session's primary stream, and keeps the stream.
+ * [any thread]
+ *
+ * The client is told to come back after `retry_ms`; messages wait in the
+ * mailbox.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * session has ended, SHTTP_ERR_NO_STREAM if no primary is attached,
+ * SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, or
+ * SHTTP_ERR_NOT_RESUMABLE.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_session_hang_up(shttp_server *server, shttp_session session,
+                      uint32_t retry_ms);
 
 /**
  * Ends a session, with its streams and requests. [any thread]

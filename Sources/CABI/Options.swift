@@ -76,6 +76,7 @@ extension ServerOptions {
         }
         allowedOrigins = text(given.allowed_origins).map { AccessList($0) }
         allowedHosts = text(given.allowed_hosts).map { AccessList($0) }
+        crossOrigins = text(given.cors_origins).map { AccessList($0) }
         return true
     }
 
@@ -109,6 +110,10 @@ extension ServerOptions {
         set(&mailboxMessagesMax, given.mailbox_messages_max)
         set(&mailboxBytesMax, given.mailbox_bytes_max)
         set(&unsentBytesMax, given.unsent_bytes_max)
+        hasReplay = given.replay_events_max != .max
+        set(&replayEventsMax, given.replay_events_max)
+        set(&replayBytesMax, given.replay_bytes_max)
+        set(&replayTotalBytesMax, given.replay_total_bytes_max)
     }
 
     private mutating func setTimes(_ given: shttp_server_options) {
@@ -120,5 +125,6 @@ extension ServerOptions {
         set(&keepAlive, given.keepalive_ms)
         set(&requestArrival, given.request_ms)
         set(&connectionIdle, given.connection_idle_ms)
+        set(&replayAge, given.replay_ms)
     }
 }

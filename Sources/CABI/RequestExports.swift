@@ -87,6 +87,16 @@ public func shttp_request_call(
     }
 }
 
+@_cdecl("shttp_request_hang_up") @implementation
+public func shttp_request_hang_up(
+    _ server: OpaquePointer!, _ request: shttp_request, _ retry_ms: UInt32
+) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    return status { () throws(CallerFault) in
+        try runtime.hangUp(RequestKey(rawValue: request.key), retry: Int64(retry_ms))
+    }
+}
+
 @_cdecl("shttp_call_close") @implementation
 public func shttp_call_close(_ server: OpaquePointer!, _ call: shttp_call) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }

@@ -48,6 +48,29 @@ public func shttp_server_port(_ server: OpaquePointer!) -> UInt16 {
     ServerHandle.runtime(server)?.port ?? 0
 }
 
+@_cdecl("shttp_server_stats_sized") @implementation
+public func shttp_server_stats_sized(
+    _ server: OpaquePointer!, _ stats: UnsafeMutablePointer<shttp_stats>!, _ stats_size: Int
+) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let stats,
+        stats_size >= MemoryLayout<UInt64>.size, stats_size <= 1 << 16
+    else { return SHTTP_ERR_INVALID_ARGUMENT }
+    var form = shttp_stats(runtime.statistics)
+    let room = UnsafeMutableRawPointer(stats)
+    room.initializeMemory(as: UInt8.self, repeating: 0, count: stats_size)
+    withUnsafePointer(to: &form) { source in
+        room.copyMemory(
+            from: source, byteCount: min(stats_size, MemoryLayout<shttp_stats>.size))
+    }
+    return SHTTP_OK
+}
+
+@_cdecl("shttp_server_drain") @implementation
+public func shttp_server_drain(_ server: OpaquePointer!, _ deadline_ms: UInt32) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    return status { () throws(CallerFault) in try runtime.drain(deadline: Int64(deadline_ms)) }
+}
+
 @_cdecl("shttp_server_close") @implementation
 public func shttp_server_close(_ server: OpaquePointer!) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }

@@ -32,6 +32,16 @@ public func shttp_session_call(
     }
 }
 
+@_cdecl("shttp_session_hang_up") @implementation
+public func shttp_session_hang_up(
+    _ server: OpaquePointer!, _ session: shttp_session, _ retry_ms: UInt32
+) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    return status { () throws(CallerFault) in
+        try runtime.hangUp(SessionKey(rawValue: session.key), retry: Int64(retry_ms))
+    }
+}
+
 @_cdecl("shttp_session_close") @implementation
 public func shttp_session_close(_ server: OpaquePointer!, _ session: shttp_session) -> shttp_status
 {

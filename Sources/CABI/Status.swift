@@ -14,6 +14,7 @@ func status(_ fault: CallerFault) -> shttp_status {
     case .jsonResponse: SHTTP_ERR_JSON_RESPONSE
     case .noStream: SHTTP_ERR_NO_STREAM
     case .notReady: SHTTP_ERR_NOT_READY
+    case .notResumable: SHTTP_ERR_NOT_RESUMABLE
     case .limit: SHTTP_ERR_LIMIT
     case .closed: SHTTP_ERR_CLOSED
     }

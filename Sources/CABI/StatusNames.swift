@@ -24,6 +24,7 @@ func statusName(_ status: Int32) -> StaticString {
     case -304: "SHTTP_ERR_LIMIT"
     case -305: "SHTTP_ERR_CLOSED"
     case -306: "SHTTP_ERR_BUSY"
+    case -307: "SHTTP_ERR_NOT_RESUMABLE"
     default: "SHTTP_ERR_UNKNOWN"
     }
 }
@@ -52,6 +53,7 @@ func statusText(_ status: Int32) -> StaticString {
     case -304: "A bounded queue or table is full."
     case -305: "The loop or the server is closing."
     case -306: "The loop runs or the server listens already."
+    case -307: "Nothing of the stream is kept, or its client cannot come back."
     default: "Not a status of this library."
     }
 }

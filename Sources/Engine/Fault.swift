@@ -17,6 +17,8 @@ package enum CallerFault: Error, Equatable, Sendable {
     case noStream
     /// The client has not sent `notifications/initialized` yet (S-213).
     case notReady
+    /// Nothing of the stream is kept, or its client does not know how to come back.
+    case notResumable
     /// A bounded queue or table is full.
     case limit
     /// The server is closing.

@@ -14,8 +14,11 @@ package enum Command {
         CallKey, RequestKey, method: ByteBuffer, params: ByteBuffer, data: UnsafeMutableRawPointer?)
     case callSession(
         CallKey, SessionKey, method: ByteBuffer, params: ByteBuffer, data: UnsafeMutableRawPointer?)
+    case hangUp(RequestKey, retry: Int64)
+    case hangUpSession(SessionKey, retry: Int64)
     case closeCall(CallKey)
     case closeSession(SessionKey)
+    case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
     /// The host has caught up with the event queue.
@@ -39,11 +42,15 @@ package enum Command {
             try engine.call(call, key, method: method.bytes, params: params.bytes, data: data)
         case .callSession(let call, let key, let method, let params, let data):
             try engine.call(call, key, method: method.bytes, params: params.bytes, data: data)
+        case .hangUp(let key, let retry):
+            try engine.hangUp(key, retry: retry)
+        case .hangUpSession(let key, let retry):
+            try engine.hangUp(key, retry: retry)
         case .closeCall(let key):
             try engine.close(key)
         case .closeSession(let key):
             try engine.close(key)
-        case .closeServer, .destroyServer, .readOn:
+        case .drainServer, .closeServer, .destroyServer, .readOn:
             break  // The runtime's own.
         }
     }
@@ -63,16 +70,16 @@ package enum Command {
             event.callData = data
             event.sessionKey = key
         case .respond(let key, _), .fail(let key, _, _, _), .progress(let key, _, _, _),
-            .notify(let key, _, _):
+            .notify(let key, _, _), .hangUp(let key, _):
             event = HostEvent(.commandFailed)
             event.request = key
-        case .notifySession(let key, _, _), .closeSession(let key):
+        case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):
             event = HostEvent(.commandFailed)
             event.sessionKey = key
         case .closeCall(let call):
             event = HostEvent(.commandFailed)
             event.call = call
-        case .broadcast, .closeServer, .destroyServer, .readOn:
+        case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
             event = HostEvent(.commandFailed)
         }
         event.fault = fault
@@ -90,8 +97,8 @@ package enum Command {
             .broadcast(let method, let params), .call(_, _, let method, let params, _),
             .callSession(_, _, let method, let params, _):
             return own + method.capacity + params.capacity
-        case .closeCall, .closeSession: return own
-        case .closeServer, .destroyServer, .readOn: return 0
+        case .closeCall, .closeSession, .hangUp, .hangUpSession: return own
+        case .drainServer, .closeServer, .destroyServer, .readOn: return 0
         }
     }
 }

@@ -27,6 +27,11 @@ final class DeadlineTimer {
             }, deadline > now ? deadline - now : 0, 0)
     }
 
+    /// Lets the loop run on until the timer has fired: a drain must come to its end.
+    func keepLoopAlive() {
+        uv_ref(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self))
+    }
+
     func close() {
         guard onFire != nil else { return }
         onFire = nil

@@ -66,8 +66,28 @@ final class Listener {
             close()
             throw SystemFault(result)
         }
-        if !isPipe { port = boundPort() }
+        if isPipe { return }
+        port = boundPort()
+        watchForDeadPeers()
     }
+
+    /// Has the kernel end connections whose peer has vanished: idle ones by probes, and those with
+    /// bytes on their way when nothing is acknowledged. Linux lets accepted sockets inherit it.
+    private func watchForDeadPeers() {
+        let handle = UnsafeMutableRawPointer(stream).assumingMemoryBound(to: uv_handle_t.self)
+        var descriptor: uv_os_fd_t = -1
+        guard uv_fileno(handle, &descriptor) == 0 else { return }
+        func set(_ level: Int32, _ name: Int32, _ value: Int32) {
+            var value = value
+            setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, Listener.probeSeconds)
+        set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Listener.unacknowledgedMilliseconds)
+    }
+
+    private static let probeSeconds: Int32 = 60
+    private static let unacknowledgedMilliseconds: Int32 = 60_000
 
     private func boundPort() -> UInt16 {
         var storage = InternetAddress()

@@ -1,5 +1,18 @@
 import CLibuv
 
+/// A value that one thread publishes and any may read.
+final class Published<Value> {
+    private let mailbox = Mailbox<Value>()
+
+    init(_ value: Value) {
+        _ = mailbox.put(value)
+    }
+
+    var value: Value? { mailbox.peek }
+
+    func publish(_ value: Value) { mailbox.replace(with: value) }
+}
+
 /// Things handed from some threads to another, in order. It holds the library's only lock.
 package final class Mailbox<Element> {
     private let mutex: UnsafeMutablePointer<uv_mutex_t>
@@ -26,8 +39,11 @@ package final class Mailbox<Element> {
         case full
     }
 
-    /// Puts something in, unless all that is in would then weigh more than `limit`.
-    package func put(_ element: Element, weighing weight: Int = 0, atMost limit: Int = .max)
+    /// Puts something in, unless all that is in would then weigh more than `limit`. The giver keeps
+    /// nothing of it, so that only the taker's thread lets go of it.
+    package func put(
+        _ element: consuming Element, weighing weight: Int = 0, atMost limit: Int = .max
+    )
         -> Receipt
     {
         uv_mutex_lock(mutex)
@@ -37,6 +53,21 @@ package final class Mailbox<Element> {
         elements.append(element)
         let count = elements.count - first
         return count == 1 ? .isFirst : .joined(count: count)
+    }
+
+    /// The oldest, left where it is.
+    fileprivate var peek: Element? {
+        uv_mutex_lock(mutex)
+        defer { uv_mutex_unlock(mutex) }
+        return first < elements.count ? elements[first] : nil
+    }
+
+    /// Leaves nothing in but `element`.
+    fileprivate func replace(with element: Element) {
+        uv_mutex_lock(mutex)
+        defer { uv_mutex_unlock(mutex) }
+        first = 0
+        if elements.count == 1 { elements[0] = element } else { elements = [element] }
     }
 
     /// Takes everything out, the oldest first.

@@ -135,6 +135,28 @@ extension ServerRuntime {
         return call
     }
 
+    /// Ends the connection of a request's stream and keeps the stream.
+    package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
+        try messages.checkMode(.relatedCall)
+        try messages.checkReplay()
+        try command { engine throws(CallerFault) in
+            try engine.hangUp(key, retry: retry)
+        } later: {
+            .hangUp(key, retry: retry)
+        }
+    }
+
+    /// The same for a session's primary stream.
+    package func hangUp(_ key: SessionKey, retry: Int64) throws(CallerFault) {
+        try messages.checkMode(.unrelated)
+        try messages.checkReplay()
+        try command { engine throws(CallerFault) in
+            try engine.hangUp(key, retry: retry)
+        } later: {
+            .hangUpSession(key, retry: retry)
+        }
+    }
+
     package func close(_ key: CallKey) throws(CallerFault) {
         try command { engine throws(CallerFault) in
             try engine.close(key)

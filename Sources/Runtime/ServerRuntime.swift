@@ -32,6 +32,7 @@ package final class ServerRuntime {
     private let nextCall = Atomic<UInt64>(1)
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
+    private let published = Published(Statistics())
     private var isPumping = false
     private var isDestroyed = false
     private var hasEnded = false
@@ -129,8 +130,14 @@ package final class ServerRuntime {
         try ask(engine)
     }
 
-    private func post(_ command: Command, atMost limit: Int = .max) throws(CallerFault) {
-        switch commands.put(command, weighing: command.weight, atMost: limit) {
+    /// What the server held when the loop last waited, and what had happened. Any thread.
+    package var statistics: Statistics { published.value ?? Statistics() }
+
+    private func post(
+        _ command: consuming Command, atMost limit: Int = .max
+    ) throws(CallerFault) {
+        let weight = command.weight
+        switch commands.put(command, weighing: weight, atMost: limit) {
         case .isFirst: loop.wake()
         case .joined: break
         case .full: throw .limit
@@ -141,6 +148,7 @@ package final class ServerRuntime {
         begin()
         for command in commands.takeAll() where !isDestroyed {
             switch command {
+            case .drainServer(let deadline): drainNow(deadline)
             case .closeServer: closeNow()
             case .destroyServer: destroy()
             case .readOn: readOn()
@@ -185,6 +193,7 @@ package final class ServerRuntime {
             if !engine.hasWritable { pump() }
         }
         needsTurn = false
+        published.publish(engine.statistics)
         returnMemory()
         if let deadline = engine.nextDeadline {
             timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
@@ -284,6 +293,22 @@ package final class ServerRuntime {
         boundPort.store(0, ordering: .releasing)
         guard loop.isOnItsThread else { return try post(.closeServer) }
         closeNow()
+    }
+
+    /// Ends everything once open requests are answered, or after so many milliseconds. Any thread.
+    package func drain(deadline: Int64) throws(CallerFault) {
+        guard !isClosed.load(ordering: .acquiring) else { throw .closed }
+        boundPort.store(0, ordering: .releasing)
+        guard loop.isOnItsThread else { return try post(.drainServer(deadline: deadline)) }
+        drainNow(deadline)
+    }
+
+    private func drainNow(_ deadline: Int64) {
+        begin()
+        listener?.close()
+        listener = nil
+        timer?.keepLoopAlive()
+        engine.drain(until: Instant(milliseconds: Int64(loop.now) + deadline))
     }
 
     private func closeNow() {

@@ -30,12 +30,18 @@ package struct DeadlineBoard {
         disarm(index)
         guard let timeout = lists[list].timeout else { return }
         while nodes.count <= index { nodes.append(Node()) }
-        let last = lists[list].last
+        let deadline = now.advanced(byMilliseconds: timeout)
+        // What begins now stands last. What began earlier finds its place from there.
+        var last = lists[list].last
+        var next: Int32 = -1
+        while last >= 0, nodes[Int(last)].deadline > deadline {
+            next = last
+            last = nodes[Int(last)].previous
+        }
         let place = Int32(index)
-        nodes[index] = Node(
-            previous: last, list: Int32(list), deadline: now.advanced(byMilliseconds: timeout))
+        nodes[index] = Node(previous: last, next: next, list: Int32(list), deadline: deadline)
         if last >= 0 { nodes[Int(last)].next = place } else { lists[list].first = place }
-        lists[list].last = place
+        if next >= 0 { nodes[Int(next)].previous = place } else { lists[list].last = place }
         armedCount += 1
     }
 
@@ -66,6 +72,11 @@ package struct DeadlineBoard {
             if earliest.map({ deadline < $0 }) ?? true { earliest = deadline }
         }
         return earliest
+    }
+
+    /// The thing that has waited longest for a time-out.
+    package func first(in list: Int) -> Int? {
+        lists[list].first >= 0 ? Int(lists[list].first) : nil
     }
 
     /// Takes off the board one thing that is due, with its time-out.

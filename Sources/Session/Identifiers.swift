@@ -48,6 +48,28 @@ package struct CallKey: Hashable, Sendable {
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
+/// One stream of one session, by 128 random bits: nobody guesses the streams of others (M-020).
+package struct StreamToken: Hashable, Sendable {
+    package let high: UInt64
+    package let low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+/// One event of one stream: a place from which the stream can go on.
+package struct EventID: Hashable, Sendable {
+    package let stream: StreamToken
+    package let sequence: UInt64
+
+    package init(stream: StreamToken, sequence: UInt64) {
+        self.stream = stream
+        self.sequence = sequence
+    }
+}
+
 /// The `Mcp-Session-Id`: 128 random bits, on the wire as 32 hexadecimal digits (S-201).
 package struct SessionID: Hashable, Sendable {
     private let high: UInt64
@@ -63,8 +85,7 @@ package struct SessionID: Hashable, Sendable {
     /// Reads the text of an id; nil for anything that we cannot have given out.
     package init?(text: UnsafeRawBufferPointer) {
         guard text.count == SessionID.textLength,
-            let high = SessionID.number(text.prefixBytes(16)),
-            let low = SessionID.number(text.dropBytes(16))
+            let high = text.prefixBytes(16).hexadecimal, let low = text.dropBytes(16).hexadecimal
         else { return nil }
         self.init(high: high, low: low)
     }
@@ -77,26 +98,7 @@ package struct SessionID: Hashable, Sendable {
     }
 
     package func append(to output: ByteBuffer) {
-        for word in [high, low] {
-            for shift in stride(from: 60, through: 0, by: -4) {
-                let digit = UInt8((word >> UInt64(shift)) & 0xF)
-                output.append(
-                    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-            }
-        }
-    }
-
-    private static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
-        var value: UInt64 = 0
-        for byte in digits {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"):
-                value = value << 4 | UInt64(byte - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"):
-                value = value << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
-            default: return nil
-            }
-        }
-        return value
+        output.append(hex16: high)
+        output.append(hex16: low)
     }
 }

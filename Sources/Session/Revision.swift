@@ -36,6 +36,13 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
         left.rawValue < right.rawValue
     }
 
+    /// Whether a stream begins with an event that has an id and no message, so that it can be
+    /// resumed from the start. Older clients take it for a broken message (S-238).
+    package var hasPriming: Bool { self >= .november2025 }
+
+    /// Whether the server may hang up and keep the stream for the client to come back (S-239).
+    package var hasPolling: Bool { self >= .november2025 }
+
     /// The revision to answer to a client that asks for `requested`.
     package static func negotiated(for requested: UnsafeRawBufferPointer) -> Revision {
         Revision(text: requested) ?? latest

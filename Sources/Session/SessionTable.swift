@@ -20,6 +20,9 @@ package struct SessionTable<Entry: AnyObject> {
 
     package subscript(key: SessionKey) -> Entry? { entries[key] }
 
+    /// The session at a place, for tables beside this one.
+    package subscript(index index: Int) -> Entry? { entries[index: index] }
+
     package func key(for id: SessionID) -> SessionKey? { keys[id] }
 
     /// Adds a session; nil if there are as many as there may be.

@@ -51,6 +51,20 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawBufferPointer(rebasing: self[start..<end])
     }
 
+    /// The number that at most 16 lower-case hexadecimal digits make; nil if they are none.
+    package var hexadecimal: UInt64? {
+        guard count > 0, count <= 16 else { return nil }
+        var value: UInt64 = 0
+        for byte in self {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(byte & 0xF)
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(byte - 87)
+            default: return nil
+            }
+        }
+        return value
+    }
+
     /// Where `byte` first stands.
     package func firstIndex(ofByte byte: UInt8) -> Int? {
         guard let start = baseAddress, count > 0,

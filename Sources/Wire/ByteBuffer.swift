@@ -87,6 +87,14 @@ package final class ByteBuffer {
         }
     }
 
+    /// Appends a number as sixteen hexadecimal digits.
+    package func append(hex16 value: UInt64) {
+        reserve(16)
+        count += 16
+        overwrite(at: count - 16, hex8: Int(truncatingIfNeeded: value >> 32))
+        overwrite(at: count - 8, hex8: Int(truncatingIfNeeded: value & 0xFFFF_FFFF))
+    }
+
     /// Forgets the bytes and keeps the room.
     package func removeAll() {
         count = 0

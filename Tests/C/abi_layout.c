@@ -59,7 +59,7 @@ OFFSET(shttp_event, client_capabilities, 168);
 OFFSET(shttp_event, level, 184);
 OFFSET(shttp_event, text, 192);
 
-SIZE(shttp_server_options, 192);
+SIZE(shttp_server_options, 216);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -91,6 +91,34 @@ OFFSET(shttp_server_options, mailbox_bytes_max, 176);
 OFFSET(shttp_server_options, unsent_bytes_max, 180);
 OFFSET(shttp_server_options, queue_events_max, 184);
 OFFSET(shttp_server_options, command_bytes_max, 188);
+OFFSET(shttp_server_options, replay_events_max, 192);
+OFFSET(shttp_server_options, replay_bytes_max, 196);
+OFFSET(shttp_server_options, replay_total_bytes_max, 200);
+OFFSET(shttp_server_options, replay_ms, 204);
+OFFSET(shttp_server_options, cors_origins, 208);
+
+SIZE(shttp_stats, 168);
+OFFSET(shttp_stats, connections, 0);
+OFFSET(shttp_stats, sessions, 8);
+OFFSET(shttp_stats, streams, 16);
+OFFSET(shttp_stats, requests, 24);
+OFFSET(shttp_stats, calls, 32);
+OFFSET(shttp_stats, unsent_bytes, 40);
+OFFSET(shttp_stats, replay_bytes, 48);
+OFFSET(shttp_stats, connections_total, 56);
+OFFSET(shttp_stats, sessions_total, 64);
+OFFSET(shttp_stats, requests_total, 72);
+OFFSET(shttp_stats, resumed, 80);
+OFFSET(shttp_stats, resumes_refused, 88);
+OFFSET(shttp_stats, mailbox_drops, 96);
+OFFSET(shttp_stats, result_drops, 104);
+OFFSET(shttp_stats, response_drops, 112);
+OFFSET(shttp_stats, slow_connections, 120);
+OFFSET(shttp_stats, host_refusals, 128);
+OFFSET(shttp_stats, origin_refusals, 136);
+OFFSET(shttp_stats, session_refusals, 144);
+OFFSET(shttp_stats, limit_refusals, 152);
+OFFSET(shttp_stats, other_refusals, 160);
 
 #endif
 
@@ -116,6 +144,7 @@ NUMBER(SHTTP_ERR_NOT_READY, -303);
 NUMBER(SHTTP_ERR_LIMIT, -304);
 NUMBER(SHTTP_ERR_CLOSED, -305);
 NUMBER(SHTTP_ERR_BUSY, -306);
+NUMBER(SHTTP_ERR_NOT_RESUMABLE, -307);
 
 SIZE(shttp_event_kind, 4);
 NUMBER(SHTTP_EVENT_REQUEST, 1);

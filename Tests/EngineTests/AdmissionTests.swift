@@ -73,6 +73,7 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         switch admission.judge(head) {
         case .message: return "message"
         case .primaryStream: return "stream"
+        case .preflight: return "preflight"
         case .endOfSession: return "end"
         case .refuse(let refusal):
             return "\(refusal.status.rawValue)" + (refusal.allow.map { " \($0)" } ?? "")

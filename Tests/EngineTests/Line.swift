@@ -31,7 +31,7 @@ struct Line {
     }
 
     /// The HTTP request that `c1 POST session=S1 {…}` stands for.
-    var request: [UInt8] {
+    func request(_ names: Names) -> [UInt8] {
         let method = words[1]
         var path = "/mcp"
         var version = "HTTP/1.1"
@@ -47,12 +47,13 @@ struct Line {
             let value = part.count > 1 ? part[1] : ""
             switch part[0] {
             case "session":
-                let number = value.hasPrefix("S") ? UInt64(value.dropFirst()) : nil
-                fields["Mcp-Session-Id"] = number.map { Name.wireID(ofSession: $0) } ?? value
+                let isName = value.wholeMatch(of: /S\d+/) != nil
+                fields["Mcp-Session-Id"] = isName ? names.wireID(value) : value
             case "version": fields["MCP-Protocol-Version"] = value
             case "origin": fields["Origin"] = value
             case "accept": fields["Accept"] = value
             case "ticket": fields["Last-Event-ID"] = value
+            case "last-event-id": fields["Last-Event-ID"] = names.eventID(value)
             case "path": path = value
             case "length": length = Int(value)
             case "chunked": isChunked = true

@@ -30,18 +30,20 @@ final class Player {
     private final class Client {
         let name: String
         let connection: ServerConnection
-        var reader = ResponseReader()
+        var reader: ResponseReader
         /// Whether the socket takes no bytes.
         var isStalled = false
 
-        init(_ name: String, _ connection: ServerConnection) {
+        init(_ name: String, _ connection: ServerConnection, _ names: Names) {
             self.name = name
             self.connection = connection
+            reader = ResponseReader(names)
         }
     }
 
     private let engine: ServerEngine
     private let cut: Cut
+    private let names = Names()
     private var clients: [String: Client] = [:]
     private var requests: [String: RequestKey] = [:]
     private var sessions: [String: SessionKey] = [:]
@@ -97,7 +99,7 @@ final class Player {
         guard let connection = engine.connectionOpened(driver: driver) else {
             return outputs.append("\(name) refused")
         }
-        clients[name] = Client(name, connection)
+        clients[name] = Client(name, connection, names)
     }
 
     private func play(_ line: Line, by client: Client) {
@@ -112,7 +114,7 @@ final class Player {
         case "sends":
             feed(line.unescaped, to: client)
         default:
-            feed(line.request, to: client)
+            feed(line.request(names), to: client)
         }
     }
 
@@ -157,6 +159,9 @@ final class Player {
             try engine.call(
                 call(name), session(words[2]), method: bytes(words[3]), params: body,
                 data: nil)
+        case "hangup" where name.hasPrefix("r"):
+            try engine.hangUp(request(name), retry: Int64(words[2])!)
+        case "hangup": try engine.hangUp(session(name), retry: Int64(words[2])!)
         case "close" where name == "server": engine.close()
         case "close" where name.hasPrefix("k"): try engine.close(call(name))
         case "close": try engine.close(session(name))
@@ -226,7 +231,7 @@ final class Player {
 
     private func describe(_ event: HostEvent) -> String {
         var words: [String] = []
-        let session = event.session.map { Name.session($0.wireID.text) }
+        let session = event.session.map { names.session($0.wireID.text) }
         if let session { sessions[session] = event.sessionKey }
         let document = event.document?.text.text
         switch event.kind {

@@ -1,7 +1,8 @@
 /// A client's end of a connection: bytes in, one line out for each thing that they tell.
 ///
-/// `200 stream session=S1`, `event {…}`, `comment open`, `end`; or the whole of an answer that is
-/// not a stream: `202`, `405 allow=POST {…}`. `close` says that the connection will not be reused.
+/// `200 stream session=S1`, `event {…}`, `event id=s1.2 {…}`, `prime s1`, `retry 750`, `comment`,
+/// `end`; or the whole of an answer that is not a stream: `202`, `405 allow=POST {…}`. `close` says
+/// that the connection will not be reused.
 struct ResponseReader {
     private enum State {
         case head
@@ -11,9 +12,14 @@ struct ResponseReader {
         case untilClose
     }
 
+    private let names: Names
     private var state = State.head
     private var unread: [UInt8] = []
     private var stream: [UInt8] = []
+
+    init(_ names: Names) {
+        self.names = names
+    }
 
     mutating func read(_ bytes: UnsafeRawBufferPointer) -> [String] {
         unread += bytes
@@ -60,7 +66,7 @@ struct ResponseReader {
             case "Content-Length": length = Int(value)
             case "Transfer-Encoding": isChunked = value == "chunked"
             case "Content-Type": isStream = value == "text/event-stream"
-            case "Mcp-Session-Id": told.append("session=\(Name.session(String(value)))")
+            case "Mcp-Session-Id": told.append("session=\(names.session(String(value)))")
             case "Connection": told.append(String(value))
             case "Cache-Control", "X-Accel-Buffering": break
             default: told.append("\(field[0].lowercased())=\(value)")
@@ -80,14 +86,25 @@ struct ResponseReader {
         while let end = stream.firstRange(of: Array("\n\n".utf8)) {
             let block = text(stream[..<end.lowerBound])
             stream.removeFirst(end.upperBound)
-            if block.hasPrefix(":") {
-                lines.append("comment" + block.dropFirst())
-            } else {
-                let data = block.replacingPrefix("event: message\ndata: ", with: "event ")
-                lines.append(data.split(separator: "\ndata: ").joined(separator: "⏎"))
-            }
+            lines.append(told(by: block))
         }
         return lines
+    }
+
+    /// What one block of an event stream tells.
+    private func told(by block: String) -> String {
+        if block.hasPrefix(":") { return "comment" + block.dropFirst() }
+        if block.hasPrefix("retry: ") { return block.replacingPrefix("retry: ", with: "retry ") }
+        var id = ""
+        var rest = block
+        if block.hasPrefix("id: "), let end = block.firstIndex(of: "\n") {
+            id = names.event(String(block[..<end].dropFirst(4)))
+            rest = String(block[end...].dropFirst())
+        }
+        if rest == "data:" { return "prime " + (id.hasSuffix(".0") ? id.dropLast(2) : id[...]) }
+        let start = id.isEmpty ? "event " : "event id=\(id) "
+        return rest.replacingPrefix("event: message\ndata: ", with: start)
+            .split(separator: "\ndata: ").joined(separator: "⏎")
     }
 
     private mutating func take(_ length: Int) -> [UInt8]? {

@@ -34,19 +34,42 @@ struct Transcript {
     }
 }
 
-/// The names that transcripts use for what the engine names by numbers.
-enum Name {
-    /// The session that was begun by the `n`th initialize, as text on the wire.
-    static func wireID(ofSession number: UInt64) -> String {
-        let hex = { (word: UInt64) in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }
-        return hex(2 * number - 1) + hex(2 * number)
+/// The names that a conversation uses for what the engine names by random numbers: `S1` for the
+/// first session that appears, `s1` for the first stream.
+final class Names {
+    private var sessions: [Substring] = []
+    private var streams: [Substring] = []
+
+    /// `S1` for the text of a session's id.
+    func session(_ wireID: String) -> String {
+        "S\(Names.place(of: wireID[...], in: &sessions))"
     }
 
-    /// `S1` for the wire id of the first session.
-    static func session(_ wireID: String) -> String {
-        "S" + (UInt64(wireID.suffix(16), radix: 16).map { String($0 / 2) } ?? "?")
+    /// The other way. A name that has not appeared is a stranger's.
+    func wireID(_ name: String) -> String {
+        Names.text(name.dropFirst(), sessions)
+    }
+
+    /// `s1.2` for the text of an event's id.
+    func event(_ id: String) -> String {
+        let parts = id.split(separator: ".", maxSplits: 1)
+        return "s\(Names.place(of: parts[0], in: &streams)).\(parts[1])"
+    }
+
+    /// The other way. What is no name goes as it stands.
+    func eventID(_ name: String) -> String {
+        guard let match = name.wholeMatch(of: /s(\d+)\.(.*)/) else { return name }
+        return Names.text(match.output.1, streams) + "." + match.output.2
+    }
+
+    private static func place(of text: Substring, in list: inout [Substring]) -> Int {
+        if !list.contains(text) { list.append(text) }
+        return list.firstIndex(of: text)! + 1
+    }
+
+    private static func text(_ number: Substring, _ list: [Substring]) -> String {
+        let place = Int(number)! - 1
+        return list.indices.contains(place)
+            ? String(list[place]) : String(repeating: "f", count: 32)
     }
 }

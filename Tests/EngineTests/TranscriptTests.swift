@@ -15,7 +15,7 @@ struct TranscriptTests {
 
     @Test("There are transcripts to play")
     func found() {
-        #expect(Self.names.count >= 15)
+        #expect(Self.names.count >= 60)
     }
 
     @Test("A conversation goes the same way however its bytes are cut", arguments: names)
@@ -58,6 +58,7 @@ struct TranscriptTests {
     private static func options(_ words: [Substring]) -> ServerOptions {
         var options = ServerOptions()
         options.logLevel = nil
+        options.hasReplay = false  // `with replay` is for the conversations about it.
         for word in words {
             let part = word.split(separator: "=")
             let number = part.count > 1 ? Int(part[1]) : nil
@@ -76,6 +77,11 @@ struct TranscriptTests {
             case ("requests", _): options.sessionRequestsMax = number!
             case ("mailbox", _): options.mailboxMessagesMax = number!
             case ("unsent", _): options.unsentBytesMax = number!
+            case ("replay", _): options.hasReplay = true
+            case ("events", _): options.replayEventsMax = number!
+            case ("bytes", _): options.replayBytesMax = number!
+            case ("total", _): options.replayTotalBytesMax = number!
+            case ("age", _): options.replayAge = Int64(number!)
             case ("pipelined", _): options.pipelinedBytesMax = number!
             default: Issue.record("no option \(word)")
             }

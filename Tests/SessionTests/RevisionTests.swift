@@ -31,4 +31,11 @@ struct RevisionTests {
             #expect(Revision(text: text.rawBytes) == nil)
         }
     }
+
+    @Test("Priming and polling came in November 2025, and no earlier client knows them")
+    func capabilities() {  // S-238, S-239
+        let november = [Revision.november2025]
+        #expect(Revision.allCases.filter { $0.hasPriming } == november)
+        #expect(Revision.allCases.filter { $0.hasPolling } == november)
+    }
 }

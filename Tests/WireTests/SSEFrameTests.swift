@@ -6,12 +6,17 @@ struct EventReader {
     struct Event: Equatable {
         var type = "message"
         var data = ""
+        var id = ""
     }
 
     private(set) var events: [Event] = []
     private(set) var comments = 0
+    /// What the client would come back with, and after how long.
+    private(set) var lastEventID = ""
+    private(set) var retry: Int?
     private var type = ""
     private var data: String?
+    private var id = ""
 
     init(_ text: String) {
         var lines: [String] = []
@@ -41,12 +46,18 @@ struct EventReader {
         switch parts[0] {
         case "event": type = String(value)
         case "data": data = data.map { $0 + "\n" + value } ?? String(value)
+        case "id": id = String(value)
+        case "retry": retry = Int(value) ?? retry
         default: break
         }
     }
 
     private mutating func dispatch() {
-        if let data { events.append(Event(type: type.isEmpty ? "message" : type, data: data)) }
+        lastEventID = id
+        if let data {
+            let type = type.isEmpty ? "message" : type
+            events.append(Event(type: type, data: data, id: lastEventID))
+        }
         type = ""
         data = nil
     }
@@ -94,5 +105,44 @@ struct SSEFrameTests {
             })
         #expect(reader.comments == 2)
         #expect(reader.events.isEmpty)
+    }
+
+    @Test("A priming event has an id and no message")
+    func priming() {  // S-238
+        let frame = ByteBuffer.text { SSEFrame.appendPriming(to: $0) { $0.append("a.0") } }
+        #expect(frame == "id: a.0\ndata:\n\n")
+        let reader = EventReader(frame)
+        #expect(reader.events == [.init(data: "", id: "a.0")])
+        #expect(reader.lastEventID == "a.0")
+    }
+
+    @Test("The waiting time stands alone, dispatches nothing and leaves the cursor", arguments: [
+        (0, "0"), (750, "750"), (.max, "9223372036854775807"),
+    ] as [(Int64, String)])
+    func retry(_ milliseconds: Int64, _ text: String) {  // S-240
+        let frame = ByteBuffer.text { output in
+            SSEFrame.appendPriming(to: output) { $0.append("a.0") }
+            SSEFrame.appendRetry(milliseconds, to: output)
+        }
+        #expect(frame.hasSuffix("\n\nretry: \(text)\n\n"))
+        let reader = EventReader(frame)
+        #expect(reader.retry == Int(milliseconds))
+        #expect(reader.events.count == 1)
+        #expect(reader.lastEventID == "a.0")
+    }
+
+    @Test("An id belongs to the event behind it, in however many lines its message is")
+    func identified() {  // S-232
+        let frame = ByteBuffer.text { output in
+            for (id, text) in [("a.1", "{}"), ("a.2", "{\n}")] {
+                SSEFrame.appendID(to: output) { $0.append(id.buffer) }
+                SSEFrame.append(to: output) { $0.append(text.buffer) }
+            }
+            output.append(SSEFrame.keepAlive)
+        }
+        #expect(frame.hasPrefix("id: a.1\nevent: message\ndata: {}\n\nid: a.2\nevent: "))
+        let reader = EventReader(frame)
+        #expect(reader.events == [.init(data: "{}", id: "a.1"), .init(data: "{\n}", id: "a.2")])
+        #expect(reader.lastEventID == "a.2")
     }
 }

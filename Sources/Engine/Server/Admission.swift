@@ -5,6 +5,7 @@ import Wire
 package struct Admission {
     private let path: ByteBuffer
     private let origins: AccessList?
+    private let crossOrigins: AccessList?
     private let hosts: AccessList?
     private let limits: Limits
     private let isStateless: Bool
@@ -15,6 +16,7 @@ package struct Admission {
     package init(_ options: ServerOptions) {
         path = options.path
         origins = options.allowedOrigins
+        crossOrigins = options.crossOrigins
         hosts = options.allowedHosts
         limits = options.limits
         isStateless = options.isStateless
@@ -28,12 +30,19 @@ package struct Admission {
         case primaryStream
         /// A DELETE: it ends the session.
         case endOfSession
+        /// A browser asks what a page of an admitted origin may send.
+        case preflight
         case refuse(Refusal)
     }
 
     package func judge(_ head: HTTPHead) -> Verdict {
         if let refusal = checkHost(head) ?? checkOrigin(head) ?? checkTarget(head) {
             return .refuse(refusal)
+        }
+        if let origin = head[.origin], crossOrigins?.admits(origin) == true,
+            CrossOrigin.isPreflight(head)
+        {
+            return .preflight
         }
         switch head.method {
         case .post:
@@ -76,9 +85,10 @@ package struct Admission {
     /// S-002, S-003, S-504.
     private func checkOrigin(_ head: HTTPHead) -> Refusal? {
         guard let origin = head[.origin] else { return nil }
+        guard head.occurrences(of: .origin) == 1 else { return Admission.originRefused }
         let isAdmitted =
-            head.occurrences(of: .origin) == 1
-            && (origins?.admits(origin) ?? (isLoopback && Authority.isLoopbackOrigin(origin)))
+            crossOrigins?.admits(origin) == true
+            || origins?.admits(origin) ?? (isLoopback && Authority.isLoopbackOrigin(origin))
         return isAdmitted ? nil : Admission.originRefused
     }
 

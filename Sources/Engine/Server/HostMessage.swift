@@ -6,10 +6,12 @@ import Wire
 /// Pure, so that any thread can check before it queues a command.
 package struct HostMessage: Sendable {
     private let router: Router
+    private let hasReplay: Bool
     private let jsonDepthMax: Int
 
     package init(_ options: ServerOptions) {
         router = options.router
+        hasReplay = options.hasReplay
         jsonDepthMax = options.limits.jsonDepth
     }
 
@@ -28,6 +30,11 @@ package struct HostMessage: Sendable {
             case .unrelated: router.unrelated(primaryIsAttached: true)
             }
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
+    }
+
+    /// Throws if no stream of the server can ever be resumed.
+    package func checkReplay() throws(CallerFault) {
+        if !hasReplay { throw .notResumable }
     }
 
     /// Any JSON value.

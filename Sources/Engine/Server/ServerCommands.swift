@@ -43,7 +43,7 @@ extension ServerEngine {
         _ key: RequestKey, _ progress: ByteBuffer, total: ByteBuffer?,
         message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        let request = try find(key)
+        let request = try findForMessages(key)
         guard let token = request.progressToken else { return }
         let primary = primaryConnection(of: request.session)
         let compose: (ByteBuffer) -> Void = { output in
@@ -63,9 +63,11 @@ extension ServerEngine {
             output.append("}}")
         }
         let route = router.progress(
-            primaryIsAttached: primary != nil, clientIsWaiting: request.connection != nil)
-        if route == .primary, let primary {
-            writeEvent(to: primary, compose)
+            primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
+        if route == .primary, let primary, let session = request.session {
+            let message = ByteBuffer()
+            compose(message)
+            writePrimaryEvent(session, to: primary, message)
             request.fences.removeAll { $0.connection === primary }
             request.fences.append((primary, primary.queuedBytes))
         } else {
@@ -77,8 +79,8 @@ extension ServerEngine {
     package func notify(
         _ key: RequestKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        let request = try find(key)
-        let route = router.related(clientIsWaiting: request.connection != nil)
+        let request = try findForMessages(key)
+        let route = router.related(clientIsWaiting: request.isReachable)
         try send(route, request) { $0.appendNotification(method: method, params: params) }
     }
 
@@ -114,8 +116,8 @@ extension ServerEngine {
         _ call: CallKey, _ key: RequestKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
-        let request = try find(key)
-        let route = router.relatedCall(clientIsWaiting: request.connection != nil)
+        let request = try findForMessages(key)
+        let route = router.relatedCall(clientIsWaiting: request.isReachable)
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
         guard let session = request.session else { throw .stateless }
         try open(call, of: session, request, method, data)
@@ -225,6 +227,14 @@ extension ServerEngine {
         return request
     }
 
+    /// A request that may say more than its answer: `initialize` may not, since the session's id
+    /// goes out with its result or not at all (S-202, S-213).
+    func findForMessages(_ key: RequestKey) throws(CallerFault) -> OpenRequest {
+        let request = try find(key)
+        guard !request.isInitialize else { throw .notReady }
+        return request
+    }
+
     private func find(_ key: SessionKey) throws(CallerFault) -> ServerSession {
         guard let session = sessions[key] else { throw .notFound }
         return session
@@ -240,11 +250,14 @@ extension ServerEngine {
 
     private func send(_ message: ByteBuffer, to session: ServerSession) throws(CallerFault) {
         if let primary = primaryConnection(of: session) {
-            return writeEvent(to: primary) { $0.append(message) }
+            return writePrimaryEvent(session, to: primary, message)
         }
         let isKept = session.mailbox.keep(
             message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)
-        if !isKept { throw .limit }
+        guard isKept else {
+            counters.mailboxDrops += 1
+            throw .limit
+        }
     }
 
     private func open(

@@ -31,6 +31,12 @@ package final class ServerConnection {
     let parser: HTTPParser
     var keepsAlive = true
     var framing = BodyFraming.chunked
+    /// What the responses to the current request tell a browser; nil for nothing.
+    var crossOriginFields: ByteBuffer?
+    /// How much of what was queued is the head of the current stream.
+    var headBytes: UInt64 = 0
+    /// The bytes handed over when the stream last got a sign of life.
+    var handedAtKeepAlive: UInt64 = 0
     /// What arrived behind a request that is not answered yet.
     var pipelined: ByteBuffer?
     /// Bytes to write; nil if there are none.

@@ -11,6 +11,7 @@ import Wire
 package final class ServerEngine {
     package let options: ServerOptions
     let router: Router
+    let crossOrigin: CrossOrigin?
     var admission: Admission
     var now = Instant(milliseconds: 0)
     var effects = EffectQueue()
@@ -20,8 +21,15 @@ package final class ServerEngine {
     var sessions: SessionTable<ServerSession>
     var requests = SlotTable<RequestKey, OpenRequest>()
     var calls: [CallKey: OpenCall] = [:]
+    /// When events become too old, one list, by the place of their session.
+    var replayDeadlines: DeadlineBoard
+    /// Bytes that the logs of all sessions hold.
+    var replayBytes = 0
+    var counters = Statistics()
     var spare = SpareParts()
     var isClosing = false
+    /// When a drain ends at the latest; nil while there is none.
+    var drainDeadline: Instant?
     let random: () -> UInt64
 
     private let parserSettings = LLHTTPSettings()
@@ -37,6 +45,8 @@ package final class ServerEngine {
         case nextRequest
         /// The rest of a request, or, at the other end, the client's reading of the last response.
         case arrival
+        /// The answer, without which a stream begins that can be resumed.
+        case priming
         case keepAlive
         case hangUp
     }
@@ -47,9 +57,12 @@ package final class ServerEngine {
         self.random = random
         router = options.router
         admission = Admission(options)
+        crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
         connectionDeadlines = DeadlineBoard(timeouts: [
-            options.connectionIdle, options.requestArrival, options.keepAlive, options.linger,
+            options.connectionIdle, options.requestArrival, options.priming, options.keepAlive,
+            options.linger,
         ])
+        replayDeadlines = DeadlineBoard(timeouts: [options.replayAge ?? 1 << 50])
         sessions = SessionTable(
             capacity: options.sessionsMax, initializeTimeout: options.initialize,
             idleTimeout: options.sessionIdle)
@@ -69,7 +82,11 @@ package final class ServerEngine {
 
     /// A client has connected; nil if there are as many as there may be, or the server closes.
     package func connectionOpened(driver: UnsafeMutableRawPointer) -> ServerConnection? {
-        guard !isClosing, connections.count < options.connectionsMax else { return nil }
+        counters.connectionsTotal += 1
+        guard !isClosing, connections.count < options.connectionsMax else {
+            counters.limitRefusals += 1
+            return nil
+        }
         let connection = connections.insert { id in
             ServerConnection(
                 id: id, driver: driver,
@@ -88,6 +105,7 @@ package final class ServerEngine {
     /// `count` bytes of what `takeOutput` gave are with the socket.
     package func sent(_ count: Int, on connection: ServerConnection) {
         connection.handedBytes += UInt64(count)
+        counters.unsentBytes -= connection.isClosed ? 0 : UInt64(count)
         releaseFences(of: connection)
         guard connection.handedBytes == connection.queuedBytes else { return }
         if case .finishing = connection.exchange { responded(on: connection) }
@@ -111,6 +129,8 @@ package final class ServerEngine {
         while let session = sessions.popExpired(at: now) {
             end(session, because: "Session expired")
         }
+        replayDeadlineReached()
+        closeIfDrained()
         resumePipelines()
     }
 
@@ -118,6 +138,8 @@ package final class ServerEngine {
 
     /// The next thing to do; nil if everything is done.
     package func nextEffect() -> Effect? {
+        if let effect = effects.popFirst() { return effect }
+        closeIfDrained()
         if let effect = effects.popFirst() { return effect }
         guard isClosing, connections.count == 0, !hasReportedClosed else { return nil }
         hasReportedClosed = true
@@ -153,14 +175,29 @@ package final class ServerEngine {
 
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? {
-        guard let first = connectionDeadlines.next else { return sessions.nextDeadline }
-        return sessions.nextDeadline.map { min($0, first) } ?? first
+        let connections = earliest(connectionDeadlines.next, isClosing ? nil : drainDeadline)
+        return earliest(connections, earliest(sessions.nextDeadline, replayDeadlines.next))
+    }
+
+    private func earliest(_ left: Instant?, _ right: Instant?) -> Instant? {
+        guard let left, let right else { return left ?? right }
+        return min(left, right)
     }
 
     // MARK: Questions
 
     /// Whether there is neither session nor request; connections may idle on.
     package var isDeserted: Bool { sessions.count + requests.count == 0 }
+
+    package var statistics: Statistics {
+        var statistics = counters
+        statistics.connections = UInt64(connections.count)
+        statistics.sessions = UInt64(sessions.count)
+        statistics.requests = UInt64(requests.count)
+        statistics.calls = UInt64(calls.count)
+        statistics.replayBytes = UInt64(replayBytes)
+        return statistics
+    }
 
     /// How many things the engine holds memory for.
     package var population: Int { connections.count + sessions.count + requests.count }
@@ -172,10 +209,13 @@ package final class ServerEngine {
         guard !connection.isClosed else { return }
         let output = connection.output ?? spare.takeBuffer()
         connection.output = output
+        let hadBacklog = connection.queuedBytes > connection.handedBytes
         let before = output.count
         compose(output)
         connection.queuedBytes += UInt64(output.count - before)
-        if connection.isStreaming { wait(.keepAlive, connection) }
+        counters.unsentBytes += UInt64(output.count - before)
+        // A backlog keeps its deadline: what is not read is found out, however much is written.
+        if connection.isStreaming, !hadBacklog { wait(.keepAlive, connection) }
         guard !connection.isQueuedForWriting else { return }
         connection.isQueuedForWriting = true
         writable.append(connection)
@@ -190,10 +230,11 @@ package final class ServerEngine {
     }
 
     /// Whether a client reads what it gets; if it does not, it loses its connection. One message
-    /// may be larger than the bound, so only what waits before it counts.
+    /// may be larger than the bound, so only what waits before it counts, its stream's head aside.
     func keepsUp(_ connection: ServerConnection) -> Bool {
         let waiting = connection.queuedBytes - connection.handedBytes
-        guard waiting > options.unsentBytesMax else { return true }
+        guard waiting > UInt64(options.unsentBytesMax) + connection.headBytes else { return true }
+        counters.slowConnections += 1
         log(.warning, "A client does not read its stream; its connection is closed")
         discard(connection)
         return false
@@ -231,6 +272,9 @@ package final class ServerEngine {
             refuse(
                 Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
                 connection)
+        case .priming:
+            guard case .request(let request) = connection.exchange else { return }
+            beginStream(of: request, on: connection)
         case .keepAlive:
             keepAlive(connection)
         }
@@ -240,6 +284,8 @@ package final class ServerEngine {
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
         let exchange = connection.exchange
+        if connection.isStreaming { counters.streams -= 1 }
+        counters.unsentBytes -= connection.queuedBytes - connection.handedBytes
         connection.exchange = .closed
         connection.output = nil
         connection.pipelined = nil
@@ -263,10 +309,24 @@ package final class ServerEngine {
         effects.append(.shutDown(connection))
     }
 
+    /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
+    /// writes what comes before the end.
+    func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
+        if connection.isStreaming { counters.streams -= 1 }
+        connection.exchange = .finishing
+        write(to: connection) { output in
+            last(output)
+            output.endBody(connection.framing)
+        }
+        exchangeEnded(on: connection)
+    }
+
     /// The exchange on a connection is over, and its response is queued as a whole.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
+        if connection.isStreaming { counters.streams -= 1 }
         spare.give(&connection.parser.head)
+        connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {
             connection.exchange = .finishing
             return wait(isClosing ? .hangUp : .arrival, connection)
@@ -274,88 +334,6 @@ package final class ServerEngine {
         connection.exchange = .idle
         wait(.nextRequest, connection)
         if connection.pipelined != nil { resumable.append(connection) }
-    }
-
-    // MARK: Reading
-
-    private func read(_ bytes: UnsafeRawBufferPointer, from connection: ServerConnection) {
-        var rest = bytes
-        var hasStopped = false
-        while rest.count > 0 || hasStopped {
-            switch connection.exchange {
-            case .idle, .receiving, .refused: break
-            case .request, .primary:
-                if rest.count > 0 { postpone(rest, on: connection) }
-                return
-            case .finishing, .lingering, .closed: return
-            }
-            if connection.parser.head == nil { connection.parser.head = spare.takeHead() }
-            let (step, used) = connection.parser.parse(rest)
-            rest = rest.dropBytes(used)
-            // A message without a body ends where its head does: no byte is left to say so.
-            hasStopped = step == .head
-            handle(step, on: connection)
-        }
-    }
-
-    private func handle(_ step: HTTPParser.Step, on connection: ServerConnection) {
-        switch step {
-        case .needsMore:
-            guard case .idle = connection.exchange, connection.parser.isInsideMessage else {
-                return
-            }
-            connection.exchange = .receiving
-            wait(.arrival, connection)
-        case .head:
-            headArrived(on: connection)
-        case .message:
-            if case .refused = connection.exchange {
-                exchangeEnded(on: connection)
-            } else {
-                messageArrived(on: connection)
-            }
-        case .fault(let fault):
-            if case .refused = connection.exchange { return discard(connection) }
-            connection.keepsAlive = false
-            refuse(ServerEngine.refusal(for: fault), connection)
-        }
-    }
-
-    private func headArrived(on connection: ServerConnection) {
-        guard let head = connection.parser.head else { return }
-        if case .idle = connection.exchange {
-            connection.exchange = .receiving
-            wait(.arrival, connection)
-        }
-        connection.keepsAlive = head.keepsAlive && !head.isHTTP10
-        connection.framing = head.isHTTP10 ? .untilClose : .chunked
-        switch admission.judge(head) {
-        case .refuse(let refusal):
-            noteRefusal(refusal, head)
-            refuse(refusal, connection)
-        case .message:
-            let body = spare.takeBuffer()
-            body.reserve(Int(head.contentLength ?? 0))
-            connection.parser.body = body
-            if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
-                write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
-            }
-        case .primaryStream, .endOfSession:
-            break
-        }
-    }
-
-    /// Keeps what arrives behind a request that is not answered yet.
-    private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
-        let pipelined = connection.pipelined ?? ByteBuffer()
-        connection.pipelined = pipelined
-        pipelined.append(bytes)
-        if pipelined.count > options.pipelinedBytesMax {
-            log(
-                .warning,
-                "A client sent too much behind a request that waits; its connection is closed")
-            discard(connection)
-        }
     }
 
     func resumePipelines() {
@@ -367,27 +345,5 @@ package final class ServerEngine {
             read(bytes.bytes, from: connection)
         }
         isResuming = false
-    }
-
-    private static func refusal(for fault: HTTPFault) -> Refusal {
-        switch fault {
-        case .malformed: Refusal(.badRequest, .invalidRequest, "Not a well-formed HTTP/1.1 request")
-        case .version: Refusal(.versionNotSupported, .invalidRequest, "Only HTTP/1.1 is served")
-        case .targetTooLong:
-            Refusal(.targetTooLong, .invalidRequest, "The request target is too long")
-        case .headersTooLarge: Refusal(.headersTooLarge, .invalidRequest, "The header is too large")
-        case .bodyTooLarge: Refusal(.contentTooLarge, .invalidRequest, "The message is too large")
-        }
-    }
-
-    /// Tells the operator which option would have admitted a request.
-    private func noteRefusal(_ refusal: Refusal, _ head: HTTPHead) {
-        if refusal == Admission.hostRefused {
-            log(.warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
-        } else if refusal == Admission.originRefused {
-            log(
-                .warning, "Refused an Origin that allowed_origins would have to name: ",
-                head[.origin])
-        }
     }
 }

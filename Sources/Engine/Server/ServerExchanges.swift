@@ -11,7 +11,8 @@ extension ServerEngine {
         switch head.method {
         case .post: postArrived(head, on: connection)
         case .get: getArrived(head, on: connection)
-        case .delete, .head, .options, .other: deleteArrived(head, on: connection)
+        case .delete: deleteArrived(head, on: connection)
+        case .head, .options, .other: preflightArrived(head, on: connection)
         }
     }
 
@@ -35,6 +36,10 @@ extension ServerEngine {
         let id: RequestID? = if case .request(let id) = envelope.kind { id } else { nil }
         if let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
+        }
+        if isDraining, id != nil {
+            connection.keepsAlive = false
+            return refuse(ServerEngine.drainingRefusal, connection, id: id)
         }
         let isInitialize = id != nil && envelope.method.equals("initialize")
         if isInitialize, let id {
@@ -62,13 +67,30 @@ extension ServerEngine {
 
     private func getArrived(_ head: HTTPHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
-        openPrimary(of: session, on: connection)
+        if isDraining {
+            connection.keepsAlive = false
+            return refuse(ServerEngine.drainingRefusal, connection)
+        }
+        if let text = head[.lastEventID], !text.isEmpty {
+            resume(after: text, of: session, on: connection)
+        } else {
+            openPrimary(of: session, on: connection)
+        }
     }
 
     private func deleteArrived(_ head: HTTPHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         end(session, because: "Session ended")
         respondEmpty(.noContent, connection)
+    }
+
+    private func preflightArrived(_ head: HTTPHead, on connection: ServerConnection) {
+        write(to: connection) { output in
+            beginHead(.noContent, on: connection, output)
+            crossOrigin?.appendPreflight(head, to: output)
+            output.endEmptyHead(.noContent, keepsAlive: connection.keepsAlive && !isClosing)
+        }
+        exchangeEnded(on: connection)
     }
 
     private func findSessionOrRefuse(
@@ -91,15 +113,19 @@ extension ServerEngine {
         case refused(Refusal)
     }
 
+    static let sessionMissing = Refusal(
+        .badRequest, .invalidRequest, "Mcp-Session-Id is required")
+    static let sessionUnknown = Refusal(.notFound, .invalidRequest, "Session not found")
+
     /// S-204, S-205: the two answers differ, and say nothing else.
     func findSession(_ head: HTTPHead) -> Lookup {
         guard let text = head[.sessionID] else {
-            return .refused(Refusal(.badRequest, .invalidRequest, "Mcp-Session-Id is required"))
+            return .refused(ServerEngine.sessionMissing)
         }
         guard head.occurrences(of: .sessionID) == 1, let id = SessionID(text: text),
             let key = sessions.key(for: id), let session = sessions[key], session.state.isLive
         else {
-            return .refused(Refusal(.notFound, .invalidRequest, "Session not found"))
+            return .refused(ServerEngine.sessionUnknown)
         }
         return .found(session)
     }
@@ -168,8 +194,12 @@ extension ServerEngine {
         let opening = session?.ledger.open(id, as: request.key, atMost: options.sessionRequestsMax)
         switch opening ?? .opened {
         case .opened:
+            counters.requestsTotal += 1
             connection.exchange = .request(request)
-            if router.mode != .json, !isInitialize { wait(.keepAlive, connection) }
+            if router.mode != .json, !isInitialize {
+                let isPrimed = router.mode == .stream && canResume(request) && revision.hasPriming
+                wait(isPrimed ? .priming : .keepAlive, connection)
+            }
             return request
         case .duplicate:
             requests.remove(request.key)
@@ -244,116 +274,15 @@ extension ServerEngine {
     ) {
         guard let session, let key = session.ledger.answered(id),
             let call = calls.removeValue(forKey: key)
-        else { return log(.debug, "Dropped a response that answers no call") }
+        else {
+            counters.responseDrops += 1
+            return log(.debug, "Dropped a response that answers no call")
+        }
         call.request?.calls.removeAll { $0 == key }
         let event = HostEvent(.response, of: session)
         event.call = key
         event.callData = call.data
         event.document = document
         effects.append(.deliver(event))
-    }
-
-    // MARK: Responses of our own
-
-    /// Refuses a request whose body is not a message, with its id as far as it could be read.
-    private func refuse(_ fault: Envelope.Fault, _ connection: ServerConnection) {
-        switch fault {
-        case .batch:
-            refuse(Refusal(.badRequest, .invalidRequest, "Batches are not supported"), connection)
-        case .illegalID:
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "An id must be a string or a 64-bit integer"),
-                connection)
-        case .notAMessage(let id):
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "Not a JSON-RPC 2.0 message"), connection,
-                id: id)
-        }
-    }
-
-    /// Answers a request with an error of ours. If the request is still arriving, the rest of it is
-    /// skipped, or, if there may be much, the connection ends.
-    func refuse(
-        _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
-        data: ByteBuffer? = nil
-    ) {
-        log(.debug, "Refused a request: ", refusal.message.rawBytes)
-        let isArriving = connection.parser.isInsideMessage
-        let hasMore = isArriving && connection.parser.head?.hasBody ?? true
-        if hasMore { connection.keepsAlive = false }
-        let error = spare.takeBuffer()
-        error.appendError(
-            id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
-            data: data?.bytes)
-        write(to: connection) { output in
-            output.beginHead(refusal.status)
-            if let allow = refusal.allow { output.appendField("Allow", allow.rawBytes) }
-            if refusal.status == .serviceUnavailable {
-                output.appendField("Retry-After", ("1" as StaticString).rawBytes)
-            }
-            output.endHead(jsonLength: error.count, keepsAlive: connection.keepsAlive && !isClosing)
-            if connection.parser.head?.method != .head { output.append(error) }
-        }
-        spare.give(error)
-        if isArriving, connection.keepsAlive, !connection.isClosed {
-            connection.exchange = .refused
-        } else {
-            exchangeEnded(on: connection)
-        }
-    }
-
-    private func accept(_ connection: ServerConnection) {
-        respondEmpty(.accepted, connection)
-    }
-
-    private func respondEmpty(_ status: HTTPStatus, _ connection: ServerConnection) {
-        write(to: connection) { output in
-            output.beginHead(status)
-            output.endEmptyHead(status, keepsAlive: connection.keepsAlive && !isClosing)
-        }
-        exchangeEnded(on: connection)
-    }
-
-    /// Writes a whole response to a request that nothing has been written for: a stream of one
-    /// event, or a JSON document, as the mode says.
-    func respond(
-        on connection: ServerConnection, sessionID: SessionID?, _ compose: (ByteBuffer) -> Void
-    ) {
-        let keepsAlive = connection.keepsAlive && !isClosing
-        if router.mode == .stream {
-            write(to: connection) { output in
-                beginStream(on: connection, sessionID, output)
-                output.appendPart(connection.framing) { SSEFrame.append(to: $0, compose) }
-                output.endBody(connection.framing)
-            }
-            if connection.framing == .untilClose { connection.keepsAlive = false }
-        } else {
-            let message = spare.takeBuffer()
-            compose(message)
-            write(to: connection) { output in
-                output.reserve(message.count + 256)
-                output.beginHead(.ok)
-                appendSessionID(sessionID, to: output)
-                output.endHead(jsonLength: message.count, keepsAlive: keepsAlive)
-                output.append(message)
-            }
-            spare.give(message)
-        }
-        exchangeEnded(on: connection)
-    }
-
-    func beginStream(on connection: ServerConnection, _ sessionID: SessionID?, _ output: ByteBuffer)
-    {
-        output.beginHead(.ok)
-        appendSessionID(sessionID, to: output)
-        output.endStreamHead(
-            connection.framing, keepsAlive: connection.keepsAlive && !isClosing)
-    }
-
-    private func appendSessionID(_ id: SessionID?, to output: ByteBuffer) {
-        guard let id else { return }
-        output.append("Mcp-Session-Id: ")
-        id.append(to: output)
-        output.append("\r\n")
     }
 }

@@ -11,6 +11,8 @@ package struct ServerOptions {
     package var greeting: Greeting?
     package var allowedOrigins: AccessList?
     package var allowedHosts: AccessList?
+    /// Origins whose pages may read the answers; nil for none.
+    package var crossOrigins: AccessList?
     package var logLevel: LogLevel? = .warning
 
     package var limits = Limits()
@@ -19,6 +21,13 @@ package struct ServerOptions {
     package var sessionRequestsMax = 256
     package var mailboxMessagesMax = 64
     package var mailboxBytesMax = 64 << 10
+    /// Whether streams can be resumed. Without sessions they never can (M-024).
+    package var hasReplay = true
+    /// Events kept for one session's clients to come back for, and their bytes.
+    package var replayEventsMax = 1024
+    package var replayBytesMax = 1 << 20
+    /// Bytes of events kept for all sessions.
+    package var replayTotalBytesMax = 256 << 20
     /// Bytes that wait for one connection's client to read; more, and the connection is closed.
     package var unsentBytesMax = 16 << 20
     /// Bytes of pipelined requests that wait for the one before.
@@ -28,6 +37,11 @@ package struct ServerOptions {
     package var initialize: Int64? = 30_000
     package var keepAlive: Int64? = 15_000
     package var requestArrival: Int64? = 30_000
+    /// How long an event is kept.
+    package var replayAge: Int64? = 5 * 60_000
+    /// How long a request may wait for its answer before its stream begins without one, so that
+    /// the client has an id to come back with.
+    package var priming: Int64 = 250
     package var connectionIdle: Int64? = 120_000
     /// How long a connection may take to read its last response and hang up.
     package var linger: Int64 = 2_000

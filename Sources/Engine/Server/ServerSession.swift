@@ -14,12 +14,22 @@ package final class ServerSession {
     package let clientCapabilities: ByteBuffer
 
     var ledger = RequestLedger()
-    var primary = EventStream()
+    var primary: EventStream
     var mailbox = PrimaryMailbox()
+    /// What the streams have sent; nil if nothing can be replayed.
+    var log: EventLog?
+    /// Requests whose answers the fence holds back.
+    var held: [OpenRequest] = []
 
-    init(key: SessionKey, id: SessionID, clientInfo: ByteBuffer, clientCapabilities: ByteBuffer) {
+    init(
+        key: SessionKey, id: SessionID, primary: StreamToken, hasReplay: Bool,
+        clientInfo: ByteBuffer, clientCapabilities: ByteBuffer
+    ) {
         self.key = key
         self.id = id
+        self.primary = EventStream(primary)
+        log = hasReplay ? EventLog() : nil
+        log?.begin(primary)
         self.clientInfo = clientInfo
         self.clientCapabilities = clientCapabilities
     }
@@ -43,6 +53,8 @@ final class OpenRequest {
     var connection: ServerConnection?
     /// Whether the head of an event stream has been written.
     var isStreaming = false
+    /// The request's own stream, once it has begun in a way that can be resumed.
+    var stream: EventStream?
     /// The host's requests to the client that ride on this request's stream.
     var calls: [CallKey] = []
     /// What must be handed over before the answer may be: the primary's bytes up to a position, on
@@ -50,6 +62,9 @@ final class OpenRequest {
     var fences: [(connection: ServerConnection, position: UInt64)] = []
     /// The answer, while a fence holds it back.
     var heldAnswer: ByteBuffer?
+
+    /// Whether what is sent now reaches the client, at once or when it comes back.
+    var isReachable: Bool { connection != nil || stream != nil }
 
     init(
         key: RequestKey, id: RequestID, session: ServerSession?, revision: Revision,

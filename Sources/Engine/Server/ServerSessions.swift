@@ -50,10 +50,12 @@ extension ServerEngine {
     }
 
     private func addSession(_ envelope: Envelope) -> ServerSession? {
+        counters.sessionsTotal += 1
         let id = SessionID(high: random(), low: random())
+        let primary = options.hasReplay ? newToken() : StreamToken(high: 0, low: 0)
         return sessions.insert(id) { key in
             ServerSession(
-                key: key, id: id,
+                key: key, id: id, primary: primary, hasReplay: options.hasReplay,
                 clientInfo: ServerEngine.object(envelope.params?["clientInfo"]),
                 clientCapabilities: ServerEngine.object(envelope.params?["capabilities"]))
         }
@@ -89,6 +91,7 @@ extension ServerEngine {
             session.state.end()
             sessions.remove(session.key, session.id)
             for call in session.ledger.openCalls { fail(call, .sessionEnded) }
+            dropLog(of: session)
         }
         try answer(request) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
@@ -122,9 +125,9 @@ extension ServerEngine {
         for key in session.ledger.openCalls { fail(key, .sessionEnded) }
         if let connection = primaryConnection(of: session) {
             _ = session.primary.connectionLost(connection.id)
-            write(to: connection) { $0.endBody(connection.framing) }
-            exchangeEnded(on: connection)
+            endStream(on: connection)
         }
+        dropLog(of: session)
         if wasLive { effects.append(.deliver(HostEvent(.sessionClosed, of: session))) }
     }
 }

@@ -4,18 +4,76 @@ import Wire
 
 /// Streams and answers: what is written where, once the router has decided.
 extension ServerEngine {
-    /// Writes one message on a request's own stream, which begins with it.
-    func writeEvent(of request: OpenRequest, _ compose: (ByteBuffer) -> Void) {
-        guard let connection = request.connection else { return }
-        beginStream(of: request, on: connection)
-        writeEvent(to: connection, compose)
+    /// Sends one message on a request's own stream, which begins with it. If the client is away and
+    /// can come back, the message is kept for it.
+    func writeEvent(
+        of request: OpenRequest, _ compose: (ByteBuffer) -> Void
+    ) {
+        if let connection = request.connection { beginStream(of: request, on: connection) }
+        guard let session = request.session, let id = request.stream?.next() else {
+            if let connection = request.connection { writeEvent(to: connection, compose) }
+            return
+        }
+        let message = ByteBuffer()
+        compose(message)
+        record(id, message, of: session)
+        if let connection = request.connection { writeEvent(message, id, to: connection) }
     }
 
-    private func beginStream(of request: OpenRequest, on connection: ServerConnection) {
+    /// Sends one message on a session's primary stream, which `connection` carries.
+    func writePrimaryEvent(
+        _ session: ServerSession, to connection: ServerConnection, _ message: ByteBuffer
+    ) {
+        guard session.log != nil else { return writeEvent(to: connection) { $0.append(message) } }
+        let id = session.primary.next()
+        record(id, message, of: session)
+        writeEvent(message, id, to: connection)
+    }
+
+    /// Writes an event that a client can come back after.
+    func writeEvent(_ message: ByteBuffer, _ id: EventID, to connection: ServerConnection) {
+        guard keepsUp(connection) else { return }
+        write(to: connection) { output in
+            output.appendPart(connection.framing) { part in
+                SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) }
+                SSEFrame.append(to: part) { $0.append(message) }
+            }
+        }
+    }
+
+    /// Begins a request's stream: its head and, for clients that understand it, an event that only
+    /// tells where the stream begins (S-238).
+    func beginStream(
+        of request: OpenRequest, on connection: ServerConnection, sessionID: SessionID? = nil
+    ) {
         guard !request.isStreaming else { return }
         request.isStreaming = true
-        write(to: connection) { beginStream(on: connection, nil, $0) }
+        counters.streams += 1
+        beginLog(of: request)
+        writeStreamHead(to: connection, sessionID)
+        let revision = request.session?.state.revision ?? request.revision
+        if let stream = request.stream, revision.hasPriming { prime(stream, on: connection) }
+    }
+
+    private func prime(_ stream: EventStream, on connection: ServerConnection) {
+        writeHead(to: connection) { output in
+            output.appendPart(connection.framing) { part in
+                SSEFrame.appendPriming(to: part) { EventIDCodec.append(stream.position, to: $0) }
+            }
+        }
+    }
+
+    /// Writes the head of an event stream.
+    func writeStreamHead(to connection: ServerConnection, _ sessionID: SessionID? = nil) {
+        writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
         if connection.framing == .untilClose { connection.keepsAlive = false }
+    }
+
+    /// Writes what comes before a stream's first message.
+    private func writeHead(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
+        let before = connection.queuedBytes
+        write(to: connection, compose)
+        connection.headBytes += connection.queuedBytes - before
     }
 
     /// A quiet connection gets a sign of life (S-135, S-246). A request that has no answer yet
@@ -29,9 +87,20 @@ extension ServerEngine {
         case .idle, .receiving, .refused, .finishing, .lingering, .closed:
             return
         }
+        // Nothing of what waits has been taken since the last time: the peer is dead or as good.
+        let isStuck =
+            connection.handedBytes < connection.queuedBytes
+            && connection.handedBytes == connection.handedAtKeepAlive
+        guard !isStuck else {
+            counters.slowConnections += 1
+            log(.notice, "A stream was not read between two keep-alives; its connection is closed")
+            return discard(connection)
+        }
+        connection.handedAtKeepAlive = connection.handedBytes
         write(to: connection) { output in
             output.appendPart(connection.framing) { $0.append(SSEFrame.keepAlive) }
         }
+        wait(.keepAlive, connection)
     }
 
     // MARK: Answers
@@ -41,19 +110,21 @@ extension ServerEngine {
         _ request: OpenRequest, sessionID: SessionID? = nil, _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         close(request, .cancelled)
-        guard let connection = request.connection else {
+        guard request.isReachable else {
+            counters.resultDrops += 1
             log(.notice, "Dropped a result whose client is gone")
             throw .disconnected
         }
         dropPassedFences(of: request)
-        guard request.fences.isEmpty else {
+        guard request.connection == nil || request.fences.isEmpty else {
             let held = ByteBuffer()
             compose(held)
             request.heldAnswer = held
+            request.session?.held.append(request)
             for fence in request.fences { fence.connection.fenced.append(request) }
             return
         }
-        write(answerOf: request, on: connection, sessionID, compose)
+        write(answerOf: request, sessionID, compose)
     }
 
     /// Lets go of the answers that only a connection's bytes have held back.
@@ -78,32 +149,37 @@ extension ServerEngine {
     }
 
     private func releaseAnswer(of request: OpenRequest) {
-        guard let held = request.heldAnswer, let connection = request.connection else { return }
+        guard let held = request.heldAnswer else { return }
         request.heldAnswer = nil
-        write(answerOf: request, on: connection, nil) { $0.append(held) }
+        request.session?.held.removeAll { $0 === request }
+        write(answerOf: request, nil) { $0.append(held) }
     }
 
     private func write(
-        answerOf request: OpenRequest, on connection: ServerConnection, _ sessionID: SessionID?,
-        _ compose: (ByteBuffer) -> Void
+        answerOf request: OpenRequest, _ sessionID: SessionID?, _ compose: (ByteBuffer) -> Void
     ) {
-        request.connection = nil
         request.fences = []
         request.head = nil
-        guard request.isStreaming else {
+        if router.mode != .stream, !request.isStreaming {
+            guard let connection = request.connection else { return }
+            request.connection = nil
             return respond(on: connection, sessionID: sessionID, compose)
         }
-        writeEvent(to: connection, compose)
-        write(to: connection) { $0.endBody(connection.framing) }
-        exchangeEnded(on: connection)
+        if let connection = request.connection {
+            beginStream(of: request, on: connection, sessionID: sessionID)
+        }
+        writeEvent(of: request, compose)
+        if let stream = request.stream { request.session?.log?.end(stream.token) }
+        guard let connection = request.connection else { return }
+        request.connection = nil
+        endStream(on: connection)
     }
 
     /// Ends a request without the host: its client gets an error, and late answers find nothing.
     func cut(_ request: OpenRequest, because reason: StaticString, _ fault: CallerFault) {
         close(request, fault)
-        guard let connection = request.connection else { return }
-        request.fences = []
-        write(answerOf: request, on: connection, nil) { output in
+        guard request.isReachable else { return }
+        write(answerOf: request, nil) { output in
             output.appendError(
                 id: request.id, code: ErrorCode.cancelled.rawValue, message: reason.rawBytes)
         }
@@ -118,10 +194,14 @@ extension ServerEngine {
         noteActivity(of: session)
     }
 
-    /// The client of a request has gone. That is no cancellation (S-224): the host goes on.
+    /// The client of a request has gone. That is no cancellation (S-224): the host goes on, and
+    /// what it sends is kept if the client can come back for it. An answer that a fence holds back
+    /// stays held back: the client may be here again before the fence is passed.
     func clientLeft(_ request: OpenRequest) {
         request.connection = nil
+        guard request.stream == nil else { return }
         request.heldAnswer = nil
+        request.session?.held.removeAll { $0 === request }
         failCalls(of: request, .disconnected)
         if request.isInitialize, requests[request.key] != nil, let session = request.session {
             end(session, because: "Session ended")  // S-202
@@ -148,24 +228,33 @@ extension ServerEngine {
     // MARK: The primary stream
 
     /// Opens a session's primary stream. The newest wins (S-231); what waited for it goes first.
-    func openPrimary(of session: ServerSession, on connection: ServerConnection) {
+    func openPrimary(
+        of session: ServerSession, on connection: ServerConnection,
+        replaying events: [(id: EventID, message: ByteBuffer)]? = nil
+    ) {
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
-        if let superseded {
-            write(to: superseded) { $0.endBody(superseded.framing) }
-            exchangeEnded(on: superseded)
-        }
-        if connection.framing == .untilClose { connection.keepsAlive = false }
+        if let superseded { endStream(on: superseded) }
         spare.give(&connection.parser.head)
         connection.exchange = .primary(session)
-        write(to: connection) { output in
-            beginStream(on: connection, nil, output)
-            output.appendPart(connection.framing) { $0.append(SSEFrame.opening) }
-        }
-        for message in session.mailbox.takeAll() {
-            writeEvent(to: connection) { $0.append(message) }
-        }
+        counters.streams += 1
         sessions.becameBusy(session.key)
         effects.append(.deliver(HostEvent(.primaryOpened, of: session)))
+        writeStreamHead(to: connection)
+        writeHead(to: connection) { output in
+            output.appendPart(connection.framing) { $0.append(SSEFrame.opening) }
+        }
+        // A client that has come back has a cursor; any other learns where it comes in (M-025).
+        if session.log != nil, session.state.revision?.hasPriming == true, events == nil {
+            prime(session.primary, on: connection)
+        }
+        for event in events ?? [] { writeEvent(event.message, event.id, to: connection) }
+        for message in session.mailbox.takeAll() {
+            if session.log == nil, connection.isClosed {
+                _ = session.mailbox.keep(message, countMax: .max, byteMax: .max)
+            } else {
+                writePrimaryEvent(session, to: connection, message)
+            }
+        }
     }
 
     func primaryLost(_ session: ServerSession, _ connection: ServerConnection) {

@@ -5,6 +5,28 @@ package enum SSEFrame {
     /// The comment that shows a quiet stream is alive (S-135).
     package static let keepAlive: StaticString = ":\n\n"
 
+    /// Appends an event that has no message: it tells its id, so that the client can come back to
+    /// the stream from its start (S-238). The id is what `id` writes.
+    package static func appendPriming(to output: ByteBuffer, id: (ByteBuffer) -> Void) {
+        output.append("id: ")
+        id(output)
+        output.append("\ndata:\n\n")
+    }
+
+    /// Appends how long the client should wait before it comes back, in milliseconds (S-240).
+    package static func appendRetry(_ milliseconds: Int64, to output: ByteBuffer) {
+        output.append("retry: ")
+        output.append(decimal: milliseconds)
+        output.append("\n\n")
+    }
+
+    /// Begins an event with its id, which `id` writes; `append` goes on.
+    package static func appendID(to output: ByteBuffer, id: (ByteBuffer) -> Void) {
+        output.append("id: ")
+        id(output)
+        output.append("\n")
+    }
+
     /// Appends an event whose data is what `compose` writes.
     ///
     /// A message is one event. Its text may have line ends, which then split it over several `data`

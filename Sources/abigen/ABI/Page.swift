@@ -35,6 +35,12 @@ extension ABI {
         - Messages that belong to no request go to the primary stream. While none is attached they
           wait in the session's mailbox, which is bounded.
 
+        Streams outlive their connections. What a session's streams have sent is kept, within the
+        bounds of the replay options, and a client that comes back (GET with Last-Event-ID) gets
+        everything after its last event, and then what follows; or HTTP status 400, never a part. A
+        request goes on while its client is away. The host need not know of it; with
+        shttp_request_hang_up() it may send the client away itself.
+
         MODES
 
         The options stateless and response_mode switch parts of this off. What a mode cannot do
@@ -48,6 +54,7 @@ extension ABI {
             shttp_request_log()          yes      J         yes      J
             shttp_request_notify()       yes      J         yes      J
             shttp_request_call()         yes      J         S        S
+            shttp_request_hang_up()      yes      J         S        S
             shttp_session_notify()       yes      yes       S        S
             shttp_session_call()         yes      yes       S        S
             shttp_server_broadcast()     yes      yes       S        S

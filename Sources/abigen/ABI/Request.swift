@@ -109,6 +109,21 @@ extension ABI {
                 ], statuses: outcome + [.stateless, .jsonResponse, .notReady])),
         .function(
             Function(
+                "shttp_request_hang_up", .anyThread,
+                """
+                Ends the connection of the request's stream, and keeps the stream.
+
+                The client is told to come back after `retry_ms`; what is sent meanwhile, the result
+                included, waits for it. For work that takes long and should not hold a connection
+                (MCP 2025-11-25, SEP-1699).
+                """,
+                target + [Parameter("retry_ms", .uint32)],
+                statuses: [
+                    .ok, .invalidArgument, .notFound.when("the request has ended"), .disconnected,
+                    .limit, .closed, .stateless, .jsonResponse, .notResumable,
+                ])),
+        .function(
+            Function(
                 "shttp_call_close", .anyThread,
                 """
                 Gives up a call that the host made.

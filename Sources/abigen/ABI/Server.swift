@@ -47,6 +47,43 @@ extension ABI {
                 "shttp_server_port", .anyThread,
                 "The port the server listens on; 0 if it does not listen, or on a Unix socket.",
                 [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .uint16)),
+        .structure(stats),
+        .function(
+            Function(
+                "shttp_server_stats_sized", .anyThread,
+                """
+                Writes what the server holds, and what has happened, as of the loop's last turn.
+
+                Use shttp_server_stats(), which passes `stats_size`: the size of the caller's
+                shttp_stats. Fields that this library does not know are 0.
+                """,
+                [
+                    Parameter("server", .server),
+                    Parameter("stats", .pointer(.structure("shttp_stats"))),
+                    Parameter("stats_size", .size),
+                ],
+                statuses: [.ok, .invalidArgument])),
+        .headerOnly(
+            doc: "Writes the server's figures into a shttp_stats.",
+            text: """
+                #define shttp_server_stats(server, stats) \\
+                  shttp_server_stats_sized((server), (stats), sizeof *(stats))
+                """),
+        .function(
+            Function(
+                "shttp_server_drain", .anyThread,
+                """
+                Ends the server in good order: for SIGTERM.
+
+                It stops listening and refuses new requests with HTTP status 503. Primary streams
+                end, and their clients are told to come back in a second, perhaps to another
+                process. Open requests may be answered until `deadline_ms` have passed; those that
+                are left then are cancelled. All else is as with shttp_server_close(), and
+                SHTTP_EVENT_CLOSED comes last. A second call may only bring the end forward.
+                """,
+                [Parameter("server", .server), Parameter("deadline_ms", .uint32)],
+                statuses: [.ok, .invalidArgument, .closed.when("it is closing already")],
+                mayIgnore: true)),
         .function(
             Function(
                 "shttp_server_close", .anyThread,
@@ -118,4 +155,34 @@ extension ABI {
                                                  (capacity), (out_count))
                 """),
     ]
+
+    private static let stats = Structure(
+        name: "shttp_stats",
+        doc: """
+            What a server holds now, and, from connections_total on, what has happened since it was
+            created. New fields are appended.
+            """,
+        fields: [
+            Field("connections", .uint64, "Open connections."),
+            Field("sessions", .uint64, "Sessions that have not ended."),
+            Field("streams", .uint64, "Event streams that a connection carries."),
+            Field("requests", .uint64, "Requests without an answer."),
+            Field("calls", .uint64, "Calls without an answer."),
+            Field("unsent_bytes", .uint64, "Bytes that clients have not taken yet."),
+            Field("replay_bytes", .uint64, "Bytes kept for clients that may resume."),
+            Field("connections_total", .uint64, "Connections accepted."),
+            Field("sessions_total", .uint64, "Sessions begun."),
+            Field("requests_total", .uint64, "Requests accepted."),
+            Field("resumed", .uint64, "Streams that clients came back for."),
+            Field("resumes_refused", .uint64, "Streams that they came back for in vain."),
+            Field("mailbox_drops", .uint64, "Messages that a full mailbox did not take."),
+            Field("result_drops", .uint64, "Answers whose client was gone for good."),
+            Field("response_drops", .uint64, "Responses of clients that answered no call."),
+            Field("slow_connections", .uint64, "Connections ended because nobody read them."),
+            Field("host_refusals", .uint64, "Requests refused for their Host."),
+            Field("origin_refusals", .uint64, "Requests refused for their Origin."),
+            Field("session_refusals", .uint64, "Requests without a session, or of an unknown one."),
+            Field("limit_refusals", .uint64, "Requests and connections beyond a limit."),
+            Field("other_refusals", .uint64, "All other refused requests."),
+        ])
 }

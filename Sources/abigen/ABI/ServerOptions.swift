@@ -183,5 +183,26 @@ extension ABI {
             Commands from other threads that are not carried out yet; beyond, they return
             SHTTP_ERR_LIMIT.
             """),
+        Field(
+            "replay_events_max", .uint32, fallback: .count(1_024),
+            """
+            Messages kept for each session, so that a client that lost its connection can resume a
+            stream (Last-Event-ID). UINT32_MAX: none, and no stream can be resumed.
+            """),
+        Field(
+            "replay_bytes_max", .uint32, fallback: .bytes(1_048_576),
+            "The same limit by size."),
+        Field(
+            "replay_total_bytes_max", .uint32, fallback: .bytes(268_435_456),
+            "The same limit for all sessions together."),
+        Field(
+            "replay_ms", .uint32, fallback: .millisecondsOrNever(300_000),
+            "How long a message is kept."),
+        Field(
+            "cors_origins", .text, .copied,
+            """
+            Origins whose pages, in browsers, may use the server: a comma-separated list as in
+            allowed_origins, or "*". They pass the check of Origin too. NULL: no CORS fields.
+            """),
     ]
 }

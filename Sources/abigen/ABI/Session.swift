@@ -48,6 +48,19 @@ extension ABI {
                 ])),
         .function(
             Function(
+                "shttp_session_hang_up", .anyThread,
+                """
+                Ends the connection of the session's primary stream, and keeps the stream.
+
+                The client is told to come back after `retry_ms`; messages wait in the mailbox.
+                """,
+                target + [Parameter("retry_ms", .uint32)],
+                statuses: [
+                    .ok, .invalidArgument, ended, .noStream.when("no primary is attached"),
+                    .limit, .closed, .stateless, .notResumable,
+                ])),
+        .function(
+            Function(
                 "shttp_session_close", .anyThread,
                 """
                 Ends a session, with its streams and requests.

@@ -49,6 +49,9 @@ extension Status {
         -305, "SHTTP_ERR_CLOSED", "The loop or the server is closing.")
     static let busy = Status(
         -306, "SHTTP_ERR_BUSY", "The loop runs or the server listens already.")
+    static let notResumable = Status(
+        -307, "SHTTP_ERR_NOT_RESUMABLE",
+        "Nothing of the stream is kept, or its client cannot come back.")
 
     static let caller = [invalidArgument, invalidOption, invalidMessage, wrongThread, notFound]
     static let peer = [disconnected, sessionEnded, cancelled]
@@ -56,7 +59,7 @@ extension Status {
         addressInUse, addressUnavailable, permission, descriptors, system,
     ]
     static let state = [
-        stateless, jsonResponse, noStream, notReady, limit, closed, busy,
+        stateless, jsonResponse, noStream, notReady, limit, closed, busy, notResumable,
     ]
     static let all = [ok] + caller + peer + machine + state
 }

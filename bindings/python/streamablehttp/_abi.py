@@ -57,6 +57,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_LIMIT = -304
     SHTTP_ERR_CLOSED = -305
     SHTTP_ERR_BUSY = -306
+    SHTTP_ERR_NOT_RESUMABLE = -307
 
 
 class shttp_bytes(Structure):
@@ -247,6 +248,11 @@ class shttp_server_options(Structure):
     unsent_bytes_max: int
     queue_events_max: int
     command_bytes_max: int
+    replay_events_max: int
+    replay_bytes_max: int
+    replay_total_bytes_max: int
+    replay_ms: int
+    cors_origins: bytes | None
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -280,6 +286,59 @@ class shttp_server_options(Structure):
         ("unsent_bytes_max", c_uint32),
         ("queue_events_max", c_uint32),
         ("command_bytes_max", c_uint32),
+        ("replay_events_max", c_uint32),
+        ("replay_bytes_max", c_uint32),
+        ("replay_total_bytes_max", c_uint32),
+        ("replay_ms", c_uint32),
+        ("cors_origins", c_char_p),
+    ]
+
+
+class shttp_stats(Structure):
+    connections: int
+    sessions: int
+    streams: int
+    requests: int
+    calls: int
+    unsent_bytes: int
+    replay_bytes: int
+    connections_total: int
+    sessions_total: int
+    requests_total: int
+    resumed: int
+    resumes_refused: int
+    mailbox_drops: int
+    result_drops: int
+    response_drops: int
+    slow_connections: int
+    host_refusals: int
+    origin_refusals: int
+    session_refusals: int
+    limit_refusals: int
+    other_refusals: int
+
+    _fields_ = [
+        ("connections", c_uint64),
+        ("sessions", c_uint64),
+        ("streams", c_uint64),
+        ("requests", c_uint64),
+        ("calls", c_uint64),
+        ("unsent_bytes", c_uint64),
+        ("replay_bytes", c_uint64),
+        ("connections_total", c_uint64),
+        ("sessions_total", c_uint64),
+        ("requests_total", c_uint64),
+        ("resumed", c_uint64),
+        ("resumes_refused", c_uint64),
+        ("mailbox_drops", c_uint64),
+        ("result_drops", c_uint64),
+        ("response_drops", c_uint64),
+        ("slow_connections", c_uint64),
+        ("host_refusals", c_uint64),
+        ("origin_refusals", c_uint64),
+        ("session_refusals", c_uint64),
+        ("limit_refusals", c_uint64),
+        ("other_refusals", c_uint64),
     ]
 
 
@@ -302,6 +361,8 @@ FUNCTIONS = (
     "shttp_server_create",
     "shttp_server_listen",
     "shttp_server_port",
+    "shttp_server_stats_sized",
+    "shttp_server_drain",
     "shttp_server_close",
     "shttp_server_destroy",
     "shttp_server_descriptor",
@@ -312,11 +373,13 @@ FUNCTIONS = (
     "shttp_request_log",
     "shttp_request_notify",
     "shttp_request_call",
+    "shttp_request_hang_up",
     "shttp_call_close",
     "shttp_request_headers",
     "shttp_headers_find",
     "shttp_session_notify",
     "shttp_session_call",
+    "shttp_session_hang_up",
     "shttp_session_close",
     "shttp_server_broadcast",
     "shttp_session_set_data",
@@ -405,6 +468,17 @@ def declare(library: CDLL) -> None:
         shttp_server_p,  # server
     ]
     library.shttp_server_port.restype = c_uint16
+    library.shttp_server_stats_sized.argtypes = [
+        shttp_server_p,  # server
+        POINTER(shttp_stats),  # stats
+        c_size_t,  # stats_size
+    ]
+    library.shttp_server_stats_sized.restype = c_int32
+    library.shttp_server_drain.argtypes = [
+        shttp_server_p,  # server
+        c_uint32,  # deadline_ms
+    ]
+    library.shttp_server_drain.restype = c_int32
     library.shttp_server_close.argtypes = [
         shttp_server_p,  # server
     ]
@@ -471,6 +545,12 @@ def declare(library: CDLL) -> None:
         POINTER(shttp_call),  # out
     ]
     library.shttp_request_call.restype = c_int32
+    library.shttp_request_hang_up.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_uint32,  # retry_ms
+    ]
+    library.shttp_request_hang_up.restype = c_int32
     library.shttp_call_close.argtypes = [
         shttp_server_p,  # server
         shttp_call,  # call
@@ -504,6 +584,12 @@ def declare(library: CDLL) -> None:
         POINTER(shttp_call),  # out
     ]
     library.shttp_session_call.restype = c_int32
+    library.shttp_session_hang_up.argtypes = [
+        shttp_server_p,  # server
+        shttp_session,  # session
+        c_uint32,  # retry_ms
+    ]
+    library.shttp_session_hang_up.restype = c_int32
     library.shttp_session_close.argtypes = [
         shttp_server_p,  # server
         shttp_session,  # session

@@ -11,8 +11,9 @@ from ._library import library
 from ._values import borrowed, dump
 from .errors import InvalidOptionError
 
-NEVER = 0xFFFFFFFF
-"""For `session_idle_ms` and `keepalive_ms`."""
+UINT32_MAX = 0xFFFFFFFF
+NEVER = UINT32_MAX
+"""For `session_idle_ms`, `keepalive_ms` and `replay_ms`."""
 
 RESPONSE_MODES = {
     "stream": shttp_response_mode.SHTTP_RESPONSE_STREAM,
@@ -67,6 +68,14 @@ class Limits(TypedDict, total=False):
     """Events that wait to be taken; beyond, the server reads no more. Default 4096."""
     command_bytes_max: int
     """Commands not carried out yet; beyond, they raise LimitError. Default 67108864."""
+    replay_events_max: int
+    """Messages kept for each session, for clients that come back. Default 1024."""
+    replay_bytes_max: int
+    """The same limit by size. Default 1048576."""
+    replay_total_bytes_max: int
+    """The same limit for all sessions together. Default 268435456."""
+    replay_ms: int
+    """How long a message is kept. Default 300000; NEVER."""
 
 
 def server_options(
@@ -80,8 +89,10 @@ def server_options(
     json_response: bool,
     response_mode: str | None,
     progress_route: str,
+    replay: bool,
     allowed_origins: Iterable[str] | None,
     allowed_hosts: Iterable[str] | None,
+    cors_origins: Iterable[str] | None,
     log_level: str,
     raw: bool,
     limits: Mapping[str, int],
@@ -112,12 +123,17 @@ def server_options(
     options.path = _text("path", path)
     options.allowed_origins = _list("allowed_origins", allowed_origins)
     options.allowed_hosts = _list("allowed_hosts", allowed_hosts)
+    options.cors_origins = _list("cors_origins", cors_origins)
+    if not replay:
+        if any(name_of_limit.startswith("replay_") for name_of_limit in limits):
+            raise InvalidOptionError("without replay nothing is kept, so nothing is to be limited")
+        options.replay_events_max = UINT32_MAX
     for name_of_limit, value in limits.items():
         if name_of_limit not in Limits.__annotations__:
             raise TypeError(f"Server has no option {name_of_limit!r}")
         # ctypes would cut a number that does not fit.
-        if not 0 <= value <= NEVER:
-            raise InvalidOptionError(f"{name_of_limit}: {value} is not in 0 ... {NEVER}")
+        if not 0 <= value <= UINT32_MAX:
+            raise InvalidOptionError(f"{name_of_limit}: {value} is not in 0 ... {UINT32_MAX}")
         setattr(options, name_of_limit, value)
     return options
 

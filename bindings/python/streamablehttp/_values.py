@@ -7,6 +7,7 @@ from ctypes import c_char_p, c_void_p, cast, string_at
 from typing import Any, Iterator, Mapping
 
 from ._abi import shttp_bytes
+from .errors import InvalidArgumentError
 
 EMPTY = shttp_bytes()
 
@@ -28,6 +29,13 @@ def dump(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     return _encode(value).encode()
+
+
+def milliseconds(value: int) -> int:
+    """`value` as a uint32_t: ctypes would cut a number that does not fit."""
+    if not 0 <= value <= 0xFFFFFFFF:
+        raise InvalidArgumentError(f"{value} ms is not in 0 ... {0xFFFFFFFF}")
+    return value
 
 
 class Headers(Mapping[str, str]):

@@ -164,6 +164,12 @@ class BusyError(StreamableHTTPError):
     status = shttp_status.SHTTP_ERR_BUSY
 
 
+class NotResumableError(StreamableHTTPError):
+    """The client could not come back: nothing is kept, or its revision does not know how."""
+
+    status = shttp_status.SHTTP_ERR_NOT_RESUMABLE
+
+
 class ClientError(Exception):
     """The client answered a call with a JSON-RPC error."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ._abi import shttp_request
 from ._library import library
 from ._link import optional
-from ._values import EMPTY, Headers, borrowed, dump
+from ._values import EMPTY, Headers, borrowed, dump, milliseconds
 from .errors import NotFoundError, RequestCancelledError, StreamableHTTPError
 
 if TYPE_CHECKING:
@@ -175,6 +175,16 @@ class Request(Message):
             library.shttp_request_call, self._request, method, params, timeout
         )
 
+    def hang_up(self, retry_ms: int = 1000) -> None:
+        """Ends the connection of the request's stream and keeps the stream, for work that is long.
+
+        The client comes back after `retry_ms`, and gets what was sent meanwhile. Raises
+        StatelessError and JSONResponseError at once. If the client cannot come back, because the
+        server keeps nothing (`replay`) or its revision is older than 2025-11-25, nothing happens
+        but a CommandFailed event with NotResumableError; the request is answered as ever.
+        """
+        self._invoke(library.shttp_request_hang_up, milliseconds(retry_ms))
+
     def _invoke(self, function: Any, *arguments: Any) -> None:
         self._check_open()
         self._link.invoke(function, self._request, *arguments)
@@ -238,7 +248,7 @@ class PrimaryOpened(SessionEvent):
 
 
 class PrimaryClosed(SessionEvent):
-    """The primary stream is gone; messages for it wait in the session's mailbox."""
+    """The primary stream is gone, or hung up; messages for it wait in the session's mailbox."""
 
 
 class CommandFailed(Event):

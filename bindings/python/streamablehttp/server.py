@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from ctypes import byref
+from ctypes import byref, sizeof
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._abi import shttp_loop_p, shttp_server_p
+from ._abi import shttp_loop_p, shttp_server_p, shttp_stats
 from ._consumers import Consumer, LoopConsumer, ThreadConsumer
 from ._handles import Handle
 from ._library import library
 from ._link import Link, optional
 from ._options import Limits, server_options
 from ._pump import Pump
-from ._values import borrowed
+from ._values import borrowed, milliseconds
 from .errors import ClosedError
 from .events import Event
 from .session import Session
@@ -51,8 +51,10 @@ class Server:
     answers initialize with; with `raw` it leaves initialize and ping to the host. `host` is an
     address in digits, and port 0 one that the system chooses; `unix_path` is a socket to listen
     on in place of both. `response_mode` is "stream", "json" (`json_response` is short for it) or
-    "auto"; `progress_route` is "primary" or "request". `allowed_origins` and `allowed_hosts` are
-    exact values, "*" allows all; by default a server on loopback allows only loopback.
+    "auto"; `progress_route` is "primary" or "request". Without `replay` nothing is kept for clients
+    that lose a connection, and none can resume a stream. `allowed_origins` and `allowed_hosts` are
+    exact values, "*" allows all; by default a server on loopback allows only loopback. Pages of
+    `cors_origins` may use the server from browsers.
     `log_level` is "error", "warning", "notice", "debug" or "off". The numbers of `Limits` are
     keyword arguments too. streamablehttp.h describes each at length.
 
@@ -74,8 +76,10 @@ class Server:
         json_response: bool = False,
         response_mode: Literal["stream", "json", "auto"] | None = None,
         progress_route: Literal["primary", "request"] = "primary",
+        replay: bool = True,
         allowed_origins: Iterable[str] | None = None,
         allowed_hosts: Iterable[str] | None = None,
+        cors_origins: Iterable[str] | None = None,
         log_level: Literal["error", "warning", "notice", "debug", "off"] = "warning",
         raw: bool = False,
         **limits: Unpack[Limits],
@@ -90,8 +94,10 @@ class Server:
             json_response=json_response,
             response_mode=response_mode,
             progress_route=progress_route,
+            replay=replay,
             allowed_origins=allowed_origins,
             allowed_hosts=allowed_hosts,
+            cors_origins=cors_origins,
             log_level=log_level,
             raw=raw,
             limits=limits,  # type: ignore[arg-type]
@@ -187,6 +193,24 @@ class Server:
             self._handle.invoke(library.shttp_server_close)
         except ClosedError:
             pass
+
+    def drain(self, deadline_ms: int = 10_000) -> None:
+        """Ends the server in good order: for SIGTERM.
+
+        New requests get 503, primary streams end and their clients are told to come back in a
+        second; open requests may be answered until `deadline_ms` have passed. The rest is as with
+        close(): it returns at once, and may be called on any thread and in a signal handler.
+        """
+        try:
+            self._handle.invoke(library.shttp_server_drain, milliseconds(deadline_ms))
+        except ClosedError:
+            pass
+
+    def stats(self) -> dict[str, int]:
+        """The fields of shttp_stats: what the server holds, and what has happened. Any thread."""
+        stats = shttp_stats()
+        self._handle.invoke(library.shttp_server_stats_sized, byref(stats), sizeof(stats))
+        return {name: getattr(stats, name) for name, _ in stats._fields_}
 
     def __enter__(self) -> Server:
         return self

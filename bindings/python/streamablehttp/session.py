@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._abi import shttp_session
 from ._library import library
 from ._link import optional
-from ._values import borrowed
+from ._values import borrowed, milliseconds
 from .errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -64,6 +64,17 @@ class Session:
         self._check_open()
         return self._link.call(
             library.shttp_session_call, self._session, method, params, timeout
+        )
+
+    def hang_up(self, retry_ms: int = 1000) -> None:
+        """Ends the connection of the primary stream and keeps the stream.
+
+        The client comes back after `retry_ms`; messages wait for it. A CommandFailed event says
+        that it cannot (NotResumableError), or has no primary stream (NoStreamError).
+        """
+        self._check_open()
+        self._link.invoke(
+            library.shttp_session_hang_up, self._session, milliseconds(retry_ms)
         )
 
     def close(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
+import httpx2
 import mcp_types as types
 from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 from wire import SECONDS
 
 REVISIONS = ["2025-03-26", "2025-06-18", "2025-11-25"]
@@ -76,6 +78,20 @@ async def connected(url, mode="legacy"):
         message_handler=seen.on_message,
     ) as client:
         yield client, seen
+
+
+@asynccontextmanager
+async def overheard(url):
+    """The client without callbacks, and the HTTP responses that it gets."""
+    responses = []
+
+    async def note(response):
+        responses.append(response)
+
+    async with httpx2.AsyncClient(event_hooks={"response": [note]}) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode="legacy", read_timeout_seconds=SECONDS) as client:
+            yield client, responses
 
 
 def text(result):

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("mcp", reason="the official client is not installed")
 
 from mcp.shared.exceptions import MCPError  # noqa: E402
-from official import REVISIONS, connected, text  # noqa: E402
+from official import REVISIONS, connected, overheard, text  # noqa: E402
 from wire import Client, on_asyncio  # noqa: E402
 
 MODES = [[], ["--stateless"], ["--json-response"], ["--stateless", "--json-response"]]
@@ -55,6 +55,24 @@ async def test_progress_and_logs(everything, revision):
             "Tool processing data",
             "Tool execution completed",
         ]
+
+
+@pytest.mark.parametrize("options", MODES, ids=lambda options: " ".join(options) or "sessions")
+@on_asyncio
+async def test_a_client_that_is_hung_up_on_comes_back(everything, revision, options):
+    async with overheard(everything(*options)) as (client, responses):
+        answers = await asyncio.gather(
+            *(client.call_tool("test_reconnection") for _ in range(3)),
+            client.call_tool("test_simple_text"),
+        )
+        assert [text(answer) for answer in answers[:3]] == ["The client has come back."] * 3
+    returns = [
+        response.request.headers["last-event-id"]
+        for response in responses
+        if "last-event-id" in response.request.headers and response.status_code == 200
+    ]
+    can_hang_up = revision == "2025-11-25" and not options
+    assert len(set(returns)) == (3 if can_hang_up else 0)
 
 
 @on_asyncio
@@ -191,18 +209,9 @@ async def test_a_client_that_tries_the_newer_protocol_first(everything):
 @on_asyncio
 async def test_leaving_deletes_the_session(everything):
     url = everything()
-    ids = []
-
-    async def note(response):
-        ids.append(response.headers.get("mcp-session-id"))
-
-    import httpx2
-    from mcp.client import Client as Official
-    from mcp.client.streamable_http import streamable_http_client
-
-    async with httpx2.AsyncClient(event_hooks={"response": [note]}) as http:
-        async with Official(streamable_http_client(url, http_client=http), mode="legacy") as client:
-            await client.call_tool("test_simple_text")
+    async with overheard(url) as (client, responses):
+        await client.call_tool("test_simple_text")
+    ids = [response.headers.get("mcp-session-id") for response in responses]
     hand = Client(int(url.rsplit(":", 1)[1].split("/")[0]))
     hand.headers["Mcp-Session-Id"] = next(id for id in ids if id)
     assert hand.request("ping").status == 404

@@ -28,8 +28,10 @@ def options(**changed):
         "json_response": False,
         "response_mode": None,
         "progress_route": "primary",
+        "replay": True,
         "allowed_origins": None,
         "allowed_hosts": None,
+        "cors_origins": None,
         "log_level": "warning",
         "raw": False,
         "limits": {},
@@ -105,6 +107,7 @@ def test_response_mode(given, mode):
         {"name": None, "raw": True, "instructions": "x"},
         {"allowed_hosts": ["a,b"]},
         {"path": "/\0"},
+        {"replay": False, "limits": {"replay_ms": 1}},
         {"limits": {"sessions_max": -1}},
         {"limits": {"sessions_max": 1 << 32}},
     ],
@@ -112,6 +115,11 @@ def test_response_mode(given, mode):
 def test_what_cannot_be_used(given):
     with pytest.raises(InvalidOptionError):
         options(**given)
+
+
+def test_no_replay():
+    assert options(replay=False).replay_events_max == 0xFFFFFFFF
+    assert options(limits={"replay_ms": streamablehttp.NEVER}).replay_ms == 0xFFFFFFFF
 
 
 def test_unknown_options_are_a_type_error():

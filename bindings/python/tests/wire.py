@@ -31,6 +31,10 @@ class Exchange:
 
     def __init__(self, connection):
         self._connection = connection
+        self.last_id = None
+        """The id of the last event, a priming event included."""
+        self.retry_ms = None
+        """When the server wants the client to come back."""
 
     @functools.cached_property
     def response(self):
@@ -66,9 +70,24 @@ class Exchange:
         for line in self.response:
             if line.startswith(b"data:"):
                 data += line[len(b"data:") :].strip()
+            elif line.startswith(b"id:"):
+                self.last_id = line[len(b"id:") :].strip().decode()
+            elif line.startswith(b"retry:"):
+                self.retry_ms = int(line[len(b"retry:") :])
             elif not line.strip() and data:
                 yield json.loads(data)
                 data = b""
+
+    def until_primed(self):
+        """Reads the event that begins a stream, which has an id and no message. Gives the id."""
+        for line in self.response:
+            if line.startswith(b"id:"):
+                self.last_id = line[len(b"id:") :].strip().decode()
+            elif line.strip() == b"data:":
+                assert self.response.readline() == b"\n"
+                return self.last_id
+            else:
+                assert not line.strip() or line.startswith(b":"), line
 
     def close(self):
         if "response" in vars(self):
@@ -150,6 +169,11 @@ class Client:
         exchange = self.send("GET")
         assert exchange.status == 200
         return exchange
+
+    def resume(self, after):
+        """Comes back for the stream of an event: its id, or the exchange that it was last on."""
+        last_id = after.last_id if isinstance(after, Exchange) else after
+        return self.send("GET", **{"Last-Event-ID": last_id})
 
     def delete(self):
         return self.send("DELETE")

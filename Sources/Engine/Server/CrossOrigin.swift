@@ -1,0 +1,55 @@
+import Wire
+
+/// What browsers are told of pages from other origins (Fetch standard, CORS protocol; S-515).
+package struct CrossOrigin {
+    private let origins: AccessList
+    private let methods: StaticString
+
+    package init(_ origins: AccessList, isStateless: Bool) {
+        self.origins = origins
+        methods = isStateless ? "POST" : "GET, POST, DELETE"
+    }
+
+    /// The fields that let a page of an admitted origin read the response; empty for any other
+    /// request.
+    func fields(for head: HTTPHead) -> ByteBuffer? {
+        guard let origin = head[.origin], head.occurrences(of: .origin) == 1,
+            origins.admits(origin)
+        else { return nil }
+        let fields = ByteBuffer()
+        fields.appendField("Access-Control-Allow-Origin", origin)
+        fields.append("Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n")
+        fields.append("Vary: Origin\r\n")
+        return fields
+    }
+
+    /// Whether a request asks what a page may send, and wants nothing else.
+    static func isPreflight(_ head: HTTPHead) -> Bool {
+        let question: StaticString = "access-control-request-method"
+        return head.method == .options && HTTPHead.find(question.rawBytes, in: head.lines) != nil
+    }
+
+    /// Appends what a page may send.
+    func appendPreflight(_ head: HTTPHead, to output: ByteBuffer) {
+        output.appendField("Access-Control-Allow-Methods", methods.rawBytes)
+        output.append("Access-Control-Allow-Headers: Content-Type, Accept, Authorization, ")
+        output.append("MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name")
+        let question: StaticString = "access-control-request-headers"
+        HTTPHead.find(question.rawBytes, in: head.lines)?.forEachPart(separatedBy: 0x2C) { name in
+            guard name.count <= 128, name.prefixBytes(10).equalsIgnoringCase("mcp-param-"),
+                name.allSatisfy({ $0.isFieldNameByte })
+            else { return }
+            output.append(", ")
+            output.append(name)
+        }
+        output.append("\r\nAccess-Control-Max-Age: 86400\r\n")
+    }
+}
+
+extension UInt8 {
+    /// Whether a field name may hold the byte, of those that any of ours does (RFC 9110 §5.6.2).
+    fileprivate var isFieldNameByte: Bool {
+        isDigit || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
+            || (asciiLowercased >= UInt8(ascii: "a") && asciiLowercased <= UInt8(ascii: "z"))
+    }
+}

@@ -1,0 +1,39 @@
+import Session
+import Wire
+
+/// The orderly end: what is under way may finish, and clients learn when to come back, perhaps to
+/// another process.
+extension ServerEngine {
+    /// What a client is told to wait before it comes back, in milliseconds.
+    private static var retry: Int64 { 1_000 }
+
+    /// Takes no new work, ends the primary streams, lets open requests finish until `deadline`, and
+    /// then ends everything. `.closed` is the last effect. A second call may only bring it forward.
+    package func drain(until deadline: Instant) {
+        guard !isClosing else { return }
+        drainDeadline = drainDeadline.map { min($0, deadline) } ?? deadline
+        for session in sessions.all {
+            guard let connection = primaryConnection(of: session) else { continue }
+            primaryLost(session, connection)
+            hangUp(connection, retry: ServerEngine.retry)
+        }
+        closeIfDrained()
+        resumePipelines()
+    }
+
+    /// Whether new requests and streams are refused.
+    var isDraining: Bool { drainDeadline != nil }
+
+    static let drainingRefusal = Refusal(
+        .serviceUnavailable, .internalError, "The server is shutting down")
+
+    /// Ends the drain once there is nothing to wait for, or no time left.
+    func closeIfDrained() {
+        guard let deadline = drainDeadline, !isClosing else { return }
+        guard requests.count == 0 || deadline <= now else { return }
+        if requests.count > 0 {
+            log(.notice, "The drain's time is over; the requests that are left are cancelled")
+        }
+        close()
+    }
+}

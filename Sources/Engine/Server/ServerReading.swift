@@ -1,0 +1,108 @@
+import Session
+import Wire
+
+/// Bytes of a connection to requests, and what is refused before it is one.
+extension ServerEngine {
+    func read(_ bytes: UnsafeRawBufferPointer, from connection: ServerConnection) {
+        var rest = bytes
+        var hasStopped = false
+        while rest.count > 0 || hasStopped {
+            switch connection.exchange {
+            case .idle, .receiving, .refused: break
+            case .request, .primary:
+                if rest.count > 0 { postpone(rest, on: connection) }
+                return
+            case .finishing, .lingering, .closed: return
+            }
+            if connection.parser.head == nil { connection.parser.head = spare.takeHead() }
+            let (step, used) = connection.parser.parse(rest)
+            rest = rest.dropBytes(used)
+            // A message without a body ends where its head does: no byte is left to say so.
+            hasStopped = step == .head
+            handle(step, on: connection)
+        }
+    }
+
+    private func handle(_ step: HTTPParser.Step, on connection: ServerConnection) {
+        switch step {
+        case .needsMore:
+            guard case .idle = connection.exchange, connection.parser.isInsideMessage else {
+                return
+            }
+            connection.exchange = .receiving
+            wait(.arrival, connection)
+        case .head:
+            headArrived(on: connection)
+        case .message:
+            if case .refused = connection.exchange {
+                exchangeEnded(on: connection)
+            } else {
+                messageArrived(on: connection)
+            }
+        case .fault(let fault):
+            if case .refused = connection.exchange { return discard(connection) }
+            connection.keepsAlive = false
+            refuse(ServerEngine.refusal(for: fault), connection)
+        }
+    }
+
+    private func headArrived(on connection: ServerConnection) {
+        guard let head = connection.parser.head else { return }
+        if case .idle = connection.exchange {
+            connection.exchange = .receiving
+            wait(.arrival, connection)
+        }
+        connection.keepsAlive = head.keepsAlive && !head.isHTTP10
+        connection.framing = head.isHTTP10 ? .untilClose : .chunked
+        connection.crossOriginFields = crossOrigin?.fields(for: head)
+        switch admission.judge(head) {
+        case .refuse(let refusal):
+            noteRefusal(refusal, head)
+            refuse(refusal, connection)
+        case .message:
+            let body = spare.takeBuffer()
+            body.reserve(Int(head.contentLength ?? 0))
+            connection.parser.body = body
+            if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
+                write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
+            }
+        case .primaryStream, .endOfSession, .preflight:
+            break
+        }
+    }
+
+    /// Keeps what arrives behind a request that is not answered yet.
+    private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
+        let pipelined = connection.pipelined ?? ByteBuffer()
+        connection.pipelined = pipelined
+        pipelined.append(bytes)
+        if pipelined.count > options.pipelinedBytesMax {
+            log(
+                .warning,
+                "A client sent too much behind a request that waits; its connection is closed")
+            discard(connection)
+        }
+    }
+
+    private static func refusal(for fault: HTTPFault) -> Refusal {
+        switch fault {
+        case .malformed: Refusal(.badRequest, .invalidRequest, "Not a well-formed HTTP/1.1 request")
+        case .version: Refusal(.versionNotSupported, .invalidRequest, "Only HTTP/1.1 is served")
+        case .targetTooLong:
+            Refusal(.targetTooLong, .invalidRequest, "The request target is too long")
+        case .headersTooLarge: Refusal(.headersTooLarge, .invalidRequest, "The header is too large")
+        case .bodyTooLarge: Refusal(.contentTooLarge, .invalidRequest, "The message is too large")
+        }
+    }
+
+    /// Tells the operator which option would have admitted a request.
+    private func noteRefusal(_ refusal: Refusal, _ head: HTTPHead) {
+        if refusal == Admission.hostRefused {
+            log(.warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
+        } else if refusal == Admission.originRefused {
+            log(
+                .warning, "Refused an Origin that allowed_origins would have to name: ",
+                head[.origin])
+        }
+    }
+}

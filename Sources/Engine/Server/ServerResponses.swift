@@ -1,0 +1,129 @@
+import Session
+import Wire
+
+/// The responses that the engine writes of its own, and the heads of all.
+extension ServerEngine {
+    /// Refuses a request whose body is not a message, with its id as far as it could be read.
+    func refuse(_ fault: Envelope.Fault, _ connection: ServerConnection) {
+        switch fault {
+        case .batch:
+            refuse(Refusal(.badRequest, .invalidRequest, "Batches are not supported"), connection)
+        case .illegalID:
+            refuse(
+                Refusal(.badRequest, .invalidRequest, "An id must be a string or a 64-bit integer"),
+                connection)
+        case .notAMessage(let id):
+            refuse(
+                Refusal(.badRequest, .invalidRequest, "Not a JSON-RPC 2.0 message"), connection,
+                id: id)
+        }
+    }
+
+    /// Answers a request with an error of ours. If the request is still arriving, the rest of it is
+    /// skipped, or, if there may be much, the connection ends.
+    func refuse(
+        _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
+        data: ByteBuffer? = nil
+    ) {
+        log(.debug, "Refused a request: ", refusal.message.rawBytes)
+        count(refusal)
+        let isArriving = connection.parser.isInsideMessage
+        let hasMore = isArriving && connection.parser.head?.hasBody ?? true
+        if hasMore { connection.keepsAlive = false }
+        let error = spare.takeBuffer()
+        error.appendError(
+            id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
+            data: data?.bytes)
+        write(to: connection) { output in
+            beginHead(refusal.status, on: connection, output)
+            if let allow = refusal.allow { output.appendField("Allow", allow.rawBytes) }
+            if refusal.status == .serviceUnavailable {
+                output.appendField("Retry-After", ("1" as StaticString).rawBytes)
+            }
+            output.endHead(jsonLength: error.count, keepsAlive: connection.keepsAlive && !isClosing)
+            if connection.parser.head?.method != .head { output.append(error) }
+        }
+        spare.give(error)
+        if isArriving, connection.keepsAlive, !connection.isClosed {
+            connection.exchange = .refused
+        } else {
+            exchangeEnded(on: connection)
+        }
+    }
+
+    private func count(_ refusal: Refusal) {
+        switch refusal.status {
+        case .forbidden where refusal == Admission.hostRefused: counters.hostRefusals += 1
+        case .forbidden: counters.originRefusals += 1
+        case .contentTooLarge, .targetTooLong, .headersTooLarge, .serviceUnavailable,
+            .requestTimeout:
+            counters.limitRefusals += 1
+        case _ where refusal == ServerEngine.sessionMissing,
+            _ where refusal == ServerEngine.sessionUnknown:
+            counters.sessionRefusals += 1
+        default: counters.otherRefusals += 1
+        }
+    }
+
+    func accept(_ connection: ServerConnection) {
+        respondEmpty(.accepted, connection)
+    }
+
+    func respondEmpty(_ status: HTTPStatus, _ connection: ServerConnection) {
+        write(to: connection) { output in
+            beginHead(status, on: connection, output)
+            output.endEmptyHead(status, keepsAlive: connection.keepsAlive && !isClosing)
+        }
+        exchangeEnded(on: connection)
+    }
+
+    /// Writes a whole response to a request that nothing has been written for: a stream of one
+    /// event, or a JSON document, as the mode says.
+    func respond(
+        on connection: ServerConnection, sessionID: SessionID?, _ compose: (ByteBuffer) -> Void
+    ) {
+        let keepsAlive = connection.keepsAlive && !isClosing
+        if router.mode == .stream {
+            write(to: connection) { output in
+                beginStream(on: connection, sessionID, output)
+                output.appendPart(connection.framing) { SSEFrame.append(to: $0, compose) }
+                output.endBody(connection.framing)
+            }
+            if connection.framing == .untilClose { connection.keepsAlive = false }
+        } else {
+            let message = spare.takeBuffer()
+            compose(message)
+            write(to: connection) { output in
+                output.reserve(message.count + 256)
+                beginHead(.ok, on: connection, output)
+                appendSessionID(sessionID, to: output)
+                output.endHead(jsonLength: message.count, keepsAlive: keepsAlive)
+                output.append(message)
+            }
+            spare.give(message)
+        }
+        exchangeEnded(on: connection)
+    }
+
+    func beginStream(on connection: ServerConnection, _ sessionID: SessionID?, _ output: ByteBuffer)
+    {
+        beginHead(.ok, on: connection, output)
+        appendSessionID(sessionID, to: output)
+        output.endStreamHead(
+            connection.framing, keepsAlive: connection.keepsAlive && !isClosing)
+    }
+
+    func beginHead(
+        _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
+    ) {
+        output.beginHead(status)
+        if let fields = connection.crossOriginFields { output.append(fields) }
+    }
+
+    private func appendSessionID(_ id: SessionID?, to output: ByteBuffer) {
+        guard let id else { return }
+        output.append("Mcp-Session-Id: ")
+        id.append(to: output)
+        output.append("\r\n")
+    }
+}

@@ -1,0 +1,40 @@
+/// What a server holds now, and what has happened since it was made.
+package struct Statistics: Sendable {
+    // Now.
+    package var connections: UInt64 = 0
+    package var sessions: UInt64 = 0
+    /// Event streams that a connection carries.
+    package var streams: UInt64 = 0
+    package var requests: UInt64 = 0
+    package var calls: UInt64 = 0
+    /// Bytes that clients have not read yet.
+    package var unsentBytes: UInt64 = 0
+    package var replayBytes: UInt64 = 0
+
+    // Since the start.
+    package var connectionsTotal: UInt64 = 0
+    package var sessionsTotal: UInt64 = 0
+    package var requestsTotal: UInt64 = 0
+    /// Streams that clients have come back for.
+    package var resumed: UInt64 = 0
+    /// Streams that clients came back for in vain.
+    package var resumesRefused: UInt64 = 0
+    /// Messages that a full mailbox did not take.
+    package var mailboxDrops: UInt64 = 0
+    /// Results whose client had gone for good.
+    package var resultDrops: UInt64 = 0
+    /// Responses of clients that answered nothing.
+    package var responseDrops: UInt64 = 0
+    /// Connections ended because their client did not read.
+    package var slowConnections: UInt64 = 0
+    package var hostRefusals: UInt64 = 0
+    package var originRefusals: UInt64 = 0
+    /// Requests without a session, or with an unknown one.
+    package var sessionRefusals: UInt64 = 0
+    /// Requests and connections beyond some limit.
+    package var limitRefusals: UInt64 = 0
+    /// All other requests that were refused.
+    package var otherRefusals: UInt64 = 0
+
+    package init() {}
+}

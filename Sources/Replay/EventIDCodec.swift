@@ -1,0 +1,34 @@
+import Session
+import Wire
+
+/// Event ids as text: 32 hexadecimal digits for the stream, a dot, the number of the event (S-232).
+package enum EventIDCodec {
+    private static let tokenLength = 32
+    /// Enough for every 64-bit number.
+    private static let numberLengthMax = 20
+
+    package static func append(_ id: EventID, to output: ByteBuffer) {
+        output.append(hex16: id.stream.high)
+        output.append(hex16: id.stream.low)
+        output.append(UInt8(ascii: "."))
+        output.append(decimal: Int64(truncatingIfNeeded: id.sequence))
+    }
+
+    /// Reads an id; nil for anything that `append` did not write.
+    package static func read(_ text: UnsafeRawBufferPointer) -> EventID? {
+        let (token, number) = text.cut(at: UInt8(ascii: "."))
+        guard token.count == tokenLength, let number, number.count > 0,
+            number.count <= numberLengthMax, number[0] != UInt8(ascii: "0") || number.count == 1,
+            let high = token.prefixBytes(16).hexadecimal, let low = token.dropBytes(16).hexadecimal
+        else { return nil }
+        var sequence: UInt64 = 0
+        for byte in number {
+            guard byte.isDigit else { return nil }
+            let (tens, isTooLarge) = sequence.multipliedReportingOverflow(by: 10)
+            let (sum, isTooLargeStill) = tens.addingReportingOverflow(UInt64(byte & 0xF))
+            guard !isTooLarge, !isTooLargeStill else { return nil }
+            sequence = sum
+        }
+        return EventID(stream: StreamToken(high: high, low: low), sequence: sequence)
+    }
+}

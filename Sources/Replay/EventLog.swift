@@ -1,0 +1,110 @@
+import Session
+import Wire
+
+/// What a session's streams have sent and may have to send again, within bounds.
+///
+/// A log belongs to one session: an id of another session's finds nothing here (S-503). It answers
+/// everything after a cursor or says that it cannot; never a part.
+package struct EventLog {
+    private struct Record {
+        let id: EventID
+        let message: ByteBuffer
+        let time: Instant
+    }
+
+    /// What is known of a stream.
+    private struct Entry {
+        /// The number of the last event that is gone, and of the last there was.
+        var lastGone: UInt64 = 0
+        var last: UInt64 = 0
+        /// How many events are kept.
+        var count = 0
+        /// Whether no event will follow.
+        var hasEnded = false
+    }
+
+    /// All records, the oldest first; those before `first` are gone.
+    private var records: [Record] = []
+    private var first = 0
+    private var streams: [StreamToken: Entry] = [:]
+    package private(set) var byteCount = 0
+
+    package init() {}
+
+    package var count: Int { records.count - first }
+
+    /// When the oldest record was made.
+    package var oldest: Instant? { count > 0 ? records[first].time : nil }
+
+    package enum Answer {
+        /// Everything after the cursor, in order, and whether that is the stream's end.
+        case all([(id: EventID, message: ByteBuffer)], hasEnded: Bool)
+        /// Something after the cursor is gone, or the stream or the event is not known.
+        case gap
+    }
+
+    /// Begins to keep a stream.
+    package mutating func begin(_ stream: StreamToken) {
+        streams[stream] = Entry()
+    }
+
+    /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
+    package mutating func append(_ id: EventID, _ message: ByteBuffer, at now: Instant) {
+        guard var entry = streams[id.stream] else { return }
+        entry.last = id.sequence
+        entry.count += 1
+        streams[id.stream] = entry
+        records.append(Record(id: id, message: message, time: now))
+        byteCount += message.count
+    }
+
+    /// Notes that no event will follow. The stream is known as long as one of its events is kept.
+    package mutating func end(_ stream: StreamToken) {
+        streams[stream]?.hasEnded = true
+        forgetIfOver(stream)
+    }
+
+    /// What the stream has sent after `cursor`.
+    package func events(after cursor: EventID) -> Answer {
+        guard let entry = streams[cursor.stream], cursor.sequence >= entry.lastGone,
+            cursor.sequence <= entry.last
+        else { return .gap }
+        var events: [(id: EventID, message: ByteBuffer)] = []
+        for record in records[first...]
+        where record.id.stream == cursor.stream && record.id.sequence > cursor.sequence {
+            events.append((record.id, record.message))
+        }
+        return .all(events, hasEnded: entry.hasEnded)
+    }
+
+    /// Drops the oldest events until the rest is within bounds; says how many bytes went.
+    package mutating func trim(countMax: Int, bytesMax: Int, before limit: Instant) -> Int {
+        let before = byteCount
+        while count > 0,
+            count > countMax || byteCount > bytesMax || records[first].time <= limit
+        {
+            dropFirst()
+        }
+        if first == records.count {
+            records = []
+            first = 0
+        } else if first > 32, first > records.count / 2 {
+            records.removeFirst(first)
+            first = 0
+        }
+        return before - byteCount
+    }
+
+    private mutating func dropFirst() {
+        let record = records[first]
+        first += 1
+        byteCount -= record.message.count
+        streams[record.id.stream]?.lastGone = record.id.sequence
+        streams[record.id.stream]?.count -= 1
+        forgetIfOver(record.id.stream)
+    }
+
+    private mutating func forgetIfOver(_ stream: StreamToken) {
+        if let entry = streams[stream], entry.hasEnded, entry.count == 0 { streams[stream] = nil }
+    }
+}

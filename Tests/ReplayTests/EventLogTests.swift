@@ -1,0 +1,212 @@
+import Replay
+import Session
+import Testing
+import Wire
+
+private func message(_ text: String) -> ByteBuffer {
+    let buffer = ByteBuffer()
+    buffer.append(Array(text.utf8))
+    return buffer
+}
+
+private func at(_ milliseconds: Int64) -> Instant { Instant(milliseconds: milliseconds) }
+
+private func stream(_ number: Int) -> StreamToken { StreamToken(high: 1, low: UInt64(number)) }
+
+private func event(_ stream: StreamToken, _ sequence: UInt64) -> EventID {
+    EventID(stream: stream, sequence: sequence)
+}
+
+extension EventLog {
+    /// The answer as `2:text` for each event; nil for a gap.
+    fileprivate func told(after cursor: EventID) -> [String]? {
+        guard case .all(let events, _) = events(after: cursor) else { return nil }
+        return events.map { id, message in
+            let text = withExtendedLifetime(message) {
+                String(decoding: message.bytes, as: UTF8.self)
+            }
+            return "\(id.stream == cursor.stream ? "" : "another's ")\(id.sequence):\(text)"
+        }
+    }
+}
+
+@Suite("EventLog")
+struct EventLogTests {
+    private let a = stream(1)
+    private let b = stream(2)
+
+    /// Two streams, their events among each other.
+    private var log: EventLog {
+        var log = EventLog()
+        log.begin(a)
+        log.begin(b)
+        for (index, id) in [event(a, 1), event(b, 1), event(a, 2), event(b, 2), event(a, 3)]
+            .enumerated()
+        {
+            log.append(id, message("\(index)"), at: at(Int64(index)))
+        }
+        return log
+    }
+
+    @Test("A cursor brings what its own stream sent after it, in order")
+    func cursors() {  // S-233, M-021
+        #expect(log.told(after: event(a, 0)) == ["1:0", "2:2", "3:4"])
+        #expect(log.told(after: event(a, 2)) == ["3:4"])
+        #expect(log.told(after: event(a, 3)) == [])
+        #expect(log.told(after: event(b, 1)) == ["2:3"])
+        #expect(log.told(after: event(stream(3), 0)) == nil)
+    }
+
+    @Test("A cursor that is still to come is no cursor")
+    func future() {  // S-235
+        #expect(log.told(after: event(a, 4)) == nil)
+        #expect(log.told(after: event(a, .max)) == nil)
+    }
+
+    @Test("The answer tells whether the stream has ended")
+    func ended() {  // S-236
+        var log = log
+        log.end(a)
+        guard case .all(_, let aHasEnded) = log.events(after: event(a, 3)),
+            case .all(_, let bHasEnded) = log.events(after: event(b, 2))
+        else { return #expect(Bool(false), "a gap") }
+        #expect(aHasEnded)
+        #expect(!bHasEnded)
+    }
+
+    @Test("The oldest events go first, and cursors before them are void")
+    func eviction() {  // S-245
+        var log = log
+        let freed = log.trim(countMax: 3, bytesMax: 9, before: at(-1))
+        #expect(freed == 2)
+        #expect(log.count == 3)
+        #expect(log.byteCount == 3)
+        #expect(log.oldest == at(2))
+        #expect(log.told(after: event(a, 0)) == nil)
+        #expect(log.told(after: event(a, 1)) == ["2:2", "3:4"])
+        #expect(log.told(after: event(b, 0)) == nil)
+        #expect(log.told(after: event(b, 1)) == ["2:3"])
+    }
+
+    @Test("A stream whose events are all gone still knows its last cursor")
+    func emptied() {
+        var log = log
+        let freed = log.trim(countMax: 0, bytesMax: 9, before: at(-1))
+        #expect(freed == 5)
+        #expect(log.oldest == nil)
+        #expect(log.told(after: event(a, 2)) == nil)
+        #expect(log.told(after: event(a, 3)) == [])
+    }
+
+    @Test("A stream that has ended is forgotten with its last event")
+    func forgotten() {  // M-023
+        var log = log
+        log.end(a)
+        #expect(log.told(after: event(a, 2)) == ["3:4"])
+        _ = log.trim(countMax: 0, bytesMax: 9, before: at(-1))
+        #expect(log.told(after: event(a, 3)) == nil)
+        #expect(log.told(after: event(b, 2)) == [])
+    }
+
+    @Test("Age counts from an event's own time, and the limit itself is too old")
+    func age() {  // S-245
+        var log = log
+        _ = log.trim(countMax: 9, bytesMax: 9, before: at(1))
+        #expect(log.oldest == at(2))
+    }
+
+    @Test("An event that is larger than the limit alone is not kept")
+    func tooLarge() {
+        var log = EventLog()
+        log.begin(a)
+        log.append(event(a, 1), message("12345"), at: at(0))
+        let freed = log.trim(countMax: 9, bytesMax: 4, before: at(-1))
+        #expect(freed == 5)
+        #expect(log.byteCount == 0)
+        #expect(log.told(after: event(a, 0)) == nil)
+        #expect(log.told(after: event(a, 1)) == [])
+    }
+
+    /// What the log shall be: lists, and no cleverness.
+    private struct Model {
+        struct Kept {
+            let id: EventID
+            let text: String
+            let time: Int64
+        }
+
+        var kept: [Kept] = []
+        var gone: [StreamToken: UInt64] = [:]
+        var ended: Set<StreamToken> = []
+        var bytes: Int { kept.reduce(0) { $0 + $1.text.utf8.count } }
+
+        mutating func trim(_ count: Int, _ bytesMax: Int, _ limit: Int64) {
+            while let oldest = kept.first,
+                kept.count > count || bytes > bytesMax || oldest.time <= limit
+            {
+                gone[oldest.id.stream] = oldest.id.sequence
+                kept.removeFirst()
+            }
+            forget()
+        }
+
+        mutating func forget() {
+            for stream in ended where !kept.contains(where: { $0.id.stream == stream }) {
+                gone[stream] = nil
+            }
+        }
+
+        func told(after cursor: EventID) -> [String]? {
+            guard let last = gone[cursor.stream], last <= cursor.sequence else { return nil }
+            return kept.filter { $0.id.stream == cursor.stream && $0.id.sequence > cursor.sequence }
+                .map { "\($0.id.sequence):\($0.text)" }
+        }
+    }
+
+    @Test("It answers like a list: all or a gap, never a part, never another's", arguments: 1...40)
+    func model(_ seed: UInt64) {  // M-021, S-234, S-245
+        var random = SeededRandom(seed)
+        func number(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
+        var log = EventLog()
+        var model = Model()
+        var last: [StreamToken: UInt64] = [:]
+        var now: Int64 = 0
+        for step in 0..<600 {
+            now += Int64(number(3))
+            let one = stream(number(6))
+            switch number(10) {
+            case 0 where model.gone[one] == nil:
+                log.begin(one)
+                model.gone[one] = 0
+                model.ended.remove(one)
+                last[one] = 0
+            case 1 where model.gone[one] != nil && number(3) == 0:
+                log.end(one)
+                model.ended.insert(one)
+                model.forget()
+            case 2, 3:
+                let (count, bytes) = (number(100), number(400))
+                let limit = now - Int64(10 + number(200))
+                let before = model.bytes
+                model.trim(count, bytes, limit)
+                let freed = log.trim(countMax: count, bytesMax: bytes, before: at(limit))
+                #expect(freed == before - model.bytes)
+            default:
+                guard let sequence = last[one], model.gone[one] != nil,
+                    !model.ended.contains(one)
+                else { continue }
+                let id = event(one, sequence + 1)
+                last[one] = id.sequence
+                let text = String(repeating: "\(step % 10)", count: number(9))
+                log.append(id, message(text), at: at(now))
+                model.kept.append(.init(id: id, text: text, time: now))
+            }
+            #expect(log.count == model.kept.count)
+            #expect(log.byteCount == model.bytes)
+            #expect(log.oldest?.milliseconds == model.kept.first?.time)
+            let asked = stream(number(7))
+            let cursor = event(asked, UInt64(number(Int(last[asked] ?? 3) + 1)))
+            #expect(log.told(after: cursor) == model.told(after: cursor))
+        }
+    }
+}
