@@ -301,6 +301,10 @@ extension World {
         #expect(openCalls.isEmpty)
         #expect(engine.nextDeadline == nil)
         #expect(engine.replayBytes == 0)
+        #expect(engine.statistics.streams == 0)
+        #expect(engine.statistics.unsentBytes == 0)
+        #expect(engine.statistics.streams == 0)
+        #expect(engine.statistics.unsentBytes == 0)
         #expect(engine.replayDeadlines.next == nil)
     }
 }

@@ -121,6 +121,7 @@ final class World {
 
     /// Takes some or all of what the engine has for a client.
     func flush(_ client: Client) {
+        perform()  // The host hears of things before a client sees what came of them.
         guard !client.isStalled, !client.hasLeft, !client.connection.hasEnded,
             let output = engine.takeOutput(of: client.connection)
         else { return }
@@ -133,7 +134,13 @@ final class World {
 
     private func perform() {
         while let effect = engine.nextEffect() {
-            if case .deliver(let event) = effect { heard(event) }
+            switch effect {
+            case .deliver(let event): heard(event)
+            case .shutDown(let connection):
+                // All that an HTTP/1.0 stream has for an end.
+                for client in clients where client.connection === connection { endStream(client) }
+            default: break
+            }
         }
     }
 

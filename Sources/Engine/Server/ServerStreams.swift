@@ -116,7 +116,7 @@ extension ServerEngine {
             throw .disconnected
         }
         dropPassedFences(of: request)
-        guard request.connection == nil || request.fences.isEmpty else {
+        guard request.fences.isEmpty else {
             let held = ByteBuffer()
             compose(held)
             request.heldAnswer = held
