@@ -2,7 +2,6 @@
 package enum ErrorCode: Int32, Sendable {
     case parseError = -32700
     case invalidRequest = -32600
-    case methodNotFound = -32601
     case invalidParams = -32602
     case internalError = -32603
     case unsupportedVersion = -32022
