@@ -25,6 +25,9 @@ package struct Statistics: Sendable {
     package var resultDrops: UInt64 = 0
     /// Responses of clients that answered nothing.
     package var responseDrops: UInt64 = 0
+    /// Progress and log lines that clients did not read in time.
+    package var progressDrops: UInt64 = 0
+    package var logDrops: UInt64 = 0
     /// Connections ended because their client did not read.
     package var slowConnections: UInt64 = 0
     package var hostRefusals: UInt64 = 0

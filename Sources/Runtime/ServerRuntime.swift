@@ -116,6 +116,7 @@ package final class ServerRuntime {
         guard loop.isOnItsThread else { return try post(later(), atMost: commandBytesMax) }
         begin()
         try now(engine)
+        writeAhead()
     }
 
     /// A number that no other call of this server has. Any thread.
@@ -160,6 +161,7 @@ package final class ServerRuntime {
                 }
             }
             pump()
+            writeAhead()
         }
     }
 
@@ -189,7 +191,7 @@ package final class ServerRuntime {
     func turn() {
         pump()
         while let connection = engine.nextWritable() {
-            if !connection.hasEnded { Socket.of(connection).flush() }
+            flush(connection)
             if !engine.hasWritable { pump() }
         }
         needsTurn = false
@@ -198,6 +200,16 @@ package final class ServerRuntime {
         if let deadline = engine.nextDeadline {
             timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
         }
+    }
+
+    /// Writes before the turn ends, so that a host that says much at once does not fill the memory.
+    private func writeAhead() {
+        guard engine.hasMuchToWrite else { return }
+        while let connection = engine.nextWritable() { flush(connection) }
+    }
+
+    private func flush(_ connection: ServerConnection) {
+        if !connection.hasEnded { Socket.of(connection).flush() }
     }
 
     /// Gives memory back to the system once a crowd has left: free chunks between live ones are

@@ -31,8 +31,9 @@ final class Player {
         let name: String
         let connection: ServerConnection
         var reader: ResponseReader
-        /// Whether the socket takes no bytes.
+        /// Whether the socket takes no bytes, and what it was given meanwhile.
         var isStalled = false
+        var inFlight: ByteBuffer?
 
         init(_ name: String, _ connection: ServerConnection, _ names: Names) {
             self.name = name
@@ -110,6 +111,10 @@ final class Player {
             client.isStalled = true
         case "reads":
             client.isStalled = false
+            if let output = client.inFlight {
+                client.inFlight = nil
+                read(output, by: client)
+            }
             flush(client)
         case "sends":
             feed(line.unescaped, to: client)
@@ -201,9 +206,14 @@ final class Player {
     }
 
     private func flush(_ client: Client) {
-        guard !client.isStalled, !client.connection.hasEnded,
+        guard client.inFlight == nil, !client.connection.hasEnded,
             let output = engine.takeOutput(of: client.connection)
         else { return }
+        if client.isStalled { client.inFlight = output } else { read(output, by: client) }
+    }
+
+    private func read(_ output: ByteBuffer, by client: Client) {
+        guard !client.connection.hasEnded else { return }
         outputs += client.reader.read(output.bytes).map { "\(client.name) \($0)" }
         engine.sent(output.count, on: client.connection)
         engine.recycle(output)

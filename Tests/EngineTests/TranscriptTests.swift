@@ -77,6 +77,8 @@ struct TranscriptTests {
             case ("requests", _): options.sessionRequestsMax = number!
             case ("mailbox", _): options.mailboxMessagesMax = number!
             case ("unsent", _): options.unsentBytesMax = number!
+            case ("session-unsent", _): options.sessionUnsentBytesMax = number!
+            case ("total-unsent", _): options.totalUnsentBytesMax = number!
             case ("replay", _): options.hasReplay = true
             case ("events", _): options.replayEventsMax = number!
             case ("bytes", _): options.replayBytesMax = number!

@@ -67,11 +67,11 @@ extension ServerEngine {
         if route == .primary, let primary, let session = request.session {
             let message = ByteBuffer()
             compose(message)
-            writePrimaryEvent(session, to: primary, message)
+            writePrimaryEvent(.progress(key), session, to: primary, message)
             request.fences.removeAll { $0.connection === primary }
-            request.fences.append((primary, primary.queuedBytes))
+            request.fences.append((primary, primary.givenEvents))
         } else {
-            try send(route, request, compose)
+            try send(.progress(key), route, request, compose)
         }
     }
 
@@ -81,7 +81,9 @@ extension ServerEngine {
     ) throws(CallerFault) {
         let request = try findForMessages(key)
         let route = router.related(clientIsWaiting: request.isReachable)
-        try send(route, request) { $0.appendNotification(method: method, params: params) }
+        try send(kind(of: method), route, request) {
+            $0.appendNotification(method: method, params: params)
+        }
     }
 
     // MARK: Messages that belong to no request
@@ -93,7 +95,7 @@ extension ServerEngine {
         let session = try find(key)
         let message = ByteBuffer()
         message.appendNotification(method: method, params: params)
-        try send(message, to: session)
+        try send(kind(of: method), message, to: session)
     }
 
     /// Sends one notification on the primary stream of every session. A full mailbox misses it.
@@ -102,7 +104,7 @@ extension ServerEngine {
         message.appendNotification(method: method, params: params)
         for session in sessions.all where session.state.isLive {
             do {
-                try send(message, to: session)
+                try send(kind(of: method), message, to: session)
             } catch {
                 log(.notice, "A session's mailbox is full; it misses a broadcast")
             }
@@ -122,7 +124,7 @@ extension ServerEngine {
         guard let session = request.session else { throw .stateless }
         try open(call, of: session, request, method, data)
         request.calls.append(call)
-        writeEvent(of: request) {
+        writeEvent(.essential, of: request) {
             $0.appendRequest(id: call.rawValue, method: method, params: params)
         }
     }
@@ -137,7 +139,7 @@ extension ServerEngine {
         message.appendRequest(id: call.rawValue, method: method, params: params)
         try open(call, of: session, nil, method, data)
         do {
-            try send(message, to: session)
+            try send(.essential, message, to: session)
         } catch {
             calls[call] = nil
             session.ledger.close(call)
@@ -158,9 +160,9 @@ extension ServerEngine {
         let method: StaticString = "notifications/cancelled"
         message.appendNotification(method: method.rawBytes, params: params.bytes)
         if let request = call.request {
-            writeEvent(of: request) { $0.append(message) }
+            writeEvent(.essential, of: request) { $0.append(message) }
         } else {
-            try? send(message, to: call.session)
+            try? send(.essential, message, to: call.session)
         }
     }
 
@@ -242,15 +244,22 @@ extension ServerEngine {
 
     /// Sends what belongs to a request and stays off the primary.
     private func send(
-        _ route: Router.Route, _ request: OpenRequest, _ compose: (ByteBuffer) -> Void
+        _ kind: Backlog.Kind, _ route: Router.Route, _ request: OpenRequest,
+        _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
-        writeEvent(of: request, compose)
+        writeEvent(kind, of: request, compose)
     }
 
-    private func send(_ message: ByteBuffer, to session: ServerSession) throws(CallerFault) {
+    private func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {
+        method.equals("notifications/message") ? .log : .essential
+    }
+
+    private func send(
+        _ kind: Backlog.Kind, _ message: ByteBuffer, to session: ServerSession
+    ) throws(CallerFault) {
         if let primary = primaryConnection(of: session) {
-            return writePrimaryEvent(session, to: primary, message)
+            return writePrimaryEvent(kind, session, to: primary, message)
         }
         let isKept = session.mailbox.keep(
             message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)

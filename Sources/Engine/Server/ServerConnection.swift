@@ -42,10 +42,18 @@ package final class ServerConnection {
     /// Bytes to write; nil if there are none.
     var output: ByteBuffer?
     var isQueuedForWriting = false
-    /// Bytes ever queued, and ever handed to the socket.
+    /// Bytes ever queued, ever taken by the driver, and ever handed to the socket.
     var queuedBytes: UInt64 = 0
+    var takenBytes: UInt64 = 0
     var handedBytes: UInt64 = 0
-    /// Requests whose answers wait until bytes queued here have been handed over.
+    /// Events that the connection was ever given, that went on to its output, and that have been
+    /// handed to the socket.
+    var givenEvents: UInt64 = 0
+    var composedEvents: UInt64 = 0
+    var handedEvents: UInt64 = 0
+    /// Events that are not in the output, since the socket takes no more.
+    var backlog = Backlog()
+    /// Requests whose answers wait until events given before have been handed over.
     var fenced: [OpenRequest] = []
 
     init(id: ConnectionID, driver: UnsafeMutableRawPointer, parser: HTTPParser) {
@@ -59,6 +67,14 @@ package final class ServerConnection {
 
     var isClosed: Bool {
         if case .closed = exchange { true } else { false }
+    }
+
+    /// Whether the socket has not taken all it was given.
+    var isBlocked: Bool { handedBytes < takenBytes }
+
+    /// What the client has yet to read.
+    var unsentBytes: Int {
+        isClosed ? 0 : Int(queuedBytes - handedBytes) + backlog.byteCount
     }
 
     var isStreaming: Bool {

@@ -33,8 +33,10 @@ package final class ServerEngine {
     let random: () -> UInt64
 
     private let parserSettings = LLHTTPSettings()
-    private var writable: [ServerConnection] = []
+    var writable: [ServerConnection] = []
     private var nextWritableIndex = 0
+    /// Whether so much is ready that it should not wait for the end of the turn.
+    package internal(set) var hasMuchToWrite = false
     /// Connections whose exchange has ended while more requests were waiting behind it.
     private var resumable: [ServerConnection] = []
     private var isResuming = false
@@ -106,9 +108,17 @@ package final class ServerEngine {
     package func sent(_ count: Int, on connection: ServerConnection) {
         connection.handedBytes += UInt64(count)
         counters.unsentBytes -= connection.isClosed ? 0 : UInt64(count)
-        releaseFences(of: connection)
-        guard connection.handedBytes == connection.queuedBytes else { return }
-        if case .finishing = connection.exchange { responded(on: connection) }
+        guard !connection.isClosed, !connection.isBlocked else { return }
+        if connection.handedBytes == connection.queuedBytes {
+            connection.handedEvents = connection.composedEvents
+            releaseFences(of: connection)
+            switch connection.exchange {
+            case .finishing: responded(on: connection)
+            case .idle where connection.pipelined != nil: resumable.append(connection)
+            default: break
+            }
+        }
+        composeBacklog(of: connection)
         resumePipelines()
     }
 
@@ -151,6 +161,7 @@ package final class ServerEngine {
         guard nextWritableIndex < writable.count else {
             writable.removeAll(keepingCapacity: writable.count <= 64)
             nextWritableIndex = 0
+            hasMuchToWrite = false
             return nil
         }
         let connection = writable[nextWritableIndex]
@@ -165,6 +176,7 @@ package final class ServerEngine {
     /// Hands over what a connection has to write. Report it with `sent`, and give the buffer back.
     package func takeOutput(of connection: ServerConnection) -> ByteBuffer? {
         defer { connection.output = nil }
+        connection.takenBytes = connection.queuedBytes
         return connection.output
     }
 
@@ -201,44 +213,6 @@ package final class ServerEngine {
 
     /// How many things the engine holds memory for.
     package var population: Int { connections.count + sessions.count + requests.count }
-
-    // MARK: Writing
-
-    /// Lets `compose` append to what `connection` has to write.
-    func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
-        guard !connection.isClosed else { return }
-        let output = connection.output ?? spare.takeBuffer()
-        connection.output = output
-        let hadBacklog = connection.queuedBytes > connection.handedBytes
-        let before = output.count
-        compose(output)
-        connection.queuedBytes += UInt64(output.count - before)
-        counters.unsentBytes += UInt64(output.count - before)
-        // A backlog keeps its deadline: what is not read is found out, however much is written.
-        if connection.isStreaming, !hadBacklog { wait(.keepAlive, connection) }
-        guard !connection.isQueuedForWriting else { return }
-        connection.isQueuedForWriting = true
-        writable.append(connection)
-    }
-
-    /// Writes one message as an event of the stream that `connection` carries.
-    func writeEvent(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
-        guard keepsUp(connection) else { return }
-        write(to: connection) { output in
-            output.appendPart(connection.framing) { SSEFrame.append(to: $0, compose) }
-        }
-    }
-
-    /// Whether a client reads what it gets; if it does not, it loses its connection. One message
-    /// may be larger than the bound, so only what waits before it counts, its stream's head aside.
-    func keepsUp(_ connection: ServerConnection) -> Bool {
-        let waiting = connection.queuedBytes - connection.handedBytes
-        guard waiting > UInt64(options.unsentBytesMax) + connection.headBytes else { return true }
-        counters.slowConnections += 1
-        log(.warning, "A client does not read its stream; its connection is closed")
-        discard(connection)
-        return false
-    }
 
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
         guard let most = options.logLevel, level <= most else { return }
@@ -285,9 +259,10 @@ package final class ServerEngine {
         guard !connection.isClosed else { return }
         let exchange = connection.exchange
         if connection.isStreaming { counters.streams -= 1 }
-        counters.unsentBytes -= connection.queuedBytes - connection.handedBytes
+        counters.unsentBytes -= UInt64(connection.unsentBytes)
         connection.exchange = .closed
         connection.output = nil
+        connection.backlog = Backlog()
         connection.pipelined = nil
         stopWaiting(connection)
         connections.remove(connection.id)
@@ -312,6 +287,7 @@ package final class ServerEngine {
     /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
     /// writes what comes before the end.
     func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
+        composeBacklog(of: connection, atMost: .max)
         if connection.isStreaming { counters.streams -= 1 }
         connection.exchange = .finishing
         write(to: connection) { output in
@@ -336,11 +312,16 @@ package final class ServerEngine {
         if connection.pipelined != nil { resumable.append(connection) }
     }
 
+    /// Whether a client has sent more requests while it left too much of the answers unread.
+    func isTooFarAhead(_ connection: ServerConnection) -> Bool {
+        connection.unsentBytes > options.pipelinedBytesMax
+    }
+
     func resumePipelines() {
         guard !isResuming else { return }
         isResuming = true
         while let connection = resumable.popLast() {
-            guard let bytes = connection.pipelined else { continue }
+            guard !isTooFarAhead(connection), let bytes = connection.pipelined else { continue }
             connection.pipelined = nil
             read(bytes.bytes, from: connection)
         }

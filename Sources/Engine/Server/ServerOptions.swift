@@ -28,8 +28,12 @@ package struct ServerOptions {
     package var replayBytesMax = 1 << 20
     /// Bytes of events kept for all sessions.
     package var replayTotalBytesMax = 256 << 20
-    /// Bytes that wait for one connection's client to read; more, and the connection is closed.
+    /// Bytes that wait for one connection's client to read, for all connections that carry a
+    /// session's streams, and for all there are. More, and progress is coalesced and the oldest log
+    /// lines are dropped; if that does not do, the connection with the most is closed.
     package var unsentBytesMax = 16 << 20
+    package var sessionUnsentBytesMax = 32 << 20
+    package var totalUnsentBytesMax = 256 << 20
     /// Bytes of pipelined requests that wait for the one before.
     package var pipelinedBytesMax = 64 << 10
 

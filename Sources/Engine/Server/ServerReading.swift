@@ -8,6 +8,9 @@ extension ServerEngine {
         var hasStopped = false
         while rest.count > 0 || hasStopped {
             switch connection.exchange {
+            case .idle where isTooFarAhead(connection):
+                if rest.count > 0 { postpone(rest, on: connection) }
+                return
             case .idle, .receiving, .refused: break
             case .request, .primary:
                 if rest.count > 0 { postpone(rest, on: connection) }
@@ -71,7 +74,7 @@ extension ServerEngine {
         }
     }
 
-    /// Keeps what arrives behind a request that is not answered yet.
+    /// Keeps what arrives behind a request that is not answered yet, or behind unread answers.
     private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         let pipelined = connection.pipelined ?? ByteBuffer()
         connection.pipelined = pipelined

@@ -116,7 +116,9 @@ extension ServerEngine {
     ) {
         guard !events.isEmpty else { return respondEmpty(.noContent, connection) }
         writeStreamHead(to: connection)
-        for event in events { writeEvent(event.message, event.id, to: connection) }
+        for event in events {
+            writeEvent(.essential, event.message, event.id, to: connection)
+        }
         endStream(on: connection)
     }
 
@@ -135,7 +137,9 @@ extension ServerEngine {
         connection.exchange = .request(request)
         counters.streams += 1
         writeStreamHead(to: connection)
-        for event in events { writeEvent(event.message, event.id, to: connection) }
+        for event in events {
+            writeEvent(.essential, event.message, event.id, to: connection)
+        }
     }
 
     // MARK: Hanging up

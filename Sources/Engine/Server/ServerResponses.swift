@@ -82,6 +82,10 @@ extension ServerEngine {
     func respond(
         on connection: ServerConnection, sessionID: SessionID?, _ compose: (ByteBuffer) -> Void
     ) {
+        guard keepsUp(connection) else {
+            counters.resultDrops += 1
+            return
+        }
         let keepsAlive = connection.keepsAlive && !isClosing
         if router.mode == .stream {
             write(to: connection) { output in

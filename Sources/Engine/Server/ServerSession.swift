@@ -57,9 +57,9 @@ final class OpenRequest {
     var stream: EventStream?
     /// The host's requests to the client that ride on this request's stream.
     var calls: [CallKey] = []
-    /// What must be handed over before the answer may be: the primary's bytes up to a position, on
-    /// each connection that has carried progress of this request.
-    var fences: [(connection: ServerConnection, position: UInt64)] = []
+    /// What must be handed over before the answer may be: so many events of the primary, on each
+    /// connection that has carried progress of this request.
+    var fences: [(connection: ServerConnection, events: UInt64)] = []
     /// The answer, while a fence holds it back.
     var heldAnswer: ByteBuffer?
 

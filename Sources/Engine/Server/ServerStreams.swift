@@ -7,38 +7,24 @@ extension ServerEngine {
     /// Sends one message on a request's own stream, which begins with it. If the client is away and
     /// can come back, the message is kept for it.
     func writeEvent(
-        of request: OpenRequest, _ compose: (ByteBuffer) -> Void
+        _ kind: Backlog.Kind, of request: OpenRequest, _ compose: (ByteBuffer) -> Void
     ) {
         if let connection = request.connection { beginStream(of: request, on: connection) }
-        guard let session = request.session, let id = request.stream?.next() else {
-            if let connection = request.connection { writeEvent(to: connection, compose) }
-            return
-        }
         let message = ByteBuffer()
         compose(message)
-        record(id, message, of: session)
-        if let connection = request.connection { writeEvent(message, id, to: connection) }
+        let id = request.stream?.next()
+        if let session = request.session, let id { record(id, message, of: session) }
+        if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
     }
 
     /// Sends one message on a session's primary stream, which `connection` carries.
     func writePrimaryEvent(
-        _ session: ServerSession, to connection: ServerConnection, _ message: ByteBuffer
+        _ kind: Backlog.Kind, _ session: ServerSession, to connection: ServerConnection,
+        _ message: ByteBuffer
     ) {
-        guard session.log != nil else { return writeEvent(to: connection) { $0.append(message) } }
-        let id = session.primary.next()
-        record(id, message, of: session)
-        writeEvent(message, id, to: connection)
-    }
-
-    /// Writes an event that a client can come back after.
-    func writeEvent(_ message: ByteBuffer, _ id: EventID, to connection: ServerConnection) {
-        guard keepsUp(connection) else { return }
-        write(to: connection) { output in
-            output.appendPart(connection.framing) { part in
-                SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) }
-                SSEFrame.append(to: part) { $0.append(message) }
-            }
-        }
+        let id = session.log == nil ? nil : session.primary.next()
+        if let id { record(id, message, of: session) }
+        writeEvent(kind, message, id, to: connection)
     }
 
     /// Begins a request's stream: its head and, for clients that understand it, an event that only
@@ -144,7 +130,7 @@ extension ServerEngine {
 
     private func dropPassedFences(of request: OpenRequest) {
         request.fences.removeAll { fence in
-            fence.connection.isClosed || fence.position <= fence.connection.handedBytes
+            fence.connection.isClosed || fence.events <= fence.connection.handedEvents
         }
     }
 
@@ -168,9 +154,13 @@ extension ServerEngine {
         if let connection = request.connection {
             beginStream(of: request, on: connection, sessionID: sessionID)
         }
-        writeEvent(of: request, compose)
+        writeEvent(.essential, of: request, compose)
         if let stream = request.stream { request.session?.log?.end(stream.token) }
-        guard let connection = request.connection else { return }
+        guard let connection = request.connection else {
+            // Gone before the answer, or because of it.
+            if request.stream == nil { counters.resultDrops += 1 }
+            return
+        }
         request.connection = nil
         endStream(on: connection)
     }
@@ -247,12 +237,14 @@ extension ServerEngine {
         if session.log != nil, session.state.revision?.hasPriming == true, events == nil {
             prime(session.primary, on: connection)
         }
-        for event in events ?? [] { writeEvent(event.message, event.id, to: connection) }
+        for event in events ?? [] {
+            writeEvent(.essential, event.message, event.id, to: connection)
+        }
         for message in session.mailbox.takeAll() {
             if session.log == nil, connection.isClosed {
                 _ = session.mailbox.keep(message, countMax: .max, byteMax: .max)
             } else {
-                writePrimaryEvent(session, to: connection, message)
+                writePrimaryEvent(.essential, session, to: connection, message)
             }
         }
     }

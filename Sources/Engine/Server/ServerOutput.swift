@@ -1,0 +1,127 @@
+import Replay
+import Session
+import Wire
+
+/// What is written to clients, and what becomes of it when they do not read.
+extension ServerEngine {
+    /// As much may be composed for a socket ahead of what it has taken.
+    static var outputBytes: Int { 256 << 10 }
+
+    /// Lets `compose` append to what `connection` has to write.
+    func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
+        guard !connection.isClosed else { return }
+        let output = connection.output ?? spare.takeBuffer()
+        connection.output = output
+        let hadBacklog = connection.queuedBytes > connection.handedBytes
+        let before = output.count
+        compose(output)
+        connection.queuedBytes += UInt64(output.count - before)
+        counters.unsentBytes += UInt64(output.count - before)
+        if output.count > ServerEngine.outputBytes, !connection.isBlocked { hasMuchToWrite = true }
+        // A backlog keeps its deadline: what is not read is found out, however much is written.
+        if connection.isStreaming, !hadBacklog { wait(.keepAlive, connection) }
+        guard !connection.isQueuedForWriting else { return }
+        connection.isQueuedForWriting = true
+        writable.append(connection)
+    }
+
+    // MARK: Events
+
+    /// Writes one message as an event of the stream that `connection` carries, or lets it wait if
+    /// the socket takes no more. With an `id`, a client can come back after it.
+    func writeEvent(
+        _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, to connection: ServerConnection
+    ) {
+        guard keepsUp(connection) else { return }
+        connection.givenEvents += 1
+        let message = Backlog.Message(
+            kind: kind, text: text, id: id, ordinal: connection.givenEvents)
+        guard connection.isBlocked || !connection.backlog.isEmpty else {
+            return compose(message, on: connection)
+        }
+        connection.backlog.append(message)
+        counters.unsentBytes += UInt64(text.count)
+    }
+
+    private func compose(_ message: Backlog.Message, on connection: ServerConnection) {
+        connection.composedEvents = message.ordinal
+        write(to: connection) { output in
+            output.appendPart(connection.framing) { part in
+                if let id = message.id {
+                    SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) }
+                }
+                SSEFrame.append(to: part) { $0.append(message.text) }
+            }
+        }
+    }
+
+    /// Goes on with what had to wait, as far as there is room in the output.
+    func composeBacklog(
+        of connection: ServerConnection, atMost limit: Int = ServerEngine.outputBytes
+    ) {
+        while connection.output?.count ?? 0 < limit, let message = connection.backlog.popFirst() {
+            counters.unsentBytes -= UInt64(message.text.count)
+            compose(message, on: connection)
+        }
+    }
+
+    // MARK: Budgets
+
+    /// Whether a client keeps up with what it is sent, after dropping what can be dropped. If it
+    /// does not, it loses its connection, and comes back for the rest. One message may be larger
+    /// than the bound, so only what waits before it counts, its stream's head aside.
+    func keepsUp(_ connection: ServerConnection) -> Bool {
+        if connection.unsentBytes > options.unsentBytesMax + Int(connection.headBytes) {
+            relieve(connection, to: options.unsentBytesMax)
+        }
+        if connection.isBlocked, let session = session(of: connection) {
+            relieve(options.sessionUnsentBytesMax) { connectionsOf(session) }
+        }
+        if counters.unsentBytes > UInt64(options.totalUnsentBytesMax) {
+            relieve(options.totalUnsentBytesMax) { connections.elements }
+        }
+        return !connection.isClosed
+    }
+
+    /// Brings what waits for all of `crowd` within `limit`: whoever reads least gives way first.
+    private func relieve(_ limit: Int, _ crowd: () -> [ServerConnection]) {
+        let crowd = crowd()
+        var total = crowd.reduce(0) { $0 + $1.unsentBytes }
+        while total > limit, let largest = crowd.max(by: { $0.unsentBytes < $1.unsentBytes }) {
+            let before = largest.unsentBytes
+            relieve(largest, to: max(0, before - (total - limit)))
+            total -= before - largest.unsentBytes
+        }
+    }
+
+    /// Drops what `connection` can do without until `limit` is kept, with some room to spare so
+    /// that not every message has to look for more; if that does not do, ends it.
+    private func relieve(_ connection: ServerConnection, to limit: Int) {
+        let target = limit - limit / 16 - (connection.unsentBytes - connection.backlog.byteCount)
+        let before = connection.backlog.byteCount
+        let dropped = connection.backlog.shed(to: max(0, target))
+        counters.unsentBytes -= UInt64(before - connection.backlog.byteCount)
+        counters.progressDrops += UInt64(dropped.progress)
+        counters.logDrops += UInt64(dropped.logs)
+        guard connection.unsentBytes > limit else { return }
+        counters.slowConnections += 1
+        log(.warning, "A client does not read its stream; its connection is closed")
+        discard(connection)
+    }
+
+    private func session(of connection: ServerConnection) -> ServerSession? {
+        switch connection.exchange {
+        case .request(let request): request.session
+        case .primary(let session): session
+        case .idle, .receiving, .refused, .finishing, .lingering, .closed: nil
+        }
+    }
+
+    /// The connections that carry a session's streams.
+    private func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
+        var carriers = session.ledger.requestKeys.compactMap { requests[$0]?.connection }
+        carriers += session.held.compactMap { $0.connection }
+        if let primary = primaryConnection(of: session) { carriers.append(primary) }
+        return carriers
+    }
+}
