@@ -52,7 +52,7 @@ let tests: [Target] =
         .testTarget(name: "SessionTests", dependencies: ["Session", "Wire"]),
         .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire"]),
         .testTarget(
-            name: "EngineTests", dependencies: ["Engine", "Session", "Wire"],
+            name: "EngineTests", dependencies: ["Engine", "Replay", "Session", "Wire"],
             exclude: ["Transcripts"]),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Engine", "Session"]),
         .testTarget(name: "TidyTests"),
@@ -80,11 +80,11 @@ let package = Package(
         .target(name: "Replay", dependencies: ["Session", "Wire"], swiftSettings: house),
         .target(name: "Engine", dependencies: ["Wire", "Session", "Replay"], swiftSettings: house),
         .target(
-            name: "Runtime", dependencies: ["Engine", "Session", "Wire", "CLibuv", "CLibc"],
+            name: "Runtime", dependencies: ["Engine", "Replay", "Session", "Wire", "CLibuv", "CLibc"],
             swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
         .target(
             name: "CABI",
-            dependencies: ["Runtime", "Engine", "Session", "Wire", "CStreamableHTTP"],
+            dependencies: ["Runtime", "Engine", "Replay", "Session", "Wire", "CStreamableHTTP"],
             exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
         .executableTarget(
             name: "abigen", swiftSettings: [.treatAllWarnings(as: .error)]),

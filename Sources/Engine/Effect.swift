@@ -1,3 +1,4 @@
+import Replay
 import Session
 import Wire
 
@@ -5,6 +6,8 @@ import Wire
 package enum Effect {
     /// Hand the event to the host.
     case deliver(HostEvent)
+    /// Have the host's store do something.
+    case store(StoreOrder)
     /// Finish sending: everything has been written, and nothing will follow.
     case shutDown(ServerConnection)
     /// Close the connection. The engine has forgotten it.

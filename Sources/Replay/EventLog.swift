@@ -7,8 +7,7 @@ import Wire
 /// everything after a cursor or says that it cannot; never a part.
 package struct EventLog {
     private struct Record {
-        let id: EventID
-        let message: ByteBuffer
+        let event: StoredEvent
         let time: Instant
     }
 
@@ -36,26 +35,19 @@ package struct EventLog {
     /// When the oldest record was made.
     package var oldest: Instant? { count > 0 ? records[first].time : nil }
 
-    package enum Answer {
-        /// Everything after the cursor, in order, and whether that is the stream's end.
-        case all([(id: EventID, message: ByteBuffer)], hasEnded: Bool)
-        /// Something after the cursor is gone, or the stream or the event is not known.
-        case gap
-    }
-
     /// Begins to keep a stream.
     package mutating func begin(_ stream: StreamToken) {
         streams[stream] = Entry()
     }
 
     /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
-    package mutating func append(_ id: EventID, _ message: ByteBuffer, at now: Instant) {
-        guard var entry = streams[id.stream] else { return }
-        entry.last = id.sequence
+    package mutating func append(_ event: StoredEvent, at now: Instant) {
+        guard var entry = streams[event.id.stream] else { return }
+        entry.last = event.id.sequence
         entry.count += 1
-        streams[id.stream] = entry
-        records.append(Record(id: id, message: message, time: now))
-        byteCount += message.count
+        streams[event.id.stream] = entry
+        records.append(Record(event: event, time: now))
+        byteCount += event.message.count
     }
 
     /// Notes that no event will follow. The stream is known as long as one of its events is kept.
@@ -65,14 +57,16 @@ package struct EventLog {
     }
 
     /// What the stream has sent after `cursor`.
-    package func events(after cursor: EventID) -> Answer {
+    package func events(after cursor: EventID) -> EventStore.Answer {
         guard let entry = streams[cursor.stream], cursor.sequence >= entry.lastGone,
             cursor.sequence <= entry.last
         else { return .gap }
-        var events: [(id: EventID, message: ByteBuffer)] = []
-        for record in records[first...]
-        where record.id.stream == cursor.stream && record.id.sequence > cursor.sequence {
-            events.append((record.id, record.message))
+        var events: [StoredEvent] = []
+        for record in records[first...] {
+            let id = record.event.id
+            if id.stream == cursor.stream, id.sequence > cursor.sequence {
+                events.append(record.event)
+            }
         }
         return .all(events, hasEnded: entry.hasEnded)
     }
@@ -96,12 +90,12 @@ package struct EventLog {
     }
 
     private mutating func dropFirst() {
-        let record = records[first]
+        let event = records[first].event
         first += 1
-        byteCount -= record.message.count
-        streams[record.id.stream]?.lastGone = record.id.sequence
-        streams[record.id.stream]?.count -= 1
-        forgetIfOver(record.id.stream)
+        byteCount -= event.message.count
+        streams[event.id.stream]?.lastGone = event.id.sequence
+        streams[event.id.stream]?.count -= 1
+        forgetIfOver(event.id.stream)
     }
 
     private mutating func forgetIfOver(_ stream: StreamToken) {

@@ -1,6 +1,7 @@
 import CLibc
 import CLibuv
 import Engine
+import Replay
 import Session
 import Synchronization
 import Wire
@@ -21,6 +22,7 @@ package final class ServerRuntime {
 
     private var audience: Audience
     private let onLog: ((LogLevel, ByteBuffer) -> Void)?
+    private let onStore: ((StoreOrder) -> Void)?
     private var onEnd: (() -> Void)?
     private var listener: Listener?
     private var timer: DeadlineTimer?
@@ -55,12 +57,14 @@ package final class ServerRuntime {
     /// `onEnd` runs once, after the last event.
     package init(
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
-        onLog: ((LogLevel, ByteBuffer) -> Void)?, onEnd: @escaping () -> Void
+        onLog: ((LogLevel, ByteBuffer) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
+        onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
         self.audience = audience
         self.commandBytesMax = commandBytesMax
         self.onLog = onLog
+        self.onStore = onStore
         messages = HostMessage(options)
         if case .queue = audience {
             eventDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
@@ -229,6 +233,8 @@ package final class ServerRuntime {
         switch effect {
         case .deliver(let event):
             deliver(event)
+        case .store(let order):
+            onStore?(order)
         case .shutDown(let connection):
             if !connection.hasEnded { Socket.of(connection).shutDown() }
         case .close(let connection):

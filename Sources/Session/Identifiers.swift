@@ -23,6 +23,14 @@ package protocol SlotKey: Hashable, Sendable {
     init(rawValue: UInt64)
 }
 
+extension SlotKey {
+    /// How many of a key's low bits are the place of its element.
+    static var indexBits: UInt64 { 20 }
+
+    /// The place of the key's element, for tables beside the one that gave it.
+    package var index: Int { Int(rawValue & ((1 << Self.indexBits) - 1)) }
+}
+
 /// One TCP connection, or its like.
 package struct ConnectionID: SlotKey {
     package let rawValue: UInt64
@@ -44,6 +52,12 @@ package struct RequestKey: SlotKey {
 /// One request of the host's to a client. The number is also its JSON-RPC id, so that it is unique
 /// among all that the server has outstanding (S-242).
 package struct CallKey: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// One answer of a store that is still to come.
+package struct LoadKey: Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }

@@ -38,7 +38,7 @@ package struct SessionTable<Entry: AnyObject> {
     }
 
     package mutating func remove(_ key: SessionKey, _ id: SessionID) {
-        deadlines.disarm(SlotTable<SessionKey, Entry>.index(of: key))
+        deadlines.disarm(key.index)
         entries.remove(key)
         keys[id] = nil
         if entries.count == 0, keys.capacity > 64 { keys = [:] }
@@ -47,12 +47,12 @@ package struct SessionTable<Entry: AnyObject> {
     /// Notes that nothing of the session is under way: its time to live begins (S-207).
     package mutating func becameQuiet(_ key: SessionKey, isReady: Bool, at now: Instant) {
         let list = isReady ? SessionTable.idle : SessionTable.initializing
-        deadlines.arm(SlotTable<SessionKey, Entry>.index(of: key), list, at: now)
+        deadlines.arm(key.index, list, at: now)
     }
 
     /// Notes that a request or a stream of the session is open.
     package mutating func becameBusy(_ key: SessionKey) {
-        deadlines.disarm(SlotTable<SessionKey, Entry>.index(of: key))
+        deadlines.disarm(key.index)
     }
 
     /// One session whose time is up; it leaves the table when the caller removes it.

@@ -8,7 +8,6 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
         var element: Element?
     }
 
-    private static var indexBits: UInt64 { 20 }
     private var slots: [Slot] = []
     private var free: [UInt32] = []
     private var serial: UInt64 = 0
@@ -21,7 +20,7 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     package static var capacity: Int { 1 << 20 }
 
     package subscript(key: Key) -> Element? {
-        let index = SlotTable.index(of: key)
+        let index = key.index
         guard index < slots.count, slots[index].key == key.rawValue else { return nil }
         return slots[index].element
     }
@@ -31,17 +30,12 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
         index < slots.count ? slots[index].element : nil
     }
 
-    /// The place of a key's element, for tables beside this one.
-    package static func index(of key: Key) -> Int {
-        Int(key.rawValue & ((1 << indexBits) - 1))
-    }
-
     /// Adds the element that `make` builds for the key it is given; nil if the table is full.
     package mutating func insert(_ make: (Key) -> Element) -> Element? {
         guard count < SlotTable.capacity else { return nil }
         serial += 1
         let index = free.popLast().map(Int.init) ?? slots.count
-        let key = Key(rawValue: serial << SlotTable.indexBits | UInt64(index))
+        let key = Key(rawValue: serial << Key.indexBits | UInt64(index))
         let element = make(key)
         let slot = Slot(key: key.rawValue, element: element)
         if index == slots.count { slots.append(slot) } else { slots[index] = slot }
@@ -52,7 +46,7 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     @discardableResult
     package mutating func remove(_ key: Key) -> Element? {
         guard let element = self[key] else { return nil }
-        let index = SlotTable.index(of: key)
+        let index = key.index
         slots[index] = Slot(key: 0, element: nil)
         free.append(UInt32(index))
         count -= 1

@@ -1,4 +1,5 @@
 import Engine
+import Replay
 import Session
 import Wire
 
@@ -48,6 +49,7 @@ final class Player {
     private var clients: [String: Client] = [:]
     private var requests: [String: RequestKey] = [:]
     private var sessions: [String: SessionKey] = [:]
+    private var store = NaiveStore()
     private var outputs: [String] = []
     /// What the host says in the current step.
     private var arguments: [ByteBuffer] = []
@@ -167,6 +169,13 @@ final class Player {
         case "hangup" where name.hasPrefix("r"):
             try engine.hangUp(request(name), retry: Int64(words[2])!)
         case "hangup": try engine.hangUp(session(name), retry: Int64(words[2])!)
+        case "loaded":
+            let found = store.find(LoadKey(rawValue: UInt64(name.dropFirst())!))
+            let isShort = words.last == "short"
+            try engine.loaded(
+                LoadKey(rawValue: UInt64(name.dropFirst())!),
+                words.last == "gap" ? nil : isShort ? found.messages.dropLast() : found.messages,
+                hasEnded: found.hasEnded && !isShort)
         case "close" where name == "server": engine.close()
         case "close" where name.hasPrefix("k"): try engine.close(call(name))
         case "close": try engine.close(session(name))
@@ -223,6 +232,7 @@ final class Player {
         while let effect = engine.nextEffect() {
             switch effect {
             case .deliver(let event): outputs.append(describe(event))
+            case .store(let order): outputs.append(describe(order))
             case .shutDown(let connection): outputs.append("\(name(of: connection)) shut down")
             case .close(let connection): outputs.append("\(name(of: connection)) closed")
             case .log(_, let text): outputs.append("log \(text.text)")
@@ -237,6 +247,25 @@ final class Player {
 
     private func name(of connection: ServerConnection) -> String {
         client(of: connection)?.name ?? "?"
+    }
+
+    private func describe(_ order: StoreOrder) -> String {
+        store.perform(order)
+        switch order {
+        case .keep(let event, _): return "keep \(name(of: event.id)) \(event.message.text)"
+        case .end(let stream, _):
+            return "end \(name(of: EventID(stream: stream, sequence: 0)).dropLast(2))"
+        case .load(let load, let cursor, _):
+            return "load l\(load.rawValue) after \(name(of: cursor))"
+        case .forget(let session):
+            return "forget \(sessions.first { $0.value == session }?.key ?? "-")"
+        }
+    }
+
+    private func name(of id: EventID) -> String {
+        let text = ByteBuffer()
+        EventIDCodec.append(id, to: text)
+        return names.event(text.text)
     }
 
     private func describe(_ event: HostEvent) -> String {
@@ -264,6 +293,30 @@ final class Player {
         }
         if let fault = event.fault { words.append("fault=\(fault)") }
         return words.joined(separator: " ")
+    }
+}
+
+/// A host's store that keeps everything.
+struct NaiveStore {
+    private var events: [StoredEvent] = []
+    private var ended: Set<StreamToken> = []
+    private var loads: [LoadKey: EventID] = [:]
+
+    mutating func perform(_ order: StoreOrder) {
+        switch order {
+        case .keep(let event, _): events.append(event)
+        case .end(let stream, _): ended.insert(stream)
+        case .load(let load, let cursor, _): loads[load] = cursor
+        case .forget: break
+        }
+    }
+
+    func find(_ load: LoadKey) -> (messages: [ByteBuffer], hasEnded: Bool) {
+        guard let cursor = loads[load] else { return ([], false) }
+        let found = events.filter {
+            $0.id.stream == cursor.stream && $0.id.sequence > cursor.sequence
+        }
+        return (found.map { $0.message }, ended.contains(cursor.stream))
     }
 }
 

@@ -300,12 +300,9 @@ extension World {
         #expect(engine.calls.isEmpty)
         #expect(openCalls.isEmpty)
         #expect(engine.nextDeadline == nil)
-        #expect(engine.replayBytes == 0)
+        #expect(engine.store?.byteCount ?? 0 == 0)
         #expect(engine.statistics.streams == 0)
         #expect(engine.statistics.unsentBytes == 0)
-        #expect(engine.statistics.streams == 0)
-        #expect(engine.statistics.unsentBytes == 0)
-        #expect(engine.replayDeadlines.next == nil)
     }
 }
 

@@ -80,6 +80,8 @@ struct TranscriptTests {
             case ("session-unsent", _): options.sessionUnsentBytesMax = number!
             case ("total-unsent", _): options.totalUnsentBytesMax = number!
             case ("replay", _): options.hasReplay = true
+            case ("store", _): (options.hasReplay, options.hasHostStore) = (true, true)
+            case ("detached", _): options.detached = Int64(number!)
             case ("events", _): options.replayEventsMax = number!
             case ("bytes", _): options.replayBytesMax = number!
             case ("total", _): options.replayTotalBytesMax = number!

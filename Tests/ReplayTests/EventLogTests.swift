@@ -21,7 +21,8 @@ extension EventLog {
     /// The answer as `2:text` for each event; nil for a gap.
     fileprivate func told(after cursor: EventID) -> [String]? {
         guard case .all(let events, _) = events(after: cursor) else { return nil }
-        return events.map { id, message in
+        return events.map { event in
+            let (id, message) = (event.id, event.message)
             let text = withExtendedLifetime(message) {
                 String(decoding: message.bytes, as: UTF8.self)
             }
@@ -43,7 +44,7 @@ struct EventLogTests {
         for (index, id) in [event(a, 1), event(b, 1), event(a, 2), event(b, 2), event(a, 3)]
             .enumerated()
         {
-            log.append(id, message("\(index)"), at: at(Int64(index)))
+            log.append(StoredEvent(id: id, message: message("\(index)")), at: at(Int64(index)))
         }
         return log
     }
@@ -119,7 +120,7 @@ struct EventLogTests {
     func tooLarge() {
         var log = EventLog()
         log.begin(a)
-        log.append(event(a, 1), message("12345"), at: at(0))
+        log.append(StoredEvent(id: event(a, 1), message: message("12345")), at: at(0))
         let freed = log.trim(countMax: 9, bytesMax: 4, before: at(-1))
         #expect(freed == 5)
         #expect(log.byteCount == 0)
@@ -198,7 +199,7 @@ struct EventLogTests {
                 let id = event(one, sequence + 1)
                 last[one] = id.sequence
                 let text = String(repeating: "\(step % 10)", count: number(9))
-                log.append(id, message(text), at: at(now))
+                log.append(StoredEvent(id: id, message: message(text)), at: at(now))
                 model.kept.append(.init(id: id, text: text, time: now))
             }
             #expect(log.count == model.kept.count)

@@ -25,7 +25,7 @@ struct SlotTableTests {
                     return Element(number)
                 })
             #expect(table[key] === element)
-            #expect(Table.index(of: key) == 0)
+            #expect(key.index == 0)
             #expect(stale.allSatisfy { table[$0] == nil })
             #expect(table.remove(key) === element)
             #expect(table.remove(key) == nil)
@@ -74,7 +74,7 @@ struct SlotTableTests {
         for key in given {
             #expect(table[key]?.number == model[key])
             if let number = model[key] {
-                #expect(table[index: Table.index(of: key)]?.number == number)
+                #expect(table[index: key.index]?.number == number)
             }
         }
         #expect(table.elements.map(\.number).sorted() == model.values.sorted())

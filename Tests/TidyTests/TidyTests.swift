@@ -53,8 +53,8 @@ struct TidyTests {
         "Session": ["Wire"],
         "Replay": ["Session", "Wire"],
         "Engine": ["Replay", "Session", "Wire"],
-        "Runtime": ["CLibuv", "Engine", "Session", "Synchronization", "Wire"],
-        "CABI": ["CStreamableHTTP", "Engine", "Runtime", "Session", "Wire"],
+        "Runtime": ["CLibuv", "Engine", "Replay", "Session", "Synchronization", "Wire"],
+        "CABI": ["CStreamableHTTP", "Engine", "Replay", "Runtime", "Session", "Wire"],
         "abigen": ["Glibc"],
     ]
 

@@ -178,6 +178,7 @@ extension ServerEngine {
     package func close() {
         guard !isClosing else { return }
         isClosing = true
+        for connection in loads.values { discard(connection) }
         for session in sessions.all { end(session, because: "The server is closing") }
         for request in requests.elements {
             let event = HostEvent(.cancelled)
@@ -192,7 +193,7 @@ extension ServerEngine {
                 // An answer is on its way: it is the connection's last.
                 connection.exchange = .finishing
                 wait(.hangUp, connection)
-            case .idle, .receiving, .refused, .lingering: discard(connection)
+            case .idle, .receiving, .refused, .loading, .lingering: discard(connection)
             case .request, .primary, .finishing, .closed: break
             }
         }

@@ -20,6 +20,8 @@ package final class ServerConnection {
         case request(OpenRequest)
         /// A session's primary stream.
         case primary(ServerSession)
+        /// A stream that has ended, of which the store is to say what there was.
+        case loading
         /// The last response is being written.
         case finishing
         /// Everything is written; the client is to hang up.
@@ -53,6 +55,8 @@ package final class ServerConnection {
     var handedEvents: UInt64 = 0
     /// Events that are not in the output, since the socket takes no more.
     var backlog = Backlog()
+    /// How the client is coming back for a stream, while the store looks for what it missed.
+    var resumption: Resumption?
     /// Requests whose answers wait until events given before have been handed over.
     var fenced: [OpenRequest] = []
 
@@ -83,6 +87,23 @@ package final class ServerConnection {
         case .primary: true
         default: false
         }
+    }
+}
+
+/// A client's return to a stream, until the store has said what was sent meanwhile. What is sent
+/// from now on waits behind that in the connection's backlog.
+final class Resumption {
+    let load: LoadKey
+    let cursor: EventID
+    /// The last event that the store was told of; nil if the stream had ended before.
+    let last: UInt64?
+    /// What the stream ends with; nil as long as it goes on.
+    var end: ByteBuffer?
+
+    init(_ load: LoadKey, after cursor: EventID, upTo last: UInt64?) {
+        self.load = load
+        self.cursor = cursor
+        self.last = last
     }
 }
 

@@ -1,3 +1,4 @@
+import Replay
 import Session
 import Wire
 
@@ -21,10 +22,12 @@ package final class ServerEngine {
     var sessions: SessionTable<ServerSession>
     var requests = SlotTable<RequestKey, OpenRequest>()
     var calls: [CallKey: OpenCall] = [:]
-    /// When events become too old, one list, by the place of their session.
-    var replayDeadlines: DeadlineBoard
-    /// Bytes that the logs of all sessions hold.
-    var replayBytes = 0
+    /// Requests whose clients have gone, by their places: how long they may go on.
+    var detachedDeadlines: DeadlineBoard
+    /// What clients may come back for; nil if they cannot.
+    let store: EventStore?
+    /// Connections that wait for what the store has kept.
+    var loads: [LoadKey: ServerConnection] = [:]
     var counters = Statistics()
     var spare = SpareParts()
     var isClosing = false
@@ -50,6 +53,7 @@ package final class ServerEngine {
         /// The answer, without which a stream begins that can be resumed.
         case priming
         case keepAlive
+        case load
         case hangUp
     }
 
@@ -62,9 +66,10 @@ package final class ServerEngine {
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
         connectionDeadlines = DeadlineBoard(timeouts: [
             options.connectionIdle, options.requestArrival, options.priming, options.keepAlive,
-            options.linger,
+            options.load, options.linger,
         ])
-        replayDeadlines = DeadlineBoard(timeouts: [options.replayAge ?? 1 << 50])
+        detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
+        store = options.makeStore()
         sessions = SessionTable(
             capacity: options.sessionsMax, initializeTimeout: options.initialize,
             idleTimeout: options.sessionIdle)
@@ -139,7 +144,10 @@ package final class ServerEngine {
         while let session = sessions.popExpired(at: now) {
             end(session, because: "Session expired")
         }
-        replayDeadlineReached()
+        while let due = detachedDeadlines.popDue(at: now) {
+            if let request = requests[index: due.index] { giveUp(request) }
+        }
+        store?.deadlineReached(at: now)
         closeIfDrained()
         resumePipelines()
     }
@@ -148,6 +156,7 @@ package final class ServerEngine {
 
     /// The next thing to do; nil if everything is done.
     package func nextEffect() -> Effect? {
+        if let order = store?.nextOrder() { return .store(order) }
         if let effect = effects.popFirst() { return effect }
         closeIfDrained()
         if let effect = effects.popFirst() { return effect }
@@ -188,7 +197,8 @@ package final class ServerEngine {
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? {
         let connections = earliest(connectionDeadlines.next, isClosing ? nil : drainDeadline)
-        return earliest(connections, earliest(sessions.nextDeadline, replayDeadlines.next))
+        let requests = earliest(sessions.nextDeadline, detachedDeadlines.next)
+        return earliest(connections, earliest(requests, store?.nextDeadline))
     }
 
     private func earliest(_ left: Instant?, _ right: Instant?) -> Instant? {
@@ -207,7 +217,7 @@ package final class ServerEngine {
         statistics.sessions = UInt64(sessions.count)
         statistics.requests = UInt64(requests.count)
         statistics.calls = UInt64(calls.count)
-        statistics.replayBytes = UInt64(replayBytes)
+        statistics.replayBytes = UInt64(store?.byteCount ?? 0)
         return statistics
     }
 
@@ -224,14 +234,11 @@ package final class ServerEngine {
     // MARK: Connections
 
     func wait(_ wait: Wait, _ connection: ServerConnection) {
-        connectionDeadlines.arm(
-            SlotTable<ConnectionID, ServerConnection>.index(of: connection.id), wait.rawValue,
-            at: now)
+        connectionDeadlines.arm(connection.id.index, wait.rawValue, at: now)
     }
 
     func stopWaiting(_ connection: ServerConnection) {
-        connectionDeadlines.disarm(
-            SlotTable<ConnectionID, ServerConnection>.index(of: connection.id))
+        connectionDeadlines.disarm(connection.id.index)
     }
 
     /// Never inlined: Swift 6.3.1's optimizer fails on it inside the loop that calls it.
@@ -251,6 +258,8 @@ package final class ServerEngine {
             beginStream(of: request, on: connection)
         case .keepAlive:
             keepAlive(connection)
+        case .load:
+            loadFailed(on: connection)
         }
     }
 
@@ -264,13 +273,15 @@ package final class ServerEngine {
         connection.output = nil
         connection.backlog = Backlog()
         connection.pipelined = nil
+        if let load = connection.resumption?.load { loads[load] = nil }
+        connection.resumption = nil
         stopWaiting(connection)
         connections.remove(connection.id)
         releaseFences(of: connection)
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .idle, .receiving, .refused, .finishing, .lingering, .closed: break
+        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
         effects.append(.close(connection))
     }
@@ -287,6 +298,14 @@ package final class ServerEngine {
     /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
     /// writes what comes before the end.
     func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
+        if let resumption = connection.resumption {
+            let end = ByteBuffer()
+            last(end)
+            resumption.end = end
+            counters.streams -= connection.isStreaming ? 1 : 0
+            connection.exchange = .loading
+            return
+        }
         composeBacklog(of: connection, atMost: .max)
         if connection.isStreaming { counters.streams -= 1 }
         connection.exchange = .finishing

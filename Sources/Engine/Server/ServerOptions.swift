@@ -1,3 +1,4 @@
+import Replay
 import Session
 import Wire
 
@@ -23,6 +24,8 @@ package struct ServerOptions {
     package var mailboxBytesMax = 64 << 10
     /// Whether streams can be resumed. Without sessions they never can (M-024).
     package var hasReplay = true
+    /// Whether the host keeps the events; the bounds for replay are then its own.
+    package var hasHostStore = false
     /// Events kept for one session's clients to come back for, and their bytes.
     package var replayEventsMax = 1024
     package var replayBytesMax = 1 << 20
@@ -47,10 +50,25 @@ package struct ServerOptions {
     /// the client has an id to come back with.
     package var priming: Int64 = 250
     package var connectionIdle: Int64? = 120_000
+    /// How long a request may go on whose client has gone.
+    package var detached: Int64? = 5 * 60_000
+    /// How long the host's store may take to find what a client has missed.
+    package var load: Int64 = 10_000
     /// How long a connection may take to read its last response and hang up.
     package var linger: Int64 = 2_000
 
     package init() {}
+
+    func makeStore() -> EventStore? {
+        guard hasReplay, !isStateless else { return nil }
+        guard !hasHostStore else { return HostEventStore() }
+        var bounds = MemoryEventStore.Bounds()
+        bounds.events = replayEventsMax
+        bounds.bytes = replayBytesMax
+        bounds.totalBytes = replayTotalBytesMax
+        bounds.age = replayAge
+        return MemoryEventStore(bounds)
+    }
 
     package var router: Router {
         Router(mode: responseMode, progressRoute: progressRoute, isStateless: isStateless)

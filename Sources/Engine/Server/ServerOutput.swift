@@ -36,21 +36,24 @@ extension ServerEngine {
         connection.givenEvents += 1
         let message = Backlog.Message(
             kind: kind, text: text, id: id, ordinal: connection.givenEvents)
-        guard connection.isBlocked || !connection.backlog.isEmpty else {
-            return compose(message, on: connection)
-        }
+        let mustWait =
+            connection.isBlocked || !connection.backlog.isEmpty || connection.resumption != nil
+        guard mustWait else { return compose(message, on: connection) }
         connection.backlog.append(message)
         counters.unsentBytes += UInt64(text.count)
     }
 
     private func compose(_ message: Backlog.Message, on connection: ServerConnection) {
         connection.composedEvents = message.ordinal
+        frame(message.text, message.id, on: connection)
+    }
+
+    /// Writes one event without any delay.
+    func frame(_ text: ByteBuffer, _ id: EventID?, on connection: ServerConnection) {
         write(to: connection) { output in
             output.appendPart(connection.framing) { part in
-                if let id = message.id {
-                    SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) }
-                }
-                SSEFrame.append(to: part) { $0.append(message.text) }
+                if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
+                SSEFrame.append(to: part) { $0.append(text) }
             }
         }
     }
@@ -59,6 +62,7 @@ extension ServerEngine {
     func composeBacklog(
         of connection: ServerConnection, atMost limit: Int = ServerEngine.outputBytes
     ) {
+        guard connection.resumption == nil else { return }
         while connection.output?.count ?? 0 < limit, let message = connection.backlog.popFirst() {
             counters.unsentBytes -= UInt64(message.text.count)
             compose(message, on: connection)
@@ -113,7 +117,7 @@ extension ServerEngine {
         switch connection.exchange {
         case .request(let request): request.session
         case .primary(let session): session
-        case .idle, .receiving, .refused, .finishing, .lingering, .closed: nil
+        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: nil
         }
     }
 

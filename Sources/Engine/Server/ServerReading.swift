@@ -12,7 +12,7 @@ extension ServerEngine {
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused: break
-            case .request, .primary:
+            case .request, .primary, .loading:
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .finishing, .lingering, .closed: return

@@ -8,7 +8,7 @@ extension ServerEngine {
 
     /// Whether a request's stream can be resumed.
     func canResume(_ request: OpenRequest) -> Bool {
-        request.session?.log != nil && request.session?.state.isLive == true
+        store != nil && request.session?.state.isLive == true
     }
 
     /// A name for a stream that nobody can guess.
@@ -21,58 +21,22 @@ extension ServerEngine {
         guard canResume(request), let session = request.session else { return }
         let token = newToken()
         request.stream = EventStream(token)
-        session.log?.begin(token)
+        store?.begin(token, of: session.key)
     }
 
-    /// Keeps an event, and lets go of the oldest ones that are too many (S-245).
+    /// Keeps an event of a session that still has a use for it.
     func record(_ id: EventID, _ message: ByteBuffer, of session: ServerSession) {
-        guard session.log != nil else { return }
-        session.log?.append(id, message, at: now)
-        replayBytes += message.count
-        trimLog(of: session, countMax: options.replayEventsMax)
-        while replayBytes > options.replayTotalBytesMax, let oldest = replayDeadlines.first(in: 0),
-            let session = sessions[index: oldest]
-        {
-            trimLog(of: session, countMax: 0)
-        }
-    }
-
-    /// Drops what is too much or too old.
-    private func trimLog(of session: ServerSession, countMax: Int) {
-        let limit = options.replayAge.map { now.advanced(byMilliseconds: -$0) }
-        let freed = session.log?.trim(
-            countMax: countMax, bytesMax: options.replayBytesMax,
-            before: limit ?? Instant(milliseconds: .min))
-        replayBytes -= freed ?? 0
-        guard let oldest = session.log?.oldest else {
-            return replayDeadlines.disarm(place(of: session))
-        }
-        if freed != 0 || session.log?.count == 1 {
-            replayDeadlines.arm(place(of: session), 0, at: oldest)
-        }
-    }
-
-    /// Lets go of everything that a session has kept.
-    func dropLog(of session: ServerSession) {
-        replayBytes -= session.log?.byteCount ?? 0
-        replayDeadlines.disarm(place(of: session))
-        session.log = nil
-        session.held = []
-    }
-
-    /// Drops events that have become too old.
-    func replayDeadlineReached() {
-        while let due = replayDeadlines.popDue(at: now) {
-            guard let session = sessions[index: due.index] else { continue }
-            trimLog(of: session, countMax: options.replayEventsMax)
-        }
-    }
-
-    private func place(of session: ServerSession) -> Int {
-        SlotTable<SessionKey, ServerSession>.index(of: session.key)
+        guard !session.state.hasEnded else { return }
+        store?.keep(StoredEvent(id: id, message: message), of: session.key, at: now)
     }
 
     // MARK: Coming back
+
+    /// A stream that goes on, and that a client may come back to.
+    private enum Resumable {
+        case primary
+        case request(OpenRequest)
+    }
 
     /// A GET with `Last-Event-ID`: everything after that event and then what follows, or a refusal
     /// (S-233 to S-237). The one thing that never happens is a part of it.
@@ -80,21 +44,88 @@ extension ServerEngine {
         after text: UnsafeRawBufferPointer, of session: ServerSession,
         on connection: ServerConnection
     ) {
-        trimLog(of: session, countMax: options.replayEventsMax)
-        guard let cursor = EventIDCodec.read(text), let log = session.log,
-            case .all(let events, let hasEnded) = log.events(after: cursor)
-        else { return refuseResume(connection) }
-        counters.resumed += 1
-        if session.primary.token == cursor.stream {
-            openPrimary(of: session, on: connection, replaying: events)
-        } else if hasEnded {
-            replay(events, on: connection)
-        } else if let request = openRequest(of: session, cursor.stream) {
-            take(request, to: connection, replaying: events)
-        } else {
-            counters.resumed -= 1
-            refuseResume(connection)
+        guard let cursor = EventIDCodec.read(text), let store else {
+            return refuseResume(connection)
         }
+        let stream = resumable(of: session, cursor.stream)
+        switch store.load(after: cursor, of: session.key, at: now) {
+        case .gap:
+            refuseResume(connection)
+        case .all(let events, let hasEnded):
+            guard hasEnded || stream != nil else { return refuseResume(connection) }
+            counters.resumed += 1
+            guard !hasEnded, let stream else { return replay(events, on: connection) }
+            attach(stream, of: session, to: connection)
+            goOn(with: events, on: connection)
+        case .later(let load):
+            let last = stream.map { position(of: $0, session) }
+            let resumption = Resumption(load, after: cursor, upTo: last)
+            connection.resumption = resumption
+            loads[load] = connection
+            connection.exchange = .loading
+            if let stream { attach(stream, of: session, to: connection) }
+            if case .primary = stream { sendMailbox(of: session, on: connection) }
+            wait(.load, connection)
+        }
+    }
+
+    private func resumable(of session: ServerSession, _ token: StreamToken) -> Resumable? {
+        if session.primary.token == token { return .primary }
+        for key in session.ledger.requestKeys {
+            if let request = requests[key], request.stream?.token == token {
+                return .request(request)
+            }
+        }
+        return session.held.first { $0.stream?.token == token }.map { .request($0) }
+    }
+
+    private func position(of stream: Resumable, _ session: ServerSession) -> UInt64 {
+        switch stream {
+        case .primary: session.primary.position.sequence
+        case .request(let request): request.stream?.position.sequence ?? 0
+        }
+    }
+
+    /// Moves a stream to the connection on which its client has come back. The old one may be half
+    /// open; it ends (S-237).
+    private func attach(
+        _ stream: Resumable, of session: ServerSession, to connection: ServerConnection
+    ) {
+        guard case .request(let request) = stream else {
+            attachPrimary(of: session, to: connection)
+            return
+        }
+        if let superseded = request.connection {
+            request.connection = nil
+            endStream(on: superseded)
+        }
+        request.connection = connection
+        detachedDeadlines.disarm(request.key.index)
+        spare.give(&connection.parser.head)
+        connection.exchange = .request(request)
+        counters.streams += 1
+    }
+
+    /// Sends what a client has missed, and then what waits.
+    private func goOn(with events: [StoredEvent], on connection: ServerConnection) {
+        if case .primary(let session) = connection.exchange {
+            writePrimaryHead(to: connection)
+            for event in events { frame(event.message, event.id, on: connection) }
+            composeBacklog(of: connection)
+            sendMailbox(of: session, on: connection)
+        } else {
+            writeStreamHead(to: connection)
+            for event in events { frame(event.message, event.id, on: connection) }
+            composeBacklog(of: connection)
+        }
+    }
+
+    /// Sends the rest of a stream that has ended, and ends it; 204 says that there is none (S-236).
+    private func replay(_ events: [StoredEvent], on connection: ServerConnection) {
+        guard !events.isEmpty else { return respondEmpty(.noContent, connection) }
+        writeStreamHead(to: connection)
+        for event in events { frame(event.message, event.id, on: connection) }
+        endStream(on: connection)
     }
 
     private func refuseResume(_ connection: ServerConnection) {
@@ -103,42 +134,69 @@ extension ServerEngine {
             Refusal(.badRequest, .invalidRequest, "Last-Event-ID is not resumable"), connection)
     }
 
-    private func openRequest(of session: ServerSession, _ stream: StreamToken) -> OpenRequest? {
-        for key in session.ledger.requestKeys {
-            if let request = requests[key], request.stream?.token == stream { return request }
+    // MARK: A store that answers later
+
+    /// What the host's store has found: the messages that follow the cursor, numbered from it on,
+    /// and whether the stream ended with them. Nil says that something is missing.
+    package func loaded(
+        _ load: LoadKey, _ found: [ByteBuffer]?, hasEnded: Bool
+    ) throws(CallerFault) {
+        guard let connection = loads[load], let resumption = connection.resumption else {
+            throw .notFound
         }
-        return session.held.first { $0.stream?.token == stream }
+        defer { resumePipelines() }
+        let cursor = resumption.cursor
+        guard let found, isComplete(found.count, hasEnded, resumption) else {
+            detach(connection)
+            return refuseResume(connection)
+        }
+        loads[load] = nil
+        connection.resumption = nil
+        stopWaiting(connection)
+        counters.resumed += 1
+        // What came since is in the backlog: no more of it than the client needs.
+        let isLive = resumption.last.map { Int($0 - cursor.sequence) }
+        let events = found.prefix(isLive ?? found.count).enumerated().map { place, message in
+            StoredEvent(
+                id: EventID(stream: cursor.stream, sequence: cursor.sequence + UInt64(place) + 1),
+                message: message)
+        }
+        guard resumption.last != nil else { return replay(events, on: connection) }
+        goOn(with: events, on: connection)
+        if let end = resumption.end { endStream(on: connection) { $0.append(end) } }
     }
 
-    /// Sends the rest of a stream that has ended, and ends it; 204 says that there is none (S-236).
-    private func replay(
-        _ events: [(id: EventID, message: ByteBuffer)], on connection: ServerConnection
-    ) {
-        guard !events.isEmpty else { return respondEmpty(.noContent, connection) }
-        writeStreamHead(to: connection)
-        for event in events {
-            writeEvent(.essential, event.message, event.id, to: connection)
-        }
-        endStream(on: connection)
+    /// Whether the store's answer reaches from the cursor to where the stream was.
+    private func isComplete(_ count: Int, _ hasEnded: Bool, _ resumption: Resumption) -> Bool {
+        guard let last = resumption.last else { return hasEnded }
+        let cursor = resumption.cursor.sequence
+        return cursor <= last && UInt64(count) >= last - cursor
     }
 
-    /// Moves a request's stream to the connection on which its client has come back. The old one
-    /// may be half open; it ends (S-237).
-    private func take(
-        _ request: OpenRequest, to connection: ServerConnection,
-        replaying events: [(id: EventID, message: ByteBuffer)]
-    ) {
-        if let superseded = request.connection {
-            request.connection = nil
-            endStream(on: superseded)
-        }
-        request.connection = connection
-        spare.give(&connection.parser.head)
-        connection.exchange = .request(request)
-        counters.streams += 1
-        writeStreamHead(to: connection)
-        for event in events {
-            writeEvent(.essential, event.message, event.id, to: connection)
+    /// The store has not answered in time.
+    func loadFailed(on connection: ServerConnection) {
+        guard connection.resumption != nil else { return }
+        detach(connection)
+        counters.resumesRefused += 1
+        log(.warning, "The event store took too long; a client could not come back")
+        refuse(
+            Refusal(.serviceUnavailable, .internalError, "The event store does not answer"),
+            connection)
+    }
+
+    /// Takes the stream off a connection that has not got a byte of it.
+    private func detach(_ connection: ServerConnection) {
+        if let load = connection.resumption?.load { loads[load] = nil }
+        connection.resumption = nil
+        counters.unsentBytes -= UInt64(connection.backlog.byteCount)
+        connection.backlog = Backlog()
+        let exchange = connection.exchange
+        if connection.isStreaming { counters.streams -= 1 }
+        connection.exchange = .receiving
+        switch exchange {
+        case .request(let request): clientLeft(request)
+        case .primary(let session): primaryLost(session, connection)
+        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
     }
 
@@ -154,15 +212,14 @@ extension ServerEngine {
         guard canResume(request), request.revision.hasPolling else { throw .notResumable }
         beginStream(of: request, on: connection)
         request.connection = nil
+        detachedDeadlines.arm(request.key.index, 0, at: now)
         hangUp(connection, retry: retry)
     }
 
     /// The same for a session's primary stream.
     package func hangUp(_ key: SessionKey, retry: Int64) throws(CallerFault) {
         guard let session = sessions[key] else { throw .notFound }
-        guard session.log != nil, session.state.revision?.hasPolling == true else {
-            throw .notResumable
-        }
+        guard store != nil, session.state.revision?.hasPolling == true else { throw .notResumable }
         guard let connection = primaryConnection(of: session) else { throw .noStream }
         primaryLost(session, connection)
         hangUp(connection, retry: retry)

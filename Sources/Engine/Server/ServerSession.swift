@@ -16,20 +16,16 @@ package final class ServerSession {
     var ledger = RequestLedger()
     var primary: EventStream
     var mailbox = PrimaryMailbox()
-    /// What the streams have sent; nil if nothing can be replayed.
-    var log: EventLog?
     /// Requests whose answers the fence holds back.
     var held: [OpenRequest] = []
 
     init(
-        key: SessionKey, id: SessionID, primary: StreamToken, hasReplay: Bool,
-        clientInfo: ByteBuffer, clientCapabilities: ByteBuffer
+        key: SessionKey, id: SessionID, primary: StreamToken, clientInfo: ByteBuffer,
+        clientCapabilities: ByteBuffer
     ) {
         self.key = key
         self.id = id
         self.primary = EventStream(primary)
-        log = hasReplay ? EventLog() : nil
-        log?.begin(primary)
         self.clientInfo = clientInfo
         self.clientCapabilities = clientCapabilities
     }

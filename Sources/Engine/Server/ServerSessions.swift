@@ -32,7 +32,10 @@ extension ServerEngine {
                 id, envelope, head, of: session, on: connection, revision: revision,
                 isInitialize: true)
         else {
-            if let session { sessions.remove(session.key, session.id) }
+            if let session {
+                sessions.remove(session.key, session.id)
+                store?.forget(session.key)
+            }
             return
         }
         guard let greeting = options.greeting else { return deliver(request, document, envelope) }
@@ -52,10 +55,11 @@ extension ServerEngine {
     private func addSession(_ envelope: Envelope) -> ServerSession? {
         counters.sessionsTotal += 1
         let id = SessionID(high: random(), low: random())
-        let primary = options.hasReplay ? newToken() : StreamToken(high: 0, low: 0)
+        let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
         return sessions.insert(id) { key in
-            ServerSession(
-                key: key, id: id, primary: primary, hasReplay: options.hasReplay,
+            store?.begin(primary, of: key)
+            return ServerSession(
+                key: key, id: id, primary: primary,
                 clientInfo: ServerEngine.object(envelope.params?["clientInfo"]),
                 clientCapabilities: ServerEngine.object(envelope.params?["capabilities"]))
         }
@@ -91,7 +95,7 @@ extension ServerEngine {
             session.state.end()
             sessions.remove(session.key, session.id)
             for call in session.ledger.openCalls { fail(call, .sessionEnded) }
-            dropLog(of: session)
+            store?.forget(session.key)
         }
         try answer(request) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
@@ -127,7 +131,8 @@ extension ServerEngine {
             _ = session.primary.connectionLost(connection.id)
             endStream(on: connection)
         }
-        dropLog(of: session)
+        session.held = []
+        store?.forget(session.key)
         if wasLive { effects.append(.deliver(HostEvent(.sessionClosed, of: session))) }
     }
 }

@@ -22,7 +22,7 @@ extension ServerEngine {
         _ kind: Backlog.Kind, _ session: ServerSession, to connection: ServerConnection,
         _ message: ByteBuffer
     ) {
-        let id = session.log == nil ? nil : session.primary.next()
+        let id = store == nil ? nil : session.primary.next()
         if let id { record(id, message, of: session) }
         writeEvent(kind, message, id, to: connection)
     }
@@ -70,7 +70,7 @@ extension ServerEngine {
             beginStream(of: request, on: connection)
         case .primary:
             break
-        case .idle, .receiving, .refused, .finishing, .lingering, .closed:
+        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed:
             return
         }
         // Nothing of what waits has been taken since the last time: the peer is dead or as good.
@@ -155,7 +155,9 @@ extension ServerEngine {
             beginStream(of: request, on: connection, sessionID: sessionID)
         }
         writeEvent(.essential, of: request, compose)
-        if let stream = request.stream { request.session?.log?.end(stream.token) }
+        if let stream = request.stream, let session = request.session {
+            store?.end(stream.token, of: session.key)
+        }
         guard let connection = request.connection else {
             // Gone before the answer, or because of it.
             if request.stream == nil { counters.resultDrops += 1 }
@@ -178,6 +180,7 @@ extension ServerEngine {
     /// Takes a request off the books. Its calls fail: nobody waits for what they would tell.
     private func close(_ request: OpenRequest, _ fault: CallerFault) {
         requests.remove(request.key)
+        detachedDeadlines.disarm(request.key.index)
         failCalls(of: request, fault)
         guard let session = request.session else { return }
         session.ledger.close(request.key)
@@ -189,6 +192,7 @@ extension ServerEngine {
     /// stays held back: the client may be here again before the fence is passed.
     func clientLeft(_ request: OpenRequest) {
         request.connection = nil
+        if requests[request.key] != nil { detachedDeadlines.arm(request.key.index, 0, at: now) }
         guard request.stream == nil else { return }
         request.heldAnswer = nil
         request.session?.held.removeAll { $0 === request }
@@ -196,6 +200,15 @@ extension ServerEngine {
         if request.isInitialize, requests[request.key] != nil, let session = request.session {
             end(session, because: "Session ended")  // S-202
         }
+    }
+
+    /// Ends a request whose client has not come back in time. If it still does, it learns so.
+    func giveUp(_ request: OpenRequest) {
+        let event = HostEvent(.cancelled, of: request.session)
+        event.request = request.key
+        event.fault = .disconnected
+        effects.append(.deliver(event))
+        cut(request, because: "The client was away for too long", .disconnected)
     }
 
     private func failCalls(of request: OpenRequest, _ fault: CallerFault) {
@@ -217,11 +230,19 @@ extension ServerEngine {
 
     // MARK: The primary stream
 
-    /// Opens a session's primary stream. The newest wins (S-231); what waited for it goes first.
-    func openPrimary(
-        of session: ServerSession, on connection: ServerConnection,
-        replaying events: [(id: EventID, message: ByteBuffer)]? = nil
-    ) {
+    /// Opens a session's primary stream for a client that has not had it, or has no cursor in it.
+    func openPrimary(of session: ServerSession, on connection: ServerConnection) {
+        attachPrimary(of: session, to: connection)
+        writePrimaryHead(to: connection)
+        // A client that has come back has a cursor; any other learns where it comes in (M-025).
+        if store != nil, session.state.revision?.hasPriming == true {
+            prime(session.primary, on: connection)
+        }
+        sendMailbox(of: session, on: connection)
+    }
+
+    /// Lets a connection carry a session's primary stream. The newest wins (S-231).
+    func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
         spare.give(&connection.parser.head)
@@ -229,19 +250,19 @@ extension ServerEngine {
         counters.streams += 1
         sessions.becameBusy(session.key)
         effects.append(.deliver(HostEvent(.primaryOpened, of: session)))
+    }
+
+    func writePrimaryHead(to connection: ServerConnection) {
         writeStreamHead(to: connection)
         writeHead(to: connection) { output in
             output.appendPart(connection.framing) { $0.append(SSEFrame.opening) }
         }
-        // A client that has come back has a cursor; any other learns where it comes in (M-025).
-        if session.log != nil, session.state.revision?.hasPriming == true, events == nil {
-            prime(session.primary, on: connection)
-        }
-        for event in events ?? [] {
-            writeEvent(.essential, event.message, event.id, to: connection)
-        }
+    }
+
+    /// Sends what has waited for the primary stream.
+    func sendMailbox(of session: ServerSession, on connection: ServerConnection) {
         for message in session.mailbox.takeAll() {
-            if session.log == nil, connection.isClosed {
+            if store == nil, connection.isClosed {
                 _ = session.mailbox.keep(message, countMax: .max, byteMax: .max)
             } else {
                 writePrimaryEvent(.essential, session, to: connection, message)
