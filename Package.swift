@@ -80,7 +80,8 @@ let package = Package(
         .target(name: "Replay", dependencies: ["Session", "Wire"], swiftSettings: house),
         .target(name: "Engine", dependencies: ["Wire", "Session", "Replay"], swiftSettings: house),
         .target(
-            name: "Runtime", dependencies: ["Engine", "Replay", "Session", "Wire", "CLibuv", "CLibc"],
+            name: "Runtime",
+            dependencies: ["Engine", "Replay", "Session", "Wire", "CLibuv", "CLibc"],
             swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
         .target(
             name: "CABI",

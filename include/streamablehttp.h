@@ -605,10 +605,12 @@ typedef enum shttp_event_kind {
    *  document. */
   SHTTP_EVENT_RESPONSE = 3,
 
-  /** The client cancelled a request. Its stream has been ended: stop working
-   *  on it, and do not answer. message is the client's notification.
+  /** A request has ended without an answer: stop working on it, and do not
+   *  answer. status is SHTTP_ERR_CANCELLED if the client has said so, and
+   *  message is then its notification; SHTTP_ERR_DISCONNECTED if it has gone
+   *  and did not come back; SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
    *
-   *  Sets session, session_data, request, message and document. */
+   *  Sets status, session, session_data, request, message and document. */
   SHTTP_EVENT_CANCELLED = 4,
 
   /** A client has initialized a session. The first event of the session.
@@ -768,6 +770,109 @@ typedef void (*shttp_on_log)(shttp_log_level level, shttp_bytes text,
  */
 typedef void (*shttp_user_data_free)(void *user_data);
 
+/* ---- Event store --------------------------------------------------------- */
+
+/*
+ * Where a server keeps what its streams have sent, so that a client that lost
+ * its connection can resume (Last-Event-ID). By default that is the memory of
+ * the process, within the replay_ limits. A host that wants more, or another
+ * place, gives shttp_server_options.event_store: it then decides how much to
+ * keep, and for how long.
+ *
+ * The functions are called by the loop's pump, as on_event is: in the order in
+ * which things happen, before the client gets the message, and they may call
+ * anything. They should return quickly; a store that is far away writes behind,
+ * and answers a load when it can, as long as it answers in the order in which
+ * it was told.
+ */
+
+/**
+ * Refers to a client that waits for what the store has kept.
+ *
+ * A plain value like shttp_session, dead once it was answered, the client has
+ * gone or ten seconds have passed.
+ */
+typedef struct shttp_load {
+  uint64_t key; /* 0 refers to no load. */
+} shttp_load;
+
+/**
+ * Keep a message of a stream.
+ *
+ * `stream` is the stream's name, 32 characters that no other stream has or ever
+ * will. The messages of a stream are numbered from 1, without a gap.
+ *
+ * `stream` is borrowed: valid until this returns. `message` is borrowed: valid
+ * until this returns.
+ *
+ * Runs on the loop's thread, with no lock held and no update half done: it may
+ * call any function in this header, shttp_server_destroy() included.
+ */
+typedef void (*shttp_store_keep)(shttp_server *server, shttp_session session,
+                                 shttp_bytes stream, uint64_t number,
+                                 shttp_bytes message, void *user_data);
+
+/**
+ * No message will follow on a stream: keep that too.
+ *
+ * `stream` is borrowed: valid until this returns.
+ *
+ * Runs on the loop's thread, with no lock held and no update half done: it may
+ * call any function in this header, shttp_server_destroy() included.
+ */
+typedef void (*shttp_store_end)(shttp_server *server, shttp_session session,
+                                shttp_bytes stream, void *user_data);
+
+/**
+ * A client has come back. Find all messages of the stream after number `after`,
+ * which is 0 for all of them, and answer with shttp_load_finish(), or with
+ * shttp_load_fail() if one is missing or the stream is not known.
+ *
+ * The client has shown that the session is its own, and nothing about the
+ * stream: a stream of another session is not known.
+ *
+ * `stream` is borrowed: valid until this returns.
+ *
+ * Runs on the loop's thread, with no lock held and no update half done: it may
+ * call any function in this header, shttp_server_destroy() included.
+ */
+typedef void (*shttp_store_load)(shttp_server *server, shttp_load load,
+                                 shttp_session session, shttp_bytes stream,
+                                 uint64_t after, void *user_data);
+
+/**
+ * A session has ended: what was kept for it is of no more use.
+ *
+ * Runs on the loop's thread, with no lock held and no update half done: it may
+ * call any function in this header, shttp_server_destroy() included.
+ */
+typedef void (*shttp_store_forget)(shttp_server *server, shttp_session session,
+                                   void *user_data);
+
+/** A store of the host's. Every function must be set. */
+typedef struct shttp_event_store {
+  size_t struct_size;        /* Set by the initializer. Read-only. */
+  shttp_store_keep keep;     /* Keeps a message. */
+  shttp_store_end end;       /* Keeps that a stream has ended. */
+  shttp_store_load load;     /* Looks for messages. */
+  shttp_store_forget forget; /* Drops a session's. */
+  void *user_data;           /* Passed to each of them. Not copied. */
+} shttp_event_store;
+
+/**
+ * Sets every field to 0, and struct_size. Use shttp_event_store_init() instead.
+ * [any thread]
+ *
+ * A NULL or a `struct_size` smaller than that of the first version changes
+ * nothing.
+ */
+SHTTP_API void shttp_event_store_init_sized(shttp_event_store *store,
+                                            size_t struct_size);
+
+/** Gives every field of `*(store)` its default. */
+#define shttp_event_store_init(store) \
+  shttp_event_store_init_sized((store), sizeof *(store))
+
 /* ---- Server options ------------------------------------------------------ */
 
 /** What the answer to a client's request looks like in HTTP. */
@@ -912,8 +1017,11 @@ typedef struct shttp_server_options {
   /** The same limit by size. Bytes; default 65536. */
   uint32_t mailbox_bytes_max;
 
-  /** What a client may leave unread on a connection before it is closed.
-   *  Bytes; default 16777216. */
+  /** What a client may leave unread on a connection. Beyond, and beyond the
+   *  two limits below, of each request only the newest progress is kept, and
+   *  the oldest log messages are dropped; if that does not do, the
+   *  connection with most to read is closed, so that its client resumes.
+   *  Results and requests are never dropped. Bytes; default 16777216. */
   uint32_t unsent_bytes_max;
 
   /** Events that wait to be taken; beyond, the server reads no more from its
@@ -944,6 +1052,23 @@ typedef struct shttp_server_options {
    *  list as in allowed_origins, or "*". They pass the check of Origin too.
    *  NULL: no CORS fields. Copied. */
   const char *cors_origins;
+
+  /** What the clients of one session's open streams may leave unread
+   *  together. Bytes; default 33554432. */
+  uint32_t session_unsent_bytes_max;
+
+  /** What all clients may leave unread together. Bytes; default 268435456. */
+  uint32_t total_unsent_bytes_max;
+
+  /** How long a request goes on whose client has gone and does not come
+   *  back. The host then gets SHTTP_EVENT_CANCELLED. Milliseconds; default
+   *  300000; UINT32_MAX: never. */
+  uint32_t detached_ms;
+
+  /** The host's own store of events. NULL: they are kept in memory, within
+   *  the replay_ limits, which have no effect on a store of the host's. Not
+   *  with stateless. Copied. */
+  const shttp_event_store *event_store;
 } shttp_server_options;
 
 /**
@@ -1072,6 +1197,12 @@ typedef struct shttp_stats {
 
   /** All other refused requests. */
   uint64_t other_refusals;
+
+  /** Progress that a client did not read before there was newer. */
+  uint64_t progress_drops;
+
+  /** Log messages that a client did not read in time. */
+  uint64_t log_drops;
 } shttp_stats;
 
 /**
@@ -1511,6 +1642,39 @@ shttp_session_client_info(shttp_server *server, shttp_session session,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_client_capabilities(shttp_server *server, shttp_session session,
                                   shttp_bytes *out);
+
+/* ---- Answers of an event store ------------------------------------------- */
+
+/**
+ * Answers a load with every message that follows the one it named, in order.
+ * [any thread]
+ *
+ * `ended` says, if not 0, that the stream ended with the last of them. An
+ * answer that stops short of what the store was told to keep counts as
+ * shttp_load_fail().
+ *
+ * `messages` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if messages is NULL and count is
+ * not 0, SHTTP_ERR_INVALID_MESSAGE if one of the messages is not JSON,
+ * SHTTP_ERR_NOT_FOUND if the client has gone, or has its answer,
+ * SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_load_finish(shttp_server *server, shttp_load load,
+                  const shttp_bytes *messages, size_t count, int ended);
+
+/**
+ * Answers a load: the store does not have all of what was asked for.
+ * [any thread]
+ *
+ * The client gets HTTP status 400, and nothing of the stream: a part of it
+ * would be taken for the whole.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * client has gone, or has its answer, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status shttp_load_fail(shttp_server *server, shttp_load load);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -41,3 +41,15 @@ func text(_ string: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
     while string[count] != 0 { count += 1 }
     return UnsafeRawBufferPointer(start: string, count: count)
 }
+
+/// Copies of an array of bytes; nil if the array or one of its elements cannot be read.
+func copies(_ array: UnsafePointer<shttp_bytes>?, _ count: Int) -> [ByteBuffer]? {
+    guard count > 0 else { return count == 0 ? [] : nil }
+    guard let array, count <= 1 << 24 else { return nil }
+    var copies: [ByteBuffer] = []
+    for index in 0..<count {
+        guard let bytes = array[index].borrowed else { return nil }
+        copies.append(ByteBuffer(copying: bytes))
+    }
+    return copies
+}

@@ -1,5 +1,6 @@
 import CStreamableHTTP
 import Engine
+import Replay
 import Runtime
 import Wire
 
@@ -50,14 +51,16 @@ final class LoopHandle: TaggedHandle {
 final class ServerHandle: TaggedHandle {
     private static let tag: UInt64 = 0x7368_7474_7053_6572
     private let options: shttp_server_options
+    private let store: ForeignEventStore?
     private var server: ServerRuntime?
     /// Whether the caller still owns the handle, and the server has not ended.
     private var isGiven = false
     /// The events of the last `take`, and the texts made for them.
     private var taken: [BorrowedEvent] = []
 
-    private init(_ options: shttp_server_options) {
+    private init(_ options: shttp_server_options, _ store: ForeignEventStore?) {
         self.options = options
+        self.store = store
         super.init(tag: ServerHandle.tag)
     }
 
@@ -71,13 +74,14 @@ final class ServerHandle: TaggedHandle {
 
     /// Makes a server on `loop`, owned by the caller.
     static func create(
-        on loop: Loop, _ given: shttp_server_options, _ options: ServerOptions
+        on loop: Loop, _ given: shttp_server_options, _ options: ServerOptions,
+        _ store: ForeignEventStore?
     ) throws(SystemFault) -> OpaquePointer {
-        let handle = ServerHandle(given)
+        let handle = ServerHandle(given, store)
         handle.server = try ServerRuntime(
             on: loop, options, audience: handle.audience(),
             commandBytesMax: Int(given.command_bytes_max.orDefault(64 << 20)),
-            onLog: handle.logger(), onEnd: { handle.ended() })
+            onLog: handle.logger(), onStore: handle.storekeeper(), onEnd: { handle.ended() })
         handle.isGiven = true
         return handle.give()
     }
@@ -99,6 +103,12 @@ final class ServerHandle: TaggedHandle {
         return { level, text in
             onLog(shttp_log_level(UInt32(level.rawValue)), shttp_bytes(text.bytes), userData)
         }
+    }
+
+    private func storekeeper() -> ((StoreOrder) -> Void)? {
+        guard let store else { return nil }
+        let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
+        return { order in store.perform(order, for: pointer) }
     }
 
     /// Runs once, after the last event: by the caller's `destroy`, or the loop's.

@@ -34,7 +34,9 @@ extension ServerOptions {
     /// Checks what a C caller gave; nil if some field cannot be used.
     init?(_ given: shttp_server_options) {
         self.init()
-        guard setModes(given), setTexts(given), setGreeting(given) else { return nil }
+        guard setModes(given), setTexts(given), setGreeting(given), setStore(given) else {
+            return nil
+        }
         setLimits(given)
         setTimes(given)
     }
@@ -97,6 +99,12 @@ extension ServerOptions {
         return true
     }
 
+    private mutating func setStore(_ given: shttp_server_options) -> Bool {
+        hasReplay = given.replay_events_max != .max
+        hasHostStore = given.event_store != nil
+        return !hasHostStore || hasReplay && !isStateless
+    }
+
     private mutating func setLimits(_ given: shttp_server_options) {
         func set(_ field: inout Int, _ value: UInt32) {
             if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
@@ -110,7 +118,8 @@ extension ServerOptions {
         set(&mailboxMessagesMax, given.mailbox_messages_max)
         set(&mailboxBytesMax, given.mailbox_bytes_max)
         set(&unsentBytesMax, given.unsent_bytes_max)
-        hasReplay = given.replay_events_max != .max
+        set(&sessionUnsentBytesMax, given.session_unsent_bytes_max)
+        set(&totalUnsentBytesMax, given.total_unsent_bytes_max)
         set(&replayEventsMax, given.replay_events_max)
         set(&replayBytesMax, given.replay_bytes_max)
         set(&replayTotalBytesMax, given.replay_total_bytes_max)
@@ -126,5 +135,6 @@ extension ServerOptions {
         set(&requestArrival, given.request_ms)
         set(&connectionIdle, given.connection_idle_ms)
         set(&replayAge, given.replay_ms)
+        set(&detached, given.detached_ms)
     }
 }

@@ -22,8 +22,10 @@ public func shttp_server_create(
     guard let given = read(options, empty: shttp_server_options()),
         let checked = ServerOptions(given)
     else { return SHTTP_ERR_INVALID_OPTION }
+    let store = given.event_store.flatMap { ForeignEventStore($0) }
+    guard (store != nil) == checked.hasHostStore else { return SHTTP_ERR_INVALID_OPTION }
     do {
-        out.pointee = try ServerHandle.create(on: handle.loop, given, checked)
+        out.pointee = try ServerHandle.create(on: handle.loop, given, checked, store)
         return SHTTP_OK
     } catch {
         return status(error)

@@ -25,5 +25,7 @@ extension shttp_stats {
         session_refusals = statistics.sessionRefusals
         limit_refusals = statistics.limitRefusals
         other_refusals = statistics.otherRefusals
+        progress_drops = statistics.progressDrops
+        log_drops = statistics.logDrops
     }
 }

@@ -8,10 +8,15 @@ package enum EventIDCodec {
     private static let numberLengthMax = 20
 
     package static func append(_ id: EventID, to output: ByteBuffer) {
-        output.append(hex16: id.stream.high)
-        output.append(hex16: id.stream.low)
+        append(id.stream, to: output)
         output.append(UInt8(ascii: "."))
         output.append(decimal: Int64(truncatingIfNeeded: id.sequence))
+    }
+
+    /// Appends a stream's part of its ids.
+    package static func append(_ stream: StreamToken, to output: ByteBuffer) {
+        output.append(hex16: stream.high)
+        output.append(hex16: stream.low)
     }
 
     /// Reads an id; nil for anything that `append` did not write.

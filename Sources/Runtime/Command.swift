@@ -16,6 +16,7 @@ package enum Command {
         CallKey, SessionKey, method: ByteBuffer, params: ByteBuffer, data: UnsafeMutableRawPointer?)
     case hangUp(RequestKey, retry: Int64)
     case hangUpSession(SessionKey, retry: Int64)
+    case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
     case closeCall(CallKey)
     case closeSession(SessionKey)
     case drainServer(deadline: Int64)
@@ -46,6 +47,8 @@ package enum Command {
             try engine.hangUp(key, retry: retry)
         case .hangUpSession(let key, let retry):
             try engine.hangUp(key, retry: retry)
+        case .loaded(let load, let messages, let hasEnded):
+            try engine.loaded(load, messages, hasEnded: hasEnded)
         case .closeCall(let key):
             try engine.close(key)
         case .closeSession(let key):
@@ -56,7 +59,8 @@ package enum Command {
     }
 
     /// What the host hears when the command could not be carried out: a call fails like any call.
-    func failure(_ fault: CallerFault) -> HostEvent {
+    /// Nil if there is nothing that it could do about it.
+    func failure(_ fault: CallerFault) -> HostEvent? {
         let event: HostEvent
         switch self {
         case .call(let call, let key, _, _, let data):
@@ -79,6 +83,8 @@ package enum Command {
         case .closeCall(let call):
             event = HostEvent(.commandFailed)
             event.call = call
+        case .loaded:
+            return nil  // The client has gone.
         case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
             event = HostEvent(.commandFailed)
         }
@@ -97,6 +103,8 @@ package enum Command {
             .broadcast(let method, let params), .call(_, _, let method, let params, _),
             .callSession(_, _, let method, let params, _):
             return own + method.capacity + params.capacity
+        case .loaded(_, let messages, _):
+            return own + (messages ?? []).reduce(0) { $0 + $1.capacity }
         case .closeCall, .closeSession, .hangUp, .hangUpSession: return own
         case .drainServer, .closeServer, .destroyServer, .readOn: return 0
         }

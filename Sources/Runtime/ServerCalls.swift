@@ -157,6 +157,18 @@ extension ServerRuntime {
         }
     }
 
+    /// What the host's store has found; nil if it has not kept everything.
+    package func loaded(
+        _ load: LoadKey, _ messages: [ByteBuffer]?, hasEnded: Bool
+    ) throws(CallerFault) {
+        for message in messages ?? [] { try self.messages.checkValue(message.bytes) }
+        try command { engine throws(CallerFault) in
+            try engine.loaded(load, messages, hasEnded: hasEnded)
+        } later: {
+            .loaded(load, messages, hasEnded: hasEnded)
+        }
+    }
+
     package func close(_ key: CallKey) throws(CallerFault) {
         try command { engine throws(CallerFault) in
             try engine.close(key)

@@ -161,7 +161,7 @@ package final class ServerRuntime {
                 do {
                     try command.perform(on: engine)
                 } catch {
-                    deliver(command.failure(error))
+                    if let event = command.failure(error) { deliver(event) }
                 }
             }
             pump()

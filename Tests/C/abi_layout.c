@@ -59,7 +59,18 @@ OFFSET(shttp_event, client_capabilities, 168);
 OFFSET(shttp_event, level, 184);
 OFFSET(shttp_event, text, 192);
 
-SIZE(shttp_server_options, 216);
+SIZE(shttp_load, 8);
+OFFSET(shttp_load, key, 0);
+
+SIZE(shttp_event_store, 48);
+OFFSET(shttp_event_store, struct_size, 0);
+OFFSET(shttp_event_store, keep, 8);
+OFFSET(shttp_event_store, end, 16);
+OFFSET(shttp_event_store, load, 24);
+OFFSET(shttp_event_store, forget, 32);
+OFFSET(shttp_event_store, user_data, 40);
+
+SIZE(shttp_server_options, 240);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -96,8 +107,12 @@ OFFSET(shttp_server_options, replay_bytes_max, 196);
 OFFSET(shttp_server_options, replay_total_bytes_max, 200);
 OFFSET(shttp_server_options, replay_ms, 204);
 OFFSET(shttp_server_options, cors_origins, 208);
+OFFSET(shttp_server_options, session_unsent_bytes_max, 216);
+OFFSET(shttp_server_options, total_unsent_bytes_max, 220);
+OFFSET(shttp_server_options, detached_ms, 224);
+OFFSET(shttp_server_options, event_store, 232);
 
-SIZE(shttp_stats, 168);
+SIZE(shttp_stats, 184);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -119,6 +134,8 @@ OFFSET(shttp_stats, origin_refusals, 136);
 OFFSET(shttp_stats, session_refusals, 144);
 OFFSET(shttp_stats, limit_refusals, 152);
 OFFSET(shttp_stats, other_refusals, 160);
+OFFSET(shttp_stats, progress_drops, 168);
+OFFSET(shttp_stats, log_drops, 176);
 
 #endif
 

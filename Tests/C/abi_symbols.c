@@ -30,6 +30,7 @@ static const struct {
     FUNCTION(shttp_loop_descriptor),
     FUNCTION(shttp_loop_timeout_ms),
     FUNCTION(shttp_loop_step),
+    FUNCTION(shttp_event_store_init_sized),
     FUNCTION(shttp_server_options_init_sized),
     FUNCTION(shttp_server_create),
     FUNCTION(shttp_server_listen),
@@ -61,6 +62,8 @@ static const struct {
     FUNCTION(shttp_session_revision),
     FUNCTION(shttp_session_client_info),
     FUNCTION(shttp_session_client_capabilities),
+    FUNCTION(shttp_load_finish),
+    FUNCTION(shttp_load_fail),
 };
 
 static const struct {

@@ -2,6 +2,7 @@
 enum ABI {
     static let table = Table(
         page: page,
-        declarations: version + status + bytes + loop + events + server + request + session,
+        declarations: version + status + bytes + loop + events + store + server + request + session
+            + loads,
         statuses: Status.all)
 }

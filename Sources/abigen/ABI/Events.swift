@@ -90,10 +90,12 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_CANCELLED", 4,
                 """
-                The client cancelled a request. Its stream has been ended: stop working on it, and
-                do not answer. message is the client's notification.
+                A request has ended without an answer: stop working on it, and do not answer. status
+                is SHTTP_ERR_CANCELLED if the client has said so, and message is then its
+                notification; SHTTP_ERR_DISCONNECTED if it has gone and did not come back;
+                SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
 
-                Sets session, session_data, request, message and document.
+                Sets status, session, session_data, request, message and document.
                 """),
             EnumCase(
                 "SHTTP_EVENT_SESSION_OPENED", 5,

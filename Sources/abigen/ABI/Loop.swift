@@ -165,7 +165,7 @@ extension ABI {
     ]
 
     /// The initializer that every options struct has.
-    static func optionsInit(_ structure: String) -> Function {
+    static func optionsInit(_ structure: String, as name: String = "options") -> Function {
         Function(
             structure + "_init_sized", .anyThread,
             """
@@ -174,18 +174,18 @@ extension ABI {
             A NULL or a `struct_size` smaller than that of the first version changes nothing.
             """,
             [
-                Parameter("options", .pointer(.structure(structure))),
+                Parameter(name, .pointer(.structure(structure))),
                 Parameter("struct_size", .size),
             ], result: .void)
     }
 
     /// The macro that tells the initializer how large the caller's struct is.
-    static func optionsMacro(_ structure: String) -> Declaration {
+    static func optionsMacro(_ structure: String, as name: String = "options") -> Declaration {
         .headerOnly(
-            doc: "Gives every field of `*(options)` its default.",
+            doc: "Gives every field of `*(\(name))` its default.",
             text: """
-                #define \(structure)_init(options) \\
-                  \(structure)_init_sized((options), sizeof *(options))
+                #define \(structure)_init(\(name)) \\
+                  \(structure)_init_sized((\(name)), sizeof *(\(name)))
                 """)
     }
 }

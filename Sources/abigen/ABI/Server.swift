@@ -184,5 +184,9 @@ extension ABI {
             Field("session_refusals", .uint64, "Requests without a session, or of an unknown one."),
             Field("limit_refusals", .uint64, "Requests and connections beyond a limit."),
             Field("other_refusals", .uint64, "All other refused requests."),
+            Field(
+                "progress_drops", .uint64,
+                "Progress that a client did not read before there was newer."),
+            Field("log_drops", .uint64, "Log messages that a client did not read in time."),
         ])
 }

@@ -170,7 +170,12 @@ extension ABI {
             "The same limit by size."),
         Field(
             "unsent_bytes_max", .uint32, fallback: .bytes(16_777_216),
-            "What a client may leave unread on a connection before it is closed."),
+            """
+            What a client may leave unread on a connection. Beyond, and beyond the two limits below,
+            of each request only the newest progress is kept, and the oldest log messages are
+            dropped; if that does not do, the connection with most to read is closed, so that its
+            client resumes. Results and requests are never dropped.
+            """),
         Field(
             "queue_events_max", .uint32, fallback: .count(4_096),
             """
@@ -203,6 +208,24 @@ extension ABI {
             """
             Origins whose pages, in browsers, may use the server: a comma-separated list as in
             allowed_origins, or "*". They pass the check of Origin too. NULL: no CORS fields.
+            """),
+        Field(
+            "session_unsent_bytes_max", .uint32, fallback: .bytes(33_554_432),
+            "What the clients of one session's open streams may leave unread together."),
+        Field(
+            "total_unsent_bytes_max", .uint32, fallback: .bytes(268_435_456),
+            "What all clients may leave unread together."),
+        Field(
+            "detached_ms", .uint32, fallback: .millisecondsOrNever(300_000),
+            """
+            How long a request goes on whose client has gone and does not come back. The host then
+            gets SHTTP_EVENT_CANCELLED.
+            """),
+        Field(
+            "event_store", .constPointer(.structure("shttp_event_store")), .copied,
+            """
+            The host's own store of events. NULL: they are kept in memory, within the replay_
+            limits, which have no effect on a store of the host's. Not with stateless.
             """),
     ]
 }

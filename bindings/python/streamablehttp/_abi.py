@@ -205,6 +205,71 @@ shttp_user_data_free = CFUNCTYPE(
 )
 
 
+class shttp_load(Structure):
+    key: int
+
+    _fields_ = [
+        ("key", c_uint64),
+    ]
+
+
+shttp_store_keep = CFUNCTYPE(
+    None,
+    shttp_server_p,  # server
+    shttp_session,  # session
+    shttp_bytes,  # stream
+    c_uint64,  # number
+    shttp_bytes,  # message
+    c_void_p,  # user_data
+)
+
+
+shttp_store_end = CFUNCTYPE(
+    None,
+    shttp_server_p,  # server
+    shttp_session,  # session
+    shttp_bytes,  # stream
+    c_void_p,  # user_data
+)
+
+
+shttp_store_load = CFUNCTYPE(
+    None,
+    shttp_server_p,  # server
+    shttp_load,  # load
+    shttp_session,  # session
+    shttp_bytes,  # stream
+    c_uint64,  # after
+    c_void_p,  # user_data
+)
+
+
+shttp_store_forget = CFUNCTYPE(
+    None,
+    shttp_server_p,  # server
+    shttp_session,  # session
+    c_void_p,  # user_data
+)
+
+
+class shttp_event_store(Structure):
+    struct_size: int
+    keep: Any
+    end: Any
+    load: Any
+    forget: Any
+    user_data: Any
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("keep", shttp_store_keep),
+        ("end", shttp_store_end),
+        ("load", shttp_store_load),
+        ("forget", shttp_store_forget),
+        ("user_data", c_void_p),
+    ]
+
+
 class shttp_response_mode(IntEnum):
     SHTTP_RESPONSE_STREAM = 0
     SHTTP_RESPONSE_JSON = 1
@@ -253,6 +318,10 @@ class shttp_server_options(Structure):
     replay_total_bytes_max: int
     replay_ms: int
     cors_origins: bytes | None
+    session_unsent_bytes_max: int
+    total_unsent_bytes_max: int
+    detached_ms: int
+    event_store: Any
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -291,6 +360,10 @@ class shttp_server_options(Structure):
         ("replay_total_bytes_max", c_uint32),
         ("replay_ms", c_uint32),
         ("cors_origins", c_char_p),
+        ("session_unsent_bytes_max", c_uint32),
+        ("total_unsent_bytes_max", c_uint32),
+        ("detached_ms", c_uint32),
+        ("event_store", POINTER(shttp_event_store)),
     ]
 
 
@@ -316,6 +389,8 @@ class shttp_stats(Structure):
     session_refusals: int
     limit_refusals: int
     other_refusals: int
+    progress_drops: int
+    log_drops: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -339,6 +414,8 @@ class shttp_stats(Structure):
         ("session_refusals", c_uint64),
         ("limit_refusals", c_uint64),
         ("other_refusals", c_uint64),
+        ("progress_drops", c_uint64),
+        ("log_drops", c_uint64),
     ]
 
 
@@ -357,6 +434,7 @@ FUNCTIONS = (
     "shttp_loop_descriptor",
     "shttp_loop_timeout_ms",
     "shttp_loop_step",
+    "shttp_event_store_init_sized",
     "shttp_server_options_init_sized",
     "shttp_server_create",
     "shttp_server_listen",
@@ -388,6 +466,8 @@ FUNCTIONS = (
     "shttp_session_revision",
     "shttp_session_client_info",
     "shttp_session_client_capabilities",
+    "shttp_load_finish",
+    "shttp_load_fail",
 )
 
 
@@ -447,6 +527,11 @@ def declare(library: CDLL) -> None:
         shttp_loop_p,  # loop
     ]
     library.shttp_loop_step.restype = c_int32
+    library.shttp_event_store_init_sized.argtypes = [
+        POINTER(shttp_event_store),  # store
+        c_size_t,  # struct_size
+    ]
+    library.shttp_event_store_init_sized.restype = None
     library.shttp_server_options_init_sized.argtypes = [
         POINTER(shttp_server_options),  # options
         c_size_t,  # struct_size
@@ -637,3 +722,16 @@ def declare(library: CDLL) -> None:
         POINTER(shttp_bytes),  # out
     ]
     library.shttp_session_client_capabilities.restype = c_int32
+    library.shttp_load_finish.argtypes = [
+        shttp_server_p,  # server
+        shttp_load,  # load
+        POINTER(shttp_bytes),  # messages
+        c_size_t,  # count
+        c_int,  # ended
+    ]
+    library.shttp_load_finish.restype = c_int32
+    library.shttp_load_fail.argtypes = [
+        shttp_server_p,  # server
+        shttp_load,  # load
+    ]
+    library.shttp_load_fail.restype = c_int32

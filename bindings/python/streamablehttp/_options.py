@@ -13,7 +13,7 @@ from .errors import InvalidOptionError
 
 UINT32_MAX = 0xFFFFFFFF
 NEVER = UINT32_MAX
-"""For `session_idle_ms`, `keepalive_ms` and `replay_ms`."""
+"""For `session_idle_ms`, `keepalive_ms`, `detached_ms` and `replay_ms`."""
 
 RESPONSE_MODES = {
     "stream": shttp_response_mode.SHTTP_RESPONSE_STREAM,
@@ -56,6 +56,8 @@ class Limits(TypedDict, total=False):
     """How often a quiet stream gets a comment. Default 15000; NEVER."""
     request_ms: int
     """How long the head and body of a request may take to arrive. Default 30000."""
+    detached_ms: int
+    """How long a request goes on whose client has gone and stays away. Default 300000; NEVER."""
     connection_idle_ms: int
     """A connection without a request or a stream for so long is closed. Default 120000."""
     mailbox_messages_max: int
@@ -63,7 +65,12 @@ class Limits(TypedDict, total=False):
     mailbox_bytes_max: int
     """The same limit by size. Default 65536."""
     unsent_bytes_max: int
-    """What a client may leave unread before its connection is closed. Default 16777216."""
+    """What a client may leave unread on a connection. Beyond, older progress and the oldest log
+    messages are dropped, and if that does not do, the connection is closed. Default 16777216."""
+    session_unsent_bytes_max: int
+    """The same limit for all streams of a session. Default 33554432."""
+    total_unsent_bytes_max: int
+    """The same limit for all connections together. Default 268435456."""
     queue_events_max: int
     """Events that wait to be taken; beyond, the server reads no more. Default 4096."""
     command_bytes_max: int

@@ -1,0 +1,33 @@
+import CStreamableHTTP
+import Engine
+import Runtime
+import Session
+import Wire
+
+@_cdecl("shttp_event_store_init_sized") @implementation
+public func shttp_event_store_init_sized(
+    _ store: UnsafeMutablePointer<shttp_event_store>!, _ struct_size: Int
+) {
+    initialize(store, struct_size)
+}
+
+@_cdecl("shttp_load_finish") @implementation
+public func shttp_load_finish(
+    _ server: OpaquePointer!, _ load: shttp_load, _ messages: UnsafePointer<shttp_bytes>!,
+    _ count: Int, _ ended: Int32
+) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let found = copies(messages, count) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in
+        try runtime.loaded(LoadKey(rawValue: load.key), found, hasEnded: ended != 0)
+    }
+}
+
+@_cdecl("shttp_load_fail") @implementation
+public func shttp_load_fail(_ server: OpaquePointer!, _ load: shttp_load) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    return status { () throws(CallerFault) in
+        try runtime.loaded(LoadKey(rawValue: load.key), nil, hasEnded: false)
+    }
+}
