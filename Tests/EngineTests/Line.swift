@@ -50,7 +50,10 @@ struct Line {
                 let isName = value.wholeMatch(of: /S\d+/) != nil
                 fields["Mcp-Session-Id"] = isName ? names.wireID(value) : value
             case "version": fields["MCP-Protocol-Version"] = value
+            case "host": fields["Host"] = value
             case "origin": fields["Origin"] = value
+            case "asks-method": fields["Access-Control-Request-Method"] = value
+            case "asks-headers": fields["Access-Control-Request-Headers"] = value
             case "accept": fields["Accept"] = value
             case "ticket": fields["Last-Event-ID"] = value
             case "last-event-id": fields["Last-Event-ID"] = names.eventID(value)

@@ -51,6 +51,7 @@ final class Player {
     private var sessions: [String: SessionKey] = [:]
     private var store = NaiveStore()
     private var outputs: [String] = []
+    private var now = Instant(milliseconds: 0)
     /// What the host says in the current step.
     private var arguments: [ByteBuffer] = []
     private(set) var longestInput = 0
@@ -68,7 +69,8 @@ final class Player {
     func play(_ input: String, at time: Int64) -> [String] {
         outputs = []
         arguments = []
-        advance(to: Instant(milliseconds: time))
+        now = Instant(milliseconds: time)
+        advance(to: now)
         let line = Line(input)
         if let client = clients[line.words[0]] {
             play(line, by: client)
@@ -176,6 +178,8 @@ final class Player {
                 LoadKey(rawValue: UInt64(name.dropFirst())!),
                 words.last == "gap" ? nil : isShort ? found.messages.dropLast() : found.messages,
                 hasEnded: found.hasEnded && !isShort)
+        case "drain": engine.drain(until: now.advanced(byMilliseconds: Int64(name)!))
+        case "stats": outputs.append(describe(engine.statistics))
         case "close" where name == "server": engine.close()
         case "close" where name.hasPrefix("k"): try engine.close(call(name))
         case "close": try engine.close(session(name))
@@ -266,6 +270,13 @@ final class Player {
         let text = ByteBuffer()
         EventIDCodec.append(id, to: text)
         return names.event(text.text)
+    }
+
+    /// The figures that are not 0, in the order in which they are declared.
+    private func describe(_ statistics: Statistics) -> String {
+        Mirror(reflecting: statistics).children.compactMap { figure in
+            (figure.value as? UInt64).flatMap { $0 == 0 ? nil : "\(figure.label!)=\($0)" }
+        }.joined(separator: " ")
     }
 
     private func describe(_ event: HostEvent) -> String {

@@ -72,6 +72,10 @@ struct TranscriptTests {
                     serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
                     capabilities: ("{}" as StaticString).rawBytes,
                     instructions: ("" as StaticString).rawBytes)
+            case ("log", _): options.logLevel = LogLevel(rawValue: Int32(number!))
+            case ("cors", let list?): options.crossOrigins = AccessList(literal: String(list))
+            case ("hosts", let list?): options.allowedHosts = AccessList(literal: String(list))
+            case ("connections", _): options.connectionsMax = number!
             case ("body", _): options.limits.messageBytes = number!
             case ("sessions", _): options.sessionsMax = number!
             case ("requests", _): options.sessionRequestsMax = number!
