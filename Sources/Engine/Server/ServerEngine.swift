@@ -298,6 +298,7 @@ package final class ServerEngine {
     /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
     /// writes what comes before the end.
     func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
+        guard !connection.isClosed else { return }
         if let resumption = connection.resumption {
             let end = ByteBuffer()
             last(end)
