@@ -89,11 +89,12 @@ package final class ServerEngine {
 
     /// A client has connected; nil if there are as many as there may be, or the server closes.
     package func connectionOpened(driver: UnsafeMutableRawPointer) -> ServerConnection? {
-        counters.connectionsTotal += 1
-        guard !isClosing, connections.count < options.connectionsMax else {
+        guard !isClosing else { return nil }
+        guard connections.count < options.connectionsMax else {
             counters.limitRefusals += 1
             return nil
         }
+        counters.connectionsTotal += 1
         let connection = connections.insert { id in
             ServerConnection(
                 id: id, driver: driver,

@@ -55,6 +55,8 @@ extension ServerEngine {
         switch refusal.status {
         case .forbidden where refusal == Admission.hostRefused: counters.hostRefusals += 1
         case .forbidden: counters.originRefusals += 1
+        case .serviceUnavailable where refusal == ServerEngine.drainingRefusal:
+            counters.otherRefusals += 1
         case .contentTooLarge, .targetTooLong, .headersTooLarge, .serviceUnavailable,
             .requestTimeout:
             counters.limitRefusals += 1

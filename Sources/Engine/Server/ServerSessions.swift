@@ -54,16 +54,17 @@ extension ServerEngine {
     }
 
     private func addSession(_ envelope: Envelope) -> ServerSession? {
-        counters.sessionsTotal += 1
         let id = SessionID(high: random(), low: random())
         let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
-        return sessions.insert(id) { key in
+        let session = sessions.insert(id) { key in
             store?.begin(primary, of: key)
             return ServerSession(
                 key: key, id: id, primary: primary,
                 clientInfo: ServerEngine.object(envelope.params?["clientInfo"]),
                 clientCapabilities: ServerEngine.object(envelope.params?["capabilities"]))
         }
+        if session != nil { counters.sessionsTotal += 1 }
+        return session
     }
 
     private static func object(_ value: JSONValue?) -> ByteBuffer {
