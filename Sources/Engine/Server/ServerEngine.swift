@@ -228,7 +228,10 @@ package final class ServerEngine {
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
         guard let most = options.logLevel, level <= most else { return }
         let line = ByteBuffer(copying: text.rawBytes)
-        if let detail { line.append(detail) }
+        // A client may have written it, in any encoding: the log is UTF-8.
+        for byte in detail ?? .init(start: nil, count: 0) {
+            line.append((0x20..<0x7F).contains(byte) ? byte : UInt8(ascii: "?"))
+        }
         effects.append(.log(level, line))
     }
 

@@ -1,6 +1,7 @@
 """What an operator needs: draining, figures, browsers."""
 
 import http.client
+import logging
 
 from streamablehttp import PrimaryOpened, SessionClosed, SessionOpened
 
@@ -55,6 +56,20 @@ def test_figures(host):
     while one.server.stats()["requests"]:  # the figures are those of the loop's last turn
         pass
     primary.close()
+
+
+def test_the_log_names_the_option_that_would_admit_a_request(host, caplog):
+    caplog.set_level(logging.WARNING, "streamablehttp")
+    one = host()
+    client = one.client()
+    assert client.send("GET", Host="ev\xefl.example").status == 403
+    assert client.send("GET", Origin="http://ev\xefl.example").status == 403
+    client.initialize()
+    one.next(SessionOpened)  # whoever takes the events has survived
+    assert [line.split(" ", 2)[2] for line in caplog.messages] == [
+        "Host that allowed_hosts would have to name: ev?l.example",
+        "Origin that allowed_origins would have to name: http://ev?l.example",
+    ]
 
 
 def test_a_page_of_another_origin_may_use_the_server(host):
