@@ -326,6 +326,7 @@ package final class ServerEngine {
         guard !connection.isClosed else { return }
         if connection.isStreaming { counters.streams -= 1 }
         spare.give(&connection.parser.head)
+        connection.crossOriginFields = nil
         connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {
             connection.exchange = .finishing
