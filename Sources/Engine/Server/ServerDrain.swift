@@ -24,6 +24,12 @@ extension ServerEngine {
     /// Whether new requests and streams are refused.
     var isDraining: Bool { drainDeadline != nil }
 
+    /// Refuses what would begin something. What is under way may be resumed.
+    func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
+        connection.keepsAlive = false
+        refuse(ServerEngine.drainingRefusal, connection, id: id)
+    }
+
     static let drainingRefusal = Refusal(
         .serviceUnavailable, .internalError, "The server is shutting down")
 

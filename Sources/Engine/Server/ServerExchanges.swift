@@ -37,10 +37,7 @@ extension ServerEngine {
         if let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
         }
-        if isDraining, id != nil {
-            connection.keepsAlive = false
-            return refuse(ServerEngine.drainingRefusal, connection, id: id)
-        }
+        if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
         let isInitialize = id != nil && envelope.method.equals("initialize")
         if isInitialize, let id {
             return initializeArrived(id, document, envelope, head, on: connection)
@@ -67,12 +64,10 @@ extension ServerEngine {
 
     private func getArrived(_ head: HTTPHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
-        if isDraining {
-            connection.keepsAlive = false
-            return refuse(ServerEngine.drainingRefusal, connection)
-        }
         if let text = head[.lastEventID], !text.isEmpty {
             resume(after: text, of: session, on: connection)
+        } else if isDraining {
+            refuseWhileDraining(connection)
         } else {
             openPrimary(of: session, on: connection)
         }

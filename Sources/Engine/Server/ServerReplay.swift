@@ -48,6 +48,7 @@ extension ServerEngine {
             return refuseResume(connection)
         }
         let stream = resumable(of: session, cursor.stream)
+        if case .primary = stream, isDraining { return refuseWhileDraining(connection) }
         switch store.load(after: cursor, of: session.key, at: now) {
         case .gap:
             refuseResume(connection)
