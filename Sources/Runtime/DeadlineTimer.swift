@@ -11,7 +11,7 @@ final class DeadlineTimer {
         timer = HandleMemory.allocate(uv_timer_t.self)
         uv_timer_init(loop, timer)
         timer.pointee.data = Unmanaged.passUnretained(self).toOpaque()
-        HandleMemory.unreference(timer)
+        letLoopEnd()
     }
 
     /// Makes sure that the timer fires no later than `deadline`, in the loop's milliseconds.
@@ -30,6 +30,11 @@ final class DeadlineTimer {
     /// Lets the loop run on until the timer has fired: a drain must come to its end.
     func keepLoopAlive() {
         uv_ref(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self))
+    }
+
+    /// The loop need not run on for the timer.
+    func letLoopEnd() {
+        HandleMemory.unreference(timer)
     }
 
     func close() {

@@ -93,7 +93,7 @@ package final class ServerRuntime {
 
     package func listen(at address: ListenAddress) throws(RuntimeFault) {
         guard loop.isOnItsThread else { throw .wrongThread }
-        guard !isClosed.load(ordering: .acquiring) else { throw .closed }
+        guard !isClosed.load(ordering: .acquiring), !engine.isDraining else { throw .closed }
         guard listener == nil else { throw .busy }
         do {
             let listener = try Listener(at: address, for: self)
@@ -242,6 +242,8 @@ package final class ServerRuntime {
         case .log(let level, let text):
             log(level, text)
         case .closed:
+            isClosed.store(true, ordering: .releasing)
+            timer?.letLoopEnd()
             deliver(HostEvent(.closed))
         }
     }

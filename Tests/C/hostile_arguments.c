@@ -25,6 +25,7 @@ static void null_everywhere(void) {
   shttp_loop *loop;
   shttp_server *server;
   shttp_event event;
+  shttp_stats stats;
   shttp_bytes bytes;
   size_t count;
   void *data;
@@ -48,6 +49,9 @@ static void null_everywhere(void) {
   CHECK_STATUS(shttp_server_create(loop, &options, NULL), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_server_listen(NULL, "127.0.0.1", 0), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK(shttp_server_port(NULL) == 0);
+  CHECK_STATUS(shttp_server_stats(NULL, &stats), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_stats(server, (shttp_stats *)NULL), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_drain(NULL, 0), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_server_close(NULL), SHTTP_ERR_INVALID_ARGUMENT);
   shttp_server_destroy(NULL);
   CHECK(shttp_server_descriptor(NULL) == -1);
@@ -61,6 +65,7 @@ static void null_everywhere(void) {
   CHECK_STATUS(shttp_request_log(NULL, random_request, EMPTY, EMPTY, EMPTY), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_request_notify(NULL, random_request, EMPTY, EMPTY), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_request_call(NULL, random_request, EMPTY, EMPTY, NULL, NULL), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_request_hang_up(NULL, random_request, 0), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_call_close(NULL, random_call), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_request_headers(NULL, random_request, &bytes), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_request_headers(server, random_request, NULL), SHTTP_ERR_INVALID_ARGUMENT);
@@ -70,6 +75,7 @@ static void null_everywhere(void) {
 
   CHECK_STATUS(shttp_session_notify(NULL, random_session, EMPTY, EMPTY), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_call(NULL, random_session, EMPTY, EMPTY, NULL, NULL), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_session_hang_up(NULL, random_session, 0), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_close(NULL, random_session), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_server_broadcast(NULL, EMPTY, EMPTY), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_set_data(NULL, random_session, NULL), SHTTP_ERR_INVALID_ARGUMENT);
@@ -134,6 +140,32 @@ static void options_structs(void) {
   loop_options.struct_size = 1;
   CHECK(shttp_loop_create(&loop_options, &loop) < 0);
   CHECK(loop == NULL);
+}
+
+/* The figures go into as much room as the caller says it has, and not a byte further. */
+static void stats_structs(void) {
+  enum { ROOM = sizeof(shttp_stats) + 64, MARK = 0x5a };
+  static const size_t sizes[] = {8, 9, 16, sizeof(shttp_stats) - 1, sizeof(shttp_stats), ROOM};
+  static const size_t refused[] = {0, 1, 7, SIZE_MAX};
+  shttp_server_options options = fixture_options(on_nothing, NULL);
+  shttp_loop *loop;
+  shttp_server *server;
+  union {
+    shttp_stats stats;
+    unsigned char bytes[ROOM];
+  } given;
+  REQUIRE_OK(shttp_loop_create(NULL, &loop));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server));
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    memset(&given, MARK, sizeof given);
+    CHECK_STATUS(shttp_server_stats_sized(server, &given.stats, sizes[i]), SHTTP_OK);
+    for (size_t at = 0; at < ROOM; at++) CHECK(given.bytes[at] == (at < sizes[i] ? 0 : MARK));
+  }
+  memset(&given, MARK, sizeof given);
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    CHECK_STATUS(shttp_server_stats_sized(server, &given.stats, refused[i]), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK(given.bytes[0] == MARK);
+  shttp_loop_destroy(loop);
 }
 
 #define REFUSED(field, value) \
@@ -256,8 +288,10 @@ static void check_handles(void) {
     CHECK_STATUS(shttp_request_fail(server, requests[i], 1, EMPTY, EMPTY), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_request_progress(server, requests[i], 1, 1, EMPTY), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_request_call(server, requests[i], shttp_text("a"), EMPTY, NULL, NULL), SHTTP_ERR_NOT_FOUND);
+    CHECK_STATUS(shttp_request_hang_up(server, requests[i], 0), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_request_headers(server, requests[i], &bytes), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_session_notify(server, sessions[i], shttp_text("a"), EMPTY), SHTTP_ERR_NOT_FOUND);
+    CHECK_STATUS(shttp_session_hang_up(server, sessions[i], 0), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_session_close(server, sessions[i]), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_session_set_data(server, sessions[i], &data), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_session_data(server, sessions[i], &data), SHTTP_ERR_NOT_FOUND);
@@ -410,6 +444,7 @@ int main(void) {
   RUN(headers);
   RUN(null_everywhere);
   RUN(options_structs);
+  RUN(stats_structs);
   RUN(options_fields);
   RUN(bad_messages);
   RUN(wrong_thread);

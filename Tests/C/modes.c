@@ -8,6 +8,7 @@
 /* What one request's handler got from each call. */
 static struct {
   shttp_status progress, log, notify, call, session_notify, session_call, session_close, broadcast;
+  shttp_status hang_up, session_hang_up;
 } got;
 static bool has_session;
 static atomic_int primaries, sessions;
@@ -28,6 +29,10 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
     got.broadcast = shttp_server_broadcast(server, shttp_text("notifications/message"), INFO);
     got.session_close = has_session ? SHTTP_OK : shttp_session_close(server, event->session);
   }
+  if (check_is(event->method, "test/hang-up")) {
+    got.hang_up = shttp_request_hang_up(server, event->request, 0);
+    got.session_hang_up = shttp_session_hang_up(server, event->session, 0);
+  }
   if (check_is(event->method, "test/fail"))
     CHECK_STATUS(shttp_request_fail(server, event->request, -32000, shttp_text("no \"luck\""), shttp_text("[1]")),
                  SHTTP_OK);
@@ -37,6 +42,8 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
 
 static const char try[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/try\",\"params\":{"
                           "\"_meta\":{\"progressToken\":\"t\"}}}";
+
+static const char hang_up[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/hang-up\"}";
 
 /* Posts `json`; the response's content type, and all of its text in `text`. */
 static bool post(const struct client *client, const char *json, const char *type, char *text, size_t room) {
@@ -81,6 +88,9 @@ static void streams(void) {
   CHECK(post(&client, try, "text/event-stream", text, sizeof text));
   CHECK(!strstr(text, "notifications/progress") && strstr(text, "\"end\""));
   CHECK(exchange_event(primary, &event) && strstr(event.data, "notifications/progress"));
+  CHECK(post(&client, hang_up, "text/event-stream", text, sizeof text) && !strstr(text, "\"end\""));
+  CHECK(got.hang_up == SHTTP_OK && got.session_hang_up == SHTTP_OK);
+  exchange_body(primary);
   exchange_end(primary);
   CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/fail\"}", "text/event-stream", text,
              sizeof text));
@@ -110,6 +120,11 @@ static void json(void) {
   bool progressed = false;
   while (!progressed && exchange_event(primary, &event)) progressed = strstr(event.data, "notifications/progress");
   CHECK(progressed);
+  CHECK(post(&client, hang_up, "application/json", text, sizeof text) && strstr(text, "\"end\""));
+  CHECK_STATUS(got.hang_up, SHTTP_ERR_JSON_RESPONSE);
+  CHECK_STATUS(got.session_hang_up, SHTTP_OK);
+  CHECK(post(&client, hang_up, "application/json", text, sizeof text));
+  CHECK_STATUS(got.session_hang_up, SHTTP_ERR_NO_STREAM); /* it has been ended before */
   exchange_end(primary);
   fixture_stop(&fixture);
 }
@@ -128,6 +143,9 @@ static void stateless(void) {
   CHECK_STATUS(got.session_call, SHTTP_ERR_STATELESS);
   CHECK_STATUS(got.session_close, SHTTP_ERR_NOT_FOUND); /* there is none to close */
   CHECK_STATUS(got.broadcast, SHTTP_ERR_STATELESS);
+  CHECK(post(&client, hang_up, "text/event-stream", text, sizeof text) && strstr(text, "\"end\""));
+  CHECK_STATUS(got.hang_up, SHTTP_ERR_STATELESS);
+  CHECK_STATUS(got.session_hang_up, SHTTP_ERR_STATELESS);
   CHECK(!has_session && sessions == 0);
   exchange *primary = client_get(&client, NULL);
   CHECK(exchange_status(primary) == 405);
@@ -149,6 +167,8 @@ static void stateless_json(void) {
   CHECK_STATUS(got.call, SHTTP_ERR_STATELESS);
   CHECK_STATUS(got.broadcast, SHTTP_ERR_STATELESS);
   CHECK(strstr(text, "\"end\"") != NULL);
+  CHECK(post(&client, hang_up, "application/json", text, sizeof text));
+  CHECK_STATUS(got.hang_up, SHTTP_ERR_STATELESS);
   fixture_stop(&fixture);
 }
 

@@ -28,6 +28,7 @@ static void check_request_is_gone(shttp_server *server, shttp_request request) {
   CHECK_STATUS(shttp_request_call(server, request, shttp_text("test/c"), shttp_text(""), NULL, &call),
                SHTTP_ERR_NOT_FOUND);
   CHECK(call.key == 77);
+  CHECK_STATUS(shttp_request_hang_up(server, request, 0), SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_request_headers(server, request, &headers), SHTTP_ERR_NOT_FOUND);
 }
 
@@ -39,6 +40,7 @@ static void check_session_is_gone(shttp_server *server, shttp_session session) {
   CHECK_STATUS(shttp_session_call(server, session, shttp_text("ping"), shttp_text(""), NULL, &call),
                SHTTP_ERR_NOT_FOUND);
   CHECK(call.key == 77);
+  CHECK_STATUS(shttp_session_hang_up(server, session, 0), SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_session_close(server, session), SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_session_set_data(server, session, &bytes), SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_session_data(server, session, &data), SHTTP_ERR_NOT_FOUND);

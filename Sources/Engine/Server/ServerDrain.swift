@@ -22,7 +22,7 @@ extension ServerEngine {
     }
 
     /// Whether new requests and streams are refused.
-    var isDraining: Bool { drainDeadline != nil }
+    package var isDraining: Bool { drainDeadline != nil }
 
     /// Refuses what would begin something. What is under way may be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
