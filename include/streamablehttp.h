@@ -1203,6 +1203,9 @@ typedef struct shttp_stats {
 
   /** Log messages that a client did not read in time. */
   uint64_t log_drops;
+
+  /** Times when new clients had to wait for a descriptor. */
+  uint64_t accept_pauses;
 } shttp_stats;
 
 /**

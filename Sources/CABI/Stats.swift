@@ -27,5 +27,6 @@ extension shttp_stats {
         other_refusals = statistics.otherRefusals
         progress_drops = statistics.progressDrops
         log_drops = statistics.logDrops
+        accept_pauses = statistics.acceptPauses
     }
 }

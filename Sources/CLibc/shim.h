@@ -11,3 +11,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* accept4() by another name: <sys/socket.h> has it only with _GNU_SOURCE, where addresses are unions to Swift. */
+int accept_with_flags(int listener, struct sockaddr *address, socklen_t *length, int flags) __asm__("accept4");

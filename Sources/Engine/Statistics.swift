@@ -38,6 +38,8 @@ package struct Statistics: Sendable {
     package var limitRefusals: UInt64 = 0
     /// All other requests that were refused.
     package var otherRefusals: UInt64 = 0
+    /// Times when clients had to wait for a descriptor.
+    package var acceptPauses: UInt64 = 0
 
     package init() {}
 }

@@ -1,6 +1,6 @@
 import CLibuv
 
-/// One timer for one engine's next deadline. It may fire early, never late.
+/// One timer for the next of many deadlines. It may fire early, never late.
 final class DeadlineTimer {
     private let timer: UnsafeMutablePointer<uv_timer_t>
     private var armedFor: UInt64?
@@ -27,7 +27,7 @@ final class DeadlineTimer {
             }, deadline > now ? deadline - now : 0, 0)
     }
 
-    /// Lets the loop run on until the timer has fired: a drain must come to its end.
+    /// Lets the loop run on until the timer has fired.
     func keepLoopAlive() {
         uv_ref(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self))
     }

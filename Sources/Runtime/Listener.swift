@@ -1,110 +1,161 @@
 import CLibc
 import CLibuv
+import Engine
 
 /// A bound, listening socket: TCP over IPv4 or IPv6, or a Unix socket.
+///
+/// It accepts by itself: when descriptors run out, libuv's listeners hang up on everybody who
+/// waits. This one stops watching its socket until one is free, and clients wait in its backlog.
 final class Listener {
-    /// The port, for TCP.
-    private(set) var port: UInt16 = 0
-    /// Whether only this machine reaches it.
-    private(set) var isLoopback = true
-
-    private let stream: UnsafeMutablePointer<uv_stream_t>
-    private let isPipe: Bool
+    private let address: ListenAddress
+    private let descriptor: Int32
+    private let poll: UnsafeMutablePointer<uv_poll_t>
     private unowned(unsafe) let runtime: ServerRuntime
+    private var retryTimer: DeadlineTimer?
+    private var isPaused = false
     private var isClosed = false
 
     private static let backlog: Int32 = 1024
+    /// How many connections a turn of the loop accepts, while those that are open wait.
+    private static let batch = 64
+    /// When to try again, in case others than our connections hold the descriptors.
+    private static let retryMilliseconds: UInt64 = 100
 
-    init(at address: ListenAddress, for runtime: ServerRuntime) throws(SystemFault) {
-        self.runtime = runtime
-        let uv = runtime.loop.uv
-        switch address {
-        case .unix(let path):
-            isPipe = true
-            let pipe = HandleMemory.allocate(uv_pipe_t.self)
-            uv_pipe_init(uv, pipe, 0)
-            stream = UnsafeMutableRawPointer(pipe).assumingMemoryBound(to: uv_stream_t.self)
-            do {
-                try Listener.bind(pipe, path)
-            } catch {
-                HandleMemory.close(stream)
-                throw error
-            }
-        case .internet(var storage):
-            isPipe = false
-            isLoopback = storage.isLoopback
-            let tcp = HandleMemory.allocate(uv_tcp_t.self)
-            uv_tcp_init(uv, tcp)
-            stream = UnsafeMutableRawPointer(tcp).assumingMemoryBound(to: uv_stream_t.self)
-            let result = storage.withAddress { uv_tcp_bind(tcp, $0, 0) }
-            if result < 0 {
-                HandleMemory.close(stream)
-                throw SystemFault(result)
-            }
-        }
-        try listen()
-    }
-
-    private static func bind(_ pipe: UnsafeMutablePointer<uv_pipe_t>, _ path: [CChar])
-        throws(SystemFault)
+    static func open(at address: ListenAddress, for runtime: ServerRuntime)
+        throws(SystemFault) -> Listener
     {
-        if ListenAddress.isStaleSocket(path) { unlink(path) }
-        try SystemFault.check(uv_pipe_bind(pipe, path))
-    }
-
-    private func listen() throws(SystemFault) {
-        stream.pointee.data = Unmanaged.passUnretained(self).toOpaque()
-        let result = uv_listen(stream, Listener.backlog) { stream, status in
-            guard status == 0, let stream,
-                let listener = owner(stream.pointee.data, as: Listener.self), !listener.isClosed
-            else { return }
-            listener.runtime.begin()
-            Socket.accept(from: stream, isPipe: listener.isPipe, for: listener.runtime)
-            listener.runtime.pump()
-        }
+        let descriptor = try open(address)
+        let poll = HandleMemory.allocate(uv_poll_t.self)
+        let result = uv_poll_init(runtime.loop.uv, poll, descriptor)
         if result < 0 {
-            close()
+            poll.deallocate()
+            CLibc.close(descriptor)
             throw SystemFault(result)
         }
-        if isPipe { return }
-        port = boundPort()
-        watchForDeadPeers()
+        return Listener(address, descriptor, poll, runtime)
     }
 
-    /// Has the kernel end connections whose peer has vanished: idle ones by probes, and those with
-    /// bytes on their way when nothing is acknowledged. Linux lets accepted sockets inherit it.
-    private func watchForDeadPeers() {
-        let handle = UnsafeMutableRawPointer(stream).assumingMemoryBound(to: uv_handle_t.self)
-        var descriptor: uv_os_fd_t = -1
-        guard uv_fileno(handle, &descriptor) == 0 else { return }
+    /// It does not throw: Embedded Swift 6.3.1 leaks an object that is given up half made.
+    private init(
+        _ address: ListenAddress, _ descriptor: Int32, _ poll: UnsafeMutablePointer<uv_poll_t>,
+        _ runtime: ServerRuntime
+    ) {
+        self.address = address
+        self.descriptor = descriptor
+        self.poll = poll
+        self.runtime = runtime
+        poll.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        retryTimer = DeadlineTimer(runtime.loop.uv) { [unowned(unsafe) self] in retry() }
+        retryTimer?.keepLoopAlive()
+        watch()
+    }
+
+    private static func open(_ address: ListenAddress) throws(SystemFault) -> Int32 {
+        if case .unix(let path) = address, ListenAddress.isStaleSocket(path) { unlink(path) }
+        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | flags, 0)
+        guard descriptor >= 0 else { throw SystemFault.last }
+        if case .internet = address { setOptions(of: descriptor) }
+        guard address.withSocketAddress({ bind(descriptor, $0, $1) }) == 0,
+            listen(descriptor, backlog) == 0
+        else {
+            let fault = SystemFault.last
+            CLibc.close(descriptor)
+            throw fault
+        }
+        return descriptor
+    }
+
+    private static let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+
+    /// Linux lets accepted sockets inherit all of this. The kernel ends connections whose peer has
+    /// vanished: idle ones by probes, and those with bytes on their way when nothing is
+    /// acknowledged.
+    private static func setOptions(of descriptor: Int32) {
         func set(_ level: Int32, _ name: Int32, _ value: Int32) {
             var value = value
             setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
         }
+        set(SOL_SOCKET, SO_REUSEADDR, 1)
         set(SOL_SOCKET, SO_KEEPALIVE, 1)
-        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, Listener.probeSeconds)
-        set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Listener.unacknowledgedMilliseconds)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, probeSeconds)
+        set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, unacknowledgedMilliseconds)
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
     private static let probeSeconds: Int32 = 60
     private static let unacknowledgedMilliseconds: Int32 = 60_000
 
-    private func boundPort() -> UInt16 {
-        var storage = InternetAddress()
-        let tcp = UnsafeMutableRawPointer(stream).assumingMemoryBound(to: uv_tcp_t.self)
-        _ = storage.withAddress { address in
-            var length = Int32(MemoryLayout<sockaddr_storage>.size)
-            return uv_tcp_getsockname(tcp, address, &length)
+    /// The port, for TCP; else 0.
+    var port: UInt16 {
+        guard case .internet(var bound) = address else { return 0 }
+        _ = bound.withSocketAddress { address, length in
+            var length = length
+            return getsockname(descriptor, address, &length)
         }
-        return storage.port
+        return bound.port
     }
 
-    /// Stops listening. libuv removes the file of a Unix socket.
+    /// Whether only this machine reaches it.
+    var isLoopback: Bool {
+        guard case .internet(let address) = address else { return true }
+        return address.isLoopback
+    }
+
+    // MARK: Accepting
+
+    private func watch() {
+        isPaused = false
+        uv_poll_start(poll, Int32(UV_READABLE.rawValue)) { poll, _, _ in
+            owner(poll?.pointee.data, as: Listener.self)?.acceptWaiting()
+        }
+    }
+
+    private func acceptWaiting() {
+        for _ in 0..<Listener.batch {
+            let accepted = accept_with_flags(descriptor, nil, nil, Listener.flags)
+            if accepted < 0 {
+                let error = __errno_location().pointee
+                if error == EINTR || error == ECONNABORTED { continue }
+                if error == EAGAIN { break }
+                return pause(error)
+            }
+            runtime.begin()
+            Socket.open(accepted, isPipe: address.isUnix, for: runtime)
+            runtime.pump()
+            if isClosed { return }
+        }
+        if isPaused { watch() }
+    }
+
+    /// Accepts nothing until a connection closes, or some time has passed.
+    private func pause(_ error: Int32) {
+        let now = runtime.loop.now
+        retryTimer?.arm(now + Listener.retryMilliseconds, now: now)
+        guard !isPaused else { return }
+        isPaused = true
+        uv_poll_stop(poll)
+        runtime.begin()
+        let reason = uv_strerror(-error)
+        runtime.engine.acceptingPaused(
+            UnsafeRawBufferPointer(start: reason, count: reason.map { strlen($0) } ?? 0))
+        runtime.pump()
+    }
+
+    /// A descriptor may be free now.
+    func retry() {
+        if isPaused { acceptWaiting() }
+    }
+
+    /// Stops listening, and removes the file of a Unix socket.
     func close() {
         guard !isClosed else { return }
         isClosed = true
-        stream.pointee.data = nil
-        HandleMemory.close(stream)
+        isPaused = false
+        poll.pointee.data = nil
+        HandleMemory.close(poll)
+        retryTimer?.close()
+        CLibc.close(descriptor)
+        if case .unix(let path) = address { unlink(path) }
     }
 }
 
@@ -128,6 +179,34 @@ package enum ListenAddress {
         self = .internet(address)
     }
 
+    var isUnix: Bool {
+        if case .unix = self { true } else { false }
+    }
+
+    var family: Int32 {
+        switch self {
+        case .internet(let address): Int32(address.family)
+        case .unix: AF_UNIX
+        }
+    }
+
+    func withSocketAddress(_ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        switch self {
+        case .internet(var address): return address.withSocketAddress(body)
+        case .unix(let path):
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { room in
+                path.withUnsafeBytes { room.copyMemory(from: $0) }
+            }
+            return withUnsafeMutablePointer(to: &address) { address in
+                address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+        }
+    }
+
     /// Whether a path is a socket that nobody listens on any more.
     static func isStaleSocket(_ path: [CChar]) -> Bool {
         var status = stat()
@@ -137,16 +216,7 @@ package enum ListenAddress {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { CLibc.close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { room in
-            path.withUnsafeBytes { room.copyMemory(from: $0) }
-        }
-        let result = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let result = ListenAddress.unix(path).withSocketAddress { connect(descriptor, $0, $1) }
         return result != 0 && __errno_location().pointee == ECONNREFUSED
     }
 }
@@ -154,8 +224,6 @@ package enum ListenAddress {
 /// An IPv4 or IPv6 address with a port.
 package struct InternetAddress {
     private var storage = sockaddr_storage()
-
-    init() {}
 
     init?(_ text: [CChar], port: UInt16) {
         var four = sockaddr_in()
@@ -173,13 +241,19 @@ package struct InternetAddress {
         }
     }
 
-    mutating func withAddress(_ body: (UnsafeMutablePointer<sockaddr>) -> Int32) -> Int32 {
+    mutating func withSocketAddress(
+        _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
         withUnsafeMutablePointer(to: &storage) { storage in
-            storage.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
+            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_storage>.size))
+            }
         }
     }
 
-    private var isIPv6: Bool { storage.ss_family == sa_family_t(AF_INET6) }
+    var family: sa_family_t { storage.ss_family }
+
+    private var isIPv6: Bool { family == sa_family_t(AF_INET6) }
 
     var port: UInt16 {
         // The port stands at the same place in both kinds of address.

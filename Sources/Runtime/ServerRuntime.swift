@@ -44,8 +44,6 @@ package final class ServerRuntime {
     private(set) var isCongested = false
     /// Sockets that wait for the host to catch up.
     var paused: [Socket] = []
-    /// Sockets whose close callback has not run.
-    var socketCount = 0
 
     /// The most that the engine held since memory was last given back.
     private var peakPopulation = 0
@@ -68,7 +66,7 @@ package final class ServerRuntime {
         messages = HostMessage(options)
         if case .queue = audience {
             eventDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-            guard eventDescriptor >= 0 else { throw SystemFault(-__errno_location().pointee) }
+            guard eventDescriptor >= 0 else { throw SystemFault.last }
         } else {
             eventDescriptor = -1
         }
@@ -96,7 +94,7 @@ package final class ServerRuntime {
         guard !isClosed.load(ordering: .acquiring), !engine.isDraining else { throw .closed }
         guard listener == nil else { throw .busy }
         do {
-            let listener = try Listener(at: address, for: self)
+            let listener = try Listener.open(at: address, for: self)
             engine.bound(isLoopback: listener.isLoopback)
             boundPort.store(UInt32(listener.port), ordering: .releasing)
             self.listener = listener
@@ -107,6 +105,10 @@ package final class ServerRuntime {
 
     /// The TCP port it listens on; 0 if there is none. Any thread.
     package var port: UInt16 { UInt16(truncatingIfNeeded: boundPort.load(ordering: .acquiring)) }
+
+    func descriptorFreed() {
+        listener?.retry()
+    }
 
     // MARK: Commands
 

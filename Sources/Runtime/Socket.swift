@@ -1,3 +1,4 @@
+import CLibc
 import CLibuv
 import Engine
 import Wire
@@ -21,15 +22,12 @@ final class Socket {
         return memory.assumingMemoryBound(to: uv_stream_t.self)
     }
 
-    /// Accepts the connection that waits at `listener`.
-    static func accept(
-        from listener: UnsafeMutablePointer<uv_stream_t>, isPipe: Bool, for runtime: ServerRuntime
-    ) {
+    /// Takes an accepted connection's descriptor.
+    static func open(_ descriptor: Int32, isPipe: Bool, for runtime: ServerRuntime) {
         let socket = Socket(isPipe: isPipe, for: runtime)
-        guard uv_accept(listener, socket.stream) == 0 else { return socket.close() }
-        if !isPipe {
-            uv_tcp_nodelay(
-                UnsafeMutableRawPointer(socket.stream).assumingMemoryBound(to: uv_tcp_t.self), 1)
+        guard socket.adopt(descriptor, isPipe: isPipe) == 0 else {
+            CLibc.close(descriptor)
+            return socket.close()
         }
         let driver = Unmanaged.passUnretained(socket).toOpaque()
         guard let connection = runtime.engine.connectionOpened(driver: driver) else {
@@ -49,7 +47,13 @@ final class Socket {
             uv_tcp_init(runtime.loop.uv, memory.assumingMemoryBound(to: uv_tcp_t.self))
         }
         stream.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        runtime.socketCount += 1
+    }
+
+    private func adopt(_ descriptor: Int32, isPipe: Bool) -> Int32 {
+        let memory = UnsafeMutableRawPointer(stream)
+        return isPipe
+            ? uv_pipe_open(memory.assumingMemoryBound(to: uv_pipe_t.self), descriptor)
+            : uv_tcp_open(memory.assumingMemoryBound(to: uv_tcp_t.self), descriptor)
     }
 
     /// The socket that an engine's connection belongs to.
@@ -166,7 +170,7 @@ final class Socket {
             guard let handle, let data = handle.pointee.data else { return }
             let socket = Unmanaged<Socket>.fromOpaque(data).takeRetainedValue()
             UnsafeMutableRawPointer(handle).deallocate()
-            socket.runtime.socketCount -= 1
+            socket.runtime.descriptorFreed()
         }
     }
 }

@@ -1,3 +1,4 @@
+import CLibc
 import CLibuv
 
 /// What the system said no to.
@@ -19,6 +20,9 @@ package enum SystemFault: Error, Equatable, Sendable {
         default: self = .other
         }
     }
+
+    /// What the last call to the C library failed with.
+    static var last: SystemFault { SystemFault(-__errno_location().pointee) }
 
     /// Throws what a libuv result stands for, if it is an error.
     static func check(_ result: Int32) throws(SystemFault) {

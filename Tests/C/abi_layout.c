@@ -112,7 +112,7 @@ OFFSET(shttp_server_options, total_unsent_bytes_max, 220);
 OFFSET(shttp_server_options, detached_ms, 224);
 OFFSET(shttp_server_options, event_store, 232);
 
-SIZE(shttp_stats, 184);
+SIZE(shttp_stats, 192);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -136,6 +136,7 @@ OFFSET(shttp_stats, limit_refusals, 152);
 OFFSET(shttp_stats, other_refusals, 160);
 OFFSET(shttp_stats, progress_drops, 168);
 OFFSET(shttp_stats, log_drops, 176);
+OFFSET(shttp_stats, accept_pauses, 184);
 
 #endif
 

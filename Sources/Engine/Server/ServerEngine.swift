@@ -104,6 +104,12 @@ package final class ServerEngine {
         return connection
     }
 
+    /// Clients that connect have to wait, because the system has nothing to accept them with.
+    package func acceptingPaused(_ reason: UnsafeRawBufferPointer) {
+        counters.acceptPauses += 1
+        log(.warning, "New clients wait; raise RLIMIT_NOFILE or lower connections_max: ", reason)
+    }
+
     /// Bytes have arrived.
     package func received(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         read(bytes, from: connection)

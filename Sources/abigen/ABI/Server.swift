@@ -188,5 +188,6 @@ extension ABI {
                 "progress_drops", .uint64,
                 "Progress that a client did not read before there was newer."),
             Field("log_drops", .uint64, "Log messages that a client did not read in time."),
+            Field("accept_pauses", .uint64, "Times when new clients had to wait for a descriptor."),
         ])
 }

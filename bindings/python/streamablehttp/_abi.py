@@ -391,6 +391,7 @@ class shttp_stats(Structure):
     other_refusals: int
     progress_drops: int
     log_drops: int
+    accept_pauses: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -416,6 +417,7 @@ class shttp_stats(Structure):
         ("other_refusals", c_uint64),
         ("progress_drops", c_uint64),
         ("log_drops", c_uint64),
+        ("accept_pauses", c_uint64),
     ]
 
 
