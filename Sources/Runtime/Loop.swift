@@ -27,31 +27,27 @@ package final class Loop {
     package init(hosts: UnsafeMutableRawPointer?) throws(SystemFault) {
         isHosts = hosts != nil
         runner = Atomic(hosts != nil ? Loop.thisThread : 0)
-        if let hosts {
-            uv = hosts.assumingMemoryBound(to: uv_loop_t.self)
-        } else {
-            uv = .allocate(capacity: 1)
-            let result = uv_loop_init(uv)
-            if result < 0 {
-                uv.deallocate()
-                throw SystemFault(result)
-            }
-        }
+        uv = hosts?.assumingMemoryBound(to: uv_loop_t.self) ?? .allocate(capacity: 1)
         wakeup = HandleMemory.allocate(uv_async_t.self)
         prepare = HandleMemory.allocate(uv_prepare_t.self)
         check = HandleMemory.allocate(uv_check_t.self)
-        let result = uv_async_init(uv, wakeup) { owner($0?.pointee.data, as: Loop.self)?.woken() }
-        if result < 0 {
-            wakeup.deallocate()
-            prepare.deallocate()
-            check.deallocate()
-            if !isHosts {
-                uv_loop_close(uv)
-                uv.deallocate()
-            }
-            throw SystemFault(result)
-        }
+        // Not before: Embedded Swift 6.3.1 leaks an object that is given up half made.
+        try startLoop()
         startTurns()
+    }
+
+    private func startLoop() throws(SystemFault) {
+        var result = isHosts ? 0 : uv_loop_init(uv)
+        if result == 0 {
+            result = uv_async_init(uv, wakeup) { owner($0?.pointee.data, as: Loop.self)?.woken() }
+            if result < 0, !isHosts { uv_loop_close(uv) }
+        }
+        if result == 0 { return }
+        wakeup.deallocate()
+        prepare.deallocate()
+        check.deallocate()
+        if !isHosts { uv.deallocate() }
+        throw SystemFault(result)
     }
 
     /// What arrives in one turn of the loop leaves in one write: before the loop waits, and after.

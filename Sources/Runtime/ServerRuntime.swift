@@ -64,9 +64,10 @@ package final class ServerRuntime {
         self.onLog = onLog
         self.onStore = onStore
         messages = HostMessage(options)
+        var fault: SystemFault?
         if case .queue = audience {
             eventDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-            guard eventDescriptor >= 0 else { throw SystemFault.last }
+            if eventDescriptor < 0 { fault = SystemFault.last }
         } else {
             eventDescriptor = -1
         }
@@ -74,6 +75,8 @@ package final class ServerRuntime {
         slab = .allocate(byteCount: ServerRuntime.slabSize, alignment: 16)
         let source = RandomSource()
         engine = ServerEngine(options) { source.next() }
+        // Not before: Embedded Swift 6.3.1 leaks an object that is given up half made.
+        if let fault { throw fault }
         timer = DeadlineTimer(loop.uv) { [unowned(unsafe) self] in
             begin()
             engine.deadlineReached()

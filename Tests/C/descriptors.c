@@ -201,12 +201,34 @@ static void destroyed_meanwhile(void) {
   free_all();
 }
 
+/* What cannot be made says why, and leaves nothing behind. */
+static void nothing_to_start_with(void) {
+  shttp_server_options options;
+  shttp_server_options_init(&options);
+  options.server_info = shttp_text("{\"name\":\"test\",\"version\":\"1\"}");
+  options.server_capabilities = shttp_text("{}");
+  take_all();
+  CHECK_STATUS(shttp_loop_create(NULL, &loop), SHTTP_ERR_DESCRIPTORS);
+  free_all();
+  REQUIRE_OK(shttp_loop_create(NULL, &loop));
+  take_all();
+  CHECK_STATUS(shttp_server_create(loop, &options, &server), SHTTP_ERR_DESCRIPTORS);
+  free_all();
+  REQUIRE_OK(shttp_server_create(loop, &options, &server));
+  take_all();
+  CHECK_STATUS(shttp_server_listen(server, NULL, 0), SHTTP_ERR_DESCRIPTORS);
+  free_all();
+  CHECK_STATUS(shttp_server_listen(server, NULL, 0), SHTTP_OK);
+  stop();
+}
+
 int main(int argc, char **argv) {
   struct rlimit limit;
   (void)argv;
   REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
   limit.rlim_cur = DESCRIPTORS;
   REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  RUN(nothing_to_start_with);
   RUN(destroyed_meanwhile);
   /* valgrind keeps the limit by closing what has been accepted: there no client could wait. */
   if (argc > 1) return check_result();
