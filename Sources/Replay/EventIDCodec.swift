@@ -10,7 +10,7 @@ package enum EventIDCodec {
     package static func append(_ id: EventID, to output: ByteBuffer) {
         append(id.stream, to: output)
         output.append(UInt8(ascii: "."))
-        output.append(decimal: Int64(truncatingIfNeeded: id.sequence))
+        output.append(decimal: id.sequence)
     }
 
     /// Appends a stream's part of its ids.

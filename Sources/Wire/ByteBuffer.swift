@@ -69,7 +69,11 @@ package final class ByteBuffer {
     /// Appends a number in decimal.
     package func append(decimal value: Int64) {
         if value < 0 { append(UInt8(ascii: "-")) }
-        append(digitsOf: value.magnitude, radix: 10)
+        append(decimal: value.magnitude)
+    }
+
+    package func append(decimal value: UInt64) {
+        append(digitsOf: value, radix: 10)
     }
 
     /// Appends a number in lower-case hexadecimal.

@@ -22,7 +22,8 @@ struct EventIDCodecTests {
         "An id reads back from its text, which is visible ASCII and short",
         arguments: [
             (0, 0, 0), (1, 2, 1), (.max, .max, 10), (0, .max, 4_294_967_296),
-            (1 << 63, 1, 999_999_999), (7, 1 << 63, UInt64(Int64.max)),
+            (1 << 63, 1, 999_999_999), (7, 1 << 63, UInt64(Int64.max)), (2, 3, 1 << 63),
+            (3, 2, .max),
         ] as [(UInt64, UInt64, UInt64)])
     func roundTrip(_ high: UInt64, _ low: UInt64, _ sequence: UInt64) {  // S-232, M-020
         let id = EventID(stream: StreamToken(high: high, low: low), sequence: sequence)

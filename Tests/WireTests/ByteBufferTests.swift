@@ -24,6 +24,11 @@ struct ByteBufferTests {
         #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
     }
 
+    @Test("Numbers without a sign are written in decimal", arguments: [0, 7, 1 << 63, UInt64.max])
+    func unsignedDecimal(_ value: UInt64) {
+        #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
+    }
+
     @Test("Numbers are written in hexadecimal", arguments: [0, 9, 10, 15, 16, 0xDEAD_BEEF])
     func hexadecimal(_ value: Int) {
         #expect(ByteBuffer.text { $0.append(hex: value) } == String(value, radix: 16))
