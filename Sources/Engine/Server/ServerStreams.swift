@@ -65,6 +65,10 @@ extension ServerEngine {
     /// A quiet connection gets a sign of life (S-135, S-246). A request that has no answer yet
     /// becomes a stream for it: a client cannot wait for a head for ever (S-130).
     func keepAlive(_ connection: ServerConnection) {
+        // Nothing of what waits has been taken since the last time: the peer is dead or as good.
+        let isStuck =
+            connection.handedBytes < connection.queuedBytes
+            && connection.handedBytes == connection.handedAtKeepAlive
         switch connection.exchange {
         case .request(let request):
             beginStream(of: request, on: connection)
@@ -73,10 +77,6 @@ extension ServerEngine {
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed:
             return
         }
-        // Nothing of what waits has been taken since the last time: the peer is dead or as good.
-        let isStuck =
-            connection.handedBytes < connection.queuedBytes
-            && connection.handedBytes == connection.handedAtKeepAlive
         guard !isStuck else {
             counters.slowConnections += 1
             log(.notice, "A stream was not read between two keep-alives; its connection is closed")
