@@ -1,0 +1,180 @@
+/*
+ * The library's host for what examples/echo_server does not do. It answers
+ *
+ *   host            in on_event
+ *   host --thread   on another thread, which takes the calls that on_event has listed, as a whole
+ *   host --queue    on the main thread, which takes events in batches; the loop has the library's thread
+ *
+ * Its tools are echo {text} and text {bytes}.
+ */
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <streamablehttp.h>
+
+#include "wire.h"
+
+#define BATCH 64
+#define DRAIN_MS 1000
+
+struct job {
+  struct job *next;
+  shttp_request request;
+  size_t result_len;
+  char result[];
+};
+
+static bool uses_thread, uses_queue;
+static shttp_loop *loop;
+static shttp_server *server;
+static struct job *first, **last = &first;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t has_work = PTHREAD_COND_INITIALIZER;
+
+static bool is(shttp_bytes bytes, const char *text) {
+  return bytes.len == strlen(text) && memcmp(bytes.data, text, bytes.len) == 0;
+}
+
+/* ---- The tools --------------------------------------------------------------------- */
+
+/* A text of so many bytes, made on the first call and the same ever after: the host's own memory is one copy. */
+static const struct text *long_result(size_t bytes) {
+  static struct text result;
+  if (result.len == 0) {
+    text_reserve(&result, bytes + 100);
+    text_add_literal(&result, "{\"content\":[{\"type\":\"text\",\"text\":\"");
+    text_add_pattern(&result, bytes);
+    text_add_literal(&result, "\"}]}");
+  }
+  return &result;
+}
+
+/* The result of a tools/call; empty if this is none. It lives until the next one. */
+static const struct text *result_of(const shttp_event *event) {
+  static struct text result;
+  result.len = 0;
+  if (!is(event->method, "tools/call")) return &result;
+  const json_t *arguments = json_object_get(json_object_get(event->document, "params"), "arguments");
+  const json_t *bytes = json_object_get(arguments, "bytes"), *text = json_object_get(arguments, "text");
+  if (bytes != NULL) return long_result((size_t)json_integer_value(bytes));
+  if (text != NULL) {
+    char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+    text_add_literal(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
+    text_add(&result, quoted, strlen(quoted));
+    text_add_literal(&result, "}]}");
+    free(quoted);
+  }
+  return &result;
+}
+
+static void respond(shttp_request request, const char *result, size_t len) {
+  shttp_bytes bytes = {(const uint8_t *)result, len};
+  shttp_status status =
+      len == 0 ? shttp_request_fail(server, request, -32601, shttp_text("Method not found"), shttp_text(""))
+               : shttp_request_respond(server, request, bytes);
+  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+}
+
+/* ---- In the callback, or a list that changes hands ------------------------------------ */
+
+static void list(shttp_request request, const struct text *result) {
+  struct job *job = malloc(sizeof *job + result->len);
+  *job = (struct job){.request = request, .result_len = result->len};
+  if (result->len != 0) memcpy(job->result, result->data, result->len);
+  pthread_mutex_lock(&lock);
+  bool sleeps = first == NULL;
+  *last = job;
+  last = &job->next;
+  pthread_mutex_unlock(&lock);
+  if (sleeps) pthread_cond_signal(&has_work);
+}
+
+static void on_event(shttp_server *from, const shttp_event *event, void *user_data) {
+  (void)from;
+  (void)user_data;
+  if (event->kind == SHTTP_EVENT_CLOSED) shttp_loop_stop(loop);
+  if (event->kind != SHTTP_EVENT_REQUEST) return;
+  const struct text *result = result_of(event);
+  if (uses_thread) list(event->request, result);
+  else respond(event->request, result->data, result->len);
+}
+
+static void *work(void *unused) {
+  (void)unused;
+  for (;;) {
+    pthread_mutex_lock(&lock);
+    while (first == NULL) pthread_cond_wait(&has_work, &lock);
+    struct job *job = first;
+    first = NULL;
+    last = &first;
+    pthread_mutex_unlock(&lock);
+    for (struct job *next; job != NULL; job = next) {
+      next = job->next;
+      respond(job->request, job->result, job->result_len);
+      free(job);
+    }
+  }
+  return unused;
+}
+
+/* ---- The library's queue ------------------------------------------------------------- */
+
+static void take_events(void) {
+  struct pollfd waiting = {.fd = shttp_server_descriptor(server), .events = POLLIN};
+  shttp_event events[BATCH];
+  size_t count;
+  for (;;) {
+    if (poll(&waiting, 1, -1) < 0) continue;
+    if (shttp_server_take_events(server, events, BATCH, &count) != SHTTP_OK) return;
+    for (size_t i = 0; i < count; i++) {
+      if (events[i].kind == SHTTP_EVENT_CLOSED) return;
+      if (events[i].kind != SHTTP_EVENT_REQUEST) continue;
+      const struct text *result = result_of(&events[i]);
+      respond(events[i].request, result->data, result->len);
+    }
+  }
+}
+
+/* ---- The program ----------------------------------------------------------------------- */
+
+static void *wait_for_termination(void *set) {
+  int number;
+  sigwait(set, &number);
+  if (shttp_server_drain(server, DRAIN_MS) != SHTTP_OK) exit(1);
+  return NULL;
+}
+
+int main(int argc, char **argv) {
+  shttp_server_options options;
+  shttp_server_options_init(&options);
+  options.server_info = shttp_text("{\"name\":\"host\",\"version\":\"1\"}");
+  options.server_capabilities = shttp_text("{\"tools\":{}}");
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--queue") == 0) uses_queue = true;
+    else if (strcmp(argv[i], "--thread") == 0) uses_thread = true;
+    else if (strcmp(argv[i], "--json-response") == 0) options.response_mode = SHTTP_RESPONSE_JSON;
+  }
+  if (!uses_queue) options.on_event = on_event;
+
+  sigset_t termination;
+  pthread_t waiter, worker;
+  sigemptyset(&termination);
+  sigaddset(&termination, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &termination, NULL);
+  if (shttp_loop_create(NULL, &loop) != SHTTP_OK) return 1;
+  if (shttp_server_create(loop, &options, &server) != SHTTP_OK) return 1;
+  if (shttp_server_listen(server, "127.0.0.1", 0) != SHTTP_OK) return 1;
+  pthread_create(&waiter, NULL, wait_for_termination, &termination);
+  printf("listening on http://127.0.0.1:%u/mcp\n", (unsigned)shttp_server_port(server));
+  fflush(stdout);
+
+  if (uses_queue) {
+    if (shttp_loop_run_thread(loop) != SHTTP_OK) return 1;
+    take_events();
+    shttp_loop_stop(loop);
+    return shttp_loop_join(loop) != SHTTP_OK;
+  }
+  if (uses_thread) pthread_create(&worker, NULL, work, NULL);
+  return shttp_loop_run(loop) != SHTTP_OK;
+}

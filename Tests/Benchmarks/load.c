@@ -1,0 +1,269 @@
+/*
+ * Loads a server with MCP traffic, checks every answer, and prints what it took as one JSON object.
+ *
+ *   load calls|rounds|fanout|idle --port N [--pid N] [option value]...
+ *
+ *   calls   tools/call on every connection, one after the other
+ *   rounds  initialize, notifications/initialized, one call, DELETE, on every connection
+ *   fanout  a broadcast to every primary stream, once the one before has arrived everywhere
+ *   idle    sessions with open primary streams, which do nothing and are then deleted
+ *
+ * It ends with a message and status 1 on the first thing that is not as it must be.
+ */
+#include <inttypes.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fail.h"
+#include "process.h"
+
+#define SAMPLES_MAX (1u << 21)
+#define SETTLE_US 700000
+
+static struct {
+  const char *workload;
+  uint16_t port;
+  pid_t pid;
+  size_t connections; /* that post */
+  size_t streams;     /* sessions with an open primary stream */
+  size_t bytes;       /* of the text */
+  uint64_t operations, warmup;
+  double seconds;     /* if operations is 0 */
+} options = {.connections = 1, .bytes = 32, .operations = 0, .seconds = 1};
+
+static struct lane *lanes;
+static struct session *sessions;
+static size_t session_count, busy;
+
+static uint64_t operations_left, operations_done, deadline_ns;
+static uint32_t *samples;
+static size_t sample_count;
+
+/* ---- Phases: all lanes at work until time or number is reached, then none ---------- */
+
+static void step_calls(struct lane *lane);
+static void step_rounds(struct lane *lane);
+
+static bool may_begin(uint64_t now) {
+  if (deadline_ns != 0) return now < deadline_ns;
+  if (operations_left == 0) return false;
+  operations_left--;
+  return true;
+}
+
+static void operation_done(struct lane *lane, void (*again)(struct lane *)) {
+  uint64_t now = now_ns();
+  operations_done++;
+  if (sample_count < SAMPLES_MAX) samples[sample_count++] = (uint32_t)(now - lane->started_ns);
+  if (may_begin(now)) {
+    lane->started_ns = now;
+    again(lane);
+  } else {
+    busy--;
+  }
+}
+
+static void call_done(struct lane *lane) { operation_done(lane, step_calls); }
+
+static void step_calls(struct lane *lane) {
+  if (strcmp(options.workload, "fanout") == 0) {
+    call.number = ++broadcast_seq;
+    broadcasts_pending = session_count;
+  }
+  lane_call(lane, call_done);
+}
+
+static void round_done(struct lane *lane) { operation_done(lane, step_rounds); }
+static void round_called(struct lane *lane) { lane_delete(lane, round_done); }
+static void round_ready(struct lane *lane) { lane_call(lane, round_called); }
+static void step_rounds(struct lane *lane) { lane_initialize(lane, lane->session, round_ready); }
+
+static void run_phase(uint64_t operations, double seconds) {
+  void (*step)(struct lane *) = strcmp(options.workload, "rounds") == 0 ? step_rounds : step_calls;
+  operations_left = operations;
+  operations_done = sample_count = 0;
+  uint64_t now = now_ns();
+  deadline_ns = operations == 0 ? now + (uint64_t)(seconds * 1e9) : 0;
+  for (size_t i = 0; i < options.connections && may_begin(now); i++) {
+    busy++;
+    lanes[i].started_ns = now;
+    step(&lanes[i]);
+  }
+  connections_run(&busy);
+}
+
+/* ---- Sessions: lane i has i, i + connections, and so on ----------------------------- */
+
+static void open_next(struct lane *lane) {
+  if (lane->next_session >= session_count) {
+    busy--;
+    return;
+  }
+  lane_initialize(lane, &sessions[lane->next_session], lane->then);
+  lane->next_session += options.connections;
+}
+
+static void session_open(struct lane *lane) {
+  lane->then = session_open;
+  size_t index = (size_t)(lane->session - sessions);
+  if (index < options.streams && lane->session->primary.fd < 0) lane_open_primary(lane, session_open);
+  else open_next(lane);
+}
+
+static void delete_next(struct lane *lane) {
+  if (lane->next_session >= session_count) {
+    busy--;
+    return;
+  }
+  lane->session = &sessions[lane->next_session];
+  lane->next_session += options.connections;
+  lane_delete(lane, delete_next);
+}
+
+static void for_all_sessions(void (*step)(struct lane *), void (*then)(struct lane *)) {
+  busy = options.connections;
+  for (size_t i = 0; i < options.connections; i++) {
+    lanes[i].next_session = i;
+    lanes[i].then = then;
+    step(&lanes[i]);
+  }
+  connections_run(&busy);
+}
+
+static void open_sessions(void) {
+  for_all_sessions(open_next, session_open);
+  for (size_t i = 0; i < options.connections; i++) {
+    lanes[i].session = &sessions[i];
+    /* A broadcast comes on every primary, and one lane waits for all of them. */
+    for (size_t s = i; s < session_count; s += options.connections)
+      sessions[s].lane = &lanes[i];
+  }
+}
+
+/* ---- Reports ------------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b) {
+  uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+  return (left > right) - (left < right);
+}
+
+static void measure(void) {
+  run_phase(options.warmup, 0);
+  struct cpu_time before = options.pid ? process_cpu(options.pid) : (struct cpu_time){0};
+  uint64_t start = now_ns();
+  run_phase(options.operations, options.seconds);
+  double seconds = (double)(now_ns() - start) / 1e9;
+  struct cpu_time after = options.pid ? process_cpu(options.pid) : (struct cpu_time){0};
+
+  qsort(samples, sample_count, sizeof *samples, by_size);
+  uint64_t user = after.user_ticks - before.user_ticks, kernel = after.kernel_ticks - before.kernel_ticks;
+  printf("{\"operations\":%" PRIu64 ",\"seconds\":%.6f,\"cpu_ns\":%" PRIu64 ",\"kernel_share\":%.3f,"
+         "\"p50_ns\":%u,\"p99_ns\":%u}\n",
+         operations_done, seconds, after.total_ns - before.total_ns,
+         user + kernel == 0 ? 0 : (double)kernel / (double)(user + kernel),
+         samples[sample_count / 2], samples[sample_count - 1 - sample_count / 100]);
+}
+
+static size_t resident_bytes(void) {
+  usleep(SETTLE_US);
+  return process_resident_bytes(options.pid);
+}
+
+static void measure_idle(void) {
+  /* The server's first session, and what it needs once, do not count. */
+  size_t count = session_count;
+  session_count = options.streams = 1;
+  open_sessions();
+  for_all_sessions(delete_next, NULL);
+  connections_run(&primaries_open);
+  connection_close(&sessions[0].primary);
+  sessions[0].primary = (struct connection){.fd = -1};
+  size_t before = resident_bytes();
+
+  session_count = options.streams = count;
+  open_sessions();
+  size_t during = resident_bytes();
+  for_all_sessions(delete_next, NULL);
+  connections_run(&primaries_open);
+  for (size_t i = 0; i < count; i++) connection_close(&sessions[i].primary);
+  printf("{\"sessions\":%zu,\"before\":%zu,\"during\":%zu,\"after\":%zu}\n", count, before, during, resident_bytes());
+}
+
+/* ---- Options --------------------------------------------------------------------------- */
+
+static void set_option(const char *name, const char *value) {
+  uint64_t number = strtoull(value, NULL, 10);
+  if (strcmp(name, "--port") == 0) options.port = (uint16_t)number;
+  else if (strcmp(name, "--pid") == 0) options.pid = (pid_t)number;
+  else if (strcmp(name, "--connections") == 0) options.connections = number;
+  else if (strcmp(name, "--streams") == 0) options.streams = number;
+  else if (strcmp(name, "--bytes") == 0) options.bytes = number;
+  else if (strcmp(name, "--operations") == 0) options.operations = number;
+  else if (strcmp(name, "--warmup") == 0) options.warmup = number;
+  else if (strcmp(name, "--seconds") == 0) options.seconds = strtod(value, NULL);
+  else if (strcmp(name, "--tool") == 0) call.tool = value;
+  else if (strcmp(name, "--notifications") == 0) call.notifications = (unsigned)number;
+  else if (strcmp(name, "--route") == 0) call.on_primary = strcmp(value, "primary") == 0;
+  else if (strcmp(name, "--answer") == 0) call.is_stream = strcmp(value, "sse") == 0;
+  else fail("there is no option %s", name);
+}
+
+/* What the chosen tool is told, and what it must answer. */
+static void prepare_call(void) {
+  text_add_literal(&call.wanted, "\"");
+  if (strcmp(call.tool, "echo") == 0) {
+    call.key = "text";
+    text_add_pattern(&call.wanted, options.bytes);
+  } else if (strcmp(call.tool, "text") == 0) {
+    call.key = "bytes";
+    call.number = options.bytes;
+    text_add_pattern(&call.wanted, options.bytes);
+  } else if (strcmp(call.tool, "progress") == 0) {
+    call.key = "count";
+    call.number = call.notifications;
+    text_add_literal(&call.wanted, "done");
+  } else if (strcmp(call.tool, "broadcast") == 0) {
+    call.key = "seq";
+    text_add_literal(&call.wanted, "sent");
+  } else {
+    fail("there is no tool %s", call.tool);
+  }
+  text_add_literal(&call.wanted, "\"");
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2 || argc % 2 != 0) fail("usage: load calls|rounds|fanout|idle --port N [--option value]...");
+  options.workload = argv[1];
+  call.tool = "echo";
+  call.is_stream = true;
+  for (int i = 2; i < argc; i += 2) set_option(argv[i], argv[i + 1]);
+  bool is_idle = strcmp(options.workload, "idle") == 0;
+  if (strcmp(options.workload, "fanout") == 0) call.tool = "broadcast";
+  prepare_call();
+
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+
+  if (call.on_primary && options.streams < options.connections) options.streams = options.connections;
+  session_count = options.streams > options.connections ? options.streams : options.connections;
+  lanes = calloc(options.connections, sizeof *lanes);
+  sessions = calloc(session_count, sizeof *sessions);
+  samples = calloc(SAMPLES_MAX, sizeof *samples);
+  connections_start(options.port);
+  for (size_t i = 0; i < session_count; i++) sessions[i].primary.fd = -1;
+  for (size_t i = 0; i < options.connections; i++) lane_open(&lanes[i]);
+
+  if (is_idle) {
+    measure_idle();
+    return 0;
+  }
+  if (strcmp(options.workload, "rounds") == 0)
+    for (size_t i = 0; i < options.connections; i++) lanes[i].session = &sessions[i];
+  else
+    open_sessions();
+  measure();
+  return 0;
+}
