@@ -29,7 +29,7 @@ stage() {
   fi
   end_group; group=
   passed=$((passed + 1))
-  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|[0-9]+ passed.* in ' "$log" || true)$'\n'
+  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|budgets kept|[0-9]+ passed.* in ' "$log" || true)$'\n'
 }
 
 python_tests() {
@@ -42,6 +42,7 @@ stage "Generated files are up to date" swift run abigen --check
 stage "Swift tests" swift test
 stage "C tests" ctest --test-dir "$build" --output-on-failure
 stage "Load" bash Tests/Load/run.sh "$build"
+stage "Budgets" python3 -B Tests/Benchmarks/budgets.py "$build"
 stage "Python tests" python_tests
 
 say "Summary"

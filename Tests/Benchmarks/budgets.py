@@ -186,7 +186,7 @@ def profile(build, name):
         functions = [line for line in listing.splitlines() if re.match(r"\s*[\d,]+ \(", line)]
         readable = subprocess.run(["swift", "demangle", "--simplified"], input="\n".join(functions[:40]), text=True,
                                   stdout=subprocess.PIPE, check=True).stdout
-        print(re.sub(r"\S*/(\S+\.so|\?\?\?)", r"\1", readable))
+        print(re.sub(r"\S*/(?=\S+\])|\?\?\?:", "", readable))
 
 
 def main():

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Runs every workload against the reference server, this library and the official Python package.
+
+usage: compare.py BUILD_DIRECTORY [--only REGEX] [--repeat N] [--seconds N] [--update]
+
+Called by run.sh. All servers take turns in one run, as often as --repeat says, and the figures are
+medians; ratios are taken within a turn, so that a machine that slows down meanwhile does not matter.
+"""
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from budgets import result_memory
+from harness import HERE, Server, counted, load, processors
+from report import report
+
+SMALL, PAGE, LARGE, HUGE = 32, 4096, 65536, 1 << 20
+NAMES = {SMALL: "32 B", PAGE: "4 KB", LARGE: "64 KB", HUGE: "1 MB"}
+FEW = 32
+
+
+@dataclass
+class Workload:
+    """One load, and the servers that bear it, the reference first."""
+
+    name: str
+    load: list
+    servers: dict  # name: command
+    each: int = 1  # what one operation is counted as: a broadcast is many deliveries
+    counted: int = 0  # operations whose system calls are counted; 0: not at all
+    turns: dict = field(default_factory=dict)  # server name: what the load generator said, turn by turn
+    system_calls: dict = field(default_factory=dict)
+
+    def measure(self, build, seconds):
+        for name, command in self.servers.items():
+            with Server(command) as server:
+                figures = load(build, server, *self.load, *timing(self.load, seconds))
+            if "operations" in figures:
+                operations = figures["operations"] * self.each
+                figures["cpu_us"] = figures["cpu_ns"] / operations / 1000
+                figures["rate"] = operations / figures["seconds"]
+            self.turns.setdefault(name, []).append(figures)
+
+    def count_system_calls(self, build):
+        """Those of many operations less those of a few, so that starting and ending do not count."""
+        for name, command in self.servers.items() if self.counted else ():
+            few, many = (
+                counted(build, command, *self.load, "--operations", count, file=build / "benchmarks/counts")["call"]
+                for count in (FEW, FEW + self.counted)
+            )
+            self.system_calls[name] = (many - few) / self.counted
+
+    def figure(self, server, key):
+        return median(turn[key] for turn in self.turns[server])
+
+    def ratio(self, server, key, reference=None):
+        reference = reference or next(iter(self.servers))
+        pairs = zip(self.turns[server], self.turns[reference])
+        return median(turn[key] / other[key] for turn, other in pairs)
+
+
+def timing(load, seconds):
+    if load[0] == "idle" or "--operations" in load:
+        return []
+    is_large = LARGE in load or HUGE in load
+    return ["--seconds", seconds, "--warmup", FEW if is_large else 400]
+
+
+class Commands:
+    """How to start each server."""
+
+    def __init__(self, build):
+        self.build = build
+        self.python = build / "venv/bin/python"
+
+    def ceiling(self, *options):
+        return [self.build / "benchmarks/ceiling", *options]
+
+    def library(self, *options):
+        return [self.build / "examples/echo_server", "--port", "0", *options]
+
+    def host(self, *options):
+        return [self.build / "benchmarks/host", *options]
+
+    def ours_in_python(self, *options):
+        return [self.python, HERE / "python_server.py", *options]
+
+    def official(self, *options):
+        return [self.python, HERE / "official_server.py", *options]
+
+
+def workloads(commands):
+    """All of them, in the order of the table."""
+
+    def pair(*options):
+        return {"ceiling": commands.ceiling(*options), "library": commands.library(*options)}
+
+    for mode, options in (("json", ["--json-response"]), ("sse", [])):
+        answer = ["--answer", mode]
+        shown = mode.upper()
+        for size in NAMES:
+            yield Workload(f"call {shown} {NAMES[size]}", ["calls", "--connections", 16, "--bytes", size, *answer],
+                           pair(*options), counted=4000 if size == SMALL else 0)
+        for connections in (1, 256):
+            yield Workload(f"call {shown} 32 B, {connections} connection{'s' * (connections > 1)}",
+                           ["calls", "--connections", connections, *answer], pair(*options))
+        yield Workload(f"call {shown} 32 B beside 10,000 streams",
+                       ["calls", "--connections", 16, "--streams", 10000, *answer], pair(*options))
+        yield Workload(f"call {shown} 32 B, another thread", ["calls", "--connections", 16, *answer],
+                       {"ceiling": commands.ceiling("--batches", *options), "library": commands.host("--thread", *options),
+                        "library, queue": commands.host("--queue", *options)}, counted=4000)
+        yield Workload(f"call {shown} 32 B, Python", ["calls", "--connections", 16, *answer],
+                       {"official": commands.official(*options), "library": commands.ours_in_python(*options)},
+                       counted=400)
+        yield Workload(f"session round {shown}", ["rounds", "--connections", 16, *answer], pair(*options), counted=800)
+    for route in ("primary", "request"):
+        for count in (20, 100):
+            yield Workload(f"call with {count} notifications, {route}",
+                           ["calls", "--connections", 16, "--tool", "progress", "--notifications", count,
+                            "--route", route],
+                           pair("--progress-route", route), counted=400)
+    for streams in (1000, 10000):
+        yield Workload(f"delivery to {streams:,} streams",
+                       ["fanout", "--streams", streams, "--operations", 100000 // streams, "--warmup", 2],
+                       pair(), each=streams)
+    yield Workload("idle sessions", ["idle", "--streams", 10000], pair())
+
+
+def memory_of_results(build):
+    """Bytes allocated at most for each byte of a 1 MB result, the host's own copy not counted."""
+    (build / "budgets").mkdir(exist_ok=True)
+    return {f"{answer.upper()}{', queue' * bool(mode)}": result_memory(build, answer, *mode)
+            for answer in ("json", "sse") for mode in ([], ["--queue"])}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=Path)
+    parser.add_argument("--only", default="", metavar="REGEX", help="workloads whose name it matches")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1, help="how long each is measured")
+    parser.add_argument("--update", action="store_true", help="replace the last run in README.md by this one")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    commands = Commands(build)
+    chosen = [workload for workload in workloads(commands) if re.search(options.only, workload.name)]
+    if processors()[0] == processors()[1]:
+        print("There is one processor only: the server and its load share it.", file=sys.stderr)
+
+    for turn in range(options.repeat):
+        for workload in chosen:
+            print(f"turn {turn + 1}: {workload.name}", file=sys.stderr)
+            workload.measure(build, options.seconds)
+    for workload in chosen:
+        workload.count_system_calls(build)
+    memory = memory_of_results(build) if re.search(options.only, "memory of results") else {}
+    tables = report({workload.name: workload for workload in chosen}, memory)
+    print(tables)
+    if options.update:
+        readme = HERE / "README.md"
+        kept, heading, _ = readme.read_text().partition("## The last run\n")
+        readme.write_text(f"{kept}{heading}\n{tables}\n")
+
+
+if __name__ == "__main__":
+    main()

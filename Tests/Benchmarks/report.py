@@ -1,0 +1,92 @@
+"""The table, and the targets, of what compare.py has measured."""
+
+
+def table(workloads):
+    yield "| workload | server | per second | CPU us | in kernel | CPU ratio | rate ratio | p50 us | p99 us | calls |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    for workload in workloads.values():
+        if workload.load[0] == "idle":
+            continue
+        for server in workload.servers:
+            def figure(key, server=server, workload=workload):
+                return workload.figure(server, key)
+
+            system_calls = workload.system_calls.get(server)
+            yield (f"| {workload.name} | {server} | {figure('rate'):,.0f} | {figure('cpu_us'):,.2f} "
+                   f"| {figure('kernel_share'):.0%} "
+                   f"| {workload.ratio(server, 'cpu_us'):.2f} | {workload.ratio(server, 'rate'):.2f} "
+                   f"| {figure('p50_ns') / 1000:,.1f} | {figure('p99_ns') / 1000:,.1f} "
+                   f"| {'' if system_calls is None else f'{system_calls:.2f}'} |")
+
+
+def idle_table(workload):
+    yield "| 10,000 idle sessions with a primary stream | bytes each | not given back, each |"
+    yield "|---|--:|--:|"
+    for server in workload.servers:
+        yield f"| {server} | {idle_bytes(workload, server):,.0f} | {kept_bytes(workload, server):,.0f} |"
+
+
+def idle_bytes(workload, server):
+    return (workload.figure(server, "during") - workload.figure(server, "before")) / workload.figure(server, "sessions")
+
+
+def kept_bytes(workload, server):
+    return (workload.figure(server, "after") - workload.figure(server, "before")) / workload.figure(server, "sessions")
+
+
+def notification(workloads, route, server, key="cpu_us"):
+    """What one more notification adds to a call, from the difference between calls with 100 and with 20."""
+    few, many = (workloads[f"call with {count} notifications, {route}"] for count in (20, 100))
+    return (many.figure(server, key) - few.figure(server, key)) / 80
+
+
+def targets(workloads, memory):
+    """(what, figure, comparison, limit); those whose workloads have not been run are left out."""
+    for mode in ("JSON", "SSE"):
+        small = workloads.get(f"call {mode} 32 B")
+        if small:
+            yield f"call {mode} 32 B: CPU, x ceiling", small.ratio("library", "cpu_us"), "<=", 1.35
+            yield f"call {mode} 32 B: rate, x ceiling", small.ratio("library", "rate"), ">=", 0.80
+            yield f"call {mode} 32 B: system calls", small.system_calls["library"], "<=", 2.1
+        if single := workloads.get(f"call {mode} 32 B, 1 connection"):
+            yield f"call {mode} 32 B, 1 connection: p50, x ceiling", single.ratio("library", "p50_ns"), "<=", 1.4
+        if threads := workloads.get(f"call {mode} 32 B, another thread"):
+            for server in ("library", "library, queue"):
+                yield f"{threads.name} ({server}): CPU, x ceiling", threads.ratio(server, "cpu_us"), "<=", 1.35
+        if large := workloads.get(f"call {mode} 64 KB"):
+            yield f"call {mode} 64 KB: CPU, x ceiling", large.ratio("library", "cpu_us"), "<=", 2
+        if (beside := workloads.get(f"call {mode} 32 B beside 10,000 streams")) and small:
+            alone = small.figure("library", "cpu_us")
+            yield f"call {mode} beside 10,000 streams: CPU, x without", beside.figure("library", "cpu_us") / alone, "<=", 1.2
+        if python := workloads.get(f"call {mode} 32 B, Python"):
+            yield f"call {mode} 32 B, Python: rate, x official", python.ratio("library", "rate"), ">=", 6
+        if rounds := workloads.get(f"session round {mode}"):
+            yield f"session round {mode}: CPU, x ceiling", rounds.ratio("library", "cpu_us"), "<=", 1.6
+    for route in ("primary", "request"):
+        if f"call with 100 notifications, {route}" in workloads:
+            yield f"one more notification, {route}: CPU us", notification(workloads, route, "library"), "<=", 1
+    for workload in workloads.values():
+        if workload.name.startswith("delivery"):
+            yield f"{workload.name}: CPU, x ceiling", workload.ratio("library", "cpu_us"), "<=", 1.15
+    for name, bytes_each in memory.items():
+        yield f"1 MB result {name}: memory, x its size", bytes_each, "<=", 2
+    if idle := workloads.get("idle sessions"):
+        yield "idle session with its stream: bytes", idle_bytes(idle, "library"), "<=", 2000
+        yield "idle session: bytes not given back", kept_bytes(idle, "library"), "<=", 200
+
+
+def target_table(workloads, memory):
+    yield "| target | figure | limit | |"
+    yield "|---|--:|--:|---|"
+    for what, figure, comparison, limit in targets(workloads, memory):
+        is_met = figure <= limit if comparison == "<=" else figure >= limit
+        sign = "at most" if comparison == "<=" else "at least"
+        yield f"| {what} | {figure:,.2f} | {sign} {limit:,} | {'ok' if is_met else 'short'} |"
+
+
+def report(workloads, memory):
+    sections = [table(workloads)]
+    if "idle sessions" in workloads:
+        sections.append(idle_table(workloads["idle sessions"]))
+    sections.append(target_table(workloads, memory))
+    return "\n\n".join("\n".join(section) for section in sections)
