@@ -44,8 +44,10 @@ package final class ServerRuntime {
     private(set) var isCongested = false
     /// Sockets that wait for the host to catch up.
     var paused: [Socket] = []
+    /// Sockets whose close callback has not run.
+    var socketCount = 0
 
-    /// The most that the engine held since memory was last given back.
+    /// The most that there was to hold since memory was last given back.
     private var peakPopulation = 0
     /// Whether some of a crowd was still there when memory was last given back.
     private var owesMemory = false
@@ -108,10 +110,6 @@ package final class ServerRuntime {
 
     /// The TCP port it listens on; 0 if there is none. Any thread.
     package var port: UInt16 { UInt16(truncatingIfNeeded: boundPort.load(ordering: .acquiring)) }
-
-    func descriptorFreed() {
-        listener?.retry()
-    }
 
     // MARK: Commands
 
@@ -221,10 +219,18 @@ package final class ServerRuntime {
         if !connection.hasEnded { Socket.of(connection).flush() }
     }
 
+    /// A closed socket holds its memory until here, after the turn that closed it. Its descriptor
+    /// may be what somebody waits for.
+    func socketClosed() {
+        socketCount -= 1
+        needsTurn = true
+        listener?.retry()
+    }
+
     /// Gives memory back to the system once a crowd has left: free chunks between live ones are
     /// the C library's to keep otherwise. Rarely enough that its cost is spread over the crowd.
     private func returnMemory() {
-        let population = engine.population
+        let population = engine.population + socketCount
         peakPopulation = max(peakPopulation, population)
         let hasShrunk = peakPopulation - population > max(population, 256)
         let isEmptyAgain = engine.isDeserted && owesMemory

@@ -47,6 +47,7 @@ final class Socket {
             uv_tcp_init(runtime.loop.uv, memory.assumingMemoryBound(to: uv_tcp_t.self))
         }
         stream.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        runtime.socketCount += 1
     }
 
     private func adopt(_ descriptor: Int32, isPipe: Bool) -> Int32 {
@@ -170,7 +171,7 @@ final class Socket {
             guard let handle, let data = handle.pointee.data else { return }
             let socket = Unmanaged<Socket>.fromOpaque(data).takeRetainedValue()
             UnsafeMutableRawPointer(handle).deallocate()
-            socket.runtime.descriptorFreed()
+            socket.runtime.socketClosed()
         }
     }
 }

@@ -229,7 +229,7 @@ package final class ServerEngine {
     }
 
     /// How many things the engine holds memory for.
-    package var population: Int { connections.count + sessions.count + requests.count }
+    package var population: Int { sessions.count + requests.count }
 
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
         guard let most = options.logLevel, level <= most else { return }
