@@ -29,7 +29,7 @@ stage() {
   fi
   end_group; group=
   passed=$((passed + 1))
-  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|budgets kept|[0-9]+ passed.* in ' "$log" || true)$'\n'
+  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|budgets kept|fuzzers, |[0-9]+ passed.* in ' "$log" || true)$'\n'
 }
 
 python_tests() {
@@ -40,6 +40,7 @@ python_tests() {
 stage "Build" build_library
 stage "Generated files are up to date" swift run abigen --check
 stage "Swift tests" swift test
+stage "Fuzzers" bash Tests/Fuzz/run.sh
 stage "C tests" ctest --test-dir "$build" --output-on-failure
 stage "Load" bash Tests/Load/run.sh "$build"
 stage "Budgets" python3 -B Tests/Benchmarks/budgets.py "$build"

@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+//
+// The fuzzers: the library's own layers, compiled once more with libFuzzer's and AddressSanitizer's
+// instruments in them, and one program per fuzzer. Optimized, with Swift's checks: run.sh builds it.
+
+import PackageDescription
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Debian 12 ships llhttp as C sources; newer systems as a library.
+let llhttpIsSource = access("/usr/share/llhttp/llhttp.c", R_OK) == 0
+
+let instruments = "-sanitize=fuzzer,address"
+
+func layer(
+    _ name: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Library/\(name)",
+        swiftSettings: [.unsafeFlags([instruments])], linkerSettings: linker)
+}
+
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: "Fuzz\(name)", dependencies: ["Fuzzing"] + dependencies,
+        swiftSettings: [.treatAllWarnings(as: .error), .unsafeFlags([instruments])],
+        linkerSettings: [.unsafeFlags([instruments, "-use-ld=lld"])])
+}
+
+let package = Package(
+    name: "Fuzz",
+    targets: [
+        .systemLibrary(name: "CLibc", path: "Library/CLibc"),
+        .systemLibrary(name: "CJansson", path: "Library/CJansson"),
+        .target(
+            name: "CLLHTTP", path: "Library/CLLHTTP",
+            cSettings: [
+                .unsafeFlags([
+                    "-I/usr/share/include/llhttp", "-fsanitize=fuzzer-no-link,address",
+                ])
+            ],
+            linkerSettings: llhttpIsSource ? [] : [.linkedLibrary("llhttp")]),
+        layer("Wire", ["CLLHTTP", "CJansson", "CLibc"], linker: [.linkedLibrary("jansson")]),
+        layer("Session", ["Wire"]),
+        layer("Replay", ["Session", "Wire"]),
+        layer("Engine", ["Wire", "Session", "Replay"]),
+
+        .systemLibrary(name: "CLibFuzzer"),
+        .target(
+            name: "Fuzzing", dependencies: ["CLibFuzzer", "CLibc", "Wire"],
+            swiftSettings: [.treatAllWarnings(as: .error), .unsafeFlags([instruments])]),
+        fuzzer("Canary", []),
+        fuzzer("MemoryCanary", []),
+        fuzzer("HTTP", ["Wire"]),
+        fuzzer("SSE", ["Replay", "Session", "Wire"]),
+        fuzzer("Envelope", ["Wire"]),
+        fuzzer("EventID", ["Replay", "Session", "Wire"]),
+        fuzzer("Engine", ["Engine", "Replay", "Session", "Wire"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

@@ -1,0 +1,145 @@
+import Engine
+import Fuzzing
+import Session
+import Wire
+
+/// A client's end of a connection, and the socket between.
+final class Client {
+    /// How much the socket takes of what is written to it.
+    enum Appetite { case all, half, none }
+
+    let number: Int
+    let connection: ServerConnection
+    var appetite = Appetite.all
+    /// Bytes that have been handed to the socket and that it has not taken.
+    var unsent = 0
+    var hasShutDown = false
+    private(set) var reader = ResponseReader()
+    /// Reads what the client sends, for the order of its requests.
+    private let parser: HTTPParser
+    private var hasFailed = false
+
+    init(_ number: Int, _ connection: ServerConnection, _ limits: Limits) {
+        self.number = number
+        self.connection = connection
+        parser = HTTPParser(limits: limits, settings: LLHTTPSettings())
+        parser.head = HTTPHead()
+    }
+
+    func read(_ bytes: UnsafeRawBufferPointer) {
+        reader.read(bytes)
+    }
+
+    func willSend(_ bytes: UnsafeRawBufferPointer) {
+        var rest = bytes
+        var hasStopped = false
+        while rest.count > 0 || hasStopped, !hasFailed {
+            let (step, used) = parser.parse(rest)
+            rest = rest.dropBytes(used)
+            hasStopped = step == .head
+            if case .fault = step { hasFailed = true }
+            if step == .head, let head = parser.head { reader.asked.append(head.method) }
+        }
+    }
+}
+
+extension World {
+    /// Does what one line says.
+    func perform(_ line: Line) {
+        let text = line.text(names)
+        withExtendedLifetime(text) {
+            if !act(line, text) { command(line, text) }
+        }
+        settle()
+    }
+
+    /// What a client does; false if the verb is the host's.
+    private func act(_ line: Line, _ text: ByteBuffer) -> Bool {
+        switch line.verb {
+        case verb("o"): _ = open(line.first)
+        case verb("r"): send(text, line.first, inPieces: line.says("k"))
+        case verb("p"): send(request("POST", line, text), line.first, inPieces: line.says("k"))
+        case verb("g"): send(request("GET", line, text), line.first, inPieces: line.says("k"))
+        case verb("d"): send(request("DELETE", line, text), line.first, inPieces: line.says("k"))
+        case verb("l"): if let client = clients[line.first] { lose(client) }
+        case verb("s"):
+            guard let client = clients[line.first] else { return true }
+            client.appetite = [.all, .none, .half][line.second % 3]
+            finishWriting(client)
+            flush(client)
+        case verb("t"): wait(line.first, late: false)
+        case verb("j"): wait(line.first, late: true)
+        default: return false
+        }
+        return true
+    }
+
+    func verb(_ letter: Unicode.Scalar) -> UInt8 { UInt8(ascii: letter) & 31 }
+
+    private func open(_ number: Int) -> Client? {
+        if let client = clients[number] { return client }
+        guard let driver = UnsafeMutableRawPointer(bitPattern: 1),
+            let connection = engine.connectionOpened(driver: driver)
+        else { return nil }
+        let client = Client(number, connection, options.limits)
+        clients[number] = client
+        return client
+    }
+
+    private func lose(_ client: Client) {
+        engine.connectionLost(client.connection)
+    }
+
+    /// Sends on a connection, which is opened if there is none.
+    private func send(_ bytes: ByteBuffer, _ number: Int, inPieces: Bool) {
+        guard let client = open(number) else { return }
+        client.willSend(bytes.bytes)
+        withExtendedLifetime(bytes) {
+            guard inPieces else { return engine.received(bytes.bytes, on: client.connection) }
+            forEachPiece(of: bytes.bytes, seed: UInt8(number)) { piece in
+                if !client.connection.hasEnded { engine.received(piece, on: client.connection) }
+                settle()
+            }
+        }
+    }
+
+    /// A request in the usual form. `second` is its session, and 0 is none; the letters are what is
+    /// unusual. `text` is a POST's message, and a GET's last event.
+    private func request(_ method: StaticString, _ line: Line, _ text: ByteBuffer) -> ByteBuffer {
+        let output = ByteBuffer()
+        let isPost = line.verb == verb("p")
+        output.append(method)
+        output.append(line.says("z") ? " /mcp HTTP/1.0\r\n" : " /mcp HTTP/1.1\r\n")
+        output.append("Host: localhost\r\nAccept: application/json, text/event-stream\r\n")
+        if line.second > 0 {
+            output.append("Mcp-Session-Id: ")
+            names.session(line.second, to: output)
+            output.append("\r\n")
+        }
+        if line.says("v") { output.append("MCP-Protocol-Version: 2025-06-18\r\n") }
+        if line.says("x") { output.append("Connection: close\r\n") }
+        if line.says("w") { output.append("Connection: keep-alive\r\n") }
+        if line.says("e") { output.append("Expect: 100-continue\r\n") }
+        if line.says("o") { output.append("Origin: http://a.example\r\n") }
+        guard isPost else {
+            if !text.isEmpty {
+                output.append("Last-Event-ID: ")
+                output.append(text)
+                output.append("\r\n")
+            }
+            output.append("\r\n")
+            return output
+        }
+        output.append("Content-Type: application/json\r\n")
+        output.append(line.says("c") ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: ")
+        if line.says("c") {
+            if !text.isEmpty { output.appendPart(.chunked) { $0.append(text) } }
+            output.endBody(.chunked)
+        } else {
+            output.append(decimal: UInt64(text.count))
+            output.append("\r\n\r\n")
+            output.append(text)
+        }
+        return output
+    }
+}

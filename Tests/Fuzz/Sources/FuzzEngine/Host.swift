@@ -1,0 +1,162 @@
+import Engine
+import Fuzzing
+import Session
+import Wire
+
+/// An event's parts, which stay what they were as long as the host keeps the event.
+struct Keepsake {
+    private let event: HostEvent
+    private let method: [UInt8]
+    private let lines: [UInt8]
+
+    init(_ event: HostEvent) {
+        self.event = event
+        method = Array(event.method)
+        lines = event.head.map { Array($0.lines) } ?? []
+    }
+
+    func check() {
+        require(Array(event.method) == method, "a method has changed")
+        require((event.head.map { Array($0.lines) } ?? []) == lines, "a head has changed")
+    }
+}
+
+extension World {
+    // MARK: What the host hears
+
+    func hear(_ event: HostEvent) {
+        keepsakes.append(Keepsake(event))
+        switch event.kind {
+        case .request:
+            guard let key = event.request else { fatalError("a request without a key") }
+            require(!requests.contains(key), "delivered twice")
+            requests.append(key)
+            let id = event.id ?? ByteBuffer()
+            withExtendedLifetime(id) {
+                require(JSONDocument.isValid(id.bytes, depthMax: 0), "an id that is no JSON")
+            }
+            require((try? engine.headers(of: key)) != nil, "no headers")
+            if answersAtOnce { answer(key, "{}", code: nil) }
+        case .cancelled:
+            let place = requests.firstIndex { $0 == event.request }
+            require(place != nil, "cancelled what is not open")
+            if let place { requests.remove(at: place) }
+        case .response:
+            let place = calls.firstIndex { $0 == event.call }
+            require(place != nil, "answered what was not asked")
+            require((event.document == nil) != (event.fault == nil), "neither answer nor fault")
+            if let place { calls.remove(at: place) }
+        case .sessionOpened:
+            guard let key = event.sessionKey, let session = event.session else {
+                fatalError("a session without a key")
+            }
+            require(!sessions.contains(key), "opened twice")
+            sessions.append(key)
+            names.sessions.append(session.wireID)
+        case .sessionClosed:
+            let place = sessions.firstIndex { $0 == event.sessionKey }
+            require(place != nil, "closed what is not open")
+            if let place { sessions.remove(at: place) }
+        case .notification, .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
+        }
+    }
+
+    // MARK: What the host says
+
+    /// Does what a line says. A number names the oldest but so many of what is open.
+    func command(_ line: Line, _ text: ByteBuffer) {
+        let request = line.first < requests.count ? requests[line.first] : nil
+        let session = line.first < sessions.count ? sessions[line.first] : nil
+        switch line.verb {
+        case verb("a"): if let request { answer(request, text, code: nil) }
+        case verb("f"): if let request { answer(request, text, code: Int32(line.second) - 4) }
+        case verb("q"): if let request { progress(request, line, text) }
+        case verb("n"):
+            say(text) { if let request { try engine.notify(request, method: $0, params: $1) } }
+        case verb("m"):
+            say(text) { if let session { try engine.notify(session, method: $0, params: $1) } }
+        case verb("b"): say(text) { engine.broadcast(method: $0, params: $1) }
+        case verb("c"):
+            guard let request else { return }
+            call(text) { try engine.call($0, request, method: $1, params: $2, data: nil) }
+        case verb("k"):
+            guard let session else { return }
+            call(text) { try engine.call($0, session, method: $1, params: $2, data: nil) }
+        case verb("w"):
+            guard line.first < calls.count else { return }
+            let call = calls.remove(at: line.first)
+            require((try? engine.close(call)) != nil, "an open call is not found")
+        case verb("h"): if let request { try? engine.hangUp(request, retry: Int64(line.second)) }
+        case verb("i"): if let session { try? engine.hangUp(session, retry: Int64(line.second)) }
+        case verb("e"): if let session { try? engine.close(session) }
+        case verb("u"):
+            engine.drain(until: Instant(milliseconds: now + Int64(line.first) * 1_000))
+        case verb("x"): engine.close()
+        case verb("y"): engine.abandon()
+        default: break
+        }
+    }
+
+    func answer(_ key: RequestKey, _ result: StaticString, code: Int32?) {
+        answer(key, ByteBuffer(copying: result.rawBytes), code: code)
+    }
+
+    /// Answers a request, which is then at its end.
+    private func answer(_ key: RequestKey, _ text: ByteBuffer, code: Int32?) {
+        let messages = HostMessage(options)
+        do {
+            if let code {
+                try messages.checkText(text.bytes)
+                try engine.fail(
+                    key, code: code, message: text.bytes, data: .init(start: nil, count: 0))
+            } else {
+                try messages.checkValue(text.bytes)
+                try engine.respond(key, text.bytes)
+            }
+        } catch {
+            require(error == .invalidMessage || error == .disconnected, "not answered: \(error)")
+            if error == .invalidMessage { return }
+        }
+        withExtendedLifetime(text) {}
+        requests.removeAll { $0 == key }
+        require((try? engine.headers(of: key)) == nil, "answered, and still open")
+    }
+
+    private func progress(_ request: RequestKey, _ line: Line, _ text: ByteBuffer) {
+        guard (try? HostMessage(options).checkText(text.bytes)) != nil,
+            let progress = HostMessage.number(Double(line.second))
+        else { return }
+        let total = line.says("o") ? HostMessage.number(8.5) : nil
+        try? engine.progress(request, progress, total: total, message: text.bytes)
+        withExtendedLifetime(text) {}
+    }
+
+    /// Cuts a text into a method and params, and hands them on if they are what they must be.
+    private func say(
+        _ text: ByteBuffer,
+        _ send: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Void
+    ) {
+        let (method, params) = text.bytes.cut(at: UInt8(ascii: " "))
+        let messages = HostMessage(options)
+        do {
+            try messages.checkMethod(method)
+            try messages.checkParams(params ?? text.bytes.dropBytes(text.count))
+            try send(method, params ?? text.bytes.dropBytes(text.count))
+        } catch CallerFault.notFound {
+            fatalError("what is open is not found")
+        } catch {}
+        withExtendedLifetime(text) {}
+    }
+
+    private func call(
+        _ text: ByteBuffer,
+        _ make: (CallKey, UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Void
+    ) {
+        say(text) { method, params in
+            lastCall += 1
+            let key = CallKey(rawValue: lastCall)
+            try make(key, method, params)
+            calls.append(key)
+        }
+    }
+}

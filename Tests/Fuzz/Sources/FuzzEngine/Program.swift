@@ -1,0 +1,128 @@
+import Engine
+import Wire
+
+/// One line of a program: a verb, the numbers of what it is about, letters, and a text.
+struct Line {
+    /// 1 for `a` and `A`, 26 for `z`.
+    let verb: UInt8
+    /// The digits behind the verb, which count from 0; 0 for what is missing.
+    let first: Int
+    let second: Int
+    private let letters: UnsafeRawBufferPointer
+    private let rest: UnsafeRawBufferPointer
+
+    init(_ line: UnsafeRawBufferPointer) {
+        let (head, tail) = line.cut(at: UInt8(ascii: " "))
+        verb = (head.first ?? 0) & 31
+        first = head.count > 1 ? Int(head[1] & 7) : 0
+        second = head.count > 2 ? Int(head[2] & 7) : 0
+        letters = head.dropBytes(1)
+        rest = tail ?? line.dropBytes(line.count)
+    }
+
+    func says(_ letter: Unicode.Scalar) -> Bool { letters.contains(UInt8(ascii: letter)) }
+
+    /// The text behind the first blank, with `$n` for CR LF and the like in it spelled out.
+    func text(_ names: Names) -> ByteBuffer {
+        let text = ByteBuffer()
+        var isName = false
+        for byte in rest {
+            if isName {
+                names.append(byte, to: text)
+            } else if byte != UInt8(ascii: "$") {
+                text.append(byte)
+            }
+            isName = !isName && byte == UInt8(ascii: "$")
+        }
+        return text
+    }
+}
+
+/// What a program cannot know, since the engine makes it up.
+struct Names {
+    /// The ids of the sessions that there have been, as they stand in `Mcp-Session-Id`.
+    var sessions: [ByteBuffer] = []
+    /// The last event id on each connection.
+    var events = [[UInt8]](repeating: [], count: 8)
+
+    /// `$1` is the first session's id, `$a` the last event's on the first connection.
+    func append(_ name: UInt8, to text: ByteBuffer) {
+        switch name {
+        case UInt8(ascii: "n"): text.append("\r\n")
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "l"): text.append(0x0A)
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): session(Int(name & 0xF), to: text)
+        case UInt8(ascii: "a")...UInt8(ascii: "h"): text.append(events[Int(name & 0xF) - 1])
+        default: text.append(name)
+        }
+    }
+
+    /// Sessions count from 1; one that has not been is a stranger's.
+    func session(_ number: Int, to text: ByteBuffer) {
+        if sessions.indices.contains(number - 1) {
+            text.append(sessions[number - 1])
+        } else {
+            text.append("ffffffffffffffffffffffffffffffff")
+        }
+    }
+}
+
+/// A server's options: small limits, and a letter for each choice.
+struct ProgramOptions {
+    var engine = ServerOptions()
+    /// Whether the host answers each request when it hears of it.
+    var answersAtOnce = false
+
+    init(_ letters: UnsafeRawBufferPointer) {
+        setLimits()
+        for letter in letters { choose(letter) }
+    }
+
+    private mutating func setLimits() {
+        engine.logLevel = .debug
+        engine.limits.messageBytes = 1_024
+        engine.limits.headerBytes = 1_024
+        engine.limits.headerCount = 16
+        engine.limits.targetBytes = 128
+        engine.limits.jsonDepth = 8
+        engine.limits.requestIDBytes = 32
+        engine.connectionsMax = 6
+        engine.sessionsMax = 3
+        engine.sessionRequestsMax = 3
+        engine.mailboxMessagesMax = 3
+        engine.mailboxBytesMax = 256
+        engine.replayEventsMax = 6
+        engine.replayBytesMax = 512
+        engine.replayTotalBytesMax = 1_024
+        engine.unsentBytesMax = 512
+        engine.pipelinedBytesMax = 1_024
+        engine.sessionIdle = 10_000
+        engine.initialize = 2_000
+        engine.keepAlive = 1_000
+        engine.requestArrival = 500
+        engine.replayAge = 3_000
+        engine.priming = 100
+        engine.connectionIdle = 5_000
+        engine.linger = 300
+    }
+
+    private mutating func choose(_ letter: UInt8) {
+        switch letter {
+        case UInt8(ascii: "a"): engine.responseMode = .auto
+        case UInt8(ascii: "j"): engine.responseMode = .json
+        case UInt8(ascii: "q"): engine.progressRoute = .request
+        case UInt8(ascii: "s"): engine.isStateless = true
+        case UInt8(ascii: "n"): engine.hasReplay = false
+        case UInt8(ascii: "h"): answersAtOnce = true
+        case UInt8(ascii: "g"):
+            let object: StaticString = "{}"
+            engine.greeting = Greeting(
+                serverInfo: object.rawBytes, capabilities: object.rawBytes,
+                instructions: object.rawBytes)
+        case UInt8(ascii: "o"):
+            let origins: StaticString = "http://a.example, http://b.example:8080"
+            engine.crossOrigins = AccessList(origins.rawBytes)
+        default: break
+        }
+    }
+}
