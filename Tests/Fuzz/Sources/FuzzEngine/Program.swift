@@ -72,6 +72,7 @@ struct ProgramOptions {
     var engine = ServerOptions()
     /// Whether the host answers each request when it hears of it.
     var answersAtOnce = false
+    var isLoopback = true
 
     init(_ letters: UnsafeRawBufferPointer) {
         setLimits()
@@ -114,13 +115,19 @@ struct ProgramOptions {
         case UInt8(ascii: "s"): engine.isStateless = true
         case UInt8(ascii: "n"): engine.hasReplay = false
         case UInt8(ascii: "h"): answersAtOnce = true
+        case UInt8(ascii: "r"): isLoopback = false
         case UInt8(ascii: "g"):
             let object: StaticString = "{}"
             engine.greeting = Greeting(
                 serverInfo: object.rawBytes, capabilities: object.rawBytes,
                 instructions: object.rawBytes)
+        case UInt8(ascii: "l"):
+            let hosts: StaticString = "localhost, b.example:8080"
+            engine.allowedHosts = AccessList(hosts.rawBytes)
+            let origins: StaticString = "http://b.example:8080"
+            engine.allowedOrigins = AccessList(origins.rawBytes)
         case UInt8(ascii: "o"):
-            let origins: StaticString = "http://a.example, http://b.example:8080"
+            let origins: StaticString = "http://a.example"
             engine.crossOrigins = AccessList(origins.rawBytes)
         default: break
         }

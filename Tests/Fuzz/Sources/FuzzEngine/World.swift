@@ -30,6 +30,7 @@ final class World {
             counter += 1
             return counter
         }
+        engine.bound(isLoopback: program.isLoopback)
     }
 
     // MARK: Time
