@@ -42,6 +42,7 @@ stage "Generated files are up to date" swift run abigen --check
 stage "Swift tests" swift test
 stage "Fuzzers" bash Tests/Fuzz/run.sh
 stage "C tests" ctest --test-dir "$build" --output-on-failure
+stage "Sanitizers" bash Tests/Sanitizers/run.sh "$build"
 stage "Load" bash Tests/Load/run.sh "$build"
 stage "Budgets" python3 -B Tests/Benchmarks/budgets.py "$build"
 stage "Python tests" python_tests
