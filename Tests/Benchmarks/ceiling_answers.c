@@ -5,7 +5,6 @@
 #include "ceiling.h"
 
 #define MESSAGE_START 200
-#define PROGRESS_BYTES 220 /* of one notification, its frame included; at most */
 
 /* Primary streams by session number. */
 static struct peer **primaries;
@@ -98,7 +97,8 @@ static void progress(struct peer *peer, const char *id, size_t id_len, uint64_t 
 static void broadcast(uint64_t seq) {
   char json[200], chunk[230];
   int len = snprintf(json, sizeof json, EVENT_ID "event: message\ndata: {\"jsonrpc\":\"2.0\","
-                     "\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":{\"seq\":%llu}}}\n\n",
+                     "\"method\":\"notifications/message\",\"params\":{\"level\":\"info\","
+                     "\"data\":{\"seq\":%llu}}}\n\n",
                      (unsigned long long)seq);
   len = snprintf(chunk, sizeof chunk, "%08x\r\n%s\r\n", (unsigned)len, json);
   for (size_t i = 0; i < session_count; i++)
@@ -116,15 +116,16 @@ static void initialize(struct peer *peer, const char *id, size_t id_len) {
   size_t session = session_count++;
   primaries[session] = NULL;
   int len = snprintf(json, sizeof json,
-                     "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"protocolVersion\":\"" REVISION "\",\"capabilities\":"
-                     "{\"tools\":{},\"logging\":{}},\"serverInfo\":{\"name\":\"ceiling\",\"version\":\"1\"}}}",
+                     "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"protocolVersion\":\"" REVISION "\","
+                     "\"capabilities\":{\"tools\":{},\"logging\":{}},\"serverInfo\":{\"name\":\"ceiling\",\"version\":\"1\"}}}",
                      (int)id_len, id);
   if (answers_json)
     len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\nMcp-Session-Id: %zx\r\nContent-Type: application/json\r\n"
                    "Content-Length: %d\r\n\r\n%s", session, len, json);
   else
     len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\nMcp-Session-Id: %zx\r\nContent-Type: text/event-stream\r\n"
-                   "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n"
                    PRIMING_CHUNK "%08zx\r\n" EVENT_ID "event: message\ndata: %s\n\n\r\n" LAST_CHUNK,
                    session, sizeof EVENT_ID - 1 + 21 + (size_t)len + 2, json);
   write_text(peer, out, (size_t)len);

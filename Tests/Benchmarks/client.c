@@ -3,6 +3,7 @@
 #include "fail.h"
 
 #define START_OF_MESSAGE 160
+#define SHOWN_MAX 300 /* of a message that is not as it must be */
 
 struct call call;
 uint64_t broadcast_seq;
@@ -14,7 +15,8 @@ static bool is_progress(const char *json, size_t len) {
 
 static void check_number(const char *json, size_t len, const char *key, uint64_t wanted) {
   uint64_t number = number_at(find(json, len, START_OF_MESSAGE, key), json + len);
-  if (number != wanted) fail("%s %llu wanted in %.*s", key, (unsigned long long)wanted, len < 300 ? (int)len : 300, json);
+  int shown = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
+  if (number != wanted) fail("%s %llu wanted in %.*s", key, (unsigned long long)wanted, shown, json);
 }
 
 static void advance(struct lane *lane) {
@@ -70,7 +72,7 @@ static void check_answer(struct lane *lane, const char *json, size_t len) {
   while (text != NULL && *text == ' ') text++;
   size_t left = text == NULL ? 0 : (size_t)(json + len - text);
   if (left < call.wanted.len || memcmp(text, call.wanted.data, call.wanted.len) != 0)
-    fail("a wrong answer: %.*s", len < 300 ? (int)len : 300, json);
+    fail("a wrong answer: %.*s", len < SHOWN_MAX ? (int)len : SHOWN_MAX, json);
   if (lane->has_answer) fail("two answers");
   lane->has_answer = true;
 }

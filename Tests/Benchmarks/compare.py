@@ -57,8 +57,9 @@ class Workload:
     def figure(self, server, key):
         return median(turn[key] for turn in self.turns[server])
 
-    def ratio(self, server, key, reference=None):
-        reference = reference or next(iter(self.servers))
+    def ratio(self, server, key):
+        """To the reference, turn by turn."""
+        reference = next(iter(self.servers))
         pairs = zip(self.turns[server], self.turns[reference])
         return median(turn[key] / other[key] for turn, other in pairs)
 
@@ -111,7 +112,8 @@ def workloads(commands):
         yield Workload(f"call {shown} 32 B beside 10,000 streams",
                        ["calls", "--connections", 16, "--streams", 10000, *answer], pair(*options))
         yield Workload(f"call {shown} 32 B, another thread", ["calls", "--connections", 16, *answer],
-                       {"ceiling": commands.ceiling("--batches", *options), "library": commands.host("--thread", *options),
+                       {"ceiling": commands.ceiling("--batches", *options),
+                        "library": commands.host("--thread", *options),
                         "library, queue": commands.host("--queue", *options)}, counted=4000)
         yield Workload(f"call {shown} 32 B, Python", ["calls", "--connections", 16, *answer],
                        {"official": commands.official(*options), "library": commands.ours_in_python(*options)},

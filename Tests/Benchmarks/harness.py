@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -9,6 +10,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SILENCE_SECONDS = 300
+
+# So that being told to end unwinds the `with` blocks, and ends the server too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
 
 
 def processors():

@@ -115,7 +115,7 @@ static void *work(void *unused) {
       free(job);
     }
   }
-  return unused;
+  return NULL;
 }
 
 /* ---- The library's queue ------------------------------------------------------------- */
