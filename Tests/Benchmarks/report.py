@@ -86,7 +86,7 @@ def target_table(workloads, memory):
 
 
 def report(workloads, memory):
-    sections = [table(workloads)]
+    sections = [table(workloads)] if workloads.keys() != {"idle sessions"} else []
     if "idle sessions" in workloads:
         sections.append(idle_table(workloads["idle sessions"]))
     sections.append(target_table(workloads, memory))
