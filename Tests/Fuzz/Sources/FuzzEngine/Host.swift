@@ -91,6 +91,12 @@ extension World {
         case verb("e"): if let session { try? engine.close(session) }
         case verb("u"):
             engine.drain(until: Instant(milliseconds: now + Int64(line.first) * 1_000))
+        case verb("v"):
+            guard line.first < loads.count else { return }
+            let found = [ByteBuffer](repeating: text, count: line.second)
+            try? engine.loaded(
+                loads.remove(at: line.first), line.says("g") ? nil : found,
+                hasEnded: line.says("e"))
         case verb("x"): engine.close()
         case verb("y"): engine.abandon()
         default: break

@@ -96,6 +96,8 @@ struct ProgramOptions {
         engine.replayBytesMax = 512
         engine.replayTotalBytesMax = 1_024
         engine.unsentBytesMax = 512
+        engine.sessionUnsentBytesMax = 768
+        engine.totalUnsentBytesMax = 1_024
         engine.pipelinedBytesMax = 1_024
         engine.sessionIdle = 10_000
         engine.initialize = 2_000
@@ -105,6 +107,8 @@ struct ProgramOptions {
         engine.priming = 100
         engine.connectionIdle = 5_000
         engine.linger = 300
+        engine.detached = 4_000
+        engine.load = 700
     }
 
     private mutating func choose(_ letter: UInt8) {
@@ -114,6 +118,7 @@ struct ProgramOptions {
         case UInt8(ascii: "q"): engine.progressRoute = .request
         case UInt8(ascii: "s"): engine.isStateless = true
         case UInt8(ascii: "n"): engine.hasReplay = false
+        case UInt8(ascii: "t"): engine.hasHostStore = true
         case UInt8(ascii: "h"): answersAtOnce = true
         case UInt8(ascii: "r"): isLoopback = false
         case UInt8(ascii: "g"):

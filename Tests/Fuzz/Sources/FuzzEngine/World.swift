@@ -1,5 +1,6 @@
 import Engine
 import Fuzzing
+import Replay
 import Session
 import Wire
 
@@ -17,6 +18,8 @@ final class World {
     var sessions: [SessionKey] = []
     var calls: [CallKey] = []
     var lastCall: UInt64 = 0
+    /// What the host's store has been asked for.
+    var loads: [LoadKey] = []
     var keepsakes: [Keepsake] = []
     private let longestLine: Int
     private var isClosed = false
@@ -73,6 +76,9 @@ final class World {
             switch effect {
             case .deliver(let event):
                 hear(event)
+            case .store(let order):
+                require(options.hasHostStore, "there is no store")
+                if case .load(let load, _, _) = order { loads.append(load) }
             case .shutDown(let connection):
                 let client = client(of: connection)
                 require(client?.hasShutDown == false && client?.unsent == 0, "shut down too early")
