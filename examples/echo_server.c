@@ -291,6 +291,8 @@ int main(int argc, char **argv) {
       options.stateless = 1;
     } else if (strcmp(argv[i], "--json-response") == 0) {
       options.response_mode = SHTTP_RESPONSE_JSON;
+    } else if (strcmp(argv[i], "--token") == 0 && value[0] != '\0') {
+      options.bearer_tokens = argv[++i];
     } else if (strcmp(argv[i], "--host") == 0 && value[0] != '\0') {
       host = argv[++i];
     } else if (strcmp(argv[i], "--port") == 0 && value[0] != '\0') {
@@ -302,7 +304,7 @@ int main(int argc, char **argv) {
       i++;
     } else {
       fprintf(stderr, "usage: echo_server [--host ADDRESS] [--port N] [--stateless] [--json-response]\n"
-                      "                   [--progress-route request|primary]\n");
+                      "                   [--progress-route request|primary] [--token TOKEN[,TOKEN...]]\n");
       return 2;
     }
   }

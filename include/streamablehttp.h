@@ -43,6 +43,15 @@
  * is away. The host need not know of it; with shttp_request_hang_up() it may
  * send the client away itself.
  *
+ * AUTHORIZATION
+ *
+ * Off, unless an option says how requests are authorized: bearer_tokens is a
+ * list of tokens; with authorize the host is asked, by SHTTP_EVENT_AUTHORIZE,
+ * before anything else is done with a request. Either way each HTTP request is
+ * checked by itself, the session's id proves nothing, and a session exists only
+ * for the principal that opened it. resource_metadata tells clients where to
+ * get a token (RFC 9728). Use it behind TLS: put a proxy in front.
+ *
  * MODES
  *
  * The options stateless and response_mode switch parts of this off. What a mode
@@ -404,6 +413,16 @@ typedef struct shttp_call {
   uint64_t key; /* 0 refers to no call. */
 } shttp_call;
 
+/**
+ * Refers to a request that waits for the host to allow or refuse it.
+ *
+ * A plain value like shttp_session, dead once the host has answered, the client
+ * has gone, or authorize_ms have passed.
+ */
+typedef struct shttp_authorization {
+  uint64_t key; /* 0 refers to nothing. */
+} shttp_authorization;
+
 /* ---- Loop ---------------------------------------------------------------- */
 
 /*
@@ -586,14 +605,14 @@ typedef enum shttp_event_kind {
   /** A client's request. Answer it with shttp_request_respond() or
    *  shttp_request_fail(), now or later, from any thread.
    *
-   *  Sets session, session_data, request, method, id, message, document,
-   *  headers and revision. */
+   *  Sets session, session_data, principal, request, method, id, message,
+   *  document, headers and revision. */
   SHTTP_EVENT_REQUEST = 1,
 
   /** A client's notification. It wants no answer.
    *
-   *  Sets session, session_data, method, message, document, headers and
-   *  revision. */
+   *  Sets session, session_data, principal, method, message, document,
+   *  headers and revision. */
   SHTTP_EVENT_NOTIFICATION = 2,
 
   /** The end of a call that the host made. With status SHTTP_OK, message is
@@ -615,8 +634,8 @@ typedef enum shttp_event_kind {
 
   /** A client has initialized a session. The first event of the session.
    *
-   *  Sets session, revision, wire_id, client_info, client_capabilities and
-   *  headers. */
+   *  Sets session, principal, revision, wire_id, client_info,
+   *  client_capabilities and headers. */
   SHTTP_EVENT_SESSION_OPENED = 5,
 
   /** The session has ended: deleted by the client, idle for too long, or
@@ -639,9 +658,10 @@ typedef enum shttp_event_kind {
   SHTTP_EVENT_PRIMARY_CLOSED = 8,
 
   /** A command that another thread had queued could not be carried out.
-   *  status says why; session, request or call is the one that was passed.
+   *  status says why; session, request, call or authorization is the one
+   *  that was passed.
    *
-   *  Sets status and one of session, request, call. */
+   *  Sets status and one of session, request, call, authorization. */
   SHTTP_EVENT_COMMAND_FAILED = 9,
 
   /** What on_log would have said. Only for a host that takes events and has
@@ -652,7 +672,17 @@ typedef enum shttp_event_kind {
 
   /** The server has closed, after shttp_server_close(). The last event. Sets
    *  nothing. */
-  SHTTP_EVENT_CLOSED = 11
+  SHTTP_EVENT_CLOSED = 11,
+
+  /** A request has arrived, and waits to be authorized: only with the option
+   *  authorize. Answer it with shttp_authorization_allow() or
+   *  shttp_authorization_refuse(), now or later, from any thread. Its body
+   *  has not been read, and what follows on its connection waits. If the
+   *  client goes away, no further event tells so.
+   *
+   *  Sets authorization, http_method, target, scheme, credentials and
+   *  headers. */
+  SHTTP_EVENT_AUTHORIZE = 12
 } shttp_event_kind;
 
 /** How much a line of the log matters. */
@@ -731,6 +761,26 @@ typedef struct shttp_event {
 
   /** A line of the log, in UTF-8. */
   shttp_bytes text;
+
+  /** Who made the request; empty without authorization. */
+  shttp_bytes principal;
+
+  /** What to allow or refuse. */
+  shttp_authorization authorization;
+
+  /** POST, GET or DELETE. */
+  shttp_bytes http_method;
+
+  /** The request's target as sent, such as /mcp?x=1. */
+  shttp_bytes target;
+
+  /** The scheme of the Authorization header in lower case, such as bearer or
+   *  dpop; empty without that header. */
+  shttp_bytes scheme;
+
+  /** What stands behind the scheme: with bearer, a token in the syntax of
+   *  RFC 6750. Do not log it. */
+  shttp_bytes credentials;
 } shttp_event;
 
 /**
@@ -1069,6 +1119,29 @@ typedef struct shttp_server_options {
    *  the replay_ limits, which have no effect on a store of the host's. Not
    *  with stateless. Copied. */
   const shttp_event_store *event_store;
+
+  /** Nonzero: the host allows or refuses each request; see
+   *  SHTTP_EVENT_AUTHORIZE. Not together with bearer_tokens. Default 0. */
+  uint32_t authorize;
+
+  /** A request that the host leaves waiting for so long is refused with HTTP
+   *  status 503. Milliseconds; default 10000. */
+  uint32_t authorize_ms;
+
+  /** The tokens that may use the server, separated by commas. Each is a
+   *  token or principal:token; without a principal it is its own, token-1
+   *  and so on. Several tokens may have one principal. Requests without one
+   *  of them get HTTP status 401. The library does not show the token to
+   *  anybody. Default NULL: no authorization. Copied. */
+  const char *bearer_tokens;
+
+  /** The OAuth 2.0 Protected Resource Metadata (RFC 9728): a JSON object
+   *  with the absolute URL of the endpoint, as clients know it, as resource,
+   *  and one or more authorization_servers. It is served without
+   *  authorization at /.well-known/oauth-protected-resource, with and
+   *  without the path of the resource, and named in each WWW-Authenticate
+   *  header. Default empty: none is served. Copied. */
+  shttp_bytes resource_metadata;
 } shttp_server_options;
 
 /**
@@ -1206,6 +1279,15 @@ typedef struct shttp_stats {
 
   /** Times when new clients had to wait for a descriptor. */
   uint64_t accept_pauses;
+
+  /** Now: requests that the host has yet to allow. */
+  uint64_t authorizations;
+
+  /** Requests without valid credentials (401). */
+  uint64_t credential_refusals;
+
+  /** Requests with insufficient credentials (403). */
+  uint64_t scope_refusals;
 } shttp_stats;
 
 /**
@@ -1303,6 +1385,73 @@ shttp_server_take_events_sized(shttp_server *server, shttp_event *events,
 #define shttp_server_take_events(server, events, capacity, out_count) \
   shttp_server_take_events_sized((server), (events), sizeof *(events), \
                                  (capacity), (out_count))
+
+/* ---- Authorization ------------------------------------------------------- */
+
+/*
+ * With the option authorize, each SHTTP_EVENT_AUTHORIZE is answered once, with
+ * one of these, now or later. As for requests, a command from another thread is
+ * queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED: the client may
+ * have gone.
+ */
+
+/**
+ * Why a request is refused. The client learns it from the status and from the
+ * WWW-Authenticate header (RFC 6750, section 3), which also names the
+ * resource_metadata if the server has that option.
+ */
+typedef enum shttp_refusal {
+  /** There are no credentials, or none of a kind we take. HTTP status 401. */
+  SHTTP_REFUSE_NO_CREDENTIALS = 1,
+
+  /** The token is expired, revoked, meant for another server, or no token of
+   *  ours. HTTP status 401, error="invalid_token". */
+  SHTTP_REFUSE_INVALID_TOKEN = 2,
+
+  /** The token is good, and does not suffice. HTTP status 403,
+   *  error="insufficient_scope"; the scope should name all that is needed. */
+  SHTTP_REFUSE_INSUFFICIENT_SCOPE = 3
+} shttp_refusal;
+
+/**
+ * Lets a request go on in the name of `principal`. [any thread]
+ *
+ * The principal is whatever tells the host's users apart, such as issuer,
+ * subject and client in one string, the same for each token of one user; at
+ * most 256 bytes, and empty for nobody in particular. A session belongs to the
+ * principal that opened it: to any other it is unknown. After `expires_in_ms`,
+ * when the credentials expire, a stream that the request still has open ends,
+ * and its client comes back for it with new ones; 0: never.
+ *
+ * `principal` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if it was
+ * answered, or the request is gone, SHTTP_ERR_LIMIT if the queue of commands is
+ * full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_authorization_allow(shttp_server *server,
+                          shttp_authorization authorization,
+                          shttp_bytes principal, uint32_t expires_in_ms);
+
+/**
+ * Refuses a request. [any thread]
+ *
+ * `scope` is a list of scopes with a space between each two (RFC 6749, section
+ * 3.3): what a token needs. `description` is for the developer of the client,
+ * in printable ASCII. Both have at most 2048 bytes and may be empty.
+ *
+ * `scope` and `description` are copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if it was
+ * answered, or the request is gone, SHTTP_ERR_LIMIT if the queue of commands is
+ * full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_authorization_refuse(shttp_server *server,
+                           shttp_authorization authorization,
+                           shttp_refusal reason, shttp_bytes scope,
+                           shttp_bytes description);
 
 /* ---- Requests ------------------------------------------------------------ */
 
@@ -1619,6 +1768,18 @@ shttp_session_wire_id(shttp_server *server, shttp_session session,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_revision(shttp_server *server, shttp_session session,
                        shttp_bytes *out);
+
+/**
+ * Who opened a session; empty without authorization. [loop's thread]
+ *
+ * `*out` is borrowed: valid until the session ends.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
+ * SHTTP_ERR_NOT_FOUND if the session has ended.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_session_principal(shttp_server *server, shttp_session session,
+                        shttp_bytes *out);
 
 /**
  * The clientInfo that the client sent with initialize, a JSON object.

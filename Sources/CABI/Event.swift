@@ -7,10 +7,12 @@ import Wire
 struct BorrowedEvent {
     private let event: HostEvent
     private let wireID: ByteBuffer?
+    private let scheme: ByteBuffer?
 
     init(_ event: HostEvent) {
         self.event = event
         wireID = event.kind == .sessionOpened ? event.session?.id.text : nil
+        scheme = event.credentials?.lowercasedScheme
     }
 
     /// Lends the event's C form, which is valid as long as this value.
@@ -31,17 +33,28 @@ struct BorrowedEvent {
             event.head?.lines ?? UnsafeRawBufferPointer(start: nil, count: 0))
         form.revision = shttp_bytes(event.revision?.text)
         form.text = shttp_bytes(event.text)
+        form.principal = shttp_bytes(event.principal?.name)
+        form.authorization = shttp_authorization(key: event.authorization?.rawValue ?? 0)
         if event.kind == .log { form.level = shttp_log_level(UInt32(event.level.rawValue)) }
         if let session = event.session, event.kind == .sessionOpened {
             form.wire_id = shttp_bytes(wireID)
             form.client_info = shttp_bytes(session.clientInfo)
             form.client_capabilities = shttp_bytes(session.clientCapabilities)
         }
+        if event.kind == .authorize, let head = event.head {
+            form.http_method = shttp_bytes(head.method.name)
+            form.target = shttp_bytes(head.targetBytes)
+            form.scheme = shttp_bytes(scheme)
+            if let credentials = event.credentials {
+                form.credentials = shttp_bytes(credentials.value)
+            }
+        }
         withUnsafePointer(to: &form, body)
     }
 
     private var kind: shttp_event_kind {
         switch event.kind {
+        case .authorize: SHTTP_EVENT_AUTHORIZE
         case .request: SHTTP_EVENT_REQUEST
         case .notification: SHTTP_EVENT_NOTIFICATION
         case .response: SHTTP_EVENT_RESPONSE

@@ -34,7 +34,9 @@ extension ServerOptions {
     /// Checks what a C caller gave; nil if some field cannot be used.
     init?(_ given: shttp_server_options) {
         self.init()
-        guard setModes(given), setTexts(given), setGreeting(given), setStore(given) else {
+        guard setModes(given), setTexts(given), setGreeting(given), setStore(given),
+            setAuthorization(given)
+        else {
             return nil
         }
         setLimits(given)
@@ -105,6 +107,19 @@ extension ServerOptions {
         return !hasHostStore || hasReplay && !isStateless
     }
 
+    private mutating func setAuthorization(_ given: shttp_server_options) -> Bool {
+        if let list = text(given.bearer_tokens) {
+            guard given.authorize == 0, let tokens = BearerTokens(list) else { return false }
+            authorization = .tokens(tokens)
+        } else if given.authorize != 0 {
+            authorization = .host
+        }
+        guard let document = given.resource_metadata.borrowed else { return false }
+        guard document.count > 0 else { return true }
+        resourceMetadata = ResourceMetadata(document, depthMax: limits.jsonDepth)
+        return resourceMetadata != nil
+    }
+
     private mutating func setLimits(_ given: shttp_server_options) {
         func set(_ field: inout Int, _ value: UInt32) {
             if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
@@ -136,5 +151,6 @@ extension ServerOptions {
         set(&connectionIdle, given.connection_idle_ms)
         set(&replayAge, given.replay_ms)
         set(&detached, given.detached_ms)
+        set(&authorizationWait, given.authorize_ms)
     }
 }

@@ -92,6 +92,15 @@ public func shttp_session_revision(
     }
 }
 
+@_cdecl("shttp_session_principal") @implementation
+public func shttp_session_principal(
+    _ server: OpaquePointer!, _ session: shttp_session, _ out: UnsafeMutablePointer<shttp_bytes>!
+) -> shttp_status {
+    answer(server, out) { engine throws(CallerFault) in
+        shttp_bytes(try engine.session(SessionKey(rawValue: session.key)).principal?.name)
+    }
+}
+
 @_cdecl("shttp_session_client_info") @implementation
 public func shttp_session_client_info(
     _ server: OpaquePointer!, _ session: shttp_session, _ out: UnsafeMutablePointer<shttp_bytes>!

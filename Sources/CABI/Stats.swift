@@ -28,5 +28,8 @@ extension shttp_stats {
         progress_drops = statistics.progressDrops
         log_drops = statistics.logDrops
         accept_pauses = statistics.acceptPauses
+        authorizations = statistics.authorizations
+        credential_refusals = statistics.credentialRefusals
+        scope_refusals = statistics.scopeRefusals
     }
 }

@@ -10,6 +10,9 @@ package enum Effect {
     case store(StoreOrder)
     /// Finish sending: everything has been written, and nothing will follow.
     case shutDown(ServerConnection)
+    /// Read no more from the connection until `startReading`: the engine holds enough of its bytes.
+    case stopReading(ServerConnection)
+    case startReading(ServerConnection)
     /// Close the connection. The engine has forgotten it.
     case close(ServerConnection)
     /// Tell the operator.
@@ -21,6 +24,8 @@ package enum Effect {
 /// Something the host should know. What a kind does not name stays empty.
 package final class HostEvent {
     package enum Kind: Sendable {
+        /// A request's head, which waits to be allowed or refused.
+        case authorize
         /// A client's request, which waits for an answer.
         case request
         case notification
@@ -43,6 +48,9 @@ package final class HostEvent {
     package var sessionKey: SessionKey?
     package var request: RequestKey?
     package var call: CallKey?
+    package var authorization: AuthorizationKey?
+    /// Who made the request.
+    package var principal: Principal?
     package var callData: UnsafeMutableRawPointer?
     /// The session itself, for what does not change about it: events may be read on any thread.
     package var session: ServerSession?
@@ -57,6 +65,11 @@ package final class HostEvent {
     package var revision: Revision?
     package var level = LogLevel.warning
     package var text: ByteBuffer?
+
+    /// What the head of the request to be authorized has for proof; it points into the head.
+    package var credentials: Credentials? {
+        kind == .authorize ? head?[.authorization].map { Credentials($0) } : nil
+    }
 
     package init(_ kind: Kind) {
         self.kind = kind

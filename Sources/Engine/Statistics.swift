@@ -10,6 +10,8 @@ package struct Statistics: Sendable {
     /// Bytes that clients have not read yet.
     package var unsentBytes: UInt64 = 0
     package var replayBytes: UInt64 = 0
+    /// Requests that wait for the host to allow them.
+    package var authorizations: UInt64 = 0
 
     // Since the start.
     package var connectionsTotal: UInt64 = 0
@@ -40,6 +42,10 @@ package struct Statistics: Sendable {
     package var otherRefusals: UInt64 = 0
     /// Times when clients had to wait for a descriptor.
     package var acceptPauses: UInt64 = 0
+    /// Requests without credentials, or with invalid ones.
+    package var credentialRefusals: UInt64 = 0
+    /// Requests that their credentials do not suffice for.
+    package var scopeRefusals: UInt64 = 0
 
     package init() {}
 }

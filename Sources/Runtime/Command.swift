@@ -4,6 +4,8 @@ import Wire
 
 /// A command on its way from another thread, with copies of its bytes.
 package enum Command {
+    case allow(AuthorizationKey, Principal, expiresIn: Int64?)
+    case refuse(AuthorizationKey, Challenge)
     case respond(RequestKey, ByteBuffer)
     case fail(RequestKey, code: Int32, message: ByteBuffer, data: ByteBuffer)
     case progress(RequestKey, ByteBuffer, total: ByteBuffer?, message: ByteBuffer)
@@ -27,6 +29,10 @@ package enum Command {
 
     func perform(on engine: ServerEngine) throws(CallerFault) {
         switch self {
+        case .allow(let key, let principal, let expiresIn):
+            try engine.allow(key, principal, expiresIn: expiresIn)
+        case .refuse(let key, let challenge):
+            try engine.refuse(key, challenge)
         case .respond(let key, let result):
             try engine.respond(key, result.bytes)
         case .fail(let key, let code, let message, let data):
@@ -77,6 +83,9 @@ package enum Command {
             .notify(let key, _, _), .hangUp(let key, _):
             event = HostEvent(.commandFailed)
             event.request = key
+        case .allow(let key, _, _), .refuse(let key, _):
+            event = HostEvent(.commandFailed)
+            event.authorization = key
         case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):
             event = HostEvent(.commandFailed)
             event.sessionKey = key
@@ -96,6 +105,8 @@ package enum Command {
     var weight: Int {
         let own = 128
         switch self {
+        case .allow(_, let principal, _): return own + principal.name.capacity
+        case .refuse(_, let challenge): return own + challenge.weight
         case .respond(_, let result): return own + result.capacity
         case .fail(_, _, let message, let data): return own + message.capacity + data.capacity
         case .progress(_, _, _, let message): return own + message.capacity

@@ -4,6 +4,24 @@ import Wire
 
 /// The host's commands: checked on the caller's thread, carried out on the loop's.
 extension ServerRuntime {
+    package func allow(
+        _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
+    ) throws(CallerFault) {
+        try command { engine throws(CallerFault) in
+            try engine.allow(key, principal, expiresIn: expiresIn)
+        } later: {
+            .allow(key, principal, expiresIn: expiresIn)
+        }
+    }
+
+    package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
+        try command { engine throws(CallerFault) in
+            try engine.refuse(key, challenge)
+        } later: {
+            .refuse(key, challenge)
+        }
+    }
+
     package func respond(
         _ key: RequestKey, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {

@@ -248,6 +248,10 @@ package final class ServerRuntime {
             onStore?(order)
         case .shutDown(let connection):
             if !connection.hasEnded { Socket.of(connection).shutDown() }
+        case .stopReading(let connection):
+            if !connection.hasEnded { Socket.of(connection).holdBack() }
+        case .startReading(let connection):
+            if !connection.hasEnded { Socket.of(connection).readOn() }
         case .close(let connection):
             Socket.of(connection).close()
         case .log(let level, let text):

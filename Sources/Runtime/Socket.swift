@@ -12,6 +12,8 @@ final class Socket {
     private var inFlight: ByteBuffer?
     private var write: UnsafeMutablePointer<uv_write_t>?
     private var isClosing = false
+    /// Whether the engine holds enough of what was read.
+    private var isHeldBack = false
 
     /// Room for either kind of stream handle.
     private static func allocate(isPipe: Bool) -> UnsafeMutablePointer<uv_stream_t> {
@@ -65,7 +67,7 @@ final class Socket {
     // MARK: Reading
 
     func startReading() {
-        guard !isClosing else { return }
+        guard !isClosing, !isHeldBack else { return }
         let allocate: uv_alloc_cb = { handle, _, buffer in
             guard let socket = owner(handle?.pointee.data, as: Socket.self) else { return }
             buffer?.pointee = socket.runtime.readBuffer
@@ -74,6 +76,17 @@ final class Socket {
             guard let socket = owner(stream?.pointee.data, as: Socket.self) else { return }
             socket.read(count, buffer?.pointee.base)
         }
+    }
+
+    /// Reads no more until `readOn`: what the peer sends stays with the kernel.
+    func holdBack() {
+        isHeldBack = true
+        if !isClosing { uv_read_stop(stream) }
+    }
+
+    func readOn() {
+        isHeldBack = false
+        if runtime.isCongested { runtime.paused.append(self) } else { startReading() }
     }
 
     private func read(_ count: Int, _ bytes: UnsafeMutablePointer<CChar>?) {

@@ -49,6 +49,12 @@ package struct RequestKey: SlotKey {
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
+/// One request of a client that waits to be allowed.
+package struct AuthorizationKey: SlotKey {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
 /// One request of the host's to a client. The number is also its JSON-RPC id, so that it is unique
 /// among all that the server has outstanding (S-242).
 package struct CallKey: Hashable, Sendable {

@@ -30,6 +30,14 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    /// Whether both hold the same bytes, in a time that tells no more than their lengths.
+    package func equalsInConstantTime(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        var difference: UInt8 = 0
+        for index in 0..<count { difference |= self[index] ^ other[index] }
+        return difference == 0
+    }
+
     package func hasPrefix(_ text: StaticString) -> Bool {
         count >= text.utf8CodeUnitCount && prefixBytes(text.utf8CodeUnitCount).equals(text)
     }

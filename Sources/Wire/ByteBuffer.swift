@@ -111,6 +111,13 @@ package final class ByteBuffer {
         memmove(storage, storage + length, count)
     }
 
+    /// Forgets a part of the bytes.
+    package func remove(_ range: Range<Int>) {
+        guard let storage, range.upperBound <= count else { return }
+        memmove(storage + range.lowerBound, storage + range.upperBound, count - range.upperBound)
+        count -= range.count
+    }
+
     /// Forgets everything past the first `length` bytes.
     package func truncate(to length: Int) {
         count = Swift.min(count, length)

@@ -26,6 +26,7 @@ indirect enum CType: Equatable, Sendable {
     static let session = CType.structure("shttp_session")
     static let request = CType.structure("shttp_request")
     static let call = CType.structure("shttp_call")
+    static let authorization = CType.structure("shttp_authorization")
     static let loop = CType.handle("shttp_loop")
     static let server = CType.handle("shttp_server")
 }

@@ -35,11 +35,14 @@ OFFSET(shttp_request, key, 0);
 SIZE(shttp_call, 8);
 OFFSET(shttp_call, key, 0);
 
+SIZE(shttp_authorization, 8);
+OFFSET(shttp_authorization, key, 0);
+
 SIZE(shttp_loop_options, 16);
 OFFSET(shttp_loop_options, struct_size, 0);
 OFFSET(shttp_loop_options, uv_loop, 8);
 
-SIZE(shttp_event, 208);
+SIZE(shttp_event, 296);
 OFFSET(shttp_event, kind, 0);
 OFFSET(shttp_event, status, 4);
 OFFSET(shttp_event, session, 8);
@@ -58,6 +61,12 @@ OFFSET(shttp_event, client_info, 152);
 OFFSET(shttp_event, client_capabilities, 168);
 OFFSET(shttp_event, level, 184);
 OFFSET(shttp_event, text, 192);
+OFFSET(shttp_event, principal, 208);
+OFFSET(shttp_event, authorization, 224);
+OFFSET(shttp_event, http_method, 232);
+OFFSET(shttp_event, target, 248);
+OFFSET(shttp_event, scheme, 264);
+OFFSET(shttp_event, credentials, 280);
 
 SIZE(shttp_load, 8);
 OFFSET(shttp_load, key, 0);
@@ -70,7 +79,7 @@ OFFSET(shttp_event_store, load, 24);
 OFFSET(shttp_event_store, forget, 32);
 OFFSET(shttp_event_store, user_data, 40);
 
-SIZE(shttp_server_options, 240);
+SIZE(shttp_server_options, 272);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -111,8 +120,12 @@ OFFSET(shttp_server_options, session_unsent_bytes_max, 216);
 OFFSET(shttp_server_options, total_unsent_bytes_max, 220);
 OFFSET(shttp_server_options, detached_ms, 224);
 OFFSET(shttp_server_options, event_store, 232);
+OFFSET(shttp_server_options, authorize, 240);
+OFFSET(shttp_server_options, authorize_ms, 244);
+OFFSET(shttp_server_options, bearer_tokens, 248);
+OFFSET(shttp_server_options, resource_metadata, 256);
 
-SIZE(shttp_stats, 192);
+SIZE(shttp_stats, 216);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -137,6 +150,9 @@ OFFSET(shttp_stats, other_refusals, 160);
 OFFSET(shttp_stats, progress_drops, 168);
 OFFSET(shttp_stats, log_drops, 176);
 OFFSET(shttp_stats, accept_pauses, 184);
+OFFSET(shttp_stats, authorizations, 192);
+OFFSET(shttp_stats, credential_refusals, 200);
+OFFSET(shttp_stats, scope_refusals, 208);
 
 #endif
 
@@ -176,6 +192,7 @@ NUMBER(SHTTP_EVENT_PRIMARY_CLOSED, 8);
 NUMBER(SHTTP_EVENT_COMMAND_FAILED, 9);
 NUMBER(SHTTP_EVENT_LOG, 10);
 NUMBER(SHTTP_EVENT_CLOSED, 11);
+NUMBER(SHTTP_EVENT_AUTHORIZE, 12);
 
 SIZE(shttp_log_level, 4);
 NUMBER(SHTTP_LOG_DEFAULT, 0);
@@ -193,6 +210,11 @@ NUMBER(SHTTP_RESPONSE_AUTO, 2);
 SIZE(shttp_progress_route, 4);
 NUMBER(SHTTP_PROGRESS_PRIMARY, 0);
 NUMBER(SHTTP_PROGRESS_REQUEST, 1);
+
+SIZE(shttp_refusal, 4);
+NUMBER(SHTTP_REFUSE_NO_CREDENTIALS, 1);
+NUMBER(SHTTP_REFUSE_INVALID_TOKEN, 2);
+NUMBER(SHTTP_REFUSE_INSUFFICIENT_SCOPE, 3);
 
 NUMBER(SHTTP_VERSION_NUMBER, SHTTP_VERSION_MAJOR << 16 |
                                  SHTTP_VERSION_MINOR << 8 |

@@ -232,13 +232,15 @@ void exchange_end(exchange *x) {
 /* ---- Requests ---------------------------------------------------------------- */
 
 exchange *client_send(const struct client *client, const char *method, const char *headers, const char *body) {
-  char head[2048], session[256] = "";
+  char head[2048], session[256] = "", token[256] = "";
   int fd = open_socket(client);
   if (fd < 0) return NULL;
   if (client->session[0])
     snprintf(session, sizeof session, "Mcp-Session-Id: %s\r\nMCP-Protocol-Version: 2025-11-25\r\n", client->session);
+  if (client->token) snprintf(token, sizeof token, "Authorization: Bearer %s\r\n", client->token);
   size_t body_len = body ? strlen(body) : 0;
-  int head_len = snprintf(head, sizeof head, "%s /mcp HTTP/1.1\r\nHost: localhost\r\n%s%s", method, session, headers);
+  int head_len = snprintf(head, sizeof head, "%s /mcp HTTP/1.1\r\nHost: localhost\r\n%s%s%s", method, session, token,
+                          headers);
   if (body)
     head_len += snprintf(head + head_len, sizeof head - (size_t)head_len,
                          "Content-Type: application/json\r\nContent-Length: %zu\r\n", body_len);
@@ -288,8 +290,13 @@ char *client_ask(const struct client *client, const char *json) {
 }
 
 bool client_open(struct client *client, const char *address, uint16_t port) {
+  return client_open_as(client, address, port, NULL);
+}
+
+bool client_open_as(struct client *client, const char *address, uint16_t port, const char *token) {
   client->address = address;
   client->port = port;
+  client->token = token;
   client->session[0] = '\0';
   exchange *x = client_post(client,
       "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\","

@@ -14,6 +14,7 @@ struct client {
   const char *address; /* as given to shttp_server_listen() */
   uint16_t port;
   char session[160];   /* the Mcp-Session-Id; empty while there is none */
+  const char *token;   /* the bearer token; NULL for none */
 };
 
 typedef struct exchange exchange;
@@ -26,6 +27,8 @@ struct sse_event {
 
 /* initialize (revision 2025-11-25) and notifications/initialized. */
 bool client_open(struct client *client, const char *address, uint16_t port);
+/* The same with a token. */
+bool client_open_as(struct client *client, const char *address, uint16_t port, const char *token);
 /* DELETE; the HTTP status. */
 int client_delete(struct client *client);
 

@@ -9,6 +9,7 @@ static const shttp_bytes torn = {NULL, 5};                      /* a len without
 static const shttp_request no_request = {0}, random_request = {0x0123456789abcdefu}, full_request = {UINT64_MAX};
 static const shttp_session no_session = {0}, random_session = {0xfedcba9876543210u}, full_session = {UINT64_MAX};
 static const shttp_call no_call = {0}, random_call = {0x1111111111111111u};
+static const shttp_authorization random_authorization = {0x2222222222222222u};
 
 #define EMPTY shttp_text("")
 
@@ -73,6 +74,11 @@ static void null_everywhere(void) {
   CHECK_STATUS(shttp_headers_find(EMPTY, "host", NULL), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_headers_find(torn, "host", &bytes), SHTTP_ERR_INVALID_ARGUMENT);
 
+  CHECK_STATUS(shttp_authorization_allow(NULL, random_authorization, EMPTY, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_authorization_refuse(NULL, random_authorization, SHTTP_REFUSE_INVALID_TOKEN, EMPTY, EMPTY),
+               SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_session_principal(NULL, random_session, &bytes), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_session_principal(server, random_session, NULL), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_notify(NULL, random_session, EMPTY, EMPTY), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_call(NULL, random_session, EMPTY, EMPTY, NULL, NULL), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_hang_up(NULL, random_session, 0), SHTTP_ERR_INVALID_ARGUMENT);
@@ -195,6 +201,20 @@ static void options_fields(void) {
   REFUSED(instructions, shttp_text("\xc3\x28"));
   REFUSED(server_info, EMPTY); /* which the capabilities that fixture_options() sets would need */
   REFUSED(path, "no-slash");
+  REFUSED(bearer_tokens, "");
+  REFUSED(bearer_tokens, "a,");
+  REFUSED(bearer_tokens, "a b");
+  REFUSED(bearer_tokens, "a\r\nb");
+  REFUSED(bearer_tokens, "\xff:a");
+  REFUSED(bearer_tokens, "x:a,y:a");
+  REFUSED(resource_metadata, shttp_text("{}"));
+  REFUSED(resource_metadata, shttp_text("{\"resource\":\"/mcp\",\"authorization_servers\":[\"https://a\"]}"));
+  REFUSED(resource_metadata, shttp_text("{\"resource\":\"https://h/mcp\",\"authorization_servers\":[]}"));
+  REFUSED(resource_metadata, torn);
+  ACCEPTED(authorize, UINT32_MAX);
+  ACCEPTED(authorize_ms, UINT32_MAX);
+  ACCEPTED(bearer_tokens, "\xc3\xa9:a,b");
+  ACCEPTED(resource_metadata, shttp_text("{\"resource\":\"https://h/mcp\",\"authorization_servers\":[\"https://a\"]}"));
   CHECK(sizeof(shttp_log_level) == 4);
   ACCEPTED(path, "/other");
   ACCEPTED(message_bytes_max, 1);
@@ -205,6 +225,10 @@ static void options_fields(void) {
   ACCEPTED(queue_events_max, UINT32_MAX);
   ACCEPTED(unsent_bytes_max, 1);
   ACCEPTED(session_idle_ms, UINT32_MAX);
+  shttp_server_options both = fixture_options(on_nothing, NULL);
+  both.authorize = 1;
+  both.bearer_tokens = "a";
+  CHECK_STATUS(create_with(&both), SHTTP_ERR_INVALID_OPTION);
   shttp_server_options bytes = fixture_options(on_nothing, NULL);
   bytes.server_info = torn;
   CHECK(create_with(&bytes) < 0);
@@ -277,6 +301,31 @@ static void check_messages(void) {
   CHECK(call.key == 99);
 }
 
+/* What no header can carry, and what is none of the reasons. */
+static void check_authorization(void) {
+  static const char *const scopes[] = {" a", "a ", "a  b", "a\"b", "a\\b", "a\r\nX: y", "\xc3\xa9"};
+  static const char *const texts[] = {"a\r\nX: y", "a\nb", "\x7f", "\xc3\xa9"};
+  static char name[257];
+  const shttp_bytes too_long = {(const uint8_t *)memset(name, 'n', sizeof name), sizeof name};
+  shttp_server *server = the_server;
+  const shttp_authorization a = random_authorization;
+  CHECK_STATUS(shttp_authorization_allow(server, a, torn, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_authorization_allow(server, a, too_long, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  for (int reason = -1; reason <= 4; reason += reason == 0 ? 4 : 1)
+    CHECK_STATUS(shttp_authorization_refuse(server, a, (shttp_refusal)reason, EMPTY, EMPTY),
+                 SHTTP_ERR_INVALID_ARGUMENT);
+  for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
+    CHECK_STATUS(shttp_authorization_refuse(server, a, SHTTP_REFUSE_INSUFFICIENT_SCOPE, shttp_text(scopes[i]), EMPTY),
+                 SHTTP_ERR_INVALID_ARGUMENT);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    CHECK_STATUS(shttp_authorization_refuse(server, a, SHTTP_REFUSE_INVALID_TOKEN, EMPTY, shttp_text(texts[i])),
+                 SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_authorization_refuse(server, a, SHTTP_REFUSE_INVALID_TOKEN, torn, EMPTY),
+               SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_authorization_refuse(server, a, SHTTP_REFUSE_INVALID_TOKEN, EMPTY, torn),
+               SHTTP_ERR_INVALID_ARGUMENT);
+}
+
 static void check_handles(void) {
   const shttp_request requests[] = {no_request, random_request, full_request};
   const shttp_session sessions[] = {no_session, random_session, full_session};
@@ -297,6 +346,10 @@ static void check_handles(void) {
     CHECK_STATUS(shttp_session_data(server, sessions[i], &data), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_session_wire_id(server, sessions[i], &bytes), SHTTP_ERR_NOT_FOUND);
   }
+  CHECK_STATUS(shttp_authorization_allow(server, random_authorization, EMPTY, 0), SHTTP_ERR_NOT_FOUND);
+  CHECK_STATUS(shttp_authorization_refuse(server, random_authorization, SHTTP_REFUSE_NO_CREDENTIALS, EMPTY, EMPTY),
+               SHTTP_ERR_NOT_FOUND);
+  CHECK_STATUS(shttp_session_principal(server, random_session, &bytes), SHTTP_ERR_NOT_FOUND);
   /* Handles of one kind mean nothing as another. */
   CHECK_STATUS(shttp_call_close(server, no_call), SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_call_close(server, random_call), SHTTP_ERR_NOT_FOUND);
@@ -308,6 +361,7 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
   if (event->kind == SHTTP_EVENT_NOTIFICATION && check_is(event->method, "test/all")) {
     the_server = server;
     check_messages();
+    check_authorization();
     check_handles();
   }
   if (event->kind != SHTTP_EVENT_REQUEST) return;
@@ -326,6 +380,7 @@ static void bad_messages(void) {
   CHECK(reaches(&ready, 1));
   CHECK(client_tell(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"test/all\"}") == 202);
   check_messages();
+  check_authorization();
 
   /* After all that, the request can be answered as if nothing had happened. */
   CHECK_STATUS(shttp_request_respond(fixture.server, the_request, shttp_text("{\"fine\":true}")), SHTTP_OK);
@@ -351,6 +406,7 @@ static void wrong_thread(void) {
   CHECK_STATUS(shttp_session_data(fixture.server, random_session, &data), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_session_wire_id(fixture.server, random_session, &bytes), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_session_revision(fixture.server, random_session, &bytes), SHTTP_ERR_WRONG_THREAD);
+  CHECK_STATUS(shttp_session_principal(fixture.server, random_session, &bytes), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_session_client_info(fixture.server, random_session, &bytes), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_session_client_capabilities(fixture.server, random_session, &bytes), SHTTP_ERR_WRONG_THREAD);
   /* Everything else is for any thread. */

@@ -15,6 +15,8 @@ struct Arrival: Sendable, CustomTestStringConvertible {
     var origins: String?
     var hosts: String?
     var limit = 100
+    /// The URL of the resource; nil for no metadata.
+    var resource: String?
 
     init(_ change: (inout Arrival) -> Void) {
         change(&self)
@@ -62,6 +64,7 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         options.limits.messageBytes = limit
         options.allowedOrigins = origins.map { AccessList(literal: $0) }
         options.allowedHosts = hosts.map { AccessList(literal: $0) }
+        options.resourceMetadata = resource.map { ResourceMetadata(literal: $0) }
         var admission = Admission(options)
         admission.isLoopback = isLoopback
         let parser = HTTPParser(limits: options.limits, settings: LLHTTPSettings())
@@ -70,14 +73,24 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         let text = (["\(method) \(target) \(version)"] + lines).map { $0 + "\r\n" }.joined()
         let step = Array((text + "\r\n").utf8).withUnsafeBytes { parser.parse($0).step }
         guard step == .head else { return "\(step)" }
-        switch admission.judge(head) {
+        let verdict = admission.judge(head)
+        if verdict == .message || verdict == .primaryStream,
+            let refusal = admission.examine(head)
+        {
+            return Arrival.text(of: refusal)
+        }
+        switch verdict {
         case .message: return "message"
         case .primaryStream: return "stream"
         case .preflight: return "preflight"
+        case .metadata: return "metadata"
         case .endOfSession: return "end"
-        case .refuse(let refusal):
-            return "\(refusal.status.rawValue)" + (refusal.allow.map { " \($0)" } ?? "")
+        case .refuse(let refusal): return Arrival.text(of: refusal)
         }
+    }
+
+    private static func text(of refusal: Refusal) -> String {
+        "\(refusal.status.rawValue)" + (refusal.allow.map { " \($0)" } ?? "")
     }
 }
 
@@ -87,9 +100,18 @@ extension AccessList {
     }
 }
 
+extension ResourceMetadata {
+    init(literal url: String) {
+        let json = "{\"resource\":\"\(url)\",\"authorization_servers\":[\"https://id.test\"]}"
+        self = Array(json.utf8).withUnsafeBytes { ResourceMetadata($0, depthMax: 8)! }
+    }
+}
+
 @Suite("Admission")
 struct AdmissionTests {
-    @Test("Each head gets its verdict", arguments: paths + methods + hosts + origins + messages)
+    @Test(
+        "Each head gets its verdict",
+        arguments: heads)
     func verdict(_ arrival: Arrival, _ verdict: String) {
         #expect(arrival.verdict == verdict)
     }
@@ -120,6 +142,8 @@ struct AdmissionTests {
         #expect(arrival.verdict == "message")
     }
 }
+
+private let heads = [paths, methods, hosts, origins, messages, metadata].flatMap { $0 }
 
 private let paths: [(Arrival, String)] = [  // S-001
     (.post(), "message"),
@@ -270,4 +294,36 @@ private let messages: [(Arrival, String)] = [  // S-007 to S-009
     (.post("Content-Length: 101"), "413"),
     (.post("Content-Length: 18446744073709551615"), "413"),
     (.post("Transfer-Encoding: chunked"), "message"),
+]
+
+private func metadata(
+    _ method: String, _ target: String, _ change: (inout Arrival) -> Void = { _ in }
+) -> Arrival {
+    Arrival {
+        $0.method = method
+        $0.target = target
+        $0.lines = ["Host: localhost"]
+        $0.resource = "https://api.test/public/mcp?v=1"
+        change(&$0)
+    }
+}
+
+private let wellKnown = "/.well-known/oauth-protected-resource"
+
+private let metadata: [(Arrival, String)] = [
+    (metadata("GET", wellKnown + "/public/mcp"), "metadata"),
+    (metadata("GET", wellKnown + "/public/mcp?v=1"), "metadata"),
+    (metadata("GET", wellKnown), "metadata"),
+    (metadata("HEAD", wellKnown), "metadata"),
+    (metadata("OPTIONS", wellKnown + "/public/mcp"), "metadata"),
+    (metadata("GET", "http://localhost" + wellKnown), "metadata"),
+    (metadata("GET", wellKnown) { $0.lines.append("Origin: https://evil.test") }, "metadata"),
+    (metadata("GET", wellKnown) { $0.lines = ["Host: evil.test"] }, "403"),
+    (metadata("POST", wellKnown), "405 GET, HEAD, OPTIONS"),
+    (metadata("DELETE", wellKnown), "405 GET, HEAD, OPTIONS"),
+    (metadata("GET", wellKnown + "/"), "404"),
+    (metadata("GET", wellKnown + "/mcp"), "404"),
+    (metadata("GET", wellKnown + "x"), "404"),
+    (metadata("GET", wellKnown) { $0.resource = nil }, "404"),
+    (metadata("GET", "/mcp"), "stream"),
 ]

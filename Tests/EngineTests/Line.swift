@@ -54,6 +54,8 @@ struct Line {
             case "origin": fields["Origin"] = value
             case "asks-method": fields["Access-Control-Request-Method"] = value
             case "asks-headers": fields["Access-Control-Request-Headers"] = value
+            case "token": fields["Authorization"] = "Bearer \(value)"
+            case "basic": fields["Authorization"] = "Basic \(value)"
             case "accept": fields["Accept"] = value
             case "ticket": fields["Last-Event-ID"] = value
             case "last-event-id": fields["Last-Event-ID"] = names.eventID(value)

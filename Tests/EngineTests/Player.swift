@@ -50,6 +50,7 @@ final class Player {
     private var requests: [String: RequestKey] = [:]
     private var sessions: [String: SessionKey] = [:]
     private var store = NaiveStore()
+    private var authorizations: [String: AuthorizationKey] = [:]
     private var outputs: [String] = []
     private var now = Instant(milliseconds: 0)
     /// What the host says in the current step.
@@ -144,6 +145,18 @@ final class Player {
         let body = bytes(line.body ?? "")
         switch words[0] {
         case "time": break
+        case "allow":
+            try engine.allow(
+                authorization(name), Principal(bytes(words.count > 2 ? words[2] : ""))!,
+                expiresIn: words.count > 3 ? Int64(words[3]) : nil)
+        case "refuse":
+            let texts = words.dropFirst(3).split(separator: "because", maxSplits: 1)
+            guard
+                let challenge = Challenge(
+                    cause(words[2]), scope: bytes(texts.first?.joined(separator: " ") ?? ""),
+                    description: bytes(texts.dropFirst().first?.joined(separator: " ") ?? ""))
+            else { return outputs.append("no challenge") }
+            try engine.refuse(authorization(name), challenge)
         case "respond": try engine.respond(request(name), body)
         case "fail":
             try engine.fail(
@@ -199,6 +212,18 @@ final class Player {
         requests[name] ?? RequestKey(rawValue: 0)
     }
 
+    private func authorization(_ name: String) -> AuthorizationKey {
+        authorizations[name] ?? AuthorizationKey(rawValue: 0)
+    }
+
+    private func cause(_ word: String) -> Challenge.Cause {
+        switch word {
+        case "invalid": .invalidToken
+        case "scope": .insufficientScope
+        default: .credentialsMissing
+        }
+    }
+
     private func session(_ name: String) -> SessionKey {
         sessions[name] ?? SessionKey(rawValue: 0)
     }
@@ -238,6 +263,8 @@ final class Player {
             case .deliver(let event): outputs.append(describe(event))
             case .store(let order): outputs.append(describe(order))
             case .shutDown(let connection): outputs.append("\(name(of: connection)) shut down")
+            case .stopReading(let connection): outputs.append("\(name(of: connection)) stops")
+            case .startReading(let connection): outputs.append("\(name(of: connection)) goes on")
             case .close(let connection): outputs.append("\(name(of: connection)) closed")
             case .log(_, let text): outputs.append("log \(text.text)")
             case .closed: outputs.append("server closed")
@@ -285,6 +312,14 @@ final class Player {
         if let session { sessions[session] = event.sessionKey }
         let document = event.document?.text.text
         switch event.kind {
+        case .authorize:
+            let name = "a\(authorizations.count + 1)"
+            authorizations[name] = event.authorization
+            let head = event.head!
+            words = ["authorize", name, "\(head.method.name!)", head.targetBytes.text]
+            if let credentials = event.credentials {
+                words += [credentials.lowercasedScheme.text, credentials.value.text]
+            }
         case .request:
             let name = "r\(requests.count + 1)"
             requests[name] = event.request
@@ -302,6 +337,7 @@ final class Player {
         case .primaryClosed: words = ["primary of \(session!) closed"]
         case .commandFailed, .log, .closed: words = ["\(event.kind)"]
         }
+        if let principal = event.principal { words.append("by=\(principal.name.text)") }
         if let fault = event.fault { words.append("fault=\(fault)") }
         return words.joined(separator: " ")
     }

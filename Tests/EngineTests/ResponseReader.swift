@@ -68,7 +68,8 @@ struct ResponseReader {
             case "Content-Type": isStream = value == "text/event-stream"
             case "Mcp-Session-Id": told.append("session=\(names.session(String(value)))")
             case "Connection": told.append(String(value))
-            case "Cache-Control", "X-Accel-Buffering": break
+            case "Cache-Control" where value == "no-cache, no-transform": break
+            case "X-Accel-Buffering": break
             default: told.append("\(field[0].lowercased())=\(value)")
             }
         }

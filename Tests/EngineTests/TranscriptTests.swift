@@ -90,6 +90,16 @@ struct TranscriptTests {
             case ("bytes", _): options.replayBytesMax = number!
             case ("total", _): options.replayTotalBytesMax = number!
             case ("age", _): options.replayAge = Int64(number!)
+            case ("authorize", _):
+                options.authorization = .host
+                if let number { options.authorizationWait = Int64(number) }
+            case ("tokens", let list?):
+                options.authorization = Array(list.utf8).withUnsafeBytes {
+                    .tokens(BearerTokens($0)!)
+                }
+            case ("metadata", let url?):
+                options.resourceMetadata = ResourceMetadata(literal: String(url))
+            case ("cors", let origin?): options.crossOrigins = AccessList(literal: String(origin))
             case ("pipelined", _): options.pipelinedBytesMax = number!
             default: Issue.record("no option \(word)")
             }

@@ -20,6 +20,16 @@ struct ASCIITests {
     }
 
     @Test(
+        "Equality in constant time is equality", arguments: ["", "a", "abc", "abd", "bbc", "abcd"])
+    func constantTime(_ text: String) {
+        text.withBytes { text in
+            for other in ["", "a", "abc"] {
+                other.withBytes { #expect(text.equalsInConstantTime($0) == text.equals($0)) }
+            }
+        }
+    }
+
+    @Test(
         "Trimming takes spaces and tabs off both ends, and nothing from between",
         arguments: [("", ""), (" \t ", ""), (" a b\t", "a b"), ("a", "a"), ("\na", "\na")])
     func trimming(_ text: String, _ trimmed: String) {

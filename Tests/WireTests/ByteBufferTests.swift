@@ -34,6 +34,15 @@ struct ByteBufferTests {
         #expect(ByteBuffer.text { $0.append(hex: value) } == String(value, radix: 16))
     }
 
+    @Test(
+        "A part that is taken out leaves what stands around it",
+        arguments: [(0..<0, "abcd"), (0..<1, "bcd"), (1..<3, "ad"), (2..<4, "ab"), (0..<4, "")])
+    func removal(_ range: Range<Int>, _ rest: String) {
+        let buffer = "abcd".buffer
+        buffer.remove(range)
+        #expect(buffer.text == rest)
+    }
+
     @Test("Eight digits are written over what stands there, and never past the end")
     func overwriting() {
         let buffer = "ab00000000cd".buffer

@@ -34,6 +34,20 @@ struct HTTPHeadTests {
         #expect(head.occurrences(of: .host) == 2)
     }
 
+    @Test("A line that is taken out leaves the others as they were", arguments: 0..<3)
+    func removal(_ place: Int) throws {
+        var lines = ["Host: a", "X: y", "Origin:  b "]
+        lines.insert("Authorization: Bearer c", at: place)
+        let head = try #require(
+            parseHead("GET / HTTP/1.1\r\n\(lines.joined(separator: "\r\n"))\r\n\r\n"))
+        head.remove(.authorization)
+        head.remove(.authorization)
+        head.remove(.accept)
+        #expect(head.lines.text == "host: a\r\nx: y\r\norigin: b\r\n")
+        #expect(head[.authorization] == nil && head.occurrences(of: .authorization) == 0)
+        #expect(head[.host]?.text == "a" && head[.origin]?.text == "b")
+    }
+
     @Test("An empty value is not an absent one")
     func emptyValue() throws {
         let head = try #require(parseHead("GET / HTTP/1.1\r\nOrigin:\r\n\r\n"))

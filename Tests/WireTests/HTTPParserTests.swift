@@ -12,10 +12,7 @@ func trace(
         var rest = piece[...]
         var isAtHead = false
         while !rest.isEmpty || isAtHead {
-            let (step, used) = Array(rest).withUnsafeBytes { bytes in
-                // An empty array has no address, and the parser wants one.
-                bytes.isEmpty ? "".withBytes { parser.parse($0) } : parser.parse(bytes)
-            }
+            let (step, used) = Array(rest).withUnsafeBytes { parser.parse($0) }
             rest = rest.dropFirst(used)
             isAtHead = step == .head
             switch step {

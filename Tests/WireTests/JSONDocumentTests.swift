@@ -70,6 +70,16 @@ struct JSONDocumentTests {
         #expect(root["x"] == nil && root["s"]?["x"] == nil)
     }
 
+    @Test("The elements of an array are in its order; nothing else has any")
+    func elements() throws {
+        let document = try #require(parse("[1,\"a\",[2],{}]"))
+        #expect(document.root.elements.count == 4)
+        #expect(document.root.elements[0].integer == 1)
+        #expect(document.root.elements[2].elements.map(\.integer) == [2])
+        #expect(document.root.elements[1].elements.isEmpty)
+        #expect(document.root.elements[3].elements.isEmpty)
+    }
+
     @Test("An integer beyond 64 bits leaves the other integers what they are")
     func hugeNeighbour() throws {  // S-013
         let document = try #require(parse("{\"id\":1,\"n\":123456789012345678901234567890}"))

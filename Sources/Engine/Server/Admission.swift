@@ -1,12 +1,14 @@
 import Session
 import Wire
 
-/// One request head: admit or refuse. A pure function, in the order of PROTOCOL 2.1.
+/// One request head: admit or refuse. Pure functions, in the order of PROTOCOL 2.1: `judge`, then,
+/// once the request is authorized, `examine`.
 package struct Admission {
     private let path: ByteBuffer
     private let origins: AccessList?
     private let crossOrigins: AccessList?
     private let hosts: AccessList?
+    private let metadata: ResourceMetadata?
     private let limits: Limits
     private let isStateless: Bool
     private let isJSONOnly: Bool
@@ -18,6 +20,7 @@ package struct Admission {
         origins = options.allowedOrigins
         crossOrigins = options.crossOrigins
         hosts = options.allowedHosts
+        metadata = options.resourceMetadata
         limits = options.limits
         isStateless = options.isStateless
         isJSONOnly = options.responseMode == .json
@@ -32,13 +35,19 @@ package struct Admission {
         case endOfSession
         /// A browser asks what a page of an admitted origin may send.
         case preflight
+        /// Somebody asks how to be authorized.
+        case metadata
         case refuse(Refusal)
     }
 
+    /// What a request wants, as far as anybody may know.
     package func judge(_ head: HTTPHead) -> Verdict {
-        if let refusal = checkHost(head) ?? checkOrigin(head) ?? checkTarget(head) {
-            return .refuse(refusal)
+        if let refusal = checkHost(head) { return .refuse(refusal) }
+        let path = Admission.path(of: head)
+        if let metadata, let path, metadata.isServed(at: path) {
+            return Admission.judgeMetadata(head)
         }
+        if let refusal = checkOrigin(head) ?? checkPath(path) { return .refuse(refusal) }
         if let origin = head[.origin], crossOrigins?.admits(origin) == true,
             CrossOrigin.isPreflight(head)
         {
@@ -46,14 +55,8 @@ package struct Admission {
         }
         switch head.method {
         case .post:
-            return checkMessage(head).map { .refuse($0) } ?? .message
+            return .message
         case .get where !isStateless:
-            // S-010, S-228
-            let accept = head[.accept]
-            guard accept.map({ MediaType.eventStream.isAccepted(by: $0) }) ?? true else {
-                return .refuse(
-                    Refusal(.notAcceptable, .invalidRequest, "Accept must admit text/event-stream"))
-            }
             return .primaryStream
         case .delete where !isStateless:
             return .endOfSession
@@ -63,6 +66,27 @@ package struct Admission {
                 Refusal(
                     .methodNotAllowed, .invalidRequest, "Method not allowed",
                     allow: isStateless ? "POST" : "GET, POST, DELETE"))
+        }
+    }
+
+    /// Whether a request that may be made is one that can be served; nil if it is.
+    package func examine(_ head: HTTPHead) -> Refusal? {
+        switch head.method {
+        case .post: checkMessage(head)
+        case .get: checkStream(head)
+        case .delete, .head, .options, .other: nil
+        }
+    }
+
+    /// pages of any origin may read what is public.
+    private static func judgeMetadata(_ head: HTTPHead) -> Verdict {
+        switch head.method {
+        case .get, .head, .options: .metadata
+        case .post, .delete, .other:
+            .refuse(
+                Refusal(
+                    .methodNotAllowed, .invalidRequest, "Method not allowed",
+                    allow: "GET, HEAD, OPTIONS"))
         }
     }
 
@@ -95,22 +119,39 @@ package struct Admission {
     static let hostRefused = Refusal(.forbidden, .invalidRequest, "Host not allowed")
     static let originRefused = Refusal(.forbidden, .invalidRequest, "Origin not allowed")
 
-    /// S-001: one path, whatever its query.
-    private func checkTarget(_ head: HTTPHead) -> Refusal? {
+    /// The path of a request's target, without its query; nil if the target names another host than
+    /// Host does (RFC 9112 §3.2.2).
+    private static func path(of head: HTTPHead) -> UnsafeRawBufferPointer? {
         var target = head.targetBytes
         if target.first != UInt8(ascii: "/"),
             let authority = target.firstIndex(ofByte: UInt8(ascii: ":"))
         {
-            // RFC 9112 §3.2.2: the absolute form must name the host that Host names.
             let rest = target.dropBytes(authority + 3)
             let slash = rest.firstIndex(ofByte: UInt8(ascii: "/")) ?? rest.count
             guard let host = head[.host], rest.prefixBytes(slash).equalsIgnoringCase(host) else {
-                return Refusal(.badRequest, .invalidRequest, "Host differs from the request target")
+                return nil
             }
             target = rest.dropBytes(slash)
         }
-        guard target.cut(at: UInt8(ascii: "?")).head.equals(path.bytes) else {
+        return target.cut(at: UInt8(ascii: "?")).head
+    }
+
+    /// S-001: one path, whatever its query.
+    private func checkPath(_ asked: UnsafeRawBufferPointer?) -> Refusal? {
+        guard let asked else {
+            return Refusal(.badRequest, .invalidRequest, "Host differs from the request target")
+        }
+        guard asked.equals(path.bytes) else {
             return Refusal(.notFound, .invalidRequest, "No MCP endpoint at this path")
+        }
+        return nil
+    }
+
+    /// S-010, S-228.
+    private func checkStream(_ head: HTTPHead) -> Refusal? {
+        let accept = head[.accept]
+        guard accept.map({ MediaType.eventStream.isAccepted(by: $0) }) ?? true else {
+            return Refusal(.notAcceptable, .invalidRequest, "Accept must admit text/event-stream")
         }
         return nil
     }

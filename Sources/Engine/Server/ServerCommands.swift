@@ -193,7 +193,8 @@ extension ServerEngine {
                 // An answer is on its way: it is the connection's last.
                 connection.exchange = .finishing
                 wait(.hangUp, connection)
-            case .idle, .receiving, .refused, .loading, .lingering: discard(connection)
+            case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
+                discard(connection)
             case .request, .primary, .finishing, .closed: break
             }
         }

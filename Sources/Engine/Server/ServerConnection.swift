@@ -14,7 +14,9 @@ package final class ServerConnection {
         case idle
         /// A request is arriving.
         case receiving
-        /// A request has been refused, and the rest of it is being skipped.
+        /// A request's head waits for the host to allow it.
+        case authorizing(AuthorizationKey)
+        /// A request has been answered by its head, and the rest of it is being skipped.
         case refused
         /// A request waits for its answer.
         case request(OpenRequest)
@@ -32,6 +34,12 @@ package final class ServerConnection {
     var exchange = Exchange.idle
     let parser: HTTPParser
     var keepsAlive = true
+    /// Who made the current request; nil without authorization.
+    var principal: Principal?
+    /// When what the current request was allowed by expires.
+    var expiry: Instant?
+    /// Whether its socket is to read no more for now.
+    var isHeldBack = false
     var framing = BodyFraming.chunked
     /// What the responses to the current request tell a browser; nil for nothing.
     var crossOriginFields: ByteBuffer?

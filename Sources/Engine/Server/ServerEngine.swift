@@ -19,6 +19,10 @@ package final class ServerEngine {
 
     var connections = SlotTable<ConnectionID, ServerConnection>()
     var connectionDeadlines: DeadlineBoard
+    /// Connections whose request waits for the host to allow it.
+    var authorizations = SlotTable<AuthorizationKey, ServerConnection>()
+    /// When authorizations expire, one list, by the place of the connection with the stream.
+    var expiries = DeadlineBoard(timeouts: [0])
     var sessions: SessionTable<ServerSession>
     var requests = SlotTable<RequestKey, OpenRequest>()
     var calls: [CallKey: OpenCall] = [:]
@@ -55,6 +59,8 @@ package final class ServerEngine {
         case keepAlive
         case load
         case hangUp
+        /// The host's word on a request.
+        case authorization
     }
 
     /// `random` gives bits from the system's secure source.
@@ -66,7 +72,7 @@ package final class ServerEngine {
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
         connectionDeadlines = DeadlineBoard(timeouts: [
             options.connectionIdle, options.requestArrival, options.priming, options.keepAlive,
-            options.load, options.linger,
+            options.load, options.linger, options.authorizationWait,
         ])
         detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
         store = options.makeStore()
@@ -155,6 +161,7 @@ package final class ServerEngine {
             if let request = requests[index: due.index] { giveUp(request) }
         }
         store?.deadlineReached(at: now)
+        expiryReached()
         closeIfDrained()
         resumePipelines()
     }
@@ -205,7 +212,8 @@ package final class ServerEngine {
     package var nextDeadline: Instant? {
         let connections = earliest(connectionDeadlines.next, isClosing ? nil : drainDeadline)
         let requests = earliest(sessions.nextDeadline, detachedDeadlines.next)
-        return earliest(connections, earliest(requests, store?.nextDeadline))
+        let streams = earliest(expiries.next, store?.nextDeadline)
+        return earliest(connections, earliest(requests, streams))
     }
 
     private func earliest(_ left: Instant?, _ right: Instant?) -> Instant? {
@@ -224,6 +232,7 @@ package final class ServerEngine {
         statistics.sessions = UInt64(sessions.count)
         statistics.requests = UInt64(requests.count)
         statistics.calls = UInt64(calls.count)
+        statistics.authorizations = UInt64(authorizations.count)
         statistics.replayBytes = UInt64(store?.byteCount ?? 0)
         return statistics
     }
@@ -270,6 +279,8 @@ package final class ServerEngine {
             keepAlive(connection)
         case .load:
             loadFailed(on: connection)
+        case .authorization:
+            authorizationIsLate(on: connection)
         }
     }
 
@@ -291,6 +302,7 @@ package final class ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
+        case .authorizing(let key): authorizations.remove(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
         effects.append(.close(connection))

@@ -44,7 +44,7 @@ extension ServerEngine {
         }
         var session: ServerSession?
         if !options.isStateless {
-            switch findSession(head) {
+            switch findSession(head, of: connection.principal) {
             case .found(let found): session = found
             case .refused(let refusal): return refuse(refusal, connection, id: id)
             }
@@ -54,7 +54,7 @@ extension ServerEngine {
             requestArrived(id, document, envelope, head, of: session, on: connection)
         case .notification:
             accept(connection)
-            notificationArrived(document, envelope, head, of: session)
+            notificationArrived(document, envelope, head, of: session, by: connection.principal)
         case .response(let id, _):
             accept(connection)
             responseArrived(id, document, of: session)
@@ -95,7 +95,7 @@ extension ServerEngine {
             refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
             return nil
         }
-        switch findSession(head) {
+        switch findSession(head, of: connection.principal) {
         case .found(let session): return session
         case .refused(let refusal):
             refuse(refusal, connection)
@@ -112,13 +112,14 @@ extension ServerEngine {
         .badRequest, .invalidRequest, "Mcp-Session-Id is required")
     static let sessionUnknown = Refusal(.notFound, .invalidRequest, "Session not found")
 
-    /// S-204, S-205: the two answers differ, and say nothing else.
-    func findSession(_ head: HTTPHead) -> Lookup {
+    /// S-204, S-205, S-500: the two answers differ, and say nothing else.
+    func findSession(_ head: HTTPHead, of principal: Principal?) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(ServerEngine.sessionMissing)
         }
         guard head.occurrences(of: .sessionID) == 1, let id = SessionID(text: text),
-            let key = sessions.key(for: id), let session = sessions[key], session.state.isLive
+            let key = sessions.key(for: id), let session = sessions[key], session.state.isLive,
+            session.principal == principal
         else {
             return .refused(ServerEngine.sessionUnknown)
         }
@@ -222,13 +223,15 @@ extension ServerEngine {
         event.id = id
         event.head = request.head
         event.revision = request.revision
+        event.principal = request.connection?.principal
         effects.append(.deliver(event))
     }
 
     // MARK: Notifications and responses
 
     private func notificationArrived(
-        _ document: JSONDocument, _ envelope: Envelope, _ head: HTTPHead, of session: ServerSession?
+        _ document: JSONDocument, _ envelope: Envelope, _ head: HTTPHead,
+        of session: ServerSession?, by principal: Principal?
     ) {
         if envelope.method.equals("notifications/cancelled") {
             if let session { cancelArrived(document, envelope, of: session) }
@@ -242,6 +245,7 @@ extension ServerEngine {
         event.method = envelope.method
         event.head = head
         event.revision = revision(of: session, head)
+        event.principal = principal
         effects.append(.deliver(event))
     }
 

@@ -14,6 +14,9 @@ package struct ServerOptions {
     package var allowedHosts: AccessList?
     /// Origins whose pages may read the answers; nil for none.
     package var crossOrigins: AccessList?
+    package var authorization = AuthorizationPolicy.none
+    /// What is served to clients that ask how to be authorized; nil for nothing.
+    package var resourceMetadata: ResourceMetadata?
     package var logLevel: LogLevel? = .warning
 
     package var limits = Limits()
@@ -54,6 +57,8 @@ package struct ServerOptions {
     package var detached: Int64? = 5 * 60_000
     /// How long the host's store may take to find what a client has missed.
     package var load: Int64 = 10_000
+    /// How long the host may take to allow or refuse a request.
+    package var authorizationWait: Int64? = 10_000
     /// How long a connection may take to read its last response and hang up.
     package var linger: Int64 = 2_000
 

@@ -117,7 +117,8 @@ extension ServerEngine {
         switch connection.exchange {
         case .request(let request): request.session
         case .primary(let session): session
-        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: nil
+        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+            nil
         }
     }
 

@@ -3,9 +3,12 @@ import Wire
 
 /// Bytes of a connection to requests, and what is refused before it is one.
 extension ServerEngine {
-    func read(_ bytes: UnsafeRawBufferPointer, from connection: ServerConnection) {
+    /// `behindHead` says that the parser has stopped at the end of a head.
+    func read(
+        _ bytes: UnsafeRawBufferPointer, from connection: ServerConnection, behindHead: Bool = false
+    ) {
         var rest = bytes
-        var hasStopped = false
+        var hasStopped = behindHead
         while rest.count > 0 || hasStopped {
             switch connection.exchange {
             case .idle where isTooFarAhead(connection):
@@ -14,6 +17,9 @@ extension ServerEngine {
             case .idle, .receiving, .refused: break
             case .request, .primary, .loading:
                 if rest.count > 0 { postpone(rest, on: connection) }
+                return
+            case .authorizing:
+                if rest.count > 0 { holdBack(rest, on: connection) }
                 return
             case .finishing, .lingering, .closed: return
             }
@@ -62,15 +68,24 @@ extension ServerEngine {
         case .refuse(let refusal):
             noteRefusal(refusal, head)
             refuse(refusal, connection)
-        case .message:
-            let body = spare.takeBuffer()
-            body.reserve(Int(head.contentLength ?? 0))
-            connection.parser.body = body
-            if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
-                write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
-            }
-        case .primaryStream, .endOfSession, .preflight:
+        case .message, .primaryStream, .endOfSession:
+            authorize(head, on: connection)
+        case .metadata:
+            respondMetadata(head, on: connection)
+        case .preflight:
             break
+        }
+    }
+
+    /// Lets a request that is authorized go on to its end.
+    func admit(_ head: HTTPHead, on connection: ServerConnection) {
+        if let refusal = admission.examine(head) { return refuse(refusal, connection) }
+        guard head.method == .post else { return }
+        let body = spare.takeBuffer()
+        body.reserve(Int(head.contentLength ?? 0))
+        connection.parser.body = body
+        if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
+            write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
         }
     }
 

@@ -197,7 +197,8 @@ extension ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
+        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+            break
         }
     }
 

@@ -19,31 +19,43 @@ extension ServerEngine {
         }
     }
 
-    /// Answers a request with an error of ours. If the request is still arriving, the rest of it is
-    /// skipped, or, if there may be much, the connection ends.
+    /// Answers a request with an error of ours.
     func refuse(
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
     ) {
         log(.debug, "Refused a request: ", refusal.message.rawBytes)
         count(refusal)
-        let isArriving = connection.parser.isInsideMessage
-        let hasMore = isArriving && connection.parser.head?.hasBody ?? true
-        if hasMore { connection.keepsAlive = false }
         let error = spare.takeBuffer()
         error.appendError(
             id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
             data: data?.bytes)
-        write(to: connection) { output in
-            beginHead(refusal.status, on: connection, output)
+        respondEarly(refusal.status, error, on: connection) { output in
             if let allow = refusal.allow { output.appendField("Allow", allow.rawBytes) }
             if refusal.status == .serviceUnavailable {
                 output.appendField("Retry-After", ("1" as StaticString).rawBytes)
             }
-            output.endHead(jsonLength: error.count, keepsAlive: connection.keepsAlive && !isClosing)
-            if connection.parser.head?.method != .head { output.append(error) }
         }
         spare.give(error)
+    }
+
+    /// Writes a whole response, with the header lines that `fields` writes. If the request is still
+    /// arriving, the rest of it is skipped, or, if there may be much, the connection ends.
+    func respondEarly(
+        _ status: HTTPStatus, _ json: ByteBuffer?, on connection: ServerConnection,
+        _ fields: (ByteBuffer) -> Void
+    ) {
+        let isArriving = connection.parser.isInsideMessage
+        let hasMore = isArriving && connection.parser.head?.hasBody ?? true
+        if hasMore { connection.keepsAlive = false }
+        let keepsAlive = connection.keepsAlive && !isClosing
+        write(to: connection) { output in
+            beginHead(status, on: connection, output)
+            fields(output)
+            guard let json else { return output.endEmptyHead(status, keepsAlive: keepsAlive) }
+            output.endHead(jsonLength: json.count, keepsAlive: keepsAlive)
+            if connection.parser.head?.method != .head { output.append(json) }
+        }
         if isArriving, connection.keepsAlive, !connection.isClosed {
             connection.exchange = .refused
         } else {

@@ -6,6 +6,8 @@ import Wire
 package final class ServerSession {
     package let key: SessionKey
     package let id: SessionID
+    /// Who opened it, and may use it (S-500); nil without authorization.
+    package let principal: Principal?
     package internal(set) var state = Session()
     /// What the host attached.
     package internal(set) var data: UnsafeMutableRawPointer?
@@ -20,11 +22,12 @@ package final class ServerSession {
     var held: [OpenRequest] = []
 
     init(
-        key: SessionKey, id: SessionID, primary: StreamToken, clientInfo: ByteBuffer,
-        clientCapabilities: ByteBuffer
+        key: SessionKey, id: SessionID, principal: Principal?, primary: StreamToken,
+        clientInfo: ByteBuffer, clientCapabilities: ByteBuffer
     ) {
         self.key = key
         self.id = id
+        self.principal = principal
         self.primary = EventStream(primary)
         self.clientInfo = clientInfo
         self.clientCapabilities = clientCapabilities

@@ -12,7 +12,7 @@ extension ServerEngine {
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
-                switch findSession(head) {
+                switch findSession(head, of: connection.principal) {
                 case .refused(let refusal): return refuse(refusal, connection, id: id)
                 case .found:
                     let refusal = Refusal(
@@ -20,7 +20,7 @@ extension ServerEngine {
                     return refuse(refusal, connection, id: id)
                 }
             }
-            guard let added = addSession(envelope) else {
+            guard let added = addSession(envelope, of: connection.principal) else {
                 let refusal = Refusal(.serviceUnavailable, .internalError, "Too many sessions")
                 return refuse(refusal, connection, id: id)
             }
@@ -53,13 +53,13 @@ extension ServerEngine {
         }
     }
 
-    private func addSession(_ envelope: Envelope) -> ServerSession? {
+    private func addSession(_ envelope: Envelope, of principal: Principal?) -> ServerSession? {
         let id = SessionID(high: random(), low: random())
         let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
         let session = sessions.insert(id) { key in
             store?.begin(primary, of: key)
             return ServerSession(
-                key: key, id: id, primary: primary,
+                key: key, id: id, principal: principal, primary: primary,
                 clientInfo: ServerEngine.object(envelope.params?["clientInfo"]),
                 clientCapabilities: ServerEngine.object(envelope.params?["capabilities"]))
         }
@@ -83,6 +83,7 @@ extension ServerEngine {
         if let session {
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
+            event.principal = session.principal
             effects.append(.deliver(event))
         }
         try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }

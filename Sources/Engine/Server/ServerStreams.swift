@@ -51,6 +51,7 @@ extension ServerEngine {
 
     /// Writes the head of an event stream.
     func writeStreamHead(to connection: ServerConnection, _ sessionID: SessionID? = nil) {
+        watchExpiry(of: connection)
         writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
         if connection.framing == .untilClose { connection.keepsAlive = false }
     }
@@ -74,7 +75,7 @@ extension ServerEngine {
             beginStream(of: request, on: connection)
         case .primary:
             break
-        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
             return
         }
         guard !isStuck else {

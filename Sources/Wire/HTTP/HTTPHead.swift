@@ -1,6 +1,18 @@
 /// A request's method, as far as the endpoint tells them apart.
 package enum HTTPMethod: Sendable, Equatable {
     case get, post, delete, head, options, other
+
+    /// The method as it stands in a request; nil for one that is not told apart.
+    package var name: StaticString? {
+        switch self {
+        case .get: "GET"
+        case .post: "POST"
+        case .delete: "DELETE"
+        case .head: "HEAD"
+        case .options: "OPTIONS"
+        case .other: nil
+        }
+    }
 }
 
 /// The header fields that the transport reads itself. The raw value is a place in `HTTPHead`.
@@ -69,6 +81,21 @@ package final class HTTPHead {
     /// How many lines carry the field.
     package func occurrences(of field: KnownField) -> Int {
         Int(known[field.rawValue].count)
+    }
+
+    /// Takes the line of a field out, which must be the only one of that name.
+    package func remove(_ field: KnownField) {
+        let value = known[field.rawValue]
+        guard value.count == 1 else { return }
+        let end = Int(value.start + value.length)
+        let before = text[0..<Int(value.start)]
+        let start = (before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
+        let length = end + 2 - start
+        text.remove(start..<end + 2)
+        known[field.rawValue] = KnownValue()
+        for index in known.indices where known[index].start > value.start {
+            known[index].start -= UInt32(length)
+        }
     }
 
     /// Finds the first value of any field in header lines such as `lines` gives.

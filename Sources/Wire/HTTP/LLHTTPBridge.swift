@@ -93,7 +93,8 @@ final class LLHTTPBridge {
     }
 
     func execute(_ bytes: UnsafeRawBufferPointer) -> Outcome {
-        guard let start = bytes.baseAddress else { return .all }
+        // A request without a body ends behind its head, even if no byte is there.
+        let start = bytes.baseAddress ?? ("" as StaticString).rawBytes.baseAddress!
         let text = start.assumingMemoryBound(to: CChar.self)
         switch llhttp_execute(parser, text, bytes.count) {
         case HPE_OK:

@@ -135,6 +135,15 @@ package struct JSONValue {
         }
     }
 
+    /// The elements of an array; none for anything else.
+    package var elements: [JSONValue] {
+        (0..<json_array_size(node)).compactMap { index in
+            json_array_get(node, index).map {
+                JSONValue($0, readsIntegersAsReals: readsIntegersAsReals)
+            }
+        }
+    }
+
     /// The bytes of a string; nil for anything else.
     package var string: UnsafeRawBufferPointer? {
         guard node.pointee.type == JSON_STRING, let start = json_string_value(node) else {

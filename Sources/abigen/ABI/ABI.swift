@@ -2,7 +2,7 @@
 enum ABI {
     static let table = Table(
         page: page,
-        declarations: version + status + bytes + loop + events + store + server + request + session
-            + loads,
+        declarations: version + status + bytes + loop + events + store + server + authorization
+            + request + session + loads,
         statuses: Status.all)
 }

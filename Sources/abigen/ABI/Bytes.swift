@@ -67,5 +67,15 @@ extension ABI {
                     client's answer or the host has given up the call.
                     """,
                 fields: [Field("key", .uint64, "0 refers to no call.")])),
+        .structure(
+            Structure(
+                name: "shttp_authorization",
+                doc: """
+                    Refers to a request that waits for the host to allow or refuse it.
+
+                    A plain value like shttp_session, dead once the host has answered, the client
+                    has gone, or authorize_ms have passed.
+                    """,
+                fields: [Field("key", .uint64, "0 refers to nothing.")])),
     ]
 }

@@ -68,15 +68,16 @@ extension ABI {
                 A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
                 now or later, from any thread.
 
-                Sets session, session_data, request, method, id, message, document, headers and
-                revision.
+                Sets session, session_data, principal, request, method, id, message, document,
+                headers and revision.
                 """),
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
                 A client's notification. It wants no answer.
 
-                Sets session, session_data, method, message, document, headers and revision.
+                Sets session, session_data, principal, method, message, document, headers and
+                revision.
                 """),
             EnumCase(
                 "SHTTP_EVENT_RESPONSE", 3,
@@ -102,7 +103,8 @@ extension ABI {
                 """
                 A client has initialized a session. The first event of the session.
 
-                Sets session, revision, wire_id, client_info, client_capabilities and headers.
+                Sets session, principal, revision, wire_id, client_info, client_capabilities and
+                headers.
                 """),
             EnumCase(
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
@@ -131,9 +133,9 @@ extension ABI {
                 "SHTTP_EVENT_COMMAND_FAILED", 9,
                 """
                 A command that another thread had queued could not be carried out. status says why;
-                session, request or call is the one that was passed.
+                session, request, call or authorization is the one that was passed.
 
-                Sets status and one of session, request, call.
+                Sets status and one of session, request, call, authorization.
                 """),
             EnumCase(
                 "SHTTP_EVENT_LOG", 10,
@@ -145,6 +147,16 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_CLOSED", 11,
                 "The server has closed, after shttp_server_close(). The last event. Sets nothing."),
+            EnumCase(
+                "SHTTP_EVENT_AUTHORIZE", 12,
+                """
+                A request has arrived, and waits to be authorized: only with the option authorize.
+                Answer it with shttp_authorization_allow() or shttp_authorization_refuse(), now or
+                later, from any thread. Its body has not been read, and what follows on its
+                connection waits. If the client goes away, no further event tells so.
+
+                Sets authorization, http_method, target, scheme, credentials and headers.
+                """),
         ])
 
     private static let logLevel = Enumeration(
@@ -212,5 +224,26 @@ extension ABI {
                 "The capabilities of initialize, a JSON object."),
             Field("level", .enumeration("shttp_log_level"), "How much text matters."),
             Field("text", .bytes, .borrowed(until: .eventEnds), "A line of the log, in UTF-8."),
+            Field(
+                "principal", .bytes, .borrowed(until: .eventEnds),
+                "Who made the request; empty without authorization."),
+            Field("authorization", .authorization, "What to allow or refuse."),
+            Field(
+                "http_method", .bytes, .borrowed(until: .eventEnds), "POST, GET or DELETE."),
+            Field(
+                "target", .bytes, .borrowed(until: .eventEnds),
+                "The request's target as sent, such as /mcp?x=1."),
+            Field(
+                "scheme", .bytes, .borrowed(until: .eventEnds),
+                """
+                The scheme of the Authorization header in lower case, such as bearer or dpop; empty
+                without that header.
+                """),
+            Field(
+                "credentials", .bytes, .borrowed(until: .eventEnds),
+                """
+                What stands behind the scheme: with bearer, a token in the syntax of RFC 6750. Do
+                not log it.
+                """),
         ])
 }

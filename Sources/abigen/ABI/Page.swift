@@ -41,6 +41,14 @@ extension ABI {
         request goes on while its client is away. The host need not know of it; with
         shttp_request_hang_up() it may send the client away itself.
 
+        AUTHORIZATION
+
+        Off, unless an option says how requests are authorized: bearer_tokens is a list of tokens;
+        with authorize the host is asked, by SHTTP_EVENT_AUTHORIZE, before anything else is done
+        with a request. Either way each HTTP request is checked by itself, the session's id proves
+        nothing, and a session exists only for the principal that opened it. resource_metadata
+        tells clients where to get a token (RFC 9728). Use it behind TLS: put a proxy in front.
+
         MODES
 
         The options stateless and response_mode switch parts of this off. What a mode cannot do

@@ -189,5 +189,8 @@ extension ABI {
                 "Progress that a client did not read before there was newer."),
             Field("log_drops", .uint64, "Log messages that a client did not read in time."),
             Field("accept_pauses", .uint64, "Times when new clients had to wait for a descriptor."),
+            Field("authorizations", .uint64, "Now: requests that the host has yet to allow."),
+            Field("credential_refusals", .uint64, "Requests without valid credentials (401)."),
+            Field("scope_refusals", .uint64, "Requests with insufficient credentials (403)."),
         ])
 }

@@ -227,5 +227,31 @@ extension ABI {
             The host's own store of events. NULL: they are kept in memory, within the replay_
             limits, which have no effect on a store of the host's. Not with stateless.
             """),
+        Field(
+            "authorize", .uint32, fallback: .named("0"),
+            """
+            Nonzero: the host allows or refuses each request; see SHTTP_EVENT_AUTHORIZE. Not
+            together with bearer_tokens.
+            """),
+        Field(
+            "authorize_ms", .uint32, fallback: .milliseconds(10_000),
+            "A request that the host leaves waiting for so long is refused with HTTP status 503."),
+        Field(
+            "bearer_tokens", .text, .copied, fallback: .named("NULL", "no authorization"),
+            """
+            The tokens that may use the server, separated by commas. Each is a token or
+            principal:token; without a principal it is its own, token-1 and so on. Several tokens
+            may have one principal. Requests without one of them get HTTP status 401. The library
+            does not show the token to anybody.
+            """),
+        Field(
+            "resource_metadata", .bytes, .copied, fallback: .named("empty", "none is served"),
+            """
+            The OAuth 2.0 Protected Resource Metadata (RFC 9728): a JSON object with the absolute
+            URL of the endpoint, as clients know it, as resource, and one or more
+            authorization_servers. It is served without authorization at
+            /.well-known/oauth-protected-resource, with and without the path of the resource, and
+            named in each WWW-Authenticate header.
+            """),
     ]
 }

@@ -112,6 +112,9 @@ extension ABI {
             "shttp_session_revision",
             "The protocol revision of a session, such as 2025-11-25."),
         question(
+            "shttp_session_principal",
+            "Who opened a session; empty without authorization."),
+        question(
             "shttp_session_client_info",
             "The clientInfo that the client sent with initialize, a JSON object."),
         question(

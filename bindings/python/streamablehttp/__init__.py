@@ -37,6 +37,7 @@ from .errors import (
     WrongThreadError,
 )
 from .events import (
+    Authorization,
     Cancelled,
     CommandFailed,
     Event,
@@ -59,6 +60,7 @@ __all__ = [
     "AddressInUseError",
     "AddressPermissionError",
     "AddressUnavailableError",
+    "Authorization",
     "BusyError",
     "Call",
     "Cancelled",

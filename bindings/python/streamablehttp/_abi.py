@@ -94,6 +94,14 @@ class shttp_call(Structure):
     ]
 
 
+class shttp_authorization(Structure):
+    key: int
+
+    _fields_ = [
+        ("key", c_uint64),
+    ]
+
+
 class shttp_loop(Structure):
     """Opaque: only ever seen through shttp_loop_p."""
 
@@ -130,6 +138,7 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_COMMAND_FAILED = 9
     SHTTP_EVENT_LOG = 10
     SHTTP_EVENT_CLOSED = 11
+    SHTTP_EVENT_AUTHORIZE = 12
 
 
 class shttp_log_level(IntEnum):
@@ -160,6 +169,12 @@ class shttp_event(Structure):
     client_capabilities: shttp_bytes
     level: int
     text: shttp_bytes
+    principal: shttp_bytes
+    authorization: shttp_authorization
+    http_method: shttp_bytes
+    target: shttp_bytes
+    scheme: shttp_bytes
+    credentials: shttp_bytes
 
     _fields_ = [
         ("kind", c_int32),
@@ -180,6 +195,12 @@ class shttp_event(Structure):
         ("client_capabilities", shttp_bytes),
         ("level", c_int32),
         ("text", shttp_bytes),
+        ("principal", shttp_bytes),
+        ("authorization", shttp_authorization),
+        ("http_method", shttp_bytes),
+        ("target", shttp_bytes),
+        ("scheme", shttp_bytes),
+        ("credentials", shttp_bytes),
     ]
 
 
@@ -322,6 +343,10 @@ class shttp_server_options(Structure):
     total_unsent_bytes_max: int
     detached_ms: int
     event_store: Any
+    authorize: int
+    authorize_ms: int
+    bearer_tokens: bytes | None
+    resource_metadata: shttp_bytes
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -364,6 +389,10 @@ class shttp_server_options(Structure):
         ("total_unsent_bytes_max", c_uint32),
         ("detached_ms", c_uint32),
         ("event_store", POINTER(shttp_event_store)),
+        ("authorize", c_uint32),
+        ("authorize_ms", c_uint32),
+        ("bearer_tokens", c_char_p),
+        ("resource_metadata", shttp_bytes),
     ]
 
 
@@ -392,6 +421,9 @@ class shttp_stats(Structure):
     progress_drops: int
     log_drops: int
     accept_pauses: int
+    authorizations: int
+    credential_refusals: int
+    scope_refusals: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -418,7 +450,16 @@ class shttp_stats(Structure):
         ("progress_drops", c_uint64),
         ("log_drops", c_uint64),
         ("accept_pauses", c_uint64),
+        ("authorizations", c_uint64),
+        ("credential_refusals", c_uint64),
+        ("scope_refusals", c_uint64),
     ]
+
+
+class shttp_refusal(IntEnum):
+    SHTTP_REFUSE_NO_CREDENTIALS = 1
+    SHTTP_REFUSE_INVALID_TOKEN = 2
+    SHTTP_REFUSE_INSUFFICIENT_SCOPE = 3
 
 
 FUNCTIONS = (
@@ -447,6 +488,8 @@ FUNCTIONS = (
     "shttp_server_destroy",
     "shttp_server_descriptor",
     "shttp_server_take_events_sized",
+    "shttp_authorization_allow",
+    "shttp_authorization_refuse",
     "shttp_request_respond",
     "shttp_request_fail",
     "shttp_request_progress",
@@ -466,6 +509,7 @@ FUNCTIONS = (
     "shttp_session_data",
     "shttp_session_wire_id",
     "shttp_session_revision",
+    "shttp_session_principal",
     "shttp_session_client_info",
     "shttp_session_client_capabilities",
     "shttp_load_finish",
@@ -586,6 +630,21 @@ def declare(library: CDLL) -> None:
         POINTER(c_size_t),  # out_count
     ]
     library.shttp_server_take_events_sized.restype = c_int32
+    library.shttp_authorization_allow.argtypes = [
+        shttp_server_p,  # server
+        shttp_authorization,  # authorization
+        shttp_bytes,  # principal
+        c_uint32,  # expires_in_ms
+    ]
+    library.shttp_authorization_allow.restype = c_int32
+    library.shttp_authorization_refuse.argtypes = [
+        shttp_server_p,  # server
+        shttp_authorization,  # authorization
+        c_int32,  # reason
+        shttp_bytes,  # scope
+        shttp_bytes,  # description
+    ]
+    library.shttp_authorization_refuse.restype = c_int32
     library.shttp_request_respond.argtypes = [
         shttp_server_p,  # server
         shttp_request,  # request
@@ -712,6 +771,12 @@ def declare(library: CDLL) -> None:
         POINTER(shttp_bytes),  # out
     ]
     library.shttp_session_revision.restype = c_int32
+    library.shttp_session_principal.argtypes = [
+        shttp_server_p,  # server
+        shttp_session,  # session
+        POINTER(shttp_bytes),  # out
+    ]
+    library.shttp_session_principal.restype = c_int32
     library.shttp_session_client_info.argtypes = [
         shttp_server_p,  # server
         shttp_session,  # session

@@ -58,6 +58,8 @@ class Limits(TypedDict, total=False):
     """How long the head and body of a request may take to arrive. Default 30000."""
     detached_ms: int
     """How long a request goes on whose client has gone and stays away. Default 300000; NEVER."""
+    authorize_ms: int
+    """How long the host may leave an Authorization unanswered. Default 10000."""
     connection_idle_ms: int
     """A connection without a request or a stream for so long is closed. Default 120000."""
     mailbox_messages_max: int
@@ -100,6 +102,9 @@ def server_options(
     allowed_origins: Iterable[str] | None,
     allowed_hosts: Iterable[str] | None,
     cors_origins: Iterable[str] | None,
+    authorize: bool,
+    bearer_tokens: Mapping[str, str] | Iterable[str] | None,
+    resource_metadata: Mapping[str, Any] | None,
     log_level: str,
     raw: bool,
     limits: Mapping[str, int],
@@ -131,6 +136,10 @@ def server_options(
     options.allowed_origins = _list("allowed_origins", allowed_origins)
     options.allowed_hosts = _list("allowed_hosts", allowed_hosts)
     options.cors_origins = _list("cors_origins", cors_origins)
+    options.authorize = bool(authorize)
+    options.bearer_tokens = _tokens(bearer_tokens)
+    if resource_metadata is not None:
+        options.resource_metadata = borrowed(dump(resource_metadata))
     if not replay:
         if any(name_of_limit.startswith("replay_") for name_of_limit in limits):
             raise InvalidOptionError("without replay nothing is kept, so nothing is to be limited")
@@ -156,8 +165,14 @@ def _choice(option: str, value: str, choices: Mapping[str, int]) -> int:
 
 def _text(option: str, value: str) -> bytes:
     if "\0" in value:
-        raise InvalidOptionError(f"{option}: {value!r} has a NUL in it")
+        raise InvalidOptionError(f"{option} has a NUL in it")
     return value.encode()
+
+
+def _tokens(tokens: Mapping[str, str] | Iterable[str] | None) -> bytes | None:
+    if isinstance(tokens, Mapping):
+        tokens = [f"{principal}:{token}" for token, principal in tokens.items()]
+    return _list("bearer_tokens", tokens)
 
 
 def _list(option: str, values: Iterable[str] | None) -> bytes | None:

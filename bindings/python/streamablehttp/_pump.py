@@ -13,6 +13,7 @@ from ._abi import shttp_event, shttp_event_kind, shttp_log_level, shttp_status
 from ._library import error, library
 from ._values import copied
 from .events import (
+    Authorization,
     Cancelled,
     CommandFailed,
     Event,
@@ -79,6 +80,17 @@ class Pump:
     def _session(self, raw: shttp_event) -> Session | None:
         return self.sessions.get(raw.session.key)
 
+    def _authorization(self, raw: shttp_event) -> Authorization:
+        return Authorization(
+            self._link,
+            raw.authorization.key,
+            copied(raw.http_method).decode(),
+            copied(raw.target).decode("latin-1"),
+            copied(raw.scheme).decode("latin-1"),
+            copied(raw.credentials).decode("latin-1"),
+            copied(raw.headers),
+        )
+
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
         request = self._requests[key] = Request(
@@ -90,6 +102,7 @@ class Pump:
             copied(raw.message),
             copied(raw.headers),
             copied(raw.revision).decode(),
+            copied(raw.principal).decode(),
         )
         return request
 
@@ -100,6 +113,7 @@ class Pump:
             copied(raw.message),
             copied(raw.headers),
             copied(raw.revision).decode(),
+            copied(raw.principal).decode(),
         )
 
     def _response(self, raw: shttp_event) -> None:
@@ -118,6 +132,7 @@ class Pump:
             self._link,
             key,
             copied(raw.wire_id).decode(),
+            copied(raw.principal).decode(),
             copied(raw.revision).decode(),
             copied(raw.client_info),
             copied(raw.client_capabilities),
@@ -145,6 +160,8 @@ class Pump:
     def _command_failed(self, raw: shttp_event) -> CommandFailed | None:
         if raw.call.key and raw.status == shttp_status.SHTTP_ERR_NOT_FOUND:
             return None  # the call was given up as its answer came
+        if raw.authorization.key:
+            return None  # its client has gone, or the host was too slow
         request = self._requests.get(raw.request.key)
         session = request.session if request else self._session(raw)
         return CommandFailed(error(raw.status), session, request)
@@ -157,6 +174,7 @@ class Pump:
 
 
 _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
+    shttp_event_kind.SHTTP_EVENT_AUTHORIZE: Pump._authorization,
     shttp_event_kind.SHTTP_EVENT_REQUEST: Pump._request,
     shttp_event_kind.SHTTP_EVENT_NOTIFICATION: Pump._notification,
     shttp_event_kind.SHTTP_EVENT_RESPONSE: Pump._response,

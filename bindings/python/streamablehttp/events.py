@@ -10,13 +10,15 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ._abi import shttp_request
+from ._abi import shttp_authorization, shttp_refusal, shttp_request
 from ._library import library
 from ._link import optional
 from ._values import EMPTY, Headers, borrowed, dump, milliseconds
 from .errors import NotFoundError, RequestCancelledError, StreamableHTTPError
 
 if TYPE_CHECKING:
+    from typing_extensions import Literal
+
     from ._link import Link
     from .calls import Call
     from .session import Session
@@ -35,6 +37,103 @@ class Event:
         return f"<{type(self).__name__} {self.session}>"
 
 
+class Authorization(Event):
+    """An HTTP request that waits to be authorized: answer it once, with `allow` or `refuse`.
+
+    Comes before anything else of the request, if the server has `authorize`. The methods may be
+    called now or later, on any thread. If the client does not wait, the answer comes to nothing;
+    after `authorize_ms` the request is refused with HTTP status 503.
+    """
+
+    session: None
+
+    def __init__(
+        self,
+        link: Link,
+        key: int,
+        method: str,
+        target: str,
+        scheme: str,
+        credentials: str,
+        header_lines: bytes,
+    ) -> None:
+        super().__init__(None)
+        self.method = method
+        """POST, GET or DELETE."""
+        self.target = target
+        """The request's target, such as /mcp?x=1."""
+        self.scheme = scheme
+        """The scheme of the Authorization header in lower case; empty if there is none."""
+        self.credentials = credentials
+        """What stands behind the scheme. Do not log it."""
+        self._link = link
+        self._authorization = shttp_authorization(key)
+        self._header_lines = header_lines
+        self._lock = threading.Lock()
+        self._answered = False
+
+    def __repr__(self) -> str:
+        return f"<Authorization {self.method} {self.target}>"
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token; None if there is none."""
+        return self.credentials if self.scheme == "bearer" else None
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers of the HTTP request."""
+        return Headers(self._header_lines)
+
+    def allow(self, principal: str, expires_in_ms: int = 0) -> None:
+        """Lets the request go on in the name of `principal`.
+
+        The same string for every token of one user, at most 256 bytes. A session is unknown to any
+        principal but the one that opened it. Streams of the request end after `expires_in_ms`, and
+        their client comes back with new credentials; 0: never.
+        """
+        self._answer(
+            library.shttp_authorization_allow,
+            borrowed(principal.encode()),
+            milliseconds(expires_in_ms),
+        )
+
+    def refuse(
+        self,
+        reason: Literal["no_credentials", "invalid_token", "insufficient_scope"] | None = None,
+        scope: str = "",
+        description: str = "",
+    ) -> None:
+        """Refuses the request, with 401 or, for "insufficient_scope", with 403.
+
+        Without a `reason` it is what the header suggests: no credentials, or an invalid token.
+        `scope` are the scopes that are needed, a space between each two; `description` is for the
+        developer of the client, in ASCII.
+        """
+        if reason is None:
+            reason = "no_credentials" if self.token is None else "invalid_token"
+        self._answer(
+            library.shttp_authorization_refuse,
+            _REFUSALS[reason],
+            borrowed(scope.encode()),
+            borrowed(description.encode()),
+        )
+
+    def _answer(self, function: Any, *arguments: Any) -> None:
+        with self._lock:
+            if self._answered:
+                raise NotFoundError("the request has been allowed or refused")
+            self._link.invoke(function, self._authorization, *arguments)
+            self._answered = True
+
+
+_REFUSALS = {
+    "no_credentials": shttp_refusal.SHTTP_REFUSE_NO_CREDENTIALS,
+    "invalid_token": shttp_refusal.SHTTP_REFUSE_INVALID_TOKEN,
+    "insufficient_scope": shttp_refusal.SHTTP_REFUSE_INSUFFICIENT_SCOPE,
+}
+
+
 class Message(Event):
     """A JSON-RPC message of the client."""
 
@@ -45,6 +144,7 @@ class Message(Event):
         message: bytes,
         header_lines: bytes,
         revision: str,
+        principal: str,
     ) -> None:
         super().__init__(session)
         self.method = method
@@ -52,6 +152,8 @@ class Message(Event):
         """The whole JSON-RPC message, as the client wrote it."""
         self.revision = revision
         """The protocol revision in use, such as 2025-11-25."""
+        self.principal = principal
+        """Who sent it; empty without authorization."""
         self._header_lines = header_lines
 
     def __repr__(self) -> str:
@@ -91,8 +193,9 @@ class Request(Message):
         message: bytes,
         header_lines: bytes,
         revision: str,
+        principal: str,
     ) -> None:
-        super().__init__(session, method, message, header_lines, revision)
+        super().__init__(session, method, message, header_lines, revision, principal)
         self._link = link
         self._request = shttp_request(key)
         self._id = id

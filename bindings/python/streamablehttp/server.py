@@ -54,7 +54,9 @@ class Server:
     "auto"; `progress_route` is "primary" or "request". Without `replay` nothing is kept for clients
     that lose a connection, and none can resume a stream. `allowed_origins` and `allowed_hosts` are
     exact values, "*" allows all; by default a server on loopback allows only loopback. Pages of
-    `cors_origins` may use the server from browsers.
+    `cors_origins` may use the server from browsers. With `bearer_tokens`, a mapping of each token
+    to its principal or a list of tokens, every request needs one of them; with `authorize` the host
+    decides about each, by an `Authorization` event. `resource_metadata` is what RFC 9728 serves.
     `log_level` is "error", "warning", "notice", "debug" or "off". The numbers of `Limits` are
     keyword arguments too. streamablehttp.h describes each at length.
 
@@ -80,6 +82,9 @@ class Server:
         allowed_origins: Iterable[str] | None = None,
         allowed_hosts: Iterable[str] | None = None,
         cors_origins: Iterable[str] | None = None,
+        authorize: bool = False,
+        bearer_tokens: Mapping[str, str] | Iterable[str] | None = None,
+        resource_metadata: Mapping[str, Any] | None = None,
         log_level: Literal["error", "warning", "notice", "debug", "off"] = "warning",
         raw: bool = False,
         **limits: Unpack[Limits],
@@ -98,6 +103,9 @@ class Server:
             allowed_origins=allowed_origins,
             allowed_hosts=allowed_hosts,
             cors_origins=cors_origins,
+            authorize=authorize,
+            bearer_tokens=bearer_tokens,
+            resource_metadata=resource_metadata,
             log_level=log_level,
             raw=raw,
             limits=limits,  # type: ignore[arg-type]

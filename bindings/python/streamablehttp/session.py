@@ -24,12 +24,21 @@ class Session:
     """
 
     def __init__(
-        self, link: Link, key: int, id: str, revision: str, info: bytes, capabilities: bytes
+        self,
+        link: Link,
+        key: int,
+        id: str,
+        principal: str,
+        revision: str,
+        info: bytes,
+        capabilities: bytes,
     ) -> None:
         self._link = link
         self._session = shttp_session(key)
         self.id = id
         """The Mcp-Session-Id. Who knows it can use the session: do not log it."""
+        self.principal = principal
+        """Who opened it, and alone may use it; empty without authorization."""
         self.revision = revision
         """The protocol revision, such as 2025-11-25."""
         self.client_info: dict[str, Any] = json.loads(info or b"{}")

@@ -26,6 +26,15 @@ def test_walkthrough():
         assert word in run.stdout
 
 
+def test_echo_server_with_a_token(echo_server):
+    url = echo_server("--token", "s3cret")
+    client = Client(int(url.rsplit(":", 1)[1].split("/")[0]))
+    assert client.send("GET").status == 401
+    client.headers["Authorization"] = "Bearer s3cret"
+    client.initialize()
+    assert client.call_tool("echo", text="x").next()["result"]["content"][0]["text"] == "x"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_everything_server_ends_cleanly(serve, number):
     url, process = serve(sys.executable, str(EXAMPLES / "everything_server.py"))

@@ -32,6 +32,9 @@ def options(**changed):
         "allowed_origins": None,
         "allowed_hosts": None,
         "cors_origins": None,
+        "authorize": False,
+        "bearer_tokens": None,
+        "resource_metadata": None,
         "log_level": "warning",
         "raw": False,
         "limits": {},
@@ -79,6 +82,35 @@ def test_texts():
     assert made.path == b"/x"
     assert made.allowed_origins == b"https://a.example,https://b.example"
     assert made.allowed_hosts == b"*"
+
+
+def test_authorization():
+    assert options(bearer_tokens=["a", "b"]).bearer_tokens == b"a,b"
+    assert options(bearer_tokens={"a": "x", "b": "x"}).bearer_tokens == b"x:a,x:b"
+    assert options(authorize=True).authorize == 1
+    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (
+        b'{"resource":"r"}'
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"bearer_tokens": []},
+        {"bearer_tokens": [""]},
+        {"bearer_tokens": ["secret one"]},
+        {"bearer_tokens": ["secret,one"]},
+        {"bearer_tokens": ["secret\0"]},
+        {"bearer_tokens": {"secret": "a:b"}},
+        {"bearer_tokens": ["secret"], "authorize": True},
+        {"resource_metadata": {}},
+        {"resource_metadata": {"resource": "https://h/mcp"}},
+    ],
+)
+def test_authorization_that_cannot_be(given):
+    with pytest.raises(InvalidOptionError) as raised:
+        Server(name="x", **given)
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

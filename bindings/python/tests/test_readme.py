@@ -13,8 +13,8 @@ from wire import Client
 README = (REPOSITORY / "README.md").read_text()
 
 
-def block(language):
-    return re.search(rf"```{language}\n(.*?)```", README, re.DOTALL).group(1)
+def block(language, number=0):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)[number]
 
 
 def free_port():
@@ -23,10 +23,16 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
-def says_hello(programs, port, command):
+def says_hello(programs, port, command, token=None):
     """Runs a program that listens on `port`, and calls its tool."""
     process = programs.start(command)
     client = programs.connect(process, int(port))
+    if token is not None:
+        refused = client.send("GET")
+        place = f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/mcp"
+        assert refused.status == 401
+        assert f'resource_metadata="{place}"' in refused.header["WWW-Authenticate"]
+        client.headers["Authorization"] = f"Bearer {token}"
     client.initialize()
     tools = client.request("tools/list").next()["result"]["tools"]
     assert [tool["name"] for tool in tools] == ["hello"]
@@ -63,6 +69,30 @@ def programs():
 def test_c_program(programs, tmp_path):
     source = block("c")
     assert source == (REPOSITORY / "examples" / "minimal_server.c").read_text()
+    assert run_c(programs, tmp_path, source) == "Hello from C"
+
+
+def test_c_program_with_authorization(programs, tmp_path):
+    """The pieces of C that the section on authorization prints, in the program from above."""
+    start = "  options.on_event = on_event;\n"
+    metadata = (
+        "options.resource_metadata = shttp_text("
+        r'"{\"resource\":\"http://127.0.0.1:8080/mcp\",'
+        r'\"authorization_servers\":[\"https://id.example\"]}");'
+    )
+    program = block("c").replace(start, start + metadata)
+    listed = program.replace(start, start + block("c", 1))
+    assert run_c(programs, tmp_path, listed, "t0ken") == "Hello from C"
+
+    event = "  (void)user_data;\n"
+    asking = event + "if (event->kind == SHTTP_EVENT_AUTHORIZE) on_authorize(server, event);\n"
+    function = "static void on_event"
+    asked = program.replace(start, start + "options.authorize = 1;\n")
+    asked = asked.replace(event, asking).replace(function, block("c", 2) + function)
+    assert run_c(programs, tmp_path, asked, "s3cret") == "Hello from C"
+
+
+def run_c(programs, tmp_path, source, token=None):
     port = free_port()
     (tmp_path / "server.c").write_text(source.replace("8080", port))
     library = BUILD / "lib"
@@ -74,12 +104,15 @@ def test_c_program(programs, tmp_path):
         ],
         cwd=tmp_path, check=True,
     )  # fmt: skip
-    assert says_hello(programs, port, [str(tmp_path / "server")]) == "Hello from C"
+    return says_hello(programs, port, [str(tmp_path / "server")], token)
 
 
-def test_python_program(programs, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "token", "answer"),
+    [(0, None, "Hello from Python"), (1, "s3cret", "Hello, alice")],
+)
+def test_python_program(programs, tmp_path, number, token, answer):
     port = free_port()
     program = tmp_path / "server.py"
-    program.write_text(block("python").replace("8080", port))
-    command = [sys.executable, str(program)]
-    assert says_hello(programs, port, command) == "Hello from Python"
+    program.write_text(block("python", number).replace("8080", port))
+    assert says_hello(programs, port, [sys.executable, str(program)], token) == answer

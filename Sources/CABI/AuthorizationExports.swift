@@ -1,0 +1,42 @@
+import CStreamableHTTP
+import Engine
+import Runtime
+import Session
+
+@_cdecl("shttp_authorization_allow") @implementation
+public func shttp_authorization_allow(
+    _ server: OpaquePointer!, _ authorization: shttp_authorization, _ principal: shttp_bytes,
+    _ expires_in_ms: UInt32
+) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let name = principal.borrowed,
+        let principal = Principal(name)
+    else { return SHTTP_ERR_INVALID_ARGUMENT }
+    return status { () throws(CallerFault) in
+        try runtime.allow(
+            AuthorizationKey(rawValue: authorization.key), principal,
+            expiresIn: expires_in_ms > 0 ? Int64(expires_in_ms) : nil)
+    }
+}
+
+@_cdecl("shttp_authorization_refuse") @implementation
+public func shttp_authorization_refuse(
+    _ server: OpaquePointer!, _ authorization: shttp_authorization, _ reason: shttp_refusal,
+    _ scope: shttp_bytes, _ description: shttp_bytes
+) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let scope = scope.borrowed,
+        let description = description.borrowed, let cause = cause(reason),
+        let challenge = Challenge(cause, scope: scope, description: description)
+    else { return SHTTP_ERR_INVALID_ARGUMENT }
+    return status { () throws(CallerFault) in
+        try runtime.refuse(AuthorizationKey(rawValue: authorization.key), challenge)
+    }
+}
+
+private func cause(_ reason: shttp_refusal) -> Challenge.Cause? {
+    switch reason {
+    case SHTTP_REFUSE_NO_CREDENTIALS: .credentialsMissing
+    case SHTTP_REFUSE_INVALID_TOKEN: .invalidToken
+    case SHTTP_REFUSE_INSUFFICIENT_SCOPE: .insufficientScope
+    default: nil
+    }
+}

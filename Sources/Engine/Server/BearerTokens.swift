@@ -1,0 +1,85 @@
+import Session
+import Wire
+
+/// Tokens that the operator has given out, each with the principal that it stands for.
+package struct BearerTokens {
+    private struct Entry {
+        let token: ByteBuffer
+        let principal: Principal
+    }
+
+    private var entries: [Entry] = []
+
+    /// Reads a comma-separated list of `token` and `principal:token`; nil if one of them cannot be.
+    /// A token without a principal has one of its own, `token-1` and so on by its place. Several
+    /// tokens may stand for one principal, so that one can take the place of another.
+    package init?(_ list: UnsafeRawBufferPointer) {
+        var read: [Entry] = []
+        var areUsable = true
+        list.forEachPart(separatedBy: UInt8(ascii: ",")) { part in
+            let (first, second) = part.cut(at: UInt8(ascii: ":"))
+            let token = second ?? first
+            let isNew = read.allSatisfy { !$0.token.bytes.equals(token) }
+            let principal =
+                second == nil ? BearerTokens.principal(ofToken: read.count + 1) : Principal(first)
+            guard let principal, isNew, Credentials.isToken(token),
+                principal.name.count > 0, JSONDocument.isText(principal.name.bytes)
+            else { return areUsable = false }
+            read.append(Entry(token: ByteBuffer(copying: token), principal: principal))
+        }
+        guard areUsable else { return nil }
+        entries = read
+    }
+
+    private static func principal(ofToken number: Int) -> Principal? {
+        let name = ByteBuffer(copying: ("token-" as StaticString).rawBytes)
+        name.append(decimal: Int64(number))
+        return Principal(name.bytes)
+    }
+
+    /// Who a token stands for. All are compared, whichever it is.
+    package func principal(of token: UnsafeRawBufferPointer) -> Principal? {
+        var found: Principal?
+        for entry in entries where entry.token.bytes.equalsInConstantTime(token) {
+            found = entry.principal
+        }
+        return found
+    }
+}
+
+/// The value of an Authorization field: a scheme, and what proves who asks (RFC 9110 §11.4).
+package struct Credentials {
+    package let scheme: UnsafeRawBufferPointer
+    package let value: UnsafeRawBufferPointer
+
+    package init(_ field: UnsafeRawBufferPointer) {
+        let (scheme, value) = field.cut(at: UInt8(ascii: " "))
+        self.scheme = scheme
+        self.value = value?.trimmed ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    /// The scheme, of which any case means the same.
+    package var lowercasedScheme: ByteBuffer {
+        let lowercased = ByteBuffer()
+        for byte in scheme { lowercased.append(byte.asciiLowercased) }
+        return lowercased
+    }
+
+    package var isBearer: Bool { scheme.equalsIgnoringCase("bearer") }
+
+    /// Whether the bytes are a `b64token` (RFC 6750 §2.1).
+    package static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var count = bytes.count
+        while count > 0, bytes[count - 1] == UInt8(ascii: "=") { count -= 1 }
+        return count > 0 && bytes.prefixBytes(count).allSatisfy { $0.isTokenByte }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isTokenByte: Bool {
+        let others: StaticString = "-._~+/"
+        return isDigit
+            || (asciiLowercased >= UInt8(ascii: "a") && asciiLowercased <= UInt8(ascii: "z"))
+            || others.rawBytes.firstIndex(ofByte: self) != nil
+    }
+}

@@ -1,0 +1,181 @@
+import Session
+import Wire
+
+/// Who asks, and whether that is allowed: decided by a request's head, before its body is read
+/// (S-018, A-010).
+extension ServerEngine {
+    // MARK: The decision
+
+    func authorize(_ head: HTTPHead, on connection: ServerConnection) {
+        switch options.authorization {
+        case .none: admit(head, on: connection)
+        case .tokens(let tokens): check(head, against: tokens, on: connection)
+        case .host: ask(head, on: connection)
+        }
+    }
+
+    private func check(
+        _ head: HTTPHead, against tokens: BearerTokens, on connection: ServerConnection
+    ) {
+        if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
+        guard let credentials = head[.authorization].map({ Credentials($0) }), credentials.isBearer
+        else { return challenge(Challenge(.credentialsMissing), connection) }
+        guard let principal = tokens.principal(of: credentials.value) else {
+            return challenge(Challenge(.invalidToken), connection)
+        }
+        head.remove(.authorization)  // Nobody else needs the secret.
+        connection.principal = principal
+        admit(head, on: connection)
+    }
+
+    /// Puts a request to the host. Meanwhile the connection waits, and so does what follows.
+    private func ask(_ head: HTTPHead, on connection: ServerConnection) {
+        if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
+        var key: AuthorizationKey?
+        _ = authorizations.insert { added in
+            key = added
+            return connection
+        }
+        guard let key else { return discard(connection) }
+        connection.exchange = .authorizing(key)
+        wait(.authorization, connection)
+        let event = HostEvent(.authorize)
+        event.authorization = key
+        event.head = head
+        effects.append(.deliver(event))
+    }
+
+    // MARK: The host's answer
+
+    /// Lets a request go on in the name of `principal`. Its streams end when so many milliseconds
+    /// have passed; nil is for never.
+    package func allow(
+        _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
+    ) throws(CallerFault) {
+        let connection = try take(key)
+        defer { resumePipelines() }
+        connection.principal = principal
+        connection.expiry = expiresIn.map { now.advanced(byMilliseconds: $0) }
+        connection.exchange = .receiving
+        wait(.arrival, connection)
+        if let head = connection.parser.head { admit(head, on: connection) }
+        readOn(connection)
+    }
+
+    package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
+        let connection = try take(key)
+        defer { resumePipelines() }
+        self.challenge(challenge, connection)
+        readOn(connection)
+    }
+
+    private func take(_ key: AuthorizationKey) throws(CallerFault) -> ServerConnection {
+        guard let connection = authorizations.remove(key) else { throw .notFound }
+        return connection
+    }
+
+    /// The host has not answered in time. That is no verdict about the client.
+    func authorizationIsLate(on connection: ServerConnection) {
+        guard case .authorizing(let key) = connection.exchange else { return }
+        authorizations.remove(key)
+        log(.warning, "The host took too long to authorize a request")
+        refuse(
+            Refusal(.serviceUnavailable, .internalError, "Authorization took too long"), connection)
+        readOn(connection)
+    }
+
+    // MARK: Waiting
+
+    /// Keeps what arrives behind a head that waits for the host. Beyond what pipelined requests may
+    /// take, the socket is read no further.
+    func holdBack(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
+        let pipelined = connection.pipelined ?? ByteBuffer()
+        connection.pipelined = pipelined
+        pipelined.append(bytes)
+        guard pipelined.count >= options.pipelinedBytesMax, !connection.isHeldBack else { return }
+        connection.isHeldBack = true
+        effects.append(.stopReading(connection))
+    }
+
+    /// Goes on behind the head of a request that has been decided.
+    private func readOn(_ connection: ServerConnection) {
+        if connection.isHeldBack {
+            connection.isHeldBack = false
+            effects.append(.startReading(connection))
+        }
+        let rest = connection.pipelined ?? ByteBuffer()
+        connection.pipelined = nil
+        withExtendedLifetime(rest) { read(rest.bytes, from: connection, behindHead: true) }
+    }
+
+    // MARK: Expiry
+
+    /// Sees to it that a stream ends with what it was allowed by.
+    func watchExpiry(of connection: ServerConnection) {
+        guard let expiry = connection.expiry else { return }
+        expiries.arm(
+            connection.id.index, 0, at: expiry)
+    }
+
+    func expiryReached() {
+        while let due = expiries.popDue(at: now) {
+            guard let connection = connections[index: due.index],
+                let expiry = connection.expiry, expiry <= now
+            else { continue }
+            endExpired(connection)
+        }
+    }
+
+    /// Ends the stream of a connection. Its client comes back for it with other credentials.
+    private func endExpired(_ connection: ServerConnection) {
+        switch connection.exchange {
+        case .primary(let session):
+            primaryLost(session, connection)
+        case .request(let request) where request.isStreaming:
+            clientLeft(request)
+        default:
+            return
+        }
+        log(.debug, "A stream's authorization has expired")
+        endStream(on: connection)
+    }
+
+    // MARK: Responses
+
+    /// Refuses a request for want of authorization.
+    private func challenge(_ challenge: Challenge, _ connection: ServerConnection) {
+        log(.debug, "Refused a request: ", challenge.message.rawBytes)
+        switch challenge.cause {
+        case .credentialsMissing, .invalidToken: counters.credentialRefusals += 1
+        case .insufficientScope: counters.scopeRefusals += 1
+        case .invalidRequest: counters.otherRefusals += 1
+        }
+        let error = spare.takeBuffer()
+        error.appendError(
+            id: nil, code: ErrorCode.invalidRequest.rawValue, message: challenge.message.rawBytes)
+        respondEarly(challenge.status, error, on: connection) { output in
+            challenge.append(to: output, options.resourceMetadata)
+            output.append("Cache-Control: no-store\r\n")
+        }
+        spare.give(error)
+    }
+
+    /// public, for pages of any origin too.
+    func respondMetadata(_ head: HTTPHead, on connection: ServerConnection) {
+        guard let metadata = options.resourceMetadata else { return }
+        connection.crossOriginFields = nil
+        if head.method == .options {
+            respondEarly(.noContent, nil, on: connection) { output in
+                output.append("Allow: GET, HEAD, OPTIONS\r\n")
+                output.append("Access-Control-Allow-Origin: *\r\n")
+                output.append("Access-Control-Allow-Methods: GET, HEAD\r\n")
+                output.append("Access-Control-Allow-Headers: *\r\n")
+                output.append("Access-Control-Max-Age: 86400\r\n")
+            }
+        } else {
+            respondEarly(.ok, metadata.document, on: connection) { output in
+                output.append("Access-Control-Allow-Origin: *\r\n")
+            }
+        }
+    }
+}
