@@ -23,7 +23,7 @@ package struct Challenge {
     private let scope: ByteBuffer?
     private let description: ByteBuffer?
 
-    init(_ cause: Cause) {
+    package init(_ cause: Cause) {
         self.cause = cause
         scope = nil
         description = nil

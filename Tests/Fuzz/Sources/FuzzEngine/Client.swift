@@ -14,6 +14,8 @@ final class Client {
     /// Bytes that have been handed to the socket and that it has not taken.
     var unsent = 0
     var hasShutDown = false
+    /// Whether nothing is to be read from the socket.
+    var isHeldBack = false
     private(set) var reader = ResponseReader()
     /// Reads what the client sends, for the order of its requests.
     private let parser: HTTPParser
@@ -92,12 +94,12 @@ extension World {
 
     /// Sends on a connection, which is opened if there is none.
     private func send(_ bytes: ByteBuffer, _ number: Int, inPieces: Bool) {
-        guard let client = open(number) else { return }
+        guard let client = open(number), !client.isHeldBack else { return }
         client.willSend(bytes.bytes)
         withExtendedLifetime(bytes) {
             guard inPieces else { return engine.received(bytes.bytes, on: client.connection) }
             forEachPiece(of: bytes.bytes, seed: UInt8(number)) { piece in
-                if !client.connection.hasEnded { engine.received(piece, on: client.connection) }
+                if !client.connection.hasEnded, !client.isHeldBack { engine.received(piece, on: client.connection) }
                 settle()
             }
         }

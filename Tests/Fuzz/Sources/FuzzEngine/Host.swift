@@ -37,6 +37,9 @@ extension World {
             }
             require((try? engine.headers(of: key)) != nil, "no headers")
             if answersAtOnce { answer(key, "{}", code: nil) }
+        case .authorize:
+            guard let key = event.authorization else { fatalError("nothing to allow") }
+            authorizations.append(key)
         case .cancelled:
             let place = requests.firstIndex { $0 == event.request }
             require(place != nil, "cancelled what is not open")
@@ -59,6 +62,18 @@ extension World {
             if let place { sessions.remove(at: place) }
         case .notification, .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
         }
+    }
+
+    /// Allows a request for so many seconds, or refuses it; it may be gone.
+    private func authorize(_ key: AuthorizationKey, _ line: Line, _ text: ByteBuffer) {
+        guard let principal = Principal(text.bytes), !line.says("n") else {
+            let challenge = Challenge(
+                .insufficientScope, scope: text.bytes, description: text.bytes)
+            try? engine.refuse(key, challenge ?? Challenge(.invalidToken))
+            return
+        }
+        try? engine.allow(
+            key, principal, expiresIn: line.second == 0 ? nil : Int64(line.second) * 1_000)
     }
 
     // MARK: What the host says
@@ -97,6 +112,9 @@ extension World {
             try? engine.loaded(
                 loads.remove(at: line.first), line.says("g") ? nil : found,
                 hasEnded: line.says("e"))
+        case verb("z"):
+            guard line.first < authorizations.count else { return }
+            authorize(authorizations.remove(at: line.first), line, text)
         case verb("x"): engine.close()
         case verb("y"): engine.abandon()
         default: break

@@ -108,6 +108,7 @@ struct ProgramOptions {
         engine.connectionIdle = 5_000
         engine.linger = 300
         engine.detached = 4_000
+        engine.authorizationWait = 800
         engine.load = 700
     }
 
@@ -118,6 +119,7 @@ struct ProgramOptions {
         case UInt8(ascii: "q"): engine.progressRoute = .request
         case UInt8(ascii: "s"): engine.isStateless = true
         case UInt8(ascii: "n"): engine.hasReplay = false
+        case UInt8(ascii: "u"): engine.authorization = .host
         case UInt8(ascii: "t"): engine.hasHostStore = true
         case UInt8(ascii: "h"): answersAtOnce = true
         case UInt8(ascii: "r"): isLoopback = false

@@ -18,6 +18,8 @@ final class World {
     var sessions: [SessionKey] = []
     var calls: [CallKey] = []
     var lastCall: UInt64 = 0
+    /// What the host has yet to allow.
+    var authorizations: [AuthorizationKey] = []
     /// What the host's store has been asked for.
     var loads: [LoadKey] = []
     var keepsakes: [Keepsake] = []
@@ -79,6 +81,8 @@ final class World {
             case .store(let order):
                 require(options.hasHostStore, "there is no store")
                 if case .load(let load, _, _) = order { loads.append(load) }
+            case .stopReading(let connection): client(of: connection)?.isHeldBack = true
+            case .startReading(let connection): client(of: connection)?.isHeldBack = false
             case .shutDown(let connection):
                 let client = client(of: connection)
                 require(client?.hasShutDown == false && client?.unsent == 0, "shut down too early")
