@@ -85,10 +85,10 @@ def test_c_program_with_authorization(programs, tmp_path):
     assert run_c(programs, tmp_path, listed, "t0ken") == "Hello from C"
 
     event = "  (void)user_data;\n"
-    asking = event + "if (event->kind == SHTTP_EVENT_AUTHORIZE) on_authorize(server, event);\n"
+    asking = "if (event->kind == SHTTP_EVENT_AUTHORIZE) status = on_authorize(server, event);\n"
     function = "static void on_event"
     asked = program.replace(start, start + "options.authorize = 1;\n")
-    asked = asked.replace(event, asking).replace(function, block("c", 2) + function)
+    asked = asked.replace(event, event + asking).replace(function, block("c", 2) + function)
     assert run_c(programs, tmp_path, asked, "s3cret") == "Hello from C"
 
 
