@@ -24,7 +24,7 @@ final class Listener {
     static func open(at address: ListenAddress, for runtime: ServerRuntime)
         throws(SystemFault) -> Listener
     {
-        let descriptor = try open(address)
+        let descriptor = try bindSocket(to: address)
         let poll = HandleMemory.allocate(uv_poll_t.self)
         let result = uv_poll_init(runtime.loop.uv, poll, descriptor)
         if result < 0 {
@@ -50,7 +50,7 @@ final class Listener {
         watch()
     }
 
-    private static func open(_ address: ListenAddress) throws(SystemFault) -> Int32 {
+    private static func bindSocket(to address: ListenAddress) throws(SystemFault) -> Int32 {
         if case .unix(let path) = address, ListenAddress.isStaleSocket(path) { unlink(path) }
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | flags, 0)
         guard descriptor >= 0 else { throw SystemFault.last }
