@@ -237,8 +237,10 @@ package final class ServerEngine {
         return statistics
     }
 
-    /// How many things the engine holds memory for.
-    package var population: Int { sessions.count + requests.count }
+    /// How many things the engine holds memory for, 16 KB of unsent messages being one.
+    package var population: Int {
+        sessions.count + requests.count + Int(counters.unsentBytes >> 14)
+    }
 
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
         guard let most = options.logLevel, level <= most else { return }
