@@ -1,5 +1,5 @@
 /*
- * A server with five tools, living inside an ordinary libuv program: the library gets the program's
+ * A server with six tools, living inside an ordinary libuv program: the library gets the program's
  * own uv_loop_t, and everything here runs on that one thread.
  *
  *   echo {text}               answers the text
@@ -7,6 +7,7 @@
  *   log {count,delay_ms}      logs 1..count, then answers
  *   ask {prompt}              has the client's model answer the prompt, and answers what it said
  *   broadcast {seq}           sends a log message to every session, then answers
+ *   stats                     answers what the server holds, and what has happened
  */
 #include <jansson.h>
 #include <signal.h>
@@ -31,7 +32,8 @@ static const char tools[] =
     "{\"name\":\"ask\",\"description\":\"Asks the client's model\",\"inputSchema\":{\"type\":\"object\","
     "\"properties\":{\"prompt\":{\"type\":\"string\"}},\"required\":[\"prompt\"]}},"
     "{\"name\":\"broadcast\",\"description\":\"Tells every session\",\"inputSchema\":{\"type\":\"object\","
-    "\"properties\":{\"seq\":{\"type\":\"integer\"}},\"required\":[\"seq\"]}}]}";
+    "\"properties\":{\"seq\":{\"type\":\"integer\"}},\"required\":[\"seq\"]}},"
+    "{\"name\":\"stats\",\"description\":\"Answers the server's figures\",\"inputSchema\":{\"type\":\"object\"}}]}";
 
 /* A progress or log call that is under way. */
 struct job {
@@ -169,6 +171,22 @@ static void on_response(const shttp_event *event) {
   free(asked_by);
 }
 
+/* ---- stats: what an operator wants to know ---------------------------------- */
+
+static void stats(shttp_request request) {
+  shttp_stats now;
+  expect(shttp_server_stats(server, &now));
+  json_t *figures = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "connections", (json_int_t)now.connections,
+                              "sessions", (json_int_t)now.sessions, "streams", (json_int_t)now.streams, "requests",
+                              (json_int_t)now.requests, "unsent_bytes", (json_int_t)now.unsent_bytes, "log_drops",
+                              (json_int_t)now.log_drops, "slow_connections", (json_int_t)now.slow_connections,
+                              "accept_pauses", (json_int_t)now.accept_pauses);
+  char *text = json_dumps(figures, JSON_COMPACT);
+  done(request, text);
+  free(text);
+  json_decref(figures);
+}
+
 /* ---- tools/call ------------------------------------------------------------ */
 
 /* An integer argument from 0 to `max`; a missing one is `missing`. -1: not usable. */
@@ -215,6 +233,8 @@ static void call_tool(const shttp_event *event) {
              json_integer_value(seq));
     shttp_status status = shttp_server_broadcast(server, shttp_text("notifications/message"), shttp_text(message));
     done(event->request, status == SHTTP_OK ? "sent" : shttp_status_name(status));
+  } else if (strcmp(name, "stats") == 0) {
+    stats(event->request);
   } else {
     bad_argument(event->request, "There is no such tool");
   }
@@ -297,6 +317,12 @@ int main(int argc, char **argv) {
       host = argv[++i];
     } else if (strcmp(argv[i], "--port") == 0 && value[0] != '\0') {
       port = (uint16_t)atoi(argv[++i]);
+    } else if (strcmp(argv[i], "--sessions-max") == 0 && value[0] != '\0') {
+      options.sessions_max = (uint32_t)atoi(argv[++i]);
+    } else if (strcmp(argv[i], "--session-idle-ms") == 0 && value[0] != '\0') {
+      options.session_idle_ms = (uint32_t)atoi(argv[++i]);
+    } else if (strcmp(argv[i], "--initialize-ms") == 0 && value[0] != '\0') {
+      options.initialize_ms = (uint32_t)atoi(argv[++i]);
     } else if (strcmp(argv[i], "--progress-route") == 0 && strcmp(value, "request") == 0) {
       options.progress_route = SHTTP_PROGRESS_REQUEST;
       i++;
@@ -304,7 +330,8 @@ int main(int argc, char **argv) {
       i++;
     } else {
       fprintf(stderr, "usage: echo_server [--host ADDRESS] [--port N] [--stateless] [--json-response]\n"
-                      "                   [--progress-route request|primary] [--token TOKEN[,TOKEN...]]\n");
+                      "                   [--progress-route request|primary] [--token TOKEN[,TOKEN...]]\n"
+                      "                   [--sessions-max N] [--session-idle-ms N] [--initialize-ms N]\n");
       return 2;
     }
   }

@@ -1,55 +1,112 @@
-"""The echo server as a process, and an HTTP/1.1 client quick enough to load it. Standard library only."""
+"""What the load proofs share: the echo server and its clients as processes. Standard library only."""
 
 import json
 import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 
-# So that being told to end unwinds the `with` blocks, and ends the server too.
+# So that being told to end unwinds the `with` blocks, and ends the processes too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
 
-INITIALIZE = {
-    "jsonrpc": "2.0", "id": 0, "method": "initialize",
-    "params": {"protocolVersion": "2025-11-25", "capabilities": {},
-               "clientInfo": {"name": "load", "version": "1"}},
-}
-INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-
-
-def call(tool, **arguments):
-    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": tool, "arguments": arguments}}
+PATIENCE = 60  # seconds, after which something hangs
 
 
 def allow_descriptors(count):
-    """Raises the soft limit, which the server inherits."""
+    """Raises the soft limit, which the other processes inherit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < count:
         sys.exit(f"this needs {count} descriptors, and the system allows {hard}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
 
 
-class Server:
-    """Runs the program for a `with` block, on a port of the system's choice."""
+def expect(held, what):
+    if not held:
+        sys.exit(f"FAILED: {what}")
 
-    def __init__(self, program, *options):
-        self.process = subprocess.Popen([program, "--port", "0", *options], stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("listening on "):
-            sys.exit(f"{program} does not listen")
-        self.port = int(line.rsplit(":", 1)[1].split("/")[0])
 
-    def rss(self):
-        """Resident bytes, once what was going on has settled."""
-        time.sleep(0.3)
+class Process:
+    """A program that talks by lines, for a `with` block."""
+
+    def __init__(self, *command, **options):
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
+        self.unread = b""
+
+    def line(self):
+        """The next line that it says."""
+        deadline = time.monotonic() + PATIENCE
+        while b"\n" not in self.unread:
+            ready = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]
+            data = self.process.stdout.read(4096) if ready else b""
+            if not data:
+                sys.exit(f"{self.process.args} " + ("has ended" if ready else "says nothing"))
+            self.unread += data
+        line, self.unread = self.unread.split(b"\n", 1)
+        return line.decode()
+
+    def status(self, name):
         with open(f"/proc/{self.process.pid}/status") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+            return next(line.split()[1] for line in status if line.startswith(name + ":"))
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
 
     def __enter__(self):
         return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.wait()
+
+
+class Server(Process):
+    """The echo server, on a port of the system's choice."""
+
+    def __init__(self, program, *options, descriptors=None):
+        limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
+        super().__init__(program, "--port", 0, *options, preexec_fn=limit)
+        line = self.line()
+        self.port = int(line.rsplit(":", 1)[1].split("/")[0])
+        self.control = Connection(self.port)
+
+    def call(self, tool, **arguments):
+        """Calls a tool in a session of its own; the text it answers."""
+        session = self.control.exchange("POST", {
+            "jsonrpc": "2.0", "id": 0, "method": "initialize",
+            "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+                       "clientInfo": {"name": "load", "version": "1"}}})[0]["mcp-session-id"]
+        self.control.exchange("POST", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
+        body = self.control.exchange("POST", {
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments}}, session)[1]
+        self.control.exchange("DELETE", None, session)
+        data = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: {")]
+        return json.loads(data[-1])["result"]["content"][0]["text"]
+
+    def stats(self):
+        """The server's figures, without what asking for them takes."""
+        stats = json.loads(self.call("stats"))
+        stats["sessions"] -= 1
+        stats["connections"] -= 1
+        return stats
+
+    def settle(self, **wanted):
+        """Waits until the figures are these."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            stats = self.stats()
+            if all(stats[name] == value for name, value in wanted.items()):
+                return
+            expect(time.monotonic() < deadline, f"{wanted} after {PATIENCE} seconds; it is {stats}")
+            time.sleep(0.1)
+
+    def rss(self):
+        """Resident bytes."""
+        return int(self.status("VmRSS")) * 1024
 
     def __exit__(self, *error):
         self.process.terminate()
@@ -58,52 +115,70 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             sys.exit("the server does not end within 20 seconds of SIGTERM")
-        if code != 0 and error[0] is None:
-            sys.exit(f"the server ended with {code}")
+        if error[0] is None:
+            expect(code == 0, f"the server ends with 0, not {code}")
+
+
+class Peers(Process):
+    """A process of many clients; its commands stand in peer.c."""
+
+    def __init__(self, program, server, count):
+        super().__init__(program, server.port, count)
+
+    def tell(self, command):
+        self.process.stdin.write(command.encode() + b"\n")
+
+    def has_answered(self):
+        return b"\n" in self.unread or bool(select.select([self.process.stdout], [], [], 0)[0])
+
+    def answer(self):
+        return {name: int(value) for name, value in (pair.split("=") for pair in self.line().split())}
+
+    def ask(self, command):
+        self.tell(command)
+        return self.answer()
+
+    def await_stop(self):
+        deadline = time.monotonic() + PATIENCE
+        while self.status("State") != "T":
+            expect(time.monotonic() < deadline, "a process stops when it is told")
+            time.sleep(0.01)
+
+    def stop(self):
+        self.send_signal(signal.SIGSTOP)
+        self.await_stop()
+
+    def go_on(self):
+        self.send_signal(signal.SIGCONT)
 
 
 class Connection:
-    """One keep-alive connection: send() a request, then take the answer with receive()."""
+    """One keep-alive connection for one request at a time."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
 
-    def send(self, method, message=None, session=None):
+    def exchange(self, method, message, session=None):
+        """Sends a request; the answer's headers, and its body with the chunks undone."""
         body = b"" if message is None else json.dumps(message).encode()
-        head = f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        head = (f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
         if session:
             head += f"Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: 2025-11-25\r\n"
-        if method == "GET":
-            head += "Accept: text/event-stream\r\n\r\n"
-        elif method == "POST":
-            head += ("Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
-                     f"Content-Length: {len(body)}\r\n\r\n")
-        else:
-            head += "\r\n"
-        self.socket.sendall(head.encode() + body)
-
-    def receive(self):
-        """(status, session id or None, body with the chunks undone)."""
-        status, headers = self.receive_head()
-        if headers.get("transfer-encoding") == "chunked":
-            body = b""
-            while size := int(self._until(b"\r\n"), 16):
-                body += self._exactly(size)
-                self._until(b"\r\n")
+        self.socket.sendall(head.encode() + b"\r\n" + body)
+        status, *lines = self._until(b"\r\n\r\n").decode().split("\r\n")
+        expect(status.split()[1].startswith("2"), f"{method} is answered with success, not {status}")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if headers.get("transfer-encoding") != "chunked":
+            return headers, self._exactly(int(headers.get("content-length", 0)))
+        body = b""
+        while size := int(self._until(b"\r\n"), 16):
+            body += self._exactly(size)
             self._until(b"\r\n")
-        else:
-            body = self._exactly(int(headers.get("content-length", 0)))
-        return status, headers.get("mcp-session-id"), body
-
-    def receive_head(self):
-        lines = self._until(b"\r\n\r\n").decode().split("\r\n")
-        headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        return int(lines[0].split()[1]), headers
+        self._until(b"\r\n")
+        return headers, body
 
     def _more(self):
         data = self.socket.recv(65536)
@@ -122,27 +197,3 @@ class Connection:
             self._more()
         found, self.unread = self.unread[:size], self.unread[size:]
         return found
-
-
-def exchange(connections, method, count, message=None, sessions=None, status=None):
-    """`count` requests, as many at a time as there are connections; the answers in order."""
-    answers = []
-    for start in range(0, count, len(connections)):
-        batch = range(start, min(start + len(connections), count))
-        for number, connection in zip(batch, connections):
-            connection.send(method, message, sessions[number] if sessions else None)
-        for _, connection in zip(batch, connections):
-            answer = connection.receive()
-            if answer[0] != status:
-                sys.exit(f"{method}: status {answer[0]} instead of {status}: {answer[2][:200]!r}")
-            answers.append(answer)
-    return answers
-
-
-def open_sessions(connections, count):
-    """Initializes `count` sessions and returns their ids."""
-    sessions = [answer[1] for answer in exchange(connections, "POST", count, INITIALIZE, status=200)]
-    if len(set(sessions)) != count or None in sessions:
-        sys.exit("session ids are missing or not unique")
-    exchange(connections, "POST", count, INITIALIZED, sessions, status=202)
-    return sessions

@@ -2,8 +2,10 @@
 # Runs the load proofs against the built echo server. usage: run.sh BUILD_DIRECTORY
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for proof in sessions streams leaving; do
+"${CC:-cc}" -std=c11 -O2 -Wall -Wextra -Werror "$here/peer.c" -o "$1/load_peer"
+proofs=(sessions streams descriptors kills)
+for proof in "${proofs[@]}"; do
   echo "$proof.py"
-  PYTHONDONTWRITEBYTECODE=1 timeout 120 python3 "$here/$proof.py" "$1/examples/echo_server"
+  PYTHONDONTWRITEBYTECODE=1 timeout 120 python3 "$here/$proof.py" "$1/examples/echo_server" "$1/load_peer"
 done
-echo "3 proofs passed"
+echo "${#proofs[@]} proofs passed"

@@ -1,34 +1,33 @@
-"""10,000 sessions at a time, opened, used and ended, round after round: memory ends where it was.
+"""100,000 sessions come and go, and every third never says goodbye: all of them end, and memory is where it was.
 
-usage: sessions.py ECHO_SERVER
+usage: sessions.py ECHO_SERVER LOAD_PEER
 """
 
 import sys
 import time
 
-from peer import Connection, Server, allow_descriptors, call, exchange, open_sessions
+from peer import Peers, Server, allow_descriptors, expect
 
-SESSIONS = 10_000
-ROUNDS = 3
+WAVE = 10_000
+WAVES = 10
+IDLE_MS = 1_000
 GROWTH_MAX = 1 << 20
 
 allow_descriptors(1024)
-with Server(sys.argv[1]) as server:
-    connections = [Connection(server.port) for _ in range(64)]
-    before = server.rss()
+echo_server, load_peer = sys.argv[1:]
+with Server(echo_server, "--session-idle-ms", IDLE_MS) as server, Peers(load_peer, server, 64) as peers:
     after = []
-    for number in range(1 + ROUNDS):
+    for number in range(1 + WAVES):
         start = time.monotonic()
-        sessions = open_sessions(connections, SESSIONS)
-        for answer in exchange(connections, "POST", SESSIONS, call("echo", text="hello"), sessions, status=200):
-            assert b'"hello"' in answer[2], answer
+        peers.ask(f"sessions {WAVE}")
+        seconds, left = time.monotonic() - start, server.stats()["sessions"]
+        expect(left > 0, "some of the sessions that were left are still there, or nothing expires")
         full = server.rss()
-        exchange(connections, "DELETE", SESSIONS, sessions=sessions, status=204)
+        server.settle(sessions=0, requests=0)
         after.append(server.rss())
-        print(f"  round {number}: {time.monotonic() - start:.1f} s, {SESSIONS} sessions "
-              f"{(full - before) // SESSIONS} bytes each, afterwards {after[-1] // 1024} KB", flush=True)
+        print(f"  wave {number}: {WAVE} sessions in {seconds:.1f} s, {left} left to expire at {full >> 10} KB, "
+              f"afterwards {after[-1] >> 10} KB", flush=True)
     growth = after[-1] - after[0]
 
-print(f"{ROUNDS * SESSIONS} sessions came and went: memory grew by {growth // 1024} KB")
-if growth > GROWTH_MAX:
-    sys.exit(f"more than {GROWTH_MAX // 1024} KB")
+print(f"{WAVES * WAVE} sessions came and went: memory grew by {growth >> 10} KB")
+expect(growth <= GROWTH_MAX, f"it grows by at most {GROWTH_MAX >> 10} KB")
