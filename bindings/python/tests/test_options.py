@@ -13,7 +13,8 @@ from streamablehttp._options import Limits, server_options
 FIELDS = dict(shttp_server_options._fields_)
 
 # What the keyword arguments of Server stand for, where the names differ or C has no such thing.
-NOT_PASSED = {"struct_size", "on_event", "on_log", "user_data", "user_data_free"}
+# A table of C functions is for hosts in C.
+NOT_PASSED = {"struct_size", "on_event", "on_log", "user_data", "user_data_free", "event_store"}
 RENAMED = {"server_info": "name", "server_capabilities": "capabilities"}
 
 
