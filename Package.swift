@@ -52,8 +52,16 @@ let tests: [Target] =
         .testTarget(name: "SessionTests", dependencies: ["Session", "Wire"]),
         .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire"]),
         .testTarget(
-            name: "EngineTests", dependencies: ["Engine", "Replay", "Session", "Wire"],
+            name: "EngineTests",
+            dependencies: ["Simulation", "Engine", "Replay", "Session", "Wire"],
             exclude: ["Transcripts"]),
+        .target(
+            name: "Simulation", dependencies: ["Engine", "Session", "Replay", "Wire"],
+            path: "Tests/Simulation",
+            swiftSettings: [.treatAllWarnings(as: .error)]),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate",
+            swiftSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Engine", "Session"]),
         .testTarget(name: "TidyTests"),
     ]

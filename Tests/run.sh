@@ -29,7 +29,7 @@ stage() {
   fi
   end_group; group=
   passed=$((passed + 1))
-  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|budgets kept|fuzzers, |[0-9]+ passed.* in ' "$log" || true)$'\n'
+  summaries+=$(grep -E 'Test run with|tests passed|proofs passed|budgets kept|fuzzers, |seeds, .* failures|[0-9]+ passed.* in ' "$log" || true)$'\n'
 }
 
 python_tests() {
@@ -37,9 +37,23 @@ python_tests() {
   "$build/venv/bin/python" -m pytest -q "$root/bindings/python/tests"
 }
 
+# Thousands of seeds must hold, and what is broken on purpose must be found and called by its name.
+simulator() {
+  local simulate kind found
+  swift build -c release --product simulate
+  simulate=$(swift build -c release --show-bin-path)/simulate
+  "$simulate" --seeds 3000
+  for kind in loss duplication reordering leak; do
+    found=$("$simulate" --seeds 20 --sabotage "$kind" | grep -m 1 '^seed') || true
+    echo "$kind on purpose: $found"
+    [[ $found == *" failed: $kind: "* ]] || return 1
+  done
+}
+
 stage "Build" build_library
 stage "Generated files are up to date" swift run abigen --check
 stage "Swift tests" swift test
+stage "Simulator" simulator
 stage "Fuzzers" bash Tests/Fuzz/run.sh
 stage "C tests" ctest --test-dir "$build" --output-on-failure
 stage "Sanitizers" bash Tests/Sanitizers/run.sh "$build"

@@ -1,3 +1,5 @@
+import Simulation
+
 /// An input of a transcript: words, and a body of JSON behind them.
 struct Line {
     let words: [String]

@@ -1,6 +1,7 @@
 import Engine
 import Replay
 import Session
+import Simulation
 import Wire
 
 /// How the bytes of one input arrive.
@@ -31,15 +32,14 @@ final class Player {
     private final class Client {
         let name: String
         let connection: ServerConnection
-        var reader: ResponseReader
+        var reader = ResponseReader()
         /// Whether the socket takes no bytes, and what it was given meanwhile.
         var isStalled = false
         var inFlight: ByteBuffer?
 
-        init(_ name: String, _ connection: ServerConnection, _ names: Names) {
+        init(_ name: String, _ connection: ServerConnection) {
             self.name = name
             self.connection = connection
-            reader = ResponseReader(names)
         }
     }
 
@@ -105,7 +105,7 @@ final class Player {
         guard let connection = engine.connectionOpened(driver: driver) else {
             return outputs.append("\(name) refused")
         }
-        clients[name] = Client(name, connection, names)
+        clients[name] = Client(name, connection)
     }
 
     private func play(_ line: Line, by client: Client) {
@@ -252,7 +252,9 @@ final class Player {
 
     private func read(_ output: ByteBuffer, by client: Client) {
         guard !client.connection.hasEnded else { return }
-        outputs += client.reader.read(output.bytes).map { "\(client.name) \($0)" }
+        outputs += client.reader.read(output.bytes).map { item in
+            "\(client.name) \(item.line(names))"
+        }
         engine.sent(output.count, on: client.connection)
         engine.recycle(output)
     }
@@ -369,4 +371,8 @@ struct NaiveStore {
 
 extension ByteBuffer {
     var text: String { withExtendedLifetime(self) { String(decoding: bytes, as: UTF8.self) } }
+}
+
+extension UnsafeRawBufferPointer {
+    var text: String { String(decoding: self, as: UTF8.self) }
 }

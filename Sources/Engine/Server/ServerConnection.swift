@@ -85,7 +85,7 @@ package final class ServerConnection {
     var isBlocked: Bool { handedBytes < takenBytes }
 
     /// What the client has yet to read.
-    var unsentBytes: Int {
+    package var unsentBytes: Int {
         isClosed ? 0 : Int(queuedBytes - handedBytes) + backlog.byteCount
     }
 

@@ -23,13 +23,13 @@ package final class ServerEngine {
     var authorizations = SlotTable<AuthorizationKey, ServerConnection>()
     /// When authorizations expire, one list, by the place of the connection with the stream.
     var expiries = DeadlineBoard(timeouts: [0])
-    var sessions: SessionTable<ServerSession>
+    package internal(set) var sessions: SessionTable<ServerSession>
     var requests = SlotTable<RequestKey, OpenRequest>()
     var calls: [CallKey: OpenCall] = [:]
     /// Requests whose clients have gone, by their places: how long they may go on.
     var detachedDeadlines: DeadlineBoard
     /// What clients may come back for; nil if they cannot.
-    let store: EventStore?
+    package let store: EventStore?
     /// Connections that wait for what the store has kept.
     var loads: [LoadKey: ServerConnection] = [:]
     var counters = Statistics()

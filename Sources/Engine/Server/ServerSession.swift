@@ -15,7 +15,7 @@ package final class ServerSession {
     package let clientInfo: ByteBuffer
     package let clientCapabilities: ByteBuffer
 
-    var ledger = RequestLedger()
+    package internal(set) var ledger = RequestLedger()
     var primary: EventStream
     var mailbox = PrimaryMailbox()
     /// Requests whose answers the fence holds back.
@@ -32,6 +32,8 @@ package final class ServerSession {
         self.clientInfo = clientInfo
         self.clientCapabilities = clientCapabilities
     }
+
+    package var heldAnswers: Int { held.count }
 
     /// The id as it stands in `Mcp-Session-Id`. Made when somebody asks, and then kept.
     package private(set) lazy var wireID = id.text

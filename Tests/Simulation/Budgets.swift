@@ -1,0 +1,90 @@
+import Engine
+import Replay
+
+/// What the server may hold at any moment, and what it may hold when everybody is gone.
+///
+/// Every bound of `ServerOptions` on what the engine keeps is checked here after each step.
+enum Budgets {
+    /// One message may be larger than the bound on what is unsent, and so may the head of a stream.
+    /// What waits to be framed counts without its frame, which may be as long as a short message.
+    private static let messageBytesMax = 3_000
+
+    static func check(_ simulation: Simulation) {
+        let engine = simulation.engine
+        let options = engine.options
+        let statistics = engine.statistics
+
+        let store = engine.store as? MemoryEventStore
+        var bytes = 0
+        var calls = 0
+        for session in engine.sessions.all {
+            calls += session.ledger.openCalls.count
+            guard let log = store?.log(of: session.key) else { continue }
+            bytes += log.byteCount
+            expect(log.count <= options.replayEventsMax, "events of a session", simulation)
+            expect(
+                log.byteCount <= options.replayBytesMax, "bytes of a session's events", simulation)
+            if let age = options.replayAge, let oldest = log.oldest {
+                let limit = simulation.now - age - Simulation.lateness
+                expect(oldest.milliseconds >= limit, "an event's age", simulation)
+            }
+        }
+        expect(statistics.replayBytes == UInt64(bytes), "the count of replay bytes", simulation)
+        expect(statistics.calls == UInt64(calls), "the count of calls", simulation)
+        expect(bytes <= options.replayTotalBytesMax, "bytes of all events", simulation)
+
+        var unsent = 0
+        for link in simulation.driver.open {
+            guard let connection = link.connection else { continue }
+            unsent += connection.unsentBytes
+            expect(
+                connection.unsentBytes <= 2 * options.unsentBytesMax + messageBytesMax,
+                "unsent bytes of \(link.name)", simulation)
+        }
+        expect(statistics.unsentBytes == UInt64(unsent), "the count of unsent bytes", simulation)
+
+        expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)
+        expect(statistics.sessions <= UInt64(options.sessionsMax), "sessions", simulation)
+        expect(statistics.streams <= statistics.connections, "the count of streams", simulation)
+    }
+
+    private static func expect(
+        _ condition: Bool, _ what: @autoclosure () -> String, _ simulation: Simulation
+    ) {
+        if !condition {
+            simulation.violate(.budget, "\(what()) went beyond the bound, or is wrong")
+        }
+    }
+
+    /// Everything is answered, though sessions and their streams go on.
+    static func checkNothingIsUnderWay(_ simulation: Simulation) {
+        let engine = simulation.engine
+        if engine.statistics.requests > 0 { simulation.violate(.leftover, "requests") }
+        for session in engine.sessions.all {
+            if session.heldAnswers > 0 { simulation.violate(.leftover, "answers held back") }
+            if session.ledger.openRequests > 0 { simulation.violate(.leftover, "request ids") }
+        }
+    }
+
+    /// Nothing is left of anybody.
+    static func checkNothingIsLeft(_ simulation: Simulation) {
+        let engine = simulation.engine
+        let statistics = engine.statistics
+        let left = [
+            ("connections", statistics.connections), ("sessions", statistics.sessions),
+            ("streams", statistics.streams), ("requests", statistics.requests),
+            ("calls", statistics.calls), ("unsent bytes", statistics.unsentBytes),
+            ("replay bytes", statistics.replayBytes),
+            ("links", UInt64(simulation.driver.open.count)),
+        ]
+        for (what, count) in left where count > 0 {
+            simulation.violate(.leftover, "\(count) \(what)")
+        }
+        if engine.nextDeadline != nil { simulation.violate(.leftover, "a deadline") }
+        if engine.hasWritable { simulation.violate(.leftover, "a connection with output") }
+        if simulation.ledger.isClosing, !simulation.driver.hasReportedClosed {
+            simulation.violate(.leftover, "the server has not closed")
+        }
+        if simulation.host.isWaiting { simulation.violate(.leftover, "the host waits for ever") }
+    }
+}

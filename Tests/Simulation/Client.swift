@@ -1,0 +1,199 @@
+import Session
+
+/// A session, as its client knows it.
+final class ClientSession {
+    let wireID: String
+    let number: Int
+    var primary: ClientStream?
+
+    init(_ wireID: String, _ number: Int) {
+        self.wireID = wireID
+        self.number = number
+    }
+}
+
+/// A client that does as chance will have it, and comes back for what it has lost.
+final class Client {
+    unowned let simulation: Simulation
+    let revision: String
+    private(set) var ends: [ClientEnd] = []
+    var session: ClientSession?
+    /// A session whose `initialize` is being answered.
+    var pending: ClientSession?
+    var isInitializing = false
+    /// Sessions of requests that are open, by ticket.
+    private(set) var sessionOf: [Int: ClientSession] = [:]
+    var openTickets: [Int] = []
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+        revision = simulation.random.pick(["2025-03-26", "2025-06-18", "2025-11-25", "2025-11-25"])!
+    }
+
+    var ledger: Ledger { simulation.ledger }
+    private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
+    private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
+    var isStateless: Bool { simulation.profile.options.isStateless }
+
+    /// Connections on which a stream is being read.
+    var reading: [ClientEnd] { ends.filter { $0.stream != nil } }
+
+    // MARK: Acting
+
+    func think() {
+        guard simulation.isBusy else { return }
+        act()
+        let pause = [0, 0, 5, 50, 300, 1_000, 3_000][number(7)]
+        simulation.after(Int64(pause)) { [self] in think() }
+    }
+
+    private func act() {
+        if session == nil, !isStateless {
+            if !isInitializing {
+                isInitializing = true
+                ask("initialize")
+            }
+            if chance(70) { return }
+        }
+        switch number(20) {
+        case 0...8: ask("tools/call")
+        case 9: notify("notifications/note")
+        case 10, 11: if session?.primary == nil || simulation.isRough && chance(5) { openPrimary() }
+        case 12: cancel()
+        case 13...16: if simulation.isRough { disturb() }
+        case 17: misbehave()
+        case 18: ask("ping")
+        default: if let session, chance(5) { delete(session) }
+        }
+    }
+
+    private func ask(_ method: String) {
+        let isInitialize = method == "initialize"
+        let ticket = ledger.tickets.count
+        let repeated = chance(3) ? openTickets.first : nil
+        let id =
+            repeated.map { ledger.tickets[$0].id } ?? (chance(10) ? "\"\(ticket)\"" : "\(ticket)")
+        let isAstray = !isInitialize && !isStateless && (session == nil || chance(1))
+        let session = isInitialize || isAstray ? nil : session
+        ledger.asked(
+            Ledger.Ticket(
+                session: session?.number, id: id, isInitialize: isInitialize,
+                isEngines: simulation.profile.options.greeting != nil
+                    && (isInitialize || method == "ping"),
+                isImproper: repeated != nil || isAstray))
+        if let repeated { ledger.repeated(repeated) }
+        openTickets.append(ticket)
+        sessionOf[ticket] = session
+        let params =
+            isInitialize
+            ? "\"t\":\(ticket),\"protocolVersion\":\"\(revision)\",\"capabilities\":{}"
+            : "\"t\":\(ticket),\"_meta\":{\"progressToken\":\(ticket)}"
+        var request = Request()
+        request.session = session?.wireID
+        request.members = "\"id\":\(id),\"method\":\"\(method)\",\"params\":{\(params)}"
+        request.isChunked = chance(10)
+        request.isHTTP10 = !request.isChunked && chance(4)
+        request.closes = chance(4)
+        request.expectsContinue = chance(3)
+        send(request, .ticket(ticket))
+    }
+
+    func notify(_ method: String) {
+        guard session != nil || isStateless else { return }
+        let note = ledger.notified(in: session?.number)
+        var request = Request()
+        request.session = session?.wireID
+        request.members = "\"method\":\"\(method)\",\"params\":{\"n\":\(note)}"
+        send(request, .note(note, session: session))
+    }
+
+    private func cancel() {
+        guard let ticket = simulation.random.pick(openTickets), sessionOf[ticket] === session,
+            let session, !ledger.tickets[ticket].isInitialize
+        else { return }
+        ledger.cancelled(ticket)
+        var request = Request()
+        request.session = session.wireID
+        request.members =
+            "\"method\":\"notifications/cancelled\","
+            + "\"params\":{\"requestId\":\(ledger.tickets[ticket].id)}"
+        send(request, .other)
+    }
+
+    func delete(_ session: ClientSession) {
+        var request = Request()
+        request.method = "DELETE"
+        request.session = session.wireID
+        self.session = nil
+        ledger.mayMiss(session.number)  // It may be lost, and then the session lives.
+        send(request, .delete(session))
+    }
+
+    /// A request of the server: it is answered, mostly.
+    func asked(_ message: Message, _ session: ClientSession?) {
+        guard let id = message.id, chance(90) else { return }
+        simulation.after(Int64(number(2_000))) { [self] in
+            var request = Request()
+            request.session = session?.wireID
+            request.members = "\"id\":\(chance(95) ? id : "\"\(id)\""),\"result\":{}"
+            send(request, .other)
+            if chance(5) { send(request, .other) }
+        }
+    }
+
+    // MARK: Trouble
+
+    private func disturb() {
+        guard let end = simulation.random.pick(ends) else { return }
+        switch number(4) {
+        case 0: end.leave(isHeard: chance(60))
+        case 1: end.halfClose()
+        case 2:
+            let pause = [100, 2_000, 20_000, 60_000][number(4)]
+            simulation.note("\(end.link.name)    stalls for \(pause) ms")
+            end.link.down.stall(until: simulation.now + Int64(pause))
+        default:
+            // It comes back for its stream before the server knows that it has left.
+            if end.stream != nil { end.leave(isHeard: false) }
+        }
+    }
+
+    private func misbehave() {
+        switch number(5) {
+        case 0: connect().send(nonsense: "nonsense")
+        case 1: connect().send(nonsense: "POST /mcp HTTP/1.1")
+        case 2:
+            var request = Request()
+            request.session = String(repeating: "0", count: 32)
+            request.members = "\"id\":1,\"method\":\"tools/call\""
+            if !isStateless { send(request, .foreign) }
+        default:
+            guard let session, let id = simulation.placeOfAnother(than: session) else { return }
+            var request = Request()
+            request.method = "GET"
+            request.session = session.wireID
+            request.lastEventID = id
+            send(request, .foreign)
+        }
+    }
+
+    // MARK: Connections
+
+    func send(_ request: Request, _ asked: ClientEnd.Asked) {
+        let isPost = request.method == "POST"
+        var end: ClientEnd?
+        if isPost, simulation.isRough, chance(8) {
+            end = ends.first { $0.takesMore }
+        }
+        if end == nil, chance(60) { end = ends.first { $0.isIdle } }
+        (end ?? connect()).send(request, asked)
+    }
+
+    private func connect() -> ClientEnd {
+        let end = ClientEnd(simulation.newLink(), self, simulation)
+        ends.append(end)
+        return end
+    }
+
+    func forget(_ end: ClientEnd) { ends.removeAll { $0 === end } }
+}

@@ -1,0 +1,226 @@
+/// A client's end of one connection: what it has asked, in order, and the stream it reads.
+final class ClientEnd {
+    /// What a request asks for, in the order of the responses.
+    enum Asked {
+        case ticket(Int)
+        case primary(ClientStream)
+        case resume(ClientStream)
+        /// A notification that the host must hear.
+        case note(Int, session: ClientSession?)
+        case delete(ClientSession)
+        /// Anything that is accepted or refused, and does no more.
+        case other
+        /// A place of another session, which must be refused.
+        case foreign
+    }
+
+    let link: Link
+    unowned let client: Client
+    private unowned let simulation: Simulation
+    private var reader = ResponseReader()
+    private(set) var asked: [Asked] = []
+    private(set) var stream: ClientStream?
+    private(set) var isOpen = true
+    /// Whether nothing more may be asked: one side has said that it ends.
+    private(set) var isLast = false
+
+    init(_ link: Link, _ client: Client, _ simulation: Simulation) {
+        self.link = link
+        self.client = client
+        self.simulation = simulation
+        link.end = self
+        link.up.send(.opening)
+    }
+
+    /// Whether a request would be answered at once.
+    var isIdle: Bool { isOpen && !isLast && asked.isEmpty && stream == nil }
+
+    /// Whether a request may be sent behind those that wait.
+    var takesMore: Bool {
+        let behindPrimary = stream.map { $0.ticket == nil } ?? false
+        return isOpen && !isLast && !behindPrimary
+            && asked.allSatisfy {
+                switch $0 {
+                case .ticket, .note: true
+                default: false
+                }
+            }
+    }
+
+    /// Whether it reads a stream, or has asked for it.
+    func carries(_ stream: ClientStream) -> Bool {
+        self.stream === stream
+            || asked.contains {
+                switch $0 {
+                case .primary(let other), .resume(let other): other === stream
+                default: false
+                }
+            }
+    }
+
+    // MARK: Sending
+
+    func send(_ request: Request, _ asks: Asked) {
+        simulation.note("\(link.name)  → \(request.line(simulation.names))")
+        asked.append(asks)
+        if request.closes || request.isHTTP10 { isLast = true }
+        link.up.send(request.bytes[...])
+    }
+
+    /// Sends what is no request, or the beginning of one that never goes on.
+    func send(nonsense text: String) {
+        simulation.note("\(link.name)  → \(text)")
+        asked.append(.other)
+        isLast = true
+        link.up.send(Array("\(text)\r\n".utf8)[...])
+    }
+
+    /// Says that nothing more will be asked, and reads on.
+    func halfClose() {
+        simulation.note("\(link.name)  → half-closed")
+        isLast = true
+        link.up.send(.end)
+    }
+
+    /// Leaves the connection. The server hears of it soon, or when its system gives up.
+    func leave(isHeard: Bool) {
+        guard isOpen else { return }
+        simulation.note("\(link.name)  → gone\(isHeard ? "" : ", unheard")")
+        link.clientLeft(isHeard: isHeard)
+        ended()
+    }
+
+    // MARK: Reading
+
+    func arrived(_ parcel: Lane.Parcel) {
+        guard isOpen else { return }
+        switch parcel {
+        case .opening: break
+        case .bytes(let bytes, let handed):
+            for item in reader.read(bytes) {
+                simulation.note("\(link.name) ←  \(item.line(simulation.names))")
+                simulation.sabotage.pass(item, on: self) { item, end in
+                    if end.isOpen { end.take(item, handed) }
+                }
+            }
+        case .end:
+            simulation.note("\(link.name) ←  closed")
+            link.clientLeft(isHeard: true)
+            ended()
+        case .failure:
+            simulation.note("\(link.name) ←  broken")
+            link.clientLeft(isHeard: true)
+            ended()
+        }
+    }
+
+    private func take(_ item: ResponseReader.Item, _ handed: Int) {
+        switch item {
+        case .response(let head, let body): take(head, body, handed)
+        case .stream(let head): begin(head)
+        case .event(let id, let data): take(id, data, handed)
+        case .priming(let id):
+            guard let stream, mayHaveIDs(stream), client.revision >= "2025-11-25" else {
+                return misconduct("a priming event")
+            }
+            if stream.isBack { return misconduct("a stream that was resumed is primed") }
+            report(stream.isNamed(by: id, simulation.ledger) ?? stream.primed(id))
+        case .retry(let milliseconds): stream?.retry = milliseconds
+        case .interim, .comment: break
+        case .end: streamEnded()
+        case .malformed(let what): misconduct(what)
+        }
+    }
+
+    private func take(_ head: ResponseReader.Head, _ body: [UInt8], _ handed: Int) {
+        guard !asked.isEmpty else { return misconduct("a response to nothing") }
+        let asks = asked.removeFirst()
+        if head.closes { isLast = true }
+        if case .ticket(let ticket) = asks, head.status == 200 {
+            guard let message = Message(body) else {
+                return misconduct("a body that is no message")
+            }
+            client.initialized(ticket, head.sessionID, message)
+            simulation.ledger.answered(ticket, with: message, handed: handed)
+        } else {
+            client.responded(head.status, to: asks)
+        }
+        if isOpen, head.closes { leave(isHeard: true) }
+    }
+
+    private func begin(_ head: ResponseReader.Head) {
+        guard !asked.isEmpty, head.status == 200 else { return misconduct("a stream for nothing") }
+        let asks = asked.removeFirst()
+        if head.closes { isLast = true }
+        switch asks {
+        case .ticket(let ticket):
+            client.initialized(ticket, head.sessionID, nil)
+            let session = client.session(of: ticket) ?? client.pending
+            stream = ClientStream(.request(ticket), session)
+        case .primary(let primary):
+            stream = primary
+        case .resume(let resumed):
+            simulation.resumes += 1
+            resumed.isBack = true
+            stream = resumed
+        case .note, .delete, .other, .foreign:
+            misconduct("a stream")
+        }
+    }
+
+    private func take(_ id: String?, _ data: [UInt8], _ handed: Int) {
+        guard let stream, let message = Message(data) else { return misconduct("an event") }
+        if stream.hasAnswer { return misconduct("an event behind the answer") }
+        // An answer that the engine gives at once is whole, or lost.
+        let isWhole = message.isAnswer && stream.lastID == nil
+        let mustHaveID =
+            mayHaveIDs(stream) && !isWhole && !simulation.ledger.hasEnded(stream.session?.number)
+        if id == nil ? mustHaveID : !mayHaveIDs(stream) { return misconduct("an event's id") }
+        if let id { report(stream.isNamed(by: id, simulation.ledger)) }
+        if !message.isAnswer {
+            simulation.ledger.received(message, on: stream, handed: handed)
+        }
+        if let id { report(stream.received(id)) }
+        if message.isCall { client.asked(message, stream.session) }
+        guard message.isAnswer else { return }
+        guard let ticket = stream.ticket else { return misconduct("an answer on a primary stream") }
+        stream.hasAnswer = true
+        simulation.ledger.answered(ticket, with: message, handed: handed)
+        if stream.hasHole { simulation.violate(.loss, "an event of \(stream.channel) is missing") }
+        client.initialized(ticket, message)
+    }
+
+    /// Only the streams of a session can be resumed.
+    private func mayHaveIDs(_ stream: ClientStream) -> Bool {
+        simulation.profile.options.hasReplay && stream.session != nil
+    }
+
+    private func streamEnded() {
+        guard let stream else { return }
+        self.stream = nil
+        let isOver = stream.hasAnswer || stream.ticket == nil
+        if !isOver, stream.lastID == nil || client.revision < "2025-11-25" {
+            simulation.violate(.loss, "the stream of \(stream.channel) ended without an answer")
+        }
+        client.left(stream)
+        if isOpen, isLast { leave(isHeard: true) }
+    }
+
+    /// Nothing comes any more: what was asked is asked again, or given up.
+    private func ended() {
+        isOpen = false
+        client.forget(self)
+        if let stream { client.left(stream) }
+        stream = nil
+        for asks in asked { client.unanswered(asks) }
+        asked = []
+    }
+
+    private func misconduct(_ text: String) {
+        simulation.violate(.misconduct, "\(link.name): \(text)")
+    }
+
+    private func report(_ violation: Violation?) {
+        if let violation { simulation.violate(violation.kind, "\(link.name): \(violation.text)") }
+    }
+}

@@ -1,0 +1,94 @@
+/// A client's view of one stream, which it follows from connection to connection.
+final class ClientStream {
+    enum Channel: Hashable, CustomStringConvertible {
+        /// By the number of its ticket.
+        case request(Int)
+        /// By the number of its session.
+        case primary(Int)
+
+        var description: String {
+            switch self {
+            case .request(let ticket): "request \(ticket)"
+            case .primary(let session): "session \(session)"
+            }
+        }
+    }
+
+    /// A place that an event's id names.
+    private struct Place {
+        let token: String
+        let sequence: Int
+
+        /// Reads what stands before and behind the last dot.
+        init?(_ id: String) {
+            guard let dot = id.utf8.lastIndex(of: UInt8(ascii: ".")),
+                let sequence = Int(id[id.index(after: dot)...])
+            else { return nil }
+            token = String(id[..<dot])
+            self.sequence = sequence
+        }
+    }
+
+    let channel: Channel
+    let session: ClientSession?
+    /// The last id that the client was told.
+    private(set) var lastID: String?
+    private var first = 0
+    private var last: Place?
+    private var count = 0
+    /// The number of the last message.
+    var lastNumber = -1
+    var hasAnswer = false
+    var retry: Int64?
+    /// Whether the client has come back for it.
+    var isBack = false
+
+    init(_ channel: Channel, _ session: ClientSession?) {
+        self.channel = channel
+        self.session = session
+    }
+
+    /// The ticket of the request whose stream it is; nil for a primary.
+    var ticket: Int? {
+        if case .request(let ticket) = channel { ticket } else { nil }
+    }
+
+    /// Whether events are missing between the first and the last.
+    var hasHole: Bool { last.map { $0.sequence - first != count } ?? false }
+
+    func primed(_ id: String) -> Violation? {
+        guard last == nil else {
+            return Violation(kind: .misconduct, text: "a stream that has begun was primed")
+        }
+        guard let place = Place(id) else { return nil }
+        first = place.sequence
+        last = place
+        lastID = id
+        return nil
+    }
+
+    /// Whether an event's id names this stream.
+    func isNamed(by id: String, _ ledger: Ledger) -> Violation? {
+        guard let place = Place(id) else { return Violation(kind: .misconduct, text: "id \(id)") }
+        ledger.sawToken(place.token, on: channel)
+        guard last.map({ $0.token == place.token }) ?? true else {
+            return Violation(kind: .leak, text: "an event of another stream")
+        }
+        return nil
+    }
+
+    /// An event: the next one of the stream, perhaps behind a hole that is still to be filled.
+    func received(_ id: String) -> Violation? {
+        guard let place = Place(id) else { return nil }
+        if let last, place.sequence <= last.sequence {
+            return Violation(
+                kind: .reordering, text: "event \(place.sequence) came behind \(last.sequence)")
+        }
+        // A request's stream begins with 1; a client may come into a primary at any place.
+        if last == nil { first = ticket == nil ? place.sequence - 1 : 0 }
+        last = place
+        lastID = id
+        count += 1
+        return nil
+    }
+}

@@ -1,0 +1,186 @@
+/// What a client makes of responses, of their absence, and of streams that end before their time.
+extension Client {
+    /// The session that a request was made in.
+    func session(of ticket: Int) -> ClientSession? { sessionOf[ticket] }
+
+    // MARK: Sessions
+
+    /// The head of a response to a ticket came, perhaps with all of the response.
+    func initialized(_ ticket: Int, _ wireID: String?, _ message: Message?) {
+        if let wireID {
+            guard ledger.tickets[ticket].isInitialize, let number = ledger.number(of: wireID) else {
+                return simulation.violate(.misconduct, "a session that nobody has opened")
+            }
+            pending = ClientSession(wireID, number)
+        }
+        if let message { initialized(ticket, message) }
+    }
+
+    /// The answer to a ticket came.
+    func initialized(_ ticket: Int, _ message: Message) {
+        openTickets.removeAll { $0 == ticket }
+        guard ledger.tickets[ticket].isInitialize else { return }
+        isInitializing = false
+        let hasSession = pending != nil
+        if hasSession != (message.errorCode == nil && !isStateless) {
+            simulation.violate(.misconduct, "a session without success, or success without one")
+        }
+        session = pending
+        pending = nil
+        notify("notifications/initialized")
+    }
+
+    private func sessionEnded(_ session: ClientSession) {
+        if !ledger.hasEnded(session.number) {
+            simulation.violate(.misconduct, "session \(session.number) was denied and lives")
+        }
+        session.primary = nil
+        if self.session === session { self.session = nil }
+    }
+
+    // MARK: Responses
+
+    /// A response came that carries neither a stream nor an answer.
+    func responded(_ status: Int, to asked: ClientEnd.Asked) {
+        switch (asked, status) {
+        case (.ticket(let ticket), _):
+            openTickets.removeAll { $0 == ticket }
+            ledger.refused(ticket, status)
+            if ledger.tickets[ticket].isInitialize { isInitializing = false }
+            if status == 404, let session = sessionOf[ticket] { sessionEnded(session) }
+        case (.note(let note, _), 202): ledger.accepted(note)
+        case (.note(_, let session?), 404): sessionEnded(session)
+        case (.delete(let session), 204), (.delete(let session), 404): sessionEnded(session)
+        case (.primary(let stream), 404): sessionEnded(stream.session!)
+        case (.primary(let stream), 503) where ledger.isDraining: stream.session?.primary = nil
+        case (.resume(let stream), _): resumed(stream, status)
+        case (.foreign, 400...), (.other, _), (_, 408): break
+        default: simulation.violate(.misconduct, "\(status) in response to \(asked)")
+        }
+    }
+
+    /// There is no stream for a client that came back for one.
+    private func resumed(_ stream: ClientStream, _ status: Int) {
+        switch status {
+        case 204 where stream.hasAnswer: break
+        case 204: simulation.violate(.loss, "nothing is left of \(stream.channel), and no answer")
+        case 400 where simulation.profile.mayForget:
+            guard let ticket = stream.ticket else { return forgotten(stream) }
+            if !stream.hasAnswer { ledger.lost(ticket) }
+        case 404:
+            sessionEnded(stream.session!)
+            if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
+        case 503 where ledger.isDraining: comeBack(for: stream)
+        default: simulation.violate(.loss, "\(status) for what is left of \(stream.channel)")
+        }
+    }
+
+    /// The primary stream cannot be had from where it was: it begins anew.
+    private func forgotten(_ stream: ClientStream) {
+        guard let session = stream.session, session.primary === stream else { return }
+        session.primary = nil
+        ledger.mayMiss(session.number)
+        if !simulation.isBusy { openPrimary() }
+    }
+
+    /// No response will come.
+    func unanswered(_ asked: ClientEnd.Asked) {
+        switch asked {
+        case .ticket(let ticket):
+            openTickets.removeAll { $0 == ticket }
+            ledger.lost(ticket)
+            if ledger.tickets[ticket].isInitialize {
+                isInitializing = false
+                pending = nil
+            }
+        case .primary(let stream): lostPrimary(stream)
+        case .resume(let stream): comeBack(for: stream)
+        case .note, .delete, .other, .foreign: break
+        }
+    }
+
+    // MARK: Streams
+
+    func openPrimary() {
+        guard let session else { return }
+        let old = session.primary
+        let stream = ClientStream(.primary(session.number), session)
+        session.primary = stream
+        if let old {
+            ledger.mayMiss(session.number)
+            for end in ends where end.carries(old) {
+                end.leave(isHeard: simulation.random.chance(50))
+            }
+        }
+        ledger.follows(session.number)
+        var request = Request()
+        request.method = "GET"
+        request.session = session.wireID
+        send(request, .primary(stream))
+    }
+
+    /// The primary stream is gone, and the client knows no place in it.
+    private func lostPrimary(_ stream: ClientStream) {
+        guard let session = stream.session, session.primary === stream else { return }
+        session.primary = nil
+        ledger.mayMiss(session.number)
+        guard simulation.isSettling, !ledger.isClosing else { return }
+        simulation.after(500) { [self] in
+            if session === self.session, session.primary == nil { openPrimary() }
+        }
+    }
+
+    /// A stream has ended, or its connection has.
+    func left(_ stream: ClientStream) {
+        if let ticket = stream.ticket {
+            if stream.hasAnswer, simulation.random.chance(90) { return }
+            guard stream.lastID == nil else { return comeBack(for: stream) }
+            if !stream.hasAnswer { unanswered(.ticket(ticket)) }
+        } else if stream.session?.primary === stream {
+            if stream.lastID != nil, !simulation.isBusy || simulation.random.chance(90) {
+                comeBack(for: stream)
+            } else {
+                lostPrimary(stream)
+            }
+        }
+    }
+
+    /// The client comes back for a stream, from the last place that it was told.
+    private func comeBack(for stream: ClientStream) {
+        guard !simulation.isLeaving, !ledger.isClosing else {
+            if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
+            return
+        }
+        let pause = stream.retry ?? simulation.random.pick([0, 10, 500, 3_000])!
+        simulation.after(pause) { [self] in
+            if stream.ticket == nil, stream.session?.primary !== stream { return }
+            var request = Request()
+            request.method = "GET"
+            request.session = stream.session!.wireID
+            request.lastEventID = stream.lastID
+            send(request, .resume(stream))
+        }
+    }
+
+    // MARK: The end
+
+    /// Does nothing new, breaks nothing, and fetches what is there to be fetched.
+    func settle() {
+        for end in ends where end.isIdle { end.leave(isHeard: true) }
+        if session != nil, session?.primary == nil, !isStateless { openPrimary() }
+    }
+
+    /// Leaves for good, in one way or another.
+    func leave() {
+        if let session, simulation.random.chance(30) {
+            delete(session)
+            simulation.after(1_000) { [self] in vanish() }
+        } else {
+            vanish()
+        }
+    }
+
+    private func vanish() {
+        for end in ends { end.leave(isHeard: simulation.random.chance(50)) }
+    }
+}

@@ -1,0 +1,133 @@
+import Engine
+import Session
+import Wire
+
+/// The server's loop: what the runtime does with sockets, done with links.
+final class Driver {
+    private unowned let simulation: Simulation
+    private var links: [Link] = []
+    private var isPumping = false
+    private(set) var hasReportedClosed = false
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+    }
+
+    private var engine: ServerEngine { simulation.engine }
+
+    /// The links that the engine knows.
+    var open: [Link] { links }
+
+    // MARK: Inputs
+
+    func arrived(_ parcel: Lane.Parcel, on link: Link) {
+        switch parcel {
+        case .opening:
+            let driver = Unmanaged.passUnretained(link).toOpaque()
+            guard let connection = engine.connectionOpened(driver: driver) else {
+                return link.down.fail()
+            }
+            link.connection = connection
+            links.append(link)
+        case .bytes(let bytes, _):
+            guard let connection = link.connection else { return }
+            bytes.withUnsafeBytes { engine.received($0, on: connection) }
+        case .end, .failure:
+            // As the runtime does: a half-closed connection is a lost one.
+            guard let connection = link.connection else { return }
+            engine.connectionLost(connection)
+        }
+        pump()
+    }
+
+    func deadlineReached() {
+        engine.deadlineReached()
+        if let deadline = engine.nextDeadline, deadline.milliseconds <= simulation.now {
+            simulation.violate(.hang, "a deadline is stuck")
+        }
+        pump()
+    }
+
+    // MARK: Outputs
+
+    /// Performs all effects. The engine is at rest meanwhile, so the host may command anything.
+    func pump() {
+        guard !isPumping else { return }
+        isPumping = true
+        while let effect = engine.nextEffect() { perform(effect) }
+        isPumping = false
+    }
+
+    /// Ends a turn of the loop: one write per connection.
+    func turn() {
+        pump()
+        while let connection = engine.nextWritable() {
+            if !connection.hasEnded { flush(Driver.link(of: connection)) }
+            if !engine.hasWritable { pump() }
+        }
+    }
+
+    private static func link(of connection: ServerConnection) -> Link {
+        Unmanaged<Link>.fromOpaque(connection.driver).takeUnretainedValue()
+    }
+
+    private func perform(_ effect: Effect) {
+        switch effect {
+        case .deliver(let event):
+            simulation.host.heard(event)
+        case .shutDown(let connection):
+            if !connection.hasEnded { Driver.link(of: connection).down.send(.end) }
+        case .close(let connection):
+            close(Driver.link(of: connection))
+        case .log:
+            break
+        case .store, .stopReading, .startReading:
+            break  // No run has a store of the host's, or a host that authorizes.
+        case .closed:
+            hasReportedClosed = true
+            simulation.note("host  ← closed")
+        }
+    }
+
+    private func flush(_ link: Link) {
+        guard link.unwritten == nil, let connection = link.connection,
+            let output = engine.takeOutput(of: connection)
+        else { return }
+        let count = min(output.count, link.room)
+        link.down.send(Array(output.bytes[..<count])[...])
+        engine.sent(count, on: connection)
+        if count == output.count {
+            engine.recycle(output)
+        } else {
+            link.unwritten = (output, count, count)
+        }
+    }
+
+    /// Goes on with what the system would not take at once.
+    func roomAppeared(on link: Link) {
+        guard let (output, start, reported) = link.unwritten, let connection = link.connection,
+            link.room > 0
+        else { return }
+        let end = start + min(output.count - start, link.room)
+        link.down.send(Array(output.bytes[start..<end])[...])
+        guard end == output.count else { return link.unwritten = (output, end, reported) }
+        link.unwritten = nil
+        engine.sent(output.count - reported, on: connection)
+        engine.recycle(output)
+        flush(link)
+        pump()
+    }
+
+    /// What is on its way still arrives, or does not.
+    private func close(_ link: Link) {
+        link.connection = nil
+        link.unwritten = nil
+        links.removeAll { $0 === link }
+        link.up.cut()
+        if simulation.isRough, simulation.random.chance(30) {
+            link.down.fail()
+        } else {
+            link.down.send(.end)
+        }
+    }
+}

@@ -1,0 +1,295 @@
+import Engine
+import Session
+import Wire
+
+/// A host that answers at once or later, and talks meanwhile.
+final class Host {
+    /// A request that it was given.
+    private struct Given {
+        let ticket: Int
+        let session: Int?
+        let isInitialize: Bool
+        let revision: String
+        /// How often it says something before it answers.
+        var steps: Int
+    }
+
+    private unowned let simulation: Simulation
+    private var given: [RequestKey: Given] = [:]
+    private var keys: [(session: Int, key: SessionKey)] = []
+    private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
+    private var lastCall: UInt64 = 0
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+    }
+
+    private var engine: ServerEngine { simulation.engine }
+    private var ledger: Ledger { simulation.ledger }
+    private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
+    private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
+
+    /// Whether it owes an answer, or waits for one.
+    var isWaiting: Bool { !given.isEmpty || !openCalls.isEmpty }
+
+    // MARK: Hearing
+
+    func heard(_ event: HostEvent) {
+        let session = event.session.flatMap { known($0) }
+        simulation.note("host  ← \(event.kind)\(session.map { " \(name($0))" } ?? "")")
+        switch event.kind {
+        case .request: heardRequest(event, session)
+        case .notification: heardNotification(event, session)
+        case .cancelled:
+            if given.removeValue(forKey: event.request!) == nil {
+                simulation.violate(.misconduct, "a request was cancelled that is not open")
+            }
+        case .response:
+            guard let index = openCalls.firstIndex(where: { $0.key == event.call }) else {
+                return simulation.violate(.duplication, "a call was answered that is not open")
+            }
+            let call = openCalls.remove(at: index)
+            if call.session != session {
+                simulation.violate(.leak, "a call was answered from another session")
+            }
+            if (event.document == nil) == (event.fault == nil) {
+                simulation.violate(.misconduct, "a call has neither an answer nor a fault, or both")
+            }
+        case .sessionOpened:
+            keys.append((session!, event.sessionKey!))
+        case .sessionClosed:
+            keys.removeAll { $0.session == session }
+            ledger.ended(session!)
+        case .authorize, .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
+        }
+    }
+
+    /// The number of a session, which the first event tells of. A session whose `initialize` the
+    /// host is still to answer has none.
+    private func known(_ session: ServerSession) -> Int? {
+        guard session.state.revision != nil || session.state.hasEnded else { return nil }
+        let id = session.wireID
+        let text = withExtendedLifetime(id) { String(decoding: id.bytes, as: UTF8.self) }
+        return ledger.number(of: text) ?? (session.state.hasEnded ? nil : ledger.opened(text))
+    }
+
+    private func heardRequest(_ event: HostEvent, _ session: Int?) {
+        guard let document = event.document, let key = event.request,
+            let ticket = document.root["params"]?["t"]?.integer
+        else { return simulation.violate(.misconduct, "a request without its message") }
+        ledger.given(Int(ticket), of: session)
+        let isInitialize = event.method.equals("initialize")
+        let version = document.root["params"]?["protocolVersion"]?.string
+        let request = Given(
+            ticket: Int(ticket), session: session, isInitialize: isInitialize,
+            revision: version.map { String(decoding: $0, as: UTF8.self) } ?? "",
+            steps: isInitialize ? 0 : [0, 0, 1, 3, 6][number(5)])
+        if given.updateValue(request, forKey: key) != nil {
+            simulation.violate(.duplication, "a request's key was given twice")
+        }
+        if chance(40) { serve(key) } else { serveLater(key) }
+    }
+
+    private func heardNotification(_ event: HostEvent, _ session: Int?) {
+        guard let note = event.document?.root["params"]?["n"]?.integer else {
+            return simulation.violate(.misconduct, "a notification without its message")
+        }
+        ledger.heard(Int(note), in: session)
+    }
+
+    /// How transcripts call a session.
+    private func name(_ session: Int) -> String {
+        simulation.names.session(ledger.sessions[session].wireID)
+    }
+
+    // MARK: Serving
+
+    private func serveLater(_ key: RequestKey) {
+        let pause = simulation.isBusy ? [0, 1, 20, 300, 2_000, 20_000][number(6)] : number(20)
+        simulation.after(Int64(pause)) { [self] in serve(key) }
+    }
+
+    /// Says one thing, or answers.
+    private func serve(_ key: RequestKey) {
+        guard var request = given[key] else { return }
+        guard request.steps > 0, simulation.isBusy else { return answer(key, request) }
+        request.steps -= 1
+        given[key] = request
+        speak(key, request)
+        simulation.driver.pump()
+        if chance(40) { serve(key) } else { serveLater(key) }
+    }
+
+    private func speak(_ key: RequestKey, _ request: Given) {
+        let ticket = request.ticket
+        switch number(9) {
+        case 0...2:
+            let progress = HostMessage.number(Double(ledger.nextNumber))!
+            say("progress #\(ticket)", to: .progress(ticket, session: request.session)) {
+                () throws(CallerFault) in
+                try engine.progress(
+                    key, progress, total: nil, message: .init(start: nil, count: 0))
+            }
+        case 3...5:
+            say("notify #\(ticket)", to: .request(ticket)) { (method, params) throws(CallerFault) in
+                try engine.notify(key, method: method, params: params)
+            }
+        case 6:
+            simulation.note("host  → hangup #\(ticket)")
+            try? engine.hangUp(key, retry: Int64(number(1_000)))
+        default:
+            call("#\(ticket)", request.session, .request(ticket)) {
+                (call, method, params) throws(CallerFault) in
+                try engine.call(call, key, method: method, params: params, data: nil)
+            }
+        }
+    }
+
+    /// Answers a request, for the first and last time.
+    private func answer(_ key: RequestKey, _ request: Given) {
+        given[key] = nil
+        let isError = chance(request.isInitialize ? 15 : 10)
+        let members =
+            request.isInitialize
+            ? "\"protocolVersion\":\"\(request.revision)\"" : "\"t\":\(request.ticket)"
+        simulation.note("host  → \(isError ? "fail" : "respond") #\(request.ticket)")
+        Host.withBytes("{\(members)\(padding)}") { bytes in
+            do throws(CallerFault) {
+                if isError {
+                    try engine.fail(
+                        key, code: 1, message: ("no" as StaticString).rawBytes, data: bytes)
+                } else {
+                    try engine.respond(key, bytes)
+                }
+            } catch {
+                if error == .notFound {
+                    given[key] = request  // Cancelled by what came with it: the next event says so.
+                    return
+                }
+                if error != .disconnected {
+                    simulation.violate(.misconduct, "an open request was not answered: \(error)")
+                }
+            }
+            ledger.hostAnswered(request.ticket, isError ? .error : .result)
+            if (try? engine.respond(key, bytes)) != nil {
+                simulation.violate(.duplication, "a request was answered twice")
+            }
+        }
+        simulation.driver.pump()
+    }
+
+    // MARK: Talking
+
+    func think() {
+        guard simulation.isBusy else { return }
+        if let (session, key) = simulation.random.pick(keys) { talk(session, key) }
+        let pause = [0, 10, 100, 1_000][number(4)]
+        simulation.after(Int64(pause)) { [self] in think() }
+    }
+
+    private func talk(_ session: Int, _ key: SessionKey) {
+        switch number(20) {
+        case 0...9:
+            say("notify \(name(session))", to: .primary(session)) {
+                (method, params) throws(CallerFault) in
+                try engine.notify(key, method: method, params: params)
+            }
+        case 10...12:
+            call(name(session), session, .primary(session)) {
+                (call, method, params) throws(CallerFault) in
+                try engine.call(call, key, method: method, params: params, data: nil)
+            }
+        case 13, 14: broadcast()
+        case 15: giveUp()
+        case 16:
+            simulation.note("host  → hangup \(name(session))")
+            try? engine.hangUp(key, retry: Int64(number(1_000)))
+        case 17:
+            if chance(10) {
+                simulation.note("host  → close \(name(session))")
+                try? engine.close(key)
+            }
+        default: break
+        }
+        simulation.driver.pump()
+    }
+
+    private func broadcast() {
+        simulation.note("host  → broadcast n=\(ledger.nextNumber)")
+        let drops = engine.statistics.mailboxDrops
+        Host.withBytes("{\"n\":\(ledger.nextNumber)}") { params in
+            engine.broadcast(method: ("m" as StaticString).rawBytes, params: params)
+        }
+        ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops)
+    }
+
+    /// Gives up the oldest call. What tells the client may find a full mailbox.
+    private func giveUp() {
+        guard !openCalls.isEmpty else { return }
+        let call = openCalls.removeFirst()
+        simulation.note("host  → close k\(call.key.rawValue)")
+        let drops = engine.statistics.mailboxDrops
+        do throws(CallerFault) {
+            try engine.close(call.key)
+        } catch {
+            simulation.violate(.misconduct, "an open call was not closed: \(error)")
+        }
+        ledger.gaveUp(
+            Int(call.key.rawValue), to: call.owner,
+            isDue: engine.statistics.mailboxDrops == drops)
+    }
+
+    private func call(
+        _ target: @autoclosure () -> String, _ session: Int?, _ owner: Ledger.Owner,
+        _ make: (CallKey, UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) ->
+            Void
+    ) {
+        lastCall += 1
+        let key = CallKey(rawValue: lastCall)
+        openCalls.append((key, session ?? -1, owner))
+        let isTaken = say("call k\(lastCall) \(target())", to: owner) {
+            (method, params) throws(CallerFault) in
+            try make(key, method, params)
+        }
+        if !isTaken { openCalls.removeAll { $0.key == key } }
+    }
+
+    /// Says something with the next number in it, and enters it in the books.
+    @discardableResult
+    private func say(
+        _ what: @autoclosure () -> String, to owner: Ledger.Owner,
+        _ command: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) -> Void
+    ) -> Bool {
+        let number = ledger.nextNumber
+        let method: StaticString = chance(50) ? "ping" : "m"
+        var fault: CallerFault?
+        Host.withBytes("{\"n\":\(number)\(padding)}") { params in
+            do throws(CallerFault) {
+                try command(method.rawBytes, params)
+            } catch {
+                fault = error
+            }
+        }
+        simulation.note("host  → \(what()) n=\(number)\(fault.map { " fault=\($0)" } ?? "")")
+        ledger.promised(to: owner, isDue: fault == nil)
+        return fault == nil
+    }
+
+    private func say(
+        _ what: @autoclosure () -> String, to owner: Ledger.Owner,
+        _ command: () throws(CallerFault) -> Void
+    ) {
+        say(what(), to: owner) { (_, _) throws(CallerFault) in try command() }
+    }
+
+    /// A member that makes a message longer, sometimes much longer.
+    private var padding: String { Host.paddings[number(6)] }
+
+    private static let paddings = [0, 0, 0, 0, 50, 1_500].map { length in
+        length == 0 ? "" : ",\"pad\":\"\(String(repeating: "x", count: length))\""
+    }
+
+    private static func withBytes(_ text: String, _ use: (UnsafeRawBufferPointer) -> Void) {
+        Array(text.utf8).withUnsafeBytes { use($0) }
+    }
+}

@@ -1,0 +1,316 @@
+/// The books of one run: what was asked, what was promised, and what came. It is the checker: it
+/// knows what the host and the clients have done, and nothing of how the engine does its work.
+final class Ledger {
+    enum Outcome {
+        case result, error
+        /// The server refused it with an HTTP status.
+        case refused
+        /// Its connection broke, or its stream could not be had back: the client knows.
+        case lost
+    }
+
+    /// One request of a client.
+    struct Ticket {
+        let session: Int?
+        /// The JSON-RPC id as JSON text.
+        let id: String
+        let isInitialize: Bool
+        /// Whether the engine answers it by itself.
+        let isEngines: Bool
+        /// Whether the client broke a rule with it.
+        var isImproper: Bool
+        var isGiven = false
+        /// What the engine took from the host for an answer.
+        var hostAnswer: Outcome?
+        var outcome: Outcome?
+        /// The write that completed the answer.
+        var answerHanded = 0
+        /// The numbers of what must come before the answer.
+        var promised: [Int] = []
+    }
+
+    /// Where a message may come.
+    enum Owner: Equatable {
+        case request(Int)
+        case primary(Int)
+        /// On the session's primary stream or on the request's own.
+        case progress(Int, session: Int?)
+        case everySession
+    }
+
+    private struct Promise {
+        let owner: Owner
+        /// Whether the engine said that it would come.
+        let isDue: Bool
+        var hasArrived = false
+    }
+
+    struct SessionBook {
+        let wireID: String
+        var hasEnded = false
+        /// Whether its client has asked for the primary stream.
+        var isFollowed = false
+        /// Whether the client has lost its place in it, or knows of none.
+        var mayMiss = false
+        var broadcastsDue: Set<Int> = []
+        var broadcastsSeen: Set<Int> = []
+        var cancelledIDs: Set<String> = []
+    }
+
+    private unowned let simulation: Simulation
+    private(set) var tickets: [Ticket] = []
+    private(set) var sessions: [SessionBook] = []
+    private var promises: [Promise] = []
+    private var numberOfCancel: [Int: Int] = [:]
+    /// Whose events carry a token.
+    private var tokens: [String: ClientStream.Channel] = [:]
+    /// Notifications of clients that the host has heard, and those that were sent.
+    private var notes: [(session: Int?, isHeard: Bool)] = []
+    var isDraining = false
+    var isClosing = false
+    private(set) var messages = 0
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+    }
+
+    private func expect(
+        _ condition: Bool, _ kind: Violation.Kind, _ text: @autoclosure () -> String
+    ) {
+        if !condition { simulation.violate(kind, text()) }
+    }
+
+    // MARK: Sessions
+
+    func opened(_ wireID: String) -> Int {
+        expect(!sessions.contains { $0.wireID == wireID }, .leak, "two sessions with one id")
+        sessions.append(SessionBook(wireID: wireID))
+        return sessions.count - 1
+    }
+
+    func ended(_ session: Int) {
+        expect(!sessions[session].hasEnded, .misconduct, "session \(session) was closed twice")
+        sessions[session].hasEnded = true
+    }
+
+    func number(of wireID: String) -> Int? { sessions.firstIndex { $0.wireID == wireID } }
+
+    func hasEnded(_ session: Int?) -> Bool { session.map { sessions[$0].hasEnded } ?? false }
+
+    func mayMiss(_ session: Int) { sessions[session].mayMiss = true }
+
+    func follows(_ session: Int) { sessions[session].isFollowed = true }
+
+    // MARK: Requests
+
+    func asked(_ ticket: Ticket) { tickets.append(ticket) }
+
+    /// Another request has the same id. Whichever comes second may be refused.
+    func repeated(_ ticket: Int) { tickets[ticket].isImproper = true }
+
+    func cancelled(_ ticket: Int) {
+        guard let session = tickets[ticket].session else { return }
+        sessions[session].cancelledIDs.insert(tickets[ticket].id)
+    }
+
+    /// The host was given a request.
+    func given(_ number: Int, of session: Int?) {
+        guard tickets.indices.contains(number) else {
+            return simulation.violate(.leak, "the host was given a request that nobody made")
+        }
+        let ticket = tickets[number]
+        expect(!ticket.isGiven, .duplication, "the host was given request \(number) twice")
+        expect(
+            ticket.isInitialize || ticket.session == session, .leak,
+            "request \(number) came in another session")
+        tickets[number].isGiven = true
+    }
+
+    func hostAnswered(_ ticket: Int, _ answer: Outcome) { tickets[ticket].hostAnswer = answer }
+
+    /// The client knows that no answer will come.
+    func lost(_ number: Int) {
+        guard tickets[number].outcome == nil else { return }
+        expect(
+            simulation.profile.mayLose || hasEnded(tickets[number].session) || isClosing, .loss,
+            "request \(number) was lost on a network that loses nothing")
+        tickets[number].outcome = .lost
+    }
+
+    func refused(_ number: Int, _ status: Int) {
+        let ticket = tickets[number]
+        expect(ticket.outcome == nil, .duplication, "request \(number) was refused after its end")
+        let isRight =
+            switch status {
+            case 400: ticket.isImproper
+            case 404: hasEnded(ticket.session)
+            case 408, 503: simulation.profile.isRough || isDraining || isClosing
+            default: false
+            }
+        expect(isRight, .misconduct, "request \(number) was refused with \(status)")
+        expect(!ticket.isGiven, .misconduct, "request \(number) was refused after the host had it")
+        tickets[number].outcome = .refused
+    }
+
+    /// An answer came on the request's own stream, or as the response to it.
+    func answered(_ number: Int, with message: Message, handed: Int) {
+        let ticket = tickets[number]
+        expect(ticket.outcome == nil, .duplication, "request \(number) was answered twice")
+        expect(message.id == ticket.id, .leak, "request \(number) was answered for another id")
+        if message.errorCode == nil {
+            expect(message.ticket ?? number == number, .leak, "the result of another request")
+            expect(
+                ticket.hostAnswer == .result || ticket.isEngines, .misconduct,
+                "a result of request \(number) that the host did not give")
+        } else {
+            let wasCut =
+                ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) } ?? false
+            expect(
+                ticket.hostAnswer == .error || wasCut || hasEnded(ticket.session) || isClosing,
+                .misconduct, "an error of request \(number) that nobody gave")
+        }
+        for number in ticket.promised where promises[number].isDue {
+            expect(
+                promises[number].hasArrived, .loss,
+                "message \(number) did not come before the answer to its request")
+        }
+        tickets[number].outcome = message.errorCode == nil ? .result : .error
+        // A request that is cut short waits for nothing.
+        if message.errorCode != -32_800 { tickets[number].answerHanded = handed }
+        messages += 1
+    }
+
+    // MARK: Messages
+
+    /// The number of the next message.
+    var nextNumber: Int { promises.count }
+
+    /// Enters the next message. It is due if the engine took it and may not drop it: what is not due
+    /// may be missing, and if it comes it must be once, in order, and where it belongs.
+    func promised(to owner: Owner, isDue: Bool) {
+        if case .request(let ticket) = owner { tickets[ticket].promised.append(promises.count) }
+        promises.append(Promise(owner: owner, isDue: isDue))
+    }
+
+    func broadcast(isDue: Bool) {
+        for index in sessions.indices where isDue && !sessions[index].hasEnded {
+            sessions[index].broadcastsDue.insert(promises.count)
+        }
+        promised(to: .everySession, isDue: false)
+    }
+
+    /// The message that gives up a call.
+    func gaveUp(_ call: Int, to owner: Owner, isDue: Bool) {
+        numberOfCancel[call] = nextNumber
+        promised(to: owner, isDue: isDue)
+    }
+
+    /// A message came that is no answer.
+    func received(_ message: Message, on stream: ClientStream, handed: Int) {
+        messages += 1
+        let number = message.givenUp.flatMap { numberOfCancel[$0] } ?? message.number
+        guard let number, promises.indices.contains(number) else {
+            return simulation.violate(.misconduct, "a message that the host never sent")
+        }
+        let channel = stream.channel
+        switch promises[number].owner {
+        case .request(let ticket): check(channel == .request(ticket), number, channel)
+        case .primary(let session): check(channel == .primary(session), number, channel)
+        case .progress(let ticket, let session):
+            let isOnPrimary = session.map { channel == .primary($0) } ?? false
+            check(isOnPrimary || channel == .request(ticket), number, channel)
+            expect(message.progressToken == ticket, .leak, "progress with another's token")
+            // On the primary it may be sent again, and the answer is not.
+            let isLate = tickets[ticket].answerHanded > 0 && handed > tickets[ticket].answerHanded
+            expect(
+                stream.isBack || !isLate, .reordering,
+                "progress \(number) left behind the answer to its request")
+        case .everySession:
+            guard case .primary(let session) = channel else {
+                return check(false, number, channel)
+            }
+            expect(
+                sessions[session].broadcastsSeen.insert(number).inserted, .duplication,
+                "message \(number) came twice")
+            return rises(number, stream)
+        }
+        expect(!promises[number].hasArrived, .duplication, "message \(number) came twice")
+        promises[number].hasArrived = true
+        rises(number, stream)
+    }
+
+    private func check(_ isRight: Bool, _ number: Int, _ channel: ClientStream.Channel) {
+        expect(isRight, .leak, "message \(number) came on the stream of \(channel)")
+    }
+
+    private func rises(_ number: Int, _ stream: ClientStream) {
+        expect(
+            number > stream.lastNumber, .reordering,
+            "message \(number) came behind message \(stream.lastNumber)")
+        stream.lastNumber = number
+    }
+
+    /// A token names one stream for ever.
+    func sawToken(_ token: String, on channel: ClientStream.Channel) {
+        let owner = tokens[token]
+        if owner == nil { tokens[token] = channel }
+        expect(owner ?? channel == channel, .leak, "an event of the stream of \(channel)")
+    }
+
+    // MARK: Notifications of clients
+
+    func notified(in session: Int?) -> Int {
+        notes.append((session, false))
+        return notes.count - 1
+    }
+
+    func heard(_ note: Int, in session: Int?) {
+        expect(!notes[note].isHeard, .duplication, "the host heard notification \(note) twice")
+        expect(notes[note].session == session, .leak, "notification \(note) in another session")
+        notes[note].isHeard = true
+    }
+
+    func accepted(_ note: Int) {
+        expect(notes[note].isHeard, .loss, "notification \(note) was accepted and not delivered")
+    }
+
+    // MARK: The end
+
+    /// Everything that was promised has come, or its client knows why not.
+    func checkEverythingCame() {
+        for (number, ticket) in tickets.enumerated() {
+            expect(ticket.outcome != nil, .hang, "request \(number) never came to its end")
+        }
+        for (number, promise) in promises.enumerated() where promise.isDue && !promise.hasArrived {
+            switch promise.owner {
+            case .request(let ticket): checkMissing(number, of: ticket)
+            case .primary(let session): checkMissing(number, in: session)
+            case .progress(let ticket, let session):
+                // The primary carries it, if its client follows that.
+                if session.map({ sessions[$0].isFollowed && !isWhole($0) }) ?? false { continue }
+                checkMissing(number, of: ticket)
+            case .everySession: break
+            }
+        }
+        for (number, session) in sessions.enumerated() where isWhole(number) {
+            let missing = session.broadcastsDue.subtracting(session.broadcastsSeen).min()
+            expect(missing == nil, .loss, "broadcast \(missing ?? 0) never came")
+        }
+    }
+
+    private func isWhole(_ session: Int) -> Bool {
+        let book = sessions[session]
+        return book.isFollowed && !book.mayMiss && !book.hasEnded
+    }
+
+    private func checkMissing(_ number: Int, of ticket: Int) {
+        let outcome = tickets[ticket].outcome
+        expect(
+            outcome == .refused || outcome == .lost || hasEnded(tickets[ticket].session), .loss,
+            "message \(number) of request \(ticket) never came")
+    }
+
+    private func checkMissing(_ number: Int, in session: Int) {
+        expect(!isWhole(session), .loss, "message \(number) of session \(session) never came")
+    }
+}

@@ -1,0 +1,53 @@
+import Engine
+import Wire
+
+/// One connection between a client and the server.
+final class Link {
+    let number: Int
+    private unowned let simulation: Simulation
+    private(set) var up: Lane!
+    private(set) var down: Lane!
+    /// How many bytes for the client the system takes.
+    private let window: Int
+
+    /// The server's end: nil before it is accepted, and after it is closed.
+    var connection: ServerConnection?
+    /// What the server's system has not taken yet, and how much of it was reported as sent.
+    var unwritten: (buffer: ByteBuffer, start: Int, reported: Int)?
+    /// The client's end; nil once the client has gone.
+    weak var end: ClientEnd?
+
+    init(_ number: Int, in simulation: Simulation) {
+        self.number = number
+        self.simulation = simulation
+        let latencyMax = simulation.random.pick([0, 1, 20, simulation.profile.isRough ? 300 : 20])!
+        window = simulation.random.pick([400, 3_000, 1 << 20])!
+        up = Lane(simulation, latencyMax: latencyMax) { [unowned self] _, parcel in
+            simulation.driver.arrived(parcel, on: self)
+        }
+        down = Lane(simulation, latencyMax: latencyMax) { [unowned self] _, parcel in
+            end?.arrived(parcel)
+            simulation.driver.roomAppeared(on: self)
+        }
+    }
+
+    var name: String { "c\(number)" }
+
+    /// How many more bytes for the client the system takes now.
+    var room: Int { max(0, window - down.byteCount) }
+
+    /// The client has gone: it reads nothing any more. The server hears of it soon, or when its
+    /// system gives up.
+    func clientLeft(isHeard: Bool) {
+        end = nil
+        down.cut()
+        guard isHeard else {
+            up.cut()
+            let wait = Int64(20_000 + simulation.random.number(40_000))
+            return simulation.at(simulation.now + wait) { [self] in
+                simulation.driver.arrived(.failure, on: self)
+            }
+        }
+        up.fail()
+    }
+}

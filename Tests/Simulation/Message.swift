@@ -1,0 +1,48 @@
+import Wire
+
+/// What the checker reads of a JSON-RPC message that a client got.
+struct Message {
+    /// The JSON-RPC id as JSON text.
+    let id: String?
+    let hasMethod: Bool
+    let errorCode: Int64?
+    /// The ticket of the request that a result answers.
+    let ticket: Int?
+    /// The number that the host gave the message.
+    let number: Int?
+    let progressToken: Int?
+    /// The call that the server gives up.
+    let givenUp: Int?
+
+    var isAnswer: Bool { !hasMethod }
+    var isCall: Bool { hasMethod && id != nil }
+
+    /// nil if it is not JSON, or not JSON-RPC.
+    init?(_ text: [UInt8]) {
+        let buffer = ByteBuffer()
+        buffer.append(text)
+        guard let document = try? JSONDocument(buffer, depthMax: 16) else { return nil }
+        defer { withExtendedLifetime(document) {} }
+        let root = document.root
+        guard root["jsonrpc"]?.string?.equals("2.0") == true else { return nil }
+        id = root["id"].map { Message.text($0) }
+        hasMethod = root["method"] != nil
+        errorCode = root["error"]?["code"]?.integer
+        let values = root["result"] ?? root["params"]
+        ticket = Message.number(values?["t"])
+        progressToken = Message.number(values?["progressToken"])
+        number = Message.number(values?["n"] ?? values?["progress"])
+        givenUp = Message.number(values?["requestId"])
+        let isWhole = hasMethod || root["result"] != nil || errorCode != nil
+        guard isWhole, hasMethod || id != nil else { return nil }
+    }
+
+    private static func number(_ value: JSONValue?) -> Int? {
+        value?.integer.map { Int($0) }
+    }
+
+    private static func text(_ value: JSONValue) -> String {
+        let text = value.serialized()
+        return withExtendedLifetime(text) { String(decoding: text.bytes, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,80 @@
+/// The names that a conversation uses for what the engine names by random numbers: `S1` for the
+/// first session that appears, `s1` for the first stream.
+package final class Names {
+    private var sessions: [Substring] = []
+    private var streams: [Substring] = []
+
+    package init() {}
+
+    /// `S1` for the text of a session's id.
+    package func session(_ wireID: String) -> String {
+        "S\(Names.place(of: wireID[...], in: &sessions))"
+    }
+
+    /// The other way. A name that has not appeared is a stranger's.
+    package func wireID(_ name: String) -> String {
+        Names.text(name.dropFirst(), sessions)
+    }
+
+    /// `s1.2` for the text of an event's id.
+    package func event(_ id: String) -> String {
+        let parts = id.split(separator: ".", maxSplits: 1)
+        guard parts.count == 2 else { return id }
+        return "s\(Names.place(of: parts[0], in: &streams)).\(parts[1])"
+    }
+
+    /// The other way. What is no name goes as it stands.
+    package func eventID(_ name: String) -> String {
+        guard let match = name.wholeMatch(of: /s(\d+)\.(.*)/) else { return name }
+        return Names.text(match.output.1, streams) + "." + match.output.2
+    }
+
+    private static func place(of text: Substring, in list: inout [Substring]) -> Int {
+        if !list.contains(text) { list.append(text) }
+        return list.firstIndex(of: text)! + 1
+    }
+
+    private static func text(_ number: Substring, _ list: [Substring]) -> String {
+        let place = Int(number)! - 1
+        return list.indices.contains(place)
+            ? String(list[place]) : String(repeating: "f", count: 32)
+    }
+}
+
+extension ResponseReader.Item {
+    /// One line: `200 stream session=S1`, `event {…}`, `event id=s1.2 {…}`, `prime s1`, `retry 750`,
+    /// `comment`, `end`; or the whole of a response that is no stream: `405 allow=POST {…}`. `close`
+    /// says that the connection will not be reused.
+    package func line(_ names: Names) -> String {
+        switch self {
+        case .response(let head, let body):
+            head.line(names) + (body.isEmpty ? "" : " " + ResponseReader.Item.text(body))
+        case .interim(let head), .stream(let head): head.line(names)
+        case .event(let id, let data):
+            (["event"] + (id.map { ["id=" + names.event($0)] } ?? [])
+                + [ResponseReader.Item.text(data)]).joined(separator: " ")
+        case .priming(let id):
+            "prime "
+                + (id.hasSuffix(".0") ? String(names.event(id).dropLast(2)) : names.event(id))
+        case .retry(let milliseconds): "retry \(milliseconds)"
+        case .comment(let text): "comment" + text
+        case .end: "end"
+        case .malformed(let what): "malformed: " + what
+        }
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes, as: UTF8.self).split(separator: "\n").joined(separator: "⏎")
+    }
+}
+
+extension ResponseReader.Head {
+    fileprivate func line(_ names: Names) -> String {
+        var words = [String(status)]
+        if isStream { words.append("stream") }
+        if let sessionID { words.append("session=" + names.session(sessionID)) }
+        words += others.map { "\($0.name)=\($0.value)" }
+        if closes { words.append("close") }
+        return words.joined(separator: " ")
+    }
+}

@@ -1,0 +1,47 @@
+/// One HTTP request of a client.
+struct Request {
+    var method = "POST"
+    var session: String?
+    var lastEventID: String?
+    /// JSON-RPC members, without the version.
+    var members: String?
+    var isChunked = false
+    var isHTTP10 = false
+    var closes = false
+    var expectsContinue = false
+
+    private var body: String { members.map { "{\"jsonrpc\":\"2.0\",\($0)}" } ?? "" }
+
+    var bytes: [UInt8] {
+        var text = "\(method) /mcp HTTP/1.\(isHTTP10 ? 0 : 1)\r\nHost: localhost\r\n"
+        if let session { text += "Mcp-Session-Id: \(session)\r\n" }
+        if let lastEventID { text += "Last-Event-ID: \(lastEventID)\r\n" }
+        if closes { text += "Connection: close\r\n" }
+        if method == "GET" { text += "Accept: text/event-stream\r\n" }
+        guard method == "POST" else { return Array((text + "\r\n").utf8) }
+        if expectsContinue { text += "Expect: 100-continue\r\n" }
+        text += "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
+        guard isChunked else {
+            return Array((text + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)").utf8)
+        }
+        let half = body.utf8.count / 2
+        let chunks = [body.prefix(half), body.dropFirst(half)].map {
+            "\(String($0.utf8.count, radix: 16))\r\n\($0)\r\n"
+        }
+        return Array(
+            (text + "Transfer-Encoding: chunked\r\n\r\n\(chunks.joined())0\r\n\r\n").utf8)
+    }
+
+    /// The request as transcripts write it.
+    func line(_ names: Names) -> String {
+        var words = [method]
+        if let session { words.append("session=" + names.session(session)) }
+        if let lastEventID { words.append("last-event-id=" + names.event(lastEventID)) }
+        if isHTTP10 { words.append("HTTP/1.0") }
+        if isChunked { words.append("chunked") }
+        if expectsContinue { words.append("expect") }
+        if closes { words.append("close") }
+        if let members { words.append("{…\(members)}") }
+        return words.joined(separator: " ")
+    }
+}

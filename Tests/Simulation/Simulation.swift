@@ -1,0 +1,205 @@
+import Engine
+import Session
+import Wire
+
+/// A server's engine, a host, clients and the network between them, in one process and in a time of
+/// their own. One seed decides everything that happens.
+package final class Simulation {
+    /// What came of one seed.
+    package struct Report: Sendable {
+        package let seed: UInt64
+        package let violation: Violation?
+        package let steps: Int
+        package let requests: Int
+        package let messages: Int
+        package let resumes: Int
+        package let connections: Int
+        /// What everybody did and saw, if it was asked for.
+        package let transcript: [String]
+    }
+
+    private enum Phase {
+        case busy
+        /// Nobody does anything new; what is under way comes to its end.
+        case settling
+        /// The clients leave.
+        case leaving
+    }
+
+    /// How late the loop's timer may be, in milliseconds.
+    static let lateness: Int64 = 3
+
+    let profile: Profile
+    let engine: ServerEngine
+    let names = Names()
+    var random: SeededRandom
+    private(set) var now: Int64 = 0
+    var sabotage: Sabotage
+    private(set) var ledger: Ledger!
+    private(set) var driver: Driver!
+    private(set) var host: Host!
+    private(set) var clients: [Client] = []
+    private var links: [Link] = []
+    /// Writes of the server, so far.
+    var writes = 0
+    var resumes = 0
+
+    private var agenda = Agenda()
+    private var phase = Phase.busy
+    private var steps = 0
+    private let isRecording: Bool
+    private var transcript: [String] = []
+    private var violation: Violation?
+
+    /// How far ahead something may be to be waited for: a day.
+    private static let patience: Int64 = 24 * 3_600_000
+
+    /// Steps after which a run that does not end is stopped.
+    private static let stepsMax = 200_000
+
+    // MARK: Running
+
+    package static func run(
+        seed: UInt64, sabotage: Sabotage.Kind? = nil, isRecording: Bool = false
+    ) -> Report {
+        let simulation = Simulation(seed, sabotage, isRecording)
+        simulation.run()
+        return Report(
+            seed: seed, violation: simulation.violation, steps: simulation.steps,
+            requests: simulation.ledger.tickets.count, messages: simulation.ledger.messages,
+            resumes: simulation.resumes, connections: simulation.links.count,
+            transcript: simulation.transcript)
+    }
+
+    private init(_ seed: UInt64, _ sabotage: Sabotage.Kind?, _ isRecording: Bool) {
+        random = SeededRandom(seed)
+        profile = Profile(&random)
+        self.sabotage = Sabotage(sabotage, &random)
+        self.isRecording = isRecording
+        var words = SeededRandom(seed &+ 1)
+        engine = ServerEngine(profile.options) { words.next() }
+        ledger = Ledger(self)
+        driver = Driver(self)
+        host = Host(self)
+    }
+
+    private func run() {
+        note("with  \(profile.line)")
+        clients = (0..<profile.clientCount).map { _ in Client(self) }
+        for client in clients { at(0) { client.think() } }
+        at(0) { [self] in host.think() }
+        if random.chance(10) {
+            at(Int64(random.number(Int(profile.horizon)))) { [self] in endServer() }
+        }
+        go { self.now < self.profile.horizon }
+        begin(.settling) { client in client.settle() }
+        go { !self.agenda.isEmpty }
+        if violation == nil {
+            ledger.checkEverythingCame()
+            Budgets.checkNothingIsUnderWay(self)
+        }
+        if random.chance(20) { at(now) { [self] in endServer() } }
+        begin(.leaving) { client in client.leave() }
+        go { !self.agenda.isEmpty || self.engine.nextDeadline != nil }
+        if violation == nil { Budgets.checkNothingIsLeft(self) }
+    }
+
+    private func begin(_ phase: Phase, _ act: (Client) -> Void) {
+        guard violation == nil else { return }
+        note("--    \(phase)")
+        self.phase = phase
+        clients.forEach(act)
+    }
+
+    /// Goes on as long as there is something to do and nothing is wrong.
+    private func go(_ isWanted: () -> Bool) {
+        while violation == nil, isWanted(), step() {
+            if steps > Simulation.stepsMax { violate(.hang, "the run does not come to an end") }
+        }
+    }
+
+    /// One turn of the server's loop at the next moment when something happens; false if nothing
+    /// ever will.
+    private func step() -> Bool {
+        let deadline = engine.nextDeadline.map {
+            $0.milliseconds + Int64(random.number(Int(Simulation.lateness) + 1))
+        }
+        guard let next = [agenda.next, deadline].compactMap({ $0 }).min(),
+            next - now < Simulation.patience
+        else { return false }
+        steps += 1
+        now = max(now, next)
+        engine.advance(to: Instant(milliseconds: now))
+        if deadline.map({ $0 <= now }) ?? false { driver.deadlineReached() }
+        while let time = agenda.next, time <= now {
+            agenda.takeFirst()()
+            if random.chance(50) { break }
+        }
+        driver.turn()
+        Budgets.check(self)
+        return true
+    }
+
+    private func endServer() {
+        ledger.isDraining = true
+        guard random.chance(50) else {
+            note("host  → close server")
+            ledger.isClosing = true
+            engine.close()
+            return driver.pump()
+        }
+        note("host  → drain")
+        let deadline = now + Int64(random.number(10_000))
+        engine.drain(until: Instant(milliseconds: deadline))
+        // The engine may close itself from now on.
+        ledger.isClosing = true
+        driver.pump()
+    }
+
+    // MARK: For everybody
+
+    func at(_ time: Int64, _ action: @escaping () -> Void) { agenda.add(at: time, action) }
+
+    func after(_ pause: Int64, _ action: @escaping () -> Void) { at(now + pause, action) }
+
+    var isBusy: Bool { phase == .busy }
+    var isSettling: Bool { phase == .settling }
+    var isLeaving: Bool { phase == .leaving }
+
+    /// Whether the network and the clients break things now.
+    var isRough: Bool { profile.isRough && isBusy }
+
+    func newLink() -> Link {
+        let link = Link(links.count + 1, in: self)
+        links.append(link)
+        return link
+    }
+
+    /// A place in a stream of another session.
+    func placeOfAnother(than session: ClientSession) -> String? {
+        clients.lazy.compactMap { client in
+            client.session === session ? nil : client.session?.primary?.lastID
+        }.first
+    }
+
+    /// A connection of another client that reads a stream.
+    func readerBeside(_ client: Client) -> ClientEnd? {
+        clients.lazy.filter { $0 !== client }.compactMap { $0.reading.first }.first
+    }
+
+    /// Writes a line of the transcript.
+    func note(_ text: @autoclosure () -> String) {
+        guard isRecording else { return }
+        let time = String(now)
+        transcript.append(
+            String(repeating: " ", count: max(0, 7 - time.count)) + time + "  " + text())
+    }
+
+    /// The run has failed. What it does from now on does not count.
+    func violate(_ kind: Violation.Kind, _ text: @autoclosure () -> String) {
+        guard violation == nil else { return }
+        let violation = Violation(kind: kind, text: text())
+        note("*     \(kind.rawValue): \(violation.text)")
+        self.violation = violation
+    }
+}

@@ -1,0 +1,22 @@
+/// What a run did that it must never do.
+package struct Violation: Sendable {
+    package enum Kind: String, Sendable {
+        /// A message that was promised never came.
+        case loss
+        case duplication
+        case reordering
+        /// A message came where it does not belong.
+        case leak
+        /// A request that nobody answers.
+        case hang
+        /// A response, an event or a callback that the protocol does not allow here.
+        case misconduct
+        /// Something grew beyond its bound, or is not counted right.
+        case budget
+        /// Something is left when everybody is gone.
+        case leftover
+    }
+
+    package let kind: Kind
+    package let text: String
+}
