@@ -51,7 +51,9 @@ struct TranscriptTests {
     /// What each client sees, and the host, in order. Who sees something first is open.
     private static func byActor(_ lines: [String]) -> [String: [String]] {
         Dictionary(grouping: lines) { line in
-            line.wholeMatch(of: /(c\d+) .*/).map { String($0.output.1) } ?? "host"
+            let actor = line.prefix { $0 != " " }
+            let isClient = actor.first == "c" && Int(actor.dropFirst()) != nil
+            return isClient ? String(actor) : "host"
         }
     }
 
