@@ -159,7 +159,8 @@ extension ResponseReader.Head {
         case "content-type": isStream = value == "text/event-stream"
         case "mcp-session-id": sessionID = value
         case "connection": closes = value == "close"
-        case "cache-control", "x-accel-buffering": break
+        case "cache-control" where value == "no-cache, no-transform": break
+        case "x-accel-buffering": break
         default: others.append((name, value))
         }
     }
