@@ -1067,11 +1067,13 @@ typedef struct shttp_server_options {
   /** The same limit by size. Bytes; default 65536. */
   uint32_t mailbox_bytes_max;
 
-  /** What a client may leave unread on a connection. Beyond, and beyond the
-   *  two limits below, of each request only the newest progress is kept, and
-   *  the oldest log messages are dropped; if that does not do, the
-   *  connection with most to read is closed, so that its client resumes.
-   *  Results and requests are never dropped. Bytes; default 16777216. */
+  /** What a client may leave unread on a connection. Beyond, and beyond
+   *  session_unsent_bytes_max and total_unsent_bytes_max, of each request
+   *  only the newest progress is kept, and the oldest log messages are
+   *  dropped; if that does not do, the connection with most to read is
+   *  closed, so that its client resumes. Results and requests are never
+   *  dropped. Messages count, not what HTTP adds to them. Bytes; default
+   *  16777216. */
   uint32_t unsent_bytes_max;
 
   /** Events that wait to be taken; beyond, the server reads no more from its

@@ -113,8 +113,7 @@ extension ServerEngine {
     /// Sees to it that a stream ends with what it was allowed by.
     func watchExpiry(of connection: ServerConnection) {
         guard let expiry = connection.expiry else { return }
-        expiries.arm(
-            connection.id.index, 0, at: expiry)
+        expiries.arm(connection.id.index, 0, at: expiry)
     }
 
     func expiryReached() {

@@ -109,16 +109,15 @@ extension ServerEngine {
 
     /// Sends what a client has missed, and then what waits.
     private func goOn(with events: [StoredEvent], on connection: ServerConnection) {
-        if case .primary(let session) = connection.exchange {
+        let exchange = connection.exchange
+        if case .primary = exchange {
             writePrimaryHead(to: connection)
-            for event in events { frame(event.message, event.id, on: connection) }
-            composeBacklog(of: connection)
-            sendMailbox(of: session, on: connection)
         } else {
             writeStreamHead(to: connection)
-            for event in events { frame(event.message, event.id, on: connection) }
-            composeBacklog(of: connection)
         }
+        for event in events { frame(event.message, event.id, on: connection) }
+        composeBacklog(of: connection)
+        if case .primary(let session) = exchange { sendMailbox(of: session, on: connection) }
     }
 
     /// Sends the rest of a stream that has ended, and ends it; 204 says that there is none (S-236).
@@ -155,9 +154,9 @@ extension ServerEngine {
         connection.resumption = nil
         stopWaiting(connection)
         counters.resumed += 1
-        // What came since is in the backlog: no more of it than the client needs.
-        let isLive = resumption.last.map { Int($0 - cursor.sequence) }
-        let events = found.prefix(isLive ?? found.count).enumerated().map { place, message in
+        // What a stream that goes on has sent since is in the backlog, though the store may know it.
+        let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
+        let events = found.prefix(missed).enumerated().map { place, message in
             StoredEvent(
                 id: EventID(stream: cursor.stream, sequence: cursor.sequence + UInt64(place) + 1),
                 message: message)

@@ -94,7 +94,7 @@ final class LLHTTPBridge {
 
     func execute(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         // A request without a body ends behind its head, even if no byte is there.
-        let start = bytes.baseAddress ?? ("" as StaticString).rawBytes.baseAddress!
+        let start = bytes.baseAddress ?? UnsafeRawPointer(("" as StaticString).utf8Start)
         let text = start.assumingMemoryBound(to: CChar.self)
         switch llhttp_execute(parser, text, bytes.count) {
         case HPE_OK:

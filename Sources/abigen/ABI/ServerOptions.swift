@@ -171,10 +171,11 @@ extension ABI {
         Field(
             "unsent_bytes_max", .uint32, fallback: .bytes(16_777_216),
             """
-            What a client may leave unread on a connection. Beyond, and beyond the two limits below,
-            of each request only the newest progress is kept, and the oldest log messages are
-            dropped; if that does not do, the connection with most to read is closed, so that its
-            client resumes. Results and requests are never dropped.
+            What a client may leave unread on a connection. Beyond, and beyond
+            session_unsent_bytes_max and total_unsent_bytes_max, of each request only the newest
+            progress is kept, and the oldest log messages are dropped; if that does not do, the
+            connection with most to read is closed, so that its client resumes. Results and requests
+            are never dropped. Messages count, not what HTTP adds to them.
             """),
         Field(
             "queue_events_max", .uint32, fallback: .count(4_096),
