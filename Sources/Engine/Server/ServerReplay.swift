@@ -154,7 +154,7 @@ extension ServerEngine {
         connection.resumption = nil
         stopWaiting(connection)
         counters.resumed += 1
-        // What a stream that goes on has sent since is in the backlog, though the store may know it.
+        // What a stream that goes on has sent since is in the backlog, known to the store or not.
         let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
         let events = found.prefix(missed).enumerated().map { place, message in
             StoredEvent(
