@@ -4,8 +4,9 @@ import Wire
 /// The orderly end: what is under way may finish, and clients learn when to come back, perhaps to
 /// another process.
 extension ServerEngine {
-    /// What a client is told to wait before it comes back, in milliseconds.
-    private static var retry: Int64 { 1_000 }
+    /// What a client is told to wait before it comes back, in milliseconds: each a time of its own,
+    /// so that they do not come back all at once.
+    private var retry: Int64 { 1_000 + Int64(random() % 1_000) }
 
     /// Takes no new work, ends the primary streams, lets open requests finish until `deadline`, and
     /// then ends everything. `.closed` is the last effect. A second call may only bring it forward.
@@ -15,7 +16,7 @@ extension ServerEngine {
         for session in sessions.all {
             guard let connection = primaryConnection(of: session) else { continue }
             primaryLost(session, connection)
-            hangUp(connection, retry: ServerEngine.retry)
+            hangUp(connection, retry: retry)
         }
         closeIfDrained()
         resumePipelines()

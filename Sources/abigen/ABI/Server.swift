@@ -76,10 +76,11 @@ extension ABI {
                 Ends the server in good order: for SIGTERM.
 
                 It stops listening and refuses new requests with HTTP status 503. Primary streams
-                end, and their clients are told to come back in a second, perhaps to another
-                process. Open requests may be answered until `deadline_ms` have passed; those that
-                are left then are cancelled. All else is as with shttp_server_close(), and
-                SHTTP_EVENT_CLOSED comes last. A second call may only bring the end forward.
+                end, and their clients are told to come back after one to two seconds, each after a
+                time of its own, perhaps to another process. Open requests may be answered until
+                `deadline_ms` have passed; those that are left then are cancelled. All else is as
+                with shttp_server_close(), and SHTTP_EVENT_CLOSED comes last. A second call may only
+                bring the end forward.
                 """,
                 [Parameter("server", .server), Parameter("deadline_ms", .uint32)],
                 statuses: [.ok, .invalidArgument, .closed.when("it is closing already")],
