@@ -1025,6 +1025,10 @@ typedef struct shttp_server_options {
    *  65536. */
   uint32_t header_bytes_max;
 
+  /** A request head with more lines is refused with HTTP status 431. Default
+   *  100. */
+  uint32_t headers_max;
+
   /** JSON with more levels of arrays and objects is refused. Default 64. */
   uint32_t json_depth_max;
 
@@ -1052,9 +1056,13 @@ typedef struct shttp_server_options {
    *  it for dead. Milliseconds; default 15000; UINT32_MAX: never. */
   uint32_t keepalive_ms;
 
-  /** How long the head and body of a request may take to arrive.
-   *  Milliseconds; default 30000. */
-  uint32_t request_ms;
+  /** How long the head of a request may take to arrive; one that takes
+   *  longer is refused with HTTP status 408. Milliseconds; default 30000. */
+  uint32_t header_ms;
+
+  /** The same limit for its body, from the end of the head. Milliseconds;
+   *  default 30000. */
+  uint32_t body_ms;
 
   /** A connection without a request or a stream for so long is closed.
    *  Milliseconds; default 120000. */
@@ -1313,11 +1321,11 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
  * Ends the server in good order: for SIGTERM. [any thread]
  *
  * It stops listening and refuses new requests with HTTP status 503. Primary
- * streams end, and their clients are told to come back in a second, perhaps to
- * another process. Open requests may be answered until `deadline_ms` have
- * passed; those that are left then are cancelled. All else is as with
- * shttp_server_close(), and SHTTP_EVENT_CLOSED comes last. A second call may
- * only bring the end forward.
+ * streams end, and their clients are told to come back after one to two
+ * seconds, each after a time of its own, perhaps to another process. Open
+ * requests may be answered until `deadline_ms` have passed; those that are left
+ * then are cancelled. All else is as with shttp_server_close(), and
+ * SHTTP_EVENT_CLOSED comes last. A second call may only bring the end forward.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_CLOSED if it is
  * closing already.

@@ -126,6 +126,7 @@ extension ServerOptions {
         }
         set(&limits.messageBytes, given.message_bytes_max)
         set(&limits.headerBytes, given.header_bytes_max)
+        set(&limits.headerCount, given.headers_max)
         set(&limits.jsonDepth, given.json_depth_max)
         set(&connectionsMax, given.connections_max)
         set(&sessionsMax, given.sessions_max)
@@ -147,7 +148,8 @@ extension ServerOptions {
         set(&sessionIdle, given.session_idle_ms)
         set(&initialize, given.initialize_ms)
         set(&keepAlive, given.keepalive_ms)
-        set(&requestArrival, given.request_ms)
+        set(&headArrival, given.header_ms)
+        set(&bodyArrival, given.body_ms)
         set(&connectionIdle, given.connection_idle_ms)
         set(&replayAge, given.replay_ms)
         set(&detached, given.detached_ms)

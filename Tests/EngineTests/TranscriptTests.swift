@@ -79,6 +79,8 @@ struct TranscriptTests {
             case ("hosts", let list?): options.allowedHosts = AccessList(literal: String(list))
             case ("connections", _): options.connectionsMax = number!
             case ("body", _): options.limits.messageBytes = number!
+            case ("head-time", _): options.headArrival = Int64(number!)
+            case ("body-time", _): options.bodyArrival = Int64(number!)
             case ("sessions", _): options.sessionsMax = number!
             case ("requests", _): options.sessionRequestsMax = number!
             case ("mailbox", _): options.mailboxMessagesMax = number!

@@ -57,7 +57,7 @@ extension ServerEngine {
         connection.principal = principal
         connection.expiry = expiresIn.map { now.advanced(byMilliseconds: $0) }
         connection.exchange = .receiving
-        wait(.arrival, connection)
+        wait(.body, connection)
         if let head = connection.parser.head { admit(head, on: connection) }
         readOn(connection)
     }

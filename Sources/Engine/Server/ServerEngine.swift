@@ -52,8 +52,9 @@ package final class ServerEngine {
     /// What a connection may wait for. The raw value is its list on the board.
     enum Wait: Int {
         case nextRequest
-        /// The rest of a request, or, at the other end, the client's reading of the last response.
-        case arrival
+        case head
+        /// The body of a request, or, at the other end, the client's reading of the last response.
+        case body
         /// The answer, without which a stream begins that can be resumed.
         case priming
         case keepAlive
@@ -71,8 +72,8 @@ package final class ServerEngine {
         admission = Admission(options)
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
         connectionDeadlines = DeadlineBoard(timeouts: [
-            options.connectionIdle, options.requestArrival, options.priming, options.keepAlive,
-            options.load, options.linger, options.authorizationWait,
+            options.connectionIdle, options.headArrival, options.bodyArrival, options.priming,
+            options.keepAlive, options.load, options.linger, options.authorizationWait,
         ])
         detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
         store = options.makeStore()
@@ -245,8 +246,8 @@ package final class ServerEngine {
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
         guard let most = options.logLevel, level <= most else { return }
         let line = ByteBuffer(copying: text.rawBytes)
-        // A client may have written it, in any encoding: the log is UTF-8.
-        for byte in detail ?? .init(start: nil, count: 0) {
+        // A client may have written it, in any encoding and at any length: the log is UTF-8.
+        for byte in (detail ?? .init(start: nil, count: 0)).prefix(256) {
             line.append((0x20..<0x7F).contains(byte) ? byte : UInt8(ascii: "?"))
         }
         effects.append(.log(level, line))
@@ -268,7 +269,7 @@ package final class ServerEngine {
         switch wait {
         case .nextRequest, .hangUp:
             discard(connection)
-        case .arrival:
+        case .head, .body:
             guard case .receiving = connection.exchange else { return discard(connection) }
             connection.keepsAlive = false
             refuse(
@@ -350,7 +351,7 @@ package final class ServerEngine {
         connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {
             connection.exchange = .finishing
-            return wait(isClosing ? .hangUp : .arrival, connection)
+            return wait(isClosing ? .hangUp : .body, connection)
         }
         connection.exchange = .idle
         wait(.nextRequest, connection)

@@ -46,7 +46,9 @@ package struct ServerOptions {
     package var sessionIdle: Int64? = 30 * 60_000
     package var initialize: Int64? = 30_000
     package var keepAlive: Int64? = 15_000
-    package var requestArrival: Int64? = 30_000
+    /// How long the head of a request may take to arrive, and then its body.
+    package var headArrival: Int64? = 30_000
+    package var bodyArrival: Int64? = 30_000
     /// How long an event is kept.
     package var replayAge: Int64? = 5 * 60_000
     /// How long a request may wait for its answer before its stream begins without one, so that

@@ -39,7 +39,7 @@ extension ServerEngine {
                 return
             }
             connection.exchange = .receiving
-            wait(.arrival, connection)
+            wait(.head, connection)
         case .head:
             headArrived(on: connection)
         case .message:
@@ -57,10 +57,8 @@ extension ServerEngine {
 
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.parser.head else { return }
-        if case .idle = connection.exchange {
-            connection.exchange = .receiving
-            wait(.arrival, connection)
-        }
+        connection.exchange = .receiving
+        wait(.body, connection)
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
         connection.framing = head.isHTTP10 ? .untilClose : .chunked
         connection.crossOriginFields = crossOrigin?.fields(for: head)

@@ -127,6 +127,9 @@ extension ABI {
             "header_bytes_max", .uint32, fallback: .bytes(65_536),
             "A longer request head is refused with HTTP status 431."),
         Field(
+            "headers_max", .uint32, fallback: .count(100),
+            "A request head with more lines is refused with HTTP status 431."),
+        Field(
             "json_depth_max", .uint32, fallback: .count(64),
             "JSON with more levels of arrays and objects is refused."),
         Field(
@@ -154,8 +157,14 @@ extension ABI {
             "keepalive_ms", .uint32, fallback: .millisecondsOrNever(15_000),
             "How often a quiet stream gets a comment, so that nobody between takes it for dead."),
         Field(
-            "request_ms", .uint32, fallback: .milliseconds(30_000),
-            "How long the head and body of a request may take to arrive."),
+            "header_ms", .uint32, fallback: .milliseconds(30_000),
+            """
+            How long the head of a request may take to arrive; one that takes longer is refused with
+            HTTP status 408.
+            """),
+        Field(
+            "body_ms", .uint32, fallback: .milliseconds(30_000),
+            "The same limit for its body, from the end of the head."),
         Field(
             "connection_idle_ms", .uint32, fallback: .milliseconds(120_000),
             "A connection without a request or a stream for so long is closed."),

@@ -320,6 +320,7 @@ class shttp_server_options(Structure):
     allowed_hosts: bytes | None
     message_bytes_max: int
     header_bytes_max: int
+    headers_max: int
     json_depth_max: int
     connections_max: int
     sessions_max: int
@@ -327,7 +328,8 @@ class shttp_server_options(Structure):
     session_idle_ms: int
     initialize_ms: int
     keepalive_ms: int
-    request_ms: int
+    header_ms: int
+    body_ms: int
     connection_idle_ms: int
     mailbox_messages_max: int
     mailbox_bytes_max: int
@@ -366,6 +368,7 @@ class shttp_server_options(Structure):
         ("allowed_hosts", c_char_p),
         ("message_bytes_max", c_uint32),
         ("header_bytes_max", c_uint32),
+        ("headers_max", c_uint32),
         ("json_depth_max", c_uint32),
         ("connections_max", c_uint32),
         ("sessions_max", c_uint32),
@@ -373,7 +376,8 @@ class shttp_server_options(Structure):
         ("session_idle_ms", c_uint32),
         ("initialize_ms", c_uint32),
         ("keepalive_ms", c_uint32),
-        ("request_ms", c_uint32),
+        ("header_ms", c_uint32),
+        ("body_ms", c_uint32),
         ("connection_idle_ms", c_uint32),
         ("mailbox_messages_max", c_uint32),
         ("mailbox_bytes_max", c_uint32),

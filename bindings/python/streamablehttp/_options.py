@@ -40,6 +40,8 @@ class Limits(TypedDict, total=False):
     """A longer body is refused with HTTP status 413. Default 4194304."""
     header_bytes_max: int
     """A longer request head is refused with HTTP status 431. Default 65536."""
+    headers_max: int
+    """A request head with more lines is refused with HTTP status 431. Default 100."""
     json_depth_max: int
     """JSON with more levels of arrays and objects is refused. Default 64."""
     connections_max: int
@@ -54,8 +56,10 @@ class Limits(TypedDict, total=False):
     """How long a client may take to send notifications/initialized. Default 30000."""
     keepalive_ms: int
     """How often a quiet stream gets a comment. Default 15000; NEVER."""
-    request_ms: int
-    """How long the head and body of a request may take to arrive. Default 30000."""
+    header_ms: int
+    """How long the head of a request may take to arrive. Default 30000."""
+    body_ms: int
+    """How long its body may take to arrive after that. Default 30000."""
     detached_ms: int
     """How long a request goes on whose client has gone and stays away. Default 300000; NEVER."""
     authorize_ms: int

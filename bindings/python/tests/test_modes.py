@@ -144,7 +144,7 @@ def test_a_unix_socket(host, tmp_path):
 
 @pytest.mark.parametrize(
     "limits",
-    [{"message_bytes_max": 1000}, {"sessions_max": 1}],
+    [{"message_bytes_max": 1000}, {"headers_max": 20}, {"sessions_max": 1}],
     ids=lambda limits: next(iter(limits)),
 )
 def test_limits_reach_the_library(host, limits):
@@ -153,6 +153,9 @@ def test_limits_reach_the_library(host, limits):
     client.initialize()
     if "message_bytes_max" in limits:
         assert client.request("x", {"long": "x" * 1000}).status == 413
+    elif "headers_max" in limits:
+        many = {f"X-{number}": "x" for number in range(20)}
+        assert client.send("POST", {"id": 1, "method": "ping"}, **many).status == 431
     else:
         with pytest.raises(KeyError):
             one.client().initialize()

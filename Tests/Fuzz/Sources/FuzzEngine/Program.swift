@@ -102,7 +102,8 @@ struct ProgramOptions {
         engine.sessionIdle = 10_000
         engine.initialize = 2_000
         engine.keepAlive = 1_000
-        engine.requestArrival = 500
+        engine.headArrival = 500
+        engine.bodyArrival = 500
         engine.replayAge = 3_000
         engine.priming = 100
         engine.connectionIdle = 5_000
