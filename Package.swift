@@ -21,7 +21,8 @@ let house: [SwiftSetting] =
         .enableExperimentalFeature("Embedded"),
         .treatAllWarnings(as: .error),
         .unsafeFlags([
-            "-wmo", "-Osize", "-Xfrontend", "-function-sections", "-Xllvm",
+            "-wmo", "-O", "-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections",
+            "-Xllvm",
             "-sil-disable-pass=closure-specialize",
         ]),
     ]

@@ -381,6 +381,20 @@ static inline shttp_bytes shttp_text(const char *text)
 }
 
 /**
+ * Finds a value in JSON text by its JSON pointer (RFC 6901), such as
+ * /arguments/text. [any thread]
+ *
+ * `*out` points into `json` and lives as long: the value as it is written, a
+ * string with its quotes and escapes, without blanks around it. Of members with
+ * the same name the last one counts. The empty pointer means the whole value.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_NOT_FOUND if there
+ * is no such value, or `json` is no JSON.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_json_find(shttp_bytes json, const char *pointer, shttp_bytes *out);
+
+/**
  * Refers to a session of a client.
  *
  * A plain value: copy it, keep it, compare its key. It is safe to use after the
@@ -606,13 +620,13 @@ typedef enum shttp_event_kind {
    *  shttp_request_fail(), now or later, from any thread.
    *
    *  Sets session, session_data, principal, request, method, id, message,
-   *  document, headers and revision. */
+   *  params, headers and revision. */
   SHTTP_EVENT_REQUEST = 1,
 
   /** A client's notification. It wants no answer.
    *
-   *  Sets session, session_data, principal, method, message, document,
-   *  headers and revision. */
+   *  Sets session, session_data, principal, method, message, params, headers
+   *  and revision. */
   SHTTP_EVENT_NOTIFICATION = 2,
 
   /** The end of a call that the host made. With status SHTTP_OK, message is
@@ -620,8 +634,7 @@ typedef enum shttp_event_kind {
    *  any other status no answer will come: SHTTP_ERR_DISCONNECTED,
    *  SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
    *
-   *  Sets status, session, session_data, call, call_data, message and
-   *  document. */
+   *  Sets status, session, session_data, call, call_data and message. */
   SHTTP_EVENT_RESPONSE = 3,
 
   /** A request has ended without an answer: stop working on it, and do not
@@ -629,7 +642,7 @@ typedef enum shttp_event_kind {
    *  message is then its notification; SHTTP_ERR_DISCONNECTED if it has gone
    *  and did not come back; SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
    *
-   *  Sets status, session, session_data, request, message and document. */
+   *  Sets status, session, session_data, request and message. */
   SHTTP_EVENT_CANCELLED = 4,
 
   /** A client has initialized a session. The first event of the session.
@@ -736,9 +749,9 @@ typedef struct shttp_event {
    *  UTF-8, not NUL-terminated. */
   shttp_bytes message;
 
-  /** The same message, parsed: a json_t of jansson, to be read only. NULL if
-   *  there is no message. */
-  const struct json_t *document;
+  /** The message's params as they stand in it: a JSON object or array, or
+   *  empty. See shttp_json_find(). */
+  shttp_bytes params;
 
   /** The HTTP request's header lines, "name: value\r\n" each, names in lower
    *  case. See shttp_headers_find(). */
@@ -781,6 +794,9 @@ typedef struct shttp_event {
   /** What stands behind the scheme: with bearer, a token in the syntax of
    *  RFC 6750. Do not log it. */
   shttp_bytes credentials;
+
+  /** For shttp_event_document(). */
+  void *handle;
 } shttp_event;
 
 /**
@@ -819,6 +835,19 @@ typedef void (*shttp_on_log)(shttp_log_level level, shttp_bytes text,
  * thread. It must not use the server.
  */
 typedef void (*shttp_user_data_free)(void *user_data);
+
+/**
+ * The event's message as a tree: a json_t of jansson, to be read only.
+ * [any thread]
+ *
+ * It is made at the first call; a host that can do with shttp_json_find(), or
+ * has a JSON parser of its own, saves that. NULL if the event has no message,
+ * or there is no memory for the tree. Not from two threads at a time with one
+ * event.
+ *
+ * The result is borrowed: valid until the event ends.
+ */
+SHTTP_API const struct json_t *shttp_event_document(const shttp_event *event);
 
 /* ---- Event store --------------------------------------------------------- */
 

@@ -27,8 +27,9 @@ struct BorrowedEvent {
         form.call_data = event.callData
         form.method = shttp_bytes(event.method)
         form.id = shttp_bytes(event.id)
-        form.message = shttp_bytes(event.document?.text)
-        form.document = event.document.map { tree(at: $0.root.opaque) }
+        form.message = shttp_bytes(event.message)
+        form.params = shttp_bytes(event.params)
+        form.handle = Unmanaged.passUnretained(event).toOpaque()
         form.headers = shttp_bytes(
             event.head?.lines ?? UnsafeRawBufferPointer(start: nil, count: 0))
         form.revision = shttp_bytes(event.revision?.text)
@@ -52,6 +53,11 @@ struct BorrowedEvent {
         withUnsafePointer(to: &form, body)
     }
 
+    /// The event that a C form is of.
+    static func event(behind form: UnsafePointer<shttp_event>?) -> HostEvent? {
+        form?.pointee.handle.map { Unmanaged<HostEvent>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     private var kind: shttp_event_kind {
         switch event.kind {
         case .authorize: SHTTP_EVENT_AUTHORIZE
@@ -68,9 +74,4 @@ struct BorrowedEvent {
         case .closed: SHTTP_EVENT_CLOSED
         }
     }
-}
-
-/// jansson's type by inference: this layer has no business with jansson.
-private func tree<Node>(at address: UnsafeRawPointer) -> UnsafePointer<Node> {
-    address.assumingMemoryBound(to: Node.self)
 }

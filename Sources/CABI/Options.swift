@@ -91,8 +91,9 @@ extension ServerOptions {
         else { return false }
         guard info.count > 0 else { return capabilities.count == 0 && instructions.count == 0 }
         let depthMax = limits.jsonDepth
-        guard JSONDocument.isObject(info, depthMax: depthMax), JSONDocument.isText(instructions),
-            capabilities.count == 0 || JSONDocument.isObject(capabilities, depthMax: depthMax)
+        guard JSONValue(info, depthMax: depthMax)?.isObject == true,
+            UTF8Text.isValid(instructions),
+            capabilities.count == 0 || JSONValue(capabilities, depthMax: depthMax)?.isObject == true
         else { return false }
         let none: StaticString = "{}"
         greeting = Greeting(

@@ -36,12 +36,12 @@ public func shttp_request_progress(
     _ message: shttp_bytes
 ) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server), let message = message.borrowed,
-        let progress = HostMessage.number(progress)
+        progress.isFinite
     else { return SHTTP_ERR_INVALID_ARGUMENT }
     return status { () throws(CallerFault) in
         try runtime.progress(
             RequestKey(rawValue: request.key), progress,
-            total: total > 0 ? HostMessage.number(total) : nil, message: message)
+            total: total > 0 && total.isFinite ? total : nil, message: message)
     }
 }
 

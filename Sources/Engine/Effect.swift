@@ -56,11 +56,17 @@ package final class HostEvent {
     package var session: ServerSession?
     /// What the host had attached to the session.
     package var sessionData: UnsafeMutableRawPointer?
-    /// The message; `method` points into it.
-    package var document: JSONDocument?
-    package var method = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// The request's JSON-RPC id as JSON text.
-    package var id: ByteBuffer?
+    /// The message's text.
+    package var message: ByteBuffer?
+    /// These point into the message.
+    package private(set) var method = UnsafeRawBufferPointer(start: nil, count: 0)
+    package private(set) var params = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// The request's JSON-RPC id, as it is written.
+    package private(set) var id = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Where `method` stands if it is not written as it reads.
+    private var decodedMethod: ByteBuffer?
+    /// jansson's tree of the message. Made when somebody asks, and then kept.
+    package private(set) lazy var tree = message.flatMap { JSONTree($0.bytes) }
     package var head: HTTPHead?
     package var revision: Revision?
     package var level = LogLevel.warning
@@ -75,12 +81,34 @@ package final class HostEvent {
         self.kind = kind
     }
 
+    /// An event that a client's message makes.
+    convenience init(_ kind: Kind, of session: ServerSession?, _ message: Message) {
+        self.init(kind, of: session)
+        self.message = message.text
+        let envelope = message.envelope
+        method = envelope.method
+        decodedMethod = envelope.decodedMethod
+        if let params = envelope.params { self.params = params.text }
+        if let id = envelope.id, case .request = envelope.kind { self.id = id.text }
+    }
+
     convenience init(_ kind: Kind, of session: ServerSession?) {
         self.init(kind)
         self.session = session
         sessionKey = session?.key
         sessionData = session?.data
         revision = session?.state.revision
+    }
+}
+
+/// A client's message: its text, and what it says of itself.
+struct Message {
+    let text: ByteBuffer
+    let envelope: Envelope
+
+    init(_ text: ByteBuffer, limits: Limits) throws(Envelope.Fault) {
+        envelope = try Envelope(text.bytes, limits: limits)
+        self.text = text
     }
 }
 

@@ -8,7 +8,7 @@ package enum Command {
     case refuse(AuthorizationKey, Challenge)
     case respond(RequestKey, ByteBuffer)
     case fail(RequestKey, code: Int32, message: ByteBuffer, data: ByteBuffer)
-    case progress(RequestKey, ByteBuffer, total: ByteBuffer?, message: ByteBuffer)
+    case progress(RequestKey, Double, total: Double?, message: ByteBuffer)
     case notify(RequestKey, method: ByteBuffer, params: ByteBuffer)
     case notifySession(SessionKey, method: ByteBuffer, params: ByteBuffer)
     case broadcast(method: ByteBuffer, params: ByteBuffer)

@@ -49,8 +49,7 @@ extension ServerRuntime {
     }
 
     package func progress(
-        _ key: RequestKey, _ progress: ByteBuffer, total: ByteBuffer?,
-        message: UnsafeRawBufferPointer
+        _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.checkMode(.progress)
         try messages.checkText(message)

@@ -7,7 +7,6 @@
  *
  * Its tools are echo {text} and text {bytes}.
  */
-#include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -55,15 +54,13 @@ static const struct text *result_of(const shttp_event *event) {
   static struct text result;
   result.len = 0;
   if (!is(event->method, "tools/call")) return &result;
-  const json_t *arguments = json_object_get(json_object_get(event->document, "params"), "arguments");
-  const json_t *bytes = json_object_get(arguments, "bytes"), *text = json_object_get(arguments, "text");
-  if (bytes != NULL) return long_result((size_t)json_integer_value(bytes));
-  if (text != NULL) {
-    char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+  shttp_bytes bytes, text;
+  if (shttp_json_find(event->params, "/arguments/bytes", &bytes) == SHTTP_OK)
+    return long_result((size_t)strtoul((const char *)bytes.data, NULL, 10));
+  if (shttp_json_find(event->params, "/arguments/text", &text) == SHTTP_OK) {
     text_add_literal(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
-    text_add(&result, quoted, strlen(quoted));
+    text_add(&result, (const char *)text.data, text.len);
     text_add_literal(&result, "}]}");
-    free(quoted);
   }
   return &result;
 }

@@ -13,7 +13,7 @@
 /* The two borrowed types are the libraries' own. */
 static const json_t *document_of(const shttp_event *event)
 {
-  return event->document;
+  return shttp_event_document(event);
 }
 
 static void use(const shttp_event *event, uv_loop_t *uv)

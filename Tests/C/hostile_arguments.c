@@ -73,6 +73,10 @@ static void null_everywhere(void) {
   CHECK_STATUS(shttp_headers_find(EMPTY, NULL, &bytes), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_headers_find(EMPTY, "host", NULL), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_headers_find(torn, "host", &bytes), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_json_find(EMPTY, NULL, &bytes), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_json_find(EMPTY, "", NULL), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_json_find(torn, "", &bytes), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK(shttp_event_document(NULL) == NULL);
 
   CHECK_STATUS(shttp_authorization_allow(NULL, random_authorization, EMPTY, 0), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_authorization_refuse(NULL, random_authorization, SHTTP_REFUSE_INVALID_TOKEN, EMPTY, EMPTY),
@@ -495,9 +499,22 @@ static void headers(void) {
   CHECK_STATUS(shttp_headers_find((shttp_bytes){NULL, 0}, "x", &found), SHTTP_ERR_NOT_FOUND);
 }
 
+static void json(void) {
+  shttp_bytes text = shttp_text(" {\"a\": [1, {\"b\": \"x\\n\"}]} "), found;
+  CHECK_STATUS(shttp_json_find(text, "/a/1/b", &found), SHTTP_OK);
+  CHECK(check_is(found, "\"x\\n\"") && found.data > text.data && found.data < text.data + text.len);
+  CHECK_STATUS(shttp_json_find(text, "", &found), SHTTP_OK);
+  CHECK(found.len == text.len - 2);
+  CHECK_STATUS(shttp_json_find(text, "/b", &found), SHTTP_ERR_NOT_FOUND);
+  CHECK_STATUS(shttp_json_find(text, "a", &found), SHTTP_ERR_NOT_FOUND);
+  CHECK_STATUS(shttp_json_find(shttp_text("{\"a\":1"), "/a", &found), SHTTP_ERR_NOT_FOUND);
+  CHECK_STATUS(shttp_json_find(EMPTY, "/a", &found), SHTTP_ERR_NOT_FOUND);
+}
+
 int main(void) {
   RUN(names);
   RUN(headers);
+  RUN(json);
   RUN(null_everywhere);
   RUN(options_structs);
   RUN(stats_structs);

@@ -92,7 +92,9 @@ static void conversation(void) {
   CHECK(event->session.key == session.key && request.key != 0);
   CHECK(check_is(event->method, "test/add") && check_is(event->id, "\"x\""));
   CHECK(check_is(event->message, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"test/add\",\"params\":{\"a\":1}}"));
-  CHECK(event->document != NULL && check_is(event->revision, "2025-11-25"));
+  CHECK(check_is(event->params, "{\"a\":1}"));
+  CHECK(shttp_event_document(event) != NULL && shttp_event_document(event) == shttp_event_document(event));
+  CHECK(check_is(event->revision, "2025-11-25"));
   CHECK_STATUS(shttp_headers_find(event->headers, "Host", &host), SHTTP_OK);
   CHECK(check_is(host, "localhost"));
   CHECK_STATUS(shttp_request_respond(fixture.server, request, shttp_text("{\"sum\":2}")), SHTTP_OK);

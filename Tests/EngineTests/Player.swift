@@ -164,8 +164,8 @@ final class Player {
                 data: body)
         case "progress":
             try engine.progress(
-                request(name), HostMessage.number(Double(words[2])!)!,
-                total: words.count > 3 ? HostMessage.number(Double(words[3])!) : nil,
+                request(name), Double(words[2])!,
+                total: words.count > 3 ? Double(words[3])! : nil,
                 message: bytes(words.count > 4 ? words[4] : ""))
         case "notify" where name.hasPrefix("r"):
             try engine.notify(request(name), method: bytes(words[2]), params: body)
@@ -312,7 +312,7 @@ final class Player {
         var words: [String] = []
         let session = event.session.map { names.session($0.wireID.text) }
         if let session { sessions[session] = event.sessionKey }
-        let document = event.document?.text.text
+        let document = event.message?.text
         switch event.kind {
         case .authorize:
             let name = "a\(authorizations.count + 1)"
@@ -325,7 +325,7 @@ final class Player {
         case .request:
             let name = "r\(requests.count + 1)"
             requests[name] = event.request
-            words = ["request", name, session ?? "-", "id=\(event.id!.text)"]
+            words = ["request", name, session ?? "-", "id=\(event.id.text)"]
             words.append(String(decoding: event.method, as: UTF8.self))
         case .notification:
             words = ["notification", session ?? "-", String(decoding: event.method, as: UTF8.self)]

@@ -52,7 +52,7 @@ final class Host {
             if call.session != session {
                 simulation.violate(.leak, "a call was answered from another session")
             }
-            if (event.document == nil) == (event.fault == nil) {
+            if (event.message == nil) == (event.fault == nil) {
                 simulation.violate(.misconduct, "a call has neither an answer nor a fault, or both")
             }
         case .sessionOpened:
@@ -74,15 +74,14 @@ final class Host {
     }
 
     private func heardRequest(_ event: HostEvent, _ session: Int?) {
-        guard let document = event.document, let key = event.request,
-            let ticket = document.root["params"]?["t"]?.integer
-        else { return simulation.violate(.misconduct, "a request without its message") }
+        let params = JSONValue(event.params, depthMax: 16)
+        guard let key = event.request, let ticket = params?["t"]?.integer else { return simulation.violate(.misconduct, "a request without its message") }
         ledger.given(Int(ticket), of: session)
         let isInitialize = event.method.equals("initialize")
-        let version = document.root["params"]?["protocolVersion"]?.string
+        let version = params?["protocolVersion"]?.string
         let request = Given(
             ticket: Int(ticket), session: session, isInitialize: isInitialize,
-            revision: version.map { String(decoding: $0, as: UTF8.self) } ?? "",
+            revision: version.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "",
             steps: isInitialize ? 0 : [0, 0, 1, 3, 6][number(5)])
         if given.updateValue(request, forKey: key) != nil {
             simulation.violate(.duplication, "a request's key was given twice")
@@ -91,7 +90,7 @@ final class Host {
     }
 
     private func heardNotification(_ event: HostEvent, _ session: Int?) {
-        guard let note = event.document?.root["params"]?["n"]?.integer else {
+        guard let note = JSONValue(event.params, depthMax: 16)?["n"]?.integer else {
             return simulation.violate(.misconduct, "a notification without its message")
         }
         ledger.heard(Int(note), in: session)
@@ -124,7 +123,7 @@ final class Host {
         let ticket = request.ticket
         switch number(9) {
         case 0...2:
-            let progress = HostMessage.number(Double(ledger.nextNumber))!
+            let progress = Double(ledger.nextNumber)
             say("progress #\(ticket)", to: .progress(ticket, session: request.session)) {
                 () throws(CallerFault) in
                 try engine.progress(

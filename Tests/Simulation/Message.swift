@@ -21,10 +21,10 @@ struct Message {
     init?(_ text: [UInt8]) {
         let buffer = ByteBuffer()
         buffer.append(text)
-        guard let document = try? JSONDocument(buffer, depthMax: 16) else { return nil }
-        defer { withExtendedLifetime(document) {} }
-        let root = document.root
-        guard root["jsonrpc"]?.string?.equals("2.0") == true else { return nil }
+        defer { withExtendedLifetime(buffer) {} }
+        guard let root = JSONValue(buffer.bytes, depthMax: 16),
+            root["jsonrpc"]?.text.equals("\"2.0\"") == true
+        else { return nil }
         id = root["id"].map { Message.text($0) }
         hasMethod = root["method"] != nil
         errorCode = root["error"]?["code"]?.integer
@@ -42,7 +42,6 @@ struct Message {
     }
 
     private static func text(_ value: JSONValue) -> String {
-        let text = value.serialized()
-        return withExtendedLifetime(text) { String(decoding: text.bytes, as: UTF8.self) }
+        String(decoding: value.text, as: UTF8.self)
     }
 }

@@ -3,10 +3,9 @@ import Wire
 
 /// What an envelope says, as one line.
 private func classify(_ text: String) -> String {
-    guard let document = parse(text) else { return "no JSON" }
-    defer { withExtendedLifetime(document) {} }
+    let buffer = text.buffer
     do {
-        let envelope = try Envelope(document.root, limits: Limits())
+        let envelope = try Envelope(buffer.bytes, limits: Limits())
         switch envelope.kind {
         case .request(let id): return "request \(name(id)) \(envelope.method.text)"
         case .notification: return "notification \(envelope.method.text)"
@@ -14,6 +13,7 @@ private func classify(_ text: String) -> String {
         }
     } catch {
         switch error {
+        case .malformed: return "malformed"
         case .batch: return "batch"
         case .illegalID: return "illegal id"
         case .notAMessage(let id): return "not a message \(id.map(name) ?? "null")"
@@ -45,6 +45,11 @@ struct EnvelopeTests {
             (#"{"jsonrpc":"2.0","id":"a","result":{}}"#, "result \"a\""),
             (#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}"#, "error 1"),
             (#"{"jsonrpc":"2.0","id":1,"method":"a","x":1}"#, "request 1 a"),
+            (#"{"j\u0073onrpc":"\u0032.0","\u0069d":1,"method":"\u0061\n"}"#, "request 1 a\n"),
+            (
+                #"{"jsonrpc":"1.0","id":5,"id":6,"method":"b","method":"a","jsonrpc":"2.0"}"#,
+                "request 6 a"
+            ),
         ])
     func kinds(_ text: String, _ kind: String) {
         #expect(classify(text) == kind)
@@ -105,9 +110,28 @@ struct EnvelopeTests {
 
     @Test("The params can be looked into")
     func params() throws {
-        let document = try #require(
-            parse(#"{"jsonrpc":"2.0","method":"a","params":{"_meta":{"progressToken":"t"}}}"#))
-        let envelope = try Envelope(document.root, limits: Limits())
+        let text =
+            #" {"jsonrpc":"2.0","method":"a","params": {"_meta":{"progressToken":"t"}} }"#.buffer
+        let envelope = try Envelope(text.bytes, limits: Limits())
+        #expect(envelope.params?.text.text == #"{"_meta":{"progressToken":"t"}}"#)
         #expect(envelope.params?["_meta"]?["progressToken"]?.string?.text == "t")
+    }
+
+    @Test("The id stands as it is written")
+    func id() throws {
+        let text = #"{"jsonrpc":"2.0","method":"a","id": "\u0061" }"#.buffer
+        let envelope = try Envelope(text.bytes, limits: Limits())
+        #expect(envelope.id?.text.text == #""\u0061""#)
+        #expect(envelope.kind == .request(.string([0x61])))
+    }
+
+    @Test(
+        "What is no JSON is malformed, whatever stands before the fault",
+        arguments: [
+            "", "{", #"{"jsonrpc":"2.0","id":1,"method":"a"} x"#, #"{"jsonrpc":"2.0","id":1,}"#,
+            "[", "[1", "nul", #"{"jsonrpc":"2.0","method":"a","params":{"a":"\x"}}"#,
+        ])
+    func malformed(_ text: String) {  // S-011
+        #expect(classify(text) == "malformed")
     }
 }

@@ -39,7 +39,7 @@ package struct HostMessage: Sendable {
 
     /// Any JSON value.
     package func checkValue(_ json: UnsafeRawBufferPointer) throws(CallerFault) {
-        guard JSONDocument.isValid(json, depthMax: jsonDepthMax) else { throw .invalidMessage }
+        guard JSONValue(json, depthMax: jsonDepthMax) != nil else { throw .invalidMessage }
     }
 
     package func checkOptionalValue(_ json: UnsafeRawBufferPointer) throws(CallerFault) {
@@ -48,24 +48,21 @@ package struct HostMessage: Sendable {
 
     /// A method: text that is not empty, and not one of JSON-RPC's own (section 8).
     package func checkMethod(_ method: UnsafeRawBufferPointer) throws(CallerFault) {
-        guard method.count > 0, method.count <= 1024, JSONDocument.isText(method),
+        guard method.count > 0, method.count <= 1024, UTF8Text.isValid(method),
             !UnsafeRawBufferPointer(rebasing: method.prefix(4)).equals("rpc.")
         else { throw .invalidMessage }
     }
 
     /// Plain text, perhaps empty.
     package func checkText(_ text: UnsafeRawBufferPointer) throws(CallerFault) {
-        guard JSONDocument.isText(text) else { throw .invalidMessage }
+        guard UTF8Text.isValid(text) else { throw .invalidMessage }
     }
 
     /// The params of a message: an object, an array, or nothing.
     package func checkParams(_ params: UnsafeRawBufferPointer) throws(CallerFault) {
         guard params.count > 0 else { return }
-        try checkValue(params)
-        let first = params.first { $0 > 0x20 }
-        guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else {
-            throw .invalidMessage
-        }
+        guard let value = JSONValue(params, depthMax: jsonDepthMax), value.isObject || value.isArray
+        else { throw .invalidMessage }
     }
 
     /// A severity of RFC 5424, as `notifications/message` names it.
@@ -91,10 +88,5 @@ package struct HostMessage: Sendable {
         params.append(data)
         params.append("}")
         return params
-    }
-
-    /// A number as JSON text; nil if there is no such number in JSON.
-    package static func number(_ value: Double) -> ByteBuffer? {
-        JSONDocument.number(value)
     }
 }

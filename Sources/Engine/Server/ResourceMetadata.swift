@@ -13,12 +13,12 @@ package struct ResourceMetadata {
     /// Nil unless `json` is an object that names the resource and authorization servers.
     package init?(_ json: UnsafeRawBufferPointer, depthMax: Int) {
         let text = ByteBuffer(copying: json)
-        guard let parsed = try? JSONDocument(text, depthMax: depthMax) else { return nil }
-        defer { withExtendedLifetime(parsed) {} }
-        guard let resource = parsed.root["resource"]?.string.flatMap({ WebAddress($0) }),
-            let servers = parsed.root["authorization_servers"]?.elements, !servers.isEmpty,
-            servers.allSatisfy({ $0.string.flatMap { WebAddress($0) } != nil })
+        guard let value = JSONValue(text.bytes, depthMax: depthMax),
+            let written = value["resource"]?.string, let resource = WebAddress(written.bytes),
+            let servers = value["authorization_servers"]?.elements, !servers.isEmpty,
+            servers.allSatisfy({ $0.string.flatMap { WebAddress($0.bytes) } != nil })
         else { return nil }
+        defer { withExtendedLifetime(written) {} }  // The address points into it.
         document = text
         // the well-known path goes in front of the resource's own.
         path = ByteBuffer(copying: ResourceMetadata.wellKnown.rawBytes)

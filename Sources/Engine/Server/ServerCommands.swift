@@ -18,11 +18,10 @@ extension ServerEngine {
         }
         // S-203: what the host negotiated must be a revision of ours.
         let depthMax = options.limits.jsonDepth
-        guard let document = try? JSONDocument(ByteBuffer(copying: result), depthMax: depthMax),
-            let version = document.root["protocolVersion"]?.string,
-            let revision = Revision(text: version)
+        guard let value = JSONValue(result, depthMax: depthMax),
+            let version = value["protocolVersion"]?.string,
+            let revision = Revision(text: version.bytes)
         else { throw .invalidMessage }
-        withExtendedLifetime(document) {}
         try succeed(initialize: request, revision, result)
     }
 
@@ -38,10 +37,10 @@ extension ServerEngine {
 
     // MARK: Notifications that belong to a request
 
-    /// Reports progress, if the client asked for it. `total` and `message` may be absent.
+    /// Reports progress, if the client asked for it. The numbers are finite; `total` and `message`
+    /// may be absent.
     package func progress(
-        _ key: RequestKey, _ progress: ByteBuffer, total: ByteBuffer?,
-        message: UnsafeRawBufferPointer
+        _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         let request = try findForMessages(key)
         guard let token = request.progressToken else { return }
@@ -51,10 +50,10 @@ extension ServerEngine {
             output.append("\"params\":{\"progressToken\":")
             output.append(token)
             output.append(",\"progress\":")
-            output.append(progress)
+            output.append(number: progress)
             if let total {
                 output.append(",\"total\":")
-                output.append(total)
+                output.append(number: total)
             }
             if message.count > 0 {
                 output.append(",\"message\":")

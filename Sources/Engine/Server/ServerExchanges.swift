@@ -19,20 +19,14 @@ extension ServerEngine {
     private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
         guard let body = connection.parser.body else { return }
         connection.parser.body = nil
-        let document: JSONDocument
-        let envelope: Envelope
+        let message: Message
         do {
-            document = try JSONDocument(body, depthMax: options.limits.jsonDepth)
+            message = try Message(body, limits: options.limits)
         } catch {
             spare.give(body)
-            return refuse(Refusal(.badRequest, .parseError, "Parse error"), connection)
-        }
-        do {
-            envelope = try Envelope(document.root, limits: options.limits)
-        } catch {
             return refuse(error, connection)
         }
-        defer { withExtendedLifetime(document) {} }  // The envelope points into it.
+        let envelope = message.envelope
         let id: RequestID? = if case .request(let id) = envelope.kind { id } else { nil }
         if let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
@@ -40,7 +34,7 @@ extension ServerEngine {
         if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
         let isInitialize = id != nil && envelope.method.equals("initialize")
         if isInitialize, let id {
-            return initializeArrived(id, document, envelope, head, on: connection)
+            return initializeArrived(id, message, head, on: connection)
         }
         var session: ServerSession?
         if !options.isStateless {
@@ -51,13 +45,13 @@ extension ServerEngine {
         }
         switch envelope.kind {
         case .request(let id):
-            requestArrived(id, document, envelope, head, of: session, on: connection)
+            requestArrived(id, message, head, of: session, on: connection)
         case .notification:
             accept(connection)
-            notificationArrived(document, envelope, head, of: session, by: connection.principal)
+            notificationArrived(message, head, of: session, by: connection.principal)
         case .response(let id, _):
             accept(connection)
-            responseArrived(id, document, of: session)
+            responseArrived(id, message, of: session)
         }
         if let session { noteActivity(of: session) }
     }
@@ -138,7 +132,7 @@ extension ServerEngine {
     private static func versionsOffered(_ head: HTTPHead) -> ByteBuffer {
         let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
         data.append(Revision.listed)
-        if let text = head[.protocolVersion], JSONDocument.isText(text) {
+        if let text = head[.protocolVersion], UTF8Text.isValid(text) {
             data.append(",\"requested\":")
             data.append(jsonString: text)
         }
@@ -154,29 +148,29 @@ extension ServerEngine {
     // MARK: Requests
 
     private func requestArrived(
-        _ id: RequestID, _ document: JSONDocument, _ envelope: Envelope, _ head: HTTPHead,
-        of session: ServerSession?, on connection: ServerConnection
+        _ id: RequestID, _ message: Message, _ head: HTTPHead, of session: ServerSession?,
+        on connection: ServerConnection
     ) {
-        if options.greeting != nil, envelope.method.equals("ping") {
+        if options.greeting != nil, message.envelope.method.equals("ping") {
             return respond(on: connection, sessionID: nil) { output in
                 output.appendResult(id: id, ("{}" as StaticString).rawBytes)
             }
         }
         guard
             let request = open(
-                id, envelope, head, of: session, on: connection,
+                id, message, head, of: session, on: connection,
                 revision: revision(of: session, head), isInitialize: false)
         else { return }
-        deliver(request, document, envelope)
+        deliver(request, message)
     }
 
     /// Enters a request in the books, or refuses it.
     func open(
-        _ id: RequestID, _ envelope: Envelope, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
-        let token = envelope.params?["_meta"]?["progressToken"].flatMap { token in
-            token.integer != nil || token.string != nil ? token.serialized() : nil
+        let token = message.envelope.params?["_meta"]?["progressToken"].flatMap { token in
+            token.isString || token.isInteger ? ByteBuffer(copying: token.text) : nil
         }
         let opened = requests.insert { key in
             OpenRequest(
@@ -213,14 +207,9 @@ extension ServerEngine {
         Refusal(.serviceUnavailable, .internalError, "Too many requests are open")
     }
 
-    func deliver(_ request: OpenRequest, _ document: JSONDocument, _ envelope: Envelope) {
-        let event = HostEvent(.request, of: request.session)
+    func deliver(_ request: OpenRequest, _ message: Message) {
+        let event = HostEvent(.request, of: request.session, message)
         event.request = request.key
-        event.document = document
-        event.method = envelope.method
-        let id = ByteBuffer()
-        request.id.append(to: id)
-        event.id = id
         event.head = request.head
         event.revision = request.revision
         event.principal = request.connection?.principal
@@ -230,19 +219,18 @@ extension ServerEngine {
     // MARK: Notifications and responses
 
     private func notificationArrived(
-        _ document: JSONDocument, _ envelope: Envelope, _ head: HTTPHead,
-        of session: ServerSession?, by principal: Principal?
+        _ message: Message, _ head: HTTPHead, of session: ServerSession?,
+        by principal: Principal?
     ) {
+        let envelope = message.envelope
         if envelope.method.equals("notifications/cancelled") {
-            if let session { cancelArrived(document, envelope, of: session) }
+            if let session { cancelArrived(message, of: session) }
             return
         }
         if envelope.method.equals("notifications/initialized") {
             session?.state.initializedArrived()
         }
-        let event = HostEvent(.notification, of: session)
-        event.document = document
-        event.method = envelope.method
+        let event = HostEvent(.notification, of: session, message)
         event.head = head
         event.revision = revision(of: session, head)
         event.principal = principal
@@ -250,18 +238,14 @@ extension ServerEngine {
     }
 
     /// S-225, S-226. What names no open request is ignored.
-    private func cancelArrived(
-        _ document: JSONDocument, _ envelope: Envelope, of session: ServerSession
-    ) {
-        guard let named = envelope.params?["requestId"],
+    private func cancelArrived(_ message: Message, of session: ServerSession) {
+        guard let named = message.envelope.params?["requestId"],
             let id = Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.find(id), let request = requests[key], !request.isInitialize
         else { return }
-        let event = HostEvent(.cancelled, of: session)
+        let event = HostEvent(.cancelled, of: session, message)
         event.request = request.key
         event.fault = .cancelled
-        event.document = document
-        event.method = envelope.method
         event.revision = request.revision
         effects.append(.deliver(event))
         cut(request, because: "Request cancelled", .cancelled)
@@ -269,7 +253,7 @@ extension ServerEngine {
 
     /// S-243: a late or a strange answer is dropped.
     private func responseArrived(
-        _ id: RequestID, _ document: JSONDocument, of session: ServerSession?
+        _ id: RequestID, _ message: Message, of session: ServerSession?
     ) {
         guard let session, let key = session.ledger.answered(id),
             let call = calls.removeValue(forKey: key)
@@ -278,10 +262,9 @@ extension ServerEngine {
             return log(.debug, "Dropped a response that answers no call")
         }
         call.request?.calls.removeAll { $0 == key }
-        let event = HostEvent(.response, of: session)
+        let event = HostEvent(.response, of: session, message)
         event.call = key
         event.callData = call.data
-        event.document = document
         effects.append(.deliver(event))
     }
 }

@@ -6,6 +6,8 @@ extension ServerEngine {
     /// Refuses a request whose body is not a message, with its id as far as it could be read.
     func refuse(_ fault: Envelope.Fault, _ connection: ServerConnection) {
         switch fault {
+        case .malformed:
+            refuse(Refusal(.badRequest, .parseError, "Parse error"), connection)
         case .batch:
             refuse(Refusal(.badRequest, .invalidRequest, "Batches are not supported"), connection)
         case .illegalID:

@@ -6,9 +6,9 @@ import Wire
 extension ServerEngine {
     /// S-200 to S-203, S-212.
     func initializeArrived(
-        _ id: RequestID, _ document: JSONDocument, _ envelope: Envelope, _ head: HTTPHead,
-        on connection: ServerConnection
+        _ id: RequestID, _ message: Message, _ head: HTTPHead, on connection: ServerConnection
     ) {
+        let params = message.envelope.params
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
@@ -20,17 +20,17 @@ extension ServerEngine {
                     return refuse(refusal, connection, id: id)
                 }
             }
-            guard let added = addSession(envelope, of: connection.principal) else {
+            guard let added = addSession(params, of: connection.principal) else {
                 let refusal = Refusal(.serviceUnavailable, .internalError, "Too many sessions")
                 return refuse(refusal, connection, id: id)
             }
             session = added
         }
-        let requested = envelope.params?["protocolVersion"]?.string
-        let revision = requested.map { Revision.negotiated(for: $0) } ?? .latest
+        let requested = params?["protocolVersion"]?.string
+        let revision = requested.map { Revision.negotiated(for: $0.bytes) } ?? .latest
         guard
             let request = open(
-                id, envelope, head, of: session, on: connection, revision: revision,
+                id, message, head, of: session, on: connection, revision: revision,
                 isInitialize: true)
         else {
             if let session {
@@ -39,8 +39,8 @@ extension ServerEngine {
             }
             return
         }
-        guard let greeting = options.greeting else { return deliver(request, document, envelope) }
-        if requested == nil || envelope.params?["capabilities"]?.isObject != true {
+        guard let greeting = options.greeting else { return deliver(request, message) }
+        if requested == nil || params?["capabilities"]?.isObject != true {
             let message: StaticString = "initialize needs protocolVersion and capabilities"
             try? fail(
                 request, ErrorCode.invalidParams.rawValue, message.rawBytes,
@@ -53,25 +53,23 @@ extension ServerEngine {
         }
     }
 
-    private func addSession(_ envelope: Envelope, of principal: Principal?) -> ServerSession? {
+    private func addSession(_ params: JSONValue?, of principal: Principal?) -> ServerSession? {
         let id = SessionID(high: random(), low: random())
         let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
         let session = sessions.insert(id) { key in
             store?.begin(primary, of: key)
             return ServerSession(
                 key: key, id: id, principal: principal, primary: primary,
-                clientInfo: ServerEngine.object(envelope.params?["clientInfo"]),
-                clientCapabilities: ServerEngine.object(envelope.params?["capabilities"]))
+                clientInfo: ServerEngine.object(params?["clientInfo"]),
+                clientCapabilities: ServerEngine.object(params?["capabilities"]))
         }
         if session != nil { counters.sessionsTotal += 1 }
         return session
     }
 
     private static func object(_ value: JSONValue?) -> ByteBuffer {
-        guard let value, value.isObject else {
-            return ByteBuffer(copying: ("{}" as StaticString).rawBytes)
-        }
-        return value.serialized()
+        let empty: StaticString = "{}"
+        return ByteBuffer(copying: value.flatMap { $0.isObject ? $0.text : nil } ?? empty.rawBytes)
     }
 
     /// The host, or the engine for it, accepts `initialize`: the session goes live.

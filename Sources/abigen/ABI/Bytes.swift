@@ -34,6 +34,24 @@ extension ABI {
                   return bytes;
                 }
                 """),
+        .function(
+            Function(
+                "shttp_json_find", .anyThread,
+                """
+                Finds a value in JSON text by its JSON pointer (RFC 6901), such as /arguments/text.
+
+                `*out` points into `json` and lives as long: the value as it is written, a string
+                with its quotes and escapes, without blanks around it. Of members with the same name
+                the last one counts. The empty pointer means the whole value.
+                """,
+                [
+                    Parameter("json", .bytes), Parameter("pointer", .text),
+                    Parameter("out", .pointer(.bytes)),
+                ],
+                statuses: [
+                    .ok, .invalidArgument,
+                    .notFound.when("there is no such value, or `json` is no JSON"),
+                ])),
         .structure(
             Structure(
                 name: "shttp_session",

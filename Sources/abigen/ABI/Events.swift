@@ -54,6 +54,20 @@ extension ABI {
                     Comes once for each server that was created.
                     """,
                 parameters: [Parameter("user_data", .address)], thread: .destroyer)),
+        .function(
+            Function(
+                "shttp_event_document", .anyThread,
+                """
+                The event's message as a tree: a json_t of jansson, to be read only.
+
+                It is made at the first call; a host that can do with shttp_json_find(), or has a
+                JSON parser of its own, saves that. NULL if the event has no message, or there is no
+                memory for the tree. Not from two threads at a time with one event.
+                """,
+                [
+                    Parameter("event", .constPointer(.structure("shttp_event")))
+                ],
+                result: .constPointer(.foreign("json_t")), .borrowed(until: .eventEnds))),
     ]
 
     private static let eventKind = Enumeration(
@@ -68,15 +82,15 @@ extension ABI {
                 A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
                 now or later, from any thread.
 
-                Sets session, session_data, principal, request, method, id, message, document,
-                headers and revision.
+                Sets session, session_data, principal, request, method, id, message, params, headers
+                and revision.
                 """),
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
                 A client's notification. It wants no answer.
 
-                Sets session, session_data, principal, method, message, document, headers and
+                Sets session, session_data, principal, method, message, params, headers and
                 revision.
                 """),
             EnumCase(
@@ -86,7 +100,7 @@ extension ABI {
                 JSON-RPC response, which holds a result or an error. With any other status no answer
                 will come: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
 
-                Sets status, session, session_data, call, call_data, message and document.
+                Sets status, session, session_data, call, call_data and message.
                 """),
             EnumCase(
                 "SHTTP_EVENT_CANCELLED", 4,
@@ -96,7 +110,7 @@ extension ABI {
                 notification; SHTTP_ERR_DISCONNECTED if it has gone and did not come back;
                 SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
 
-                Sets status, session, session_data, request, message and document.
+                Sets status, session, session_data, request and message.
                 """),
             EnumCase(
                 "SHTTP_EVENT_SESSION_OPENED", 5,
@@ -199,10 +213,10 @@ extension ABI {
                 NUL-terminated.
                 """),
             Field(
-                "document", .constPointer(.foreign("json_t")), .borrowed(until: .eventEnds),
+                "params", .bytes, .borrowed(until: .eventEnds),
                 """
-                The same message, parsed: a json_t of jansson, to be read only. NULL if there is no
-                message.
+                The message's params as they stand in it: a JSON object or array, or empty. See
+                shttp_json_find().
                 """),
             Field(
                 "headers", .bytes, .borrowed(until: .eventEnds),
@@ -245,5 +259,6 @@ extension ABI {
                 What stands behind the scheme: with bearer, a token in the syntax of RFC 6750. Do
                 not log it.
                 """),
+            Field("handle", .address, "For shttp_event_document()."),
         ])
 }

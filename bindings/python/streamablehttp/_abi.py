@@ -161,7 +161,7 @@ class shttp_event(Structure):
     method: shttp_bytes
     id: shttp_bytes
     message: shttp_bytes
-    document: Any
+    params: shttp_bytes
     headers: shttp_bytes
     revision: shttp_bytes
     wire_id: shttp_bytes
@@ -175,6 +175,7 @@ class shttp_event(Structure):
     target: shttp_bytes
     scheme: shttp_bytes
     credentials: shttp_bytes
+    handle: Any
 
     _fields_ = [
         ("kind", c_int32),
@@ -187,7 +188,7 @@ class shttp_event(Structure):
         ("method", shttp_bytes),
         ("id", shttp_bytes),
         ("message", shttp_bytes),
-        ("document", c_void_p),
+        ("params", shttp_bytes),
         ("headers", shttp_bytes),
         ("revision", shttp_bytes),
         ("wire_id", shttp_bytes),
@@ -201,6 +202,7 @@ class shttp_event(Structure):
         ("target", shttp_bytes),
         ("scheme", shttp_bytes),
         ("credentials", shttp_bytes),
+        ("handle", c_void_p),
     ]
 
 
@@ -471,6 +473,7 @@ FUNCTIONS = (
     "shttp_abi_version",
     "shttp_status_name",
     "shttp_status_text",
+    "shttp_json_find",
     "shttp_loop_options_init_sized",
     "shttp_loop_create",
     "shttp_loop_destroy",
@@ -481,6 +484,7 @@ FUNCTIONS = (
     "shttp_loop_descriptor",
     "shttp_loop_timeout_ms",
     "shttp_loop_step",
+    "shttp_event_document",
     "shttp_event_store_init_sized",
     "shttp_server_options_init_sized",
     "shttp_server_create",
@@ -535,6 +539,12 @@ def declare(library: CDLL) -> None:
         c_int32,  # status
     ]
     library.shttp_status_text.restype = c_void_p
+    library.shttp_json_find.argtypes = [
+        shttp_bytes,  # json
+        c_char_p,  # pointer
+        POINTER(shttp_bytes),  # out
+    ]
+    library.shttp_json_find.restype = c_int32
     library.shttp_loop_options_init_sized.argtypes = [
         POINTER(shttp_loop_options),  # options
         c_size_t,  # struct_size
@@ -577,6 +587,10 @@ def declare(library: CDLL) -> None:
         shttp_loop_p,  # loop
     ]
     library.shttp_loop_step.restype = c_int32
+    library.shttp_event_document.argtypes = [
+        POINTER(shttp_event),  # event
+    ]
+    library.shttp_event_document.restype = c_void_p
     library.shttp_event_store_init_sized.argtypes = [
         POINTER(shttp_event_store),  # store
         c_size_t,  # struct_size

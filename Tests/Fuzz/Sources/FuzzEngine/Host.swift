@@ -31,10 +31,7 @@ extension World {
             guard let key = event.request else { fatalError("a request without a key") }
             require(!requests.contains(key), "delivered twice")
             requests.append(key)
-            let id = event.id ?? ByteBuffer()
-            withExtendedLifetime(id) {
-                require(JSONDocument.isValid(id.bytes, depthMax: 0), "an id that is no JSON")
-            }
+            require(JSONValue(event.id, depthMax: 0) != nil, "an id that is no JSON")
             require((try? engine.headers(of: key)) != nil, "no headers")
             if answersAtOnce { answer(key, "{}", code: nil) }
         case .authorize:
@@ -47,7 +44,7 @@ extension World {
         case .response:
             let place = calls.firstIndex { $0 == event.call }
             require(place != nil, "answered what was not asked")
-            require((event.document == nil) != (event.fault == nil), "neither answer nor fault")
+            require((event.message == nil) != (event.fault == nil), "neither answer nor fault")
             if let place { calls.remove(at: place) }
         case .sessionOpened:
             guard let key = event.sessionKey, let session = event.session else {
@@ -147,10 +144,9 @@ extension World {
     }
 
     private func progress(_ request: RequestKey, _ line: Line, _ text: ByteBuffer) {
-        guard (try? HostMessage(options).checkText(text.bytes)) != nil,
-            let progress = HostMessage.number(Double(line.second))
-        else { return }
-        let total = line.says("o") ? HostMessage.number(8.5) : nil
+        guard (try? HostMessage(options).checkText(text.bytes)) != nil else { return }
+        let progress = Double(line.second)
+        let total = line.says("o") ? 8.5 : nil
         try? engine.progress(request, progress, total: total, message: text.bytes)
         withExtendedLifetime(text) {}
     }

@@ -152,11 +152,9 @@ struct ResponseReader {
     private enum Kind { case request, notification, result, error }
 
     private func readMessage(_ bytes: UnsafeRawBufferPointer) -> Kind {
-        guard let document = try? JSONDocument(ByteBuffer(copying: bytes), depthMax: 64),
-            document.root["jsonrpc"]?.string?.equals("2.0") == true
+        guard let root = JSONValue(bytes, depthMax: 64),
+            root["jsonrpc"]?.text.equals("\"2.0\"") == true
         else { fatalError("no message: \(String(decoding: bytes, as: UTF8.self))") }
-        defer { withExtendedLifetime(document) {} }
-        let root = document.root
         if root["method"]?.string != nil { return root["id"] == nil ? .notification : .request }
         require(root["id"] != nil, "an answer without an id")
         require((root["result"] == nil) != (root["error"] == nil), "no answer")

@@ -1,0 +1,297 @@
+import CLibc
+
+/// Reads JSON text (RFC 8259) without making anything of it: finds out whether it is valid, and
+/// where its parts begin and end. Messages are only passed on, so nothing more is needed of them,
+/// and a tree of each would cost more than all else that is done for it.
+///
+/// It takes nothing that jansson refuses, so that a host that wants a tree always gets one: no NUL
+/// in the names of members, no lone surrogates, no numbers beyond a double.
+struct JSONScanner {
+    private(set) var next: UnsafeRawPointer
+    private let end: UnsafeRawPointer
+
+    /// jansson's own limit. Values nest by recursion, here as there.
+    private static var depthMax: Int { 2048 }
+
+    /// Starts at the first byte that is not blank; nil if there is none.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return nil }
+        next = start
+        end = start + bytes.count
+        skipBlanks()
+        if next == end { return nil }
+    }
+
+    /// Whether nothing is left but blanks.
+    mutating func isAtEnd() -> Bool {
+        skipBlanks()
+        return next == end
+    }
+
+    /// Where arrays and objects may nest so deep.
+    static func depth(_ limit: Int) -> Int { min(limit, depthMax) }
+
+    var isAtObject: Bool { isAt("{") }
+    var isAtArray: Bool { isAt("[") }
+    var isAtString: Bool { isAt("\"") }
+
+    private func isAt(_ byte: Unicode.Scalar) -> Bool {
+        next < end && current == UInt8(ascii: byte)
+    }
+
+    @inline(__always)
+    private var current: UInt8 { next.load(as: UInt8.self) }
+
+    // MARK: Values
+
+    /// Passes one value, in which arrays and objects nest no deeper than `depth`; false if there is
+    /// none.
+    mutating func value(_ depth: Int) -> Bool {
+        guard next < end else { return false }
+        switch current {
+        case UInt8(ascii: "\""): return string()
+        case UInt8(ascii: "{"): return object(depth) { _, _ in }
+        case UInt8(ascii: "["): return array(depth) { _ in }
+        case UInt8(ascii: "t"): return literal("true")
+        case UInt8(ascii: "f"): return literal("false")
+        case UInt8(ascii: "n"): return literal("null")
+        default: return number()
+        }
+    }
+
+    /// Passes an object, and tells each member's name, as it is written, and its value.
+    @inline(__always)
+    mutating func object(
+        _ depth: Int, _ member: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
+        guard depth > 0 else { return false }
+        next += 1
+        skipBlanks()
+        guard !isAt("}") else {
+            next += 1
+            return true
+        }
+        while isAtString {
+            let name = next + 1
+            guard string(isName: true) else { return false }
+            let nameEnd = next - 1
+            skipBlanks()
+            guard isAt(":") else { return false }
+            next += 1
+            skipBlanks()
+            let start = next
+            guard value(depth - 1) else { return false }
+            member(
+                UnsafeRawBufferPointer(start: name, count: nameEnd - name),
+                UnsafeRawBufferPointer(start: start, count: next - start))
+            skipBlanks()
+            guard next < end else { return false }
+            let byte = current
+            next += 1
+            if byte == UInt8(ascii: "}") { return true }
+            guard byte == UInt8(ascii: ",") else { return false }
+            skipBlanks()
+        }
+        return false
+    }
+
+    /// Passes an array, and tells each element.
+    @inline(__always)
+    mutating func array(_ depth: Int, _ element: (UnsafeRawBufferPointer) -> Void) -> Bool {
+        guard depth > 0 else { return false }
+        next += 1
+        skipBlanks()
+        guard !isAt("]") else {
+            next += 1
+            return true
+        }
+        while true {
+            let start = next
+            guard value(depth - 1) else { return false }
+            element(UnsafeRawBufferPointer(start: start, count: next - start))
+            skipBlanks()
+            guard next < end else { return false }
+            let byte = current
+            next += 1
+            if byte == UInt8(ascii: "]") { return true }
+            guard byte == UInt8(ascii: ",") else { return false }
+            skipBlanks()
+        }
+    }
+
+    private mutating func literal(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard end - next >= length, memcmp(next, text.utf8Start, length) == 0 else { return false }
+        next += length
+        return true
+    }
+
+    @inline(__always)
+    private mutating func skipBlanks() {
+        while next < end, current <= 0x20 {
+            guard
+                current == 0x20 || current == 0x0A || current == 0x0D || current == 0x09
+            else { return }
+            next += 1
+        }
+    }
+
+    // MARK: Strings
+
+    /// Passes a string, from quote to quote.
+    private mutating func string(isName: Bool = false) -> Bool {
+        next += 1
+        while true {
+            skipPlain()
+            guard next < end else { return false }
+            switch current {
+            case UInt8(ascii: "\""):
+                next += 1
+                return true
+            case UInt8(ascii: "\\"):
+                guard let code = escape(), !isName || code != 0 else { return false }
+            case 0x80...:
+                guard UTF8Text.skip(&next, end) else { return false }
+            default: return false
+            }
+        }
+    }
+
+    /// Passes the bytes that stand for themselves, sixteen at a time.
+    @inline(__always)
+    private mutating func skipPlain() {
+        let quote = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\"")))
+        let backslash = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\\")))
+        // With a sign, what is beyond ASCII is as small as what controls.
+        let printable = SIMD16<Int8>(repeating: 0x20)
+        while end - next >= 16 {
+            let block = next.loadUnaligned(as: SIMD16<Int8>.self)
+            let stops = (block .== quote) .| (block .== backslash) .| (block .< printable)
+            let halves = unsafeBitCast(stops, to: SIMD2<UInt64>.self)
+            guard halves[0] | halves[1] == 0 else {
+                next +=
+                    halves[0] != 0
+                    ? halves[0].trailingZeroBitCount >> 3
+                    : 8 + halves[1].trailingZeroBitCount >> 3
+                return
+            }
+            next += 16
+        }
+        while next < end, current >= 0x20, current < 0x80, current != UInt8(ascii: "\""),
+            current != UInt8(ascii: "\\")
+        {
+            next += 1
+        }
+    }
+
+    /// Passes an escape sequence, and tells what it stands for; nil if it is none.
+    mutating func escape() -> UInt32? {
+        guard end - next >= 2 else { return nil }
+        let letter = next.load(fromByteOffset: 1, as: UInt8.self)
+        next += 2
+        switch letter {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return UInt32(letter)
+        case UInt8(ascii: "b"): return 0x08
+        case UInt8(ascii: "f"): return 0x0C
+        case UInt8(ascii: "n"): return 0x0A
+        case UInt8(ascii: "r"): return 0x0D
+        case UInt8(ascii: "t"): return 0x09
+        case UInt8(ascii: "u"): return codePoint()
+        default: return nil
+        }
+    }
+
+    /// Passes what follows `\u`, with the other half of a surrogate pair.
+    private mutating func codePoint() -> UInt32? {
+        guard let first = fourDigits() else { return nil }
+        guard (0xD800...0xDFFF).contains(first) else { return first }
+        guard first < 0xDC00, end - next >= 6, current == UInt8(ascii: "\\"),
+            next.load(fromByteOffset: 1, as: UInt8.self) == UInt8(ascii: "u")
+        else { return nil }
+        next += 2
+        guard let second = fourDigits(), (0xDC00...0xDFFF).contains(second) else { return nil }
+        return 0x1_0000 + (first - 0xD800) << 10 + (second - 0xDC00)
+    }
+
+    private mutating func fourDigits() -> UInt32? {
+        guard end - next >= 4 else { return nil }
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            let byte = current
+            next += 1
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt32(byte & 0xF)
+            case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+                value = value << 4 | UInt32(byte & 0xF + 9)
+            default: return nil
+            }
+        }
+        return value
+    }
+
+    // MARK: Numbers
+
+    private mutating func number() -> Bool {
+        let start = next
+        if current == UInt8(ascii: "-") { next += 1 }
+        if isAt("0") {
+            next += 1
+        } else {
+            guard digits() else { return false }
+        }
+        if isAt(".") {
+            next += 1
+            guard digits() else { return false }
+        }
+        var hasExponent = false
+        if isAt("e") || isAt("E") {
+            hasExponent = true
+            next += 1
+            if isAt("+") || isAt("-") { next += 1 }
+            guard digits() else { return false }
+        }
+        guard hasExponent || next - start > 300 else { return true }
+        return JSONScanner.isFinite(UnsafeRawBufferPointer(start: start, count: next - start))
+    }
+
+    private mutating func digits() -> Bool {
+        let start = next
+        while next < end, current.isDigit { next += 1 }
+        return next > start
+    }
+
+    /// Whether a number is within a double. The C library reads it, without the point: that is
+    /// another character in some locales.
+    private static func isFinite(_ number: UnsafeRawBufferPointer) -> Bool {
+        let text = ByteBuffer()
+        var fraction: Int64 = 0
+        var exponent: Int64 = 0
+        var isFraction = false
+        for (place, byte) in number.enumerated() {
+            if byte == UInt8(ascii: ".") {
+                isFraction = true
+            } else if byte | 0x20 == UInt8(ascii: "e") {
+                exponent = JSONScanner.exponent(number.dropBytes(place + 1))
+                break
+            } else {
+                text.append(byte)
+                fraction += isFraction ? 1 : 0
+            }
+        }
+        text.append("e")
+        text.append(decimal: exponent - fraction)
+        text.append(0)
+        return withExtendedLifetime(text) {
+            strtod(text.bytes.baseAddress!.assumingMemoryBound(to: CChar.self), nil).isFinite
+        }
+    }
+
+    /// An exponent, or one as good: what is beyond makes any number too large, or zero.
+    private static func exponent(_ text: UnsafeRawBufferPointer) -> Int64 {
+        var value: Int64 = 0
+        for byte in text where byte.isDigit {
+            value = min(value * 10 + Int64(byte & 0xF), 1 << 40)
+        }
+        return text.first == UInt8(ascii: "-") ? -value : value
+    }
+}

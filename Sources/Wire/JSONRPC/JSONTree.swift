@@ -1,0 +1,69 @@
+import CJansson
+
+/// A value as jansson has it. Public for the C function that returns one.
+public typealias JSONNode = json_t
+
+/// The tree that jansson makes of a JSON text, for C hosts that look into messages with it. The
+/// only code that sees jansson.
+package final class JSONTree {
+    private let node: UnsafeMutablePointer<json_t>
+
+    /// Nil only without memory: `JSONScanner` takes nothing that jansson refuses.
+    package init?(_ text: UnsafeRawBufferPointer) {
+        guard let start = text.baseAddress else { return nil }
+        let bytes = start.assumingMemoryBound(to: CChar.self)
+        let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL)
+        // An integer beyond 64 bits is legal in a payload that we only pass on.
+        guard
+            let tree = json_loadb(bytes, text.count, flags, nil)
+                ?? json_loadb(bytes, text.count, flags | Int(JSON_DECODE_INT_AS_REAL), nil)
+        else { return nil }
+        node = tree
+    }
+
+    deinit {
+        json_decref(node)
+    }
+
+    package var root: UnsafePointer<JSONNode> { UnsafePointer(node) }
+
+    /// A number that is not whole as JSON text, as short as it reads back the same; nil if it is
+    /// not finite.
+    fileprivate static func text(of value: Double) -> ByteBuffer? {
+        guard let node = json_real(value) else { return nil }
+        defer { json_decref(node) }
+        for digits in 15..<17 {
+            let text = serialized(node, digits: digits)
+            let start = text.bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            let back = json_loadb(start, text.count, Int(JSON_DECODE_ANY), nil)
+            defer { json_decref(back) }
+            if json_real_value(back) == value { return text }
+        }
+        return serialized(node, digits: 17)
+    }
+
+    private static func serialized(
+        _ node: UnsafeMutablePointer<json_t>, digits: Int
+    ) -> ByteBuffer {
+        let output = ByteBuffer()
+        let sink: json_dump_callback_t = { bytes, count, output in
+            Unmanaged<ByteBuffer>.fromOpaque(output!).takeUnretainedValue()
+                .append(UnsafeRawBufferPointer(start: bytes, count: count))
+            return 0
+        }
+        let flags = Int(JSON_ENCODE_ANY) | digits << 11  // JSON_REAL_PRECISION, a macro.
+        json_dump_callback(node, sink, Unmanaged.passUnretained(output).toOpaque(), flags)
+        return output
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a finite number as JSON text, a whole one without a fraction (RFC 8259 §6).
+    package func append(number value: Double) {
+        if let integer = Int64(exactly: value) {
+            append(decimal: integer)
+        } else if let text = JSONTree.text(of: value) {
+            append(text)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/// One JSON value, as it is written. It is known to be valid, and lives as long as the bytes.
+package struct JSONValue {
+    /// The value's text, without blanks around it.
+    package let text: UnsafeRawBufferPointer
+
+    /// `text` is known to be valid, and to have no blanks around it.
+    init(valid text: UnsafeRawBufferPointer) {
+        self.text = text
+    }
+
+    /// Reads one JSON value, which `bytes` must be all of; nil if they are not, or nest arrays and
+    /// objects deeper than `depthMax`.
+    package init?(_ bytes: UnsafeRawBufferPointer, depthMax: Int) {
+        guard var scanner = JSONScanner(bytes) else { return nil }
+        let start = scanner.next
+        guard scanner.value(JSONScanner.depth(depthMax)) else { return nil }
+        text = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
+        guard scanner.isAtEnd() else { return nil }
+    }
+
+    package var isObject: Bool { text.first == UInt8(ascii: "{") }
+    package var isArray: Bool { text.first == UInt8(ascii: "[") }
+    package var isString: Bool { text.first == UInt8(ascii: "\"") }
+    package var isNull: Bool { text.first == UInt8(ascii: "n") }
+
+    /// Whether this is an integer, however large.
+    package var isInteger: Bool {
+        let digits = text.first == UInt8(ascii: "-") ? text.dropBytes(1) : text
+        return digits.count > 0 && digits.allSatisfy { $0.isDigit }
+    }
+
+    /// The member of an object, the last of that name; nil if there is none, or this is no object.
+    package subscript(name: StaticString) -> JSONValue? { self[name.rawBytes] }
+
+    package subscript(name: UnsafeRawBufferPointer) -> JSONValue? {
+        guard isObject, var scanner = JSONScanner(text) else { return nil }
+        var found: JSONValue?
+        let isObject = scanner.object(JSONScanner.depth(.max)) { key, value in
+            if JSONName(key).means(name) { found = JSONValue(valid: value) }
+        }
+        return isObject ? found : nil
+    }
+
+    /// The elements of an array; none for anything else.
+    package var elements: [JSONValue] {
+        guard isArray, var scanner = JSONScanner(text) else { return [] }
+        var elements: [JSONValue] = []
+        _ = scanner.array(JSONScanner.depth(.max)) { elements.append(JSONValue(valid: $0)) }
+        return elements
+    }
+
+    /// What a string stands for; nil for anything else.
+    package var string: ByteBuffer? {
+        guard isString else { return nil }
+        let content = UnsafeRawBufferPointer(rebasing: text[1..<text.count - 1])
+        return JSONName(content).decoded ?? ByteBuffer(copying: content)
+    }
+
+    /// The value of an integer of 64 bits; nil for anything else.
+    package var integer: Int64? {
+        let digits = text.first == UInt8(ascii: "-") ? text.dropBytes(1) : text
+        guard digits.count > 0 else { return nil }
+        let sign: Int64 = digits.count < text.count ? -1 : 1
+        var value: Int64 = 0
+        for byte in digits {
+            guard byte.isDigit else { return nil }
+            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+            let (sum, overflows) = product.addingReportingOverflow(sign * Int64(byte & 0xF))
+            guard !isTooLarge, !overflows else { return nil }
+            value = sum
+        }
+        return value
+    }
+
+    /// The value at a JSON pointer (RFC 6901) in a text that need not be valid; nil if there is
+    /// none.
+    package static func find(
+        _ pointer: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer
+    ) -> JSONValue? {
+        guard pointer.count > 0 else { return JSONValue(text, depthMax: .max) }
+        guard let start = JSONScanner(text)?.next else { return nil }
+        var place = JSONValue(
+            valid: UnsafeRawBufferPointer(
+                start: start, count: text.count - (start - text.baseAddress!)))
+        var (before, rest) = pointer.cut(at: UInt8(ascii: "/"))
+        guard before.isEmpty else { return nil }
+        while let tokens = rest {
+            (before, rest) = tokens.cut(at: UInt8(ascii: "/"))
+            let token = JSONValue.unescaped(before)
+            guard let next = token.map({ place.child($0.bytes) }) ?? place.child(before) else {
+                return nil
+            }
+            place = next
+        }
+        return place
+    }
+
+    /// What a pointer's token stands for; nil if that is what is written.
+    private static func unescaped(_ token: UnsafeRawBufferPointer) -> ByteBuffer? {
+        guard token.firstIndex(ofByte: UInt8(ascii: "~")) != nil else { return nil }
+        let output = ByteBuffer()
+        var rest = token
+        while let byte = rest.first {
+            let isEscape = rest.hasPrefix("~0") || rest.hasPrefix("~1")
+            let plain = rest.hasPrefix("~1") ? UInt8(ascii: "/") : UInt8(ascii: "~")
+            output.append(isEscape ? plain : byte)
+            rest = rest.dropBytes(isEscape ? 2 : 1)
+        }
+        return output
+    }
+
+    private func child(_ token: UnsafeRawBufferPointer) -> JSONValue? {
+        isArray ? element(token) : self[token]
+    }
+
+    private func element(_ index: UnsafeRawBufferPointer) -> JSONValue? {
+        guard index.first?.isDigit == true, let number = JSONValue(index, depthMax: 0)?.integer,
+            var scanner = JSONScanner(text)
+        else { return nil }
+        var left = number
+        var found: JSONValue?
+        let isArray = scanner.array(JSONScanner.depth(.max)) { element in
+            if left == 0 { found = JSONValue(valid: element) }
+            left -= 1
+        }
+        return isArray ? found : nil
+    }
+}
+
+/// A string's text between its quotes, as it is written.
+struct JSONName {
+    private let text: UnsafeRawBufferPointer
+
+    init(_ text: UnsafeRawBufferPointer) {
+        self.text = text
+    }
+
+    /// What the text stands for; nil if that is what is written.
+    var decoded: ByteBuffer? {
+        guard var place = text.firstIndex(ofByte: UInt8(ascii: "\\")) else { return nil }
+        let output = ByteBuffer(copying: text.prefixBytes(place))
+        while place < text.count {
+            let rest = text.dropBytes(place)
+            guard rest[0] == UInt8(ascii: "\\"), var scanner = JSONScanner(rest),
+                let code = scanner.escape(), let scalar = Unicode.Scalar(code)
+            else {
+                output.append(rest[0])
+                place += 1
+                continue
+            }
+            for byte in UTF8.encode(scalar)! { output.append(byte) }
+            place += scanner.next - rest.baseAddress!
+        }
+        return output
+    }
+
+    func means(_ name: UnsafeRawBufferPointer) -> Bool {
+        // What is escaped is longer than what it stands for.
+        guard text.count > name.count else { return text.equals(name) && isPlain }
+        guard let decoded else { return false }
+        return decoded.bytes.equals(name)
+    }
+
+    private var isPlain: Bool { text.firstIndex(ofByte: UInt8(ascii: "\\")) == nil }
+}

@@ -1,0 +1,45 @@
+/// Text in UTF-8 (RFC 3629).
+package enum UTF8Text {
+    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard var next = bytes.baseAddress else { return true }
+        let end = next + bytes.count
+        while next < end {
+            if next.load(as: UInt8.self) < 0x80 {
+                next += 1
+            } else if !skip(&next, end) {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Passes characters beyond ASCII, one at least; false if they are not well-formed.
+    static func skip(_ next: inout UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
+        var place = next
+        defer { next = place }
+        repeat {
+            let lead = place.load(as: UInt8.self)
+            // The bounds keep out long forms, surrogates, and what is beyond U+10FFFF.
+            let (length, least, most): (Int, UInt8, UInt8)
+            switch lead {
+            case 0xC2...0xDF: (length, least, most) = (2, 0x80, 0xBF)
+            case 0xE0: (length, least, most) = (3, 0xA0, 0xBF)
+            case 0xED: (length, least, most) = (3, 0x80, 0x9F)
+            case 0xE1...0xEF: (length, least, most) = (3, 0x80, 0xBF)
+            case 0xF0: (length, least, most) = (4, 0x90, 0xBF)
+            case 0xF1...0xF3: (length, least, most) = (4, 0x80, 0xBF)
+            case 0xF4: (length, least, most) = (4, 0x80, 0x8F)
+            default: return false
+            }
+            guard end - place >= length else { return false }
+            let second = place.load(fromByteOffset: 1, as: UInt8.self)
+            guard second >= least, second <= most else { return false }
+            for offset in 2..<max(length, 2)
+            where place.load(fromByteOffset: offset, as: UInt8.self) & 0xC0 != 0x80 {
+                return false
+            }
+            place += length
+        } while place < end && place.load(as: UInt8.self) >= 0x80
+        return true
+    }
+}
