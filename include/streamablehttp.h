@@ -388,8 +388,11 @@ static inline shttp_bytes shttp_text(const char *text)
  * string with its quotes and escapes, without blanks around it. Of members with
  * the same name the last one counts. The empty pointer means the whole value.
  *
+ * `json` should be valid, such as an event's message or params: in what is no
+ * JSON, anything may be found, or nothing.
+ *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_NOT_FOUND if there
- * is no such value, or `json` is no JSON.
+ * is no such value.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_json_find(shttp_bytes json, const char *pointer, shttp_bytes *out);

@@ -57,7 +57,7 @@ package final class HostEvent {
     /// What the host had attached to the session.
     package var sessionData: UnsafeMutableRawPointer?
     /// The message's text.
-    package var message: ByteBuffer?
+    package private(set) var message: ByteBuffer?
     /// These point into the message.
     package private(set) var method = UnsafeRawBufferPointer(start: nil, count: 0)
     package private(set) var params = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -79,6 +79,13 @@ package final class HostEvent {
 
     package init(_ kind: Kind) {
         self.kind = kind
+    }
+
+    /// Takes the message's buffer out, unless somebody else looks at it too. The event is over.
+    func takeMessage() -> ByteBuffer? {
+        guard var message else { return nil }
+        self.message = nil
+        return isKnownUniquelyReferenced(&message) ? message : nil
     }
 
     /// An event that a client's message makes.

@@ -17,7 +17,7 @@ package struct EventLog {
         var lastGone: UInt64 = 0
         var last: UInt64 = 0
         /// How many events are kept.
-        var count = 0
+        var count: Int32 = 0
         /// Whether no event will follow.
         var hasEnded = false
     }
@@ -25,7 +25,7 @@ package struct EventLog {
     /// All records, the oldest first; those before `first` are gone.
     private var records: [Record] = []
     private var first = 0
-    private var streams: [StreamToken: Entry] = [:]
+    private var streams = TokenTable<StreamToken, Entry>()
     package private(set) var byteCount = 0
 
     package init() {}
@@ -37,23 +37,25 @@ package struct EventLog {
 
     /// Begins to keep a stream.
     package mutating func begin(_ stream: StreamToken) {
-        streams[stream] = Entry()
+        streams.set(stream, Entry())
     }
 
     /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
     package mutating func append(_ event: StoredEvent, at now: Instant) {
-        guard var entry = streams[event.id.stream] else { return }
-        entry.last = event.id.sequence
-        entry.count += 1
-        streams[event.id.stream] = entry
+        var isKnown = false
+        streams.update(event.id.stream) { entry in
+            entry.last = event.id.sequence
+            entry.count += 1
+            isKnown = true
+        }
+        guard isKnown else { return }
         records.append(Record(event: event, time: now))
         byteCount += event.message.count
     }
 
     /// Notes that no event will follow. The stream is known as long as one of its events is kept.
     package mutating func end(_ stream: StreamToken) {
-        streams[stream]?.hasEnded = true
-        forgetIfOver(stream)
+        update(stream) { $0.hasEnded = true }
     }
 
     /// What the stream has sent after `cursor`.
@@ -93,12 +95,19 @@ package struct EventLog {
         let event = records[first].event
         first += 1
         byteCount -= event.message.count
-        streams[event.id.stream]?.lastGone = event.id.sequence
-        streams[event.id.stream]?.count -= 1
-        forgetIfOver(event.id.stream)
+        update(event.id.stream) { entry in
+            entry.lastGone = event.id.sequence
+            entry.count -= 1
+        }
     }
 
-    private mutating func forgetIfOver(_ stream: StreamToken) {
-        if let entry = streams[stream], entry.hasEnded, entry.count == 0 { streams[stream] = nil }
+    /// Notes something about a stream, and forgets it once nothing of it is kept or will come.
+    private mutating func update(_ stream: StreamToken, _ change: (inout Entry) -> Void) {
+        var isOver = false
+        streams.update(stream) { entry in
+            change(&entry)
+            isOver = entry.hasEnded && entry.count == 0
+        }
+        if isOver { streams.remove(stream) }
     }
 }

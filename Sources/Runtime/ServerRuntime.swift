@@ -52,7 +52,7 @@ package final class ServerRuntime {
     /// Whether some of a crowd was still there when memory was last given back.
     private var owesMemory = false
 
-    private static let slabSize = 64 << 10
+    private static let slabSize = 256 << 10
 
     /// `onEnd` runs once, after the last event.
     package init(
@@ -268,6 +268,7 @@ package final class ServerRuntime {
         switch audience {
         case .callback(let function):
             function(event)
+            engine.recycle(event)
         case .queue(let countMax):
             switch events.put(event) {
             case .isFirst: signal()

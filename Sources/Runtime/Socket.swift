@@ -9,7 +9,7 @@ final class Socket {
     private let runtime: ServerRuntime
     private var connection: ServerConnection?
     /// What the kernel would not take at once, and the request that writes it.
-    private var inFlight: ByteBuffer?
+    private var inFlight: Output?
     private var write: UnsafeMutablePointer<uv_write_t>?
     private var isClosing = false
     /// Whether the engine holds enough of what was read.
@@ -112,8 +112,7 @@ final class Socket {
         guard inFlight == nil, !isClosing, let connection,
             let output = runtime.engine.takeOutput(of: connection)
         else { return }
-        var buffer = Socket.buffer(output.bytes)
-        let written = uv_try_write(stream, &buffer, 1)
+        let written = Socket.withBuffers(of: output, from: 0) { uv_try_write(stream, $0, $1) }
         if Int(written) == output.count {
             runtime.engine.sent(output.count, on: connection)
             runtime.engine.recycle(output)
@@ -127,16 +126,16 @@ final class Socket {
         writeLater(output, from: sent)
     }
 
-    private func writeLater(_ output: ByteBuffer, from start: Int) {
+    private func writeLater(_ output: Output, from start: Int) {
         inFlight = output
         let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
         request.pointee.data = Unmanaged.passUnretained(self).toOpaque()
         write = request
-        var buffer = Socket.buffer(output.bytes.dropBytes(start))
-        let rest = output.count - start
-        inFlightCount = rest
-        let result = uv_write(request, stream, &buffer, 1) { request, status in
-            owner(request?.pointee.data, as: Socket.self)?.written(status)
+        inFlightCount = output.count - start
+        let result = Socket.withBuffers(of: output, from: start) { buffers, count in
+            uv_write(request, stream, buffers, count) { request, status in
+                owner(request?.pointee.data, as: Socket.self)?.written(status)
+            }
         }
         if result < 0 { written(result) }
     }
@@ -146,7 +145,7 @@ final class Socket {
     private func written(_ status: Int32) {
         write?.deallocate()
         write = nil
-        guard let buffer = inFlight else { return }
+        guard let output = inFlight else { return }
         inFlight = nil
         guard !isClosing, let connection else { return }
         runtime.begin()
@@ -154,15 +153,31 @@ final class Socket {
             runtime.engine.connectionLost(connection)
         } else {
             runtime.engine.sent(inFlightCount, on: connection)
-            runtime.engine.recycle(buffer)
+            runtime.engine.recycle(output)
             flush()
         }
         runtime.pump()
     }
 
-    private static func buffer(_ bytes: UnsafeRawBufferPointer) -> uv_buf_t {
-        let start = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) }
-        return uv_buf_t(base: start?.assumingMemoryBound(to: CChar.self), len: bytes.count)
+    /// Lends libuv's view of an output without its first `start` bytes. libuv makes a copy of it.
+    private static func withBuffers(
+        of output: Output, from start: Int,
+        _ body: (UnsafeMutablePointer<uv_buf_t>, UInt32) -> Int32
+    ) -> Int32 {
+        withUnsafeTemporaryAllocation(of: uv_buf_t.self, capacity: output.pieceCount) { buffers in
+            var count = 0
+            var skipped = start
+            output.forEachPiece { piece in
+                let rest = piece.dropBytes(skipped)
+                skipped -= piece.count - rest.count
+                guard rest.count > 0 else { return }
+                let base = UnsafeMutableRawPointer(mutating: rest.baseAddress)
+                buffers[count] = uv_buf_t(
+                    base: base?.assumingMemoryBound(to: CChar.self), len: rest.count)
+                count += 1
+            }
+            return buffers.baseAddress.map { body($0, UInt32(count)) } ?? 0
+        }
     }
 
     // MARK: The end

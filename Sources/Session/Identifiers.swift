@@ -69,7 +69,7 @@ package struct LoadKey: Hashable, Sendable {
 }
 
 /// One stream of one session, by 128 random bits: nobody guesses the streams of others (M-020).
-package struct StreamToken: Hashable, Sendable {
+package struct StreamToken: RandomKey, Hashable, Sendable {
     package let high: UInt64
     package let low: UInt64
 
@@ -91,9 +91,9 @@ package struct EventID: Hashable, Sendable {
 }
 
 /// The `Mcp-Session-Id`: 128 random bits, on the wire as 32 hexadecimal digits (S-201).
-package struct SessionID: Hashable, Sendable {
+package struct SessionID: RandomKey, Hashable, Sendable {
     private let high: UInt64
-    private let low: UInt64
+    package let low: UInt64
 
     package static let textLength = 32
 

@@ -1,7 +1,7 @@
 /// The sessions there are: found by key or by wire id, bounded in number, ended when long quiet.
 package struct SessionTable<Entry: AnyObject> {
     private var entries = SlotTable<SessionKey, Entry>()
-    private var keys: [SessionID: SessionKey] = [:]
+    private var keys = TokenTable<SessionID, SessionKey>()
     private var deadlines: DeadlineBoard
     private let capacity: Int
 
@@ -33,15 +33,14 @@ package struct SessionTable<Entry: AnyObject> {
             added = key
             return make(key)
         }
-        if let added { keys[id] = added }
+        if let added { keys.set(id, added) }
         return entry
     }
 
     package mutating func remove(_ key: SessionKey, _ id: SessionID) {
         deadlines.disarm(key.index)
         entries.remove(key)
-        keys[id] = nil
-        if entries.count == 0, keys.capacity > 64 { keys = [:] }
+        keys.remove(id)
     }
 
     /// Notes that nothing of the session is under way: its time to live begins (S-207).

@@ -62,6 +62,7 @@ extension UnsafeRawBufferPointer {
     /// The number that at most 16 lower-case hexadecimal digits make; nil if they are none.
     package var hexadecimal: UInt64? {
         guard count > 0, count <= 16 else { return nil }
+        if count == 16 { return sixteenDigits }
         var value: UInt64 = 0
         for byte in self {
             switch byte {
@@ -71,6 +72,31 @@ extension UnsafeRawBufferPointer {
             }
         }
         return value
+    }
+
+    /// The number that exactly 16 digits make, read all at once.
+    private var sixteenDigits: UInt64? {
+        let text = baseAddress!.loadUnaligned(as: SIMD16<UInt8>.self)
+        let digits = text &- SIMD16<UInt8>(repeating: UInt8(ascii: "0"))
+        let letters = text &- SIMD16<UInt8>(repeating: UInt8(ascii: "a"))
+        let areDigits = digits .<= SIMD16<UInt8>(repeating: 9)
+        let areLetters = letters .<= SIMD16<UInt8>(repeating: 5)
+        let digitMask = unsafeBitCast(areDigits, to: SIMD2<UInt64>.self)
+        let letterMask = unsafeBitCast(areLetters, to: SIMD2<UInt64>.self)
+        let either = digitMask | letterMask
+        guard either[0] & either[1] == .max else { return nil }
+        // In each half the first digit is in the lowest byte, and counts most.
+        let halves =
+            unsafeBitCast(digits, to: SIMD2<UInt64>.self) & digitMask
+            | unsafeBitCast(letters &+ SIMD16<UInt8>(repeating: 10), to: SIMD2<UInt64>.self)
+            & letterMask
+        func joined(_ nibbles: UInt64) -> UInt64 {
+            var value = nibbles.bigEndian
+            value = (value | value >> 4) & 0x00FF_00FF_00FF_00FF
+            value = (value | value >> 8) & 0x0000_FFFF_0000_FFFF
+            return (value | value >> 16) & 0xFFFF_FFFF
+        }
+        return joined(halves[0]) << 32 | joined(halves[1])
     }
 
     /// Where `byte` first stands.

@@ -11,6 +11,11 @@ package final class ByteBuffer {
 
     package init() {}
 
+    /// An empty buffer with room for so many bytes.
+    package init(capacity: Int) {
+        reserve(capacity)
+    }
+
     package init(copying bytes: UnsafeRawBufferPointer) {
         append(bytes)
     }
@@ -53,6 +58,18 @@ package final class ByteBuffer {
         count += bytes.count
     }
 
+    /// Appends ASCII text in lower case.
+    package func append(lowercasing text: UnsafeRawBufferPointer) {
+        if count + text.count > capacity {
+            grow(to: Swift.max(count + text.count, capacity * 2))
+        }
+        guard let place = storage.map({ $0 + count }) else { return }
+        for index in 0..<text.count {
+            place.storeBytes(of: text[index].asciiLowercased, toByteOffset: index, as: UInt8.self)
+        }
+        count += text.count
+    }
+
     /// Appends what another buffer holds.
     package func append(_ other: ByteBuffer) {
         withExtendedLifetime(other) { append(other.bytes) }
@@ -84,16 +101,25 @@ package final class ByteBuffer {
     /// Writes a number as eight hexadecimal digits over what stands at `offset`.
     package func overwrite(at offset: Int, hex8 value: Int) {
         guard let storage, offset + 8 <= count else { return }
-        for place in 0..<8 {
-            let digit = UInt8(truncatingIfNeeded: value >> (28 - 4 * place)) & 0xF
-            let text = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            storage.storeBytes(of: text, toByteOffset: offset + place, as: UInt8.self)
-        }
+        let digits = ByteBuffer.digits(UInt32(truncatingIfNeeded: value))
+        storage.storeBytes(of: digits, toByteOffset: offset, as: UInt64.self)
+    }
+
+    /// Eight hexadecimal digits as they stand in memory, made all at once.
+    private static func digits(_ value: UInt32) -> UInt64 {
+        // One nibble in each byte, the highest first.
+        var nibbles = UInt64(value)
+        nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF
+        nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles | nibbles << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        let isLetter = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        let toLetter = UInt64(UInt8(ascii: "a") - UInt8(ascii: "0") - 10)
+        return (nibbles + 0x3030_3030_3030_3030 + isLetter * toLetter).bigEndian
     }
 
     /// Appends a number as sixteen hexadecimal digits.
     package func append(hex16 value: UInt64) {
-        reserve(16)
+        if count + 16 > capacity { grow(to: Swift.max(count + 16, capacity * 2)) }
         count += 16
         overwrite(at: count - 16, hex8: Int(truncatingIfNeeded: value >> 32))
         overwrite(at: count - 8, hex8: Int(truncatingIfNeeded: value & 0xFFFF_FFFF))

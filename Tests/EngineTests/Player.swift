@@ -35,7 +35,7 @@ final class Player {
         var reader = ResponseReader()
         /// Whether the socket takes no bytes, and what it was given meanwhile.
         var isStalled = false
-        var inFlight: ByteBuffer?
+        var inFlight: Output?
 
         init(_ name: String, _ connection: ServerConnection) {
             self.name = name
@@ -250,7 +250,7 @@ final class Player {
         if client.isStalled { client.inFlight = output } else { read(output, by: client) }
     }
 
-    private func read(_ output: ByteBuffer, by client: Client) {
+    private func read(_ output: Output, by client: Client) {
         guard !client.connection.hasEnded else { return }
         outputs += client.reader.read(output.bytes).map { item in
             "\(client.name) \(item.line(names))"

@@ -13,7 +13,7 @@ final class Link {
     /// The server's end: nil before it is accepted, and after it is closed.
     var connection: ServerConnection?
     /// What the server's system has not taken yet, and how much of it was reported as sent.
-    var unwritten: (buffer: ByteBuffer, start: Int, reported: Int)?
+    var unwritten: (output: Output, start: Int, reported: Int)?
     /// The client's end; nil once the client has gone.
     weak var end: ClientEnd?
 

@@ -115,6 +115,37 @@ struct EnvelopeTests {
         let envelope = try Envelope(text.bytes, limits: Limits())
         #expect(envelope.params?.text.text == #"{"_meta":{"progressToken":"t"}}"#)
         #expect(envelope.params?["_meta"]?["progressToken"]?.string?.text == "t")
+        #expect(envelope.progressToken?.text.text == "\"t\"")
+        withExtendedLifetime(text) {}
+    }
+
+    @Test(
+        "A progress token is a string or an integer, wherever it stands",
+        arguments: [
+            (#""params":{"_meta":{"progressToken":7},"a":1}"#, "7"),
+            (#""params":{"a":[{}],"_meta":{"progressToken":"\u0061"}}"#, #""\u0061""#),
+            (
+                #""params":{"_meta":{"progressToken":123456789012345678901234567890}}"#,
+                "123456789012345678901234567890"
+            ),
+            (#""p\u0061rams":{"_m\u0065ta":{"progressToken":7}}"#, "7"),
+            (
+                #""params":{"_meta":{"progressToken":7}},"params":{"_meta":{"progressToken":8}}"#,
+                "8"
+            ),
+            (#""params":{"_meta":{"progressToken":7}},"params":{}"#, nil),
+            (#""params":{"_meta":{"progressToken":7}},"params":[]"#, nil),
+            (#""params":{"_meta":{"progressToken":7},"_meta":{}}"#, nil),
+            (#""params":{"_meta":{"progressToken":1.5}}"#, nil),
+            (#""params":{"_meta":{"progressToken":null}}"#, nil),
+            (#""params":{"_meta":7,"progressToken":8}"#, nil),
+            (#""x":{"_meta":{"progressToken":7}}"#, nil),
+        ] as [(String, String?)])
+    func progressTokens(_ members: String, _ token: String?) throws {
+        let text = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\(members)}".buffer
+        let envelope = try Envelope(text.bytes, limits: Limits())
+        #expect(envelope.progressToken?.text.text == token)
+        withExtendedLifetime(text) {}
     }
 
     @Test("The id stands as it is written")

@@ -3,7 +3,7 @@ import Wire
 
 /// One request head: admit or refuse. Pure functions, in the order of PROTOCOL 2.1: `judge`, then,
 /// once the request is authorized, `examine`.
-package struct Admission {
+package final class Admission {
     private let path: ByteBuffer
     private let origins: AccessList?
     private let crossOrigins: AccessList?

@@ -57,6 +57,7 @@ extension ServerEngine {
         connection.principal = principal
         connection.expiry = expiresIn.map { now.advanced(byMilliseconds: $0) }
         connection.exchange = .receiving
+        connection.isAtBody = false
         wait(.body, connection)
         if let head = connection.parser.head { admit(head, on: connection) }
         readOn(connection)

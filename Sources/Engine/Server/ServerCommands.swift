@@ -14,7 +14,9 @@ extension ServerEngine {
         let request = try find(key)
         defer { resumePipelines() }
         guard request.isInitialize else {
-            return try answer(request) { $0.appendResult(id: request.id, result) }
+            return try answer(request, about: result.count + 64) { output in
+                output.appendResult(id: request.id, result)
+            }
         }
         // S-203: what the host negotiated must be a revision of ours.
         let depthMax = options.limits.jsonDepth

@@ -41,6 +41,8 @@ package final class ServerConnection {
     /// Whether its socket is to read no more for now.
     var isHeldBack = false
     var framing = BodyFraming.chunked
+    /// Whether a body begins, whose time to arrive is not measured yet: most are there already.
+    var isAtBody = false
     /// What the responses to the current request tell a browser; nil for nothing.
     var crossOriginFields: ByteBuffer?
     /// How much of what was queued is the head of the current stream.
@@ -49,7 +51,9 @@ package final class ServerConnection {
     var handedAtKeepAlive: UInt64 = 0
     /// What arrived behind a request that is not answered yet.
     var pipelined: ByteBuffer?
-    /// Bytes to write; nil if there are none.
+    /// Bytes to write: long messages as they are, with what goes before each, and then what has
+    /// been composed since; nil if there is none.
+    var pieces: [ByteBuffer] = []
     var output: ByteBuffer?
     var isQueuedForWriting = false
     /// Bytes ever queued, ever taken by the driver, and ever handed to the socket.
@@ -84,6 +88,9 @@ package final class ServerConnection {
     /// Whether the socket has not taken all it was given.
     var isBlocked: Bool { handedBytes < takenBytes }
 
+    /// What the driver has yet to take.
+    var untakenBytes: Int { Int(queuedBytes - takenBytes) }
+
     /// What the client has yet to read.
     package var unsentBytes: Int {
         isClosed ? 0 : Int(queuedBytes - handedBytes) + backlog.byteCount
@@ -95,6 +102,27 @@ package final class ServerConnection {
         case .primary: true
         default: false
         }
+    }
+}
+
+/// What a connection has to write, in pieces: a long message is none that was copied together.
+package struct Output {
+    fileprivate let pieces: [ByteBuffer]
+    fileprivate let last: ByteBuffer?
+    package let count: Int
+
+    init(_ pieces: [ByteBuffer], _ last: ByteBuffer?, count: Int) {
+        self.pieces = pieces
+        self.last = last
+        self.count = count
+    }
+
+    package var pieceCount: Int { pieces.count + (last == nil ? 0 : 1) }
+
+    /// The pieces in order; their bytes live as long as the output.
+    package func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) {
+        for piece in pieces { body(piece.bytes) }
+        if let last { body(last.bytes) }
     }
 }
 
@@ -119,9 +147,12 @@ final class Resumption {
 struct SpareParts {
     private var heads: [HTTPHead] = []
     private var buffers: [ByteBuffer] = []
+    private var longBuffers: [ByteBuffer] = []
 
     private static var countMax: Int { 64 }
-    private static var bufferBytesMax: Int { 64 << 10 }
+    private static var bufferBytesMax: Int { 16 << 10 }
+    private static var longCountMax: Int { 4 }
+    private static var longBufferBytesMax: Int { 256 << 10 }
 
     /// A head that nobody else looks at any more.
     mutating func takeHead() -> HTTPHead {
@@ -131,7 +162,17 @@ struct SpareParts {
         return HTTPHead()
     }
 
+    /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
+    /// has much room.
     mutating func takeBuffer() -> ByteBuffer { buffers.popLast() ?? ByteBuffer() }
+
+    /// A buffer for a text of so many bytes.
+    mutating func takeBuffer(for count: Int) -> ByteBuffer {
+        let isLong = count > SpareParts.bufferBytesMax
+        let buffer = (isLong ? longBuffers.popLast() : buffers.popLast()) ?? ByteBuffer()
+        buffer.reserve(count)
+        return buffer
+    }
 
     /// Keeps a head that an event may still show to the host.
     mutating func give(_ head: inout HTTPHead?) {
@@ -139,12 +180,17 @@ struct SpareParts {
         head = nil
     }
 
+    /// Takes back the part of an output that is nobody else's.
+    mutating func give(_ output: Output) {
+        if let last = output.last { give(last) }
+    }
+
     mutating func give(_ buffer: ByteBuffer) {
-        guard buffers.count < SpareParts.countMax, buffer.capacity <= SpareParts.bufferBytesMax
-        else {
-            return
-        }
         buffer.removeAll()
-        buffers.append(buffer)
+        if buffer.capacity <= SpareParts.bufferBytesMax {
+            if buffers.count < SpareParts.countMax { buffers.append(buffer) }
+        } else if buffer.capacity <= SpareParts.longBufferBytesMax {
+            if longBuffers.count < SpareParts.longCountMax { longBuffers.append(buffer) }
+        }
     }
 }

@@ -13,7 +13,7 @@ package final class ServerEngine {
     package let options: ServerOptions
     let router: Router
     let crossOrigin: CrossOrigin?
-    var admission: Admission
+    let admission: Admission
     var now = Instant(milliseconds: 0)
     var effects = EffectQueue()
 
@@ -197,16 +197,25 @@ package final class ServerEngine {
     /// Whether a turn's work is left to fetch.
     package var hasWritable: Bool { nextWritableIndex < writable.count }
 
-    /// Hands over what a connection has to write. Report it with `sent`, and give the buffer back.
-    package func takeOutput(of connection: ServerConnection) -> ByteBuffer? {
-        defer { connection.output = nil }
+    /// Hands over what a connection has to write. Report it with `sent`, and give it back.
+    package func takeOutput(of connection: ServerConnection) -> Output? {
+        let count = connection.untakenBytes
+        guard count > 0 else { return nil }
+        let output = Output(connection.pieces, connection.output, count: count)
+        connection.pieces = []
+        connection.output = nil
         connection.takenBytes = connection.queuedBytes
-        return connection.output
+        return output
     }
 
-    /// Takes back a buffer that has been written.
-    package func recycle(_ buffer: ByteBuffer) {
-        spare.give(buffer)
+    /// Takes back what has been written.
+    package func recycle(_ output: Output) {
+        spare.give(output)
+    }
+
+    /// Takes back an event that the host has heard.
+    package func recycle(_ event: HostEvent) {
+        if let message = event.takeMessage() { spare.give(message) }
     }
 
     /// When to call `deadlineReached`; nil for never.
@@ -294,6 +303,7 @@ package final class ServerEngine {
         if connection.isStreaming { counters.streams -= 1 }
         counters.unsentBytes -= UInt64(connection.unsentBytes)
         connection.exchange = .closed
+        connection.pieces = []
         connection.output = nil
         connection.backlog = Backlog()
         connection.pipelined = nil

@@ -169,9 +169,7 @@ extension ServerEngine {
         _ id: RequestID, _ message: Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
-        let token = message.envelope.params?["_meta"]?["progressToken"].flatMap { token in
-            token.isString || token.isInteger ? ByteBuffer(copying: token.text) : nil
-        }
+        let token = message.envelope.progressToken.map { ByteBuffer(copying: $0.text) }
         let opened = requests.insert { key in
             OpenRequest(
                 key: key, id: id, session: session, revision: revision, isInitialize: isInitialize,

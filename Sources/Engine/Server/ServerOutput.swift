@@ -7,6 +7,9 @@ extension ServerEngine {
     /// As much may be composed for a socket ahead of what it has taken.
     static var outputBytes: Int { 256 << 10 }
 
+    /// From here on a message is not copied: its own buffer goes to the socket.
+    static var longBytes: Int { 16 << 10 }
+
     /// Lets `compose` append to what `connection` has to write.
     func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         guard !connection.isClosed else { return }
@@ -15,14 +18,29 @@ extension ServerEngine {
         let hadBacklog = connection.queuedBytes > connection.handedBytes
         let before = output.count
         compose(output)
-        connection.queuedBytes += UInt64(output.count - before)
-        counters.unsentBytes += UInt64(output.count - before)
-        if output.count > ServerEngine.outputBytes, !connection.isBlocked { hasMuchToWrite = true }
+        noteQueued(output.count - before, on: connection)
         // A backlog keeps its deadline: what is not read is found out, however much is written.
         if connection.isStreaming, !hadBacklog { wait(.keepAlive, connection) }
         guard !connection.isQueuedForWriting else { return }
         connection.isQueuedForWriting = true
         writable.append(connection)
+    }
+
+    /// Hands over a long text as it is, behind what has been written before. Nobody may change it.
+    func write(_ text: ByteBuffer, asItIsTo connection: ServerConnection) {
+        guard !connection.isClosed else { return }
+        if let output = connection.output { connection.pieces.append(output) }
+        connection.output = nil
+        connection.pieces.append(text)
+        noteQueued(text.count, on: connection)
+    }
+
+    private func noteQueued(_ count: Int, on connection: ServerConnection) {
+        connection.queuedBytes += UInt64(count)
+        counters.unsentBytes += UInt64(count)
+        if connection.untakenBytes > ServerEngine.outputBytes, !connection.isBlocked {
+            hasMuchToWrite = true
+        }
     }
 
     // MARK: Events
@@ -50,11 +68,28 @@ extension ServerEngine {
 
     /// Writes one event without any delay.
     func frame(_ text: ByteBuffer, _ id: EventID?, on connection: ServerConnection) {
-        write(to: connection) { output in
-            output.appendPart(connection.framing) { part in
-                if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
-                SSEFrame.append(to: part) { $0.append(text) }
+        let framing = connection.framing
+        let beginning: (ByteBuffer) -> Void = { part in
+            if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
+        }
+        guard text.count >= ServerEngine.longBytes, SSEFrame.isOneLine(text.bytes) else {
+            return write(to: connection) { output in
+                output.appendPart(framing) { part in
+                    beginning(part)
+                    SSEFrame.append(to: part) { $0.append(text) }
+                }
             }
+        }
+        write(to: connection) { output in
+            output.beginPart(framing, rest: text.count + SSEFrame.end.utf8CodeUnitCount) { part in
+                beginning(part)
+                part.append(SSEFrame.start)
+            }
+        }
+        write(text, asItIsTo: connection)
+        write(to: connection) { output in
+            output.append(SSEFrame.end)
+            output.endPart(framing)
         }
     }
 
@@ -63,7 +98,7 @@ extension ServerEngine {
         of connection: ServerConnection, atMost limit: Int = ServerEngine.outputBytes
     ) {
         guard connection.resumption == nil else { return }
-        while connection.output?.count ?? 0 < limit, let message = connection.backlog.popFirst() {
+        while connection.untakenBytes < limit, let message = connection.backlog.popFirst() {
             counters.unsentBytes -= UInt64(message.text.count)
             compose(message, on: connection)
         }

@@ -35,11 +35,14 @@ extension ServerEngine {
     private func handle(_ step: HTTPParser.Step, on connection: ServerConnection) {
         switch step {
         case .needsMore:
-            guard case .idle = connection.exchange, connection.parser.isInsideMessage else {
-                return
+            guard connection.parser.isInsideMessage else { return }
+            if case .idle = connection.exchange {
+                connection.exchange = .receiving
+                wait(.head, connection)
+            } else if connection.isAtBody {
+                connection.isAtBody = false
+                wait(.body, connection)
             }
-            connection.exchange = .receiving
-            wait(.head, connection)
         case .head:
             headArrived(on: connection)
         case .message:
@@ -58,7 +61,7 @@ extension ServerEngine {
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.parser.head else { return }
         connection.exchange = .receiving
-        wait(.body, connection)
+        connection.isAtBody = true
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
         connection.framing = head.isHTTP10 ? .untilClose : .chunked
         connection.crossOriginFields = crossOrigin?.fields(for: head)
@@ -79,9 +82,7 @@ extension ServerEngine {
     func admit(_ head: HTTPHead, on connection: ServerConnection) {
         if let refusal = admission.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
-        let body = spare.takeBuffer()
-        body.reserve(Int(head.contentLength ?? 0))
-        connection.parser.body = body
+        connection.parser.body = spare.takeBuffer(for: Int(head.contentLength ?? 0))
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
             write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
         }

@@ -96,7 +96,8 @@ extension ServerEngine {
     /// Writes a whole response to a request that nothing has been written for: a stream of one
     /// event, or a JSON document, as the mode says.
     func respond(
-        on connection: ServerConnection, sessionID: SessionID?, _ compose: (ByteBuffer) -> Void
+        on connection: ServerConnection, sessionID: SessionID?, about length: Int = 128,
+        _ compose: (ByteBuffer) -> Void
     ) {
         guard keepsUp(connection) else {
             counters.resultDrops += 1
@@ -111,16 +112,16 @@ extension ServerEngine {
             }
             if connection.framing == .untilClose { connection.keepsAlive = false }
         } else {
-            let message = spare.takeBuffer()
+            let message = spare.takeBuffer(for: length)
             compose(message)
+            let isLong = message.count >= ServerEngine.longBytes
             write(to: connection) { output in
-                output.reserve(message.count + 256)
                 beginHead(.ok, on: connection, output)
                 appendSessionID(sessionID, to: output)
                 output.endHead(jsonLength: message.count, keepsAlive: keepsAlive)
-                output.append(message)
+                if !isLong { output.append(message) }
             }
-            spare.give(message)
+            if isLong { write(message, asItIsTo: connection) } else { spare.give(message) }
         }
         exchangeEnded(on: connection)
     }

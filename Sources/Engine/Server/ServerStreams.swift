@@ -5,12 +5,13 @@ import Wire
 /// Streams and answers: what is written where, once the router has decided.
 extension ServerEngine {
     /// Sends one message on a request's own stream, which begins with it. If the client is away and
-    /// can come back, the message is kept for it.
+    /// can come back, the message is kept for it. `length` is about how long it will be.
     func writeEvent(
-        _ kind: Backlog.Kind, of request: OpenRequest, _ compose: (ByteBuffer) -> Void
+        _ kind: Backlog.Kind, of request: OpenRequest, about length: Int = 128,
+        _ compose: (ByteBuffer) -> Void
     ) {
         if let connection = request.connection { beginStream(of: request, on: connection) }
-        let message = ByteBuffer()
+        let message = ByteBuffer(capacity: length)
         compose(message)
         let id = request.stream?.next()
         if let session = request.session, let id { record(id, message, of: session) }
@@ -94,7 +95,8 @@ extension ServerEngine {
 
     /// Ends a request with its answer, behind the fence if there is one (PROTOCOL, point 1).
     func answer(
-        _ request: OpenRequest, sessionID: SessionID? = nil, _ compose: (ByteBuffer) -> Void
+        _ request: OpenRequest, sessionID: SessionID? = nil, about length: Int = 128,
+        _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         close(request, .cancelled)
         guard request.isReachable else {
@@ -104,14 +106,14 @@ extension ServerEngine {
         }
         dropPassedFences(of: request)
         guard request.fences.isEmpty else {
-            let held = ByteBuffer()
+            let held = ByteBuffer(capacity: length)
             compose(held)
             request.heldAnswer = held
             request.session?.held.append(request)
             for fence in request.fences { fence.connection.fenced.append(request) }
             return
         }
-        write(answerOf: request, sessionID, compose)
+        write(answerOf: request, sessionID, about: length, compose)
     }
 
     /// Lets go of the answers that only a connection's bytes have held back.
@@ -139,23 +141,24 @@ extension ServerEngine {
         guard let held = request.heldAnswer else { return }
         request.heldAnswer = nil
         request.session?.held.removeAll { $0 === request }
-        write(answerOf: request, nil) { $0.append(held) }
+        write(answerOf: request, nil, about: held.count) { $0.append(held) }
     }
 
     private func write(
-        answerOf request: OpenRequest, _ sessionID: SessionID?, _ compose: (ByteBuffer) -> Void
+        answerOf request: OpenRequest, _ sessionID: SessionID?, about length: Int = 128,
+        _ compose: (ByteBuffer) -> Void
     ) {
         request.fences = []
         request.head = nil
         if router.mode != .stream, !request.isStreaming {
             guard let connection = request.connection else { return }
             request.connection = nil
-            return respond(on: connection, sessionID: sessionID, compose)
+            return respond(on: connection, sessionID: sessionID, about: length, compose)
         }
         if let connection = request.connection {
             beginStream(of: request, on: connection, sessionID: sessionID)
         }
-        writeEvent(.essential, of: request, compose)
+        writeEvent(.essential, of: request, about: length, compose)
         if let stream = request.stream, let session = request.session {
             store?.end(stream.token, of: session.key)
         }

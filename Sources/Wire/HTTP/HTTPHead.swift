@@ -55,7 +55,8 @@ package final class HTTPHead {
     private var lineCount = 0
     private var nameStart = 0
     private var valueStart = 0
-    private var known = [KnownValue](repeating: KnownValue(), count: KnownField.allCases.count)
+    private let known: UnsafeMutablePointer<KnownValue>
+    private let knownCount = KnownField.allCases.count
 
     private struct KnownValue {
         var start: UInt32 = 0
@@ -63,7 +64,14 @@ package final class HTTPHead {
         var count: UInt32 = 0
     }
 
-    package init() {}
+    package init() {
+        known = .allocate(capacity: knownCount)
+        known.initialize(repeating: KnownValue(), count: knownCount)
+    }
+
+    deinit {
+        known.deallocate()
+    }
 
     /// The request target as sent: `/mcp?x=1`.
     package var targetBytes: UnsafeRawBufferPointer { target.bytes }
@@ -93,7 +101,7 @@ package final class HTTPHead {
         let length = end + 2 - start
         text.remove(start..<end + 2)
         known[field.rawValue] = KnownValue()
-        for index in known.indices where known[index].start > value.start {
+        for index in 0..<knownCount where known[index].start > value.start {
             known[index].start -= UInt32(length)
         }
     }
@@ -124,7 +132,7 @@ package final class HTTPHead {
         text.removeAll()
         lineCount = 0
         nameStart = 0
-        for index in known.indices { known[index] = KnownValue() }
+        known.update(repeating: KnownValue(), count: knownCount)
     }
 
     func appendTarget(_ bytes: UnsafeRawBufferPointer, limits: Limits) -> Bool {
@@ -133,7 +141,7 @@ package final class HTTPHead {
     }
 
     func appendName(_ bytes: UnsafeRawBufferPointer, limits: Limits) -> Bool {
-        for byte in bytes { text.append(byte.asciiLowercased) }
+        text.append(lowercasing: bytes)
         return text.count + target.count <= limits.headerBytes && lineCount < limits.headerCount
     }
 

@@ -32,7 +32,9 @@ package final class HTTPParser {
     package var body: ByteBuffer?
 
     private let bridge: LLHTTPBridge
-    private var isReadingHead = true
+    /// `head` while it is being read, without counting the reference: there are four reports for
+    /// each line.
+    private var filling: Unmanaged<HTTPHead>?
     private var bodyCount = 0
     private var paused: Step?
     private var fault: HTTPFault?
@@ -60,48 +62,45 @@ package final class HTTPParser {
 
     func messageBegan() {
         head?.reset()
+        filling = head.map { Unmanaged.passUnretained($0) }
         body = nil
         bodyCount = 0
-        isReadingHead = true
         isInsideMessage = true
     }
 
     func target(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let head, head.appendTarget(bytes, limits: limits) else {
-            return stop(.targetTooLong)
-        }
-        return true
+        fill { $0.appendTarget(bytes, limits: limits) } || stop(.targetTooLong)
     }
 
     func name(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard isReadingHead else { return true }
-        guard let head, head.appendName(bytes, limits: limits) else {
-            return stop(.headersTooLarge)
-        }
-        return true
+        fill { $0.appendName(bytes, limits: limits) } || stop(.headersTooLarge)
     }
 
     func nameEnded() -> Bool {
-        guard isReadingHead else { return true }
-        return head?.endName() == true ? true : stop(.malformed)
+        fill { $0.endName() } || stop(.malformed)
     }
 
     func value(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard isReadingHead else { return true }
-        guard let head, head.appendValue(bytes, limits: limits) else {
-            return stop(.headersTooLarge)
-        }
-        return true
+        fill { $0.appendValue(bytes, limits: limits) } || stop(.headersTooLarge)
     }
 
     func valueEnded() {
-        if isReadingHead { head?.endValue() }
+        _ = fill { head in
+            head.endValue()
+            return true
+        }
+    }
+
+    /// Lets `fill` add to the head; true for the fields behind a chunked body, which are ignored.
+    @inline(__always)
+    private func fill(_ fill: (HTTPHead) -> Bool) -> Bool {
+        filling?._withUnsafeGuaranteedRef(fill) ?? true
     }
 
     func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {
         guard let head else { return stop(.malformed) }
         guard line.major == 1 else { return stop(.version) }
-        isReadingHead = false
+        filling = nil
         head.method = line.method
         head.isHTTP10 = line.minor == 0
         head.keepsAlive = line.keepsAlive

@@ -92,13 +92,22 @@ extension ByteBuffer {
     /// The size of a chunk stands before it and is known only behind it, so it is written with all
     /// of its digits and mended afterwards: nothing is copied, however large the part.
     package func appendPart(_ framing: BodyFraming, _ content: (ByteBuffer) -> Void) {
+        beginPart(framing, rest: 0, content)
+        endPart(framing)
+    }
+
+    /// Appends the beginning of a part of which `rest` bytes come later, and then `endPart`.
+    package func beginPart(_ framing: BodyFraming, rest: Int, _ content: (ByteBuffer) -> Void) {
         guard framing == .chunked else { return content(self) }
         let size = count
         append("00000000\r\n")
         let start = count
         content(self)
-        overwrite(at: size, hex8: count - start)
-        append("\r\n")
+        overwrite(at: size, hex8: count - start + rest)
+    }
+
+    package func endPart(_ framing: BodyFraming) {
+        if framing == .chunked { append("\r\n") }
     }
 
     /// Ends a streamed body.

@@ -8,38 +8,34 @@ package final class LLHTTPSettings {
         table = .allocate(capacity: 1)
         llhttp_settings_init(table)
         table.pointee.on_message_begin = { parser in
-            listener(parser).messageBegan()
-            return 0
+            report(parser) { $0.messageBegan() }
         }
         table.pointee.on_url = { parser, at, length in
-            verdict(listener(parser).target(span(at, length)))
+            verdict(parser) { $0.target(span(at, length)) }
         }
         table.pointee.on_header_field = { parser, at, length in
-            verdict(listener(parser).name(span(at, length)))
+            verdict(parser) { $0.name(span(at, length)) }
         }
         table.pointee.on_header_field_complete = { parser in
-            verdict(listener(parser).nameEnded())
+            verdict(parser) { $0.nameEnded() }
         }
         table.pointee.on_header_value = { parser, at, length in
-            verdict(listener(parser).value(span(at, length)))
+            verdict(parser) { $0.value(span(at, length)) }
         }
         table.pointee.on_header_value_complete = { parser in
-            listener(parser).valueEnded()
-            return 0
+            report(parser) { $0.valueEnded() }
         }
         table.pointee.on_headers_complete = { parser in
             guard let parser else { return failed }
             parser.pointee.upgrade = 0  // We speak HTTP/1.1 only; an offer to upgrade is ignored.
-            guard listener(parser).headEnded(LLHTTPBridge.RequestLine(parser)) else {
-                return failed
-            }
-            return paused
+            let line = LLHTTPBridge.RequestLine(parser)
+            return verdict(parser) { $0.headEnded(line) } == 0 ? paused : failed
         }
         table.pointee.on_body = { parser, at, length in
-            verdict(listener(parser).bodyPart(span(at, length)))
+            verdict(parser) { $0.bodyPart(span(at, length)) }
         }
         table.pointee.on_message_complete = { parser in
-            listener(parser).messageEnded()
+            _ = report(parser) { $0.messageEnded() }
             return paused
         }
     }
@@ -52,16 +48,27 @@ package final class LLHTTPSettings {
 private let paused = Int32(HPE_PAUSED.rawValue)
 private let failed = Int32(HPE_USER.rawValue)
 
-private func listener(_ parser: UnsafeMutablePointer<llhttp_t>?) -> HTTPParser {
+/// Tells the parser, without counting the reference: this happens four times a header line.
+@inline(__always)
+private func report(
+    _ parser: UnsafeMutablePointer<llhttp_t>?, _ tell: (HTTPParser) -> Void
+) -> Int32 {
     // `attach` sets the pointer before the first byte is parsed, and the parser owns the bridge.
-    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data).takeUnretainedValue()
+    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data)._withUnsafeGuaranteedRef(tell)
+    return 0
+}
+
+@inline(__always)
+private func verdict(
+    _ parser: UnsafeMutablePointer<llhttp_t>?, _ goesOn: (HTTPParser) -> Bool
+) -> Int32 {
+    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data)._withUnsafeGuaranteedRef(goesOn)
+        ? 0 : failed
 }
 
 private func span(_ at: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: at, count: length)
 }
-
-private func verdict(_ goesOn: Bool) -> Int32 { goesOn ? 0 : failed }
 
 /// The only code that sees llhttp: it runs the C parser and passes on what it reports.
 ///

@@ -8,6 +8,8 @@ package enum MediaType: Sendable {
     /// Whether an Accept value admits this type (RFC 9110 §12.5.1): the most specific range that
     /// matches decides, and a weight of zero excludes.
     package func isAccepted(by accept: UnsafeRawBufferPointer) -> Bool {
+        // What clients of this protocol are told to say, and say.
+        if accept.equals("application/json, text/event-stream") { return true }
         var best = -1
         var admitted = false
         accept.forEachPart(separatedBy: UInt8(ascii: ",")) { range in

@@ -24,6 +24,8 @@ package struct Envelope {
     package let decodedMethod: ByteBuffer?
     /// The message's params; nil if it has none.
     package let params: JSONValue?
+    /// What the sender wants progress to be named by; nil if it wants none.
+    package let progressToken: JSONValue?
     /// The id as it is written; nil for a notification.
     package let id: JSONValue?
 
@@ -39,6 +41,9 @@ package struct Envelope {
             throw .illegalID
         }
         params = members.params
+        progressToken = members.meta?["progressToken"].flatMap { token in
+            token.isString || token.isInteger ? token : nil
+        }
         id = members.id
         if let method = members.method {
             guard members.result == nil, members.error == nil, method.isString,
@@ -73,6 +78,8 @@ private struct Members {
     var id: JSONValue?
     var method: JSONValue?
     var params: JSONValue?
+    /// The `_meta` of the params.
+    var meta: JSONValue?
     var result: JSONValue?
     var error: JSONValue?
 
@@ -85,14 +92,31 @@ private struct Members {
             throw isArray ? .batch : .notAMessage(nil)
         }
         var found = Members()
-        let isObject = scanner.object(depth) { name, value in
+        let isObject = scanner.members(of: depth) { name, scanner in
+            let start = scanner.next
+            let isPassed =
+                scanner.isAtObject && name.equals("params")
+                ? found.passParams(&scanner, depth - 1) : scanner.value(depth - 1)
+            guard isPassed else { return false }
+            let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
             found.set(name, JSONValue(valid: value))
+            return true
         }
         guard isObject, scanner.isAtEnd() else { throw .malformed }
         self = found
     }
 
     private init() {}
+
+    /// Passes the params and notes their `_meta`: they may be long, and are read once.
+    private mutating func passParams(_ scanner: inout JSONScanner, _ depth: Int) -> Bool {
+        meta = nil
+        return scanner.object(depth) { name, value in
+            if JSONName(name).means(("_meta" as StaticString).rawBytes) {
+                meta = JSONValue(valid: value)
+            }
+        }
+    }
 
     private mutating func set(_ written: UnsafeRawBufferPointer, _ value: JSONValue) {
         let decoded = JSONName(written).decoded
@@ -101,7 +125,10 @@ private struct Members {
         case 2 where name.equals("id"): id = value
         case 5 where name.equals("error"): error = value
         case 6 where name.equals("method"): method = value
-        case 6 where name.equals("params"): params = value
+        case 6 where name.equals("params"):
+            params = value
+            // Otherwise `passParams` has seen it.
+            if decoded != nil || !value.isObject { meta = value["_meta"] }
         case 6 where name.equals("result"): result = value
         case 7 where name.equals("jsonrpc"): version = value
         default: break

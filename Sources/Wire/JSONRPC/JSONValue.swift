@@ -33,7 +33,7 @@ package struct JSONValue {
     package subscript(name: StaticString) -> JSONValue? { self[name.rawBytes] }
 
     package subscript(name: UnsafeRawBufferPointer) -> JSONValue? {
-        guard isObject, var scanner = JSONScanner(text) else { return nil }
+        guard isObject, var scanner = JSONScanner(text, trusting: true) else { return nil }
         var found: JSONValue?
         let isObject = scanner.object(JSONScanner.depth(.max)) { key, value in
             if JSONName(key).means(name) { found = JSONValue(valid: value) }
@@ -43,7 +43,7 @@ package struct JSONValue {
 
     /// The elements of an array; none for anything else.
     package var elements: [JSONValue] {
-        guard isArray, var scanner = JSONScanner(text) else { return [] }
+        guard isArray, var scanner = JSONScanner(text, trusting: true) else { return [] }
         var elements: [JSONValue] = []
         _ = scanner.array(JSONScanner.depth(.max)) { elements.append(JSONValue(valid: $0)) }
         return elements
@@ -72,8 +72,8 @@ package struct JSONValue {
         return value
     }
 
-    /// The value at a JSON pointer (RFC 6901) in a text that need not be valid; nil if there is
-    /// none.
+    /// The value at a JSON pointer (RFC 6901); nil if there is none. In a text that is no JSON,
+    /// anything may be found, or nothing.
     package static func find(
         _ pointer: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer
     ) -> JSONValue? {
@@ -115,7 +115,7 @@ package struct JSONValue {
 
     private func element(_ index: UnsafeRawBufferPointer) -> JSONValue? {
         guard index.first?.isDigit == true, let number = JSONValue(index, depthMax: 0)?.integer,
-            var scanner = JSONScanner(text)
+            var scanner = JSONScanner(text, trusting: true)
         else { return nil }
         var left = number
         var found: JSONValue?

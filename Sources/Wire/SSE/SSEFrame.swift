@@ -32,13 +32,21 @@ package enum SSEFrame {
     /// A message is one event. Its text may have line ends, which then split it over several `data`
     /// lines; the client joins them with LF.
     package static func append(to output: ByteBuffer, _ compose: (ByteBuffer) -> Void) {
-        output.append("event: message\ndata: ")
+        output.append(self.start)
         let start = output.count
         compose(output)
-        if firstLineEnd(in: output[start..<output.count]) != nil {
+        if !isOneLine(output[start..<output.count]) {
             split(from: start, in: output)
         }
-        output.append("\n\n")
+        output.append(end)
+    }
+
+    /// What stands before and behind a message of one line.
+    package static let start: StaticString = "event: message\ndata: "
+    package static let end: StaticString = "\n\n"
+
+    package static func isOneLine(_ message: UnsafeRawBufferPointer) -> Bool {
+        firstLineEnd(in: message) == nil
     }
 
     private static func split(from start: Int, in output: ByteBuffer) {

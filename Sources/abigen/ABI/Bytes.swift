@@ -43,6 +43,9 @@ extension ABI {
                 `*out` points into `json` and lives as long: the value as it is written, a string
                 with its quotes and escapes, without blanks around it. Of members with the same name
                 the last one counts. The empty pointer means the whole value.
+
+                `json` should be valid, such as an event's message or params: in what is no JSON,
+                anything may be found, or nothing.
                 """,
                 [
                     Parameter("json", .bytes), Parameter("pointer", .text),
@@ -50,7 +53,7 @@ extension ABI {
                 ],
                 statuses: [
                     .ok, .invalidArgument,
-                    .notFound.when("there is no such value, or `json` is no JSON"),
+                    .notFound.when("there is no such value"),
                 ])),
         .structure(
             Structure(

@@ -107,7 +107,7 @@ final class World {
             let output = engine.takeOutput(of: client.connection)
         else { return }
         require(!client.hasShutDown, "something follows the last byte")
-        client.read(output.bytes)
+        output.forEachPiece { client.read($0) }
         names.events[client.number] = client.reader.lastEventID
         let sent = client.appetite == .all ? output.count : output.count / 2
         client.unsent = output.count - sent

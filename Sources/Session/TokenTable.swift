@@ -1,0 +1,95 @@
+/// A key of random bits, of which the low ones are as good as a hash.
+package protocol RandomKey: Equatable {
+    var low: UInt64 { get }
+}
+
+/// Things found by random keys of our own making, in constant time and without hashing.
+///
+/// Open addressing: a key stands at the place that its low bits tell, or at the next free one. A
+/// stranger's key finds nothing wherever it leads, and none is ever entered, so nobody can make
+/// them collide. An empty table holds no memory.
+package struct TokenTable<Key: RandomKey, Value> {
+    private var slots: [(key: Key, value: Value)?] = []
+    package private(set) var count = 0
+
+    package init() {}
+
+    package subscript(key: Key) -> Value? {
+        place(of: key).flatMap { slots[$0]?.value }
+    }
+
+    /// Enters a value, or replaces the one that is there.
+    package mutating func set(_ key: Key, _ value: Value) {
+        if let place = place(of: key) {
+            slots[place] = (key, value)
+            return
+        }
+        if 4 * (count + 1) > 3 * slots.count { resize(to: max(2, 2 * slots.count)) }
+        enter(key, value)
+        count += 1
+    }
+
+    /// Lets `change` change the value of a key, if there is one.
+    package mutating func update(_ key: Key, _ change: (inout Value) -> Void) {
+        guard let place = place(of: key), var value = slots[place]?.value else { return }
+        change(&value)
+        slots[place] = (key, value)
+    }
+
+    package mutating func remove(_ key: Key) {
+        guard var hole = place(of: key) else { return }
+        slots[hole] = nil
+        count -= 1
+        // What stands behind the hole and was not meant to moves up, or it would not be found.
+        var place = next(hole)
+        while let slot = slots[place] {
+            let home = home(of: slot.key)
+            if distance(from: home, to: place) >= distance(from: hole, to: place) {
+                slots[hole] = slot
+                slots[place] = nil
+                hole = place
+            }
+            place = next(place)
+        }
+        if count == 0 {
+            slots = []
+        } else if slots.count > 64, 8 * count < slots.count {
+            resize(to: slots.count / 2)
+        }
+    }
+
+    private func place(of key: Key) -> Int? {
+        guard count > 0 else { return nil }
+        var place = home(of: key)
+        while let slot = slots[place] {
+            if slot.key == key { return place }
+            place = next(place)
+        }
+        return nil
+    }
+
+    private mutating func enter(_ key: Key, _ value: Value) {
+        var place = home(of: key)
+        while slots[place] != nil { place = next(place) }
+        slots[place] = (key, value)
+    }
+
+    /// `capacity` is a power of two.
+    private mutating func resize(to capacity: Int) {
+        let old = slots
+        slots = [(key: Key, value: Value)?](repeating: nil, count: capacity)
+        for slot in old {
+            if let slot { enter(slot.key, slot.value) }
+        }
+    }
+
+    private func home(of key: Key) -> Int {
+        Int(truncatingIfNeeded: key.low) & (slots.count - 1)
+    }
+
+    private func next(_ place: Int) -> Int { (place + 1) & (slots.count - 1) }
+
+    private func distance(from start: Int, to end: Int) -> Int {
+        (end - start) & (slots.count - 1)
+    }
+}
