@@ -30,6 +30,14 @@ extension ServerEngine {
         store?.keep(StoredEvent(id: id, message: message), of: session.key, at: now)
     }
 
+    /// Notes that a request's stream has had its last event.
+    func endLog(of request: OpenRequest) {
+        guard let stream = request.stream, let session = request.session,
+            !session.state.hasEnded
+        else { return }
+        store?.end(stream.token, of: session.key)
+    }
+
     // MARK: Coming back
 
     /// A stream that goes on, and that a client may come back to.
