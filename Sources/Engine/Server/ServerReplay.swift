@@ -57,15 +57,20 @@ extension ServerEngine {
         }
         let stream = resumable(of: session, cursor.stream)
         if case .primary = stream, isDraining { return refuseWhileDraining(connection) }
+        // Nothing is missing, and a store may not know a stream that has had no event yet.
+        if let stream, position(of: stream, session) == cursor.sequence {
+            return goOn(stream, of: session, with: [], on: connection)
+        }
         switch store.load(after: cursor, of: session.key, at: now) {
         case .gap:
             refuseResume(connection)
         case .all(let events, let hasEnded):
             guard hasEnded || stream != nil else { return refuseResume(connection) }
-            counters.resumed += 1
-            guard !hasEnded, let stream else { return replay(events, on: connection) }
-            attach(stream, of: session, to: connection)
-            goOn(with: events, on: connection)
+            guard !hasEnded, let stream else {
+                counters.resumed += 1
+                return replay(events, on: connection)
+            }
+            goOn(stream, of: session, with: events, on: connection)
         case .later(let load):
             let last = stream.map { position(of: $0, session) }
             let resumption = Resumption(load, after: cursor, upTo: last)
@@ -113,6 +118,15 @@ extension ServerEngine {
         spare.give(&connection.parser.head)
         connection.exchange = .request(request)
         counters.streams += 1
+    }
+
+    private func goOn(
+        _ stream: Resumable, of session: ServerSession, with events: [StoredEvent],
+        on connection: ServerConnection
+    ) {
+        counters.resumed += 1
+        attach(stream, of: session, to: connection)
+        goOn(with: events, on: connection)
     }
 
     /// Sends what a client has missed, and then what waits.
