@@ -212,6 +212,7 @@ extension ServerEngine {
         connection.resumption = nil
         counters.unsentBytes -= UInt64(connection.backlog.byteCount)
         connection.backlog = Backlog()
+        connection.composedEvents = connection.givenEvents  // No fence waits for what is gone.
         let exchange = connection.exchange
         if connection.isStreaming { counters.streams -= 1 }
         connection.exchange = .receiving
