@@ -123,7 +123,7 @@ extension ServerEngine {
     }
 
     /// The connections that carry a session's streams.
-    private func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
+    package func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
         var carriers = session.ledger.requestKeys.compactMap { requests[$0]?.connection }
         carriers += session.held.compactMap { $0.connection }
         if let primary = primaryConnection(of: session) { carriers.append(primary) }
