@@ -115,7 +115,7 @@ final class Player {
         case "stalls":
             client.isStalled = true
         case "reads":
-            client.isStalled = false
+            client.isStalled = line.words.last == "once"
             if let output = client.inFlight {
                 client.inFlight = nil
                 read(output, by: client)

@@ -6,7 +6,6 @@ import Replay
 /// Every bound of `ServerOptions` on what the engine keeps is checked here after each step.
 enum Budgets {
     /// One message may be larger than the bound on what is unsent, and so may the head of a stream.
-    /// What waits to be framed counts without its frame, which may be as long as a short message.
     private static let messageBytesMax = 3_000
 
     static func check(_ simulation: Simulation) {
@@ -33,20 +32,67 @@ enum Budgets {
         expect(statistics.calls == UInt64(calls), "the count of calls", simulation)
         expect(bytes <= options.replayTotalBytesMax, "bytes of all events", simulation)
 
-        var unsent = 0
-        for link in simulation.driver.open {
-            guard let connection = link.connection else { continue }
-            unsent += connection.unsentBytes
-            expect(
-                connection.unsentBytes <= 2 * options.unsentBytesMax + messageBytesMax,
-                "unsent bytes of \(link.name)", simulation)
-        }
-        expect(statistics.unsentBytes == UInt64(unsent), "the count of unsent bytes", simulation)
-
+        checkOutput(simulation)
         expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)
         expect(statistics.sessions <= UInt64(options.sessionsMax), "sessions", simulation)
         expect(statistics.streams <= statistics.connections, "the count of streams", simulation)
+        expect(
+            statistics.authorizations <= statistics.connections, "the count of authorizations",
+            simulation)
     }
+
+    // MARK: Output
+
+    /// What waits for clients to read, against the three bounds on it.
+    private static func checkOutput(_ simulation: Simulation) {
+        let engine = simulation.engine
+        let options = engine.options
+        let replayed = Int(engine.statistics.replayBytes) + simulation.store.bytesTotal
+        var unsent = 0
+        var slack = 0
+        for link in simulation.driver.open {
+            guard let connection = link.connection else { continue }
+            if !link.isCarrying || connection.unsentBytes == 0 { link.unchecked = nil }
+            link.isCarrying = false
+            guard connection.unsentBytes > 0 else { continue }
+            unsent += connection.unsentBytes
+            // What a client has missed is sent at once, within the bounds of what is kept.
+            let more = messageBytesMax + (link.mayReplay ? framed(replayed) : 0)
+            slack += more
+            expect(
+                connection.unsentBytes <= framed(options.unsentBytesMax) + more,
+                "unsent bytes of \(link.name)", simulation)
+        }
+        let statistics = engine.statistics
+        expect(statistics.unsentBytes == UInt64(unsent), "the count of unsent bytes", simulation)
+        expect(
+            unsent <= framed(options.totalUnsentBytesMax) + slack, "all unsent bytes", simulation)
+        guard simulation.profile.isTight else { return }
+        for session in engine.sessions.all { checkOutput(of: session, replayed, simulation) }
+    }
+
+    private static func checkOutput(
+        of session: ServerSession, _ replayed: Int, _ simulation: Simulation
+    ) {
+        let engine = simulation.engine
+        var unsent = 0
+        var slack = messageBytesMax
+        for connection in engine.connectionsOf(session) where connection.unsentBytes > 0 {
+            let link = Driver.link(of: connection)
+            link.isCarrying = true
+            link.unchecked = link.unchecked ?? connection.unsentBytes
+            unsent += connection.unsentBytes
+            slack += link.unchecked ?? 0
+            slack += link.mayReplay ? framed(replayed) : 0
+        }
+        expect(
+            unsent <= framed(engine.options.sessionUnsentBytesMax) + slack,
+            "unsent bytes of a session", simulation)
+    }
+
+    /// How long messages of so many bytes may be as events: what waits to be framed counts without
+    /// its frame, which has up to 75 bytes, and a message has at least 45.
+    private static func framed(_ bytes: Int) -> Int { bytes + bytes / 45 * 75 }
 
     private static func expect(
         _ condition: Bool, _ what: @autoclosure () -> String, _ simulation: Simulation
@@ -63,6 +109,12 @@ enum Budgets {
         for session in engine.sessions.all {
             if session.heldAnswers > 0 { simulation.violate(.leftover, "answers held back") }
             if session.ledger.openRequests > 0 { simulation.violate(.leftover, "request ids") }
+            for call in session.ledger.openCalls where !simulation.host.waits(for: call) {
+                simulation.violate(.leftover, "call \(call.rawValue)")
+            }
+        }
+        if engine.statistics.authorizations > 0 {
+            simulation.violate(.leftover, "requests that nobody has allowed")
         }
     }
 
@@ -75,6 +127,7 @@ enum Budgets {
             ("streams", statistics.streams), ("requests", statistics.requests),
             ("calls", statistics.calls), ("unsent bytes", statistics.unsentBytes),
             ("replay bytes", statistics.replayBytes),
+            ("authorizations", statistics.authorizations),
             ("links", UInt64(simulation.driver.open.count)),
         ]
         for (what, count) in left where count > 0 {
@@ -85,6 +138,7 @@ enum Budgets {
         if simulation.ledger.isClosing, !simulation.driver.hasReportedClosed {
             simulation.violate(.leftover, "the server has not closed")
         }
+        if !simulation.store.isEmpty { simulation.violate(.leftover, "events in the store") }
         if simulation.host.isWaiting { simulation.violate(.leftover, "the host waits for ever") }
     }
 }

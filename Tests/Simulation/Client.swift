@@ -16,6 +16,8 @@ final class ClientSession {
 final class Client {
     unowned let simulation: Simulation
     let revision: String
+    /// In whose name it asks; nil without authorization.
+    let principal: String?
     private(set) var ends: [ClientEnd] = []
     var session: ClientSession?
     /// A session whose `initialize` is being answered.
@@ -28,6 +30,8 @@ final class Client {
     init(_ simulation: Simulation) {
         self.simulation = simulation
         revision = simulation.random.pick(["2025-03-26", "2025-06-18", "2025-11-25", "2025-11-25"])!
+        principal =
+            simulation.profile.authorizes ? simulation.random.pick(["alice", "bob", "carol"]) : nil
     }
 
     var ledger: Ledger { simulation.ledger }
@@ -80,7 +84,8 @@ final class Client {
                 session: session?.number, id: id, isInitialize: isInitialize,
                 isEngines: simulation.profile.options.greeting != nil
                     && (isInitialize || method == "ping"),
-                isImproper: repeated != nil || isAstray))
+                isImproper: repeated != nil || isAstray, principal: principal,
+                time: simulation.now))
         if let repeated { ledger.repeated(repeated) }
         openTickets.append(ticket)
         sessionOf[ticket] = session
@@ -98,13 +103,19 @@ final class Client {
         send(request, .ticket(ticket))
     }
 
-    func notify(_ method: String) {
+    func notify(_ method: String, on end: ClientEnd? = nil) {
         guard session != nil || isStateless else { return }
-        let note = ledger.notified(in: session?.number)
+        let note = ledger.notified(in: session?.number, by: principal)
         var request = Request()
         request.session = session?.wireID
         request.members = "\"method\":\"\(method)\",\"params\":{\"n\":\(note)}"
-        send(request, .note(note, session: session))
+        send(request, .note(note, session: session), on: end)
+    }
+
+    /// Says much at once, and waits for no answer.
+    private func hurry() {
+        let end = connect()
+        for _ in 0..<12 { notify("notifications/note", on: end) }
     }
 
     private func cancel() {
@@ -145,13 +156,14 @@ final class Client {
 
     private func disturb() {
         guard let end = simulation.random.pick(ends) else { return }
-        switch number(4) {
+        switch number(5) {
         case 0: end.leave(isHeard: chance(60))
         case 1: end.halfClose()
         case 2:
             let pause = [100, 2_000, 20_000, 60_000][number(4)]
             simulation.note("\(end.link.name)    stalls for \(pause) ms")
             end.link.down.stall(until: simulation.now + Int64(pause))
+        case 3: hurry()
         default:
             // It comes back for its stream before the server knows that it has left.
             if end.stream != nil { end.leave(isHeard: false) }
@@ -159,7 +171,7 @@ final class Client {
     }
 
     private func misbehave() {
-        switch number(5) {
+        switch number(6) {
         case 0: connect().send(nonsense: "nonsense")
         case 1: connect().send(nonsense: "POST /mcp HTTP/1.1")
         case 2:
@@ -167,6 +179,7 @@ final class Client {
             request.session = String(repeating: "0", count: 32)
             request.members = "\"id\":1,\"method\":\"tools/call\""
             if !isStateless { send(request, .foreign) }
+        case 3: trespass()
         default:
             guard let session, let id = simulation.placeOfAnother(than: session) else { return }
             var request = Request()
@@ -177,12 +190,25 @@ final class Client {
         }
     }
 
+    /// Asks for something in a session that belongs to another principal.
+    private func trespass() {
+        guard let session = simulation.sessionOfAnother(than: principal) else { return }
+        var request = Request()
+        request.method = simulation.random.pick(["POST", "GET", "DELETE"])!
+        request.session = session.wireID
+        // No ticket has that number.
+        request.members = "\"id\":-1,\"method\":\"tools/call\",\"params\":{\"t\":-1}"
+        send(request, .foreign)
+    }
+
     // MARK: Connections
 
-    func send(_ request: Request, _ asked: ClientEnd.Asked) {
+    func send(_ request: Request, _ asked: ClientEnd.Asked, on chosen: ClientEnd? = nil) {
         let isPost = request.method == "POST"
-        var end: ClientEnd?
-        if isPost, simulation.isRough, chance(8) {
+        var request = request
+        request.grant = ledger.grant(to: principal)
+        var end = chosen
+        if end == nil, isPost, simulation.isRough, chance(8) {
             end = ends.first { $0.takesMore }
         }
         if end == nil, chance(60) { end = ends.first { $0.isIdle } }

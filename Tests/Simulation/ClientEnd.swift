@@ -18,7 +18,7 @@ final class ClientEnd {
     unowned let client: Client
     private unowned let simulation: Simulation
     private var reader = ResponseReader()
-    private(set) var asked: [Asked] = []
+    private(set) var asked: [(asks: Asked, grant: Int?)] = []
     private(set) var stream: ClientStream?
     private(set) var isOpen = true
     /// Whether nothing more may be asked: one side has said that it ends.
@@ -40,7 +40,7 @@ final class ClientEnd {
         let behindPrimary = stream.map { $0.ticket == nil } ?? false
         return isOpen && !isLast && !behindPrimary
             && asked.allSatisfy {
-                switch $0 {
+                switch $0.asks {
                 case .ticket, .note: true
                 default: false
                 }
@@ -51,7 +51,7 @@ final class ClientEnd {
     func carries(_ stream: ClientStream) -> Bool {
         self.stream === stream
             || asked.contains {
-                switch $0 {
+                switch $0.asks {
                 case .primary(let other), .resume(let other): other === stream
                 default: false
                 }
@@ -62,7 +62,8 @@ final class ClientEnd {
 
     func send(_ request: Request, _ asks: Asked) {
         simulation.note("\(link.name)  → \(request.line(simulation.names))")
-        asked.append(asks)
+        asked.append((asks, request.grant))
+        if case .resume = asks { link.mayReplay = true }
         if request.closes || request.isHTTP10 { isLast = true }
         link.up.send(request.bytes[...])
     }
@@ -70,7 +71,7 @@ final class ClientEnd {
     /// Sends what is no request, or the beginning of one that never goes on.
     func send(nonsense text: String) {
         simulation.note("\(link.name)  → \(text)")
-        asked.append(.other)
+        asked.append((.other, nil))
         isLast = true
         link.up.send(Array("\(text)\r\n".utf8)[...])
     }
@@ -134,9 +135,11 @@ final class ClientEnd {
 
     private func take(_ head: ResponseReader.Head, _ body: [UInt8], _ handed: Int) {
         guard !asked.isEmpty else { return misconduct("a response to nothing") }
-        let asks = asked.removeFirst()
+        let (asks, grant) = asked.removeFirst()
         if head.closes { isLast = true }
-        if case .ticket(let ticket) = asks, head.status == 200 {
+        if simulation.ledger.isDenied(grant, head.status) {
+            client.denied(asks)
+        } else if case .ticket(let ticket) = asks, head.status == 200 {
             guard let message = Message(body) else {
                 return misconduct("a body that is no message")
             }
@@ -150,8 +153,9 @@ final class ClientEnd {
 
     private func begin(_ head: ResponseReader.Head) {
         guard !asked.isEmpty, head.status == 200 else { return misconduct("a stream for nothing") }
-        let asks = asked.removeFirst()
+        let (asks, grant) = asked.removeFirst()
         if head.closes { isLast = true }
+        if simulation.ledger.isDenied(grant, head.status) { return misconduct("a stream denied") }
         switch asks {
         case .ticket(let ticket):
             client.initialized(ticket, head.sessionID, nil)
@@ -166,6 +170,7 @@ final class ClientEnd {
         case .note, .delete, .other, .foreign:
             misconduct("a stream")
         }
+        stream?.began(until: simulation.ledger.expiry(of: grant))
     }
 
     private func take(_ id: String?, _ data: [UInt8], _ handed: Int) {
@@ -186,7 +191,9 @@ final class ClientEnd {
         guard let ticket = stream.ticket else { return misconduct("an answer on a primary stream") }
         stream.hasAnswer = true
         simulation.ledger.answered(ticket, with: message, handed: handed)
-        if stream.hasHole { simulation.violate(.loss, "an event of \(stream.channel) is missing") }
+        if stream.missing > simulation.ledger.droppedAtMost(of: ticket) {
+            simulation.violate(.loss, "an event of \(stream.channel) is missing")
+        }
         client.initialized(ticket, message)
     }
 
@@ -198,7 +205,8 @@ final class ClientEnd {
     private func streamEnded() {
         guard let stream else { return }
         self.stream = nil
-        let isOver = stream.hasAnswer || stream.ticket == nil
+        let hasExpired = stream.expiry.map { $0 <= simulation.now } ?? false
+        let isOver = stream.hasAnswer || stream.ticket == nil || hasExpired
         if !isOver, stream.lastID == nil || client.revision < "2025-11-25" {
             simulation.violate(.loss, "the stream of \(stream.channel) ended without an answer")
         }
@@ -212,7 +220,7 @@ final class ClientEnd {
         client.forget(self)
         if let stream { client.left(stream) }
         stream = nil
-        for asks in asked { client.unanswered(asks) }
+        for (asks, _) in asked { client.unanswered(asks) }
         asked = []
     }
 

@@ -42,6 +42,10 @@ final class ClientStream {
     var retry: Int64?
     /// Whether the client has come back for it.
     var isBack = false
+    /// When the authorization of its connection expires.
+    private(set) var expiry: Int64?
+    /// When the first message on its connection was said.
+    var firstTime: Int64?
 
     init(_ channel: Channel, _ session: ClientSession?) {
         self.channel = channel
@@ -53,8 +57,14 @@ final class ClientStream {
         if case .request(let ticket) = channel { ticket } else { nil }
     }
 
-    /// Whether events are missing between the first and the last.
-    var hasHole: Bool { last.map { $0.sequence - first != count } ?? false }
+    /// How many events are missing between the first and the last.
+    var missing: Int { last.map { $0.sequence - first - count } ?? 0 }
+
+    /// A connection carries it from now on.
+    func began(until expiry: Int64?) {
+        self.expiry = expiry
+        firstTime = nil
+    }
 
     func primed(_ id: String) -> Violation? {
         guard last == nil else {

@@ -59,18 +59,34 @@ extension Client {
         }
     }
 
+    /// A request was denied for want of authorization: it is made again with other credentials, or
+    /// not at all.
+    func denied(_ asked: ClientEnd.Asked) {
+        switch asked {
+        case .ticket(let ticket):
+            openTickets.removeAll { $0 == ticket }
+            ledger.denied(ticket)
+            if ledger.tickets[ticket].isInitialize { isInitializing = false }
+        case .note(let note, _): ledger.denied(note: note)
+        case .primary(let stream): withoutPrimary(stream)
+        case .resume(let stream): comeBack(for: stream)
+        case .delete, .other, .foreign: break
+        }
+    }
+
     /// There is no stream for a client that came back for one.
     private func resumed(_ stream: ClientStream, _ status: Int) {
         switch status {
         case 204 where stream.hasAnswer: break
         case 204: simulation.violate(.loss, "nothing is left of \(stream.channel), and no answer")
-        case 400 where simulation.profile.mayForget:
+        case 400 where simulation.profile.mayForget || ledger.hasEnded(stream.session?.number):
             guard let ticket = stream.ticket else { return forgotten(stream) }
             if !stream.hasAnswer { ledger.lost(ticket) }
         case 404:
             sessionEnded(stream.session!)
             if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
-        case 503 where ledger.isDraining: comeBack(for: stream)
+        case 503 where ledger.isDraining || simulation.profile.hasHostStore:
+            comeBack(for: stream)
         default: simulation.violate(.loss, "\(status) for what is left of \(stream.channel)")
         }
     }
@@ -121,9 +137,16 @@ extension Client {
 
     /// The primary stream is gone, and the client knows no place in it.
     private func lostPrimary(_ stream: ClientStream) {
+        if let session = stream.session, session.primary === stream {
+            ledger.mayMiss(session.number)
+        }
+        withoutPrimary(stream)
+    }
+
+    /// The client has no primary stream; in the end it wants one.
+    private func withoutPrimary(_ stream: ClientStream) {
         guard let session = stream.session, session.primary === stream else { return }
         session.primary = nil
-        ledger.mayMiss(session.number)
         guard simulation.isSettling, !ledger.isClosing else { return }
         simulation.after(500) { [self] in
             if session === self.session, session.primary == nil { openPrimary() }

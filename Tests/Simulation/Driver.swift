@@ -67,7 +67,7 @@ final class Driver {
         }
     }
 
-    private static func link(of connection: ServerConnection) -> Link {
+    static func link(of connection: ServerConnection) -> Link {
         Unmanaged<Link>.fromOpaque(connection.driver).takeUnretainedValue()
     }
 
@@ -81,8 +81,12 @@ final class Driver {
             close(Driver.link(of: connection))
         case .log:
             break
-        case .store, .stopReading, .startReading:
-            break  // No run has a store of the host's, or a host that authorizes.
+        case .store(let order):
+            simulation.store.told(order)
+        case .stopReading(let connection):
+            Driver.link(of: connection).up.isHeldBack = true
+        case .startReading(let connection):
+            Driver.link(of: connection).up.isHeldBack = false
         case .closed:
             hasReportedClosed = true
             simulation.note("host  ← closed")
@@ -112,6 +116,7 @@ final class Driver {
         link.down.send(Array(output.bytes[start..<end])[...])
         guard end == output.count else { return link.unwritten = (output, end, reported) }
         link.unwritten = nil
+        link.unchecked = nil
         engine.sent(output.count - reported, on: connection)
         engine.recycle(output)
         flush(link)

@@ -15,6 +15,7 @@ final class Host {
     }
 
     private unowned let simulation: Simulation
+    private let authorizer: Authorizer
     private var given: [RequestKey: Given] = [:]
     private var keys: [(session: Int, key: SessionKey)] = []
     private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
@@ -22,6 +23,7 @@ final class Host {
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
+        authorizer = Authorizer(simulation)
     }
 
     private var engine: ServerEngine { simulation.engine }
@@ -32,6 +34,11 @@ final class Host {
     /// Whether it owes an answer, or waits for one.
     var isWaiting: Bool { !given.isEmpty || !openCalls.isEmpty }
 
+    /// Whether it waits for the answer to a call on a session's primary stream.
+    func waits(for call: CallKey) -> Bool {
+        openCalls.contains { $0.key == call && $0.owner == .primary($0.session) }
+    }
+
     // MARK: Hearing
 
     func heard(_ event: HostEvent) {
@@ -41,9 +48,10 @@ final class Host {
         case .request: heardRequest(event, session)
         case .notification: heardNotification(event, session)
         case .cancelled:
-            if given.removeValue(forKey: event.request!) == nil {
-                simulation.violate(.misconduct, "a request was cancelled that is not open")
+            guard let request = given.removeValue(forKey: event.request!) else {
+                return simulation.violate(.misconduct, "a request was cancelled that is not open")
             }
+            ledger.wasCancelled(request.ticket, because: event.fault)
         case .response:
             guard let index = openCalls.firstIndex(where: { $0.key == event.call }) else {
                 return simulation.violate(.duplication, "a call was answered that is not open")
@@ -60,7 +68,8 @@ final class Host {
         case .sessionClosed:
             keys.removeAll { $0.session == session }
             ledger.ended(session!)
-        case .authorize, .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
+        case .authorize: authorizer.heard(event)
+        case .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
         }
     }
 
@@ -75,8 +84,13 @@ final class Host {
 
     private func heardRequest(_ event: HostEvent, _ session: Int?) {
         let params = JSONValue(event.params, depthMax: 16)
-        guard let key = event.request, let ticket = params?["t"]?.integer else { return simulation.violate(.misconduct, "a request without its message") }
-        ledger.given(Int(ticket), of: session)
+        guard let key = event.request, let ticket = params?["t"]?.integer else {
+            return simulation.violate(.misconduct, "a request without its message")
+        }
+        guard ledger.tickets.indices.contains(Int(ticket)) else {
+            return simulation.violate(.leak, "the host was given a request that nobody made")
+        }
+        ledger.given(Int(ticket), of: session, by: Host.name(event.principal))
         let isInitialize = event.method.equals("initialize")
         let version = params?["protocolVersion"]?.string
         let request = Given(
@@ -93,12 +107,16 @@ final class Host {
         guard let note = JSONValue(event.params, depthMax: 16)?["n"]?.integer else {
             return simulation.violate(.misconduct, "a notification without its message")
         }
-        ledger.heard(Int(note), in: session)
+        ledger.heard(Int(note), in: session, by: Host.name(event.principal))
     }
 
     /// How transcripts call a session.
     private func name(_ session: Int) -> String {
         simulation.names.session(ledger.sessions[session].wireID)
+    }
+
+    private static func name(_ principal: Principal?) -> String? {
+        principal.map { String(decoding: $0.name.bytes, as: UTF8.self) }
     }
 
     // MARK: Serving
@@ -114,9 +132,14 @@ final class Host {
         guard request.steps > 0, simulation.isBusy else { return answer(key, request) }
         request.steps -= 1
         given[key] = request
-        speak(key, request)
+        for _ in 0..<chattiness { speak(key, request) }
         simulation.driver.pump()
         if chance(40) { serve(key) } else { serveLater(key) }
+    }
+
+    /// How much it says at once: much, if that is more than clients may leave unread.
+    private var chattiness: Int {
+        simulation.profile.isTight && chance(40) ? 6 + number(20) : 1
     }
 
     private func speak(_ key: RequestKey, _ request: Given) {
@@ -125,12 +148,13 @@ final class Host {
         case 0...2:
             let progress = Double(ledger.nextNumber)
             say("progress #\(ticket)", to: .progress(ticket, session: request.session)) {
-                () throws(CallerFault) in
+                (_, _) throws(CallerFault) in
                 try engine.progress(
                     key, progress, total: nil, message: .init(start: nil, count: 0))
             }
         case 3...5:
-            say("notify #\(ticket)", to: .request(ticket)) { (method, params) throws(CallerFault) in
+            say("notify #\(ticket)", to: .request(ticket), method: anyNotification) {
+                (method, params) throws(CallerFault) in
                 try engine.notify(key, method: method, params: params)
             }
         case 6:
@@ -189,10 +213,7 @@ final class Host {
     private func talk(_ session: Int, _ key: SessionKey) {
         switch number(20) {
         case 0...9:
-            say("notify \(name(session))", to: .primary(session)) {
-                (method, params) throws(CallerFault) in
-                try engine.notify(key, method: method, params: params)
-            }
+            for _ in 0..<chattiness { notify(session, key) }
         case 10...12:
             call(name(session), session, .primary(session)) {
                 (call, method, params) throws(CallerFault) in
@@ -213,13 +234,21 @@ final class Host {
         simulation.driver.pump()
     }
 
+    private func notify(_ session: Int, _ key: SessionKey) {
+        say("notify \(name(session))", to: .primary(session), method: anyNotification) {
+            (method, params) throws(CallerFault) in
+            try engine.notify(key, method: method, params: params)
+        }
+    }
+
     private func broadcast() {
         simulation.note("host  → broadcast n=\(ledger.nextNumber)")
         let drops = engine.statistics.mailboxDrops
+        let method = anyNotification
         Host.withBytes("{\"n\":\(ledger.nextNumber)}") { params in
-            engine.broadcast(method: ("m" as StaticString).rawBytes, params: params)
+            engine.broadcast(method: method.rawBytes, params: params)
         }
-        ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops)
+        ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops && !Host.isLog(method))
     }
 
     /// Gives up the oldest call. What tells the client may find a full mailbox.
@@ -246,7 +275,8 @@ final class Host {
         lastCall += 1
         let key = CallKey(rawValue: lastCall)
         openCalls.append((key, session ?? -1, owner))
-        let isTaken = say("call k\(lastCall) \(target())", to: owner) {
+        let method: StaticString = chance(50) ? "ping" : "m"
+        let isTaken = say("call k\(lastCall) \(target())", to: owner, method: method) {
             (method, params) throws(CallerFault) in
             try make(key, method, params)
         }
@@ -256,11 +286,10 @@ final class Host {
     /// Says something with the next number in it, and enters it in the books.
     @discardableResult
     private func say(
-        _ what: @autoclosure () -> String, to owner: Ledger.Owner,
+        _ what: @autoclosure () -> String, to owner: Ledger.Owner, method: StaticString = "m",
         _ command: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) -> Void
     ) -> Bool {
         let number = ledger.nextNumber
-        let method: StaticString = chance(50) ? "ping" : "m"
         var fault: CallerFault?
         Host.withBytes("{\"n\":\(number)\(padding)}") { params in
             do throws(CallerFault) {
@@ -270,15 +299,15 @@ final class Host {
             }
         }
         simulation.note("host  → \(what()) n=\(number)\(fault.map { " fault=\($0)" } ?? "")")
-        ledger.promised(to: owner, isDue: fault == nil)
+        ledger.promised(to: owner, isDue: fault == nil, isLog: Host.isLog(method))
         return fault == nil
     }
 
-    private func say(
-        _ what: @autoclosure () -> String, to owner: Ledger.Owner,
-        _ command: () throws(CallerFault) -> Void
-    ) {
-        say(what(), to: owner) { (_, _) throws(CallerFault) in try command() }
+    /// The method of a notification: that of log lines, which may be dropped, or another.
+    private var anyNotification: StaticString { chance(40) ? "notifications/message" : "m" }
+
+    private static func isLog(_ method: StaticString) -> Bool {
+        method.rawBytes.equals("notifications/message")
     }
 
     /// A member that makes a message longer, sometimes much longer.

@@ -20,6 +20,10 @@ final class Lane {
     private var isCut = false
     /// Until when the receiver does not read.
     private var stalledUntil: Int64 = 0
+    /// Whether the receiver has said that it does not read.
+    var isHeldBack = false {
+        didSet { schedule() }
+    }
     /// Bytes on their way.
     private(set) var byteCount = 0
 
@@ -70,7 +74,7 @@ final class Lane {
     }
 
     private func schedule() {
-        guard !isScheduled, let first = parcels.first else { return }
+        guard !isScheduled, !isHeldBack, let first = parcels.first else { return }
         isScheduled = true
         simulation.at(max(first.arrival, stalledUntil)) { [self] in
             isScheduled = false
@@ -79,7 +83,7 @@ final class Lane {
     }
 
     private func deliver() {
-        guard let first = parcels.first else { return }
+        guard !isHeldBack, let first = parcels.first else { return }
         if max(first.arrival, stalledUntil) <= simulation.now {
             parcels.removeFirst()
             if case .bytes(let bytes, _) = first.content { byteCount -= bytes.count }

@@ -1,3 +1,6 @@
+import Engine
+import Wire
+
 /// The books of one run: what was asked, what was promised, and what came. It is the checker: it
 /// knows what the host and the clients have done, and nothing of how the engine does its work.
 final class Ledger {
@@ -19,7 +22,13 @@ final class Ledger {
         let isEngines: Bool
         /// Whether the client broke a rule with it.
         var isImproper: Bool
+        /// Who asks; nil without authorization.
+        let principal: String?
+        /// When the client asked.
+        let time: Int64
         var isGiven = false
+        /// Whether the server has given it up, since its client stayed away.
+        var isGivenUp = false
         /// What the engine took from the host for an answer.
         var hostAnswer: Outcome?
         var outcome: Outcome?
@@ -27,6 +36,10 @@ final class Ledger {
         var answerHanded = 0
         /// The numbers of what must come before the answer.
         var promised: [Int] = []
+        /// The numbers of its progress and log lines.
+        var droppable: [Int] = []
+        /// The number of the newest progress that came.
+        var newestProgress = -1
     }
 
     /// Where a message may come.
@@ -38,10 +51,13 @@ final class Ledger {
         case everySession
     }
 
-    private struct Promise {
+    struct Promise {
         let owner: Owner
         /// Whether the engine said that it would come.
         let isDue: Bool
+        /// Whether it is a log line, which may be dropped if its client does not read.
+        let isLog: Bool
+        let time: Int64
         var hasArrived = false
     }
 
@@ -57,15 +73,16 @@ final class Ledger {
         var cancelledIDs: Set<String> = []
     }
 
-    private unowned let simulation: Simulation
+    unowned let simulation: Simulation
     private(set) var tickets: [Ticket] = []
     private(set) var sessions: [SessionBook] = []
-    private var promises: [Promise] = []
+    private(set) var promises: [Promise] = []
     private var numberOfCancel: [Int: Int] = [:]
     /// Whose events carry a token.
     private var tokens: [String: ClientStream.Channel] = [:]
     /// Notifications of clients that the host has heard, and those that were sent.
-    private var notes: [(session: Int?, isHeard: Bool)] = []
+    private(set) var notes: [(session: Int?, principal: String?, isHeard: Bool)] = []
+    var grants: [Grant] = []
     var isDraining = false
     var isClosing = false
     private(set) var messages = 0
@@ -74,7 +91,7 @@ final class Ledger {
         self.simulation = simulation
     }
 
-    private func expect(
+    func expect(
         _ condition: Bool, _ kind: Violation.Kind, _ text: @autoclosure () -> String
     ) {
         if !condition { simulation.violate(kind, text()) }
@@ -114,17 +131,38 @@ final class Ledger {
     }
 
     /// The host was given a request.
-    func given(_ number: Int, of session: Int?) {
-        guard tickets.indices.contains(number) else {
-            return simulation.violate(.leak, "the host was given a request that nobody made")
-        }
+    func given(_ number: Int, of session: Int?, by principal: String?) {
         let ticket = tickets[number]
         expect(!ticket.isGiven, .duplication, "the host was given request \(number) twice")
         expect(
             ticket.isInitialize || ticket.session == session, .leak,
             "request \(number) came in another session")
+        expect(ticket.principal == principal, .leak, "request \(number) came from another")
         tickets[number].isGiven = true
     }
+
+    /// The host was told to let go of a request.
+    func wasCancelled(_ number: Int, because fault: CallerFault?) {
+        let ticket = tickets[number]
+        switch fault {
+        case .cancelled:
+            let isRight = ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) }
+            expect(isRight ?? false, .misconduct, "request \(number) was cancelled by nobody")
+        case .disconnected:
+            let limit = simulation.profile.options.detached ?? .max
+            expect(
+                simulation.now - ticket.time >= limit, .misconduct,
+                "request \(number) was given up too early")
+            tickets[number].isGivenUp = true
+        case .sessionEnded: break
+        case .closed:
+            expect(isClosing, .misconduct, "request \(number) was cut by a server that is open")
+        default: expect(false, .misconduct, "request \(number) was cancelled for no reason")
+        }
+    }
+
+    /// The client has what it will get.
+    func settled(_ number: Int, _ outcome: Outcome) { tickets[number].outcome = outcome }
 
     func hostAnswered(_ ticket: Int, _ answer: Outcome) { tickets[ticket].hostAnswer = answer }
 
@@ -166,10 +204,11 @@ final class Ledger {
             let wasCut =
                 ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) } ?? false
             expect(
-                ticket.hostAnswer == .error || wasCut || hasEnded(ticket.session) || isClosing,
+                ticket.hostAnswer == .error || wasCut || ticket.isGivenUp
+                    || hasEnded(ticket.session) || isClosing,
                 .misconduct, "an error of request \(number) that nobody gave")
         }
-        for number in ticket.promised where promises[number].isDue {
+        for number in ticket.promised where promises[number].isDue && !promises[number].isLog {
             expect(
                 promises[number].hasArrived, .loss,
                 "message \(number) did not come before the answer to its request")
@@ -185,11 +224,25 @@ final class Ledger {
     /// The number of the next message.
     var nextNumber: Int { promises.count }
 
-    /// Enters the next message. It is due if the engine took it and may not drop it: what is not due
-    /// may be missing, and if it comes it must be once, in order, and where it belongs.
-    func promised(to owner: Owner, isDue: Bool) {
-        if case .request(let ticket) = owner { tickets[ticket].promised.append(promises.count) }
-        promises.append(Promise(owner: owner, isDue: isDue))
+    /// Enters the next message. It is due if the engine took it, though log lines and progress may
+    /// be dropped later. What is not due may be missing, and if it comes it must be once, in order,
+    /// and where it belongs.
+    func promised(to owner: Owner, isDue: Bool, isLog: Bool = false) {
+        switch owner {
+        case .request(let ticket):
+            tickets[ticket].promised.append(promises.count)
+            if isLog { tickets[ticket].droppable.append(promises.count) }
+        case .progress(let ticket, _): tickets[ticket].droppable.append(promises.count)
+        case .primary, .everySession: break
+        }
+        promises.append(Promise(owner: owner, isDue: isDue, isLog: isLog, time: simulation.now))
+    }
+
+    /// How many events of a request's stream its client may have missed by not reading.
+    func droppedAtMost(of ticket: Int) -> Int {
+        let statistics = simulation.engine.statistics
+        let drops = Int(statistics.progressDrops + statistics.logDrops)
+        return min(drops, tickets[ticket].droppable.count { !promises[$0].hasArrived })
     }
 
     func broadcast(isDue: Bool) {
@@ -213,6 +266,7 @@ final class Ledger {
             return simulation.violate(.misconduct, "a message that the host never sent")
         }
         let channel = stream.channel
+        checkExpiry(number, stream)
         switch promises[number].owner {
         case .request(let ticket): check(channel == .request(ticket), number, channel)
         case .primary(let session): check(channel == .primary(session), number, channel)
@@ -225,6 +279,7 @@ final class Ledger {
             expect(
                 stream.isBack || !isLate, .reordering,
                 "progress \(number) left behind the answer to its request")
+            tickets[ticket].newestProgress = max(tickets[ticket].newestProgress, number)
         case .everySession:
             guard case .primary(let session) = channel else {
                 return check(false, number, channel)
@@ -237,6 +292,20 @@ final class Ledger {
         expect(!promises[number].hasArrived, .duplication, "message \(number) came twice")
         promises[number].hasArrived = true
         rises(number, stream)
+    }
+
+    /// What is said after a stream's authorization has expired waits for the next, unless the
+    /// stream began so late that its end followed at once.
+    private func checkExpiry(_ number: Int, _ stream: ClientStream) {
+        let time = promises[number].time
+        let first = stream.firstTime ?? time
+        stream.firstTime = first
+        guard let expiry = stream.expiry else { return }
+        // A stream that waits for the store begins, and ends, when that has answered.
+        let isLoaded = stream.isBack && simulation.profile.hasHostStore
+        expect(
+            isLoaded || time <= max(first, expiry) + Simulation.lateness, .misconduct,
+            "message \(number) came on a stream whose authorization had expired")
     }
 
     private func check(_ isRight: Bool, _ number: Int, _ channel: ClientStream.Channel) {
@@ -259,58 +328,19 @@ final class Ledger {
 
     // MARK: Notifications of clients
 
-    func notified(in session: Int?) -> Int {
-        notes.append((session, false))
+    func notified(in session: Int?, by principal: String?) -> Int {
+        notes.append((session, principal, false))
         return notes.count - 1
     }
 
-    func heard(_ note: Int, in session: Int?) {
+    func heard(_ note: Int, in session: Int?, by principal: String?) {
         expect(!notes[note].isHeard, .duplication, "the host heard notification \(note) twice")
         expect(notes[note].session == session, .leak, "notification \(note) in another session")
+        expect(notes[note].principal == principal, .leak, "notification \(note) from another")
         notes[note].isHeard = true
     }
 
     func accepted(_ note: Int) {
         expect(notes[note].isHeard, .loss, "notification \(note) was accepted and not delivered")
-    }
-
-    // MARK: The end
-
-    /// Everything that was promised has come, or its client knows why not.
-    func checkEverythingCame() {
-        for (number, ticket) in tickets.enumerated() {
-            expect(ticket.outcome != nil, .hang, "request \(number) never came to its end")
-        }
-        for (number, promise) in promises.enumerated() where promise.isDue && !promise.hasArrived {
-            switch promise.owner {
-            case .request(let ticket): checkMissing(number, of: ticket)
-            case .primary(let session): checkMissing(number, in: session)
-            case .progress(let ticket, let session):
-                // The primary carries it, if its client follows that.
-                if session.map({ sessions[$0].isFollowed && !isWhole($0) }) ?? false { continue }
-                checkMissing(number, of: ticket)
-            case .everySession: break
-            }
-        }
-        for (number, session) in sessions.enumerated() where isWhole(number) {
-            let missing = session.broadcastsDue.subtracting(session.broadcastsSeen).min()
-            expect(missing == nil, .loss, "broadcast \(missing ?? 0) never came")
-        }
-    }
-
-    private func isWhole(_ session: Int) -> Bool {
-        let book = sessions[session]
-        return book.isFollowed && !book.mayMiss && !book.hasEnded
-    }
-
-    private func checkMissing(_ number: Int, of ticket: Int) {
-        let outcome = tickets[ticket].outcome
-        expect(
-            outcome == .refused || outcome == .lost || hasEnded(tickets[ticket].session), .loss,
-            "message \(number) of request \(ticket) never came")
-    }
-
-    private func checkMissing(_ number: Int, in session: Int) {
-        expect(!isWhole(session), .loss, "message \(number) of session \(session) never came")
     }
 }

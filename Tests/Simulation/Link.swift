@@ -14,6 +14,13 @@ final class Link {
     var connection: ServerConnection?
     /// What the server's system has not taken yet, and how much of it was reported as sent.
     var unwritten: (output: Output, start: Int, reported: Int)?
+    /// Whether its client has come back for a stream on it.
+    var mayReplay = false
+    /// Whether it carries a stream or a request of a session.
+    var isCarrying = false
+    /// What was unsent when that began, or when the system took no more: the session's bound has
+    /// not been asked. Nil while there is nothing.
+    var unchecked: Int?
     /// The client's end; nil once the client has gone.
     weak var end: ClientEnd?
 
@@ -21,7 +28,7 @@ final class Link {
         self.number = number
         self.simulation = simulation
         let latencyMax = simulation.random.pick([0, 1, 20, simulation.profile.isRough ? 300 : 20])!
-        window = simulation.random.pick([400, 3_000, 1 << 20])!
+        window = simulation.random.pick([400, 3_000, simulation.profile.isTight ? 400 : 1 << 20])!
         up = Lane(simulation, latencyMax: latencyMax) { [unowned self] _, parcel in
             simulation.driver.arrived(parcel, on: self)
         }

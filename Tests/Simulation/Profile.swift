@@ -12,57 +12,108 @@ struct Profile {
     let isRough: Bool
     /// Whether so little is kept that events may be gone before a client is back.
     let mayForget: Bool
+    /// Whether clients may leave so little unread that messages are dropped, and connections end.
+    let isTight: Bool
+    /// Whether the host says who may ask.
+    let authorizes: Bool
 
     init(_ random: inout SeededRandom) {
         var options = ServerOptions()
-        options.logLevel = nil
-        options.responseMode = [.stream, .stream, .stream, .auto, .auto, .json][random.number(6)]
-        options.isStateless = random.chance(10)
-        options.progressRoute = random.chance(25) ? .request : .primary
-        options.hasReplay = random.chance(85)
-        if random.chance(50) {
-            let object: StaticString = "{}"
-            options.greeting = Greeting(
-                serverInfo: object.rawBytes, capabilities: object.rawBytes,
-                instructions: .init(start: nil, count: 0))
-        }
-        options.sessionIdle = 60_000
+        Profile.chooseAnswers(&options, &random)
         isRough = random.chance(80)
-        let memory = random.number(3)
-        mayForget = memory > 0
-        options.replayAge = nil
-        if isRough {
-            options.connectionsMax = 24
-            options.sessionsMax = 3 + random.number(4)
-            options.sessionRequestsMax = 2 + random.number(6)
-            options.mailboxMessagesMax = random.chance(50) ? 3 : 64
-            options.mailboxBytesMax = 4_000
-            options.pipelinedBytesMax = 2_000
-        } else {
-            options.connectionIdle = nil
-            options.mailboxMessagesMax = 1 << 20
-            options.mailboxBytesMax = 1 << 30
+        Profile.chooseCrowd(&options, isRough, &random)
+        mayForget = Profile.chooseMemory(&options, &random)
+        isTight = random.chance(40)
+        Profile.chooseOutput(&options, isTight, &random)
+        authorizes = random.chance(35)
+        if authorizes {
+            options.authorization = .host
+            options.authorizationWait = [500, 3_000][random.number(2)]
         }
-        switch memory {
-        case 0:
-            options.replayEventsMax = 1 << 20
-            options.replayBytesMax = 1 << 20
-        case 1:
-            options.replayEventsMax = 4 + random.number(8)
-            options.replayBytesMax = 600 + random.number(2_000)
-        default:
-            options.replayTotalBytesMax = 1_000 + random.number(4_000)
-            options.replayAge = [300, 5_000][random.number(2)]
-        }
-        // What is kept is sent at once when a client comes back for it, so it must fit.
-        options.unsentBytesMax = isRough && mayForget ? 16_000 : 4 << 20
+        if random.chance(30) { options.detached = [300, 3_000][random.number(2)] }
         self.options = options
         clientCount = 1 + random.number(4)
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
     }
 
+    private static func chooseAnswers(_ options: inout ServerOptions, _ random: inout SeededRandom)
+    {
+        options.logLevel = nil
+        options.responseMode = [.stream, .stream, .stream, .auto, .auto, .json][random.number(6)]
+        options.isStateless = random.chance(10)
+        options.progressRoute = random.chance(25) ? .request : .primary
+        options.hasReplay = random.chance(85)
+        guard random.chance(50) else { return }
+        let object: StaticString = "{}"
+        options.greeting = Greeting(
+            serverInfo: object.rawBytes, capabilities: object.rawBytes,
+            instructions: .init(start: nil, count: 0))
+    }
+
+    private static func chooseCrowd(
+        _ options: inout ServerOptions, _ isRough: Bool, _ random: inout SeededRandom
+    ) {
+        options.sessionIdle = 60_000
+        guard isRough else {
+            options.connectionIdle = nil
+            options.mailboxMessagesMax = 1 << 20
+            options.mailboxBytesMax = 1 << 30
+            return
+        }
+        options.connectionsMax = 24
+        options.sessionsMax = 3 + random.number(4)
+        options.sessionRequestsMax = 2 + random.number(6)
+        options.mailboxMessagesMax = random.chance(50) ? 3 : 64
+        options.mailboxBytesMax = 4_000
+        options.pipelinedBytesMax = 2_000
+    }
+
+    /// Says whether something may be forgotten.
+    private static func chooseMemory(
+        _ options: inout ServerOptions, _ random: inout SeededRandom
+    ) -> Bool {
+        options.replayAge = nil
+        switch random.number(5) {
+        case 0:
+            options.replayEventsMax = 1 << 20
+            options.replayBytesMax = 1 << 20
+            return false
+        case 1:
+            options.replayEventsMax = 4 + random.number(8)
+            options.replayBytesMax = 600 + random.number(2_000)
+            return true
+        case 2:
+            options.replayTotalBytesMax = 1_000 + random.number(4_000)
+            options.replayAge = [300, 5_000][random.number(2)]
+            return true
+        default:
+            options.hasHostStore = true
+            options.load = [1_000, 10_000][random.number(2)]
+            return random.chance(50)
+        }
+    }
+
+    private static func chooseOutput(
+        _ options: inout ServerOptions, _ isTight: Bool, _ random: inout SeededRandom
+    ) {
+        guard isTight else { return }
+        let which = random.number(4)
+        if which != 1 { options.unsentBytesMax = tightBound(&random) }
+        if which != 2 { options.sessionUnsentBytesMax = tightBound(&random) }
+        if which < 2 { options.totalUnsentBytesMax = tightBound(&random) }
+    }
+
+    private static func tightBound(_ random: inout SeededRandom) -> Int {
+        [2_000, 3_000, 6_000, 16_000][random.number(4)]
+    }
+
+    var authorizationWait: Int64 { authorizes ? options.authorizationWait ?? 0 : 0 }
+
     /// Whether a request may be lost that nobody gave up.
-    var mayLose: Bool { isRough || mayForget }
+    var mayLose: Bool { isRough || mayForget || isTight || authorizes }
+
+    /// Whether there is a store of the host's: streams that cannot be resumed need none.
+    var hasHostStore: Bool { options.hasHostStore && options.hasReplay && !options.isStateless }
 
     /// What a transcript begins with.
     var line: String {
@@ -70,11 +121,20 @@ struct Profile {
         \(options.responseMode)\(options.isStateless ? " stateless" : "") \
         progress=\(options.progressRoute) replay=\(options.hasReplay) \
         greeting=\(options.greeting != nil) \
-        events=\(options.replayEventsMax) bytes=\(options.replayBytesMax) \
-        total=\(options.replayTotalBytesMax) age=\(options.replayAge.map { "\($0)" } ?? "-") \
-        unsent=\(options.unsentBytesMax) mailbox=\(options.mailboxMessagesMax) \
+        \(hasHostStore ? "store load=\(options.load)" : memory) \
+        unsent=\(options.unsentBytesMax),\(options.sessionUnsentBytesMax),\
+        \(options.totalUnsentBytesMax) mailbox=\(options.mailboxMessagesMax) \
         requests=\(options.sessionRequestsMax) sessions=\(options.sessionsMax) \
-        clients=\(clientCount) \(isRough ? "rough" : "calm")
+        detached=\(options.detached ?? 0)\
+        \(authorizes ? " authorize=\(authorizationWait)" : "") \
+        clients=\(clientCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")
+        """
+    }
+
+    private var memory: String {
+        """
+        events=\(options.replayEventsMax) bytes=\(options.replayBytesMax) \
+        total=\(options.replayTotalBytesMax) age=\(options.replayAge.map { "\($0)" } ?? "-")
         """
     }
 }

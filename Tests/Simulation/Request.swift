@@ -3,6 +3,8 @@ struct Request {
     var method = "POST"
     var session: String?
     var lastEventID: String?
+    /// The number of the credentials; nil for none.
+    var grant: Int?
     /// JSON-RPC members, without the version.
     var members: String?
     var isChunked = false
@@ -16,6 +18,7 @@ struct Request {
         var text = "\(method) /mcp HTTP/1.\(isHTTP10 ? 0 : 1)\r\nHost: localhost\r\n"
         if let session { text += "Mcp-Session-Id: \(session)\r\n" }
         if let lastEventID { text += "Last-Event-ID: \(lastEventID)\r\n" }
+        if let grant { text += "Authorization: Bearer \(grant)\r\n" }
         if closes { text += "Connection: close\r\n" }
         if method == "GET" { text += "Accept: text/event-stream\r\n" }
         guard method == "POST" else { return Array((text + "\r\n").utf8) }
@@ -37,6 +40,7 @@ struct Request {
         var words = [method]
         if let session { words.append("session=" + names.session(session)) }
         if let lastEventID { words.append("last-event-id=" + names.event(lastEventID)) }
+        if let grant { words.append("token=\(grant)") }
         if isHTTP10 { words.append("HTTP/1.0") }
         if isChunked { words.append("chunked") }
         if expectsContinue { words.append("expect") }

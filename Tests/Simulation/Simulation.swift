@@ -38,6 +38,7 @@ package final class Simulation {
     private(set) var ledger: Ledger!
     private(set) var driver: Driver!
     private(set) var host: Host!
+    private(set) var store: HostStore!
     private(set) var clients: [Client] = []
     private var links: [Link] = []
     /// Writes of the server, so far.
@@ -53,6 +54,9 @@ package final class Simulation {
 
     /// How far ahead something may be to be waited for: a day.
     private static let patience: Int64 = 24 * 3_600_000
+
+    /// How long requests may still go on when nobody does anything new, in milliseconds.
+    private static let settlingMax: Int64 = 120_000
 
     /// Steps after which a run that does not end is stopped.
     private static let stepsMax = 200_000
@@ -81,6 +85,7 @@ package final class Simulation {
         ledger = Ledger(self)
         driver = Driver(self)
         host = Host(self)
+        store = HostStore(self)
     }
 
     private func run() {
@@ -93,7 +98,10 @@ package final class Simulation {
         }
         go { self.now < self.profile.horizon }
         begin(.settling) { client in client.settle() }
-        go { !self.agenda.isEmpty }
+        // The host may still be silent on what it was asked, and clients gone that nobody misses.
+        at(now + Simulation.lateness + max(engine.options.load, profile.authorizationWait)) {}
+        let end = now + Simulation.settlingMax
+        go { !self.agenda.isEmpty || self.ledger.isWaiting && self.now < end }
         if violation == nil {
             ledger.checkEverythingCame()
             Budgets.checkNothingIsUnderWay(self)
@@ -180,6 +188,11 @@ package final class Simulation {
         clients.lazy.compactMap { client in
             client.session === session ? nil : client.session?.primary?.lastID
         }.first
+    }
+
+    /// A session of another principal.
+    func sessionOfAnother(than principal: String?) -> ClientSession? {
+        clients.lazy.filter { $0.principal != principal }.compactMap { $0.session }.first
     }
 
     /// A connection of another client that reads a stream.

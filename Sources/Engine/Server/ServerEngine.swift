@@ -162,8 +162,8 @@ package final class ServerEngine {
             if let request = requests[index: due.index] { giveUp(request) }
         }
         store?.deadlineReached(at: now)
-        expiryReached()
         closeIfDrained()
+        expiryReached()  // Behind all that may begin a stream whose authorization has expired.
         resumePipelines()
     }
 

@@ -126,7 +126,10 @@ extension ServerEngine {
     private func relieve(_ limit: Int, _ crowd: () -> [ServerConnection]) {
         let crowd = crowd()
         var total = crowd.reduce(0) { $0 + $1.unsentBytes }
-        while total > limit, let largest = crowd.max(by: { $0.unsentBytes < $1.unsentBytes }) {
+        // One that is ended may let answers go elsewhere, so that less is left than `total` says.
+        while total > limit, let largest = crowd.max(by: { $0.unsentBytes < $1.unsentBytes }),
+            largest.unsentBytes > 0
+        {
             let before = largest.unsentBytes
             relieve(largest, to: max(0, before - (total - limit)))
             total -= before - largest.unsentBytes
@@ -158,7 +161,7 @@ extension ServerEngine {
     }
 
     /// The connections that carry a session's streams.
-    private func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
+    package func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
         var carriers = session.ledger.requestKeys.compactMap { requests[$0]?.connection }
         carriers += session.held.compactMap { $0.connection }
         if let primary = primaryConnection(of: session) { carriers.append(primary) }

@@ -11,7 +11,7 @@ extension ServerEngine {
         var hasStopped = behindHead
         while rest.count > 0 || hasStopped {
             switch connection.exchange {
-            case .idle where isTooFarAhead(connection):
+            case .idle where connection.pipelined != nil || isTooFarAhead(connection):
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused: break

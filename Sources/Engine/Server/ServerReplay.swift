@@ -30,6 +30,14 @@ extension ServerEngine {
         store?.keep(StoredEvent(id: id, message: message), of: session.key, at: now)
     }
 
+    /// Notes that a request's stream has had its last event.
+    func endLog(of request: OpenRequest) {
+        guard let stream = request.stream, let session = request.session,
+            !session.state.hasEnded
+        else { return }
+        store?.end(stream.token, of: session.key)
+    }
+
     // MARK: Coming back
 
     /// A stream that goes on, and that a client may come back to.
@@ -49,15 +57,20 @@ extension ServerEngine {
         }
         let stream = resumable(of: session, cursor.stream)
         if case .primary = stream, isDraining { return refuseWhileDraining(connection) }
+        // Nothing is missing, and a store may not know a stream that has had no event yet.
+        if let stream, position(of: stream, session) == cursor.sequence {
+            return goOn(stream, of: session, with: [], on: connection)
+        }
         switch store.load(after: cursor, of: session.key, at: now) {
         case .gap:
             refuseResume(connection)
         case .all(let events, let hasEnded):
             guard hasEnded || stream != nil else { return refuseResume(connection) }
-            counters.resumed += 1
-            guard !hasEnded, let stream else { return replay(events, on: connection) }
-            attach(stream, of: session, to: connection)
-            goOn(with: events, on: connection)
+            guard !hasEnded, let stream else {
+                counters.resumed += 1
+                return replay(events, on: connection)
+            }
+            goOn(stream, of: session, with: events, on: connection)
         case .later(let load):
             let last = stream.map { position(of: $0, session) }
             let resumption = Resumption(load, after: cursor, upTo: last)
@@ -105,6 +118,15 @@ extension ServerEngine {
         spare.give(&connection.parser.head)
         connection.exchange = .request(request)
         counters.streams += 1
+    }
+
+    private func goOn(
+        _ stream: Resumable, of session: ServerSession, with events: [StoredEvent],
+        on connection: ServerConnection
+    ) {
+        counters.resumed += 1
+        attach(stream, of: session, to: connection)
+        goOn(with: events, on: connection)
     }
 
     /// Sends what a client has missed, and then what waits.
@@ -190,6 +212,7 @@ extension ServerEngine {
         connection.resumption = nil
         counters.unsentBytes -= UInt64(connection.backlog.byteCount)
         connection.backlog = Backlog()
+        connection.composedEvents = connection.givenEvents  // No fence waits for what is gone.
         let exchange = connection.exchange
         if connection.isStreaming { counters.streams -= 1 }
         connection.exchange = .receiving

@@ -159,9 +159,7 @@ extension ServerEngine {
             beginStream(of: request, on: connection, sessionID: sessionID)
         }
         writeEvent(.essential, of: request, about: length, compose)
-        if let stream = request.stream, let session = request.session {
-            store?.end(stream.token, of: session.key)
-        }
+        endLog(of: request)
         guard let connection = request.connection else {
             // Gone before the answer, or because of it.
             if request.stream == nil { counters.resultDrops += 1 }

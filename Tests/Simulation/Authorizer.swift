@@ -1,0 +1,69 @@
+import Engine
+import Session
+import Wire
+
+/// The part of the host that says who may ask: at once, later, or never.
+final class Authorizer {
+    private unowned let simulation: Simulation
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+    }
+
+    private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
+
+    func heard(_ event: HostEvent) {
+        let credentials = event.credentials.map { String(decoding: $0.value, as: UTF8.self) }
+        guard let key = event.authorization, let grant = credentials.flatMap({ Int($0) }),
+            simulation.ledger.grants.indices.contains(grant)
+        else { return simulation.violate(.misconduct, "credentials that nobody has") }
+        simulation.ledger.authorizing(grant)
+        guard simulation.isBusy else { return decide(key, grant, .allowed(for: nil)) }
+        let verdict = chooseVerdict()
+        switch number(20) {
+        case 0...12: decide(key, grant, verdict)
+        case 13...18:
+            let pause = [0, 1, 20, 300, 2_000][number(5)]
+            simulation.after(Int64(pause)) { [self] in decide(key, grant, verdict) }
+        default:
+            if !simulation.isRough { decide(key, grant, verdict) }
+        }
+    }
+
+    private func chooseVerdict() -> Ledger.Verdict {
+        switch number(20) {
+        case 0: .refused(401)
+        case 1: .refused(403)
+        case 2...8: .allowed(for: [50, 1_000, 5_000][number(3)])
+        default: .allowed(for: nil)
+        }
+    }
+
+    /// Tells the engine, unless the client has gone or waited too long.
+    private func decide(_ key: AuthorizationKey, _ grant: Int, _ verdict: Ledger.Verdict) {
+        simulation.note("host  → authorize \(grant) \(verdict)")
+        guard tell(key, grant, verdict) else { return simulation.driver.pump() }
+        simulation.ledger.authorized(grant, verdict)
+        if tell(key, grant, .allowed(for: nil)) {
+            simulation.violate(.duplication, "a request was allowed twice")
+        }
+        simulation.driver.pump()
+    }
+
+    private func tell(_ key: AuthorizationKey, _ grant: Int, _ verdict: Ledger.Verdict) -> Bool {
+        let name = Array(simulation.ledger.grants[grant].principal.utf8)
+        guard let principal = name.withUnsafeBytes({ Principal($0) }) else { return false }
+        do throws(CallerFault) {
+            switch verdict {
+            case .allowed(let time):
+                try simulation.engine.allow(key, principal, expiresIn: time)
+            case .refused(401): try simulation.engine.refuse(key, Challenge(.invalidToken))
+            case .refused: try simulation.engine.refuse(key, Challenge(.insufficientScope))
+            case .open: return false
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+}

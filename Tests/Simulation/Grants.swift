@@ -1,0 +1,82 @@
+import Engine
+import Wire
+
+/// The books of authorization: each request of a client has credentials of its own.
+extension Ledger {
+    enum Verdict {
+        /// The host has said nothing, or too late.
+        case open
+        /// For so many milliseconds, or for ever.
+        case allowed(for: Int64?)
+        /// With a status.
+        case refused(Int)
+    }
+
+    struct Grant {
+        let principal: String
+        /// When the host was asked.
+        var asked: Int64?
+        var verdict = Verdict.open
+        /// When the host has said so.
+        var decided: Int64 = 0
+    }
+
+    /// The credentials for a client's next request; nil if it needs none.
+    func grant(to principal: String?) -> Int? {
+        guard let principal else { return nil }
+        grants.append(Grant(principal: principal))
+        return grants.count - 1
+    }
+
+    func authorizing(_ grant: Int) {
+        expect(grants[grant].asked == nil, .duplication, "the host was asked twice for \(grant)")
+        grants[grant].asked = simulation.now
+    }
+
+    func authorized(_ grant: Int, _ verdict: Verdict) {
+        grants[grant].verdict = verdict
+        grants[grant].decided = simulation.now
+    }
+
+    /// When what a request was allowed by expires.
+    func expiry(of grant: Int?) -> Int64? {
+        guard let grant, case .allowed(let time?) = grants[grant].verdict else { return nil }
+        return grants[grant].decided + time
+    }
+
+    /// Whether a response denies its request for want of authorization. Nothing else may come
+    /// unless the host has allowed the request.
+    func isDenied(_ grant: Int?, _ status: Int) -> Bool {
+        let isChallenge = status == 401 || status == 403
+        guard let grant else {
+            expect(!isChallenge, .misconduct, "\(status) for want of what nobody asks for")
+            return isChallenge
+        }
+        switch grants[grant].verdict {
+        case .refused(let given):
+            expect(status == given, .leak, "\(status) to a request that was refused")
+            return true
+        case .open:
+            let wait = simulation.profile.options.authorizationWait ?? .max
+            let isLate = grants[grant].asked.map { simulation.now - $0 >= wait } ?? false
+            expect(
+                status == 408 || status == 503 && isLate, .leak,
+                "\(status) to a request that nobody has allowed")
+            return status == 503
+        case .allowed:
+            expect(!isChallenge, .misconduct, "\(status) to a request that was allowed")
+            return isChallenge
+        }
+    }
+
+    /// A request was denied, and so has not been made.
+    func denied(_ number: Int) {
+        expect(tickets[number].outcome == nil, .duplication, "request \(number) was denied late")
+        expect(!tickets[number].isGiven, .leak, "the host was given request \(number), denied")
+        settled(number, .refused)
+    }
+
+    func denied(note: Int) {
+        expect(!notes[note].isHeard, .leak, "the host heard notification \(note), denied")
+    }
+}

@@ -1,0 +1,100 @@
+import Engine
+import Replay
+import Session
+import Wire
+
+/// A host's event store: it keeps what it is told to, and finds it at once or later. One that is
+/// forgetful finds a part, or nothing, or does not answer.
+final class HostStore {
+    private struct Kept {
+        let session: SessionKey
+        var messages: [ByteBuffer] = []
+        var hasEnded = false
+    }
+
+    private struct Found {
+        var messages: [ByteBuffer]
+        var hasEnded: Bool
+    }
+
+    private unowned let simulation: Simulation
+    private var streams: [StreamToken: Kept] = [:]
+    /// Bytes of all that it has kept, however long.
+    private(set) var bytesTotal = 0
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+    }
+
+    private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
+
+    /// Whether nothing is kept any more.
+    var isEmpty: Bool { streams.isEmpty }
+
+    // MARK: Orders
+
+    func told(_ order: StoreOrder) {
+        if !simulation.profile.hasHostStore {
+            simulation.violate(.misconduct, "an order for a store that there is not")
+        }
+        switch order {
+        case .keep(let event, let session): keep(event, session)
+        case .end(let stream, let session):
+            streams[stream, default: Kept(session: session)].hasEnded = true
+        case .load(let load, let cursor, let session): look(load, cursor, session)
+        case .forget(let session): streams = streams.filter { $0.value.session != session }
+        }
+    }
+
+    private func keep(_ event: StoredEvent, _ session: SessionKey) {
+        var kept = streams[event.id.stream] ?? Kept(session: session)
+        if kept.session != session { simulation.violate(.leak, "a stream changes its session") }
+        if kept.hasEnded || event.id.sequence != kept.messages.count + 1 {
+            simulation.violate(.misconduct, "the store is told of \(event.id) at the wrong time")
+        }
+        kept.messages.append(event.message)
+        streams[event.id.stream] = kept
+        bytesTotal += event.message.count
+    }
+
+    // MARK: Answers
+
+    private func look(_ load: LoadKey, _ cursor: EventID, _ session: SessionKey) {
+        let found = find(cursor, session)
+        let isForgetful = simulation.profile.mayForget && simulation.isBusy
+        simulation.note("store ← load \(load.rawValue)")
+        switch number(isForgetful ? 12 : 9) {
+        case 0...3: answer(load, found)
+        case 4...6: later { [self] in answer(load, found) }
+        case 7, 8: later { [self] in answer(load, find(cursor, session)) }
+        case 9: answer(load, nil)
+        case 10:
+            let part = found.map { Found(messages: $0.messages.dropLast(), hasEnded: false) }
+            answer(load, part)
+        default: break
+        }
+    }
+
+    private func later(_ act: @escaping () -> Void) {
+        let isForgetful = simulation.profile.mayForget && simulation.isBusy
+        let pause = [1, 20, 200, isForgetful ? 5_000 : 800][number(4)]
+        simulation.after(Int64(pause), act)
+    }
+
+    /// What follows a cursor; nil if it names nothing that is known.
+    private func find(_ cursor: EventID, _ session: SessionKey) -> Found? {
+        guard let kept = streams[cursor.stream], kept.session == session,
+            cursor.sequence <= kept.messages.count
+        else { return nil }
+        return Found(
+            messages: Array(kept.messages[Int(cursor.sequence)...]), hasEnded: kept.hasEnded)
+    }
+
+    private func answer(_ load: LoadKey, _ found: Found?) {
+        simulation.note(
+            "store → \(found.map { "\($0.messages.count)" } ?? "none") for load \(load.rawValue)")
+        // A client that has gone waits for nothing.
+        try? simulation.engine.loaded(load, found?.messages, hasEnded: found?.hasEnded ?? false)
+        simulation.driver.pump()
+    }
+}

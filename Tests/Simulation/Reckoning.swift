@@ -1,0 +1,60 @@
+/// The end of a run's books: everything that was promised has come, or its client knows why not.
+extension Ledger {
+    /// Whether a client waits for an answer.
+    var isWaiting: Bool { tickets.contains { $0.outcome == nil } }
+
+    func checkEverythingCame() {
+        for (number, ticket) in tickets.enumerated() {
+            expect(ticket.outcome != nil, .hang, "request \(number) never came to its end")
+        }
+        checkPromises()
+        for (number, session) in sessions.enumerated() where isWhole(number) {
+            let missing = session.broadcastsDue.subtracting(session.broadcastsSeen).min()
+            expect(missing == nil, .loss, "broadcast \(missing ?? 0) never came")
+        }
+    }
+
+    /// Log lines and progress that newer progress follows may be missing, if the server says so.
+    private func checkPromises() {
+        var logs = 0
+        var progress = 0
+        for (number, promise) in promises.enumerated()
+        where promise.isDue && !promise.hasArrived && !isExcused(promise.owner) {
+            if promise.isLog {
+                logs += 1
+            } else if case .progress(let ticket, _) = promise.owner,
+                tickets[ticket].newestProgress > number
+            {
+                progress += 1
+            } else {
+                expect(false, .loss, "message \(number) to \(promise.owner) never came")
+            }
+        }
+        let statistics = simulation.engine.statistics
+        expect(logs <= statistics.logDrops, .loss, "\(logs) log lines never came")
+        expect(progress <= statistics.progressDrops, .loss, "progress never came")
+    }
+
+    /// Whether an owner knows that it may have missed something.
+    private func isExcused(_ owner: Owner) -> Bool {
+        switch owner {
+        case .request(let ticket): return hasGivenUp(ticket)
+        case .primary(let session): return !isWhole(session)
+        case .progress(let ticket, let session):
+            // The primary carries it, if its client follows that.
+            let mayMiss = session.map { sessions[$0].isFollowed && !isWhole($0) } ?? false
+            return mayMiss || hasGivenUp(ticket)
+        case .everySession: return true
+        }
+    }
+
+    private func isWhole(_ session: Int) -> Bool {
+        let book = sessions[session]
+        return book.isFollowed && !book.mayMiss && !book.hasEnded
+    }
+
+    private func hasGivenUp(_ ticket: Int) -> Bool {
+        let outcome = tickets[ticket].outcome
+        return outcome == .refused || outcome == .lost || hasEnded(tickets[ticket].session)
+    }
+}
