@@ -337,3 +337,25 @@ def test_commands_after_the_end(host):
             late()
     assert request.cancelled
     one.server.close()
+
+
+@pytest.mark.parametrize("mode", ["stream", "json", "auto"])
+def test_long_messages_arrive_as_they_are(host, mode):
+    """A long message goes to the socket from its own buffer, between what stands around it."""
+    one = host(response_mode=mode, message_bytes_max=8 << 20)
+    client = one.client()
+    client.initialize()
+    for size in (10, 16_000, 17_000, 70_000, 1_000_000, 3_000_000):
+        text = "ü" + size * "x"
+        exchange = client.request("x", {"text": text})
+        request = one.next()
+        assert request.params == {"text": text}
+        sent = []
+        if mode != "json":
+            for number in range(3):
+                request.log("info", [number, text])
+                sent.append([number, text])
+        request.respond({"text": text})
+        assert [exchange.next()["params"]["data"] for _ in sent] == sent
+        assert exchange.next()["result"] == {"text": text}
+        assert exchange.next() is None
