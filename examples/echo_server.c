@@ -89,11 +89,12 @@ static void bad_argument(shttp_request request, const char *text) {
 static void job_step(shttp_request request, int is_log, int step, int count) {
   char number[16];
   shttp_status status;
-  snprintf(number, sizeof number, "%d", step);
-  if (is_log)
+  if (is_log) {
+    snprintf(number, sizeof number, "%d", step);
     status = shttp_request_log(server, request, shttp_text("info"), shttp_text("echo_server"), shttp_text(number));
-  else
+  } else {
     status = shttp_request_progress(server, request, step, count, shttp_text(""));
+  }
   /* A client that takes one JSON document can be told nothing on the way. */
   if (status != SHTTP_ERR_JSON_RESPONSE) expect(status);
 }

@@ -5,12 +5,7 @@ import Wire
 ///
 /// A log belongs to one session: an id of another session's finds nothing here (S-503). It answers
 /// everything after a cursor or says that it cannot; never a part.
-package struct EventLog {
-    private struct Record {
-        let event: StoredEvent
-        let time: Instant
-    }
-
+package final class EventLog {
     /// What is known of a stream.
     private struct Entry {
         /// The number of the last event that is gone, and of the last there was.
@@ -22,39 +17,35 @@ package struct EventLog {
         var hasEnded = false
     }
 
-    /// All records, the oldest first; those before `first` are gone.
-    private var records: [Record] = []
-    private var first = 0
+    private let events = EventBlock()
     private var streams = TokenTable<StreamToken, Entry>()
-    package private(set) var byteCount = 0
 
     package init() {}
 
-    package var count: Int { records.count - first }
+    package var count: Int { events.count }
+    package var byteCount: Int { events.byteCount }
 
-    /// When the oldest record was made.
-    package var oldest: Instant? { count > 0 ? records[first].time : nil }
+    /// When the oldest event was made.
+    package var oldest: Instant? { events.oldest }
 
     /// Begins to keep a stream.
-    package mutating func begin(_ stream: StreamToken) {
+    package func begin(_ stream: StreamToken) {
         streams.set(stream, Entry())
     }
 
     /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
-    package mutating func append(_ event: StoredEvent, at now: Instant) {
+    package func append(_ event: StoredEvent, at now: Instant) {
         var isKnown = false
         streams.update(event.id.stream) { entry in
             entry.last = event.id.sequence
             entry.count += 1
             isKnown = true
         }
-        guard isKnown else { return }
-        records.append(Record(event: event, time: now))
-        byteCount += event.message.count
+        if isKnown { events.append(event, at: now) }
     }
 
     /// Notes that no event will follow. The stream is known as long as one of its events is kept.
-    package mutating func end(_ stream: StreamToken) {
+    package func end(_ stream: StreamToken) {
         update(stream) { $0.hasEnded = true }
     }
 
@@ -63,46 +54,25 @@ package struct EventLog {
         guard let entry = streams[cursor.stream], cursor.sequence >= entry.lastGone,
             cursor.sequence <= entry.last
         else { return .gap }
-        var events: [StoredEvent] = []
-        for record in records[first...] {
-            let id = record.event.id
-            if id.stream == cursor.stream, id.sequence > cursor.sequence {
-                events.append(record.event)
-            }
-        }
-        return .all(events, hasEnded: entry.hasEnded)
+        return .all(events.events(after: cursor), hasEnded: entry.hasEnded)
     }
 
     /// Drops the oldest events until the rest is within bounds; says how many bytes went.
-    package mutating func trim(countMax: Int, bytesMax: Int, before limit: Instant) -> Int {
+    package func trim(countMax: Int, bytesMax: Int, before limit: Instant) -> Int {
         let before = byteCount
-        while count > 0,
-            count > countMax || byteCount > bytesMax || records[first].time <= limit
-        {
-            dropFirst()
+        while let oldest, count > countMax || byteCount > bytesMax || oldest <= limit {
+            let id = events.removeFirst()
+            update(id.stream) { entry in
+                entry.lastGone = id.sequence
+                entry.count -= 1
+            }
         }
-        if first == records.count {
-            records = []
-            first = 0
-        } else if first > 32, first > records.count / 2 {
-            records.removeFirst(first)
-            first = 0
-        }
+        events.shrink()
         return before - byteCount
     }
 
-    private mutating func dropFirst() {
-        let event = records[first].event
-        first += 1
-        byteCount -= event.message.count
-        update(event.id.stream) { entry in
-            entry.lastGone = event.id.sequence
-            entry.count -= 1
-        }
-    }
-
     /// Notes something about a stream, and forgets it once nothing of it is kept or will come.
-    private mutating func update(_ stream: StreamToken, _ change: (inout Entry) -> Void) {
+    private func update(_ stream: StreamToken, _ change: (inout Entry) -> Void) {
         var isOver = false
         streams.update(stream) { entry in
             change(&entry)

@@ -41,10 +41,10 @@ package final class MemoryEventStore: EventStore {
     package override func keep(
         _ event: StoredEvent, of session: SessionKey, at now: Instant
     ) {
-        guard hasLog(session.index) else { return }
-        let before = logs[session.index]?.byteCount ?? 0
-        logs[session.index]?.append(event, at: now)
-        bytesKept += (logs[session.index]?.byteCount ?? 0) - before
+        guard let log = log(of: session) else { return }
+        bytesKept -= log.byteCount
+        log.append(event, at: now)
+        bytesKept += log.byteCount
         trim(session.index, countMax: bounds.events, at: now)
         while bytesKept > bounds.totalBytes, let oldest = deadlines.first(in: 0) {
             trim(oldest, countMax: 0, at: now)
@@ -52,20 +52,20 @@ package final class MemoryEventStore: EventStore {
     }
 
     package override func end(_ stream: StreamToken, of session: SessionKey) {
-        if hasLog(session.index) { logs[session.index]?.end(stream) }
+        log(of: session)?.end(stream)
     }
 
     package override func load(
         after cursor: EventID, of session: SessionKey, at now: Instant
     ) -> Answer {
-        guard hasLog(session.index) else { return .gap }
+        guard let log = log(of: session) else { return .gap }
         trim(session.index, countMax: bounds.events, at: now)
-        return logs[session.index]?.events(after: cursor) ?? .gap
+        return log.events(after: cursor)
     }
 
     package override func forget(_ session: SessionKey) {
-        guard hasLog(session.index) else { return }
-        bytesKept -= logs[session.index]?.byteCount ?? 0
+        guard let log = log(of: session) else { return }
+        bytesKept -= log.byteCount
         logs[session.index] = nil
         deadlines.disarm(session.index)
         logCount -= 1
@@ -80,21 +80,20 @@ package final class MemoryEventStore: EventStore {
         }
     }
 
-    /// What is kept for a session, for tests.
+    /// What is kept for a session.
     package func log(of session: SessionKey) -> EventLog? {
-        hasLog(session.index) ? logs[session.index] : nil
+        session.index < logs.count ? logs[session.index] : nil
     }
-
-    private func hasLog(_ place: Int) -> Bool { place < logs.count && logs[place] != nil }
 
     /// Drops what is too much or too old.
     private func trim(_ place: Int, countMax: Int, at now: Instant) {
+        guard let log = logs[place] else { return }
         let limit = bounds.age.map { now.advanced(byMilliseconds: -$0) }
-        let freed = logs[place]?.trim(
+        let freed = log.trim(
             countMax: countMax, bytesMax: bounds.bytes,
             before: limit ?? Instant(milliseconds: .min))
-        bytesKept -= freed ?? 0
-        guard let oldest = logs[place]?.oldest else { return deadlines.disarm(place) }
-        if freed != 0 || logs[place]?.count == 1 { deadlines.arm(place, 0, at: oldest) }
+        bytesKept -= freed
+        guard let oldest = log.oldest else { return deadlines.disarm(place) }
+        if freed != 0 || log.count == 1 { deadlines.arm(place, 0, at: oldest) }
     }
 }

@@ -137,6 +137,19 @@ extension UInt8 {
     package var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
 }
 
+extension UInt64 {
+    /// Eight bytes of which the capital letters become small.
+    package var asciiLowercased: UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let sevenBits = self & (0x7F * ones)
+        // The highest bit of each byte says whether it is at least A, and whether it is beyond Z.
+        let isAtLeastA = sevenBits + (0x80 - UInt64(UInt8(ascii: "A"))) * ones
+        let isBeyondZ = sevenBits + (0x7F - UInt64(UInt8(ascii: "Z"))) * ones
+        let isCapital = (isAtLeastA ^ isBeyondZ) & ~self & (0x80 * ones)
+        return self | isCapital >> 2
+    }
+}
+
 extension StaticString {
     /// The text as bytes.
     package var rawBytes: UnsafeRawBufferPointer {

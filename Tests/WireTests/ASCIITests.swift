@@ -63,4 +63,17 @@ struct ASCIITests {
             #expect(text.dropBytes(2).text == "c" && text.dropBytes(9).text == "")
         }
     }
+
+    @Test("Sixteen digits are a number, and anything else among them makes none", arguments: 0..<16)
+    func sixteenDigits(_ place: Int) {
+        let digits = Array("0123456789abcdef".utf8)
+        for byte in UInt8.min...(.max) {
+            var text = digits.shuffled()
+            text[place] = byte
+            let expected =
+                digits.contains(byte)
+                ? UInt64(String(decoding: text, as: UTF8.self), radix: 16) : nil
+            #expect(text.withUnsafeBytes { $0.hexadecimal } == expected)
+        }
+    }
 }

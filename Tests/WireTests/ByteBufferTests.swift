@@ -29,6 +29,19 @@ struct ByteBufferTests {
         #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
     }
 
+    @Test("Letters are lowered, and nothing else, at any place", arguments: 0..<20)
+    func lowercasing(_ length: Int) {
+        for byte in UInt8.min...(.max) {
+            for place in 0..<length {
+                var bytes = [UInt8](repeating: UInt8(ascii: "Z"), count: length)
+                bytes[place] = byte
+                let buffer = ByteBuffer()
+                bytes.withUnsafeBytes { buffer.append(lowercasing: $0) }
+                #expect(Array(buffer.bytes) == bytes.map { $0.asciiLowercased })
+            }
+        }
+    }
+
     @Test("Numbers are written in hexadecimal", arguments: [0, 9, 10, 15, 16, 0xDEAD_BEEF])
     func hexadecimal(_ value: Int) {
         #expect(ByteBuffer.text { $0.append(hex: value) } == String(value, radix: 16))

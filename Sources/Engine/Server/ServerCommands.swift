@@ -47,9 +47,11 @@ extension ServerEngine {
         let request = try findForMessages(key)
         guard let token = request.progressToken else { return }
         let primary = primaryConnection(of: request.session)
-        let compose: (ByteBuffer) -> Void = { output in
-            output.append("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",")
-            output.append("\"params\":{\"progressToken\":")
+        func compose(_ output: ByteBuffer) {
+            output.append(
+                """
+                {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
+                """)
             output.append(token)
             output.append(",\"progress\":")
             output.append(number: progress)
@@ -66,9 +68,10 @@ extension ServerEngine {
         let route = router.progress(
             primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
         if route == .primary, let primary, let session = request.session {
-            let message = ByteBuffer()
+            var message = spare.takeBuffer(for: 128)
             compose(message)
             writePrimaryEvent(.progress(key), session, to: primary, message)
+            spare.giveIfUnused(&message)
             request.fences.removeAll { $0.connection === primary }
             request.fences.append((primary, primary.givenEvents))
         } else {

@@ -185,6 +185,11 @@ struct SpareParts {
         if let last = output.last { give(last) }
     }
 
+    /// Takes a message back, unless it still waits somewhere.
+    mutating func giveIfUnused(_ message: inout ByteBuffer) {
+        if isKnownUniquelyReferenced(&message) { give(message) }
+    }
+
     mutating func give(_ buffer: ByteBuffer) {
         buffer.removeAll()
         if buffer.capacity <= SpareParts.bufferBytesMax {

@@ -69,20 +69,20 @@ extension ServerEngine {
     /// Writes one event without any delay.
     func frame(_ text: ByteBuffer, _ id: EventID?, on connection: ServerConnection) {
         let framing = connection.framing
-        let beginning: (ByteBuffer) -> Void = { part in
+        func begin(_ part: ByteBuffer) {
             if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
         }
         guard text.count >= ServerEngine.longBytes, SSEFrame.isOneLine(text.bytes) else {
             return write(to: connection) { output in
                 output.appendPart(framing) { part in
-                    beginning(part)
+                    begin(part)
                     SSEFrame.append(to: part) { $0.append(text) }
                 }
             }
         }
         write(to: connection) { output in
             output.beginPart(framing, rest: text.count + SSEFrame.end.utf8CodeUnitCount) { part in
-                beginning(part)
+                begin(part)
                 part.append(SSEFrame.start)
             }
         }

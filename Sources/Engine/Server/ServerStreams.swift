@@ -11,11 +11,12 @@ extension ServerEngine {
         _ compose: (ByteBuffer) -> Void
     ) {
         if let connection = request.connection { beginStream(of: request, on: connection) }
-        let message = ByteBuffer(capacity: length)
+        var message = spare.takeBuffer(for: length)
         compose(message)
         let id = request.stream?.next()
         if let session = request.session, let id { record(id, message, of: session) }
         if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
+        spare.giveIfUnused(&message)
     }
 
     /// Sends one message on a session's primary stream, which `connection` carries.

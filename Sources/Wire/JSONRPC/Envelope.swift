@@ -118,9 +118,9 @@ private struct Members {
         }
     }
 
-    private mutating func set(_ written: UnsafeRawBufferPointer, _ value: JSONValue) {
-        let decoded = JSONName(written).decoded
-        let name = decoded?.bytes ?? written
+    private mutating func set(
+        _ name: UnsafeRawBufferPointer, _ value: JSONValue, isDecoded: Bool = false
+    ) {
         switch name.count {
         case 2 where name.equals("id"): id = value
         case 5 where name.equals("error"): error = value
@@ -128,12 +128,13 @@ private struct Members {
         case 6 where name.equals("params"):
             params = value
             // Otherwise `passParams` has seen it.
-            if decoded != nil || !value.isObject { meta = value["_meta"] }
+            if isDecoded || !value.isObject { meta = value["_meta"] }
         case 6 where name.equals("result"): result = value
         case 7 where name.equals("jsonrpc"): version = value
-        default: break
+        default:
+            guard !isDecoded, let decoded = JSONName(name).decoded else { return }
+            withExtendedLifetime(decoded) { set(decoded.bytes, value, isDecoded: true) }
         }
-        withExtendedLifetime(decoded) {}
     }
 }
 
