@@ -34,7 +34,7 @@ package enum Command {
         case .refuse(let key, let challenge):
             try engine.refuse(key, challenge)
         case .respond(let key, let result):
-            try engine.respond(key, result.bytes)
+            try engine.respond(key, taking: result)
         case .fail(let key, let code, let message, let data):
             try engine.fail(key, code: code, message: message.bytes, data: data.bytes)
         case .progress(let key, let progress, let total, let message):

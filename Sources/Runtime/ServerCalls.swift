@@ -29,7 +29,7 @@ extension ServerRuntime {
         try command { engine throws(CallerFault) in
             try engine.respond(key, result)
         } later: {
-            .respond(key, ByteBuffer(copying: result))
+            .respond(key, ByteBuffer(copying: result, room: ServerEngine.envelopeBytes))
         }
     }
 

@@ -31,6 +31,8 @@ package final class ServerRuntime {
     private let commandBytesMax: Int
     private let events = Mailbox<HostEvent>()
     private let eventDescriptor: Int32
+    /// Whether the host is to be woken at the end of the turn: once for all its events.
+    private var mustSignal = false
     private let nextCall = Atomic<UInt64>(1)
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
@@ -202,6 +204,7 @@ package final class ServerRuntime {
             if !engine.hasWritable { pump() }
         }
         needsTurn = false
+        if mustSignal { signal() }
         published.publish(engine.statistics)
         returnMemory()
         if let deadline = engine.nextDeadline {
@@ -271,7 +274,7 @@ package final class ServerRuntime {
             engine.recycle(event)
         case .queue(let countMax):
             switch events.put(event) {
-            case .isFirst: signal()
+            case .isFirst: mustSignal = true
             case .joined(let count): if count >= countMax { isCongested = true }
             case .full: break
             }
@@ -309,6 +312,7 @@ package final class ServerRuntime {
     }
 
     private func signal() {
+        mustSignal = false
         var one: UInt64 = 1
         _ = CLibc.write(eventDescriptor, &one, MemoryLayout<UInt64>.size)
     }
@@ -378,21 +382,5 @@ package final class ServerRuntime {
         audience = .callback { _ in }
         onEnd?()
         onEnd = nil
-    }
-}
-
-/// Secure random numbers, fetched from the system a few at a time.
-final class RandomSource {
-    private var words: [UInt64] = []
-
-    func next() -> UInt64 {
-        if let word = words.popLast() { return word }
-        var fresh = [UInt64](repeating: 0, count: 32)
-        let result = fresh.withUnsafeMutableBytes { room in
-            uv_random(nil, nil, room.baseAddress, room.count, 0, nil)
-        }
-        guard result == 0 else { fatalError("the system has no random numbers") }
-        words = fresh
-        return words.removeLast()
     }
 }

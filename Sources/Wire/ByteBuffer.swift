@@ -20,6 +20,12 @@ package final class ByteBuffer {
         append(bytes)
     }
 
+    /// A copy with room for more.
+    package convenience init(copying bytes: UnsafeRawBufferPointer, room: Int) {
+        self.init(capacity: bytes.count + room)
+        append(bytes)
+    }
+
     deinit {
         free(storage)
     }
@@ -56,6 +62,20 @@ package final class ByteBuffer {
         guard let storage else { return }
         memcpy(storage + count, source, bytes.count)
         count += bytes.count
+    }
+
+    /// Appends what another buffer holds, which is much, and takes its storage for that: what is
+    /// here moves in front of it. The other buffer is of no more use.
+    package func append(taking other: ByteBuffer) {
+        other.reserve(count)
+        guard let storage, let otherStorage = other.storage else { return append(other) }
+        memmove(otherStorage + count, otherStorage, other.count)
+        memcpy(otherStorage, storage, count)
+        other.count += count
+        swap(&self.storage, &other.storage)
+        swap(&count, &other.count)
+        swap(&capacity, &other.capacity)
+        other.count = 0
     }
 
     /// Appends ASCII text in lower case.

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <streamablehttp.h>
+#include <uv.h>
 
 #include "wire.h"
 
@@ -28,6 +29,8 @@ static bool uses_thread, uses_queue;
 static shttp_loop *loop;
 static shttp_server *server;
 static struct job *first, **last = &first;
+static struct job *collected, **collected_last = &collected;
+static uv_loop_t uv;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t has_work = PTHREAD_COND_INITIALIZER;
 
@@ -79,18 +82,28 @@ static void list(shttp_request request, const struct text *result) {
   struct job *job = malloc(sizeof *job + result->len);
   *job = (struct job){.request = request, .result_len = result->len};
   if (result->len != 0) memcpy(job->result, result->data, result->len);
+  *collected_last = job;
+  collected_last = &job->next;
+}
+
+/* Hands over what this turn of the loop has brought, as the ceiling does. */
+static void on_turn_end(uv_prepare_t *handle) {
+  (void)handle;
+  if (collected == NULL) return;
   pthread_mutex_lock(&lock);
   bool sleeps = first == NULL;
-  *last = job;
-  last = &job->next;
+  *last = collected;
+  last = collected_last;
   pthread_mutex_unlock(&lock);
+  collected = NULL;
+  collected_last = &collected;
   if (sleeps) pthread_cond_signal(&has_work);
 }
 
 static void on_event(shttp_server *from, const shttp_event *event, void *user_data) {
   (void)from;
   (void)user_data;
-  if (event->kind == SHTTP_EVENT_CLOSED) shttp_loop_stop(loop);
+  if (event->kind == SHTTP_EVENT_CLOSED) uses_thread ? uv_stop(&uv) : (void)shttp_loop_stop(loop);
   if (event->kind != SHTTP_EVENT_REQUEST) return;
   const struct text *result = result_of(event);
   if (uses_thread) list(event->request, result);
@@ -159,7 +172,16 @@ int main(int argc, char **argv) {
   sigemptyset(&termination);
   sigaddset(&termination, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &termination, NULL);
-  if (shttp_loop_create(NULL, &loop) != SHTTP_OK) return 1;
+  shttp_loop_options loop_options;
+  shttp_loop_options_init(&loop_options);
+  if (uses_thread) {
+    uv_prepare_t *turn_end = malloc(sizeof *turn_end);
+    uv_loop_init(&uv);
+    uv_prepare_init(&uv, turn_end);
+    uv_prepare_start(turn_end, on_turn_end);
+    loop_options.uv_loop = &uv;
+  }
+  if (shttp_loop_create(&loop_options, &loop) != SHTTP_OK) return 1;
   if (shttp_server_create(loop, &options, &server) != SHTTP_OK) return 1;
   if (shttp_server_listen(server, "127.0.0.1", 0) != SHTTP_OK) return 1;
   pthread_create(&waiter, NULL, wait_for_termination, &termination);
@@ -172,6 +194,9 @@ int main(int argc, char **argv) {
     shttp_loop_stop(loop);
     return shttp_loop_join(loop) != SHTTP_OK;
   }
-  if (uses_thread) pthread_create(&worker, NULL, work, NULL);
+  if (uses_thread) {
+    pthread_create(&worker, NULL, work, NULL);
+    return uv_run(&uv, UV_RUN_DEFAULT) < 0;
+  }
   return shttp_loop_run(loop) != SHTTP_OK;
 }

@@ -59,7 +59,7 @@ extension ServerEngine {
         connection.exchange = .receiving
         connection.isAtBody = false
         wait(.body, connection)
-        if let head = connection.parser.head { admit(head, on: connection) }
+        if let head = connection.head { admit(head, on: connection) }
         readOn(connection)
     }
 

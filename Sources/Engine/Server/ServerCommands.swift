@@ -14,7 +14,8 @@ extension ServerEngine {
         let request = try find(key)
         defer { resumePipelines() }
         guard request.isInitialize else {
-            return try answer(request, about: result.count + 64) { output in
+            let length = result.count + ServerEngine.envelopeBytes
+            return try answer(request, about: length) { output in
                 output.appendResult(id: request.id, result)
             }
         }
@@ -26,6 +27,19 @@ extension ServerEngine {
         else { throw .invalidMessage }
         try succeed(initialize: request, revision, result)
     }
+
+    /// Answers a request with a result that nobody else needs: a long one becomes the message.
+    package func respond(_ key: RequestKey, taking result: ByteBuffer) throws(CallerFault) {
+        let request = try find(key)
+        guard result.count >= ServerEngine.longBytes, !request.isInitialize else {
+            return try respond(key, result.bytes)
+        }
+        defer { resumePipelines() }
+        try answer(request) { $0.appendResult(id: request.id, taking: result) }
+    }
+
+    /// What a result is likely to get around it.
+    package static var envelopeBytes: Int { 64 }
 
     /// Answers a request with an error. `data` is JSON text, or empty.
     package func fail(

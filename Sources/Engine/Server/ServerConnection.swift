@@ -3,7 +3,7 @@ import Wire
 
 /// One connection: its parser, what it is doing, and the bytes that wait to be written.
 ///
-/// While it waits for a request it owns no buffer.
+/// While it waits for a request it owns no parser and no buffer.
 package final class ServerConnection {
     package let id: ConnectionID
     /// The driver's own name for the connection. The engine only keeps it.
@@ -32,7 +32,8 @@ package final class ServerConnection {
     }
 
     var exchange = Exchange.idle
-    let parser: HTTPParser
+    /// Reads a request, and keeps its head until the exchange is over; nil between exchanges.
+    var parser: HTTPParser?
     var keepsAlive = true
     /// Who made the current request; nil without authorization.
     var principal: Principal?
@@ -72,11 +73,16 @@ package final class ServerConnection {
     /// Requests whose answers wait until events given before have been handed over.
     var fenced: [OpenRequest] = []
 
-    init(id: ConnectionID, driver: UnsafeMutableRawPointer, parser: HTTPParser) {
+    init(id: ConnectionID, driver: UnsafeMutableRawPointer) {
         self.id = id
         self.driver = driver
-        self.parser = parser
     }
+
+    /// The head of the current request.
+    var head: HTTPHead? { parser?.head }
+
+    /// Whether some bytes of a request have arrived and its end has not.
+    var isArriving: Bool { parser?.isInsideMessage ?? false }
 
     /// Whether the engine has forgotten the connection.
     package var hasEnded: Bool { isClosed }
@@ -145,6 +151,7 @@ final class Resumption {
 
 /// Objects that have been used and may be used again, a few of each.
 struct SpareParts {
+    private var parsers: [HTTPParser] = []
     private var heads: [HTTPHead] = []
     private var buffers: [ByteBuffer] = []
     private var longBuffers: [ByteBuffer] = []
@@ -153,6 +160,8 @@ struct SpareParts {
     private static var bufferBytesMax: Int { 16 << 10 }
     private static var longCountMax: Int { 4 }
     private static var longBufferBytesMax: Int { 256 << 10 }
+
+    mutating func takeParser() -> HTTPParser? { parsers.popLast() }
 
     /// A head that nobody else looks at any more.
     mutating func takeHead() -> HTTPHead {
@@ -174,10 +183,15 @@ struct SpareParts {
         return buffer
     }
 
-    /// Keeps a head that an event may still show to the host.
-    mutating func give(_ head: inout HTTPHead?) {
-        if heads.count < SpareParts.countMax, let head { heads.append(head) }
-        head = nil
+    /// Takes a parser back, and its head, which an event may still show to the host.
+    mutating func give(_ parser: inout HTTPParser?) {
+        guard let used = parser else { return }
+        parser = nil
+        if heads.count < SpareParts.countMax, let head = used.head { heads.append(head) }
+        used.head = nil
+        guard parsers.count < SpareParts.countMax else { return }
+        used.reset()
+        parsers.append(used)
     }
 
     /// Takes back the part of an output that is nobody else's.

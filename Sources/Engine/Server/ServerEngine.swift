@@ -103,9 +103,7 @@ package final class ServerEngine {
         }
         counters.connectionsTotal += 1
         let connection = connections.insert { id in
-            ServerConnection(
-                id: id, driver: driver,
-                parser: HTTPParser(limits: options.limits, settings: parserSettings))
+            ServerConnection(id: id, driver: driver)
         }
         if let connection { wait(.nextRequest, connection) }
         return connection
@@ -252,6 +250,16 @@ package final class ServerEngine {
         sessions.count + requests.count + Int(counters.unsentBytes >> 14)
     }
 
+    /// The parser of a request that arrives.
+    func parser(of connection: ServerConnection) -> HTTPParser {
+        if let parser = connection.parser { return parser }
+        let parser =
+            spare.takeParser() ?? HTTPParser(limits: options.limits, settings: parserSettings)
+        parser.head = spare.takeHead()
+        connection.parser = parser
+        return parser
+    }
+
     func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
         guard let most = options.logLevel, level <= most else { return }
         let line = ByteBuffer(copying: text.rawBytes)
@@ -303,6 +311,7 @@ package final class ServerEngine {
         if connection.isStreaming { counters.streams -= 1 }
         counters.unsentBytes -= UInt64(connection.unsentBytes)
         connection.exchange = .closed
+        spare.give(&connection.parser)
         connection.pieces = []
         connection.output = nil
         connection.backlog = Backlog()
@@ -356,7 +365,7 @@ package final class ServerEngine {
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         if connection.isStreaming { counters.streams -= 1 }
-        spare.give(&connection.parser.head)
+        spare.give(&connection.parser)
         connection.crossOriginFields = nil
         connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {

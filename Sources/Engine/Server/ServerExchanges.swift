@@ -6,7 +6,7 @@ extension ServerEngine {
     // MARK: Arrival
 
     func messageArrived(on connection: ServerConnection) {
-        guard let head = connection.parser.head else { return }
+        guard let head = connection.head else { return }
         stopWaiting(connection)
         switch head.method {
         case .post: postArrived(head, on: connection)
@@ -17,8 +17,8 @@ extension ServerEngine {
     }
 
     private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
-        guard let body = connection.parser.body else { return }
-        connection.parser.body = nil
+        guard let body = connection.parser?.body else { return }
+        connection.parser?.body = nil
         let message: Message
         do {
             message = try Message(body, limits: options.limits)

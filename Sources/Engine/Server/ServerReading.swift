@@ -23,8 +23,7 @@ extension ServerEngine {
                 return
             case .finishing, .lingering, .closed: return
             }
-            if connection.parser.head == nil { connection.parser.head = spare.takeHead() }
-            let (step, used) = connection.parser.parse(rest)
+            let (step, used) = parser(of: connection).parse(rest)
             rest = rest.dropBytes(used)
             // A message without a body ends where its head does: no byte is left to say so.
             hasStopped = step == .head
@@ -35,7 +34,7 @@ extension ServerEngine {
     private func handle(_ step: HTTPParser.Step, on connection: ServerConnection) {
         switch step {
         case .needsMore:
-            guard connection.parser.isInsideMessage else { return }
+            guard connection.isArriving else { return }
             if case .idle = connection.exchange {
                 connection.exchange = .receiving
                 wait(.head, connection)
@@ -59,7 +58,7 @@ extension ServerEngine {
     }
 
     private func headArrived(on connection: ServerConnection) {
-        guard let head = connection.parser.head else { return }
+        guard let head = connection.head else { return }
         connection.exchange = .receiving
         connection.isAtBody = true
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
@@ -82,7 +81,7 @@ extension ServerEngine {
     func admit(_ head: HTTPHead, on connection: ServerConnection) {
         if let refusal = admission.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
-        connection.parser.body = spare.takeBuffer(for: Int(head.contentLength ?? 0))
+        connection.parser?.body = spare.takeBuffer(for: Int(head.contentLength ?? 0))
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
             write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
         }

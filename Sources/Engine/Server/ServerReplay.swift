@@ -115,7 +115,7 @@ extension ServerEngine {
         }
         request.connection = connection
         detachedDeadlines.disarm(request.key.index)
-        spare.give(&connection.parser.head)
+        spare.give(&connection.parser)
         connection.exchange = .request(request)
         counters.streams += 1
     }

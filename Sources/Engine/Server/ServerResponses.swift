@@ -47,8 +47,8 @@ extension ServerEngine {
         _ status: HTTPStatus, _ json: ByteBuffer?, on connection: ServerConnection,
         _ fields: (ByteBuffer) -> Void
     ) {
-        let isArriving = connection.parser.isInsideMessage
-        let hasMore = isArriving && connection.parser.head?.hasBody ?? true
+        let isArriving = connection.isArriving
+        let hasMore = isArriving && connection.head?.hasBody ?? true
         if hasMore { connection.keepsAlive = false }
         let keepsAlive = connection.keepsAlive && !isClosing
         write(to: connection) { output in
@@ -56,7 +56,7 @@ extension ServerEngine {
             fields(output)
             guard let json else { return output.endEmptyHead(status, keepsAlive: keepsAlive) }
             output.endHead(jsonLength: json.count, keepsAlive: keepsAlive)
-            if connection.parser.head?.method != .head { output.append(json) }
+            if connection.head?.method != .head { output.append(json) }
         }
         if isArriving, connection.keepsAlive, !connection.isClosed {
             connection.exchange = .refused

@@ -248,7 +248,7 @@ extension ServerEngine {
     func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
-        spare.give(&connection.parser.head)
+        spare.give(&connection.parser)
         connection.exchange = .primary(session)
         counters.streams += 1
         sessions.becameBusy(session.key)

@@ -45,6 +45,16 @@ package final class HTTPParser {
         bridge.attach(self)
     }
 
+    /// Forgets the message under way, for another connection.
+    package func reset() {
+        bridge.reset()
+        body = nil
+        paused = nil
+        fault = nil
+        filling = nil
+        isInsideMessage = false
+    }
+
     /// Whether some bytes of a message have arrived and its end has not.
     package private(set) var isInsideMessage = false
 

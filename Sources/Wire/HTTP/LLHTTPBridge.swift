@@ -93,6 +93,11 @@ final class LLHTTPBridge {
         parser.pointee.data = Unmanaged.passUnretained(listener).toOpaque()
     }
 
+    /// Forgets what was read.
+    func reset() {
+        llhttp_reset(parser)
+    }
+
     enum Outcome {
         case all
         case paused(used: Int)

@@ -35,6 +35,14 @@ extension ByteBuffer {
         append("}")
     }
 
+    /// Appends a result response, and takes the storage of the result, which is long.
+    package func appendResult(id: RequestID, taking result: ByteBuffer) {
+        beginResponse(id: id)
+        append(",\"result\":")
+        append(taking: result)
+        append("}")
+    }
+
     /// Appends a notification; `params` is JSON text, or empty for none.
     package func appendNotification(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer)
     {
