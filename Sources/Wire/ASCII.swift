@@ -3,9 +3,21 @@ import CLibc
 /// Comparisons and cuts of protocol text, which is bytes to us.
 extension UnsafeRawBufferPointer {
     /// Whether the bytes are exactly `text`.
+    @inline(__always)
     package func equals(_ text: StaticString) -> Bool {
-        count == text.utf8CodeUnitCount
-            && (count == 0 || memcmp(baseAddress!, text.utf8Start, count) == 0)
+        guard count == text.utf8CodeUnitCount else { return false }
+        guard let start = baseAddress, count > 0 else { return count == 0 }
+        let other = UnsafeRawPointer(text.utf8Start)
+        // Most names are short: two words at most, which may overlap.
+        if count >= 8, count <= 16 {
+            return start.isSame(as: other, UInt64.self, at: 0)
+                && start.isSame(as: other, UInt64.self, at: count - 8)
+        }
+        if count >= 4, count < 8 {
+            return start.isSame(as: other, UInt32.self, at: 0)
+                && start.isSame(as: other, UInt32.self, at: count - 4)
+        }
+        return memcmp(start, other, count) == 0
     }
 
     /// Whether both hold the same bytes.
@@ -124,6 +136,16 @@ extension UnsafeRawBufferPointer {
             body(part.trimmed)
             rest = tail
         }
+    }
+}
+
+extension UnsafeRawPointer {
+    @inline(__always)
+    fileprivate func isSame<Word: FixedWidthInteger & BitwiseCopyable>(
+        as other: UnsafeRawPointer, _ type: Word.Type, at offset: Int
+    ) -> Bool {
+        loadUnaligned(fromByteOffset: offset, as: type)
+            == other.loadUnaligned(fromByteOffset: offset, as: type)
     }
 }
 

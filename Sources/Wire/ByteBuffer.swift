@@ -84,24 +84,28 @@ package final class ByteBuffer {
             grow(to: Swift.max(count + text.count, capacity * 2))
         }
         guard let place = storage.map({ $0 + count }), let source = text.baseAddress else { return }
-        var index = 0
-        while text.count - index >= 8 {
-            let eight = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            place.storeBytes(of: eight.asciiLowercased, toByteOffset: index, as: UInt64.self)
-            index += 8
-        }
-        while index < text.count {
-            place.storeBytes(of: text[index].asciiLowercased, toByteOffset: index, as: UInt8.self)
-            index += 1
+        if text.count >= 8 {
+            // The last eight may overlap those before.
+            var index = 0
+            while index < text.count {
+                index = Swift.min(index, text.count - 8)
+                let eight = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                place.storeBytes(of: eight.asciiLowercased, toByteOffset: index, as: UInt64.self)
+                index += 8
+            }
+        } else {
+            for index in 0..<text.count {
+                let byte = text[index].asciiLowercased
+                place.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+            }
         }
         count += text.count
     }
 
-    /// Appends two bytes of ASCII.
-    package func append(_ first: Unicode.Scalar, _ second: Unicode.Scalar) {
+    package func append(_ first: UInt8, _ second: UInt8) {
         if count + 2 > capacity { grow(to: Swift.max(64, capacity * 2)) }
-        storage?.storeBytes(of: UInt8(ascii: first), toByteOffset: count, as: UInt8.self)
-        storage?.storeBytes(of: UInt8(ascii: second), toByteOffset: count + 1, as: UInt8.self)
+        storage?.storeBytes(of: first, toByteOffset: count, as: UInt8.self)
+        storage?.storeBytes(of: second, toByteOffset: count + 1, as: UInt8.self)
         count += 2
     }
 

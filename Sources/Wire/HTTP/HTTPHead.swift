@@ -149,7 +149,7 @@ package final class HTTPHead {
     /// others read as a field we must not overlook.
     func endName() -> Bool {
         if let last = text.bytes.last, last.isBlank, text.count > nameStart { return false }
-        text.append(":", " ")
+        text.append(UInt8(ascii: ":"), UInt8(ascii: " "))
         valueStart = text.count
         return true
     }
@@ -170,7 +170,7 @@ package final class HTTPHead {
             }
             known[field.rawValue].count += 1
         }
-        text.append("\r", "\n")
+        text.append(0x0D, 0x0A)
         nameStart = text.count
         lineCount += 1
     }

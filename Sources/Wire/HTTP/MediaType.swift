@@ -25,6 +25,7 @@ package enum MediaType: Sendable {
 
     /// Whether a Content-Type value names this type, with no charset but UTF-8.
     package func isNamed(by contentType: UnsafeRawBufferPointer) -> Bool {
+        if self == .json, contentType.equals("application/json") { return true }
         let (essence, parameters) = contentType.cut(at: UInt8(ascii: ";"))
         guard specificity(of: essence.trimmed) == 2 else { return false }
         var isUTF8 = true
