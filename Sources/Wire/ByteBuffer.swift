@@ -114,8 +114,14 @@ package final class ByteBuffer {
         withExtendedLifetime(other) { append(other.bytes) }
     }
 
+    /// Appends a literal: inlined, so that its length is known, and a few moves do.
+    @inline(__always)
     package func append(_ text: StaticString) {
-        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        let length = text.utf8CodeUnitCount
+        if count + length > capacity { grow(to: Swift.max(count + length, capacity * 2)) }
+        guard let storage else { return }
+        memcpy(storage + count, text.utf8Start, length)
+        count += length
     }
 
     package func append(_ bytes: [UInt8]) {
@@ -159,9 +165,12 @@ package final class ByteBuffer {
     /// Appends a number as sixteen hexadecimal digits.
     package func append(hex16 value: UInt64) {
         if count + 16 > capacity { grow(to: Swift.max(count + 16, capacity * 2)) }
+        guard let place = storage.map({ $0 + count }) else { return }
+        let high = ByteBuffer.digits(UInt32(truncatingIfNeeded: value >> 32))
+        let low = ByteBuffer.digits(UInt32(truncatingIfNeeded: value))
+        place.storeBytes(of: high, as: UInt64.self)
+        place.storeBytes(of: low, toByteOffset: 8, as: UInt64.self)
         count += 16
-        overwrite(at: count - 16, hex8: Int(truncatingIfNeeded: value >> 32))
-        overwrite(at: count - 8, hex8: Int(truncatingIfNeeded: value & 0xFFFF_FFFF))
     }
 
     /// Forgets the bytes and keeps the room.

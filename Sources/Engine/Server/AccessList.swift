@@ -38,7 +38,8 @@ enum Authority {
 
     /// Whether a host is this machine's loopback: `localhost`, 127.0.0.0/8 or ::1 (S-004).
     static func isLoopback(_ host: UnsafeRawBufferPointer) -> Bool {
-        if host.equalsIgnoringCase("localhost") || host.equals("::1") { return true }
+        if host.equals("127.0.0.1") || host.equals("::1") { return true }
+        if host.equalsIgnoringCase("localhost") { return true }
         guard host.hasPrefix("127.") else { return false }
         var parts = 0
         var areNumbers = true

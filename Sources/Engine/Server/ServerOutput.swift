@@ -52,18 +52,15 @@ extension ServerEngine {
     ) {
         guard keepsUp(connection) else { return }
         connection.givenEvents += 1
-        let message = Backlog.Message(
-            kind: kind, text: text, id: id, ordinal: connection.givenEvents)
         let mustWait =
             connection.isBlocked || !connection.backlog.isEmpty || connection.resumption != nil
-        guard mustWait else { return compose(message, on: connection) }
-        connection.backlog.append(message)
+        guard mustWait else {
+            connection.composedEvents = connection.givenEvents
+            return frame(text, id, on: connection)
+        }
+        connection.backlog.append(
+            Backlog.Message(kind: kind, text: text, id: id, ordinal: connection.givenEvents))
         counters.unsentBytes += UInt64(text.count)
-    }
-
-    private func compose(_ message: Backlog.Message, on connection: ServerConnection) {
-        connection.composedEvents = message.ordinal
-        frame(message.text, message.id, on: connection)
     }
 
     /// Writes one event without any delay.
@@ -100,7 +97,8 @@ extension ServerEngine {
         guard connection.resumption == nil else { return }
         while connection.untakenBytes < limit, let message = connection.backlog.popFirst() {
             counters.unsentBytes -= UInt64(message.text.count)
-            compose(message, on: connection)
+            connection.composedEvents = message.ordinal
+            frame(message.text, message.id, on: connection)
         }
     }
 
