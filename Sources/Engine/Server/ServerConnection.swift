@@ -95,7 +95,7 @@ package final class ServerConnection {
     var isBlocked: Bool { handedBytes < takenBytes }
 
     /// What the driver has yet to take.
-    var untakenBytes: Int { Int(queuedBytes - takenBytes) }
+    var untakenBytes: Int { isClosed ? 0 : Int(queuedBytes - takenBytes) }
 
     /// What the client has yet to read.
     package var unsentBytes: Int {
