@@ -187,6 +187,7 @@ static void has_lost_something(void) {
   char cursor[160];
   strcpy(cursor, event.id);
   exchange_end(x);
+  notify(&fixture, "test/two");
   x = client_get(&client, cursor);
   CHECK(exchange_status(x) == 400);
   exchange_end(x);
