@@ -204,7 +204,10 @@ package final class ServerRuntime {
             if !engine.hasWritable { pump() }
         }
         needsTurn = false
-        if mustSignal { signal() }
+        if mustSignal {
+            mustSignal = false
+            signal()
+        }
         published.publish(engine.statistics)
         returnMemory()
         if let deadline = engine.nextDeadline {
@@ -312,7 +315,6 @@ package final class ServerRuntime {
     }
 
     private func signal() {
-        mustSignal = false
         var one: UInt64 = 1
         _ = CLibc.write(eventDescriptor, &one, MemoryLayout<UInt64>.size)
     }
