@@ -25,6 +25,10 @@ class Consumer(Protocol):
         """Takes events on this thread until `done`; False after `timeout` seconds."""
 
 
+SIGNAL_SECONDS = 0.5
+"""A signal between Python's last look for one and the poll does not end the poll: it waits so long."""
+
+
 class ThreadConsumer:
     """Takes events on the thread that made it."""
 
@@ -42,10 +46,10 @@ class ThreadConsumer:
         while not done():
             if self._pump.closed:
                 return False
-            rest = None if deadline is None else deadline - time.monotonic()
-            if rest is not None and rest <= 0:
+            rest = SIGNAL_SECONDS if deadline is None else deadline - time.monotonic()
+            if rest <= 0:
                 return False
-            self._poll.poll(None if rest is None else rest * 1000)
+            self._poll.poll(min(rest, SIGNAL_SECONDS) * 1000)
             self._pump.take()
         return True
 
