@@ -5,23 +5,30 @@ import Wire
 /// Events one behind the other in one block of memory, the oldest first: what many clients may come
 /// back for must cost no allocation each, and none may be touched before its time.
 ///
-/// A short message is copied into the block, a long one is referred to. An empty block holds no
-/// memory.
+/// A short message is copied into the block, a long one is referred to. The block is used in turns:
+/// behind its end it goes on at its start. An empty one holds no memory.
 final class EventBlock {
     /// What stands before each message. A negative length: a reference to so many bytes follows.
     private struct Header {
         let id: EventID
         let time: Instant
         let length: Int
+
+        var size: Int { EventBlock.size(of: length) }
     }
 
     private var storage: UnsafeMutableRawPointer?
     private var capacity = 0
+    /// Where the oldest event stands, and where the next one would.
     private var first = 0
     private var end = 0
+    /// Where the events end that stand before those at the start; nil if there are none.
+    private var turn: Int?
     private(set) var count = 0
     /// The bytes of the messages.
     private(set) var byteCount = 0
+    /// When the oldest event was made.
+    private(set) var oldest: Instant?
 
     private static var longBytes: Int { 16 << 10 }
 
@@ -30,16 +37,12 @@ final class EventBlock {
         free(storage)
     }
 
-    /// When the oldest event was made.
-    var oldest: Instant? { count > 0 ? header(at: first).time : nil }
-
-    func append(_ event: StoredEvent, at time: Instant) {
-        let message = event.message
+    func append(_ id: EventID, _ message: ByteBuffer, at time: Instant) {
         let isLong = message.count >= EventBlock.longBytes
-        let length = isLong ? -message.count : message.count
-        makeRoom(EventBlock.size(of: length))
+        let header = Header(
+            id: id, time: time, length: isLong ? -message.count : message.count)
+        makeRoom(header.size)
         guard let storage else { return }
-        let header = Header(id: event.id, time: time, length: length)
         storage.storeBytes(of: header, toByteOffset: end, as: Header.self)
         let place = storage + end + MemoryLayout<Header>.stride
         if isLong {
@@ -49,7 +52,8 @@ final class EventBlock {
             memcpy(place, bytes, message.count)
         }
         withExtendedLifetime(message) {}
-        end += EventBlock.size(of: length)
+        end += header.size
+        if count == 0 { oldest = time }
         count += 1
         byteCount += message.count
     }
@@ -58,22 +62,35 @@ final class EventBlock {
     func removeFirst() -> EventID {
         let header = header(at: first)
         if header.length < 0 { reference(at: first).release() }
-        first += EventBlock.size(of: header.length)
+        first += header.size
+        if first == turn {
+            first = 0
+            turn = nil
+        }
         count -= 1
         byteCount -= abs(header.length)
+        oldest = count > 0 ? self.header(at: first).time : nil
         return header.id
+    }
+
+    /// The numbers of the first and the last event of a stream; nil if there is none.
+    func range(of stream: StreamToken) -> (first: UInt64, last: UInt64)? {
+        var range: (first: UInt64, last: UInt64)?
+        forEach { _, header in
+            guard header.id.stream == stream else { return }
+            range = (range?.first ?? header.id.sequence, header.id.sequence)
+        }
+        return range
     }
 
     /// The events of a stream after `cursor`, in order.
     func events(after cursor: EventID) -> [StoredEvent] {
         var events: [StoredEvent] = []
-        var place = first
-        for _ in 0..<count {
-            let header = header(at: place)
-            if header.id.stream == cursor.stream, header.id.sequence > cursor.sequence {
-                events.append(StoredEvent(id: header.id, message: message(at: place, header)))
+        forEach { place, header in
+            guard header.id.stream == cursor.stream, header.id.sequence > cursor.sequence else {
+                return
             }
-            place += EventBlock.size(of: header.length)
+            events.append(StoredEvent(id: header.id, message: message(at: place, header)))
         }
         return events
     }
@@ -82,12 +99,22 @@ final class EventBlock {
     func shrink() {
         if count == 0 {
             move(to: 0)
-        } else if capacity > 4096, (end - first) * 8 < capacity {
-            move(to: (end - first) * 2)
+        } else if capacity > 4096, liveBytes * 8 < capacity {
+            move(to: liveBytes * 2)
         }
     }
 
     // MARK: Memory
+
+    private func forEach(_ body: (Int, Header) -> Void) {
+        var place = first
+        for _ in 0..<count {
+            let header = header(at: place)
+            body(place, header)
+            place += header.size
+            if place == turn { place = 0 }
+        }
+    }
 
     /// The bytes that a message of such a length takes with its header.
     private static func size(of length: Int) -> Int {
@@ -113,28 +140,44 @@ final class EventBlock {
                 start: storage! + place + MemoryLayout<Header>.stride, count: header.length))
     }
 
-    /// Makes room behind the last event. A block that is half empty is used again from its start:
-    /// so each byte is moved a few times at most.
+    /// The bytes of all events with their headers.
+    private var liveBytes: Int { turn.map { $0 - first + end } ?? (end - first) }
+
+    /// Makes room at `end`: behind the last event, at the start, or in a larger block.
     private func makeRoom(_ size: Int) {
-        guard end + size > capacity else { return }
-        let live = end - first
-        move(to: 2 * (live + size) <= capacity ? capacity : max(live + size, 2 * live))
+        if count == 0 {
+            first = 0
+            end = 0
+        }
+        if turn == nil {
+            if end + size <= capacity { return }
+            if size <= first {
+                turn = end
+                end = 0
+                return
+            }
+        } else if end + size <= first {
+            return
+        }
+        let live = liveBytes
+        move(to: max(live + size, 2 * live))
     }
 
-    /// Moves what there is to the start of a block of `room` bytes.
+    /// Moves what there is to the start of a new block of `room` bytes.
     private func move(to room: Int) {
-        let live = end - first
-        if room == capacity, let storage {
-            memmove(storage, storage + first, live)
-        } else {
-            let block = room > 0 ? malloc(room) : nil
-            if room > 0, block == nil { fatalError("out of memory") }
-            if live > 0, let block, let storage { memcpy(block, storage + first, live) }
-            free(storage)
-            storage = block
-            capacity = room
+        let block = room > 0 ? malloc(room) : nil
+        if room > 0, block == nil { fatalError("out of memory") }
+        let live = liveBytes
+        if live > 0, let block, let storage {
+            let upper = (turn ?? end) - first
+            memcpy(block, storage + first, upper)
+            memcpy(block + upper, storage, live - upper)
         }
+        free(storage)
+        storage = block
+        capacity = room
         first = 0
         end = live
+        turn = nil
     }
 }

@@ -6,19 +6,15 @@ import Wire
 /// A log belongs to one session: an id of another session's finds nothing here (S-503). It answers
 /// everything after a cursor or says that it cannot; never a part.
 package final class EventLog {
-    /// What is known of a stream.
-    private struct Entry {
+    /// What is known of a stream that goes on. Of one that has ended, its events tell all.
+    private struct Progress {
         /// The number of the last event that is gone, and of the last there was.
         var lastGone: UInt64 = 0
         var last: UInt64 = 0
-        /// How many events are kept.
-        var count: Int32 = 0
-        /// Whether no event will follow.
-        var hasEnded = false
     }
 
     private let events = EventBlock()
-    private var streams = TokenTable<StreamToken, Entry>()
+    private var open = TokenTable<StreamToken, Progress>()
 
     package init() {}
 
@@ -30,31 +26,38 @@ package final class EventLog {
 
     /// Begins to keep a stream.
     package func begin(_ stream: StreamToken) {
-        streams.set(stream, Entry())
+        open.set(stream, Progress())
     }
 
     /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
     package func append(_ event: StoredEvent, at now: Instant) {
-        var isKnown = false
-        streams.update(event.id.stream) { entry in
-            entry.last = event.id.sequence
-            entry.count += 1
-            isKnown = true
+        var isOpen = false
+        open.update(event.id.stream) { progress in
+            progress.last = event.id.sequence
+            isOpen = true
         }
-        if isKnown { events.append(event, at: now) }
+        if isOpen { events.append(event.id, event.message, at: now) }
+    }
+
+    /// Keeps the only event of a stream, which begins and ends with it.
+    package func append(whole stream: StreamToken, _ message: ByteBuffer, at now: Instant) {
+        events.append(EventID(stream: stream, sequence: 1), message, at: now)
     }
 
     /// Notes that no event will follow. The stream is known as long as one of its events is kept.
     package func end(_ stream: StreamToken) {
-        update(stream) { $0.hasEnded = true }
+        open.remove(stream)
     }
 
     /// What the stream has sent after `cursor`.
     package func events(after cursor: EventID) -> EventStore.Answer {
-        guard let entry = streams[cursor.stream], cursor.sequence >= entry.lastGone,
-            cursor.sequence <= entry.last
+        let progress = open[cursor.stream]
+        let kept = progress == nil ? events.range(of: cursor.stream) : nil
+        guard let last = progress?.last ?? kept?.last,
+            let lastGone = progress?.lastGone ?? kept.map({ $0.first - 1 }),
+            cursor.sequence >= lastGone, cursor.sequence <= last
         else { return .gap }
-        return .all(events.events(after: cursor), hasEnded: entry.hasEnded)
+        return .all(events.events(after: cursor), hasEnded: progress == nil)
     }
 
     /// Drops the oldest events until the rest is within bounds; says how many bytes went.
@@ -62,22 +65,9 @@ package final class EventLog {
         let before = byteCount
         while let oldest, count > countMax || byteCount > bytesMax || oldest <= limit {
             let id = events.removeFirst()
-            update(id.stream) { entry in
-                entry.lastGone = id.sequence
-                entry.count -= 1
-            }
+            open.update(id.stream) { $0.lastGone = id.sequence }
         }
         events.shrink()
         return before - byteCount
-    }
-
-    /// Notes something about a stream, and forgets it once nothing of it is kept or will come.
-    private func update(_ stream: StreamToken, _ change: (inout Entry) -> Void) {
-        var isOver = false
-        streams.update(stream) { entry in
-            change(&entry)
-            isOver = entry.hasEnded && entry.count == 0
-        }
-        if isOver { streams.remove(stream) }
     }
 }

@@ -39,6 +39,16 @@ package class EventStore {
     /// Notes that no event will follow.
     package func end(_ stream: StreamToken, of session: SessionKey) {}
 
+    /// Keeps a stream of one event, which has begun and ended.
+    package func keep(
+        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionKey, at now: Instant
+    ) {
+        begin(stream, of: session)
+        let id = EventID(stream: stream, sequence: 1)
+        keep(StoredEvent(id: id, message: message), of: session, at: now)
+        end(stream, of: session)
+    }
+
     /// What the cursor's stream has sent after it.
     package func load(after cursor: EventID, of session: SessionKey, at now: Instant) -> Answer {
         .gap

@@ -14,16 +14,19 @@ package final class MemoryEventStore: EventStore {
     }
 
     private let bounds: Bounds
+    private let lifetime: Int64
     /// By the places of their sessions.
     private var logs: [EventLog?] = []
     private var logCount = 0
-    /// When a session's oldest event becomes too old; without an age still who has the oldest.
+    /// When a session's oldest event becomes too old, or earlier; without an age still about who
+    /// has the oldest.
     private var deadlines: DeadlineBoard
     private var bytesKept = 0
 
     package init(_ bounds: Bounds) {
         self.bounds = bounds
-        deadlines = DeadlineBoard(timeouts: [bounds.age ?? 1 << 50])
+        lifetime = bounds.age ?? 1 << 50
+        deadlines = DeadlineBoard(timeouts: [lifetime])
     }
 
     package override var byteCount: Int { bytesKept }
@@ -42,12 +45,32 @@ package final class MemoryEventStore: EventStore {
         _ event: StoredEvent, of session: SessionKey, at now: Instant
     ) {
         guard let log = log(of: session) else { return }
+        keep(in: log, of: session.index, at: now) { log.append(event, at: now) }
+    }
+
+    package override func keep(
+        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionKey, at now: Instant
+    ) {
+        guard let log = log(of: session) else { return }
+        keep(in: log, of: session.index, at: now) {
+            log.append(whole: stream, message, at: now)
+        }
+    }
+
+    private func keep(in log: EventLog, of place: Int, at now: Instant, _ append: () -> Void) {
         bytesKept -= log.byteCount
-        log.append(event, at: now)
+        append()
         bytesKept += log.byteCount
-        trim(session.index, countMax: bounds.events, at: now)
-        while bytesKept > bounds.totalBytes, let oldest = deadlines.first(in: 0) {
-            trim(oldest, countMax: 0, at: now)
+        trim(place, log, countMax: bounds.events, at: now)
+        while bytesKept > bounds.totalBytes, let place = deadlines.first(in: 0),
+            let log = logs[place], let oldest = log.oldest
+        {
+            if deadlines.next == oldest.advanced(byMilliseconds: lifetime) {
+                trim(place, log, countMax: 0, at: now)
+            } else {
+                // What it was noted for is gone. Another session's oldest may be older.
+                deadlines.arm(place, 0, at: oldest)
+            }
         }
     }
 
@@ -59,7 +82,7 @@ package final class MemoryEventStore: EventStore {
         after cursor: EventID, of session: SessionKey, at now: Instant
     ) -> Answer {
         guard let log = log(of: session) else { return .gap }
-        trim(session.index, countMax: bounds.events, at: now)
+        trim(session.index, log, countMax: bounds.events, at: now)
         return log.events(after: cursor)
     }
 
@@ -76,7 +99,8 @@ package final class MemoryEventStore: EventStore {
 
     package override func deadlineReached(at now: Instant) {
         while let due = deadlines.popDue(at: now) {
-            trim(due.index, countMax: bounds.events, at: now)
+            guard let log = logs[due.index] else { continue }
+            trim(due.index, log, countMax: bounds.events, at: now)
         }
     }
 
@@ -85,15 +109,13 @@ package final class MemoryEventStore: EventStore {
         session.index < logs.count ? logs[session.index] : nil
     }
 
-    /// Drops what is too much or too old.
-    private func trim(_ place: Int, countMax: Int, at now: Instant) {
-        guard let log = logs[place] else { return }
+    /// Drops what is too much or too old. The deadline of what is left may be too early.
+    private func trim(_ place: Int, _ log: EventLog, countMax: Int, at now: Instant) {
         let limit = bounds.age.map { now.advanced(byMilliseconds: -$0) }
-        let freed = log.trim(
+        bytesKept -= log.trim(
             countMax: countMax, bytesMax: bounds.bytes,
             before: limit ?? Instant(milliseconds: .min))
-        bytesKept -= freed
         guard let oldest = log.oldest else { return deadlines.disarm(place) }
-        if freed != 0 || log.count == 1 { deadlines.arm(place, 0, at: oldest) }
+        if !deadlines.isArmed(place) { deadlines.arm(place, 0, at: oldest) }
     }
 }

@@ -45,6 +45,10 @@ package struct DeadlineBoard {
         armedCount += 1
     }
 
+    package func isArmed(_ index: Int) -> Bool {
+        index < nodes.count && nodes[index].list >= 0
+    }
+
     package mutating func disarm(_ index: Int) {
         guard index < nodes.count, nodes[index].list >= 0 else { return }
         let node = nodes[index]

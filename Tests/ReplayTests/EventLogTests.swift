@@ -109,6 +109,22 @@ struct EventLogTests {
         #expect(log.told(after: event(b, 2)) == [])
     }
 
+    @Test("A stream of one event has ended with it")
+    func whole() {  // S-236
+        let log = EventLog()
+        log.append(whole: a, message("one"), at: at(0))
+        log.append(whole: b, message("two"), at: at(1))
+        #expect(log.told(after: event(a, 0)) == ["1:one"])
+        #expect(log.told(after: event(b, 1)) == [])
+        #expect(log.told(after: event(b, 2)) == nil)
+        guard case .all(_, hasEnded: true) = log.events(after: event(a, 1)) else {
+            return #expect(Bool(false), "it goes on")
+        }
+        _ = log.trim(countMax: 1, bytesMax: 9, before: at(-1))
+        #expect(log.told(after: event(a, 0)) == nil)
+        #expect(log.told(after: event(b, 0)) == ["1:two"])
+    }
+
     @Test("Age counts from an event's own time, and the limit itself is too old")
     func age() {  // S-245
         var log = log
@@ -172,6 +188,8 @@ struct EventLogTests {
         var model = Model()
         var last: [StreamToken: UInt64] = [:]
         var now: Int64 = 0
+        // As a store is used: for each event that comes, one goes.
+        let isSteady = seed % 2 == 0
         for step in 0..<600 {
             now += Int64(number(3))
             let one = stream(number(6))
@@ -185,7 +203,13 @@ struct EventLogTests {
                 log.end(one)
                 model.ended.insert(one)
                 model.forget()
-            case 2, 3:
+            case 2 where model.gone[one] == nil:
+                last[one] = 1
+                log.append(whole: one, message("whole"), at: at(now))
+                model.gone[one] = 0
+                model.ended.insert(one)
+                model.kept.append(.init(id: event(one, 1), text: "whole", time: now))
+            case 3:
                 let (count, bytes) = (number(100), number(400))
                 let limit = now - Int64(10 + number(200))
                 let before = model.bytes
@@ -201,6 +225,10 @@ struct EventLogTests {
                 let text = String(repeating: "\(step % 10)", count: number(9))
                 log.append(StoredEvent(id: id, message: message(text)), at: at(now))
                 model.kept.append(.init(id: id, text: text, time: now))
+            }
+            if isSteady {
+                model.trim(20, .max, .min)
+                _ = log.trim(countMax: 20, bytesMax: .max, before: at(.min))
             }
             #expect(log.count == model.kept.count)
             #expect(log.byteCount == model.bytes)

@@ -8,13 +8,13 @@ extension ServerEngine {
     static var outputBytes: Int { 256 << 10 }
 
     /// From here on a message is not copied: its own buffer goes to the socket.
-    static var longBytes: Int { 16 << 10 }
+    package static var longBytes: Int { 16 << 10 }
 
     /// Lets `compose` append to what `connection` has to write.
     func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         guard !connection.isClosed else { return }
-        let output = connection.output ?? spare.takeBuffer()
-        connection.output = output
+        if connection.output == nil { connection.output = spare.takeBuffer() }
+        guard let output = connection.output else { return }
         let hadBacklog = connection.queuedBytes > connection.handedBytes
         let before = output.count
         compose(output)
@@ -65,21 +65,13 @@ extension ServerEngine {
 
     /// Writes one event without any delay.
     func frame(_ text: ByteBuffer, _ id: EventID?, on connection: ServerConnection) {
-        let framing = connection.framing
-        func begin(_ part: ByteBuffer) {
-            if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
-        }
         guard text.count >= ServerEngine.longBytes, SSEFrame.isOneLine(text.bytes) else {
-            return write(to: connection) { output in
-                output.appendPart(framing) { part in
-                    begin(part)
-                    SSEFrame.append(to: part) { $0.append(text) }
-                }
-            }
+            return write(to: connection) { appendEvent(text, id, to: $0, on: connection) }
         }
+        let framing = connection.framing
         write(to: connection) { output in
             output.beginPart(framing, rest: text.count + SSEFrame.end.utf8CodeUnitCount) { part in
-                begin(part)
+                if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
                 part.append(SSEFrame.start)
             }
         }
@@ -87,6 +79,15 @@ extension ServerEngine {
         write(to: connection) { output in
             output.append(SSEFrame.end)
             output.endPart(framing)
+        }
+    }
+
+    func appendEvent(
+        _ text: ByteBuffer, _ id: EventID?, to output: ByteBuffer, on connection: ServerConnection
+    ) {
+        output.appendPart(connection.framing) { part in
+            if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
+            SSEFrame.append(to: part) { $0.append(text) }
         }
     }
 

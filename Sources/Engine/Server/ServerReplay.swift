@@ -30,6 +30,15 @@ extension ServerEngine {
         store?.keep(StoredEvent(id: id, message: message), of: session.key, at: now)
     }
 
+    /// Keeps an answer that is a stream of its own, if its client could come back for it; tells the
+    /// stream's name.
+    func keep(_ message: ByteBuffer, asStreamOf request: OpenRequest) -> StreamToken? {
+        guard canResume(request), let session = request.session else { return nil }
+        let token = newToken()
+        store?.keep(whole: token, message, of: session.key, at: now)
+        return token
+    }
+
     /// Notes that a request's stream has had its last event.
     func endLog(of request: OpenRequest) {
         guard let stream = request.stream, let session = request.session,

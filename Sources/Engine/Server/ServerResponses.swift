@@ -99,30 +99,25 @@ extension ServerEngine {
         on connection: ServerConnection, sessionID: SessionID?, about length: Int = 128,
         _ compose: (ByteBuffer) -> Void
     ) {
+        let message = spare.takeBuffer(for: length)
+        compose(message)
+        guard router.mode != .stream else {
+            respond(on: connection, withStreamOf: message, for: nil, sessionID)
+            return spare.give(message)
+        }
         guard keepsUp(connection) else {
             counters.resultDrops += 1
-            return
+            return spare.give(message)
         }
         let keepsAlive = connection.keepsAlive && !isClosing
-        if router.mode == .stream {
-            write(to: connection) { output in
-                beginStream(on: connection, sessionID, output)
-                output.appendPart(connection.framing) { SSEFrame.append(to: $0, compose) }
-                output.endBody(connection.framing)
-            }
-            if connection.framing == .untilClose { connection.keepsAlive = false }
-        } else {
-            let message = spare.takeBuffer(for: length)
-            compose(message)
-            let isLong = message.count >= ServerEngine.longBytes
-            write(to: connection) { output in
-                beginHead(.ok, on: connection, output)
-                appendSessionID(sessionID, to: output)
-                output.endHead(jsonLength: message.count, keepsAlive: keepsAlive)
-                if !isLong { output.append(message) }
-            }
-            if isLong { write(message, asItIsTo: connection) } else { spare.give(message) }
+        let isLong = message.count >= ServerEngine.longBytes
+        write(to: connection) { output in
+            beginHead(.ok, on: connection, output)
+            appendSessionID(sessionID, to: output)
+            output.endHead(jsonLength: message.count, keepsAlive: keepsAlive)
+            if !isLong { output.append(message) }
         }
+        if isLong { write(message, asItIsTo: connection) } else { spare.give(message) }
         exchangeEnded(on: connection)
     }
 

@@ -67,6 +67,9 @@ final class OpenRequest {
     /// Whether what is sent now reaches the client, at once or when it comes back.
     var isReachable: Bool { connection != nil || stream != nil }
 
+    /// Whether its client understands an event that only tells where a stream begins.
+    var hasPriming: Bool { (session?.state.revision ?? revision).hasPriming }
+
     init(
         key: RequestKey, id: RequestID, session: ServerSession?, revision: Revision,
         isInitialize: Bool, progressToken: ByteBuffer?, head: HTTPHead, connection: ServerConnection

@@ -13,10 +13,14 @@ extension ServerEngine {
         if let connection = request.connection { beginStream(of: request, on: connection) }
         var message = spare.takeBuffer(for: length)
         compose(message)
+        writeEvent(kind, of: request, message)
+        spare.giveIfUnused(&message)
+    }
+
+    private func writeEvent(_ kind: Backlog.Kind, of request: OpenRequest, _ message: ByteBuffer) {
         let id = request.stream?.next()
         if let session = request.session, let id { record(id, message, of: session) }
         if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
-        spare.giveIfUnused(&message)
     }
 
     /// Sends one message on a session's primary stream, which `connection` carries.
@@ -39,15 +43,18 @@ extension ServerEngine {
         counters.streams += 1
         beginLog(of: request)
         writeStreamHead(to: connection, sessionID)
-        let revision = request.session?.state.revision ?? request.revision
-        if let stream = request.stream, revision.hasPriming { prime(stream, on: connection) }
+        if let stream = request.stream, request.hasPriming { prime(stream, on: connection) }
     }
 
     private func prime(_ stream: EventStream, on connection: ServerConnection) {
-        writeHead(to: connection) { output in
-            output.appendPart(connection.framing) { part in
-                SSEFrame.appendPriming(to: part) { EventIDCodec.append(stream.position, to: $0) }
-            }
+        writeHead(to: connection) { appendPriming(stream.position, to: $0, on: connection) }
+    }
+
+    private func appendPriming(
+        _ id: EventID, to output: ByteBuffer, on connection: ServerConnection
+    ) {
+        output.appendPart(connection.framing) { part in
+            SSEFrame.appendPriming(to: part) { EventIDCodec.append(id, to: $0) }
         }
     }
 
@@ -156,10 +163,50 @@ extension ServerEngine {
             request.connection = nil
             return respond(on: connection, sessionID: sessionID, about: length, compose)
         }
+        var message = spare.takeBuffer(for: length)
+        compose(message)
+        if !request.isStreaming, message.count < ServerEngine.longBytes,
+            let connection = request.connection
+        {
+            request.connection = nil
+            respond(on: connection, withStreamOf: message, for: request, sessionID)
+        } else {
+            endStream(of: request, with: message, sessionID)
+        }
+        spare.giveIfUnused(&message)
+    }
+
+    /// Writes a response that is a stream of one event.
+    func respond(
+        on connection: ServerConnection, withStreamOf message: ByteBuffer,
+        for request: OpenRequest?, _ sessionID: SessionID?
+    ) {
+        guard keepsUp(connection) else {
+            counters.resultDrops += 1
+            return
+        }
+        let token = request.flatMap { keep(message, asStreamOf: $0) }
+        write(to: connection) { output in
+            beginStream(on: connection, sessionID, output)
+            if let token, request?.hasPriming == true {
+                appendPriming(EventID(stream: token, sequence: 0), to: output, on: connection)
+            }
+            let id = token.map { EventID(stream: $0, sequence: 1) }
+            appendEvent(message, id, to: output, on: connection)
+            output.endBody(connection.framing)
+        }
+        if connection.framing == .untilClose { connection.keepsAlive = false }
+        exchangeEnded(on: connection)
+    }
+
+    /// Ends a stream that has begun, or whose one event is long.
+    private func endStream(
+        of request: OpenRequest, with message: ByteBuffer, _ sessionID: SessionID?
+    ) {
         if let connection = request.connection {
             beginStream(of: request, on: connection, sessionID: sessionID)
         }
-        writeEvent(.essential, of: request, about: length, compose)
+        writeEvent(.essential, of: request, message)
         endLog(of: request)
         guard let connection = request.connection else {
             // Gone before the answer, or because of it.
