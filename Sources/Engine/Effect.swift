@@ -89,14 +89,13 @@ package final class HostEvent {
     }
 
     /// An event that a client's message makes.
-    convenience init(_ kind: Kind, of session: ServerSession?, _ message: Message) {
+    convenience init(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
         self.init(kind, of: session)
         self.message = message.text
-        let envelope = message.envelope
-        method = envelope.method
-        decodedMethod = envelope.decodedMethod
-        if let params = envelope.params { self.params = params.text }
-        if let id = envelope.id, case .request = envelope.kind { self.id = id.text }
+        method = message.envelope.method
+        decodedMethod = message.envelope.decodedMethod
+        if let params = message.envelope.params { self.params = params.text }
+        if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
     }
 
     convenience init(_ kind: Kind, of session: ServerSession?) {
@@ -109,7 +108,7 @@ package final class HostEvent {
 }
 
 /// A client's message: its text, and what it says of itself.
-struct Message {
+struct Message: ~Copyable {
     let text: ByteBuffer
     let envelope: Envelope
 

@@ -199,9 +199,11 @@ package final class ServerEngine {
     package func takeOutput(of connection: ServerConnection) -> Output? {
         let count = connection.untakenBytes
         guard count > 0 else { return nil }
-        let output = Output(connection.pieces, connection.output, count: count)
-        connection.pieces = []
-        connection.output = nil
+        var pieces: [ByteBuffer] = []
+        swap(&pieces, &connection.pieces)
+        var last: ByteBuffer?
+        swap(&last, &connection.output)
+        let output = Output(pieces, last, count: count)
         connection.takenBytes = connection.queuedBytes
         return output
     }

@@ -19,20 +19,24 @@ extension ServerEngine {
     private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
         guard let body = connection.parser?.body else { return }
         connection.parser?.body = nil
-        let message: Message
         do {
-            message = try Message(body, limits: options.limits)
+            let message = try Message(body, limits: options.limits)
+            messageArrived(message, head, on: connection)
         } catch {
             spare.give(body)
-            return refuse(error, connection)
+            refuse(error, connection)
         }
-        let envelope = message.envelope
-        let id: RequestID? = if case .request(let id) = envelope.kind { id } else { nil }
+    }
+
+    private func messageArrived(
+        _ message: borrowing Message, _ head: HTTPHead, on connection: ServerConnection
+    ) {
+        let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
         if let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
         }
         if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
-        let isInitialize = id != nil && envelope.method.equals("initialize")
+        let isInitialize = id != nil && message.envelope.method.equals("initialize")
         if isInitialize, let id {
             return initializeArrived(id, message, head, on: connection)
         }
@@ -43,7 +47,7 @@ extension ServerEngine {
             case .refused(let refusal): return refuse(refusal, connection, id: id)
             }
         }
-        switch envelope.kind {
+        switch message.envelope.kind {
         case .request(let id):
             requestArrived(id, message, head, of: session, on: connection)
         case .notification:
@@ -148,7 +152,7 @@ extension ServerEngine {
     // MARK: Requests
 
     private func requestArrived(
-        _ id: RequestID, _ message: Message, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection
     ) {
         if options.greeting != nil, message.envelope.method.equals("ping") {
@@ -166,7 +170,7 @@ extension ServerEngine {
 
     /// Enters a request in the books, or refuses it.
     func open(
-        _ id: RequestID, _ message: Message, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
         let token = message.envelope.progressToken.map { ByteBuffer(copying: $0.text) }
@@ -205,7 +209,7 @@ extension ServerEngine {
         Refusal(.serviceUnavailable, .internalError, "Too many requests are open")
     }
 
-    func deliver(_ request: OpenRequest, _ message: Message) {
+    func deliver(_ request: OpenRequest, _ message: borrowing Message) {
         let event = HostEvent(.request, of: request.session, message)
         event.request = request.key
         event.head = request.head
@@ -217,15 +221,14 @@ extension ServerEngine {
     // MARK: Notifications and responses
 
     private func notificationArrived(
-        _ message: Message, _ head: HTTPHead, of session: ServerSession?,
+        _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         by principal: Principal?
     ) {
-        let envelope = message.envelope
-        if envelope.method.equals("notifications/cancelled") {
+        if message.envelope.method.equals("notifications/cancelled") {
             if let session { cancelArrived(message, of: session) }
             return
         }
-        if envelope.method.equals("notifications/initialized") {
+        if message.envelope.method.equals("notifications/initialized") {
             session?.state.initializedArrived()
         }
         let event = HostEvent(.notification, of: session, message)
@@ -236,7 +239,7 @@ extension ServerEngine {
     }
 
     /// S-225, S-226. What names no open request is ignored.
-    private func cancelArrived(_ message: Message, of session: ServerSession) {
+    private func cancelArrived(_ message: borrowing Message, of session: ServerSession) {
         guard let named = message.envelope.params?["requestId"],
             let id = Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.find(id), let request = requests[key], !request.isInitialize
@@ -251,7 +254,7 @@ extension ServerEngine {
 
     /// S-243: a late or a strange answer is dropped.
     private func responseArrived(
-        _ id: RequestID, _ message: Message, of session: ServerSession?
+        _ id: RequestID, _ message: borrowing Message, of session: ServerSession?
     ) {
         guard let session, let key = session.ledger.answered(id),
             let call = calls.removeValue(forKey: key)

@@ -6,7 +6,8 @@ import Wire
 extension ServerEngine {
     /// S-200 to S-203, S-212.
     func initializeArrived(
-        _ id: RequestID, _ message: Message, _ head: HTTPHead, on connection: ServerConnection
+        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead,
+        on connection: ServerConnection
     ) {
         let params = message.envelope.params
         var session: ServerSession?

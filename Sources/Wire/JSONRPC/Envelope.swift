@@ -18,6 +18,9 @@ package struct Envelope {
     }
 
     package let kind: Kind
+    package var isRequest: Bool {
+        if case .request = kind { true } else { false }
+    }
     /// Empty for a response. Valid as long as the text and `decodedMethod`.
     package let method: UnsafeRawBufferPointer
     /// Where the method stands if it is not written as it reads.
