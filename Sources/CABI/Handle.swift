@@ -55,8 +55,9 @@ final class ServerHandle: TaggedHandle {
     private var server: ServerRuntime?
     /// Whether the caller still owns the handle, and the server has not ended.
     private var isGiven = false
-    /// The events of the last `take`, and the texts made for them.
-    private var taken: [BorrowedEvent] = []
+    /// The events of the last `take`, and with the texts made for them.
+    private var taken: [HostEvent] = []
+    private var lent: [BorrowedEvent] = []
 
     private init(_ options: shttp_server_options, _ store: ForeignEventStore?) {
         self.options = options
@@ -116,6 +117,7 @@ final class ServerHandle: TaggedHandle {
         options.user_data_free?(options.user_data)
         server = nil
         taken = []
+        lent = []
         guard isGiven else { return }
         isGiven = false
         release()
@@ -131,8 +133,11 @@ final class ServerHandle: TaggedHandle {
     /// Moves events out of the queue into the caller's array; its elements are `size` bytes apart.
     func take(_ events: UnsafeMutableRawPointer, size: Int, capacity: Int) -> Int {
         guard let server else { return 0 }
-        taken = server.takeEvents(atMost: capacity).map { BorrowedEvent($0) }
+        lent.removeAll(keepingCapacity: true)
+        server.exchangeEvents(&taken, atMost: capacity)
         for (index, event) in taken.enumerated() {
+            let event = BorrowedEvent(event)
+            lent.append(event)
             event.withEvent { source in
                 let place = events + index * size
                 let count = min(size, MemoryLayout<shttp_event>.size)

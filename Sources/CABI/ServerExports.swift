@@ -94,7 +94,8 @@ public func shttp_server_take_events_sized(
     _ server: OpaquePointer!, _ events: UnsafeMutablePointer<shttp_event>!, _ event_size: Int,
     _ capacity: Int, _ out_count: UnsafeMutablePointer<Int>!
 ) -> shttp_status {
-    guard let handle = ServerHandle.borrow(server), ServerHandle.runtime(server)?.hasQueue == true,
+    guard let handle = ServerHandle.borrow(server),
+        ServerHandle.runtime(server)?.descriptor ?? -1 >= 0,
         let events, let out_count, event_size >= MemoryLayout<shttp_event_kind>.size,
         event_size <= 1 << 16, capacity > 0, capacity <= 1 << 20
     else { return SHTTP_ERR_INVALID_ARGUMENT }

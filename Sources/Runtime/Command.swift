@@ -2,20 +2,20 @@ import Engine
 import Session
 import Wire
 
-/// A command on its way from another thread, with copies of its bytes.
+/// A command on its way from another thread.
 package enum Command {
     case allow(AuthorizationKey, Principal, expiresIn: Int64?)
     case refuse(AuthorizationKey, Challenge)
-    case respond(RequestKey, ByteBuffer)
-    case fail(RequestKey, code: Int32, message: ByteBuffer, data: ByteBuffer)
-    case progress(RequestKey, Double, total: Double?, message: ByteBuffer)
-    case notify(RequestKey, method: ByteBuffer, params: ByteBuffer)
-    case notifySession(SessionKey, method: ByteBuffer, params: ByteBuffer)
-    case broadcast(method: ByteBuffer, params: ByteBuffer)
+    case respond(RequestKey, Text)
+    case fail(RequestKey, code: Int32, message: Text, data: Text)
+    case progress(RequestKey, Double, total: Double?, message: Text)
+    case notify(RequestKey, method: Text, params: Text)
+    case notifySession(SessionKey, method: Text, params: Text)
+    case broadcast(method: Text, params: Text)
     case call(
-        CallKey, RequestKey, method: ByteBuffer, params: ByteBuffer, data: UnsafeMutableRawPointer?)
+        CallKey, RequestKey, method: Text, params: Text, data: UnsafeMutableRawPointer?)
     case callSession(
-        CallKey, SessionKey, method: ByteBuffer, params: ByteBuffer, data: UnsafeMutableRawPointer?)
+        CallKey, SessionKey, method: Text, params: Text, data: UnsafeMutableRawPointer?)
     case hangUp(RequestKey, retry: Int64)
     case hangUpSession(SessionKey, retry: Int64)
     case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
@@ -27,28 +27,36 @@ package enum Command {
     /// The host has caught up with the event queue.
     case readOn
 
-    func perform(on engine: ServerEngine) throws(CallerFault) {
+    /// Carries it out, with its texts, which are in `batch`.
+    func perform(on engine: ServerEngine, in batch: CommandBatch) throws(CallerFault) {
         switch self {
         case .allow(let key, let principal, let expiresIn):
             try engine.allow(key, principal, expiresIn: expiresIn)
         case .refuse(let key, let challenge):
             try engine.refuse(key, challenge)
-        case .respond(let key, let result):
+        case .respond(let key, .alone(let result)):
             try engine.respond(key, taking: result)
+        case .respond(let key, let result):
+            try engine.respond(key, batch.bytes(of: result))
         case .fail(let key, let code, let message, let data):
-            try engine.fail(key, code: code, message: message.bytes, data: data.bytes)
+            try engine.fail(
+                key, code: code, message: batch.bytes(of: message), data: batch.bytes(of: data))
         case .progress(let key, let progress, let total, let message):
-            try engine.progress(key, progress, total: total, message: message.bytes)
+            try engine.progress(key, progress, total: total, message: batch.bytes(of: message))
         case .notify(let key, let method, let params):
-            try engine.notify(key, method: method.bytes, params: params.bytes)
+            try engine.notify(key, method: batch.bytes(of: method), params: batch.bytes(of: params))
         case .notifySession(let key, let method, let params):
-            try engine.notify(key, method: method.bytes, params: params.bytes)
+            try engine.notify(key, method: batch.bytes(of: method), params: batch.bytes(of: params))
         case .broadcast(let method, let params):
-            engine.broadcast(method: method.bytes, params: params.bytes)
+            engine.broadcast(method: batch.bytes(of: method), params: batch.bytes(of: params))
         case .call(let call, let key, let method, let params, let data):
-            try engine.call(call, key, method: method.bytes, params: params.bytes, data: data)
+            try engine.call(
+                call, key, method: batch.bytes(of: method), params: batch.bytes(of: params),
+                data: data)
         case .callSession(let call, let key, let method, let params, let data):
-            try engine.call(call, key, method: method.bytes, params: params.bytes, data: data)
+            try engine.call(
+                call, key, method: batch.bytes(of: method), params: batch.bytes(of: params),
+                data: data)
         case .hangUp(let key, let retry):
             try engine.hangUp(key, retry: retry)
         case .hangUpSession(let key, let retry):
@@ -99,25 +107,5 @@ package enum Command {
         }
         event.fault = fault
         return event
-    }
-
-    /// The bytes that the command keeps.
-    var weight: Int {
-        let own = 128
-        switch self {
-        case .allow(_, let principal, _): return own + principal.name.capacity
-        case .refuse(_, let challenge): return own + challenge.weight
-        case .respond(_, let result): return own + result.capacity
-        case .fail(_, _, let message, let data): return own + message.capacity + data.capacity
-        case .progress(_, _, _, let message): return own + message.capacity
-        case .notify(_, let method, let params), .notifySession(_, let method, let params),
-            .broadcast(let method, let params), .call(_, _, let method, let params, _),
-            .callSession(_, _, let method, let params, _):
-            return own + method.capacity + params.capacity
-        case .loaded(_, let messages, _):
-            return own + (messages ?? []).reduce(0) { $0 + $1.capacity }
-        case .closeCall, .closeSession, .hangUp, .hangUpSession: return own
-        case .drainServer, .closeServer, .destroyServer, .readOn: return 0
-        }
     }
 }

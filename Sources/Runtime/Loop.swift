@@ -39,7 +39,9 @@ package final class Loop {
     private func startLoop() throws(SystemFault) {
         var result = isHosts ? 0 : uv_loop_init(uv)
         if result == 0 {
-            result = uv_async_init(uv, wakeup) { owner($0?.pointee.data, as: Loop.self)?.woken() }
+            result = uv_async_init(uv, wakeup) {
+                withOwner(of: $0?.pointee.data, as: Loop.self) { $0.woken() }
+            }
             if result < 0, !isHosts { uv_loop_close(uv) }
         }
         if result == 0 { return }
@@ -56,11 +58,11 @@ package final class Loop {
         wakeup.pointee.data = here
         uv_prepare_init(uv, prepare)
         prepare.pointee.data = here
-        uv_prepare_start(prepare) { owner($0?.pointee.data, as: Loop.self)?.turn() }
+        uv_prepare_start(prepare) { withOwner(of: $0?.pointee.data, as: Loop.self) { $0.turn() } }
         HandleMemory.unreference(prepare)
         uv_check_init(uv, check)
         check.pointee.data = here
-        uv_check_start(check) { owner($0?.pointee.data, as: Loop.self)?.turn() }
+        uv_check_start(check) { withOwner(of: $0?.pointee.data, as: Loop.self) { $0.turn() } }
         HandleMemory.unreference(check)
         if isHosts { HandleMemory.unreference(wakeup) }
     }

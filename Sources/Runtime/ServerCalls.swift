@@ -7,17 +7,17 @@ extension ServerRuntime {
     package func allow(
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
-        try command { engine throws(CallerFault) in
+        try command(extraWeight: principal.name.capacity) { engine throws(CallerFault) in
             try engine.allow(key, principal, expiresIn: expiresIn)
-        } later: {
+        } later: { _, _ in
             .allow(key, principal, expiresIn: expiresIn)
         }
     }
 
     package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
-        try command { engine throws(CallerFault) in
+        try command(extraWeight: challenge.weight) { engine throws(CallerFault) in
             try engine.refuse(key, challenge)
-        } later: {
+        } later: { _, _ in
             .refuse(key, challenge)
         }
     }
@@ -26,10 +26,10 @@ extension ServerRuntime {
         _ key: RequestKey, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.checkValue(result)
-        try command { engine throws(CallerFault) in
+        try command(copying: result) { engine throws(CallerFault) in
             try engine.respond(key, result)
-        } later: {
-            .respond(key, ByteBuffer(copying: result, room: ServerEngine.envelopeBytes))
+        } later: { result, _ in
+            .respond(key, result)
         }
     }
 
@@ -39,12 +39,10 @@ extension ServerRuntime {
     ) throws(CallerFault) {
         try messages.checkText(message)
         try messages.checkOptionalValue(data)
-        try command { engine throws(CallerFault) in
+        try command(copying: message, data) { engine throws(CallerFault) in
             try engine.fail(key, code: code, message: message, data: data)
-        } later: {
-            .fail(
-                key, code: code, message: ByteBuffer(copying: message),
-                data: ByteBuffer(copying: data))
+        } later: { message, data in
+            .fail(key, code: code, message: message, data: data)
         }
     }
 
@@ -53,10 +51,10 @@ extension ServerRuntime {
     ) throws(CallerFault) {
         try messages.checkMode(.progress)
         try messages.checkText(message)
-        try command { engine throws(CallerFault) in
+        try command(copying: message) { engine throws(CallerFault) in
             try engine.progress(key, progress, total: total, message: message)
-        } later: {
-            .progress(key, progress, total: total, message: ByteBuffer(copying: message))
+        } later: { message, _ in
+            .progress(key, progress, total: total, message: message)
         }
     }
 
@@ -86,10 +84,10 @@ extension ServerRuntime {
         checkedParams params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.checkMode(.related)
-        try command { engine throws(CallerFault) in
+        try command(copying: method, params) { engine throws(CallerFault) in
             try engine.notify(key, method: method, params: params)
-        } later: {
-            .notify(key, method: ByteBuffer(copying: method), params: ByteBuffer(copying: params))
+        } later: { method, params in
+            .notify(key, method: method, params: params)
         }
     }
 
@@ -97,11 +95,10 @@ extension ServerRuntime {
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try checkUnrelated(method, params)
-        try command { engine throws(CallerFault) in
+        try command(copying: method, params) { engine throws(CallerFault) in
             try engine.notify(key, method: method, params: params)
-        } later: {
-            .notifySession(
-                key, method: ByteBuffer(copying: method), params: ByteBuffer(copying: params))
+        } later: { method, params in
+            .notifySession(key, method: method, params: params)
         }
     }
 
@@ -109,10 +106,10 @@ extension ServerRuntime {
         _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try checkUnrelated(method, params)
-        try command { engine throws(CallerFault) in
+        try command(copying: method, params) { engine throws(CallerFault) in
             engine.broadcast(method: method, params: params)
-        } later: {
-            .broadcast(method: ByteBuffer(copying: method), params: ByteBuffer(copying: params))
+        } later: { method, params in
+            .broadcast(method: method, params: params)
         }
     }
 
@@ -125,12 +122,10 @@ extension ServerRuntime {
         try messages.checkMethod(method)
         try messages.checkParams(params)
         let call = mintCall()
-        try command { engine throws(CallerFault) in
+        try command(copying: method, params) { engine throws(CallerFault) in
             try engine.call(call, key, method: method, params: params, data: data)
-        } later: {
-            .call(
-                call, key, method: ByteBuffer(copying: method), params: ByteBuffer(copying: params),
-                data: data)
+        } later: { method, params in
+            .call(call, key, method: method, params: params, data: data)
         }
         return call
     }
@@ -142,12 +137,10 @@ extension ServerRuntime {
     ) throws(CallerFault) -> CallKey {
         try checkUnrelated(method, params)
         let call = mintCall()
-        try command { engine throws(CallerFault) in
+        try command(copying: method, params) { engine throws(CallerFault) in
             try engine.call(call, key, method: method, params: params, data: data)
-        } later: {
-            .callSession(
-                call, key, method: ByteBuffer(copying: method), params: ByteBuffer(copying: params),
-                data: data)
+        } later: { method, params in
+            .callSession(call, key, method: method, params: params, data: data)
         }
         return call
     }
@@ -158,7 +151,7 @@ extension ServerRuntime {
         try messages.checkReplay()
         try command { engine throws(CallerFault) in
             try engine.hangUp(key, retry: retry)
-        } later: {
+        } later: { _, _ in
             .hangUp(key, retry: retry)
         }
     }
@@ -169,7 +162,7 @@ extension ServerRuntime {
         try messages.checkReplay()
         try command { engine throws(CallerFault) in
             try engine.hangUp(key, retry: retry)
-        } later: {
+        } later: { _, _ in
             .hangUpSession(key, retry: retry)
         }
     }
@@ -179,9 +172,10 @@ extension ServerRuntime {
         _ load: LoadKey, _ messages: [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
         for message in messages ?? [] { try self.messages.checkValue(message.bytes) }
-        try command { engine throws(CallerFault) in
+        let weight = (messages ?? []).reduce(0) { $0 + $1.capacity }
+        try command(extraWeight: weight) { engine throws(CallerFault) in
             try engine.loaded(load, messages, hasEnded: hasEnded)
-        } later: {
+        } later: { _, _ in
             .loaded(load, messages, hasEnded: hasEnded)
         }
     }
@@ -189,7 +183,7 @@ extension ServerRuntime {
     package func close(_ key: CallKey) throws(CallerFault) {
         try command { engine throws(CallerFault) in
             try engine.close(key)
-        } later: {
+        } later: { _, _ in
             .closeCall(key)
         }
     }
@@ -197,7 +191,7 @@ extension ServerRuntime {
     package func close(_ key: SessionKey) throws(CallerFault) {
         try command { engine throws(CallerFault) in
             try engine.close(key)
-        } later: {
+        } later: { _, _ in
             .closeSession(key)
         }
     }

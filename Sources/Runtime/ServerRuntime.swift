@@ -20,23 +20,21 @@ package final class ServerRuntime {
         case queue(countMax: Int)
     }
 
-    private var audience: Audience
+    private var onEvent: ((HostEvent) -> Void)?
+    /// What the host is to take; nil if it has a callback.
+    private let queue: EventQueue?
     private let onLog: ((LogLevel, ByteBuffer) -> Void)?
     private let onStore: ((StoreOrder) -> Void)?
     private var onEnd: (() -> Void)?
     private var listener: Listener?
     private var timer: DeadlineTimer?
     private let slab: UnsafeMutableRawPointer
-    private let commands = Mailbox<Command>()
-    private let commandBytesMax: Int
-    private let events = Mailbox<HostEvent>()
-    private let eventDescriptor: Int32
-    /// Whether the host is to be woken at the end of the turn: once for all its events.
-    private var mustSignal = false
+    private let commands: CommandQueue
+    private var spareBatch: CommandBatch?
     private let nextCall = Atomic<UInt64>(1)
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
-    private let published = Published(Statistics())
+    private let published = Locked(Statistics())
     private var isPumping = false
     private var isDestroyed = false
     private var hasEnded = false
@@ -63,17 +61,19 @@ package final class ServerRuntime {
         onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
-        self.audience = audience
-        self.commandBytesMax = commandBytesMax
+        commands = CommandQueue(weightMax: commandBytesMax)
         self.onLog = onLog
         self.onStore = onStore
         messages = HostMessage(options)
         var fault: SystemFault?
-        if case .queue = audience {
-            eventDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-            if eventDescriptor < 0 { fault = SystemFault.last }
-        } else {
-            eventDescriptor = -1
+        switch audience {
+        case .callback(let function):
+            onEvent = function
+            queue = nil
+        case .queue(let countMax):
+            let queue = EventQueue(countMax: countMax)
+            if queue.descriptor < 0 { fault = SystemFault.last }
+            self.queue = queue
         }
         self.onEnd = onEnd
         slab = .allocate(byteCount: ServerRuntime.slabSize, alignment: 16)
@@ -91,7 +91,6 @@ package final class ServerRuntime {
 
     deinit {
         slab.deallocate()
-        if eventDescriptor >= 0 { CLibc.close(eventDescriptor) }
     }
 
     // MARK: Listening
@@ -117,12 +116,17 @@ package final class ServerRuntime {
 
     /// Carries a command out now, or, from another thread, soon.
     ///
-    /// `now` is for the loop's thread; `later` makes the same command with copies of its bytes.
+    /// `now` is for the loop's thread; `later` makes the same command with copies of its texts.
+    /// `extraWeight` is the bytes that it brings otherwise.
     package func command(
-        now: (ServerEngine) throws(CallerFault) -> Void, later: () -> Command
+        copying first: UnsafeRawBufferPointer = .init(start: nil, count: 0),
+        _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0), extraWeight: Int = 0,
+        now: (ServerEngine) throws(CallerFault) -> Void, later: (Text, Text) -> Command
     ) throws(CallerFault) {
         guard !isClosed.load(ordering: .acquiring) else { throw .closed }
-        guard loop.isOnItsThread else { return try post(later(), atMost: commandBytesMax) }
+        guard loop.isOnItsThread else {
+            return try wake(commands.put(first, second, extraWeight: extraWeight, later))
+        }
         begin()
         try now(engine)
         writeAhead()
@@ -141,22 +145,27 @@ package final class ServerRuntime {
     }
 
     /// What the server held when the loop last waited, and what had happened. Any thread.
-    package var statistics: Statistics { published.value ?? Statistics() }
+    package var statistics: Statistics { published.withLock { $0 } }
 
-    private func post(
-        _ command: consuming Command, atMost limit: Int = .max
-    ) throws(CallerFault) {
-        let weight = command.weight
-        switch commands.put(command, weighing: weight, atMost: limit) {
+    private func wake(_ receipt: CommandQueue.Receipt) throws(CallerFault) {
+        switch receipt {
         case .isFirst: loop.wake()
         case .joined: break
         case .full: throw .limit
         }
     }
 
+    private func post(_ command: Command) {
+        try? wake(commands.put(command))
+    }
+
     func drainCommands() {
         begin()
-        for command in commands.takeAll() where !isDestroyed {
+        // A host's callback may let the loop wake up inside of this one.
+        var batch = spareBatch ?? CommandBatch()
+        spareBatch = nil
+        commands.exchange(&batch)
+        for command in batch.commands where !isDestroyed {
             switch command {
             case .drainServer(let deadline): drainNow(deadline)
             case .closeServer: closeNow()
@@ -164,7 +173,7 @@ package final class ServerRuntime {
             case .readOn: readOn()
             default:
                 do {
-                    try command.perform(on: engine)
+                    try command.perform(on: engine, in: batch)
                 } catch {
                     if let event = command.failure(error) { deliver(event) }
                 }
@@ -172,6 +181,8 @@ package final class ServerRuntime {
             pump()
             writeAhead()
         }
+        batch.clear()
+        spareBatch = batch
     }
 
     // MARK: The pump
@@ -204,11 +215,12 @@ package final class ServerRuntime {
             if !engine.hasWritable { pump() }
         }
         needsTurn = false
-        if mustSignal {
-            mustSignal = false
-            signal()
+        if let queue {
+            handOverEvents(to: queue)
+            queue.wakeHost()
         }
-        published.publish(engine.statistics)
+        let statistics = engine.statistics
+        published.withLock { $0 = statistics }
         returnMemory()
         if let deadline = engine.nextDeadline {
             timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
@@ -222,7 +234,8 @@ package final class ServerRuntime {
     }
 
     private func flush(_ connection: ServerConnection) {
-        if !connection.hasEnded { Socket.of(connection).flush() }
+        guard !connection.hasEnded else { return }
+        withOwner(of: connection.driver, as: Socket.self) { $0.flush(connection) }
     }
 
     /// A closed socket holds its memory until here, after the turn that closed it. Its descriptor
@@ -271,23 +284,22 @@ package final class ServerRuntime {
 
     private func deliver(_ event: HostEvent) {
         guard !isDestroyed else { return }
-        switch audience {
-        case .callback(let function):
-            function(event)
+        if let queue {
+            if queue.add(event) { handOverEvents(to: queue) }
+        } else {
+            onEvent?(event)
             engine.recycle(event)
-        case .queue(let countMax):
-            switch events.put(event) {
-            case .isFirst: mustSignal = true
-            case .joined(let count): if count >= countMax { isCongested = true }
-            case .full: break
-            }
         }
+    }
+
+    private func handOverEvents(to queue: EventQueue) {
+        if queue.handOver({ engine.recycle($0) }) { isCongested = true }
     }
 
     private func log(_ level: LogLevel, _ text: ByteBuffer) {
         guard !isDestroyed else { return }
         if let onLog { return onLog(level, text) }
-        guard case .queue = audience else { return }
+        guard queue != nil else { return }
         let event = HostEvent(.log)
         event.level = level
         event.text = text
@@ -296,27 +308,13 @@ package final class ServerRuntime {
 
     // MARK: The event queue
 
-    /// Readable while events wait; -1 if the host has callbacks.
-    package var descriptor: Int32 { eventDescriptor }
+    /// Readable while events wait; -1 if the host has a callback.
+    package var descriptor: Int32 { queue?.descriptor ?? -1 }
 
-    package var hasQueue: Bool { eventDescriptor >= 0 }
-
-    /// Takes the oldest events out. Any thread, one at a time.
-    package func takeEvents(atMost limit: Int) -> [HostEvent] {
-        var count: UInt64 = 0
-        _ = CLibc.read(eventDescriptor, &count, MemoryLayout<UInt64>.size)
-        let (taken, left) = events.take(atMost: limit)
-        if left > 0 {
-            signal()
-        } else if !taken.isEmpty {
-            try? post(.readOn)
-        }
-        return taken
-    }
-
-    private func signal() {
-        var one: UInt64 = 1
-        _ = CLibc.write(eventDescriptor, &one, MemoryLayout<UInt64>.size)
+    /// Gives back the `events` taken before, and takes the oldest that wait. Any thread, one at a
+    /// time.
+    package func exchangeEvents(_ events: inout [HostEvent], atMost limit: Int) {
+        if queue?.exchange(&events, atMost: limit) == true { post(.readOn) }
     }
 
     private func readOn() {
@@ -333,7 +331,7 @@ package final class ServerRuntime {
     package func close() throws(CallerFault) {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { throw .closed }
         boundPort.store(0, ordering: .releasing)
-        guard loop.isOnItsThread else { return try post(.closeServer) }
+        guard loop.isOnItsThread else { return post(.closeServer) }
         closeNow()
     }
 
@@ -341,7 +339,7 @@ package final class ServerRuntime {
     package func drain(deadline: Int64) throws(CallerFault) {
         guard !isClosed.load(ordering: .acquiring) else { throw .closed }
         boundPort.store(0, ordering: .releasing)
-        guard loop.isOnItsThread else { return try post(.drainServer(deadline: deadline)) }
+        guard loop.isOnItsThread else { return post(.drainServer(deadline: deadline)) }
         drainNow(deadline)
     }
 
@@ -364,7 +362,7 @@ package final class ServerRuntime {
     package func destroy() {
         isClosed.store(true, ordering: .releasing)
         guard loop.isOnItsThread || !loop.isRunning else {
-            try? post(.destroyServer)
+            post(.destroyServer)
             return
         }
         guard !isDestroyed else { return }
@@ -381,7 +379,7 @@ package final class ServerRuntime {
         timer?.close()
         timer = nil
         loop.remove(self)
-        audience = .callback { _ in }
+        onEvent = nil
         onEnd?()
         onEnd = nil
     }

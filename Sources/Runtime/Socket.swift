@@ -69,12 +69,14 @@ final class Socket {
     func startReading() {
         guard !isClosing, !isHeldBack else { return }
         let allocate: uv_alloc_cb = { handle, _, buffer in
-            guard let socket = owner(handle?.pointee.data, as: Socket.self) else { return }
-            buffer?.pointee = socket.runtime.readBuffer
+            withOwner(of: handle?.pointee.data, as: Socket.self) { socket in
+                buffer?.pointee = socket.runtime.readBuffer
+            }
         }
         uv_read_start(stream, allocate) { stream, count, buffer in
-            guard let socket = owner(stream?.pointee.data, as: Socket.self) else { return }
-            socket.read(count, buffer?.pointee.base)
+            withOwner(of: stream?.pointee.data, as: Socket.self) { socket in
+                socket.read(count, buffer?.pointee.base)
+            }
         }
     }
 
@@ -107,9 +109,9 @@ final class Socket {
 
     // MARK: Writing
 
-    /// Writes what the engine has for this connection, as far as the kernel takes it.
-    func flush() {
-        guard inFlight == nil, !isClosing, let connection,
+    /// Writes what the engine has for the socket's connection, as far as the kernel takes it.
+    func flush(_ connection: ServerConnection) {
+        guard inFlight == nil, !isClosing,
             let output = runtime.engine.takeOutput(of: connection)
         else { return }
         let written = Socket.withBuffers(of: output, from: 0) { uv_try_write(stream, $0, $1) }
@@ -154,7 +156,7 @@ final class Socket {
         } else {
             runtime.engine.sent(inFlightCount, on: connection)
             runtime.engine.recycle(output)
-            flush()
+            flush(connection)
         }
         runtime.pump()
     }

@@ -64,6 +64,16 @@ enum HandleMemory {
     }
 }
 
+/// Lends the object behind a handle's `data`, which must live until the handle's close callback: so
+/// its reference need not be counted.
+@inline(__always)
+func withOwner<Owner: AnyObject>(
+    of data: UnsafeMutableRawPointer?, as type: Owner.Type, _ body: (Owner) -> Void
+) {
+    guard let data else { return }
+    Unmanaged<Owner>.fromOpaque(data)._withUnsafeGuaranteedRef(body)
+}
+
 /// The object behind a handle's `data`.
 func owner<Owner: AnyObject>(_ data: UnsafeMutableRawPointer?, as type: Owner.Type) -> Owner? {
     data.map { Unmanaged<Owner>.fromOpaque($0).takeUnretainedValue() }
