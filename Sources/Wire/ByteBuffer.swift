@@ -78,35 +78,42 @@ package final class ByteBuffer {
         other.count = 0
     }
 
-    /// Appends ASCII text in lower case.
-    package func append(lowercasing text: UnsafeRawBufferPointer) {
-        if count + text.count > capacity {
-            grow(to: Swift.max(count + text.count, capacity * 2))
-        }
-        guard let place = storage.map({ $0 + count }), let source = text.baseAddress else { return }
-        if text.count >= 8 {
-            // The last eight may overlap those before.
-            var index = 0
-            while index < text.count {
-                index = Swift.min(index, text.count - 8)
-                let eight = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                place.storeBytes(of: eight.asciiLowercased, toByteOffset: index, as: UInt64.self)
-                index += 8
-            }
-        } else {
-            for index in 0..<text.count {
-                let byte = text[index].asciiLowercased
-                place.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
-            }
-        }
-        count += text.count
+    /// Appends a header line: the name in lower case, a colon and a blank, the value, CR and LF.
+    package func appendLine(
+        lowercasing name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+    ) {
+        let length = name.count + value.count + 4
+        if count + length > capacity { grow(to: Swift.max(count + length, capacity * 2)) }
+        guard let storage, let source = name.baseAddress else { return }
+        var place = storage + count
+        ByteBuffer.lowercase(source, name.count, to: place)
+        place += name.count
+        place.storeBytes(of: UInt16(0x203A).littleEndian, as: UInt16.self)
+        place += 2
+        if let bytes = value.baseAddress { memcpy(place, bytes, value.count) }
+        place += value.count
+        place.storeBytes(of: UInt16(0x0A0D).littleEndian, as: UInt16.self)
+        count += length
     }
 
-    package func append(_ first: UInt8, _ second: UInt8) {
-        if count + 2 > capacity { grow(to: Swift.max(64, capacity * 2)) }
-        storage?.storeBytes(of: first, toByteOffset: count, as: UInt8.self)
-        storage?.storeBytes(of: second, toByteOffset: count + 1, as: UInt8.self)
-        count += 2
+    private static func lowercase(
+        _ text: UnsafeRawPointer, _ length: Int, to place: UnsafeMutableRawPointer
+    ) {
+        guard length >= 8 else {
+            for index in 0..<length {
+                let byte = text.load(fromByteOffset: index, as: UInt8.self).asciiLowercased
+                place.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+            }
+            return
+        }
+        // The last eight may overlap those before.
+        var index = 0
+        while index < length {
+            index = Swift.min(index, length - 8)
+            let eight = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            place.storeBytes(of: eight.asciiLowercased, toByteOffset: index, as: UInt64.self)
+            index += 8
+        }
     }
 
     /// Appends what another buffer holds.

@@ -29,15 +29,17 @@ struct ByteBufferTests {
         #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
     }
 
-    @Test("Letters are lowered, and nothing else, at any place", arguments: 0..<20)
+    @Test("A line's name is lowered, letters only, and its value is not", arguments: 0..<20)
     func lowercasing(_ length: Int) {
         for byte in UInt8.min...(.max) {
             for place in 0..<length {
                 var bytes = [UInt8](repeating: UInt8(ascii: "Z"), count: length)
                 bytes[place] = byte
                 let buffer = ByteBuffer()
-                bytes.withUnsafeBytes { buffer.append(lowercasing: $0) }
-                #expect(Array(buffer.bytes) == bytes.map { $0.asciiLowercased })
+                bytes.withUnsafeBytes { buffer.appendLine(lowercasing: $0, $0) }
+                let name = bytes.map { $0.asciiLowercased }
+                let line = length == 0 ? [] : name + [0x3A, 0x20] + bytes + [0x0D, 0x0A]
+                #expect(Array(buffer.bytes) == line)
             }
         }
     }

@@ -53,8 +53,9 @@ package final class HTTPHead {
     private let target = ByteBuffer()
     private let text = ByteBuffer()
     private var lineCount = 0
-    private var nameStart = 0
-    private var valueStart = 0
+    /// The line that is being read.
+    private var name = Part()
+    private var value = Part()
     private let known: UnsafeMutablePointer<KnownValue>
     private let knownCount = KnownField.allCases.count
 
@@ -62,6 +63,35 @@ package final class HTTPHead {
         var start: UInt32 = 0
         var length: UInt32 = 0
         var count: UInt32 = 0
+    }
+
+    /// A part of a line: where it stands in what was read or, if it comes in pieces, a copy.
+    private struct Part {
+        private(set) var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+        private var copy: ByteBuffer?
+
+        mutating func append(_ more: UnsafeRawBufferPointer) {
+            guard bytes.count > 0 else {
+                bytes = more
+                return
+            }
+            keep()
+            copy?.append(more)
+            bytes = copy?.bytes ?? bytes
+        }
+
+        /// Makes a copy: what was read is about to go.
+        mutating func keep() {
+            guard copy == nil, bytes.count > 0 else { return }
+            let copy = ByteBuffer(copying: bytes)
+            self.copy = copy
+            bytes = copy.bytes
+        }
+
+        mutating func clear() {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            if copy != nil { copy = nil }
+        }
     }
 
     package init() {
@@ -131,7 +161,8 @@ package final class HTTPHead {
         target.removeAll()
         text.removeAll()
         lineCount = 0
-        nameStart = 0
+        name.clear()
+        value.clear()
         known.update(repeating: KnownValue(), count: knownCount)
     }
 
@@ -140,38 +171,46 @@ package final class HTTPHead {
         return target.count <= limits.targetBytes
     }
 
-    func appendName(_ bytes: UnsafeRawBufferPointer, limits: Limits) -> Bool {
-        text.append(lowercasing: bytes)
-        return text.count + target.count <= limits.headerBytes && lineCount < limits.headerCount
+    func appendName(_ bytes: UnsafeRawBufferPointer) {
+        name.append(bytes)
     }
 
-    /// Ends a name; false for one with a blank before the colon, which RFC 9112 §5.1 forbids: what
-    /// others read as a field we must not overlook.
-    func endName() -> Bool {
-        if let last = text.bytes.last, last.isBlank, text.count > nameStart { return false }
-        text.append(UInt8(ascii: ":"), UInt8(ascii: " "))
-        valueStart = text.count
-        return true
+    func appendValue(_ bytes: UnsafeRawBufferPointer) {
+        value.append(bytes)
     }
 
-    func appendValue(_ bytes: UnsafeRawBufferPointer, limits: Limits) -> Bool {
-        text.append(bytes)
-        return text.count + target.count <= limits.headerBytes
+    /// Keeps the part of a line that has arrived; false if it is too much.
+    func keepParts(limits: Limits) -> Bool {
+        name.keep()
+        value.keep()
+        return hasRoom(limits)
     }
 
-    func endValue() {
-        let name = text[nameStart..<valueStart - 2]
-        let value = text[valueStart..<text.count].trimmed
-        text.truncate(to: valueStart + value.count)
-        if let field = KnownField(name: name) {
+    private func hasRoom(_ limits: Limits) -> Bool {
+        target.count + text.count + name.bytes.count + value.bytes.count + 2 <= limits.headerBytes
+    }
+
+    /// Ends a line.
+    ///
+    /// A name with a blank before the colon is malformed (RFC 9112 §5.1): what others read as a
+    /// field we must not overlook.
+    func endLine(limits: Limits) -> HTTPFault? {
+        guard hasRoom(limits), lineCount < limits.headerCount else { return .headersTooLarge }
+        let name = self.name.bytes
+        let value = self.value.bytes.trimmed
+        if let last = name.last, last.isBlank { return .malformed }
+        let start = text.count
+        text.appendLine(lowercasing: name, value)
+        if let field = KnownField(name: text[start..<start + name.count]) {
             if known[field.rawValue].count == 0 {
-                known[field.rawValue].start = UInt32(valueStart)
+                known[field.rawValue].start = UInt32(start + name.count + 2)
                 known[field.rawValue].length = UInt32(value.count)
             }
             known[field.rawValue].count += 1
         }
-        text.append(0x0D, 0x0A)
-        nameStart = text.count
         lineCount += 1
+        self.name.clear()
+        self.value.clear()
+        return nil
     }
 }

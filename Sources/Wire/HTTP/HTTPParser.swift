@@ -32,7 +32,7 @@ package final class HTTPParser {
     package var body: ByteBuffer?
 
     private let bridge: LLHTTPBridge
-    /// `head` while it is being read, without counting the reference: there are four reports for
+    /// `head` while it is being read, without counting the reference: there are three reports for
     /// each line.
     private var filling: Unmanaged<HTTPHead>?
     private var bodyCount = 0
@@ -62,7 +62,11 @@ package final class HTTPParser {
     package func parse(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
         paused = nil
         switch bridge.execute(bytes) {
-        case .all: return (.needsMore, bytes.count)
+        case .all:
+            guard filling?._withUnsafeGuaranteedRef({ $0.keepParts(limits: limits) }) ?? true else {
+                return (.fault(.headersTooLarge), bytes.count)
+            }
+            return (.needsMore, bytes.count)
         case .paused(let used): return (paused ?? .needsMore, used)
         case .failed: return (.fault(fault ?? .malformed), bytes.count)
         }
@@ -79,32 +83,25 @@ package final class HTTPParser {
     }
 
     func target(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        fill { $0.appendTarget(bytes, limits: limits) } || stop(.targetTooLong)
+        filling?._withUnsafeGuaranteedRef { $0.appendTarget(bytes, limits: limits) } ?? true
+            || stop(.targetTooLong)
     }
 
-    func name(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        fill { $0.appendName(bytes, limits: limits) } || stop(.headersTooLarge)
+    func name(_ bytes: UnsafeRawBufferPointer) {
+        filling?._withUnsafeGuaranteedRef { $0.appendName(bytes) }
     }
 
-    func nameEnded() -> Bool {
-        fill { $0.endName() } || stop(.malformed)
+    func value(_ bytes: UnsafeRawBufferPointer) {
+        filling?._withUnsafeGuaranteedRef { $0.appendValue(bytes) }
     }
 
-    func value(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        fill { $0.appendValue(bytes, limits: limits) } || stop(.headersTooLarge)
-    }
-
-    func valueEnded() {
-        _ = fill { head in
-            head.endValue()
+    func lineEnded() -> Bool {
+        // Fields behind a chunked body are ignored.
+        guard let filling else { return true }
+        guard let fault = filling._withUnsafeGuaranteedRef({ $0.endLine(limits: limits) }) else {
             return true
         }
-    }
-
-    /// Lets `fill` add to the head; true for the fields behind a chunked body, which are ignored.
-    @inline(__always)
-    private func fill(_ fill: (HTTPHead) -> Bool) -> Bool {
-        filling?._withUnsafeGuaranteedRef(fill) ?? true
+        return stop(fault)
     }
 
     func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {

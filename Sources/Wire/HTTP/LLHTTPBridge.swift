@@ -14,16 +14,13 @@ package final class LLHTTPSettings {
             verdict(parser) { $0.target(span(at, length)) }
         }
         table.pointee.on_header_field = { parser, at, length in
-            verdict(parser) { $0.name(span(at, length)) }
-        }
-        table.pointee.on_header_field_complete = { parser in
-            verdict(parser) { $0.nameEnded() }
+            report(parser) { $0.name(span(at, length)) }
         }
         table.pointee.on_header_value = { parser, at, length in
-            verdict(parser) { $0.value(span(at, length)) }
+            report(parser) { $0.value(span(at, length)) }
         }
         table.pointee.on_header_value_complete = { parser in
-            report(parser) { $0.valueEnded() }
+            verdict(parser) { $0.lineEnded() }
         }
         table.pointee.on_headers_complete = { parser in
             guard let parser else { return failed }
@@ -48,7 +45,7 @@ package final class LLHTTPSettings {
 private let paused = Int32(HPE_PAUSED.rawValue)
 private let failed = Int32(HPE_USER.rawValue)
 
-/// Tells the parser, without counting the reference: this happens four times a header line.
+/// Tells the parser, without counting the reference: this happens three times a header line.
 @inline(__always)
 private func report(
     _ parser: UnsafeMutablePointer<llhttp_t>?, _ tell: (HTTPParser) -> Void
