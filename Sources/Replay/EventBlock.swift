@@ -7,7 +7,7 @@ import Wire
 ///
 /// A short message is copied into the block, a long one is referred to. The block is used in turns:
 /// behind its end it goes on at its start. An empty one holds no memory.
-final class EventBlock {
+struct EventBlock: ~Copyable {
     /// What stands before each message. A negative length: a reference to so many bytes follows.
     private struct Header {
         let id: EventID
@@ -32,12 +32,16 @@ final class EventBlock {
 
     private static var longBytes: Int { 16 << 10 }
 
+    init() {}
+
     deinit {
-        while count > 0 { _ = removeFirst() }
+        forEach { place, header in
+            if header.length < 0 { reference(at: place).release() }
+        }
         free(storage)
     }
 
-    func append(_ id: EventID, _ message: ByteBuffer, at time: Instant) {
+    mutating func append(_ id: EventID, _ message: ByteBuffer, at time: Instant) {
         let isLong = message.count >= EventBlock.longBytes
         let header = Header(
             id: id, time: time, length: isLong ? -message.count : message.count)
@@ -59,7 +63,7 @@ final class EventBlock {
     }
 
     /// Removes the oldest event, of which there must be one; tells which it was.
-    func removeFirst() -> EventID {
+    mutating func removeFirst() -> EventID {
         let header = header(at: first)
         if header.length < 0 { reference(at: first).release() }
         first += header.size
@@ -96,7 +100,7 @@ final class EventBlock {
     }
 
     /// Gives back memory that is not needed any more.
-    func shrink() {
+    mutating func shrink() {
         if count == 0 {
             move(to: 0)
         } else if capacity > 4096, liveBytes * 8 < capacity {
@@ -144,7 +148,7 @@ final class EventBlock {
     private var liveBytes: Int { turn.map { $0 - first + end } ?? (end - first) }
 
     /// Makes room at `end`: behind the last event, at the start, or in a larger block.
-    private func makeRoom(_ size: Int) {
+    private mutating func makeRoom(_ size: Int) {
         if count == 0 {
             first = 0
             end = 0
@@ -164,7 +168,7 @@ final class EventBlock {
     }
 
     /// Moves what there is to the start of a new block of `room` bytes.
-    private func move(to room: Int) {
+    private mutating func move(to room: Int) {
         let block = room > 0 ? malloc(room) : nil
         if room > 0, block == nil { fatalError("out of memory") }
         let live = liveBytes

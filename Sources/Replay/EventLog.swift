@@ -13,7 +13,7 @@ package final class EventLog {
         var last: UInt64 = 0
     }
 
-    private let events = EventBlock()
+    private var events = EventBlock()
     private var open = TokenTable<StreamToken, Progress>()
 
     package init() {}

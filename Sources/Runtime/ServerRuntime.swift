@@ -256,6 +256,7 @@ package final class ServerRuntime {
         guard hasShrunk || isEmptyAgain else { return }
         owesMemory = !engine.isDeserted
         peakPopulation = population
+        engine.dropSpareParts()
         malloc_trim(0)
     }
 

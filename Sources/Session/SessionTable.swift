@@ -20,7 +20,10 @@ package struct SessionTable<Entry: AnyObject> {
 
     package subscript(key: SessionKey) -> Entry? { entries[key] }
 
-    /// The session at a place, for tables beside this one.
+    /// How many places there are, some of them free.
+    package var placeCount: Int { entries.placeCount }
+
+    /// The session at a place; nil if the place is free.
     package subscript(index index: Int) -> Entry? { entries[index: index] }
 
     package func key(for id: SessionID) -> SessionKey? { keys[id] }

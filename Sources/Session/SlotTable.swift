@@ -25,6 +25,9 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
         return slots[index].element
     }
 
+    /// How many places there are, some of them free.
+    package var placeCount: Int { slots.count }
+
     /// The element at a place; nil if the place is free.
     package subscript(index index: Int) -> Element? {
         index < slots.count ? slots[index].element : nil

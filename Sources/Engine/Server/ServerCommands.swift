@@ -120,7 +120,8 @@ extension ServerEngine {
     package func broadcast(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer) {
         let message = ByteBuffer()
         message.appendNotification(method: method, params: params)
-        for session in sessions.all where session.state.isLive {
+        for place in 0..<sessions.placeCount {
+            guard let session = sessions[index: place], session.state.isLive else { continue }
             do {
                 try send(kind(of: method), message, to: session)
             } catch {

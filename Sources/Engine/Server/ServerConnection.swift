@@ -32,31 +32,14 @@ package final class ServerConnection {
     }
 
     var exchange = Exchange.idle
-    /// Reads a request, and keeps its head until the exchange is over; nil between exchanges.
-    var parser: HTTPParser?
-    var keepsAlive = true
-    /// Who made the current request; nil without authorization.
-    var principal: Principal?
-    /// When what the current request was allowed by expires.
-    var expiry: Instant?
-    /// Whether its socket is to read no more for now.
-    var isHeldBack = false
+
+    // What every message that is sent looks at: together, because memory comes in lines.
     var framing = BodyFraming.chunked
-    /// Whether a body begins, whose time to arrive is not measured yet: most are there already.
-    var isAtBody = false
-    /// What the responses to the current request tell a browser; nil for nothing.
-    var crossOriginFields: ByteBuffer?
-    /// How much of what was queued is the head of the current stream.
-    var headBytes: UInt64 = 0
-    /// The bytes handed over when the stream last got a sign of life.
-    var handedAtKeepAlive: UInt64 = 0
-    /// What arrived behind a request that is not answered yet.
-    var pipelined: ByteBuffer?
+    var isQueuedForWriting = false
     /// Bytes to write: long messages as they are, with what goes before each, and then what has
     /// been composed since; nil if there is none.
-    var pieces: [ByteBuffer] = []
     var output: ByteBuffer?
-    var isQueuedForWriting = false
+    var pieces: [ByteBuffer] = []
     /// Bytes ever queued, ever taken by the driver, and ever handed to the socket.
     var queuedBytes: UInt64 = 0
     var takenBytes: UInt64 = 0
@@ -66,12 +49,32 @@ package final class ServerConnection {
     var givenEvents: UInt64 = 0
     var composedEvents: UInt64 = 0
     var handedEvents: UInt64 = 0
-    /// Events that are not in the output, since the socket takes no more.
-    var backlog = Backlog()
     /// How the client is coming back for a stream, while the store looks for what it missed.
     var resumption: Resumption?
     /// Requests whose answers wait until events given before have been handed over.
     var fenced: [OpenRequest] = []
+    /// Events that are not in the output, since the socket takes no more.
+    var backlog = Backlog()
+    /// How much of what was queued is the head of the current stream.
+    var headBytes: UInt64 = 0
+
+    /// Reads a request, and keeps its head until the exchange is over; nil between exchanges.
+    var parser: HTTPParser?
+    var keepsAlive = true
+    /// Whether its socket is to read no more for now.
+    var isHeldBack = false
+    /// Whether a body begins, whose time to arrive is not measured yet: most are there already.
+    var isAtBody = false
+    /// Who made the current request; nil without authorization.
+    var principal: Principal?
+    /// When what the current request was allowed by expires.
+    var expiry: Instant?
+    /// What the responses to the current request tell a browser; nil for nothing.
+    var crossOriginFields: ByteBuffer?
+    /// The bytes handed over when the stream last got a sign of life.
+    var handedAtKeepAlive: UInt64 = 0
+    /// What arrived behind a request that is not answered yet.
+    var pipelined: ByteBuffer?
 
     init(id: ConnectionID, driver: UnsafeMutableRawPointer) {
         self.id = id
@@ -155,8 +158,13 @@ struct SpareParts {
     private var heads: [HTTPHead] = []
     private var buffers: [ByteBuffer] = []
     private var longBuffers: [ByteBuffer] = []
+    /// The room that `buffers` have.
+    private var bufferBytes = 0
 
     private static var countMax: Int { 64 }
+    /// What a message to all may need at once, for a thousand streams.
+    private static var bufferBytesTotal: Int { 1 << 20 }
+    private static var bufferBytesMin: Int { 512 }
     private static var bufferBytesMax: Int { 16 << 10 }
     private static var longCountMax: Int { 4 }
     private static var longBufferBytesMax: Int { 256 << 10 }
@@ -173,12 +181,18 @@ struct SpareParts {
 
     /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
     /// has much room.
-    mutating func takeBuffer() -> ByteBuffer { buffers.popLast() ?? ByteBuffer() }
+    mutating func takeBuffer() -> ByteBuffer {
+        guard let buffer = buffers.popLast() else {
+            return ByteBuffer(capacity: SpareParts.bufferBytesMin)
+        }
+        bufferBytes -= buffer.capacity
+        return buffer
+    }
 
     /// A buffer for a text of so many bytes.
     mutating func takeBuffer(for count: Int) -> ByteBuffer {
         let isLong = count > SpareParts.bufferBytesMax
-        let buffer = (isLong ? longBuffers.popLast() : buffers.popLast()) ?? ByteBuffer()
+        let buffer = isLong ? longBuffers.popLast() ?? ByteBuffer() : takeBuffer()
         buffer.reserve(count)
         return buffer
     }
@@ -207,7 +221,9 @@ struct SpareParts {
     mutating func give(_ buffer: ByteBuffer) {
         buffer.removeAll()
         if buffer.capacity <= SpareParts.bufferBytesMax {
-            if buffers.count < SpareParts.countMax { buffers.append(buffer) }
+            guard bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal else { return }
+            bufferBytes += buffer.capacity
+            buffers.append(buffer)
         } else if buffer.capacity <= SpareParts.longBufferBytesMax {
             if longBuffers.count < SpareParts.longCountMax { longBuffers.append(buffer) }
         }

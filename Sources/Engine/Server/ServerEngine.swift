@@ -195,29 +195,6 @@ package final class ServerEngine {
     /// Whether a turn's work is left to fetch.
     package var hasWritable: Bool { nextWritableIndex < writable.count }
 
-    /// Hands over what a connection has to write. Report it with `sent`, and give it back.
-    package func takeOutput(of connection: ServerConnection) -> Output? {
-        let count = connection.untakenBytes
-        guard count > 0 else { return nil }
-        var pieces: [ByteBuffer] = []
-        swap(&pieces, &connection.pieces)
-        var last: ByteBuffer?
-        swap(&last, &connection.output)
-        let output = Output(pieces, last, count: count)
-        connection.takenBytes = connection.queuedBytes
-        return output
-    }
-
-    /// Takes back what has been written.
-    package func recycle(_ output: Output) {
-        spare.give(output)
-    }
-
-    /// Takes back an event that the host has heard.
-    package func recycle(_ event: HostEvent) {
-        if let message = event.takeMessage() { spare.give(message) }
-    }
-
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? {
         let connections = earliest(connectionDeadlines.next, isClosing ? nil : drainDeadline)

@@ -10,6 +10,34 @@ extension ServerEngine {
     /// From here on a message is not copied: its own buffer goes to the socket.
     package static var longBytes: Int { 16 << 10 }
 
+    /// Hands over what a connection has to write. Report it with `sent`, and give it back.
+    package func takeOutput(of connection: ServerConnection) -> Output? {
+        let count = connection.untakenBytes
+        guard count > 0 else { return nil }
+        var pieces: [ByteBuffer] = []
+        swap(&pieces, &connection.pieces)
+        var last: ByteBuffer?
+        swap(&last, &connection.output)
+        let output = Output(pieces, last, count: count)
+        connection.takenBytes = connection.queuedBytes
+        return output
+    }
+
+    /// Takes back what has been written.
+    package func recycle(_ output: Output) {
+        spare.give(output)
+    }
+
+    /// Lets go of what was kept to be used again.
+    package func dropSpareParts() {
+        spare = SpareParts()
+    }
+
+    /// Takes back an event that the host has heard.
+    package func recycle(_ event: HostEvent) {
+        if let message = event.takeMessage() { spare.give(message) }
+    }
+
     /// Lets `compose` append to what `connection` has to write.
     func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         guard !connection.isClosed else { return }
