@@ -185,13 +185,6 @@ package final class ByteBuffer {
         count = 0
     }
 
-    /// Forgets the first `length` bytes.
-    package func removeFirst(_ length: Int) {
-        guard let storage, length > 0 else { return }
-        count -= length
-        memmove(storage, storage + length, count)
-    }
-
     /// Forgets a part of the bytes.
     package func remove(_ range: Range<Int>) {
         guard let storage, range.upperBound <= count else { return }

@@ -98,7 +98,7 @@ private struct Members {
         let isObject = scanner.members(of: depth) { name, scanner in
             let start = scanner.next
             let isPassed =
-                scanner.isAtObject && name.equals("params")
+                scanner.isAtObject && name.means(("params" as StaticString).rawBytes)
                 ? found.passParams(&scanner, depth - 1) : scanner.value(depth - 1)
             guard isPassed else { return false }
             let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
@@ -115,28 +115,31 @@ private struct Members {
     private mutating func passParams(_ scanner: inout JSONScanner, _ depth: Int) -> Bool {
         meta = nil
         return scanner.object(depth) { name, value in
-            if JSONName(name).means(("_meta" as StaticString).rawBytes) {
+            if name.means(("_meta" as StaticString).rawBytes) {
                 meta = JSONValue(valid: value)
             }
         }
     }
 
-    private mutating func set(
-        _ name: UnsafeRawBufferPointer, _ value: JSONValue, isDecoded: Bool = false
-    ) {
+    private mutating func set(_ name: JSONName, _ value: JSONValue) {
+        if name.hasEscape, let decoded = name.decoded {
+            withExtendedLifetime(decoded) { set(decoded.bytes, value) }
+        } else {
+            set(name.text, value)
+        }
+    }
+
+    private mutating func set(_ name: UnsafeRawBufferPointer, _ value: JSONValue) {
         switch name.count {
         case 2 where name.equals("id"): id = value
         case 5 where name.equals("error"): error = value
         case 6 where name.equals("method"): method = value
         case 6 where name.equals("params"):
             params = value
-            // Otherwise `passParams` has seen it.
-            if isDecoded || !value.isObject { meta = value["_meta"] }
+            if !value.isObject { meta = nil }  // Otherwise `passParams` has seen it.
         case 6 where name.equals("result"): result = value
         case 7 where name.equals("jsonrpc"): version = value
-        default:
-            guard !isDecoded, let decoded = JSONName(name).decoded else { return }
-            withExtendedLifetime(decoded) { set(decoded.bytes, value, isDecoded: true) }
+        default: break
         }
     }
 }

@@ -15,6 +15,8 @@ struct JSONScanner {
 
     /// Whether strings are taken for valid, since they were found to be.
     private let isTrusting: Bool
+    /// Whether the last string is not written as it reads.
+    private var hasEscape = false
 
     /// Starts at the first byte that is not blank; nil if there is none.
     init?(_ bytes: UnsafeRawBufferPointer, trusting: Bool = false) {
@@ -32,7 +34,7 @@ struct JSONScanner {
         return next == end
     }
 
-    /// Where arrays and objects may nest so deep.
+    /// How deep arrays and objects may nest, where the caller's limit is `limit`.
     static func depth(_ limit: Int) -> Int { min(limit, depthMax) }
 
     var isAtObject: Bool { isAt("{") }
@@ -63,10 +65,10 @@ struct JSONScanner {
         }
     }
 
-    /// Passes an object, and tells each member's name, as it is written, and its value.
+    /// Passes an object, and tells each member's name and value.
     @inline(__always)
     mutating func object(
-        _ depth: Int, _ member: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
+        _ depth: Int, _ member: (JSONName, UnsafeRawBufferPointer) -> Void
     ) -> Bool {
         members(of: depth) { name, scanner in
             let start = scanner.next
@@ -79,7 +81,7 @@ struct JSONScanner {
     /// Passes an object, and lets `pass` pass the value of each member.
     @inline(__always)
     mutating func members(
-        of depth: Int, _ pass: (UnsafeRawBufferPointer, inout JSONScanner) -> Bool
+        of depth: Int, _ pass: (JSONName, inout JSONScanner) -> Bool
     ) -> Bool {
         guard depth > 0 else { return false }
         next += 1
@@ -89,16 +91,15 @@ struct JSONScanner {
             return true
         }
         while isAtString {
-            let name = next + 1
+            let start = next + 1
             guard string(isName: true) else { return false }
-            let nameEnd = next - 1
+            let written = UnsafeRawBufferPointer(start: start, count: next - 1 - start)
+            let name = JSONName(written, hasEscape: hasEscape)
             skipBlanks()
             guard isAt(":") else { return false }
             next += 1
             skipBlanks()
-            guard pass(UnsafeRawBufferPointer(start: name, count: nameEnd - name), &self) else {
-                return false
-            }
+            guard pass(name, &self) else { return false }
             skipBlanks()
             guard next < end else { return false }
             let byte = current
@@ -156,15 +157,17 @@ struct JSONScanner {
     /// Passes a string, from quote to quote.
     private mutating func string(isName: Bool = false) -> Bool {
         next += 1
+        hasEscape = false
         if isTrusting { return trustedString() }
         while true {
-            skipPlain()
+            skip(to: JSONScanner.isSpecial, JSONScanner.specials)
             guard next < end else { return false }
             switch current {
             case UInt8(ascii: "\""):
                 next += 1
                 return true
             case UInt8(ascii: "\\"):
+                hasEscape = true
                 guard let code = escape(), !isName || code != 0 else { return false }
             case 0x80...:
                 guard UTF8Text.skip(&next, end) else { return false }
@@ -173,34 +176,30 @@ struct JSONScanner {
         }
     }
 
-    /// Passes a string that is known to be one: up to a quote with no escape before it.
+    /// Passes a string that is known to be one.
     private mutating func trustedString() -> Bool {
-        let start = next
-        while let found = memchr(next, Int32(UInt8(ascii: "\"")), end - next) {
-            let quote = UnsafeRawPointer(found)
-            next = quote + 1
-            var escape = quote - 1
-            while escape >= start, escape.load(as: UInt8.self) == UInt8(ascii: "\\") { escape -= 1 }
-            if (quote - escape) & 1 == 1 { return true }
+        while true {
+            skip(to: JSONScanner.isDelimiter, JSONScanner.delimiters)
+            guard next < end else { return false }
+            let byte = current
+            next += 1
+            if byte == UInt8(ascii: "\"") { return true }
+            hasEscape = true
+            guard next < end else { return false }
+            next += 1
         }
-        return false
     }
 
-    /// Passes the bytes that stand for themselves, sixteen and mostly sixty-four at a time.
+    private typealias Mask = SIMDMask<SIMD16<Int8>>
+
+    /// Passes all bytes before one that `isStop`; `stops` finds those among sixteen. Most strings
+    /// are short, and the others long.
     @inline(__always)
-    private mutating func skipPlain() {
+    private mutating func skip(
+        to isStop: (UInt8) -> Bool, _ stops: (UnsafeRawPointer) -> Mask
+    ) {
         while end - next >= 16 {
-            if end - next >= 64 {
-                let stops =
-                    JSONScanner.stops(next) .| JSONScanner.stops(next + 16)
-                    .| JSONScanner.stops(next + 32) .| JSONScanner.stops(next + 48)
-                let halves = unsafeBitCast(stops, to: SIMD2<UInt64>.self)
-                if halves[0] | halves[1] == 0 {
-                    next += 64
-                    continue
-                }
-            }
-            let halves = unsafeBitCast(JSONScanner.stops(next), to: SIMD2<UInt64>.self)
+            let halves = unsafeBitCast(stops(next), to: SIMD2<UInt64>.self)
             guard halves[0] | halves[1] == 0 else {
                 next +=
                     halves[0] != 0
@@ -209,23 +208,41 @@ struct JSONScanner {
                 return
             }
             next += 16
+            while end - next >= 64 {
+                let all =
+                    stops(next) .| stops(next + 16) .| stops(next + 32) .| stops(next + 48)
+                let halves = unsafeBitCast(all, to: SIMD2<UInt64>.self)
+                guard halves[0] | halves[1] == 0 else { break }
+                next += 64
+            }
         }
-        while next < end, current >= 0x20, current < 0x80, current != UInt8(ascii: "\""),
-            current != UInt8(ascii: "\\")
-        {
-            next += 1
-        }
+        while next < end, !isStop(current) { next += 1 }
     }
 
-    /// Which of sixteen bytes do not stand for themselves.
+    /// What ends a string, or does not stand for itself.
     @inline(__always)
-    private static func stops(_ bytes: UnsafeRawPointer) -> SIMDMask<SIMD16<Int8>> {
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte >= 0x80 || isDelimiter(byte)
+    }
+
+    @inline(__always)
+    private static func isDelimiter(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    @inline(__always)
+    private static func specials(_ bytes: UnsafeRawPointer) -> Mask {
+        // With a sign, what is beyond ASCII is as small as what controls.
+        let printable = SIMD16<Int8>(repeating: 0x20)
+        return (bytes.loadUnaligned(as: SIMD16<Int8>.self) .< printable) .| delimiters(bytes)
+    }
+
+    @inline(__always)
+    private static func delimiters(_ bytes: UnsafeRawPointer) -> Mask {
         let block = bytes.loadUnaligned(as: SIMD16<Int8>.self)
         let quote = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\"")))
         let backslash = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\\")))
-        // With a sign, what is beyond ASCII is as small as what controls.
-        let printable = SIMD16<Int8>(repeating: 0x20)
-        return (block .== quote) .| (block .== backslash) .| (block .< printable)
+        return (block .== quote) .| (block .== backslash)
     }
 
     /// Passes an escape sequence, and tells what it stands for; nil if it is none.

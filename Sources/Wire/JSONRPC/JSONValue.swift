@@ -21,7 +21,6 @@ package struct JSONValue {
     package var isObject: Bool { text.first == UInt8(ascii: "{") }
     package var isArray: Bool { text.first == UInt8(ascii: "[") }
     package var isString: Bool { text.first == UInt8(ascii: "\"") }
-    package var isNull: Bool { text.first == UInt8(ascii: "n") }
 
     /// Whether this is an integer, however large.
     package var isInteger: Bool {
@@ -36,7 +35,7 @@ package struct JSONValue {
         guard isObject, var scanner = JSONScanner(text, trusting: true) else { return nil }
         var found: JSONValue?
         let isObject = scanner.object(JSONScanner.depth(.max)) { key, value in
-            if JSONName(key).means(name) { found = JSONValue(valid: value) }
+            if key.means(name) { found = JSONValue(valid: value) }
         }
         return isObject ? found : nil
     }
@@ -82,22 +81,32 @@ package struct JSONValue {
         var place = JSONValue(
             valid: UnsafeRawBufferPointer(
                 start: start, count: text.count - (start - text.baseAddress!)))
-        var (before, rest) = pointer.cut(at: UInt8(ascii: "/"))
-        guard before.isEmpty else { return nil }
-        while let tokens = rest {
-            (before, rest) = tokens.cut(at: UInt8(ascii: "/"))
-            let token = JSONValue.unescaped(before)
-            guard let next = token.map({ place.child($0.bytes) }) ?? place.child(before) else {
-                return nil
-            }
-            place = next
+        var rest = pointer
+        while rest.count > 0 {
+            guard rest[0] == UInt8(ascii: "/") else { return nil }
+            let token = JSONValue.token(rest.dropBytes(1))
+            guard let child = place.child(token) else { return nil }
+            place = child
+            rest = rest.dropBytes(1 + token.count)
         }
         return place
     }
 
-    /// What a pointer's token stands for; nil if that is what is written.
-    private static func unescaped(_ token: UnsafeRawBufferPointer) -> ByteBuffer? {
-        guard token.firstIndex(ofByte: UInt8(ascii: "~")) != nil else { return nil }
+    /// The pointer's first token, as it is written.
+    private static func token(_ pointer: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        var end = 0
+        while end < pointer.count, pointer[end] != UInt8(ascii: "/") { end += 1 }
+        return pointer.prefixBytes(end)
+    }
+
+    private func child(_ token: UnsafeRawBufferPointer) -> JSONValue? {
+        guard token.contains(UInt8(ascii: "~")) else { return find(token) }
+        let unescaped = JSONValue.unescaped(token)
+        return withExtendedLifetime(unescaped) { find(unescaped.bytes) }
+    }
+
+    /// What a pointer's token stands for.
+    private static func unescaped(_ token: UnsafeRawBufferPointer) -> ByteBuffer {
         let output = ByteBuffer()
         var rest = token
         while let byte = rest.first {
@@ -109,7 +118,7 @@ package struct JSONValue {
         return output
     }
 
-    private func child(_ token: UnsafeRawBufferPointer) -> JSONValue? {
+    private func find(_ token: UnsafeRawBufferPointer) -> JSONValue? {
         isArray ? element(token) : self[token]
     }
 
@@ -129,37 +138,40 @@ package struct JSONValue {
 
 /// A string's text between its quotes, as it is written.
 struct JSONName {
-    private let text: UnsafeRawBufferPointer
+    let text: UnsafeRawBufferPointer
+    /// Whether it is not written as it reads.
+    let hasEscape: Bool
+
+    init(_ text: UnsafeRawBufferPointer, hasEscape: Bool) {
+        self.text = text
+        self.hasEscape = hasEscape
+    }
 
     init(_ text: UnsafeRawBufferPointer) {
-        self.text = text
+        self.init(text, hasEscape: text.firstIndex(ofByte: UInt8(ascii: "\\")) != nil)
     }
 
     /// What the text stands for; nil if that is what is written.
     var decoded: ByteBuffer? {
-        guard var place = text.firstIndex(ofByte: UInt8(ascii: "\\")) else { return nil }
-        let output = ByteBuffer(copying: text.prefixBytes(place))
-        while place < text.count {
-            let rest = text.dropBytes(place)
+        guard hasEscape else { return nil }
+        let output = ByteBuffer()
+        var rest = text
+        while rest.count > 0 {
             guard rest[0] == UInt8(ascii: "\\"), var scanner = JSONScanner(rest),
                 let code = scanner.escape(), let scalar = Unicode.Scalar(code)
             else {
                 output.append(rest[0])
-                place += 1
+                rest = rest.dropBytes(1)
                 continue
             }
             for byte in UTF8.encode(scalar)! { output.append(byte) }
-            place += scanner.next - rest.baseAddress!
+            rest = rest.dropBytes(scanner.next - rest.baseAddress!)
         }
         return output
     }
 
     func means(_ name: UnsafeRawBufferPointer) -> Bool {
-        // What is escaped is longer than what it stands for.
-        guard text.count > name.count else { return text.equals(name) && isPlain }
-        guard let decoded else { return false }
-        return decoded.bytes.equals(name)
+        guard hasEscape, let decoded else { return text.equals(name) }
+        return withExtendedLifetime(decoded) { decoded.bytes.equals(name) }
     }
-
-    private var isPlain: Bool { text.firstIndex(ofByte: UInt8(ascii: "\\")) == nil }
 }
