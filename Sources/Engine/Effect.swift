@@ -43,7 +43,7 @@ package final class HostEvent {
         case closed
     }
 
-    package let kind: Kind
+    package private(set) var kind: Kind
     package var fault: CallerFault?
     package var sessionKey: SessionKey?
     package var request: RequestKey?
@@ -65,8 +65,7 @@ package final class HostEvent {
     package private(set) var id = UnsafeRawBufferPointer(start: nil, count: 0)
     /// Where `method` stands if it is not written as it reads.
     private var decodedMethod: ByteBuffer?
-    /// jansson's tree of the message. Made when somebody asks, and then kept.
-    package private(set) lazy var tree = message.flatMap { JSONTree($0.bytes) }
+    private var madeTree: JSONTree?
     package var head: HTTPHead?
     package var revision: Revision?
     package var level = LogLevel.warning
@@ -81,16 +80,16 @@ package final class HostEvent {
         self.kind = kind
     }
 
-    /// Takes the message's buffer out, unless somebody else looks at it too. The event is over.
-    func takeMessage() -> ByteBuffer? {
-        guard var message else { return nil }
-        self.message = nil
-        return isKnownUniquelyReferenced(&message) ? message : nil
+    /// jansson's tree of the message. Made when somebody asks, and then kept.
+    package var tree: JSONTree? {
+        if madeTree == nil { madeTree = message.flatMap { JSONTree($0.bytes) } }
+        return madeTree
     }
 
-    /// An event that a client's message makes.
-    convenience init(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
-        self.init(kind, of: session)
+    /// Makes this an event that a client's message makes; it is new, or has ended.
+    func begin(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
+        self.kind = kind
+        concern(session)
         self.message = message.text
         method = message.envelope.method
         decodedMethod = message.envelope.decodedMethod
@@ -98,8 +97,40 @@ package final class HostEvent {
         if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
     }
 
+    /// Lets go of everything: the event has been heard. Its message's buffer is given back, unless
+    /// somebody else looks at it too.
+    func end() -> ByteBuffer? {
+        var text: ByteBuffer?
+        swap(&text, &message)
+        fault = nil
+        sessionKey = nil
+        request = nil
+        call = nil
+        authorization = nil
+        principal = nil
+        callData = nil
+        session = nil
+        sessionData = nil
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        method = nothing
+        params = nothing
+        id = nothing
+        decodedMethod = nil
+        madeTree = nil
+        head = nil
+        revision = nil
+        level = .warning
+        self.text = nil
+        guard var text else { return nil }
+        return isKnownUniquelyReferenced(&text) ? text : nil
+    }
+
     convenience init(_ kind: Kind, of session: ServerSession?) {
         self.init(kind)
+        concern(session)
+    }
+
+    private func concern(_ session: ServerSession?) {
         self.session = session
         sessionKey = session?.key
         sessionData = session?.data

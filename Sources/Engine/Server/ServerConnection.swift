@@ -156,6 +156,7 @@ final class Resumption {
 struct SpareParts {
     private var parsers: [HTTPParser] = []
     private var heads: [HTTPHead] = []
+    private var events: [HostEvent] = []
     private var buffers: [ByteBuffer] = []
     private var longBuffers: [ByteBuffer] = []
     /// The room that `buffers` have.
@@ -170,6 +171,11 @@ struct SpareParts {
     private static var longBufferBytesMax: Int { 256 << 10 }
 
     mutating func takeParser() -> HTTPParser? { parsers.popLast() }
+    mutating func takeEvent() -> HostEvent? { events.popLast() }
+
+    mutating func give(_ event: HostEvent) {
+        if events.count < SpareParts.countMax { events.append(event) }
+    }
 
     /// A head that nobody else looks at any more.
     mutating func takeHead() -> HTTPHead {

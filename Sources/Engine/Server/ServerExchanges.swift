@@ -209,8 +209,16 @@ extension ServerEngine {
         Refusal(.serviceUnavailable, .internalError, "Too many requests are open")
     }
 
+    private func newEvent(
+        _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message
+    ) -> HostEvent {
+        let event = spare.takeEvent() ?? HostEvent(kind)
+        event.begin(kind, of: session, message)
+        return event
+    }
+
     func deliver(_ request: OpenRequest, _ message: borrowing Message) {
-        let event = HostEvent(.request, of: request.session, message)
+        let event = newEvent(.request, of: request.session, message)
         event.request = request.key
         event.head = request.head
         event.revision = request.revision
@@ -231,7 +239,7 @@ extension ServerEngine {
         if message.envelope.method.equals("notifications/initialized") {
             session?.state.initializedArrived()
         }
-        let event = HostEvent(.notification, of: session, message)
+        let event = newEvent(.notification, of: session, message)
         event.head = head
         event.revision = revision(of: session, head)
         event.principal = principal
@@ -244,7 +252,7 @@ extension ServerEngine {
             let id = Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.find(id), let request = requests[key], !request.isInitialize
         else { return }
-        let event = HostEvent(.cancelled, of: session, message)
+        let event = newEvent(.cancelled, of: session, message)
         event.request = request.key
         event.fault = .cancelled
         event.revision = request.revision
@@ -263,7 +271,7 @@ extension ServerEngine {
             return log(.debug, "Dropped a response that answers no call")
         }
         call.request?.calls.removeAll { $0 == key }
-        let event = HostEvent(.response, of: session, message)
+        let event = newEvent(.response, of: session, message)
         event.call = key
         event.callData = call.data
         effects.append(.deliver(event))

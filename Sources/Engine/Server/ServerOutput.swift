@@ -33,9 +33,10 @@ extension ServerEngine {
         spare = SpareParts()
     }
 
-    /// Takes back an event that the host has heard.
+    /// Takes back an event that the host has heard. Nobody may look at it any more.
     package func recycle(_ event: HostEvent) {
-        if let message = event.takeMessage() { spare.give(message) }
+        if let message = event.end() { spare.give(message) }
+        spare.give(event)
     }
 
     /// Lets `compose` append to what `connection` has to write.
