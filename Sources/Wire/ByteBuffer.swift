@@ -142,12 +142,23 @@ package final class ByteBuffer {
     }
 
     package func append(decimal value: UInt64) {
-        append(digitsOf: value, radix: 10)
+        var rest = value
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+            var first = 20
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            append(UnsafeRawBufferPointer(rebasing: digits[first...]))
+        }
     }
 
-    /// Appends a number in lower-case hexadecimal.
-    package func append(hex value: Int) {
-        append(digitsOf: UInt64(value), radix: 16)
+    /// Appends a number as two hexadecimal digits.
+    package func append(hex2 value: UInt8) {
+        let digits = ByteBuffer.digits(UInt32(value)).bigEndian
+        append(UInt8(truncatingIfNeeded: digits >> 8))
+        append(UInt8(truncatingIfNeeded: digits))
     }
 
     /// Writes a number as eight hexadecimal digits over what stands at `offset`.
@@ -195,21 +206,6 @@ package final class ByteBuffer {
     /// Forgets everything past the first `length` bytes.
     package func truncate(to length: Int) {
         count = Swift.min(count, length)
-    }
-
-    private func append(digitsOf value: UInt64, radix: UInt64) {
-        var rest = value
-        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
-            var first = 20
-            repeat {
-                first -= 1
-                let digit = UInt8(truncatingIfNeeded: rest % radix)
-                digits[first] =
-                    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                rest /= radix
-            } while rest > 0
-            append(UnsafeRawBufferPointer(rebasing: digits[first...]))
-        }
     }
 
     private func grow(to needed: Int) {

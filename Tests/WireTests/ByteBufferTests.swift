@@ -44,9 +44,10 @@ struct ByteBufferTests {
         }
     }
 
-    @Test("Numbers are written in hexadecimal", arguments: [0, 9, 10, 15, 16, 0xDEAD_BEEF])
-    func hexadecimal(_ value: Int) {
-        #expect(ByteBuffer.text { $0.append(hex: value) } == String(value, radix: 16))
+    @Test("A byte is written as two hexadecimal digits", arguments: UInt8.min...UInt8.max)
+    func hexadecimal(_ value: UInt8) {
+        let digits = (value < 16 ? "0" : "") + String(value, radix: 16)
+        #expect(ByteBuffer.text { $0.append(hex2: value) } == digits)
     }
 
     @Test(

@@ -25,8 +25,8 @@ extension ByteBuffer {
         case 0x0D: append("\\r")
         case 0x09: append("\\t")
         default:
-            append(byte < 0x10 ? "\\u000" : "\\u00")
-            append(hex: Int(byte))
+            append("\\u00")
+            append(hex2: byte)
         }
     }
 }
