@@ -15,7 +15,7 @@ struct JSONScanner {
 
     /// Whether strings are taken for valid, since they were found to be.
     private let isTrusting: Bool
-    /// Whether the last string is not written as it reads.
+    /// Whether the last name is not written as it reads.
     private var hasEscape = false
 
     /// Starts at the first byte that is not blank; nil if there is none.
@@ -158,9 +158,9 @@ struct JSONScanner {
     private mutating func string(isName: Bool = false) -> Bool {
         next += 1
         hasEscape = false
-        if isTrusting { return trustedString() }
+        if isTrusting { return trustedString(isName: isName) }
         while true {
-            skip(to: JSONScanner.isSpecial, JSONScanner.specials)
+            skipPlain()
             guard next < end else { return false }
             switch current {
             case UInt8(ascii: "\""):
@@ -177,57 +177,60 @@ struct JSONScanner {
     }
 
     /// Passes a string that is known to be one.
-    private mutating func trustedString() -> Bool {
-        while true {
-            skip(to: JSONScanner.isDelimiter, JSONScanner.delimiters)
-            guard next < end else { return false }
-            let byte = current
-            next += 1
-            if byte == UInt8(ascii: "\"") { return true }
-            hasEscape = true
-            guard next < end else { return false }
-            next += 1
+    private mutating func trustedString(isName: Bool) -> Bool {
+        if end - next >= 16, let place = JSONScanner.first(JSONScanner.delimiters(next)) {
+            if next.load(fromByteOffset: place, as: UInt8.self) == UInt8(ascii: "\"") {
+                next += place + 1
+                return true
+            }
         }
+        // It is long, or has an escape. It ends at the first quote with no escape before it.
+        let start = next
+        while let found = memchr(next, Int32(UInt8(ascii: "\"")), end - next) {
+            let quote = UnsafeRawPointer(found)
+            next = quote + 1
+            var escape = quote - 1
+            while escape >= start, escape.load(as: UInt8.self) == UInt8(ascii: "\\") { escape -= 1 }
+            guard (quote - escape) & 1 == 1 else { continue }
+            if isName { hasEscape = memchr(start, 0x5C, quote - start) != nil }
+            return true
+        }
+        return false
     }
 
     private typealias Mask = SIMDMask<SIMD16<Int8>>
 
-    /// Passes all bytes before one that `isStop`; `stops` finds those among sixteen. Most strings
-    /// are short, and the others long.
+    /// Passes the bytes that stand for themselves. Most strings are short, and the others long.
     @inline(__always)
-    private mutating func skip(
-        to isStop: (UInt8) -> Bool, _ stops: (UnsafeRawPointer) -> Mask
-    ) {
+    private mutating func skipPlain() {
         while end - next >= 16 {
-            let halves = unsafeBitCast(stops(next), to: SIMD2<UInt64>.self)
-            guard halves[0] | halves[1] == 0 else {
-                next +=
-                    halves[0] != 0
-                    ? halves[0].trailingZeroBitCount >> 3
-                    : 8 + halves[1].trailingZeroBitCount >> 3
+            if let place = JSONScanner.first(JSONScanner.specials(next)) {
+                next += place
                 return
             }
             next += 16
             while end - next >= 64 {
                 let all =
-                    stops(next) .| stops(next + 16) .| stops(next + 32) .| stops(next + 48)
-                let halves = unsafeBitCast(all, to: SIMD2<UInt64>.self)
-                guard halves[0] | halves[1] == 0 else { break }
+                    JSONScanner.specials(next) .| JSONScanner.specials(next + 16)
+                    .| JSONScanner.specials(next + 32) .| JSONScanner.specials(next + 48)
+                guard JSONScanner.first(all) == nil else { break }
                 next += 64
             }
         }
-        while next < end, !isStop(current) { next += 1 }
+        while next < end, current >= 0x20, current < 0x80, current != UInt8(ascii: "\""),
+            current != UInt8(ascii: "\\")
+        {
+            next += 1
+        }
     }
 
-    /// What ends a string, or does not stand for itself.
+    /// The first of sixteen bytes that a mask is set for.
     @inline(__always)
-    private static func isSpecial(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte >= 0x80 || isDelimiter(byte)
-    }
-
-    @inline(__always)
-    private static func isDelimiter(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    private static func first(_ mask: Mask) -> Int? {
+        let halves = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
+        if halves[0] != 0 { return halves[0].trailingZeroBitCount >> 3 }
+        if halves[1] != 0 { return 8 + halves[1].trailingZeroBitCount >> 3 }
+        return nil
     }
 
     @inline(__always)
