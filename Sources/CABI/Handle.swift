@@ -55,7 +55,7 @@ final class ServerHandle: TaggedHandle {
     private var server: ServerRuntime?
     /// Whether the caller still owns the handle, and the server has not ended.
     private var isGiven = false
-    /// The events of the last `take`, and with the texts made for them.
+    /// The events of the last `take`; the same with the texts that were made for them.
     private var taken: [HostEvent] = []
     private var lent: [BorrowedEvent] = []
 

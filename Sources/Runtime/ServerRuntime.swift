@@ -30,7 +30,7 @@ package final class ServerRuntime {
     private var timer: DeadlineTimer?
     private let slab: UnsafeMutableRawPointer
     private let commands: CommandQueue
-    private var spareBatch: CommandBatch?
+    private var batch = CommandBatch()
     private let nextCall = Atomic<UInt64>(1)
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
@@ -161,9 +161,6 @@ package final class ServerRuntime {
 
     func drainCommands() {
         begin()
-        // A host's callback may let the loop wake up inside of this one.
-        var batch = spareBatch ?? CommandBatch()
-        spareBatch = nil
         commands.exchange(&batch)
         for command in batch.commands where !isDestroyed {
             switch command {
@@ -182,7 +179,6 @@ package final class ServerRuntime {
             writeAhead()
         }
         batch.clear()
-        spareBatch = batch
     }
 
     // MARK: The pump

@@ -38,7 +38,7 @@ struct EventLogTests {
 
     /// Two streams, their events among each other.
     private var log: EventLog {
-        var log = EventLog()
+        let log = EventLog()
         log.begin(a)
         log.begin(b)
         for (index, id) in [event(a, 1), event(b, 1), event(a, 2), event(b, 2), event(a, 3)]
@@ -66,7 +66,7 @@ struct EventLogTests {
 
     @Test("The answer tells whether the stream has ended")
     func ended() {  // S-236
-        var log = log
+        let log = log
         log.end(a)
         guard case .all(_, let aHasEnded) = log.events(after: event(a, 3)),
             case .all(_, let bHasEnded) = log.events(after: event(b, 2))
@@ -77,7 +77,7 @@ struct EventLogTests {
 
     @Test("The oldest events go first, and cursors before them are void")
     func eviction() {  // S-245
-        var log = log
+        let log = log
         let freed = log.trim(countMax: 3, bytesMax: 9, before: at(-1))
         #expect(freed == 2)
         #expect(log.count == 3)
@@ -91,7 +91,7 @@ struct EventLogTests {
 
     @Test("A stream whose events are all gone still knows its last cursor")
     func emptied() {
-        var log = log
+        let log = log
         let freed = log.trim(countMax: 0, bytesMax: 9, before: at(-1))
         #expect(freed == 5)
         #expect(log.oldest == nil)
@@ -101,7 +101,7 @@ struct EventLogTests {
 
     @Test("A stream that has ended is forgotten with its last event")
     func forgotten() {  // M-023
-        var log = log
+        let log = log
         log.end(a)
         #expect(log.told(after: event(a, 2)) == ["3:4"])
         _ = log.trim(countMax: 0, bytesMax: 9, before: at(-1))
@@ -127,14 +127,14 @@ struct EventLogTests {
 
     @Test("Age counts from an event's own time, and the limit itself is too old")
     func age() {  // S-245
-        var log = log
+        let log = log
         _ = log.trim(countMax: 9, bytesMax: 9, before: at(1))
         #expect(log.oldest == at(2))
     }
 
     @Test("An event that is larger than the limit alone is not kept")
     func tooLarge() {
-        var log = EventLog()
+        let log = EventLog()
         log.begin(a)
         log.append(StoredEvent(id: event(a, 1), message: message("12345")), at: at(0))
         let freed = log.trim(countMax: 9, bytesMax: 4, before: at(-1))
@@ -184,7 +184,7 @@ struct EventLogTests {
     func model(_ seed: UInt64) {  // M-021, S-234, S-245
         var random = SeededRandom(seed)
         func number(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
-        var log = EventLog()
+        let log = EventLog()
         var model = Model()
         var last: [StreamToken: UInt64] = [:]
         var now: Int64 = 0
