@@ -50,16 +50,17 @@ let tests: [Target] =
     ? []
     : [
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
-        .testTarget(name: "SessionTests", dependencies: ["Session", "Wire"]),
-        .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire"]),
+        .testTarget(name: "SessionTests", dependencies: ["Session", "Wire", "Seeds"]),
+        .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire", "Seeds"]),
         .testTarget(
             name: "EngineTests",
             dependencies: ["Simulation", "Engine", "Replay", "Session", "Wire"],
             exclude: ["Transcripts"]),
         .target(
-            name: "Simulation", dependencies: ["Engine", "Session", "Replay", "Wire"],
+            name: "Simulation", dependencies: ["Engine", "Session", "Replay", "Wire", "Seeds"],
             path: "Tests/Simulation",
             swiftSettings: [.treatAllWarnings(as: .error)]),
+        .target(name: "Seeds", path: "Tests/Seeds"),
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate",
             swiftSettings: [.treatAllWarnings(as: .error)]),

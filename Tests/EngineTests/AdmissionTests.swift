@@ -65,7 +65,7 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         options.allowedOrigins = origins.map { AccessList(literal: $0) }
         options.allowedHosts = hosts.map { AccessList(literal: $0) }
         options.resourceMetadata = resource.map { ResourceMetadata(literal: $0) }
-        var admission = Admission(options)
+        let admission = Admission(options)
         admission.isLoopback = isLoopback
         let parser = HTTPParser(limits: options.limits, settings: LLHTTPSettings())
         let head = HTTPHead()

@@ -1,4 +1,5 @@
 import Replay
+import Seeds
 import Session
 import Testing
 import Wire

@@ -1,3 +1,5 @@
+import Seeds
+
 /// A fault put between the network and the clients, to show that the checker finds it.
 package struct Sabotage {
     package enum Kind: String, CaseIterable, Sendable {
