@@ -11,8 +11,11 @@ extension ServerEngine {
 
     /// Answers a request with a result, which is JSON text.
     package func respond(_ key: RequestKey, _ result: UnsafeRawBufferPointer) throws(CallerFault) {
-        let request = try find(key)
-        defer { resumePipelines() }
+        var request = try find(key)
+        defer {
+            spare.giveIfUnused(&request)
+            resumePipelines()
+        }
         guard request.isInitialize else {
             let length = result.count + ServerEngine.envelopeBytes
             return try answer(request, about: length) { output in
@@ -30,10 +33,10 @@ extension ServerEngine {
 
     /// Answers a request with a result that nobody else needs: a long one becomes the message.
     package func respond(_ key: RequestKey, taking result: ByteBuffer) throws(CallerFault) {
-        let request = try find(key)
-        guard result.count >= ServerEngine.longBytes, !request.isInitialize else {
+        guard result.count >= ServerEngine.longBytes, requests[key]?.isInitialize == false else {
             return try respond(key, result.bytes)
         }
+        let request = try find(key)
         defer { resumePipelines() }
         try answer(request) { $0.appendResult(id: request.id, taking: result) }
     }

@@ -157,6 +157,7 @@ struct SpareParts {
     private var parsers: [HTTPParser] = []
     private var heads: [HTTPHead] = []
     private var events: [HostEvent] = []
+    private var requests: [OpenRequest] = []
     private var buffers: [ByteBuffer] = []
     private var longBuffers: [ByteBuffer] = []
     /// The room that `buffers` have.
@@ -172,6 +173,16 @@ struct SpareParts {
 
     mutating func takeParser() -> HTTPParser? { parsers.popLast() }
     mutating func takeEvent() -> HostEvent? { events.popLast() }
+    mutating func takeRequest() -> OpenRequest? { requests.popLast() }
+
+    /// Takes a request back that has ended, unless somebody else has it too.
+    mutating func giveIfUnused(_ request: inout OpenRequest) {
+        guard requests.count < SpareParts.countMax, isKnownUniquelyReferenced(&request) else {
+            return
+        }
+        request.end()
+        requests.append(request)
+    }
 
     mutating func give(_ event: HostEvent) {
         if events.count < SpareParts.countMax { events.append(event) }

@@ -175,10 +175,13 @@ extension ServerEngine {
     ) -> OpenRequest? {
         let token = message.envelope.progressToken.map { ByteBuffer(copying: $0.text) }
         let opened = requests.insert { key in
-            OpenRequest(
-                key: key, id: id, session: session, revision: revision, isInitialize: isInitialize,
-                progressToken: token, head: head, connection: connection)
+            guard let used = spare.takeRequest() else {
+                return OpenRequest(key, id, of: session, revision, isInitialize: isInitialize)
+            }
+            used.begin(key, id, of: session, revision, isInitialize: isInitialize)
+            return used
         }
+        opened?.arrived(head, on: connection, progressToken: token)
         guard let request = opened else {
             refuse(ServerEngine.tooManyRequests, connection, id: id)
             return nil

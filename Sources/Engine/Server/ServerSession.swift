@@ -39,15 +39,15 @@ package final class ServerSession {
     package private(set) lazy var wireID = id.text
 }
 
-/// One request of a client, from its arrival to the last byte of its answer.
+/// One request of a client, from its arrival to the last byte of its answer. It may be used again.
 final class OpenRequest {
-    let key: RequestKey
-    let id: RequestID
-    let session: ServerSession?
-    let revision: Revision
-    let isInitialize: Bool
+    private(set) var key: RequestKey
+    private(set) var id: RequestID
+    private(set) var session: ServerSession?
+    private(set) var revision: Revision
+    private(set) var isInitialize: Bool
     /// The client's progress token as JSON text; nil if it wants no progress.
-    let progressToken: ByteBuffer?
+    private(set) var progressToken: ByteBuffer?
     /// What the host may still ask about; nil once the request has ended.
     var head: HTTPHead?
     /// Who waits for the answer; nil once the client is gone.
@@ -71,17 +71,46 @@ final class OpenRequest {
     var hasPriming: Bool { (session?.state.revision ?? revision).hasPriming }
 
     init(
-        key: RequestKey, id: RequestID, session: ServerSession?, revision: Revision,
-        isInitialize: Bool, progressToken: ByteBuffer?, head: HTTPHead, connection: ServerConnection
+        _ key: RequestKey, _ id: RequestID, of session: ServerSession?, _ revision: Revision,
+        isInitialize: Bool
     ) {
         self.key = key
         self.id = id
         self.session = session
         self.revision = revision
         self.isInitialize = isInitialize
-        self.progressToken = progressToken
+    }
+
+    /// Makes this another request; it has ended.
+    func begin(
+        _ key: RequestKey, _ id: RequestID, of session: ServerSession?, _ revision: Revision,
+        isInitialize: Bool
+    ) {
+        self.key = key
+        self.id = id
+        self.session = session
+        self.revision = revision
+        self.isInitialize = isInitialize
+    }
+
+    func arrived(_ head: HTTPHead, on connection: ServerConnection, progressToken: ByteBuffer?) {
         self.head = head
         self.connection = connection
+        self.progressToken = progressToken
+    }
+
+    /// Lets go of everything.
+    func end() {
+        id = .integer(0)
+        session = nil
+        progressToken = nil
+        head = nil
+        connection = nil
+        isStreaming = false
+        stream = nil
+        calls = []
+        fences = []
+        heldAnswer = nil
     }
 }
 
