@@ -69,13 +69,8 @@ final class ServerHandle: TaggedHandle {
         TaggedHandle.borrow(pointer, tag: tag).map { unsafeDowncast($0, to: ServerHandle.self) }
     }
 
-    /// The server of a handle, without counting references of the handle: each command asks.
     static func runtime(_ pointer: OpaquePointer?) -> ServerRuntime? {
-        guard let pointer else { return nil }
-        return Unmanaged<TaggedHandle>.fromOpaque(UnsafeRawPointer(pointer))
-            ._withUnsafeGuaranteedRef { handle in
-                handle.tag == tag ? unsafeDowncast(handle, to: ServerHandle.self).server : nil
-            }
+        borrow(pointer)?.server
     }
 
     /// Makes a server on `loop`, owned by the caller.

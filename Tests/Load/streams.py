@@ -17,12 +17,12 @@ WINDOWS = 4
 WINDOW_MS = 3_000
 BROADCAST_SECONDS = 0.5
 RATIO_MAX = 2
+# A flood keeps the loop to itself, and the calls behind it must be read before their sessions' time is up.
+SESSION_IDLE_MS = 20_000
 LEFT_MAX = 200  # bytes
 
 FLOODED = 5
-# Some 25 MB each. A tool that logs so much keeps the loop to itself, and the calls behind it must be read before
-# their sessions' time is up, on a slow machine too.
-FLOOD_LINES = 150_000
+FLOOD_LINES = 400_000  # some 70 MB each
 UNSENT_MAX = 16 << 20  # what a connection may leave unread
 FLOOD_GROWTH_MAX = FLOODED * 3 * UNSENT_MAX  # a message takes more memory than its text
 GROWTH_MAX = 4 << 20
@@ -100,7 +100,7 @@ def flood(server, peers):
 
 allow_descriptors(STREAMS + 200)
 echo_server, load_peer = sys.argv[1:]
-with Server(echo_server, "--session-idle-ms", 5_000, "--sessions-max", 2 * STREAMS) as server:
+with Server(echo_server, "--session-idle-ms", SESSION_IDLE_MS, "--sessions-max", 2 * STREAMS) as server:
     start = server.rss()
     with Peers(load_peer, server, STREAMS) as peers:
         attach(peers)

@@ -33,10 +33,9 @@ extension ServerEngine {
 
     /// Answers a request with a result that nobody else needs: a long one becomes the message.
     package func respond(_ key: RequestKey, taking result: ByteBuffer) throws(CallerFault) {
-        guard result.count >= ServerEngine.longBytes, requests[key]?.isInitialize == false else {
-            return try respond(key, result.bytes)
-        }
+        guard result.count >= ServerEngine.longBytes else { return try respond(key, result.bytes) }
         let request = try find(key)
+        guard !request.isInitialize else { return try respond(key, result.bytes) }
         defer { resumePipelines() }
         try answer(request) { $0.appendResult(id: request.id, taking: result) }
     }

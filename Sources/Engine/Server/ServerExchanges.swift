@@ -175,13 +175,12 @@ extension ServerEngine {
     ) -> OpenRequest? {
         let token = message.envelope.progressToken.map { ByteBuffer(copying: $0.text) }
         let opened = requests.insert { key in
-            guard let used = spare.takeRequest() else {
-                return OpenRequest(key, id, of: session, revision, isInitialize: isInitialize)
-            }
-            used.begin(key, id, of: session, revision, isInitialize: isInitialize)
-            return used
+            let request = spare.takeRequest() ?? OpenRequest()
+            request.begin(
+                key, id, of: session, revision, isInitialize: isInitialize, progressToken: token,
+                head: head, on: connection)
+            return request
         }
-        opened?.arrived(head, on: connection, progressToken: token)
         guard let request = opened else {
             refuse(ServerEngine.tooManyRequests, connection, id: id)
             return nil

@@ -41,11 +41,11 @@ package final class ServerSession {
 
 /// One request of a client, from its arrival to the last byte of its answer. It may be used again.
 final class OpenRequest {
-    private(set) var key: RequestKey
-    private(set) var id: RequestID
+    private(set) var key = RequestKey(rawValue: 0)
+    private(set) var id = RequestID.integer(0)
     private(set) var session: ServerSession?
-    private(set) var revision: Revision
-    private(set) var isInitialize: Bool
+    private(set) var revision = Revision.assumed
+    private(set) var isInitialize = false
     /// The client's progress token as JSON text; nil if it wants no progress.
     private(set) var progressToken: ByteBuffer?
     /// What the host may still ask about; nil once the request has ended.
@@ -70,33 +70,20 @@ final class OpenRequest {
     /// Whether its client understands an event that only tells where a stream begins.
     var hasPriming: Bool { (session?.state.revision ?? revision).hasPriming }
 
-    init(
-        _ key: RequestKey, _ id: RequestID, of session: ServerSession?, _ revision: Revision,
-        isInitialize: Bool
-    ) {
-        self.key = key
-        self.id = id
-        self.session = session
-        self.revision = revision
-        self.isInitialize = isInitialize
-    }
-
-    /// Makes this another request; it has ended.
+    /// Makes this a client's request; it is new, or has ended.
     func begin(
         _ key: RequestKey, _ id: RequestID, of session: ServerSession?, _ revision: Revision,
-        isInitialize: Bool
+        isInitialize: Bool, progressToken: ByteBuffer?, head: HTTPHead,
+        on connection: ServerConnection
     ) {
         self.key = key
         self.id = id
         self.session = session
         self.revision = revision
         self.isInitialize = isInitialize
-    }
-
-    func arrived(_ head: HTTPHead, on connection: ServerConnection, progressToken: ByteBuffer?) {
+        self.progressToken = progressToken
         self.head = head
         self.connection = connection
-        self.progressToken = progressToken
     }
 
     /// Lets go of everything.

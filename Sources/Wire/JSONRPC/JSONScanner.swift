@@ -192,7 +192,9 @@ struct JSONScanner {
             var escape = quote - 1
             while escape >= start, escape.load(as: UInt8.self) == UInt8(ascii: "\\") { escape -= 1 }
             guard (quote - escape) & 1 == 1 else { continue }
-            if isName { hasEscape = memchr(start, 0x5C, quote - start) != nil }
+            if isName {
+                hasEscape = memchr(start, Int32(UInt8(ascii: "\\")), quote - start) != nil
+            }
             return true
         }
         return false
