@@ -1,9 +1,12 @@
 import CLibuv
 
-/// One timer for the next of many deadlines. It may fire early, never late.
+/// One timer for the next of many deadlines. It may fire early, and a little late: first the loop
+/// reads what had arrived by then, however long the host kept the loop to itself.
 final class DeadlineTimer {
     private let timer: UnsafeMutablePointer<uv_timer_t>
     private var armedFor: UInt64?
+    /// Whether the deadline has come, and the loop reads once more.
+    private var isOverdue = false
     private var onFire: (() -> Void)?
 
     init(_ loop: UnsafeMutablePointer<uv_loop_t>, onFire: @escaping () -> Void) {
@@ -14,17 +17,27 @@ final class DeadlineTimer {
         letLoopEnd()
     }
 
-    /// Makes sure that the timer fires no later than `deadline`, in the loop's milliseconds.
+    /// Makes sure that the timer fires soon after `deadline`, in the loop's milliseconds.
     func arm(_ deadline: UInt64, now: UInt64) {
         if let armedFor, armedFor <= deadline { return }
         armedFor = deadline
+        start(after: deadline > now ? deadline - now : 0)
+    }
+
+    private func start(after delay: UInt64) {
         uv_timer_start(
-            timer,
-            { timer in
-                guard let self = owner(timer?.pointee.data, as: DeadlineTimer.self) else { return }
-                self.armedFor = nil
-                self.onFire?()
-            }, deadline > now ? deadline - now : 0, 0)
+            timer, { owner($0?.pointee.data, as: DeadlineTimer.self)?.deadlineCame() }, delay, 0)
+    }
+
+    private func deadlineCame() {
+        guard isOverdue else {
+            isOverdue = true
+            // Timers that are due run in one go, with no time for a poll before they are all done.
+            return start(after: 1)
+        }
+        isOverdue = false
+        armedFor = nil
+        onFire?()
     }
 
     /// Lets the loop run on until the timer has fired.

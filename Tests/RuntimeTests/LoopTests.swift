@@ -51,9 +51,12 @@ private final class House {
     }
 }
 
-private let ping =
-    "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    + "Content-Length: 37\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}"
+private func post(_ message: String, _ fields: String = "") -> String {
+    "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\(fields)"
+        + "Content-Length: \(message.utf8.count)\r\n\r\n\(message)"
+}
+
+private let ping = post(#"{"jsonrpc":"2.0","id":1,"method":"a"}"#)
 
 @Suite("Loop", .serialized)
 struct LoopTests {
@@ -107,6 +110,72 @@ struct LoopTests {
         try house.server?.close()
         for _ in 0..<100 { try house.loop.step() }
         #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test("Requests that are read in one turn of the loop are all answered in it")
+    func oneTurn() throws {
+        let house = try House()
+        try house.listen("127.0.0.1")
+        let port = try #require(house.server?.port)
+        // More than are taken together.
+        let peers = try (0..<100).map { _ in try Peer(port: port) }
+        for _ in 0..<100 { try house.loop.step() }
+        for peer in peers { peer.send(ping) }
+        try house.loop.step()
+        #expect(house.events.count == peers.count)
+        for peer in peers {
+            #expect(peer.receive(until: "0\r\n\r\n").contains(#""id":1,"result":{}"#))
+        }
+    }
+
+    @Test("What a client sends before it hangs up is read")
+    func lastWords() throws {
+        let house = try House()
+        try house.listen("127.0.0.1")
+        var peer: Peer? = try Peer(port: try #require(house.server?.port))
+        for _ in 0..<100 { try house.loop.step() }
+        peer?.send(post(#"{"jsonrpc":"2.0","method":"a"}"#))
+        peer = nil
+        for _ in 0..<100 { try house.loop.step() }
+        #expect(house.events == [.notification])
+        #expect(house.server?.statistics.connections == 0)
+    }
+
+    @Test("A host that keeps the loop to itself costs no session whose client spoke in time")
+    func busyHost() throws {
+        let idle = 100
+        let house = try House {
+            $0.isStateless = false
+            $0.sessionIdle = Int64(idle)
+        }
+        try house.listen("127.0.0.1")
+        let port = try #require(house.server?.port)
+        let peer = try Peer(port: port)
+        peer.send(
+            post(
+                #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"#
+                    + #""protocolVersion":"2025-06-18","clientInfo":{},"capabilities":{}}}"#))
+        for _ in 0..<100 { try house.loop.step() }
+        let line = peer.receive(until: "\r\n\r\n").lowercased().split(separator: "\r\n")
+            .first { $0.hasPrefix("mcp-session-id:") }
+        let session = String(try #require(line)) + "\r\n"
+        peer.send(post(#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, session))
+        for _ in 0..<100 { try house.loop.step() }
+        // The call comes in time, and the loop reads it when the time is over.
+        let late = try Peer(port: port)
+        for _ in 0..<100 { try house.loop.step() }
+        late.send(post(#"{"jsonrpc":"2.0","id":2,"method":"a"}"#, session))
+        usleep(UInt32(3 * idle * 1_000))
+        for _ in 0..<1_000 where !house.events.contains(.request) { try house.loop.step() }
+        try house.loop.step()
+        #expect(late.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+        // And when nobody speaks, it does end.
+        usleep(UInt32(3 * idle * 1_000))
+        for _ in 0..<1_000 where !house.events.contains(.sessionClosed) {
+            try house.loop.step()
+            usleep(1_000)
+        }
+        #expect(house.events.contains(.sessionClosed))
     }
 
     @Test("A server that closes says so, lets go of its connections, and then has ended")
