@@ -28,7 +28,7 @@ package final class ServerRuntime {
     private var onEnd: (() -> Void)?
     private var listener: Listener?
     private var timer: DeadlineTimer?
-    private let slab: UnsafeMutableRawPointer
+    private var arrivals = Arrivals()
     private let commands: CommandQueue
     private var batch = CommandBatch()
     private let nextCall = Atomic<UInt64>(1)
@@ -52,8 +52,6 @@ package final class ServerRuntime {
     /// Whether some of a crowd was still there when memory was last given back.
     private var owesMemory = false
 
-    private static let slabSize = 256 << 10
-
     /// `onEnd` runs once, after the last event.
     package init(
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
@@ -76,7 +74,6 @@ package final class ServerRuntime {
             self.queue = queue
         }
         self.onEnd = onEnd
-        slab = .allocate(byteCount: ServerRuntime.slabSize, alignment: 16)
         let source = RandomSource()
         engine = ServerEngine(options) { source.next() }
         // Not before: Embedded Swift 6.3.1 leaks an object that is given up half made.
@@ -87,10 +84,6 @@ package final class ServerRuntime {
             pump()
         }
         loop.add(self)
-    }
-
-    deinit {
-        slab.deallocate()
     }
 
     // MARK: Listening
@@ -181,12 +174,28 @@ package final class ServerRuntime {
         batch.clear()
     }
 
-    // MARK: The pump
+    // MARK: Reading
 
-    /// Where the kernel puts what it reads. One for all connections: an idle one owns no buffer.
-    var readBuffer: uv_buf_t {
-        uv_buf_t(base: slab.assumingMemoryBound(to: CChar.self), len: ServerRuntime.slabSize)
+    /// Where the kernel puts what it reads next.
+    var readRoom: uv_buf_t { arrivals.room }
+
+    /// `count` bytes have been put into `readRoom`.
+    func arrived(_ count: Int, on socket: Socket) {
+        needsTurn = true
+        if arrivals.add(count, on: socket) { takeArrivals() }
     }
+
+    /// Gives the engine all that has been read, and then the host what it says.
+    func takeArrivals() {
+        guard !arrivals.isEmpty else { return }
+        begin()
+        arrivals.forEach { $0.hand($1, to: engine) }
+        pump()
+        if isCongested { arrivals.forEach { socket, _ in socket.pause() } }
+        arrivals.removeAll()
+    }
+
+    // MARK: The pump
 
     /// Every entry into the engine begins so.
     func begin() {
@@ -205,6 +214,7 @@ package final class ServerRuntime {
 
     /// Ends a turn of the loop: everything that has been said leaves, one write per connection.
     func turn() {
+        takeArrivals()
         pump()
         while let connection = engine.nextWritable() {
             flush(connection)

@@ -70,13 +70,11 @@ final class Socket {
         guard !isClosing, !isHeldBack else { return }
         let allocate: uv_alloc_cb = { handle, _, buffer in
             withOwner(of: handle?.pointee.data, as: Socket.self) { socket in
-                buffer?.pointee = socket.runtime.readBuffer
+                buffer?.pointee = socket.runtime.readRoom
             }
         }
-        uv_read_start(stream, allocate) { stream, count, buffer in
-            withOwner(of: stream?.pointee.data, as: Socket.self) { socket in
-                socket.read(count, buffer?.pointee.base)
-            }
+        uv_read_start(stream, allocate) { stream, count, _ in
+            withOwner(of: stream?.pointee.data, as: Socket.self) { $0.read(count) }
         }
     }
 
@@ -91,20 +89,26 @@ final class Socket {
         if runtime.isCongested { runtime.paused.append(self) } else { startReading() }
     }
 
-    private func read(_ count: Int, _ bytes: UnsafeMutablePointer<CChar>?) {
-        guard count != 0, let connection else { return }
+    private func read(_ count: Int) {
+        if count > 0 { return runtime.arrived(count, on: self) }
+        guard count < 0 else { return }
+        runtime.takeArrivals()  // The connection's last bytes may be among them.
+        guard let connection else { return }
         runtime.begin()
-        if count > 0 {
-            runtime.engine.received(
-                UnsafeRawBufferPointer(start: bytes, count: count), on: connection)
-        } else {
-            runtime.engine.connectionLost(connection)
-        }
+        runtime.engine.connectionLost(connection)
         runtime.pump()
-        if runtime.isCongested, !isClosing {
-            uv_read_stop(stream)
-            runtime.paused.append(self)
-        }
+    }
+
+    /// Gives the engine what has been read.
+    func hand(_ bytes: UnsafeRawBufferPointer, to engine: ServerEngine) {
+        if let connection { engine.received(bytes, on: connection) }
+    }
+
+    /// Reads no more until the host has caught up.
+    func pause() {
+        guard !isClosing else { return }
+        uv_read_stop(stream)
+        runtime.paused.append(self)
     }
 
     // MARK: Writing

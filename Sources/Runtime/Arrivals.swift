@@ -1,0 +1,55 @@
+import CLibuv
+
+/// What a server's sockets have read in a turn of the loop, until the engine takes it all at once.
+///
+/// The kernel puts it into one slab, so an idle connection owns no buffer. It is taken together
+/// because code is what a small call waits for: the kernel reads for all connections, then the
+/// engine takes all requests, then the host answers them, each while its code is in the cache.
+struct Arrivals: ~Copyable {
+    private struct Arrival {
+        /// A socket outlives the turn in which it is closed, so it need not be counted.
+        let socket: Unmanaged<Socket>
+        let bytes: UnsafeRawBufferPointer
+    }
+
+    private static let slabSize = 256 << 10
+    /// The most that is taken together. A host's queue may be passed by as many events.
+    private static let countMax = 64
+
+    private let slab = UnsafeMutableRawPointer.allocate(
+        byteCount: Arrivals.slabSize, alignment: 16)
+    private var used = 0
+    private var arrivals: [Arrival] = []
+
+    deinit {
+        slab.deallocate()
+    }
+
+    /// Where the next read goes.
+    var room: uv_buf_t {
+        uv_buf_t(
+            base: (slab + used).assumingMemoryBound(to: CChar.self), len: Arrivals.slabSize - used)
+    }
+
+    var isEmpty: Bool { arrivals.isEmpty }
+
+    /// Enters what a read has put into `room`. Says whether no more should be read before it is
+    /// taken.
+    mutating func add(_ count: Int, on socket: Socket) -> Bool {
+        let bytes = UnsafeRawBufferPointer(start: slab + used, count: count)
+        arrivals.append(Arrival(socket: .passUnretained(socket), bytes: bytes))
+        used += count
+        return arrivals.count == Arrivals.countMax || used > Arrivals.slabSize / 2
+    }
+
+    func forEach(_ body: (Socket, UnsafeRawBufferPointer) -> Void) {
+        for arrival in arrivals {
+            arrival.socket._withUnsafeGuaranteedRef { body($0, arrival.bytes) }
+        }
+    }
+
+    mutating func removeAll() {
+        arrivals.removeAll(keepingCapacity: true)
+        used = 0
+    }
+}
