@@ -27,7 +27,7 @@ struct BorrowedEvent {
         form.call_data = event.callData
         form.method = shttp_bytes(event.method)
         form.id = shttp_bytes(event.id)
-        form.message = shttp_bytes(event.message)
+        form.message = shttp_bytes(event.message ?? .init(start: nil, count: 0))
         form.params = shttp_bytes(event.params)
         form.handle = Unmanaged.passUnretained(event).toOpaque()
         form.headers = shttp_bytes(

@@ -56,8 +56,11 @@ package final class HostEvent {
     package var session: ServerSession?
     /// What the host had attached to the session.
     package var sessionData: UnsafeMutableRawPointer?
-    /// The message's text.
-    package private(set) var message: ByteBuffer?
+    /// The message's text; nil if there is none. If it was lent, only whoever performs the effect
+    /// may read it, and only then.
+    package private(set) var message: UnsafeRawBufferPointer?
+    /// Where the message stands; nil if it was lent.
+    private var messageBuffer: ByteBuffer?
     /// These point into the message.
     package private(set) var method = UnsafeRawBufferPointer(start: nil, count: 0)
     package private(set) var params = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -82,7 +85,7 @@ package final class HostEvent {
 
     /// jansson's tree of the message. Made when somebody asks, and then kept.
     package var tree: JSONTree? {
-        if madeTree == nil { madeTree = message.flatMap { JSONTree($0.bytes) } }
+        if madeTree == nil { madeTree = message.flatMap { JSONTree($0) } }
         return madeTree
     }
 
@@ -90,7 +93,8 @@ package final class HostEvent {
     func begin(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
         self.kind = kind
         concern(session)
-        self.message = message.text
+        self.message = message.text.bytes
+        messageBuffer = message.text.buffer
         method = message.envelope.method
         decodedMethod = message.envelope.decodedMethod
         if let params = message.envelope.params { self.params = params.text }
@@ -100,8 +104,9 @@ package final class HostEvent {
     /// Lets go of everything: the event has been heard. Its message's buffer is given back, unless
     /// somebody else looks at it too.
     func end() -> ByteBuffer? {
-        var text: ByteBuffer?
-        swap(&text, &message)
+        var buffer: ByteBuffer?
+        swap(&buffer, &messageBuffer)
+        message = nil
         fault = nil
         sessionKey = nil
         request = nil
@@ -121,8 +126,8 @@ package final class HostEvent {
         revision = nil
         level = .warning
         self.text = nil
-        guard var text else { return nil }
-        return isKnownUniquelyReferenced(&text) ? text : nil
+        guard var buffer else { return nil }
+        return isKnownUniquelyReferenced(&buffer) ? buffer : nil
     }
 
     convenience init(_ kind: Kind, of session: ServerSession?) {
@@ -140,10 +145,10 @@ package final class HostEvent {
 
 /// A client's message: its text, and what it says of itself.
 struct Message: ~Copyable {
-    let text: ByteBuffer
+    let text: HTTPParser.Body
     let envelope: Envelope
 
-    init(_ text: ByteBuffer, limits: Limits) throws(Envelope.Fault) {
+    init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
         envelope = try Envelope(text.bytes, limits: limits)
         self.text = text
     }

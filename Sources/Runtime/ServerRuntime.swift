@@ -189,7 +189,8 @@ package final class ServerRuntime {
     func takeArrivals() {
         guard !arrivals.isEmpty else { return }
         begin()
-        arrivals.forEach { $0.hand($1, to: engine) }
+        // A queue keeps events for longer than the bytes last.
+        arrivals.forEach { $0.hand($1, lent: queue == nil, to: engine) }
         pump()
         if isCongested { arrivals.forEach { socket, _ in socket.pause() } }
         arrivals.removeAll()

@@ -100,8 +100,8 @@ final class Socket {
     }
 
     /// Gives the engine what has been read.
-    func hand(_ bytes: UnsafeRawBufferPointer, to engine: ServerEngine) {
-        if let connection { engine.received(bytes, on: connection) }
+    func hand(_ bytes: UnsafeRawBufferPointer, lent: Bool, to engine: ServerEngine) {
+        if let connection { engine.received(bytes, on: connection, lent: lent) }
     }
 
     /// Reads no more until the host has caught up.

@@ -132,7 +132,13 @@ final class Player {
         longestInput = max(longestInput, bytes.count)
         for piece in cut.pieces(of: bytes) {
             guard !client.connection.hasEnded else { return }
-            piece.withUnsafeBytes { engine.received($0, on: client.connection) }
+            var piece = piece
+            piece.withUnsafeMutableBytes { piece in
+                engine.received(UnsafeRawBufferPointer(piece), on: client.connection, lent: true)
+                settle()
+                // What was lent may be gone once all effects have been performed.
+                for index in piece.indices { piece[index] = UInt8(ascii: "?") }
+            }
             settle()
         }
     }

@@ -31,11 +31,24 @@ final class Driver {
             links.append(link)
         case .bytes(let bytes, _):
             guard let connection = link.connection else { return }
-            bytes.withUnsafeBytes { engine.received($0, on: connection) }
+            return take(Array(bytes), from: connection)
         case .end, .failure:
             // As the runtime does: a half-closed connection is a lost one.
             guard let connection = link.connection else { return }
             engine.connectionLost(connection)
+        }
+        pump()
+    }
+
+    /// Gives the engine what has been read. The place where it stands is used again: at once, or,
+    /// if it was lent, after the effects.
+    private func take(_ bytes: [UInt8], from connection: ServerConnection) {
+        var bytes = bytes
+        bytes.withUnsafeMutableBytes { bytes in
+            engine.received(
+                UnsafeRawBufferPointer(bytes), on: connection, lent: simulation.profile.lends)
+            if simulation.profile.lends { pump() }
+            for index in bytes.indices { bytes[index] = UInt8(ascii: "?") }
         }
         pump()
     }

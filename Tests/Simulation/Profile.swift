@@ -17,6 +17,8 @@ struct Profile {
     let isTight: Bool
     /// Whether the host says who may ask.
     let authorizes: Bool
+    /// Whether what arrives stays where it is until the host has heard of it.
+    let lends: Bool
 
     init(_ random: inout SeededRandom) {
         var options = ServerOptions()
@@ -35,6 +37,7 @@ struct Profile {
         self.options = options
         clientCount = 1 + random.number(4)
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
+        lends = random.chance(50)
     }
 
     private static func chooseAnswers(_ options: inout ServerOptions, _ random: inout SeededRandom)
@@ -128,7 +131,8 @@ struct Profile {
         requests=\(options.sessionRequestsMax) sessions=\(options.sessionsMax) \
         detached=\(options.detached ?? 0)\
         \(authorizes ? " authorize=\(authorizationWait)" : "") \
-        clients=\(clientCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")
+        clients=\(clientCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
+        \(lends ? " lends" : "")
         """
     }
 

@@ -19,8 +19,8 @@ func trace(
             case .needsMore: break
             case .head:
                 stops.append(describe(parser.head!))
-                parser.body = ByteBuffer()
-            case .message: stops.append("body '\(parser.body!.text)'")
+                parser.receiveBody(in: ByteBuffer())
+            case .message: stops.append("body '\(parser.takeBody()!.buffer!.text)'")
             case .fault(let fault): return stops + ["\(fault)"]
             }
         }
@@ -82,6 +82,25 @@ struct HTTPParserTests {
         }
     }
 
+    @Test("A body that has arrived as a whole can stay where it is")
+    func lentBody() {
+        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
+        parser.head = HTTPHead()
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET".withBytes { bytes in
+            let (head, used) = parser.parse(bytes)
+            #expect(head == .head)
+            parser.borrowBody()
+            let (message, rest) = parser.parse(bytes.dropBytes(used))
+            #expect(message == .message)
+            let body = parser.takeBody()
+            #expect(body?.buffer == nil)
+            #expect(body?.bytes.baseAddress == bytes.baseAddress.map { $0 + used })
+            #expect(body?.bytes.text == "abc")
+            #expect(bytes.dropBytes(used + rest).text == "GET")
+        }
+        #expect(parser.takeBody() == nil)
+    }
+
     @Test("A body that nobody wants is skipped, and counts against the limit all the same")
     func skippedBody() {
         let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
@@ -93,7 +112,7 @@ struct HTTPParserTests {
             #expect(message == .message)
             #expect(bytes.dropBytes(used + rest).text == "GET")
         }
-        #expect(parser.body == nil)
+        #expect(parser.takeBody() == nil)
     }
 }
 
@@ -110,11 +129,13 @@ private let legal = [
         "POST that says nothing of a body", "POST / HTTP/1.1\r\n\r\n",
         ["post / 1.1 []", "body ''"]),
     HTTPCase(
-        "chunked", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "chunked",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
             + "2\r\nab\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
         ["post / 1.1 body [transfer-encoding: chunked]", "body 'ab0123456789'"]),
     HTTPCase(
-        "trailers are dropped", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "trailers are dropped",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
             + "1\r\na\r\n0\r\nHost: evil\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n",
         [
             "post / 1.1 body [transfer-encoding: chunked]", "body 'a'", "get / 1.1 [host: b]",

@@ -115,9 +115,12 @@ package final class ServerEngine {
         log(.warning, "New clients wait; raise RLIMIT_NOFILE or lower connections_max: ", reason)
     }
 
-    /// Bytes have arrived.
-    package func received(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
-        read(bytes, from: connection)
+    /// Bytes have arrived. If they are `lent`, they stay where they are until every effect has been
+    /// performed, and a message among them is not copied.
+    package func received(
+        _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool = false
+    ) {
+        read(bytes, from: connection, lent: lent)
         resumePipelines()
     }
 

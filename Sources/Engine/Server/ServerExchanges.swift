@@ -17,13 +17,12 @@ extension ServerEngine {
     }
 
     private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
-        guard let body = connection.parser?.body else { return }
-        connection.parser?.body = nil
+        guard let body = connection.parser?.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
             messageArrived(message, head, on: connection)
         } catch {
-            spare.give(body)
+            if let buffer = body.buffer { spare.give(buffer) }
             refuse(error, connection)
         }
     }

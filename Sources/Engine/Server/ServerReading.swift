@@ -3,9 +3,11 @@ import Wire
 
 /// Bytes of a connection to requests, and what is refused before it is one.
 extension ServerEngine {
-    /// `behindHead` says that the parser has stopped at the end of a head.
+    /// `behindHead` says that the parser has stopped at the end of a head, `lent` is as in
+    /// `received`.
     func read(
-        _ bytes: UnsafeRawBufferPointer, from connection: ServerConnection, behindHead: Bool = false
+        _ bytes: UnsafeRawBufferPointer, from connection: ServerConnection,
+        behindHead: Bool = false, lent: Bool = false
     ) {
         var rest = bytes
         var hasStopped = behindHead
@@ -23,7 +25,9 @@ extension ServerEngine {
                 return
             case .finishing, .lingering, .closed: return
             }
-            let (step, used) = parser(of: connection).parse(rest)
+            let parser = parser(of: connection)
+            if hasStopped { prepareBody(parser, of: connection, lent: lent ? rest.count : 0) }
+            let (step, used) = parser.parse(rest)
             rest = rest.dropBytes(used)
             // A message without a body ends where its head does: no byte is left to say so.
             hasStopped = step == .head
@@ -81,9 +85,22 @@ extension ServerEngine {
     func admit(_ head: HTTPHead, on connection: ServerConnection) {
         if let refusal = admission.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
-        connection.parser?.body = spare.takeBuffer(for: Int(head.contentLength ?? 0))
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
             write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
+        }
+    }
+
+    /// Says where a message goes. If all of it is among the lent bytes, it stays where it is.
+    private func prepareBody(
+        _ parser: HTTPParser, of connection: ServerConnection, lent lentCount: Int
+    ) {
+        guard case .receiving = connection.exchange, let head = parser.head, head.method == .post
+        else { return }
+        let length = Int(head.contentLength ?? 0)
+        if length > 0, length <= lentCount {
+            parser.borrowBody()
+        } else {
+            parser.receiveBody(in: spare.takeBuffer(for: length))
         }
     }
 

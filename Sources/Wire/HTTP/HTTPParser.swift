@@ -17,7 +17,7 @@ package final class HTTPParser {
     package enum Step: Equatable {
         /// All bytes were used; the message goes on.
         case needsMore
-        /// The head is complete. Give `body` a buffer, or the body will be skipped.
+        /// The head is complete. Ask for the body, or it will be skipped.
         case head
         /// The message is complete.
         case message
@@ -28,8 +28,11 @@ package final class HTTPParser {
     package let limits: Limits
     /// Where the next head goes. The caller lends it before a message begins.
     package var head: HTTPHead?
-    /// Where the body goes; nil to skip it.
-    package var body: ByteBuffer?
+    /// Where the body goes; nil to skip it, or to leave it where it is.
+    private var body: ByteBuffer?
+    /// Whether the body is to be left where it is, and where that is.
+    private var isBodyLent = false
+    private var lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
 
     private let bridge: LLHTTPBridge
     /// `head` while it is being read, without counting the reference: there are three reports for
@@ -48,7 +51,7 @@ package final class HTTPParser {
     /// Forgets the message under way, for another connection.
     package func reset() {
         bridge.reset()
-        body = nil
+        skipBody()
         paused = nil
         fault = nil
         filling = nil
@@ -72,12 +75,44 @@ package final class HTTPParser {
         }
     }
 
+    // MARK: The body
+
+    /// A message's body: in a buffer of its own, or still where it arrived.
+    package struct Body {
+        package let bytes: UnsafeRawBufferPointer
+        /// What `bytes` stand in; nil if they were lent.
+        package let buffer: ByteBuffer?
+    }
+
+    /// Has the body put into `buffer`.
+    package func receiveBody(in buffer: ByteBuffer) {
+        body = buffer
+    }
+
+    /// Leaves the body where it is: all of it is among the bytes to be parsed next.
+    package func borrowBody() {
+        isBodyLent = true
+    }
+
+    /// The body of the message that has ended; nil if it was skipped.
+    package func takeBody() -> Body? {
+        defer { skipBody() }
+        if isBodyLent { return Body(bytes: lentBody, buffer: nil) }
+        return body.map { Body(bytes: $0.bytes, buffer: $0) }
+    }
+
+    private func skipBody() {
+        body = nil
+        isBodyLent = false
+        lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
     // MARK: What the bridge reports; false stops the parser
 
     func messageBegan() {
         head?.reset()
         filling = head.map { Unmanaged.passUnretained($0) }
-        body = nil
+        skipBody()
         bodyCount = 0
         isInsideMessage = true
     }
@@ -120,7 +155,7 @@ package final class HTTPParser {
     func bodyPart(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bodyCount += bytes.count
         guard bodyCount <= limits.messageBytes else { return stop(.bodyTooLarge) }
-        body?.append(bytes)
+        if isBodyLent { lentBody = bytes } else { body?.append(bytes) }
         return true
     }
 

@@ -99,8 +99,11 @@ extension World {
         withExtendedLifetime(bytes) {
             guard inPieces else { return engine.received(bytes.bytes, on: client.connection) }
             forEachPiece(of: bytes.bytes, seed: UInt8(number)) { piece in
-                if !client.connection.hasEnded, !client.isHeldBack { engine.received(piece, on: client.connection) }
-                settle()
+                let lent = ByteBuffer(copying: piece)
+                if !client.connection.hasEnded, !client.isHeldBack {
+                    engine.received(lent.bytes, on: client.connection, lent: true)
+                }
+                withExtendedLifetime(lent) { settle() }
             }
         }
     }

@@ -56,12 +56,11 @@ final class Reader {
             told.append(Array("\(isAccepted) \(isNamed)".utf8))
         }
         // Other bodies are skipped, as those of refused requests are.
-        if head.method == .post { parser.body = ByteBuffer() }
+        if head.method == .post { parser.receiveBody(in: ByteBuffer()) }
     }
 
     private func messageEnded() {
-        if let body = parser.body { told.append(Array(body.bytes)) }
-        parser.body = nil
+        if let body = parser.takeBody() { withExtendedLifetime(body) { told.append(Array(body.bytes)) } }
     }
 }
 
