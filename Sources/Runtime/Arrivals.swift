@@ -13,8 +13,10 @@ struct Arrivals: ~Copyable {
     }
 
     private static let slabSize = 256 << 10
-    /// The most that is taken together. A host's queue may be passed by as many events.
+    /// The most that is taken together: a host's queue may be passed by as many events, and long
+    /// messages had better be taken while they are in the cache themselves.
     private static let countMax = 64
+    private static let byteMax = 16 << 10
 
     private let slab = UnsafeMutableRawPointer.allocate(
         byteCount: Arrivals.slabSize, alignment: 16)
@@ -39,7 +41,7 @@ struct Arrivals: ~Copyable {
         let bytes = UnsafeRawBufferPointer(start: slab + used, count: count)
         arrivals.append(Arrival(socket: .passUnretained(socket), bytes: bytes))
         used += count
-        return arrivals.count == Arrivals.countMax || used > Arrivals.slabSize / 2
+        return arrivals.count == Arrivals.countMax || used >= Arrivals.byteMax
     }
 
     func forEach(_ body: (Socket, UnsafeRawBufferPointer) -> Void) {

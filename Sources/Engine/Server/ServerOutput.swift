@@ -62,6 +62,7 @@ extension ServerEngine {
         connection.output = nil
         connection.pieces.append(text)
         noteQueued(text.count, on: connection)
+        hasMuchToWrite = true  // Its buffer can be the next one's when it has been written.
     }
 
     private func noteQueued(_ count: Int, on connection: ServerConnection) {
