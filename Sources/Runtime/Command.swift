@@ -47,8 +47,6 @@ package enum Command {
             try engine.notify(key, method: batch.bytes(of: method), params: batch.bytes(of: params))
         case .notifySession(let key, let method, let params):
             try engine.notify(key, method: batch.bytes(of: method), params: batch.bytes(of: params))
-        case .broadcast(let method, let params):
-            engine.broadcast(method: batch.bytes(of: method), params: batch.bytes(of: params))
         case .call(let call, let key, let method, let params, let data):
             try engine.call(
                 call, key, method: batch.bytes(of: method), params: batch.bytes(of: params),
@@ -67,7 +65,7 @@ package enum Command {
             try engine.close(key)
         case .closeSession(let key):
             try engine.close(key)
-        case .drainServer, .closeServer, .destroyServer, .readOn:
+        case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
             break  // The runtime's own.
         }
     }

@@ -106,11 +106,16 @@ extension ServerRuntime {
         _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try checkUnrelated(method, params)
-        try command(copying: method, params) { engine throws(CallerFault) in
-            engine.broadcast(method: method, params: params)
+        try command(copying: method, params) { _ throws(CallerFault) in
+            broadcastNow(method, params)
         } later: { method, params in
             .broadcast(method: method, params: params)
         }
+    }
+
+    func broadcastNow(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
+        var broadcast = engine.broadcast(method: method, params: params)
+        while engine.proceed(&broadcast) { writeAll() }
     }
 
     /// Asks the client on a request's stream.

@@ -161,6 +161,8 @@ package final class ServerRuntime {
             case .closeServer: closeNow()
             case .destroyServer: destroy()
             case .readOn: readOn()
+            case .broadcast(let method, let params):
+                broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
             default:
                 do {
                     try command.perform(on: engine, in: batch)
@@ -236,7 +238,10 @@ package final class ServerRuntime {
 
     /// Writes before the turn ends, so that a host that says much at once does not fill the memory.
     private func writeAhead() {
-        guard engine.hasMuchToWrite else { return }
+        if engine.hasMuchToWrite { writeAll() }
+    }
+
+    func writeAll() {
         while let connection = engine.nextWritable() { flush(connection) }
     }
 

@@ -178,7 +178,8 @@ final class Player {
         case "notify":
             try engine.notify(session(name), method: bytes(words[2]), params: body)
         case "broadcast":
-            engine.broadcast(method: bytes(name), params: body)
+            var broadcast = engine.broadcast(method: bytes(name), params: body)
+            while engine.proceed(&broadcast) {}
         case "call" where words[2].hasPrefix("r"):
             try engine.call(
                 call(name), request(words[2]), method: bytes(words[3]), params: body,

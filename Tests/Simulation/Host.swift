@@ -246,7 +246,8 @@ final class Host {
         let drops = engine.statistics.mailboxDrops
         let method = anyNotification
         Host.withBytes("{\"n\":\(ledger.nextNumber)}") { params in
-            engine.broadcast(method: method.rawBytes, params: params)
+            var broadcast = engine.broadcast(method: method.rawBytes, params: params)
+            while engine.proceed(&broadcast) {}
         }
         ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops && !Host.isLog(method))
     }

@@ -118,19 +118,33 @@ extension ServerEngine {
         try send(kind(of: method), message, to: session)
     }
 
-    /// Sends one notification on the primary stream of every session. A full mailbox misses it.
-    package func broadcast(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer) {
+    /// Begins to send one notification on the primary stream of every session; `proceed` sends it.
+    package func broadcast(
+        method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
+    ) -> Broadcast {
         let message = ByteBuffer()
         message.appendNotification(method: method, params: params)
-        for place in 0..<sessions.placeCount {
+        return Broadcast(kind: kind(of: method), message: message)
+    }
+
+    /// Sends a broadcast to the next few sessions; false if there are no more. What they are to get
+    /// is best written before the next: while it is in the cache, and to use its buffers again. A
+    /// session whose mailbox is full misses it.
+    package func proceed(_ broadcast: inout Broadcast) -> Bool {
+        let places = broadcast.place..<broadcast.place + ServerEngine.broadcastCount
+        for place in places {
             guard let session = sessions[index: place], session.state.isLive else { continue }
             do {
-                try send(kind(of: method), message, to: session)
+                try send(broadcast.kind, broadcast.message, to: session)
             } catch {
                 log(.notice, "A session's mailbox is full; it misses a broadcast")
             }
         }
+        broadcast.place = places.upperBound
+        return broadcast.place < sessions.placeCount
     }
+
+    private static var broadcastCount: Int { 32 }
 
     // MARK: Calls: requests to the client
 
@@ -310,4 +324,12 @@ extension CallerFault {
         case .disconnected: self = .disconnected
         }
     }
+}
+
+/// A notification on its way to every session.
+package struct Broadcast {
+    fileprivate let kind: Backlog.Kind
+    fileprivate let message: ByteBuffer
+    /// The first place in the table of sessions that it has not come to.
+    fileprivate var place = 0
 }

@@ -87,7 +87,11 @@ extension World {
             say(text) { if let request { try engine.notify(request, method: $0, params: $1) } }
         case verb("m"):
             say(text) { if let session { try engine.notify(session, method: $0, params: $1) } }
-        case verb("b"): say(text) { engine.broadcast(method: $0, params: $1) }
+        case verb("b"):
+            say(text) { method, params in
+                var broadcast = engine.broadcast(method: method, params: params)
+                while engine.proceed(&broadcast) {}
+            }
         case verb("c"):
             guard let request else { return }
             call(text) { try engine.call($0, request, method: $1, params: $2, data: nil) }
