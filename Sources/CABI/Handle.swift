@@ -19,10 +19,16 @@ class TaggedHandle {
     }
 
     fileprivate static func borrow(_ pointer: OpaquePointer?, tag: UInt64) -> TaggedHandle? {
+        look(at: pointer, tag: tag) { $0 }
+    }
+
+    /// What `find` finds in an object that the caller keeps. The reference is not counted.
+    fileprivate static func look<Found>(
+        at pointer: OpaquePointer?, tag: UInt64, _ find: (TaggedHandle) -> Found?
+    ) -> Found? {
         guard let pointer else { return nil }
-        let handle = Unmanaged<TaggedHandle>.fromOpaque(UnsafeRawPointer(pointer))
-            .takeUnretainedValue()
-        return handle.tag == tag ? handle : nil
+        return Unmanaged<TaggedHandle>.fromOpaque(UnsafeRawPointer(pointer))
+            ._withUnsafeGuaranteedRef { $0.tag == tag ? find($0) : nil }
     }
 
     /// Takes ownership back: the `destroy` functions.
@@ -70,7 +76,7 @@ final class ServerHandle: TaggedHandle {
     }
 
     static func runtime(_ pointer: OpaquePointer?) -> ServerRuntime? {
-        borrow(pointer)?.server
+        look(at: pointer, tag: tag) { unsafeDowncast($0, to: ServerHandle.self).server }
     }
 
     /// Makes a server on `loop`, owned by the caller.

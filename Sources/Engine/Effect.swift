@@ -165,7 +165,8 @@ struct EffectQueue {
 
     mutating func popFirst() -> Effect? {
         guard next < effects.count else { return nil }
-        let effect = effects[next]
+        var effect = Effect.closed
+        swap(&effect, &effects[next])
         next += 1
         if next == effects.count {
             effects.removeAll(keepingCapacity: effects.count <= 64)

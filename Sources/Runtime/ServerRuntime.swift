@@ -20,7 +20,7 @@ package final class ServerRuntime {
         case queue(countMax: Int)
     }
 
-    private var onEvent: ((HostEvent) -> Void)?
+    private let onEvent: ((HostEvent) -> Void)?
     /// What the host is to take; nil if it has a callback.
     private let queue: EventQueue?
     private let onLog: ((LogLevel, ByteBuffer) -> Void)?
@@ -71,6 +71,7 @@ package final class ServerRuntime {
         case .queue(let countMax):
             let queue = EventQueue(countMax: countMax)
             if queue.descriptor < 0 { fault = SystemFault.last }
+            onEvent = nil
             self.queue = queue
         }
         self.onEnd = onEnd
@@ -392,7 +393,6 @@ package final class ServerRuntime {
         timer?.close()
         timer = nil
         loop.remove(self)
-        onEvent = nil
         onEnd?()
         onEnd = nil
     }

@@ -48,9 +48,12 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
 
     @discardableResult
     package mutating func remove(_ key: Key) -> Element? {
-        guard let element = self[key] else { return nil }
         let index = key.index
-        slots[index] = Slot(key: 0, element: nil)
+        guard index < slots.count, slots[index].key == key.rawValue, slots[index].element != nil
+        else { return nil }
+        var element: Element?
+        swap(&element, &slots[index].element)
+        slots[index].key = 0
         free.append(UInt32(index))
         count -= 1
         if count == 0, slots.count > 64 {

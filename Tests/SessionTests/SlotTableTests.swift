@@ -48,6 +48,23 @@ struct SlotTableTests {
         #expect(table[index: 7] == nil)
     }
 
+    @Test("A place that is free is nobody's, and is not freed again")
+    func freePlace() {
+        var table = Table()
+        var first = RequestKey(rawValue: 0)
+        for number in 0..<2 {
+            _ = table.insert {
+                if number == 0 { first = $0 }
+                return Element(number)
+            }
+        }
+        table.remove(first)
+        #expect(table.remove(RequestKey(rawValue: 0)) == nil)
+        #expect(table.count == 1)
+        for number in 2..<4 { _ = table.insert { _ in Element(number) } }
+        #expect(table.elements.map { $0.number }.sorted() == [1, 2, 3])
+    }
+
     @Test("It behaves like a dictionary whose keys are never used twice", arguments: 0..<20)
     func model(_ seed: Int) throws {
         var random = SeededRandom(UInt64(seed))

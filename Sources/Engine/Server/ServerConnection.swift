@@ -218,15 +218,14 @@ struct SpareParts {
     mutating func give(_ parser: inout HTTPParser?) {
         guard let used = parser else { return }
         parser = nil
-        if heads.count < SpareParts.countMax, let head = used.head { heads.append(head) }
-        used.head = nil
+        if let head = used.takeHead(), heads.count < SpareParts.countMax { heads.append(head) }
         guard parsers.count < SpareParts.countMax else { return }
         used.reset()
         parsers.append(used)
     }
 
     /// Takes back the part of an output that is nobody else's.
-    mutating func give(_ output: Output) {
+    mutating func give(_ output: consuming Output) {
         if let last = output.last { give(last) }
     }
 
@@ -235,7 +234,7 @@ struct SpareParts {
         if isKnownUniquelyReferenced(&message) { give(message) }
     }
 
-    mutating func give(_ buffer: ByteBuffer) {
+    mutating func give(_ buffer: consuming ByteBuffer) {
         buffer.removeAll()
         if buffer.capacity <= SpareParts.bufferBytesMax {
             guard bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal else { return }

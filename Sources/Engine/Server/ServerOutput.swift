@@ -24,7 +24,7 @@ extension ServerEngine {
     }
 
     /// Takes back what has been written.
-    package func recycle(_ output: Output) {
+    package func recycle(_ output: consuming Output) {
         spare.give(output)
     }
 

@@ -86,6 +86,13 @@ final class OpenRequest {
         self.connection = connection
     }
 
+    /// Lets go of who waits for the answer, and tells who it was.
+    func takeConnection() -> ServerConnection? {
+        var taken: ServerConnection?
+        swap(&taken, &connection)
+        return taken
+    }
+
     /// Lets go of everything.
     func end() {
         id = .integer(0)

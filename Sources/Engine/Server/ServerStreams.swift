@@ -159,16 +159,14 @@ extension ServerEngine {
         request.fences = []
         request.head = nil
         if router.mode != .stream, !request.isStreaming {
-            guard let connection = request.connection else { return }
-            request.connection = nil
+            guard let connection = request.takeConnection() else { return }
             return respond(on: connection, sessionID: sessionID, about: length, compose)
         }
         var message = spare.takeBuffer(for: length)
         compose(message)
         if !request.isStreaming, message.count < ServerEngine.longBytes,
-            let connection = request.connection
+            let connection = request.takeConnection()
         {
-            request.connection = nil
             respond(on: connection, withStreamOf: message, for: request, sessionID)
         } else {
             endStream(of: request, with: message, sessionID)
@@ -208,12 +206,11 @@ extension ServerEngine {
         }
         writeEvent(.essential, of: request, message)
         endLog(of: request)
-        guard let connection = request.connection else {
+        guard let connection = request.takeConnection() else {
             // Gone before the answer, or because of it.
             if request.stream == nil { counters.resultDrops += 1 }
             return
         }
-        request.connection = nil
         endStream(on: connection)
     }
 

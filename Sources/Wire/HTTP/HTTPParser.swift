@@ -27,7 +27,9 @@ package final class HTTPParser {
 
     package let limits: Limits
     /// Where the next head goes. The caller lends it before a message begins.
-    package var head: HTTPHead?
+    package var head: HTTPHead? {
+        didSet { uncountedHead = head.map { Unmanaged.passUnretained($0) } }
+    }
     /// Where the body goes; nil to skip it, or to leave it where it is.
     private var body: ByteBuffer?
     /// Whether the body is to be left where it is, and where that is.
@@ -35,8 +37,9 @@ package final class HTTPParser {
     private var lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
 
     private let bridge: LLHTTPBridge
-    /// `head` while it is being read, without counting the reference: there are three reports for
-    /// each line.
+    /// `head` without counting the reference, and the same while it is being read: there are three
+    /// reports for each line.
+    private var uncountedHead: Unmanaged<HTTPHead>?
     private var filling: Unmanaged<HTTPHead>?
     private var bodyCount = 0
     private var paused: Step?
@@ -46,6 +49,13 @@ package final class HTTPParser {
         self.limits = limits
         self.bridge = LLHTTPBridge(settings: settings)
         bridge.attach(self)
+    }
+
+    /// Gives back the head that was lent.
+    package func takeHead() -> HTTPHead? {
+        var taken: HTTPHead?
+        swap(&taken, &head)
+        return taken
     }
 
     /// Forgets the message under way, for another connection.
@@ -110,8 +120,8 @@ package final class HTTPParser {
     // MARK: What the bridge reports; false stops the parser
 
     func messageBegan() {
-        head?.reset()
-        filling = head.map { Unmanaged.passUnretained($0) }
+        filling = uncountedHead
+        filling?._withUnsafeGuaranteedRef { $0.reset() }
         skipBody()
         bodyCount = 0
         isInsideMessage = true
