@@ -101,6 +101,13 @@ package final class HostEvent {
         if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
     }
 
+    /// Gives back the head of the client's request.
+    func takeHead() -> HTTPHead? {
+        var taken: HTTPHead?
+        swap(&taken, &head)
+        return taken
+    }
+
     /// Lets go of everything: the event has been heard. Its message's buffer is given back, unless
     /// somebody else looks at it too.
     func end() -> ByteBuffer? {

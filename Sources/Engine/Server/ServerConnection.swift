@@ -184,11 +184,19 @@ struct SpareParts {
         requests.append(request)
     }
 
+    /// Takes back an event that the host has heard, with the head and the message that are its own
+    /// by now: a host with a queue may look at them for longer than their request is open.
     mutating func give(_ event: HostEvent) {
+        if var head = event.takeHead(), isKnownUniquelyReferenced(&head) { give(head) }
+        if let message = event.end() { give(message) }
         if events.count < SpareParts.countMax { events.append(event) }
     }
 
-    /// A head that nobody else looks at any more.
+    private mutating func give(_ head: HTTPHead) {
+        if heads.count < SpareParts.countMax { heads.append(head) }
+    }
+
+    /// A head that nobody else looks at. One that an event still shows comes back with the event.
     mutating func takeHead() -> HTTPHead {
         while var head = heads.popLast() {
             if isKnownUniquelyReferenced(&head) { return head }
@@ -214,11 +222,11 @@ struct SpareParts {
         return buffer
     }
 
-    /// Takes a parser back, and its head, which an event may still show to the host.
+    /// Takes a parser back, and its head, which others may still look at.
     mutating func give(_ parser: inout HTTPParser?) {
         guard let used = parser else { return }
         parser = nil
-        if let head = used.takeHead(), heads.count < SpareParts.countMax { heads.append(head) }
+        if let head = used.takeHead() { give(head) }
         guard parsers.count < SpareParts.countMax else { return }
         used.reset()
         parsers.append(used)

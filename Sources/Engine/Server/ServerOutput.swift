@@ -35,7 +35,6 @@ extension ServerEngine {
 
     /// Takes back an event that the host has heard. Nobody may look at it any more.
     package func recycle(_ event: HostEvent) {
-        if let message = event.end() { spare.give(message) }
         spare.give(event)
     }
 
