@@ -246,6 +246,13 @@ private let excessive = [
         "lines at the limit", "GET / HTTP/1.1\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n",
         ["get / 1.1 [a: 1 | b: 2 | c: 3]", "body ''"], small),
     HTTPCase(
+        "a head at the limit", "GET / HTTP/1.1\r\nabcdefghijkl: 123456789012345\r\n\r\n",
+        ["get / 1.1 [abcdefghijkl: 123456789012345]", "body ''"], small),
+    HTTPCase(
+        "a head beyond it", "GET / HTTP/1.1\r\nabcdefghijkl: 1234567890123456\r\n\r\n",
+        ["headersTooLarge"], small),
+    HTTPCase("a target beyond it", "GET /1234567 HTTP/1.1\r\n\r\n", ["headersTooLarge"], tiny),
+    HTTPCase(
         "one line more", "GET / HTTP/1.1\r\na: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n\r\n",
         ["headersTooLarge"], small),
     HTTPCase(
@@ -263,6 +270,12 @@ private let excessive = [
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
         ["post / 1.1 body [transfer-encoding: chunked]", "bodyTooLarge"], roomyHeader),
 ]
+
+private var tiny: Limits {
+    var limits = small
+    limits.headerBytes = 7
+    return limits
+}
 
 private var roomyHeader: Limits {
     var limits = small

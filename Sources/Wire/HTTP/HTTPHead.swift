@@ -186,8 +186,12 @@ package final class HTTPHead {
         return hasRoom(limits)
     }
 
-    private func hasRoom(_ limits: Limits) -> Bool {
-        target.count + text.count + name.bytes.count + value.bytes.count + 2 <= limits.headerBytes
+    /// Whether what has arrived is within the limit: the same at every byte of a head, for it may
+    /// come in any pieces.
+    func hasRoom(_ limits: Limits) -> Bool {
+        // A line has a colon, a blank, CR and LF besides.
+        let line = name.bytes.count == 0 ? 0 : name.bytes.count + value.bytes.count + 4
+        return target.count + text.count + line <= limits.headerBytes
     }
 
     /// Ends a line.

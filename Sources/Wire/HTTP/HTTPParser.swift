@@ -151,6 +151,7 @@ package final class HTTPParser {
 
     func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {
         guard let head else { return stop(.malformed) }
+        guard head.hasRoom(limits) else { return stop(.headersTooLarge) }
         guard line.major == 1 else { return stop(.version) }
         filling = nil
         head.method = line.method
