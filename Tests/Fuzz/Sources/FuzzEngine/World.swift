@@ -139,7 +139,8 @@ final class World {
         require(statistics.streams <= statistics.connections, "streams without a connection")
         require(statistics.replayBytes <= options.replayTotalBytesMax, "too much is kept")
         let inFlight = live.reduce(0) { $0 + $1.unsent }
-        let stalled = live.count { $0.appetite == .none || $0.unsent > 0 }
+        // What is sent to a client that has come back waits for the host's store.
+        let stalled = live.count { $0.appetite == .none || $0.unsent > 0 } + loads.count
         require(statistics.unsentBytes >= inFlight, "unsent bytes are lost")
         require(stalled > 0 || statistics.unsentBytes == 0, "unsent bytes are left")
         // A head and one message may pass the limit; escapes make a text up to eight times as long.
