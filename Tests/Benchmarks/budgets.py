@@ -28,36 +28,41 @@ TEXT_BYTES = 1 << 20
 class Workload:
     """Two amounts of the same load, and how many operations lie between them."""
 
-    options: list  # of echo_server
+    server: list  # its command, in the build directory
     load: list
     less: list
     more: list
     operations: int
 
     def command(self, build):
-        return [build / "examples/echo_server", "--port", "0", *self.options]
+        return [build / self.server[0], *self.server[1:]]
 
 
-def repeated(options, load, times, each=1):
+def echo(*options):
+    return ["examples/echo_server", "--port", "0", *options]
+
+
+def repeated(server, load, times, each=1):
     less, more = (["--operations", str(count)] for count in (times, 2 * times))
-    return Workload(options, load, less, more, times * each)
+    return Workload(server, load, less, more, times * each)
 
 
 def notifications(route):
     """Calls with 20 notifications and with 40. 100 of them fill what a session keeps for resuming."""
     calls = ["calls", "--tool", "progress", "--route", route, "--operations", "100"]
     less, more = (["--notifications", str(count)] for count in (20, 40))
-    return Workload(["--progress-route", route], calls, less, more, 100 * 20)
+    return Workload(echo("--progress-route", route), calls, less, more, 100 * 20)
 
 
 # More calls than events that a session keeps for resuming: dropping the oldest belongs to the cost.
 WORKLOADS = {
-    "call-json": repeated(["--json-response"], ["calls", "--answer", "json"], 1200),
-    "call-sse": repeated([], ["calls"], 1200),
-    "round": repeated([], ["rounds"], 300),
+    "call-json": repeated(echo("--json-response"), ["calls", "--answer", "json"], 1200),
+    "call-sse": repeated(echo(), ["calls"], 1200),
+    "call-queue": repeated(["benchmarks/host", "--queue"], ["calls"], 1200),
+    "round": repeated(echo(), ["rounds"], 300),
     "notification-primary": notifications("primary"),
     "notification-request": notifications("request"),
-    "delivery": repeated([], ["fanout", "--streams", "50"], 40, each=50),
+    "delivery": repeated(echo(), ["fanout", "--streams", "50"], 40, each=50),
 }
 
 
