@@ -91,6 +91,19 @@ struct JSONValueTests {
         }
     }
 
+    @Test("A byte that does not stand for itself is found wherever it is", arguments: 0...0xFF)
+    func specials(_ byte: UInt8) {
+        let isPlain = (0x20..<0x80).contains(byte) && byte != 0x22 && byte != 0x5C
+        for place in 1...300 {
+            var text = [UInt8](repeating: UInt8(ascii: "!"), count: 302)
+            text[0] = UInt8(ascii: "\"")
+            text[301] = UInt8(ascii: "\"")
+            text[place] = byte
+            let buffer = text.withUnsafeBytes { ByteBuffer(copying: $0) }
+            #expect(isJSON(buffer) == isPlain, "at \(place)")
+        }
+    }
+
     @Test("Bytes are UTF-8 as RFC 3629 says", arguments: 0...0xFF)
     func utf8(_ first: UInt8) {  // S-011
         let seconds: [UInt8] = [0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF]

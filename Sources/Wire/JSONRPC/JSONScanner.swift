@@ -154,11 +154,21 @@ struct JSONScanner {
 
     // MARK: Strings
 
-    /// Passes a string, from quote to quote.
+    /// Passes a string, from quote to quote. Most are short and plain.
+    @inline(__always)
     private mutating func string(isName: Bool = false) -> Bool {
         next += 1
         hasEscape = false
-        if isTrusting { return trustedString(isName: isName) }
+        if end - next >= 16, let place = JSONScanner.first(JSONScanner.specials(next)),
+            next.load(fromByteOffset: place, as: UInt8.self) == UInt8(ascii: "\"")
+        {
+            next += place + 1
+            return true
+        }
+        return isTrusting ? trustedString(isName: isName) : checkedString(isName: isName)
+    }
+
+    private mutating func checkedString(isName: Bool) -> Bool {
         while true {
             skipPlain()
             guard next < end else { return false }
@@ -178,13 +188,7 @@ struct JSONScanner {
 
     /// Passes a string that is known to be one.
     private mutating func trustedString(isName: Bool) -> Bool {
-        if end - next >= 16, let place = JSONScanner.first(JSONScanner.delimiters(next)) {
-            if next.load(fromByteOffset: place, as: UInt8.self) == UInt8(ascii: "\"") {
-                next += place + 1
-                return true
-            }
-        }
-        // It is long, or has an escape. It ends at the first quote with no escape before it.
+        // It ends at the first quote with no escape before it.
         let start = next
         while let found = memchr(next, Int32(UInt8(ascii: "\"")), end - next) {
             let quote = UnsafeRawPointer(found)
@@ -202,28 +206,46 @@ struct JSONScanner {
 
     private typealias Mask = SIMDMask<SIMD16<Int8>>
 
-    /// Passes the bytes that stand for themselves. Most strings are short, and the others long.
+    /// Passes the bytes that stand for themselves.
     @inline(__always)
     private mutating func skipPlain() {
+        var isFirst = true
         while end - next >= 16 {
             if let place = JSONScanner.first(JSONScanner.specials(next)) {
                 next += place
                 return
             }
             next += 16
-            while end - next >= 64 {
-                let all =
-                    JSONScanner.specials(next) .| JSONScanner.specials(next + 16)
-                    .| JSONScanner.specials(next + 32) .| JSONScanner.specials(next + 48)
-                guard JSONScanner.first(all) == nil else { break }
-                next += 64
-            }
+            // What is not short is mostly long.
+            while isFirst, end - next >= 128, JSONScanner.arePlain(next) { next += 128 }
+            isFirst = false
         }
         while next < end, current >= 0x20, current < 0x80, current != UInt8(ascii: "\""),
             current != UInt8(ascii: "\\")
         {
             next += 1
         }
+    }
+
+    /// Whether 128 bytes stand for themselves.
+    @inline(__always)
+    private static func arePlain(_ bytes: UnsafeRawPointer) -> Bool {
+        // With this bit turned, a quote comes before the blank, next to what controls.
+        let turned = SIMD16<UInt8>(repeating: 2)
+        let first: UInt8 = UInt8(ascii: "\"") ^ 2 + 1
+        let backslash = SIMD16<UInt8>(repeating: UInt8(ascii: "\\") ^ 2)
+        var most = SIMD16<UInt8>()
+        var least = SIMD16<UInt8>(repeating: .max)
+        for place in 0..<8 {
+            let block =
+                bytes.loadUnaligned(fromByteOffset: 16 * place, as: SIMD16<UInt8>.self) ^ turned
+            let rank = block &- SIMD16(repeating: first)
+            most.replace(with: rank, where: rank .> most)
+            let difference = block ^ backslash
+            least.replace(with: difference, where: difference .< least)
+        }
+        return JSONScanner.first(
+            (most .>= SIMD16(repeating: 0x80 - first)) .| (least .== SIMD16())) == nil
     }
 
     /// The first of sixteen bytes that a mask is set for.
@@ -235,19 +257,15 @@ struct JSONScanner {
         return nil
     }
 
+    /// Which of sixteen bytes end what stands for itself.
     @inline(__always)
     private static func specials(_ bytes: UnsafeRawPointer) -> Mask {
+        let block = bytes.loadUnaligned(as: SIMD16<Int8>.self)
         // With a sign, what is beyond ASCII is as small as what controls.
         let printable = SIMD16<Int8>(repeating: 0x20)
-        return (bytes.loadUnaligned(as: SIMD16<Int8>.self) .< printable) .| delimiters(bytes)
-    }
-
-    @inline(__always)
-    private static func delimiters(_ bytes: UnsafeRawPointer) -> Mask {
-        let block = bytes.loadUnaligned(as: SIMD16<Int8>.self)
         let quote = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\"")))
         let backslash = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\\")))
-        return (block .== quote) .| (block .== backslash)
+        return (block .< printable) .| (block .== quote) .| (block .== backslash)
     }
 
     /// Passes an escape sequence, and tells what it stands for; nil if it is none.

@@ -46,7 +46,7 @@ package enum SSEFrame {
     package static let end: StaticString = "\n\n"
 
     package static func isOneLine(_ message: UnsafeRawBufferPointer) -> Bool {
-        firstLineEnd(in: message) == nil
+        !message.hasByte(below: 0x0E) || firstLineEnd(in: message) == nil
     }
 
     private static func split(from start: Int, in output: ByteBuffer) {
