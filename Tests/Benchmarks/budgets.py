@@ -33,6 +33,7 @@ class Workload:
     less: list
     more: list
     operations: int
+    threads: bool = False
 
     def command(self, build):
         return [build / self.server[0], *self.server[1:]]
@@ -42,9 +43,9 @@ def echo(*options):
     return ["examples/echo_server", "--port", "0", *options]
 
 
-def repeated(server, load, times, each=1):
+def repeated(server, load, times, each=1, threads=False):
     less, more = (["--operations", str(count)] for count in (times, 2 * times))
-    return Workload(server, load, less, more, times * each)
+    return Workload(server, load, less, more, times * each, threads)
 
 
 def notifications(route):
@@ -58,7 +59,7 @@ def notifications(route):
 WORKLOADS = {
     "call-json": repeated(echo("--json-response"), ["calls", "--answer", "json"], 1200),
     "call-sse": repeated(echo(), ["calls"], 1200),
-    "call-queue": repeated(["benchmarks/host", "--queue"], ["calls"], 1200),
+    "call-queue": repeated(["benchmarks/host", "--queue"], ["calls"], 1200, threads=True),
     "round": repeated(echo(), ["rounds"], 300),
     "notification-primary": notifications("primary"),
     "notification-request": notifications("request"),
@@ -107,7 +108,11 @@ def measure(build, name):
         low, high = low_and_high
         return (high[key] - low[key]) / workload.operations
 
-    for owner, key in (("library", "libstreamablehttp"), ("jansson", "libjansson"), ("server", "server")):
+    owners = [("library", "libstreamablehttp"), ("jansson", "libjansson")]
+    # While a thread wakes libuv's loop, the loop spins: as long as valgrind lets the thread wait for its turn.
+    if not workload.threads:
+        owners.append(("server", "server"))
+    for owner, key in owners:
         figures[f"{name} instructions {owner}"] = per_operation(costs, key)
     for owner, key in (("library", "allocations library"), ("jansson", "allocations jansson"),
                        ("server", "allocations")):
@@ -144,7 +149,11 @@ def all_figures(build):
 
 def limit(name, figure):
     """A few percent: no two runs are quite the same, for memory lies elsewhere and timers may fire."""
-    return 1.03 * max(figure, 0) + (5 if "instructions" in name else 0.01)
+    if "instructions" in name:
+        return 1.03 * max(figure, 0) + 5
+    # Threads that meet otherwise need another spare part now and then.
+    threads = any(workload.threads for start, workload in WORKLOADS.items() if name.startswith(start))
+    return 1.03 * max(figure, 0) + (0.1 if threads else 0.01)
 
 
 def write_limits(figures):
