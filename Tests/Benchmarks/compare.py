@@ -33,7 +33,6 @@ class Workload:
     each: int = 1  # what one operation is counted as: a broadcast is many deliveries
     counted: int = 0  # operations whose system calls are counted; 0: not at all
     turns: dict = field(default_factory=dict)  # server name: what the load generator said, turn by turn
-    system_calls: dict = field(default_factory=dict)
 
     def measure(self, build, seconds):
         for name, command in self.servers.items():
@@ -43,16 +42,17 @@ class Workload:
                 operations = figures["operations"] * self.each
                 figures["cpu_us"] = figures["cpu_ns"] / operations / 1000
                 figures["rate"] = operations / figures["seconds"]
+            if self.counted:
+                figures["system_calls"] = self.count_system_calls(build, command)
             self.turns.setdefault(name, []).append(figures)
 
-    def count_system_calls(self, build):
+    def count_system_calls(self, build, command):
         """Those of many operations less those of a few, so that starting and ending do not count."""
-        for name, command in self.servers.items() if self.counted else ():
-            few, many = (
-                counted(build, command, *self.load, "--operations", count, file=build / "benchmarks/counts")["call"]
-                for count in (FEW, FEW + self.counted)
-            )
-            self.system_calls[name] = (many - few) / self.counted
+        few, many = (
+            counted(build, command, *self.load, "--operations", count, file=build / "benchmarks/counts")["call"]
+            for count in (FEW, FEW + self.counted)
+        )
+        return (many - few) / self.counted
 
     def figure(self, server, key):
         return median(turn[key] for turn in self.turns[server])
@@ -157,8 +157,6 @@ def main():
         for workload in chosen:
             print(f"turn {turn + 1}: {workload.name}", file=sys.stderr)
             workload.measure(build, options.seconds)
-    for workload in chosen:
-        workload.count_system_calls(build)
     memory = memory_of_results(build) if re.search(options.only, "memory of results") else {}
     tables = report({workload.name: workload for workload in chosen}, memory)
     print(tables)
