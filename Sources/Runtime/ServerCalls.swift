@@ -25,11 +25,12 @@ extension ServerRuntime {
     package func respond(
         _ key: RequestKey, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try messages.checkValue(result)
-        try command(copying: result) { engine throws(CallerFault) in
-            try engine.respond(key, result)
-        } later: { result, _ in
-            .respond(key, result)
+        try messages.withValue(result) { result throws(CallerFault) in
+            try command(copying: result) { engine throws(CallerFault) in
+                try engine.respond(key, result)
+            } later: { result, _ in
+                .respond(key, result)
+            }
         }
     }
 
@@ -38,11 +39,12 @@ extension ServerRuntime {
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.checkText(message)
-        try messages.checkOptionalValue(data)
-        try command(copying: message, data) { engine throws(CallerFault) in
-            try engine.fail(key, code: code, message: message, data: data)
-        } later: { message, data in
-            .fail(key, code: code, message: message, data: data)
+        try messages.withOptionalValue(data) { data throws(CallerFault) in
+            try command(copying: message, data) { engine throws(CallerFault) in
+                try engine.fail(key, code: code, message: message, data: data)
+            } later: { message, data in
+                .fail(key, code: code, message: message, data: data)
+            }
         }
     }
 
@@ -65,18 +67,20 @@ extension ServerRuntime {
     ) throws(CallerFault) {
         try messages.checkLevel(level)
         try messages.checkText(logger)
-        try messages.checkValue(data)
-        let params = HostMessage.logParams(level: level, logger: logger, data: data)
-        let method: StaticString = "notifications/message"
-        try notify(key, method: method.rawBytes, checkedParams: params.bytes)
+        try messages.withValue(data) { data throws(CallerFault) in
+            let params = HostMessage.logParams(level: level, logger: logger, data: data)
+            let method: StaticString = "notifications/message"
+            try notify(key, method: method.rawBytes, checkedParams: params.bytes)
+        }
     }
 
     package func notify(
         _ key: RequestKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.checkMethod(method)
-        try messages.checkParams(params)
-        try notify(key, method: method, checkedParams: params)
+        try messages.withParams(params) { params throws(CallerFault) in
+            try notify(key, method: method, checkedParams: params)
+        }
     }
 
     private func notify(
@@ -94,22 +98,24 @@ extension ServerRuntime {
     package func notify(
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try checkUnrelated(method, params)
-        try command(copying: method, params) { engine throws(CallerFault) in
-            try engine.notify(key, method: method, params: params)
-        } later: { method, params in
-            .notifySession(key, method: method, params: params)
+        try unrelated(method, params) { params throws(CallerFault) in
+            try command(copying: method, params) { engine throws(CallerFault) in
+                try engine.notify(key, method: method, params: params)
+            } later: { method, params in
+                .notifySession(key, method: method, params: params)
+            }
         }
     }
 
     package func broadcast(
         _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try checkUnrelated(method, params)
-        try command(copying: method, params) { _ throws(CallerFault) in
-            broadcastNow(method, params)
-        } later: { method, params in
-            .broadcast(method: method, params: params)
+        try unrelated(method, params) { params throws(CallerFault) in
+            try command(copying: method, params) { _ throws(CallerFault) in
+                broadcastNow(method, params)
+            } later: { method, params in
+                .broadcast(method: method, params: params)
+            }
         }
     }
 
@@ -125,12 +131,13 @@ extension ServerRuntime {
     ) throws(CallerFault) -> CallKey {
         try messages.checkMode(.relatedCall)
         try messages.checkMethod(method)
-        try messages.checkParams(params)
         let call = mintCall()
-        try command(copying: method, params) { engine throws(CallerFault) in
-            try engine.call(call, key, method: method, params: params, data: data)
-        } later: { method, params in
-            .call(call, key, method: method, params: params, data: data)
+        try messages.withParams(params) { params throws(CallerFault) in
+            try command(copying: method, params) { engine throws(CallerFault) in
+                try engine.call(call, key, method: method, params: params, data: data)
+            } later: { method, params in
+                .call(call, key, method: method, params: params, data: data)
+            }
         }
         return call
     }
@@ -140,12 +147,13 @@ extension ServerRuntime {
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer,
         data: UnsafeMutableRawPointer?
     ) throws(CallerFault) -> CallKey {
-        try checkUnrelated(method, params)
         let call = mintCall()
-        try command(copying: method, params) { engine throws(CallerFault) in
-            try engine.call(call, key, method: method, params: params, data: data)
-        } later: { method, params in
-            .callSession(call, key, method: method, params: params, data: data)
+        try unrelated(method, params) { params throws(CallerFault) in
+            try command(copying: method, params) { engine throws(CallerFault) in
+                try engine.call(call, key, method: method, params: params, data: data)
+            } later: { method, params in
+                .callSession(call, key, method: method, params: params, data: data)
+            }
         }
         return call
     }
@@ -176,7 +184,7 @@ extension ServerRuntime {
     package func loaded(
         _ load: LoadKey, _ messages: [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
-        for message in messages ?? [] { try self.messages.checkValue(message.bytes) }
+        for message in messages ?? [] { try self.messages.take(message) }
         let weight = (messages ?? []).reduce(0) { $0 + $1.capacity }
         try command(extraWeight: weight) { engine throws(CallerFault) in
             try engine.loaded(load, messages, hasEnded: hasEnded)
@@ -201,11 +209,13 @@ extension ServerRuntime {
         }
     }
 
-    private func checkUnrelated(
-        _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer
+    /// Passes on the params of a message that belongs to no request.
+    private func unrelated(
+        _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer,
+        _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
     ) throws(CallerFault) {
         try messages.checkMode(.unrelated)
         try messages.checkMethod(method)
-        try messages.checkParams(params)
+        try messages.withParams(params, use)
     }
 }

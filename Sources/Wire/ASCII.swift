@@ -119,19 +119,6 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - start
     }
 
-    /// Whether any byte is less than `limit`: quick for long texts.
-    package func hasByte(below limit: UInt8) -> Bool {
-        guard count >= 16 else { return contains { $0 < limit } }
-        var least = SIMD16<UInt8>(repeating: .max)
-        func look(_ place: Int) {
-            let block = loadUnaligned(fromByteOffset: place, as: SIMD16<UInt8>.self)
-            least.replace(with: block, where: block .< least)
-        }
-        for place in stride(from: 0, to: count - 16, by: 16) { look(place) }
-        look(count - 16)
-        return least.min() < limit
-    }
-
     /// The bytes before the first `separator`, and those behind it; all of them if there is none.
     package func cut(at separator: UInt8) -> (
         head: UnsafeRawBufferPointer, tail: UnsafeRawBufferPointer?

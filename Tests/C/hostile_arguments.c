@@ -360,6 +360,14 @@ static void check_handles(void) {
   CHECK_STATUS(shttp_call_close(server, (shttp_call){the_session.key ^ 1u << 31}), SHTTP_ERR_NOT_FOUND);
 }
 
+/* JSON may be written on several lines. An event has it on one. */
+static const char lines[] = "\r\n{\n\"lines\":\r\n[1,\r2]}\n";
+
+static void check_line(exchange *x) {
+  struct sse_event event;
+  CHECK(exchange_event(x, &event) && strstr(event.data, "{ \"lines\":  [1, 2]}") && !strchr(event.data, '\n'));
+}
+
 static void on_event(shttp_server *server, const shttp_event *event, void *user_data) {
   (void)user_data;
   if (event->kind == SHTTP_EVENT_NOTIFICATION && check_is(event->method, "test/all")) {
@@ -369,6 +377,10 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
     check_handles();
   }
   if (event->kind != SHTTP_EVENT_REQUEST) return;
+  if (check_is(event->method, "test/lines")) {
+    CHECK_STATUS(shttp_request_fail(server, event->request, 7, shttp_text("a\nb"), shttp_text(lines)), SHTTP_OK);
+    return;
+  }
   the_session = event->session;
   the_request = event->request;
   atomic_store(&ready, 1);
@@ -391,6 +403,49 @@ static void bad_messages(void) {
   struct sse_event event;
   CHECK(exchange_event(x, &event) && strstr(event.data, "\"fine\"") != NULL);
   CHECK(!exchange_event(x, &event));
+  exchange_end(x);
+  fixture_stop(&fixture);
+}
+
+static void several_lines(void) {  /* S-514 */
+  struct fixture fixture;
+  shttp_server_options options = fixture_options(on_event, NULL);
+  options.server_info = shttp_text("{\"name\":\n\"a\",\"version\":\"1\"}\n");
+  fixture_start(&fixture, &options);
+  shttp_server *server = fixture.server;
+  shttp_bytes text = shttp_text(lines), method = shttp_text("test/note");
+  struct client client = fixture_client(&fixture);
+  exchange *primary = client_get(&client, NULL);
+  CHECK(exchange_status(primary) == 200);
+  atomic_store(&ready, 0);
+  exchange *x = client_post(&client, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/wait\"}");
+  CHECK(reaches(&ready, 1));
+  CHECK_STATUS(shttp_request_log(server, the_request, shttp_text("info"), EMPTY, text), SHTTP_OK);
+  CHECK_STATUS(shttp_request_notify(server, the_request, method, text), SHTTP_OK);
+  CHECK_STATUS(shttp_request_call(server, the_request, method, text, NULL, NULL), SHTTP_OK);
+  CHECK_STATUS(shttp_request_respond(server, the_request, text), SHTTP_OK);
+  for (int i = 0; i < 4; i++) check_line(x);
+  exchange_end(x);
+  CHECK_STATUS(shttp_session_notify(server, the_session, method, text), SHTTP_OK);
+  CHECK_STATUS(shttp_session_call(server, the_session, method, text, NULL, NULL), SHTTP_OK);
+  CHECK_STATUS(shttp_server_broadcast(server, method, text), SHTTP_OK);
+  for (int i = 0; i < 3; i++) check_line(primary);
+  exchange_end(primary);
+  x = client_post(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/lines\"}");
+  check_line(x);
+  exchange_end(x);
+
+  /* So long that it is not copied into what else is written. */
+  enum { LENGTH = 100000 };
+  static char large[LENGTH + 8] = "[\n\"";
+  memset(large + 3, 'a', LENGTH);
+  strcpy(large + 3 + LENGTH, "\"]");
+  atomic_store(&ready, 0);
+  x = client_post(&client, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"test/wait\"}");
+  CHECK(reaches(&ready, 1));
+  CHECK_STATUS(shttp_request_respond(server, the_request, shttp_text(large)), SHTTP_OK);
+  struct sse_event event;
+  CHECK(exchange_event(x, &event) && event.len > LENGTH && !strchr(event.data, '\n'));
   exchange_end(x);
   fixture_stop(&fixture);
 }
@@ -520,6 +575,7 @@ int main(void) {
   RUN(stats_structs);
   RUN(options_fields);
   RUN(bad_messages);
+  RUN(several_lines);
   RUN(wrong_thread);
   RUN(wrong_thread_while_nobody_runs);
   RUN(join_itself);

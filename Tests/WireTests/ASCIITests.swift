@@ -64,18 +64,6 @@ struct ASCIITests {
         }
     }
 
-    @Test("A low byte is found wherever it is", arguments: 0..<50)
-    func lowBytes(_ count: Int) {
-        let text = [UInt8](repeating: 0x20, count: count)
-        #expect(!text.withUnsafeBytes { $0.hasByte(below: 0x20) })
-        #expect(text.withUnsafeBytes { $0.hasByte(below: 0x21) } == (count > 0))
-        for place in 0..<count {
-            var other = text
-            other[place] = 0x1F
-            #expect(other.withUnsafeBytes { $0.hasByte(below: 0x20) }, "at \(place)")
-        }
-    }
-
     @Test("Sixteen digits are a number, and anything else among them makes none", arguments: 0..<16)
     func sixteenDigits(_ place: Int) {
         let digits = Array("0123456789abcdef".utf8)

@@ -3,6 +3,8 @@ import Wire
 
 /// What the host's arguments must be, and what a server's mode rules out whatever its state.
 ///
+/// JSON is passed on as one line, however the host writes it: events are made of lines (S-514).
+///
 /// Pure, so that any thread can check before it queues a command.
 package struct HostMessage: Sendable {
     private let router: Router
@@ -37,13 +39,34 @@ package struct HostMessage: Sendable {
         if !hasReplay { throw .notResumable }
     }
 
-    /// Any JSON value.
-    package func checkValue(_ json: UnsafeRawBufferPointer) throws(CallerFault) {
-        guard JSONValue(json, depthMax: jsonDepthMax) != nil else { throw .invalidMessage }
+    /// Passes on any JSON value.
+    package func withValue(
+        _ json: UnsafeRawBufferPointer,
+        _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        var hasLineEnd = false
+        guard let value = JSONValue(json, depthMax: jsonDepthMax, hasLineEnd: &hasLineEnd) else {
+            throw .invalidMessage
+        }
+        let line = hasLineEnd ? ByteBuffer(copying: value.text) : nil
+        line?.joinLines()
+        defer { withExtendedLifetime(line) {} }
+        try use(line?.bytes ?? value.text)
     }
 
-    package func checkOptionalValue(_ json: UnsafeRawBufferPointer) throws(CallerFault) {
-        if json.count > 0 { try checkValue(json) }
+    /// Passes on a JSON value, or nothing.
+    package func withOptionalValue(
+        _ json: UnsafeRawBufferPointer,
+        _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        guard json.count > 0 else { return try use(json) }
+        try withValue(json, use)
+    }
+
+    /// Checks a JSON value, and puts it on one line.
+    package func take(_ json: ByteBuffer) throws(CallerFault) {
+        guard JSONValue(json.bytes, depthMax: jsonDepthMax) != nil else { throw .invalidMessage }
+        json.joinLines()
     }
 
     /// A method: text that is not empty, and not one of JSON-RPC's own (section 8).
@@ -58,11 +81,18 @@ package struct HostMessage: Sendable {
         guard UTF8Text.isValid(text) else { throw .invalidMessage }
     }
 
-    /// The params of a message: an object, an array, or nothing.
-    package func checkParams(_ params: UnsafeRawBufferPointer) throws(CallerFault) {
-        guard params.count > 0 else { return }
-        guard let value = JSONValue(params, depthMax: jsonDepthMax), value.isObject || value.isArray
-        else { throw .invalidMessage }
+    /// Passes on the params of a message: an object, an array, or nothing.
+    package func withParams(
+        _ params: UnsafeRawBufferPointer,
+        _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        try withOptionalValue(params) { params throws(CallerFault) in
+            guard
+                params.count == 0 || params[0] == UInt8(ascii: "{")
+                    || params[0] == UInt8(ascii: "[")
+            else { throw .invalidMessage }
+            try use(params)
+        }
     }
 
     /// A severity of RFC 5424, as `notifications/message` names it.

@@ -100,6 +100,7 @@ package struct Greeting {
             suffix.append(jsonString: instructions)
         }
         suffix.append("}")
+        suffix.joinLines()
     }
 
     /// The result of `initialize`.

@@ -94,7 +94,7 @@ extension ServerEngine {
 
     /// Writes one event without any delay.
     func frame(_ text: ByteBuffer, _ id: EventID?, on connection: ServerConnection) {
-        guard text.count >= ServerEngine.longBytes, SSEFrame.isOneLine(text.bytes) else {
+        guard text.count >= ServerEngine.longBytes else {
             return write(to: connection) { appendEvent(text, id, to: $0, on: connection) }
         }
         let framing = connection.framing

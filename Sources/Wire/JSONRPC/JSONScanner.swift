@@ -17,6 +17,8 @@ struct JSONScanner {
     private let isTrusting: Bool
     /// Whether the last name is not written as it reads.
     private var hasEscape = false
+    /// Whether a line has ended since this was set to false. It can only between parts of a value.
+    var hasLineEnd = false
 
     /// Starts at the first byte that is not blank; nil if there is none.
     init?(_ bytes: UnsafeRawBufferPointer, trusting: Bool = false) {
@@ -52,6 +54,7 @@ struct JSONScanner {
 
     /// Passes one value, in which arrays and objects nest no deeper than `depth`; false if there is
     /// none.
+    @inline(never)
     mutating func value(_ depth: Int) -> Bool {
         guard next < end else { return false }
         switch current {
@@ -144,10 +147,17 @@ struct JSONScanner {
 
     @inline(__always)
     private mutating func skipBlanks() {
-        while next < end, current <= 0x20 {
-            guard
-                current == 0x20 || current == 0x0A || current == 0x0D || current == 0x09
-            else { return }
+        if next < end, current <= 0x20 { skipSomeBlanks() }
+    }
+
+    @inline(never)
+    private mutating func skipSomeBlanks() {
+        while next < end {
+            switch current {
+            case UInt8(ascii: " "), UInt8(ascii: "\t"): break
+            case UInt8(ascii: "\n"), UInt8(ascii: "\r"): hasLineEnd = true
+            default: return
+            }
             next += 1
         }
     }

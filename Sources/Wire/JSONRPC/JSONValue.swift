@@ -11,9 +11,17 @@ package struct JSONValue {
     /// Reads one JSON value, which `bytes` must be all of; nil if they are not, or nest arrays and
     /// objects deeper than `depthMax`.
     package init?(_ bytes: UnsafeRawBufferPointer, depthMax: Int) {
+        var hasLineEnd = false
+        self.init(bytes, depthMax: depthMax, hasLineEnd: &hasLineEnd)
+    }
+
+    /// The same, and tells whether a line ends within the value.
+    package init?(_ bytes: UnsafeRawBufferPointer, depthMax: Int, hasLineEnd: inout Bool) {
         guard var scanner = JSONScanner(bytes) else { return nil }
         let start = scanner.next
+        scanner.hasLineEnd = false
         guard scanner.value(JSONScanner.depth(depthMax)) else { return nil }
+        hasLineEnd = scanner.hasLineEnd
         text = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
         guard scanner.isAtEnd() else { return nil }
     }

@@ -27,48 +27,15 @@ package enum SSEFrame {
         output.append("\n")
     }
 
-    /// Appends an event whose data is what `compose` writes.
-    ///
-    /// A message is one event. Its text may have line ends, which then split it over several `data`
-    /// lines; the client joins them with LF.
+    /// Appends an event whose data is what `compose` writes: a message on one line, for a line end
+    /// would end the data too (S-514).
     package static func append(to output: ByteBuffer, _ compose: (ByteBuffer) -> Void) {
-        output.append(self.start)
-        let start = output.count
+        output.append(start)
         compose(output)
-        if !isOneLine(output[start..<output.count]) {
-            split(from: start, in: output)
-        }
         output.append(end)
     }
 
-    /// What stands before and behind a message of one line.
+    /// What stands before and behind a message.
     package static let start: StaticString = "event: message\ndata: "
     package static let end: StaticString = "\n\n"
-
-    package static func isOneLine(_ message: UnsafeRawBufferPointer) -> Bool {
-        !message.hasByte(below: 0x0E) || firstLineEnd(in: message) == nil
-    }
-
-    private static func split(from start: Int, in output: ByteBuffer) {
-        let message = ByteBuffer(copying: output[start..<output.count])
-        output.truncate(to: start)
-        var rest = message.bytes
-        while let end = firstLineEnd(in: rest) {
-            output.append(rest.prefixBytes(end.index))
-            output.append("\ndata: ")
-            rest = rest.dropBytes(end.index + end.length)
-        }
-        output.append(rest)
-    }
-
-    /// The first CRLF, LF or CR.
-    private static func firstLineEnd(in text: UnsafeRawBufferPointer) -> (index: Int, length: Int)?
-    {
-        let feed = text.firstIndex(ofByte: 0x0A)
-        let before = feed.map { text.prefixBytes($0) } ?? text
-        if let carriage = before.firstIndex(ofByte: 0x0D) {
-            return (carriage, feed == carriage + 1 ? 2 : 1)
-        }
-        return feed.map { ($0, 1) }
-    }
 }

@@ -21,6 +21,9 @@ extension ABI {
                 On the loop's thread a command is carried out before it returns. On another thread
                 it is checked, copied and queued in order: SHTTP_OK then means queued, and if it
                 cannot be carried out the host gets SHTTP_EVENT_COMMAND_FAILED.
+
+                JSON may be written on several lines. It is sent, and kept for clients that come
+                back, on one: a blank stands for each line end, and none around it.
                 """),
         .function(
             Function(

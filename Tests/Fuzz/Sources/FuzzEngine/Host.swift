@@ -109,6 +109,7 @@ extension World {
             engine.drain(until: Instant(milliseconds: now + Int64(line.first) * 1_000))
         case verb("v"):
             guard line.first < loads.count else { return }
+            text.joinLines()
             let found = [ByteBuffer](repeating: text, count: line.second)
             try? engine.loaded(
                 loads.remove(at: line.first), line.says("g") ? nil : found,
@@ -135,8 +136,9 @@ extension World {
                 try engine.fail(
                     key, code: code, message: text.bytes, data: .init(start: nil, count: 0))
             } else {
-                try messages.checkValue(text.bytes)
-                try engine.respond(key, text.bytes)
+                try messages.withValue(text.bytes) { result throws(CallerFault) in
+                    try engine.respond(key, result)
+                }
             }
         } catch {
             require(error == .invalidMessage || error == .disconnected, "not answered: \(error)")
@@ -164,8 +166,10 @@ extension World {
         let messages = HostMessage(options)
         do {
             try messages.checkMethod(method)
-            try messages.checkParams(params ?? text.bytes.dropBytes(text.count))
-            try send(method, params ?? text.bytes.dropBytes(text.count))
+            let line = ByteBuffer()
+            try messages.withParams(params ?? text.bytes.dropBytes(text.count)) { line.append($0) }
+            try send(method, line.bytes)
+            withExtendedLifetime(line) {}
         } catch CallerFault.notFound {
             fatalError("what is open is not found")
         } catch {}

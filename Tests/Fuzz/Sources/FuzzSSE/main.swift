@@ -28,11 +28,9 @@ struct Expected {
         case 4:
             let id = name(text)
             SSEFrame.appendID(to: stream) { EventIDCodec.append(id, to: $0) }
-            SSEFrame.append(to: stream) { $0.append(text) }
-            expect(Array(text))
+            send(text)
         default:
-            SSEFrame.append(to: stream) { $0.append(text) }
-            expect(Array(text))
+            send(text)
         }
     }
 
@@ -47,19 +45,17 @@ struct Expected {
         return id
     }
 
-    private mutating func expect(_ message: [UInt8]) {
-        events.append(
-            .init(type: Array("message".utf8), data: joined(message), lastEventID: lastEventID))
+    /// Sends a message, which is on one line.
+    private mutating func send(_ text: UnsafeRawBufferPointer) {
+        let message = ByteBuffer(copying: text)
+        message.joinLines()
+        SSEFrame.append(to: stream) { $0.append(message) }
+        expect(withExtendedLifetime(message) { Array(message.bytes) })
     }
 
-    /// The message as a client has it: each CRLF, CR and LF is an LF.
-    private func joined(_ message: [UInt8]) -> [UInt8] {
-        var result: [UInt8] = []
-        for (index, byte) in message.enumerated() {
-            if byte == 0x0A, index > 0, message[index - 1] == 0x0D { continue }
-            result.append(byte == 0x0D ? 0x0A : byte)
-        }
-        return result
+    private mutating func expect(_ message: [UInt8]) {
+        events.append(
+            .init(type: Array("message".utf8), data: message, lastEventID: lastEventID))
     }
 }
 

@@ -1,0 +1,55 @@
+import Engine
+import Session
+import Testing
+import Wire
+
+@Suite("HostMessage")
+struct HostMessageTests {
+    private let messages = HostMessage(ServerOptions())
+
+    /// What is passed on of a text; nil if it is refused.
+    private func passed(
+        _ json: String,
+        _ pass: (UnsafeRawBufferPointer, (UnsafeRawBufferPointer) throws(CallerFault) -> Void)
+            throws(CallerFault) -> Void
+    ) -> String? {
+        let text = Array(json.utf8).withUnsafeBytes { ByteBuffer(copying: $0) }
+        defer { withExtendedLifetime(text) {} }
+        var passed: String?
+        do {
+            try pass(text.bytes) { (line) throws(CallerFault) in passed = line.text }
+        } catch {
+            #expect(error == CallerFault.invalidMessage)
+            #expect(passed == nil)
+        }
+        return passed
+    }
+
+    @Test(
+        "A value is passed on as one line, without the blanks around it",
+        arguments: [
+            ("{}", "{}"), (" \n{}\r\n", "{}"), ("{\n\"a\":\r\n[1,\r2]}", "{ \"a\":  [1, 2]}"),
+            ("\"\\n\\r\"", "\"\\n\\r\""), ("[ 1,\t2 ]", "[ 1,\t2 ]"), ("7\n", "7"),
+            ("", nil), ("\n", nil), ("\"a\nb\"", nil), ("{\n", nil), ("{}\n{}", nil),
+        ])
+    func value(_ json: String, _ line: String?) {  // S-514
+        #expect(passed(json, messages.withValue) == line)
+        #expect(passed(json, messages.withOptionalValue) == (json.isEmpty ? "" : line))
+        let text = Array(json.utf8).withUnsafeBytes { ByteBuffer(copying: $0) }
+        let isTaken = (try? messages.take(text)) != nil
+        #expect(isTaken == (line != nil))
+        let blanks = json.replacing("\r\n", with: "  ").replacing("\n", with: " ")
+            .replacing("\r", with: " ")
+        if isTaken { #expect(text.text == blanks) }
+    }
+
+    @Test(
+        "Params are structured, or there are none",
+        arguments: [
+            ("", ""), ("[]", "[]"), (" {\n}\n", "{ }"),
+            ("7", nil), (" null", nil), ("\"[]\"", nil), ("\n", nil), ("[\n", nil),
+        ])
+    func params(_ json: String, _ line: String?) {
+        #expect(passed(json, messages.withParams) == line)
+    }
+}
