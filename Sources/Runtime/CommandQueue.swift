@@ -10,7 +10,8 @@ package enum Text {
 
 /// Commands from other threads, in order, with their texts in one piece of memory.
 package struct CommandBatch {
-    package private(set) var commands: [Command] = []
+    private var commands: [Command] = []
+    private var nextIndex = 0
     private let texts = ByteBuffer()
     private var weight = 0
 
@@ -26,6 +27,17 @@ package struct CommandBatch {
         case .among(let range): texts[range]
         case .alone(let buffer): buffer.bytes
         }
+    }
+
+    fileprivate var isEmpty: Bool { commands.isEmpty }
+
+    /// Takes the next command out; its texts stay.
+    package mutating func next() -> Command? {
+        guard nextIndex < commands.count else { return nil }
+        var command = Command.readOn
+        swap(&command, &commands[nextIndex])
+        nextIndex += 1
+        return command
     }
 
     /// Adds the command that `make` builds, unless all would then weigh more than `limit`.
@@ -53,6 +65,7 @@ package struct CommandBatch {
     /// Makes the batch empty. It keeps some room.
     package mutating func clear() {
         weight = 0
+        nextIndex = 0
         guard texts.capacity <= CommandBatch.roomMax, commands.count <= 1024 else {
             return self = CommandBatch()
         }
@@ -121,7 +134,7 @@ package final class CommandQueue {
     ) -> Receipt {
         let letters = (Letter(first), Letter(second))
         return waiting.withLock { batch in
-            let wasEmpty = batch.commands.isEmpty
+            let wasEmpty = batch.isEmpty
             let isIn = batch.add(
                 letters.0, letters.1, extraWeight: extraWeight, atMost: limit, make)
             return isIn ? (wasEmpty ? .isFirst : .joined) : .full

@@ -30,7 +30,8 @@ package final class ServerRuntime {
     private var timer: DeadlineTimer?
     private var arrivals = Arrivals()
     private let commands: CommandQueue
-    private var batch = CommandBatch()
+    /// An empty one, unless commands are being carried out.
+    private var batch: CommandBatch?
     private let nextCall = Atomic<UInt64>(1)
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
@@ -155,8 +156,9 @@ package final class ServerRuntime {
 
     func drainCommands() {
         begin()
+        var batch = self.batch.take() ?? CommandBatch()
         commands.exchange(&batch)
-        for command in batch.commands where !isDestroyed {
+        while !isDestroyed, let command = batch.next() {
             switch command {
             case .drainServer(let deadline): drainNow(deadline)
             case .closeServer: closeNow()
@@ -175,6 +177,7 @@ package final class ServerRuntime {
             writeAhead()
         }
         batch.clear()
+        self.batch = batch
     }
 
     // MARK: Reading
@@ -375,10 +378,7 @@ package final class ServerRuntime {
     /// Ends everything at once, without another event. Any thread.
     package func destroy() {
         isClosed.store(true, ordering: .releasing)
-        guard loop.isOnItsThread || !loop.isRunning else {
-            post(.destroyServer)
-            return
-        }
+        guard loop.isOnItsThread || !loop.isRunning else { return post(.destroyServer) }
         guard !isDestroyed else { return }
         isDestroyed = true
         closeNow()

@@ -27,22 +27,16 @@ package struct DeadlineBoard {
 
     /// Lets the thing at `index` wait for the time-out `list`, from `now`, and for no other.
     package mutating func arm(_ index: Int, _ list: Int, at now: Instant) {
-        disarm(index)
-        guard let timeout = lists[list].timeout else { return }
-        while nodes.count <= index { nodes.append(Node()) }
+        guard let timeout = lists[list].timeout else { return disarm(index) }
         let deadline = now.advanced(byMilliseconds: timeout)
-        // What begins now stands last. What began earlier finds its place from there.
-        var last = lists[list].last
-        var next: Int32 = -1
-        while last >= 0, nodes[Int(last)].deadline > deadline {
-            next = last
-            last = nodes[Int(last)].previous
+        if isArmed(index) {
+            guard nodes[index].list != list || nodes[index].deadline != deadline else { return }
+            unlink(index)
+        } else {
+            while nodes.count <= index { nodes.append(Node()) }
+            armedCount += 1
         }
-        let place = Int32(index)
-        nodes[index] = Node(previous: last, next: next, list: Int32(list), deadline: deadline)
-        if last >= 0 { nodes[Int(last)].next = place } else { lists[list].first = place }
-        if next >= 0 { nodes[Int(next)].previous = place } else { lists[list].last = place }
-        armedCount += 1
+        link(index, list, deadline)
     }
 
     package func isArmed(_ index: Int) -> Bool {
@@ -50,22 +44,45 @@ package struct DeadlineBoard {
     }
 
     package mutating func disarm(_ index: Int) {
-        guard index < nodes.count, nodes[index].list >= 0 else { return }
-        let node = nodes[index]
-        let list = Int(node.list)
-        if node.previous >= 0 {
-            nodes[Int(node.previous)].next = node.next
-        } else {
-            lists[list].first = node.next
-        }
-        if node.next >= 0 {
-            nodes[Int(node.next)].previous = node.previous
-        } else {
-            lists[list].last = node.previous
-        }
-        nodes[index] = Node()
+        guard isArmed(index) else { return }
+        unlink(index)
+        nodes[index].list = -1
         armedCount -= 1
         if armedCount == 0, nodes.count > 64 { nodes = [] }
+    }
+
+    /// Enters a thing into a list. What begins now stands last; what began earlier finds its place
+    /// from there.
+    private mutating func link(_ index: Int, _ list: Int, _ deadline: Instant) {
+        nodes.withUnsafeMutableBufferPointer { nodes in
+            var last = lists[list].last
+            var next: Int32 = -1
+            while last >= 0, nodes[Int(last)].deadline > deadline {
+                next = last
+                last = nodes[Int(last)].previous
+            }
+            let place = Int32(index)
+            nodes[index] = Node(previous: last, next: next, list: Int32(list), deadline: deadline)
+            if last >= 0 { nodes[Int(last)].next = place } else { lists[list].first = place }
+            if next >= 0 { nodes[Int(next)].previous = place } else { lists[list].last = place }
+        }
+    }
+
+    private mutating func unlink(_ index: Int) {
+        nodes.withUnsafeMutableBufferPointer { nodes in
+            let node = nodes[index]
+            let list = Int(node.list)
+            if node.previous >= 0 {
+                nodes[Int(node.previous)].next = node.next
+            } else {
+                lists[list].first = node.next
+            }
+            if node.next >= 0 {
+                nodes[Int(node.next)].previous = node.previous
+            } else {
+                lists[list].last = node.previous
+            }
+        }
     }
 
     /// The earliest moment at which something comes due.

@@ -4,12 +4,15 @@
 /// never used again, so a stale key finds nothing. An empty table holds no memory.
 package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     private struct Slot {
+        /// The element's key; in a place that is free, the next free place, which is no key, for
+        /// it has no serial number.
         var key: UInt64
         var element: Element?
     }
 
     private var slots: [Slot] = []
-    private var free: [UInt32] = []
+    /// The free place that was left last; as many as there are places if there is none.
+    private var firstFree = 0
     private var serial: UInt64 = 0
 
     package private(set) var count = 0
@@ -37,11 +40,17 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     package mutating func insert(_ make: (Key) -> Element) -> Element? {
         guard count < SlotTable.capacity else { return nil }
         serial += 1
-        let index = free.popLast().map(Int.init) ?? slots.count
+        let index = firstFree
         let key = Key(rawValue: serial << Key.indexBits | UInt64(index))
         let element = make(key)
         let slot = Slot(key: key.rawValue, element: element)
-        if index == slots.count { slots.append(slot) } else { slots[index] = slot }
+        if index == slots.count {
+            slots.append(slot)
+            firstFree = slots.count
+        } else {
+            firstFree = Int(slots[index].key)
+            slots[index] = slot
+        }
         count += 1
         return element
     }
@@ -51,16 +60,15 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
         let index = key.index
         guard index < slots.count, slots[index].key == key.rawValue, slots[index].element != nil
         else { return nil }
-        var element: Element?
-        swap(&element, &slots[index].element)
-        slots[index].key = 0
-        free.append(UInt32(index))
+        var slot = Slot(key: UInt64(firstFree), element: nil)
+        swap(&slot, &slots[index])
+        firstFree = index
         count -= 1
         if count == 0, slots.count > 64 {
             slots = []
-            free = []
+            firstFree = 0
         }
-        return element
+        return slot.element
     }
 
     /// All elements there are now, so that the caller may change the table meanwhile.

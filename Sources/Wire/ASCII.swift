@@ -63,7 +63,13 @@ extension UnsafeRawBufferPointer {
     }
 
     /// The bytes without spaces and tabs at either end (RFC 9110 §5.6.3, OWS).
+    @inline(__always)
     package var trimmed: UnsafeRawBufferPointer {
+        guard let first, let last, first.isBlank || last.isBlank else { return self }
+        return withoutBlanks
+    }
+
+    private var withoutBlanks: UnsafeRawBufferPointer {
         var start = 0
         var end = count
         while start < end, self[start].isBlank { start += 1 }
@@ -159,14 +165,15 @@ extension UInt8 {
     package var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
 }
 
-extension UInt64 {
-    /// Eight bytes of which the capital letters become small.
-    package var asciiLowercased: UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
+extension FixedWidthInteger where Self: UnsignedInteger {
+    /// Its bytes, of which the capital letters become small.
+    @inline(__always)
+    package var lettersLowercased: Self {
+        let ones = Self.max / 0xFF
         let sevenBits = self & (0x7F * ones)
         // The highest bit of each byte says whether it is at least A, and whether it is beyond Z.
-        let isAtLeastA = sevenBits + (0x80 - UInt64(UInt8(ascii: "A"))) * ones
-        let isBeyondZ = sevenBits + (0x7F - UInt64(UInt8(ascii: "Z"))) * ones
+        let isAtLeastA = sevenBits + (0x80 - Self(UInt8(ascii: "A"))) * ones
+        let isBeyondZ = sevenBits + (0x7F - Self(UInt8(ascii: "Z"))) * ones
         let isCapital = (isAtLeastA ^ isBeyondZ) & ~self & (0x80 * ones)
         return self | isCapital >> 2
     }

@@ -96,23 +96,32 @@ package final class ByteBuffer {
         count += length
     }
 
+    @inline(__always)
     private static func lowercase(
         _ text: UnsafeRawPointer, _ length: Int, to place: UnsafeMutableRawPointer
     ) {
-        guard length >= 8 else {
-            for index in 0..<length {
-                let byte = text.load(fromByteOffset: index, as: UInt8.self).asciiLowercased
-                place.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
-            }
-            return
+        if length >= 8 {
+            lowercase(text, length, UInt64.self, to: place)
+        } else if length >= 4 {
+            lowercase(text, length, UInt32.self, to: place)
+        } else {
+            lowercase(text, length, UInt8.self, to: place)
         }
-        // The last eight may overlap those before.
+    }
+
+    /// Goes word by word, of which `length` has one at least. The last may overlap that before.
+    @inline(__always)
+    private static func lowercase<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+        _ text: UnsafeRawPointer, _ length: Int, _ type: Word.Type,
+        to place: UnsafeMutableRawPointer
+    ) {
+        let width = MemoryLayout<Word>.size
         var index = 0
         while index < length {
-            index = Swift.min(index, length - 8)
-            let eight = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            place.storeBytes(of: eight.asciiLowercased, toByteOffset: index, as: UInt64.self)
-            index += 8
+            index = Swift.min(index, length - width)
+            let word = text.loadUnaligned(fromByteOffset: index, as: type)
+            place.storeBytes(of: word.lettersLowercased, toByteOffset: index, as: type)
+            index += width
         }
     }
 

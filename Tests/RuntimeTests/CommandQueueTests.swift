@@ -21,22 +21,24 @@ extension CommandQueue {
     fileprivate func takeAll() -> [String] {
         var batch = CommandBatch()
         exchange(&batch)
-        return batch.told
+        return batch.takeAll()
     }
 }
 
 extension CommandBatch {
-    fileprivate var told: [String] {
-        commands.map { command in
-            switch command {
-            case .notifySession(let key, let method, let params):
-                let texts = [method, params].map {
-                    String(decoding: bytes(of: $0), as: UTF8.self)
-                }
-                return "\(key.rawValue):\(texts[0]):\(texts[1])"
-            case .closeServer: return "close"
-            default: return "another"
-            }
+    fileprivate mutating func takeAll() -> [String] {
+        var told: [String] = []
+        while let command = next() { told.append(tell(command)) }
+        return told
+    }
+
+    fileprivate func tell(_ command: Command) -> String {
+        switch command {
+        case .notifySession(let key, let method, let params):
+            let texts = [method, params].map { String(decoding: bytes(of: $0), as: UTF8.self) }
+            return "\(key.rawValue):\(texts[0]):\(texts[1])"
+        case .closeServer: return "close"
+        default: return "another"
         }
     }
 }
@@ -60,21 +62,25 @@ struct CommandQueueTests {
         for number in 0..<5 {
             #expect(queue.put(sessions[number], "\(number)", "x") == .isFirst)
             queue.exchange(&batch)
-            #expect(batch.told == ["\(number + 1):\(number):x"])
+            let told = batch.takeAll()
+            #expect(told == ["\(number + 1):\(number):x"])
             batch.clear()
-            #expect(batch.told.isEmpty)
+            let rest = batch.next()
+            #expect(rest.map { batch.tell($0) } == nil)
         }
     }
 
     @Test("A long text arrives whole in a buffer of its own")
-    func long() {
+    func long() throws {
         let queue = CommandQueue(weightMax: 100_000)
         let text = String(repeating: "0123456789abcdef", count: 2_048)
         #expect(queue.put(sessions[0], "m", text) == .isFirst)
         var batch = CommandBatch()
         queue.exchange(&batch)
-        #expect(batch.told == ["1:m:\(text)"])
-        guard case .notifySession(_, .among, .alone) = batch.commands[0] else {
+        let next = batch.next()
+        let command = try #require(next)
+        #expect(batch.tell(command) == "1:m:\(text)")
+        guard case .notifySession(_, .among, .alone) = command else {
             return #expect(Bool(false), "short and long are mixed up")
         }
     }

@@ -117,7 +117,7 @@ package final class ServerConnection {
 /// What a connection has to write, in pieces: a long message is none that was copied together.
 package struct Output {
     fileprivate let pieces: [ByteBuffer]
-    fileprivate let last: ByteBuffer?
+    let last: ByteBuffer?
     package let count: Int
 
     init(_ pieces: [ByteBuffer], _ last: ByteBuffer?, count: Int) {
@@ -149,107 +149,5 @@ final class Resumption {
         self.load = load
         self.cursor = cursor
         self.last = last
-    }
-}
-
-/// Objects that have been used and may be used again, a few of each.
-struct SpareParts {
-    private var parsers: [HTTPParser] = []
-    private var heads: [HTTPHead] = []
-    private var events: [HostEvent] = []
-    private var requests: [OpenRequest] = []
-    private var buffers: [ByteBuffer] = []
-    private var longBuffers: [ByteBuffer] = []
-    /// The room that `buffers` have.
-    private var bufferBytes = 0
-
-    private static var countMax: Int { 64 }
-    /// What a message to all may need at once, for a thousand streams.
-    private static var bufferBytesTotal: Int { 1 << 20 }
-    private static var bufferBytesMin: Int { 512 }
-    private static var bufferBytesMax: Int { 16 << 10 }
-    private static var longCountMax: Int { 4 }
-    private static var longBufferBytesMax: Int { 256 << 10 }
-
-    mutating func takeParser() -> HTTPParser? { parsers.popLast() }
-    mutating func takeEvent() -> HostEvent? { events.popLast() }
-    mutating func takeRequest() -> OpenRequest? { requests.popLast() }
-
-    /// Takes a request back that has ended, unless somebody else has it too.
-    mutating func giveIfUnused(_ request: inout OpenRequest) {
-        guard requests.count < SpareParts.countMax, isKnownUniquelyReferenced(&request) else {
-            return
-        }
-        request.end()
-        requests.append(request)
-    }
-
-    /// Takes back an event that the host has heard, with the head and the message that are its own
-    /// by now: a host with a queue may look at them for longer than their request is open.
-    mutating func give(_ event: HostEvent) {
-        if var head = event.takeHead(), isKnownUniquelyReferenced(&head) { give(head) }
-        if let message = event.end() { give(message) }
-        if events.count < SpareParts.countMax { events.append(event) }
-    }
-
-    private mutating func give(_ head: HTTPHead) {
-        if heads.count < SpareParts.countMax { heads.append(head) }
-    }
-
-    /// A head that nobody else looks at. One that an event still shows comes back with the event.
-    mutating func takeHead() -> HTTPHead {
-        while var head = heads.popLast() {
-            if isKnownUniquelyReferenced(&head) { return head }
-        }
-        return HTTPHead()
-    }
-
-    /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
-    /// has much room.
-    mutating func takeBuffer() -> ByteBuffer {
-        guard let buffer = buffers.popLast() else {
-            return ByteBuffer(capacity: SpareParts.bufferBytesMin)
-        }
-        bufferBytes -= buffer.capacity
-        return buffer
-    }
-
-    /// A buffer for a text of so many bytes.
-    mutating func takeBuffer(for count: Int) -> ByteBuffer {
-        let isLong = count > SpareParts.bufferBytesMax
-        let buffer = isLong ? longBuffers.popLast() ?? ByteBuffer() : takeBuffer()
-        buffer.reserve(count)
-        return buffer
-    }
-
-    /// Takes a parser back, and its head, which others may still look at.
-    mutating func give(_ parser: inout HTTPParser?) {
-        guard let used = parser else { return }
-        parser = nil
-        if let head = used.takeHead() { give(head) }
-        guard parsers.count < SpareParts.countMax else { return }
-        used.reset()
-        parsers.append(used)
-    }
-
-    /// Takes back the part of an output that is nobody else's.
-    mutating func give(_ output: consuming Output) {
-        if let last = output.last { give(last) }
-    }
-
-    /// Takes a message back, unless it still waits somewhere.
-    mutating func giveIfUnused(_ message: inout ByteBuffer) {
-        if isKnownUniquelyReferenced(&message) { give(message) }
-    }
-
-    mutating func give(_ buffer: consuming ByteBuffer) {
-        buffer.removeAll()
-        if buffer.capacity <= SpareParts.bufferBytesMax {
-            guard bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal else { return }
-            bufferBytes += buffer.capacity
-            buffers.append(buffer)
-        } else if buffer.capacity <= SpareParts.longBufferBytesMax {
-            if longBuffers.count < SpareParts.longCountMax { longBuffers.append(buffer) }
-        }
     }
 }

@@ -140,6 +140,7 @@ extension ServerEngine {
     }
 
     private func dropPassedFences(of request: OpenRequest) {
+        guard !request.fences.isEmpty else { return }
         request.fences.removeAll { fence in
             fence.connection.isClosed || fence.events <= fence.connection.handedEvents
         }

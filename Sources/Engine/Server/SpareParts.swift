@@ -1,0 +1,128 @@
+import Wire
+
+/// Objects that have been used and may be used again, a few of each.
+struct SpareParts: ~Copyable {
+    private var parsers = Shelf<HTTPParser>(capacity: countMax)
+    private var heads = Shelf<HTTPHead>(capacity: countMax)
+    private var events = Shelf<HostEvent>(capacity: countMax)
+    private var requests = Shelf<OpenRequest>(capacity: countMax)
+    private var buffers = Shelf<ByteBuffer>(capacity: bufferBytesTotal / bufferBytesMin)
+    private var longBuffers = Shelf<ByteBuffer>(capacity: 4)
+    /// The room that `buffers` have.
+    private var bufferBytes = 0
+
+    private static var countMax: Int { 64 }
+    /// What a message to all may need at once, for a thousand streams.
+    private static var bufferBytesTotal: Int { 1 << 20 }
+    private static var bufferBytesMin: Int { 512 }
+    private static var bufferBytesMax: Int { 16 << 10 }
+    private static var longBufferBytesMax: Int { 256 << 10 }
+
+    mutating func takeParser() -> HTTPParser? { parsers.take() }
+    mutating func takeEvent() -> HostEvent? { events.take() }
+    mutating func takeRequest() -> OpenRequest? { requests.take() }
+
+    /// Takes a request back that has ended, unless somebody else has it too.
+    mutating func giveIfUnused(_ request: inout OpenRequest) {
+        guard !requests.isFull, isKnownUniquelyReferenced(&request) else { return }
+        request.end()
+        requests.give(request)
+    }
+
+    /// Takes back an event that the host has heard, with the head and the message that are its own
+    /// by now: a host with a queue may look at them for longer than their request is open.
+    mutating func give(_ event: HostEvent) {
+        if var head = event.takeHead(), isKnownUniquelyReferenced(&head) { heads.give(head) }
+        if let message = event.end() { give(message) }
+        events.give(event)
+    }
+
+    /// A head that nobody else looks at. One that an event still shows comes back with the event.
+    mutating func takeHead() -> HTTPHead {
+        while var head = heads.take() {
+            if isKnownUniquelyReferenced(&head) { return head }
+        }
+        return HTTPHead()
+    }
+
+    /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
+    /// has much room.
+    mutating func takeBuffer() -> ByteBuffer {
+        guard let buffer = buffers.take() else {
+            return ByteBuffer(capacity: SpareParts.bufferBytesMin)
+        }
+        bufferBytes -= buffer.capacity
+        return buffer
+    }
+
+    /// A buffer for a text of so many bytes.
+    mutating func takeBuffer(for count: Int) -> ByteBuffer {
+        let isLong = count > SpareParts.bufferBytesMax
+        let buffer = isLong ? longBuffers.take() ?? ByteBuffer() : takeBuffer()
+        buffer.reserve(count)
+        return buffer
+    }
+
+    /// Takes a parser back, and its head, which others may still look at.
+    mutating func give(_ parser: inout HTTPParser?) {
+        guard let used = parser else { return }
+        parser = nil
+        if let head = used.takeHead() { heads.give(head) }
+        guard !parsers.isFull else { return }
+        used.reset()
+        parsers.give(used)
+    }
+
+    /// Takes back the part of an output that is nobody else's.
+    mutating func give(_ output: consuming Output) {
+        if let last = output.last { give(last) }
+    }
+
+    /// Takes a message back, unless it still waits somewhere.
+    mutating func giveIfUnused(_ message: inout ByteBuffer) {
+        if isKnownUniquelyReferenced(&message) { give(message) }
+    }
+
+    mutating func give(_ buffer: consuming ByteBuffer) {
+        buffer.removeAll()
+        if buffer.capacity <= SpareParts.bufferBytesMax {
+            guard bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal else { return }
+            bufferBytes += buffer.capacity
+            buffers.give(buffer)
+        } else if buffer.capacity <= SpareParts.longBufferBytesMax {
+            longBuffers.give(buffer)
+        }
+    }
+}
+
+/// A stack of objects that nobody uses, of which it has so many at most.
+private struct Shelf<Thing: AnyObject>: ~Copyable {
+    private let things: UnsafeMutablePointer<Thing>
+    private let capacity: Int
+    private var count = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        things = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        things.deinitialize(count: count)
+        things.deallocate()
+    }
+
+    var isFull: Bool { count == capacity }
+
+    mutating func take() -> Thing? {
+        guard count > 0 else { return nil }
+        count -= 1
+        return (things + count).move()
+    }
+
+    /// Keeps a thing, if there is room.
+    mutating func give(_ thing: consuming Thing) {
+        guard !isFull else { return }
+        (things + count).initialize(to: thing)
+        count += 1
+    }
+}
