@@ -3,8 +3,9 @@
 
 usage: compare.py BUILD_DIRECTORY [--only REGEX] [--repeat N] [--seconds N] [--update]
 
-Called by run.sh. All servers take turns in one run, as often as --repeat says, and the figures are
-medians; ratios are taken within a turn, so that a machine that slows down meanwhile does not matter.
+Called by run.sh. The workloads come round as often as --repeat says. Each time their servers take turns
+in slices of what --seconds says, and the figures are medians of all slices; ratios are taken between slices
+that follow each other, so that a machine that slows down meanwhile does not matter.
 """
 
 import argparse
@@ -16,11 +17,12 @@ from statistics import median
 
 from budgets import result_memory
 from harness import HERE, Server, counted, load, processors
-from report import report
+from report import ALONE, report
 
 SMALL, PAGE, LARGE, HUGE = 32, 4096, 65536, 1 << 20
 NAMES = {SMALL: "32 B", PAGE: "4 KB", LARGE: "64 KB", HUGE: "1 MB"}
 FEW = 32
+SLICES = 5
 
 
 @dataclass
@@ -32,19 +34,26 @@ class Workload:
     servers: dict  # name: command
     each: int = 1  # what one operation is counted as: a broadcast is many deliveries
     counted: int = 0  # operations whose system calls are counted; 0: not at all
-    turns: dict = field(default_factory=dict)  # server name: what the load generator said, turn by turn
+    slices: int = SLICES
+    loads: dict = field(default_factory=dict)  # server name: its load, if it is another
+    measured: dict = field(default_factory=dict)  # server name: what the load generator said, slice by slice
 
     def measure(self, build, seconds):
-        for name, command in self.servers.items():
-            with Server(command) as server:
-                figures = load(build, server, *self.load, *timing(self.load, seconds))
-            if "operations" in figures:
-                operations = figures["operations"] * self.each
-                figures["cpu_us"] = figures["cpu_ns"] / operations / 1000
-                figures["rate"] = operations / figures["seconds"]
-            if self.counted:
-                figures["system_calls"] = self.count_system_calls(build, command)
-            self.turns.setdefault(name, []).append(figures)
+        for _ in range(self.slices):
+            for name, command in self.servers.items():
+                with Server(command) as server:
+                    figures = self.bear(build, server, self.loads.get(name, self.load), seconds / self.slices)
+                if self.counted:
+                    figures["system_calls"] = self.count_system_calls(build, command)
+                self.measured.setdefault(name, []).append(figures)
+
+    def bear(self, build, server, arguments, seconds):
+        figures = load(build, server, *arguments, *timing(arguments, seconds))
+        if "operations" in figures:
+            operations = figures["operations"] * self.each
+            figures["cpu_us"] = figures["cpu_ns"] / operations / 1000
+            figures["rate"] = operations / figures["seconds"]
+        return figures
 
     def count_system_calls(self, build, command):
         """Those of many operations less those of a few, so that starting and ending do not count."""
@@ -55,13 +64,13 @@ class Workload:
         return (many - few) / self.counted
 
     def figure(self, server, key):
-        return median(turn[key] for turn in self.turns[server])
+        return median(figures[key] for figures in self.measured[server])
 
-    def ratio(self, server, key):
-        """To the reference, turn by turn."""
-        reference = next(iter(self.servers))
-        pairs = zip(self.turns[server], self.turns[reference])
-        return median(turn[key] / other[key] for turn, other in pairs)
+    def ratio(self, server, key, reference=None):
+        """To the reference, slice by slice."""
+        reference = reference or next(iter(self.servers))
+        pairs = zip(self.measured[server], self.measured[reference])
+        return median(figures[key] / others[key] for figures, others in pairs)
 
 
 def timing(load, seconds):
@@ -110,14 +119,16 @@ def workloads(commands):
             yield Workload(f"call {shown} 32 B, {connections} connection{'s' * (connections > 1)}",
                            ["calls", "--connections", connections, *answer], pair(*options))
         yield Workload(f"call {shown} 32 B beside 10,000 streams",
-                       ["calls", "--connections", 16, "--streams", 10000, *answer], pair(*options))
+                       ["calls", "--connections", 16, "--streams", 10000, *answer],
+                       {**pair(*options), ALONE: commands.library(*options)},
+                       loads={ALONE: ["calls", "--connections", 16, *answer]})
         yield Workload(f"call {shown} 32 B, another thread", ["calls", "--connections", 16, *answer],
                        {"ceiling": commands.ceiling("--batches", *options),
                         "library": commands.host("--thread", *options),
                         "library, queue": commands.host("--queue", *options)}, counted=4000)
         yield Workload(f"call {shown} 32 B, Python", ["calls", "--connections", 16, *answer],
                        {"official": commands.official(*options), "library": commands.ours_in_python(*options)},
-                       counted=400)
+                       counted=400, slices=1)
         yield Workload(f"session round {shown}", ["rounds", "--connections", 16, *answer], pair(*options), counted=800)
     for route in ("primary", "request"):
         for count in (20, 100):
@@ -129,7 +140,7 @@ def workloads(commands):
         yield Workload(f"delivery to {streams:,} streams",
                        ["fanout", "--streams", streams, "--operations", 100000 // streams, "--warmup", 2],
                        pair(), each=streams)
-    yield Workload("idle sessions", ["idle", "--streams", 10000], pair())
+    yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
 
 
 def memory_of_results(build):
@@ -144,7 +155,7 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("--only", default="", metavar="REGEX", help="workloads whose name it matches")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1, help="how long each is measured")
+    parser.add_argument("--seconds", type=float, default=1, help="how long each is measured, each time")
     parser.add_argument("--update", action="store_true", help="replace the last run in README.md by this one")
     options = parser.parse_args()
     build = options.build.resolve()
@@ -153,9 +164,9 @@ def main():
     if processors()[0] == processors()[1]:
         print("There is one processor only: the server and its load share it.", file=sys.stderr)
 
-    for turn in range(options.repeat):
+    for time in range(options.repeat):
         for workload in chosen:
-            print(f"turn {turn + 1}: {workload.name}", file=sys.stderr)
+            print(f"{time + 1} of {options.repeat}: {workload.name}", file=sys.stderr)
             workload.measure(build, options.seconds)
     memory = memory_of_results(build) if re.search(options.only, "memory of results") else {}
     tables = report({workload.name: workload for workload in chosen}, memory)

@@ -58,12 +58,12 @@ static const struct text *result_of(const shttp_event *event) {
   result.len = 0;
   if (!is(event->method, "tools/call")) return &result;
   shttp_bytes bytes, text;
-  if (shttp_json_find(event->params, "/arguments/bytes", &bytes) == SHTTP_OK)
-    return long_result((size_t)strtoul((const char *)bytes.data, NULL, 10));
   if (shttp_json_find(event->params, "/arguments/text", &text) == SHTTP_OK) {
     text_add_literal(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
     text_add(&result, (const char *)text.data, text.len);
     text_add_literal(&result, "}]}");
+  } else if (shttp_json_find(event->params, "/arguments/bytes", &bytes) == SHTTP_OK) {
+    return long_result((size_t)strtoul((const char *)bytes.data, NULL, 10));
   }
   return &result;
 }
