@@ -86,7 +86,8 @@ struct SpareParts: ~Copyable {
     mutating func give(_ buffer: consuming ByteBuffer) {
         buffer.removeAll()
         if buffer.capacity <= SpareParts.bufferBytesMax {
-            guard bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal else { return }
+            guard !buffers.isFull, bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal
+            else { return }
             bufferBytes += buffer.capacity
             buffers.give(buffer)
         } else if buffer.capacity <= SpareParts.longBufferBytesMax {
