@@ -60,14 +60,20 @@ package final class EventLog {
         return .all(events.events(after: cursor), hasEnded: progress == nil)
     }
 
-    /// Drops the oldest events until the rest is within bounds; says how many bytes went.
-    package func trim(countMax: Int, bytesMax: Int, before limit: Instant) -> Int {
+    /// Drops the oldest events until the rest is within bounds, and younger than `limit` if it is
+    /// told; says how many bytes went.
+    package func trim(countMax: Int, bytesMax: Int, before limit: Instant?) -> Int {
         let before = byteCount
-        while let oldest, count > countMax || byteCount > bytesMax || oldest <= limit {
-            let id = events.removeFirst()
-            open.update(id.stream) { $0.lastGone = id.sequence }
+        while count > countMax || byteCount > bytesMax { dropOldest() }
+        if let limit {
+            while let oldest, oldest <= limit { dropOldest() }
         }
         events.shrink()
         return before - byteCount
+    }
+
+    private func dropOldest() {
+        let id = events.removeFirst()
+        open.update(id.stream) { $0.lastGone = id.sequence }
     }
 }

@@ -61,12 +61,12 @@ package final class MemoryEventStore: EventStore {
         bytesKept -= log.byteCount
         append()
         bytesKept += log.byteCount
-        trim(place, log, countMax: bounds.events, at: now)
+        trim(place, log, countMax: bounds.events)
         while bytesKept > bounds.totalBytes, let place = deadlines.first(in: 0),
             let log = logs[place], let oldest = log.oldest
         {
             if deadlines.next == oldest.advanced(byMilliseconds: lifetime) {
-                trim(place, log, countMax: 0, at: now)
+                trim(place, log, countMax: 0)
             } else {
                 // What it was noted for is gone. Another session's oldest may be older.
                 deadlines.arm(place, 0, at: oldest)
@@ -109,13 +109,15 @@ package final class MemoryEventStore: EventStore {
         session.index < logs.count ? logs[session.index] : nil
     }
 
-    /// Drops what is too much or too old. The deadline of what is left may be too early.
-    private func trim(_ place: Int, _ log: EventLog, countMax: Int, at now: Instant) {
-        let limit = bounds.age.map { now.advanced(byMilliseconds: -$0) }
-        bytesKept -= log.trim(
-            countMax: countMax, bytesMax: bounds.bytes,
-            before: limit ?? Instant(milliseconds: .min))
-        guard let oldest = log.oldest else { return deadlines.disarm(place) }
-        if !deadlines.isArmed(place) { deadlines.arm(place, 0, at: oldest) }
+    /// Drops what is too much and, if the time is told, what is too old. The deadline of what is
+    /// left may be too early.
+    private func trim(_ place: Int, _ log: EventLog, countMax: Int, at now: Instant? = nil) {
+        var limit: Instant?
+        if let now, let age = bounds.age { limit = now.advanced(byMilliseconds: -age) }
+        bytesKept -= log.trim(countMax: countMax, bytesMax: bounds.bytes, before: limit)
+        guard log.count > 0 else { return deadlines.disarm(place) }
+        if !deadlines.isArmed(place), let oldest = log.oldest {
+            deadlines.arm(place, 0, at: oldest)
+        }
     }
 }

@@ -1,17 +1,32 @@
-import CLibuv
+import CLibc
 
-/// Secure random numbers, fetched from the system a few at a time.
+/// Secure random numbers, fetched from the system many at a time: each answer that is an event
+/// stream takes two.
 final class RandomSource {
-    private var words: [UInt64] = []
+    private let words = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: 128)
+    private var left = 0
+
+    deinit {
+        words.deallocate()
+    }
 
     func next() -> UInt64 {
-        if let word = words.popLast() { return word }
-        var fresh = [UInt64](repeating: 0, count: 32)
-        let result = fresh.withUnsafeMutableBytes { room in
-            uv_random(nil, nil, room.baseAddress, room.count, 0, nil)
+        if left == 0 { refill() }
+        left -= 1
+        defer { words[left] = 0 }
+        return words[left]
+    }
+
+    private func refill() {
+        let room = UnsafeMutableRawBufferPointer(words)
+        var filled = 0
+        while filled < room.count {
+            let count = getrandom(room.baseAddress! + filled, room.count - filled, 0)
+            guard count > 0 || __errno_location().pointee == EINTR else {
+                fatalError("the system has no random numbers")
+            }
+            filled += max(count, 0)
         }
-        guard result == 0 else { fatalError("the system has no random numbers") }
-        words = fresh
-        return words.removeLast()
+        left = words.count
     }
 }
