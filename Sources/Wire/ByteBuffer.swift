@@ -216,9 +216,17 @@ package final class ByteBuffer {
 
     /// Forgets a part of the bytes.
     package func remove(_ range: Range<Int>) {
-        guard let storage, range.upperBound <= count else { return }
-        memmove(storage + range.lowerBound, storage + range.upperBound, count - range.upperBound)
-        count -= range.count
+        replace(range, with: UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Puts other bytes, which are not the buffer's own, in the place of a part.
+    package func replace(_ range: Range<Int>, with bytes: UnsafeRawBufferPointer) {
+        guard range.upperBound <= count else { return }
+        reserve(max(bytes.count - range.count, 0))
+        guard let place = storage.map({ $0 + range.lowerBound }) else { return }
+        memmove(place + bytes.count, place + range.count, count - range.upperBound)
+        if let source = bytes.baseAddress { memcpy(place, source, bytes.count) }
+        count += bytes.count - range.count
     }
 
     /// Forgets everything past the first `length` bytes.

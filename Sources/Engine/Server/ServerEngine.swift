@@ -235,9 +235,14 @@ package final class ServerEngine {
     /// The parser of a request that arrives.
     func parser(of connection: ServerConnection) -> HTTPParser {
         if let parser = connection.parser { return parser }
+        let parser = lendParser(to: connection)
+        parser.head = spare.takeHead()
+        return parser
+    }
+
+    func lendParser(to connection: ServerConnection) -> HTTPParser {
         let parser =
             spare.takeParser() ?? HTTPParser(limits: options.limits, settings: parserSettings)
-        parser.head = spare.takeHead()
         connection.parser = parser
         return parser
     }
@@ -294,6 +299,7 @@ package final class ServerEngine {
         counters.unsentBytes -= UInt64(connection.unsentBytes)
         connection.exchange = .closed
         spare.give(&connection.parser)
+        spare.forgetHead(of: connection.id)
         connection.pieces = []
         connection.output = nil
         connection.backlog = Backlog()

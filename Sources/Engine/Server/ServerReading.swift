@@ -25,15 +25,63 @@ extension ServerEngine {
                 return
             case .finishing, .lingering, .closed: return
             }
+            if let count = takeKnown(rest, on: connection, lent: lent) {
+                rest = rest.dropBytes(count)
+                continue
+            }
             let parser = parser(of: connection)
             if hasStopped { prepareBody(parser, of: connection, lent: lent ? rest.count : 0) }
+            let isWhole = !parser.isInsideMessage
             let (step, used) = parser.parse(rest)
+            let read = rest.prefixBytes(used)
             rest = rest.dropBytes(used)
             // A message without a body ends where its head does: no byte is left to say so.
             hasStopped = step == .head
             handle(step, on: connection)
+            if hasStopped {
+                noteHead(asArrived: isWhole ? read : read.prefixBytes(0), on: connection)
+            }
         }
     }
+
+    // MARK: Heads that come again
+
+    /// Takes a request whose head is the last one of its connection once more: what was found of
+    /// that holds for this one. Tells how many bytes the request has; nil if it has to be read.
+    private func takeKnown(
+        _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool
+    ) -> Int? {
+        guard connection.parser == nil,
+            let recurrence = spare.recurrence(of: connection.id, in: bytes),
+            recurrence.bodyCount <= options.limits.messageBytes
+        else { return nil }
+        let head = spare.takeHead(of: connection.id, as: recurrence)
+        let count = recurrence.headCount + recurrence.bodyCount
+        let body = bytes.prefixBytes(count).dropBytes(recurrence.headCount)
+        lendParser(to: connection)
+            .take(head, body, in: lent ? nil : spare.takeBuffer(for: body.count))
+        begin(head, on: connection)
+        messageArrived(on: connection)
+        return count
+    }
+
+    /// Keeps the head that has just been read for when it comes again, if it was admitted, and
+    /// would be for whatever else is known by then.
+    private func noteHead(
+        asArrived bytes: UnsafeRawBufferPointer, on connection: ServerConnection
+    ) {
+        guard case .receiving = connection.exchange, let head = connection.head,
+            head.method == .post, connection.keepsAlive, head[.expect] == nil,
+            bytes.count <= ServerEngine.knownHeadBytesMax,
+            bytes.count + ServerEngine.knownHeadBytesMax <= options.limits.headerBytes,
+            head.note(asArrived: bytes)
+        else { return spare.forgetHead(of: connection.id) }
+        spare.keep(head, of: connection.id)
+    }
+
+    private static var knownHeadBytesMax: Int { 2048 }
+
+    // MARK: Steps
 
     private func handle(_ step: HTTPParser.Step, on connection: ServerConnection) {
         switch step {
@@ -63,11 +111,7 @@ extension ServerEngine {
 
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
-        connection.exchange = .receiving
-        connection.isAtBody = true
-        connection.keepsAlive = head.keepsAlive && !head.isHTTP10
-        connection.framing = head.isHTTP10 ? .untilClose : .chunked
-        connection.crossOriginFields = crossOrigin?.fields(for: head)
+        begin(head, on: connection)
         switch admission.judge(head) {
         case .refuse(let refusal):
             noteRefusal(refusal, head)
@@ -79,6 +123,14 @@ extension ServerEngine {
         case .preflight:
             break
         }
+    }
+
+    private func begin(_ head: HTTPHead, on connection: ServerConnection) {
+        connection.exchange = .receiving
+        connection.isAtBody = true
+        connection.keepsAlive = head.keepsAlive && !head.isHTTP10
+        connection.framing = head.isHTTP10 ? .untilClose : .chunked
+        connection.crossOriginFields = crossOrigin?.fields(for: head)
     }
 
     /// Lets a request that is authorized go on to its end.

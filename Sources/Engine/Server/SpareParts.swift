@@ -1,9 +1,11 @@
+import Session
 import Wire
 
 /// Objects that have been used and may be used again, a few of each.
 struct SpareParts: ~Copyable {
     private var parsers = Shelf<HTTPParser>(capacity: countMax)
     private var heads = Shelf<HTTPHead>(capacity: countMax)
+    private var knownHeads = KnownHeads()
     private var events = Shelf<HostEvent>(capacity: countMax)
     private var requests = Shelf<OpenRequest>(capacity: countMax)
     private var buffers = Shelf<ByteBuffer>(capacity: bufferBytesTotal / bufferBytesMin)
@@ -32,7 +34,7 @@ struct SpareParts: ~Copyable {
     /// Takes back an event that the host has heard, with the head and the message that are its own
     /// by now: a host with a queue may look at them for longer than their request is open.
     mutating func give(_ event: HostEvent) {
-        if var head = event.takeHead(), isKnownUniquelyReferenced(&head) { heads.give(head) }
+        giveIfUnused(event.takeHead())
         if let message = event.end() { give(message) }
         events.give(event)
     }
@@ -43,6 +45,36 @@ struct SpareParts: ~Copyable {
             if isKnownUniquelyReferenced(&head) { return head }
         }
         return HTTPHead()
+    }
+
+    /// Whether bytes begin with a connection's last head, and all of the body that it tells of.
+    func recurrence(
+        of connection: ConnectionID, in bytes: UnsafeRawBufferPointer
+    ) -> HTTPHead.Recurrence? {
+        knownHeads.head(of: connection)?.recurrence(in: bytes)
+    }
+
+    /// The head that has come again on a connection.
+    mutating func takeHead(
+        of connection: ConnectionID, as recurrence: HTTPHead.Recurrence
+    ) -> HTTPHead {
+        if let head = knownHeads.head(of: connection, as: recurrence) { return head }
+        let head = takeHead()
+        if let known = knownHeads.head(of: connection) { head.become(known) }
+        head.become(recurrence)
+        return head
+    }
+
+    mutating func keep(_ head: HTTPHead, of connection: ConnectionID) {
+        giveIfUnused(knownHeads.keep(head, of: connection))
+    }
+
+    mutating func forgetHead(of connection: ConnectionID) {
+        giveIfUnused(knownHeads.forget(connection))
+    }
+
+    private mutating func giveIfUnused(_ head: consuming HTTPHead?) {
+        if var head, isKnownUniquelyReferenced(&head) { heads.give(head) }
     }
 
     /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
@@ -67,7 +99,7 @@ struct SpareParts: ~Copyable {
     mutating func give(_ parser: inout HTTPParser?) {
         guard let used = parser else { return }
         parser = nil
-        if let head = used.takeHead() { heads.give(head) }
+        if let head = used.takeHead(), !head.isKept { heads.give(head) }
         guard !parsers.isFull else { return }
         used.reset()
         parsers.give(used)

@@ -1,3 +1,5 @@
+import CLibc
+
 /// A request's method, as far as the endpoint tells them apart.
 package enum HTTPMethod: Sendable, Equatable {
     case get, post, delete, head, options, other
@@ -17,7 +19,7 @@ package enum HTTPMethod: Sendable, Equatable {
 
 /// The header fields that the transport reads itself. The raw value is a place in `HTTPHead`.
 package enum KnownField: Int, CaseIterable, Sendable {
-    case host, origin, accept, contentType, sessionID, protocolVersion
+    case host, origin, accept, contentType, contentLength, sessionID, protocolVersion
     case lastEventID, authorization, expect
 
     /// Finds the field that a lower-case name means.
@@ -30,6 +32,7 @@ package enum KnownField: Int, CaseIterable, Sendable {
         case 12 where name.equals("content-type"): self = .contentType
         case 13 where name.equals("last-event-id"): self = .lastEventID
         case 13 where name.equals("authorization"): self = .authorization
+        case 14 where name.equals("content-length"): self = .contentLength
         case 14 where name.equals("mcp-session-id"): self = .sessionID
         case 20 where name.equals("mcp-protocol-version"): self = .protocolVersion
         default: return nil
@@ -53,6 +56,13 @@ package final class HTTPHead {
     private let target = ByteBuffer()
     private let text = ByteBuffer()
     private var lineCount = 0
+    /// The head as it arrived, if it was noted, and where the length of the body stands in it.
+    private let raw = ByteBuffer()
+    private var rawLength = 0..<0
+    /// Where the length of the body was read.
+    private var lengthRead: UnsafeRawPointer?
+    /// Whether somebody keeps the head for when it comes again. The head has no use for this.
+    package var isKept = false
     /// The line that is being read.
     private var name = Part()
     private var value = Part()
@@ -128,11 +138,16 @@ package final class HTTPHead {
         let end = Int(value.start + value.length)
         let before = text[0..<Int(value.start)]
         let start = (before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
-        let length = end + 2 - start
-        text.remove(start..<end + 2)
         known[field.rawValue] = KnownValue()
-        for index in 0..<knownCount where known[index].start > value.start {
-            known[index].start -= UInt32(length)
+        replace(start..<end + 2, with: UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Puts other bytes in the place of a part of the lines.
+    private func replace(_ range: Range<Int>, with bytes: UnsafeRawBufferPointer) {
+        text.replace(range, with: bytes)
+        for index in 0..<knownCount where Int(known[index].start) >= range.upperBound {
+            let start = Int(known[index].start) + bytes.count - range.count
+            known[index].start = UInt32(start)
         }
     }
 
@@ -160,6 +175,8 @@ package final class HTTPHead {
         hasBody = false
         target.removeAll()
         text.removeAll()
+        raw.removeAll()
+        lengthRead = nil
         lineCount = 0
         name.clear()
         value.clear()
@@ -211,10 +228,100 @@ package final class HTTPHead {
                 known[field.rawValue].length = UInt32(value.count)
             }
             known[field.rawValue].count += 1
+            if field == .contentLength { lengthRead = value.baseAddress }
         }
         lineCount += 1
         self.name.clear()
         self.value.clear()
         return nil
+    }
+}
+
+// MARK: Coming again
+
+/// The requests of a client have one head, but for the length of their bodies. What has been found
+/// of it need not be found again.
+extension HTTPHead {
+    /// A head that has come again, with all of its body behind it.
+    package struct Recurrence {
+        /// The bytes of the head and of the body.
+        package let headCount: Int
+        package let bodyCount: Int
+        /// The length of the body as it is written.
+        fileprivate let length: UnsafeRawBufferPointer
+    }
+
+    /// More digits no length has that a body might have.
+    private static var digitsMax: Int { 9 }
+
+    /// Notes how this head has arrived; false if it could not be told when it comes again. It must
+    /// have arrived as a whole, and tell the length of a body.
+    package func note(asArrived bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let length = self[.contentLength], occurrences(of: .contentLength) == 1,
+            let start = bytes.baseAddress, let lengthRead, lengthRead > start,
+            lengthRead + length.count < start + bytes.count,
+            let number = HTTPHead.number(length), number == contentLength
+        else { return false }
+        raw.removeAll()
+        raw.append(bytes)
+        rawLength = lengthRead - start..<lengthRead - start + length.count
+        return true
+    }
+
+    /// Tells whether `bytes` begin with this head, but for the length of the body, and all of that
+    /// body.
+    package func recurrence(in bytes: UnsafeRawBufferPointer) -> Recurrence? {
+        let raw = self.raw.bytes
+        guard raw.count > 0, let start = bytes.baseAddress, bytes.count > raw.count,
+            memcmp(start, raw.baseAddress!, rawLength.lowerBound) == 0
+        else { return nil }
+        let digits = bytes.dropBytes(rawLength.lowerBound).prefixBytes(HTTPHead.digitsMax)
+        let length = digits.prefixBytes(digits.firstIndex { !$0.isDigit } ?? digits.count)
+        let end = rawLength.lowerBound + length.count
+        let rest = raw.dropBytes(rawLength.upperBound)
+        guard bytes.count - end > rest.count,
+            memcmp(start + end, rest.baseAddress!, rest.count) == 0,
+            let number = HTTPHead.number(length), number > 0,
+            bytes.count - end - rest.count >= Int(number)
+        else { return nil }
+        return Recurrence(headCount: end + rest.count, bodyCount: Int(number), length: length)
+    }
+
+    /// Whether the head that has come again has the same length of a body.
+    package func equals(_ recurrence: Recurrence) -> Bool {
+        self[.contentLength]?.equals(recurrence.length) == true
+    }
+
+    /// Becomes another head, but for how that arrived.
+    package func become(_ other: HTTPHead) {
+        reset()
+        method = other.method
+        isHTTP10 = other.isHTTP10
+        keepsAlive = other.keepsAlive
+        contentLength = other.contentLength
+        hasBody = other.hasBody
+        target.append(other.target)
+        text.append(other.text)
+        known.update(from: other.known, count: knownCount)
+    }
+
+    /// Becomes the head that has come again. Nobody else may look at this one meanwhile.
+    package func become(_ recurrence: Recurrence) {
+        let known = known[KnownField.contentLength.rawValue]
+        let place = Int(known.start)..<Int(known.start + known.length)
+        replace(place, with: recurrence.length)
+        self.known[KnownField.contentLength.rawValue].length = UInt32(recurrence.length.count)
+        contentLength = UInt64(recurrence.bodyCount)
+    }
+
+    /// The number that some digits make, if they are no more than a body's length has.
+    private static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
+        guard digits.count > 0, digits.count <= digitsMax else { return nil }
+        var number: UInt64 = 0
+        for digit in digits {
+            guard digit.isDigit else { return nil }
+            number = number * 10 + UInt64(digit & 0xF)
+        }
+        return number
     }
 }

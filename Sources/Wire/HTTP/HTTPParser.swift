@@ -104,6 +104,18 @@ package final class HTTPParser {
         isBodyLent = true
     }
 
+    /// Takes a message that need not be parsed, because its head is known. Its body is put into
+    /// `buffer`, or left where it is.
+    package func take(
+        _ head: HTTPHead, _ bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer?
+    ) {
+        self.head = head
+        buffer?.append(bytes)
+        body = buffer
+        isBodyLent = buffer == nil
+        lentBody = bytes
+    }
+
     /// The body of the message that has ended; nil if it was skipped.
     package func takeBody() -> Body? {
         defer { skipBody() }
