@@ -5,8 +5,9 @@ import Wire
 /// Events one behind the other in one block of memory, the oldest first: what many clients may come
 /// back for must cost no allocation each, and none may be touched before its time.
 ///
-/// A short message is copied into the block, a long one is referred to. The block is used in turns:
-/// behind its end it goes on at its start. An empty one holds no memory.
+/// A short message is copied into the block; a long one, or one for many sessions, is referred to.
+/// The block is used in turns: behind its end it goes on at its start. An empty one holds no
+/// memory.
 ///
 /// The blocks of some sessions are more than a processor's caches hold, so what will be wanted next
 /// is fetched ahead, and nothing is read that need not be.
@@ -46,15 +47,17 @@ struct EventBlock: ~Copyable {
         free(storage)
     }
 
-    mutating func append(_ id: EventID, _ message: ByteBuffer, at time: Instant) {
-        let isLong = message.count >= EventBlock.longBytes
+    mutating func append(
+        _ id: EventID, _ message: ByteBuffer, isShared: Bool = false, at time: Instant
+    ) {
+        let isReferred = (isShared || message.count >= EventBlock.longBytes) && message.count > 0
         let header = Header(
-            id: id, time: time, length: isLong ? -message.count : message.count)
+            id: id, time: time, length: isReferred ? -message.count : message.count)
         makeRoom(header.size)
         guard let storage else { return }
         storage.storeBytes(of: header, toByteOffset: end, as: Header.self)
         let place = storage + end + MemoryLayout<Header>.stride
-        if isLong {
+        if isReferred {
             place.storeBytes(
                 of: Unmanaged.passRetained(message).toOpaque(), as: UnsafeMutableRawPointer.self)
         } else if let bytes = message.bytes.baseAddress {

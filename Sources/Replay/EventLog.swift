@@ -36,7 +36,9 @@ package final class EventLog {
             progress.last = event.id.sequence
             isOpen = true
         }
-        if isOpen { events.append(event.id, event.message, at: now) }
+        if isOpen {
+            events.append(event.id, event.message, isShared: event.isShared, at: now)
+        }
     }
 
     /// Keeps the only event of a stream, which begins and ends with it.

@@ -5,10 +5,13 @@ import Wire
 package struct StoredEvent {
     package let id: EventID
     package let message: ByteBuffer
+    /// Whether other sessions get the message too, so that it stays in memory anyway.
+    package let isShared: Bool
 
-    package init(id: EventID, message: ByteBuffer) {
+    package init(id: EventID, message: ByteBuffer, isShared: Bool = false) {
         self.id = id
         self.message = message
+        self.isShared = isShared
     }
 }
 

@@ -145,6 +145,30 @@ struct EventLogTests {
         #expect(log.told(after: event(a, 1)) == [])
     }
 
+    @Test("A message for many is not copied, and goes when the last of them has no use for it")
+    func shared() {
+        weak var kept: ByteBuffer?
+        let logs = [EventLog(), EventLog()]
+        do {
+            let all = message("all")
+            kept = all
+            for log in logs {
+                log.begin(a)
+                log.append(StoredEvent(id: event(a, 1), message: all, isShared: true), at: at(0))
+            }
+        }
+        #expect(logs[1].told(after: event(a, 0)) == ["1:all"])
+        if case .all(let events, _) = logs[1].events(after: event(a, 0)) {
+            #expect(events.first?.message === kept)
+        }
+        #expect(logs[0].byteCount == 3)
+        for log in logs {
+            #expect(kept != nil)
+            _ = log.trim(countMax: 0, bytesMax: 9, before: nil)
+        }
+        #expect(kept == nil)
+    }
+
     /// What the log shall be: lists, and no cleverness.
     private struct Model {
         struct Kept {
@@ -224,12 +248,14 @@ struct EventLogTests {
                 let id = event(one, sequence + 1)
                 last[one] = id.sequence
                 let text = String(repeating: "\(step % 10)", count: number(9))
-                log.append(StoredEvent(id: id, message: message(text)), at: at(now))
+                let isShared = number(3) == 0
+                log.append(
+                    StoredEvent(id: id, message: message(text), isShared: isShared), at: at(now))
                 model.kept.append(.init(id: id, text: text, time: now))
             }
             if isSteady {
                 model.trim(20, .max, .min)
-                _ = log.trim(countMax: 20, bytesMax: .max, before: at(.min))
+                _ = log.trim(countMax: 20, bytesMax: .max, before: nil)
             }
             #expect(log.count == model.kept.count)
             #expect(log.byteCount == model.bytes)

@@ -135,7 +135,7 @@ extension ServerEngine {
         for place in places {
             guard let session = sessions[index: place], session.state.isLive else { continue }
             do {
-                try send(broadcast.kind, broadcast.message, to: session)
+                try send(broadcast.kind, broadcast.message, isShared: true, to: session)
             } catch {
                 log(.notice, "A session's mailbox is full; it misses a broadcast")
             }
@@ -293,10 +293,11 @@ extension ServerEngine {
     }
 
     private func send(
-        _ kind: Backlog.Kind, _ message: ByteBuffer, to session: ServerSession
+        _ kind: Backlog.Kind, _ message: ByteBuffer, isShared: Bool = false,
+        to session: ServerSession
     ) throws(CallerFault) {
         if let primary = primaryConnection(of: session) {
-            return writePrimaryEvent(kind, session, to: primary, message)
+            return writePrimaryEvent(kind, session, to: primary, message, isShared: isShared)
         }
         let isKept = session.mailbox.keep(
             message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)

@@ -25,9 +25,12 @@ extension ServerEngine {
     }
 
     /// Keeps an event of a session that still has a use for it.
-    func record(_ id: EventID, _ message: ByteBuffer, of session: ServerSession) {
+    func record(
+        _ id: EventID, _ message: ByteBuffer, isShared: Bool = false, of session: ServerSession
+    ) {
         guard !session.state.hasEnded else { return }
-        store?.keep(StoredEvent(id: id, message: message), of: session.key, at: now)
+        let event = StoredEvent(id: id, message: message, isShared: isShared)
+        store?.keep(event, of: session.key, at: now)
     }
 
     /// Keeps an answer that is a stream of its own, if its client could come back for it; tells the

@@ -23,13 +23,14 @@ extension ServerEngine {
         if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
     }
 
-    /// Sends one message on a session's primary stream, which `connection` carries.
+    /// Sends one message, which may be one for many, on a session's primary stream, which
+    /// `connection` carries.
     func writePrimaryEvent(
         _ kind: Backlog.Kind, _ session: ServerSession, to connection: ServerConnection,
-        _ message: ByteBuffer
+        _ message: ByteBuffer, isShared: Bool = false
     ) {
         let id = store == nil ? nil : session.primary.next()
-        if let id { record(id, message, of: session) }
+        if let id { record(id, message, isShared: isShared, of: session) }
         writeEvent(kind, message, id, to: connection)
     }
 
