@@ -160,16 +160,24 @@ package final class ByteBuffer {
     }
 
     package func append(decimal value: UInt64) {
-        var rest = value
-        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
-            var first = 20
-            repeat {
-                first -= 1
-                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            append(UnsafeRawBufferPointer(rebasing: digits[first...]))
+        guard value > 9 else { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
+        var length = 1
+        var limit: UInt64 = 10
+        while value >= limit {
+            length += 1
+            let (next, isBeyond) = limit.multipliedReportingOverflow(by: 10)
+            if isBeyond { break }
+            limit = next
         }
+        if count + length > capacity { grow(to: Swift.max(count + length, capacity * 2)) }
+        guard let storage else { return }
+        var rest = value
+        for place in (count..<count + length).reversed() {
+            let digit = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            storage.storeBytes(of: digit, toByteOffset: place, as: UInt8.self)
+            rest /= 10
+        }
+        count += length
     }
 
     /// Appends a number as two hexadecimal digits.

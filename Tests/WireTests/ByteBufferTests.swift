@@ -24,7 +24,9 @@ struct ByteBufferTests {
         #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
     }
 
-    @Test("Numbers without a sign are written in decimal", arguments: [0, 7, 1 << 63, UInt64.max])
+    @Test(
+        "Numbers without a sign are written in decimal",
+        arguments: [0, 7, 9, 10, 99, 100, 1 << 63, UInt64.max])
     func unsignedDecimal(_ value: UInt64) {
         #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
     }
