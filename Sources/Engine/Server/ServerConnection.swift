@@ -116,8 +116,8 @@ package final class ServerConnection {
 
 /// What a connection has to write, in pieces: a long message is none that was copied together.
 package struct Output {
-    fileprivate let pieces: [ByteBuffer]
-    let last: ByteBuffer?
+    private var pieces: [ByteBuffer]
+    private let last: ByteBuffer?
     package let count: Int
 
     init(_ pieces: [ByteBuffer], _ last: ByteBuffer?, count: Int) {
@@ -127,6 +127,14 @@ package struct Output {
     }
 
     package var pieceCount: Int { pieces.count + (last == nil ? 0 : 1) }
+
+    /// Takes the output apart, and passes on the pieces that nobody else has.
+    mutating func dismantle(_ pass: (ByteBuffer) -> Void) {
+        if let last { pass(last) }
+        while var piece = pieces.popLast() {
+            if isKnownUniquelyReferenced(&piece) { pass(piece) }
+        }
+    }
 
     /// The pieces in order; their bytes live as long as the output.
     package func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) {

@@ -8,17 +8,14 @@ struct SpareParts: ~Copyable {
     private var knownHeads = KnownHeads()
     private var events = Shelf<HostEvent>(capacity: countMax)
     private var requests = Shelf<OpenRequest>(capacity: countMax)
-    private var buffers = Shelf<ByteBuffer>(capacity: bufferBytesTotal / bufferBytesMin)
-    private var longBuffers = Shelf<ByteBuffer>(capacity: 4)
-    /// The room that `buffers` have.
-    private var bufferBytes = 0
+    /// As many as a message to all may need at once, for a thousand streams.
+    private var buffers = BufferShelf(capacity: 2048, bytesMax: 1 << 20)
+    /// Without them the heap would grow and shrink with every long message.
+    private var longBuffers = BufferShelf(capacity: 16, bytesMax: 4 << 20)
 
     private static var countMax: Int { 64 }
-    /// What a message to all may need at once, for a thousand streams.
-    private static var bufferBytesTotal: Int { 1 << 20 }
     private static var bufferBytesMin: Int { 512 }
     private static var bufferBytesMax: Int { 16 << 10 }
-    private static var longBufferBytesMax: Int { 256 << 10 }
 
     mutating func takeParser() -> HTTPParser? { parsers.take() }
     mutating func takeEvent() -> HostEvent? { events.take() }
@@ -80,11 +77,7 @@ struct SpareParts: ~Copyable {
     /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
     /// has much room.
     mutating func takeBuffer() -> ByteBuffer {
-        guard let buffer = buffers.take() else {
-            return ByteBuffer(capacity: SpareParts.bufferBytesMin)
-        }
-        bufferBytes -= buffer.capacity
-        return buffer
+        buffers.take() ?? ByteBuffer(capacity: SpareParts.bufferBytesMin)
     }
 
     /// A buffer for a text of so many bytes.
@@ -105,9 +98,9 @@ struct SpareParts: ~Copyable {
         parsers.give(used)
     }
 
-    /// Takes back the part of an output that is nobody else's.
+    /// Takes back what an output has to itself.
     mutating func give(_ output: consuming Output) {
-        if let last = output.last { give(last) }
+        output.dismantle { give($0) }
     }
 
     /// Takes a message back, unless it still waits somewhere.
@@ -118,13 +111,34 @@ struct SpareParts: ~Copyable {
     mutating func give(_ buffer: consuming ByteBuffer) {
         buffer.removeAll()
         if buffer.capacity <= SpareParts.bufferBytesMax {
-            guard !buffers.isFull, bufferBytes + buffer.capacity <= SpareParts.bufferBytesTotal
-            else { return }
-            bufferBytes += buffer.capacity
             buffers.give(buffer)
-        } else if buffer.capacity <= SpareParts.longBufferBytesMax {
+        } else {
             longBuffers.give(buffer)
         }
+    }
+}
+
+/// A shelf of buffers, which may have so much room together.
+private struct BufferShelf: ~Copyable {
+    private var shelf: Shelf<ByteBuffer>
+    private var bytes = 0
+    private let bytesMax: Int
+
+    init(capacity: Int, bytesMax: Int) {
+        shelf = Shelf(capacity: capacity)
+        self.bytesMax = bytesMax
+    }
+
+    mutating func take() -> ByteBuffer? {
+        let buffer = shelf.take()
+        bytes -= buffer?.capacity ?? 0
+        return buffer
+    }
+
+    mutating func give(_ buffer: consuming ByteBuffer) {
+        guard !shelf.isFull, bytes + buffer.capacity <= bytesMax else { return }
+        bytes += buffer.capacity
+        shelf.give(buffer)
     }
 }
 
