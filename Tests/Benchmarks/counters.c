@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ COUNTED(int, setsockopt, (int fd, int level, int name, const void *value, sockle
         (fd, level, name, value, len))
 COUNTED(int, shutdown, (int fd, int how), (fd, how))
 COUNTED(int, close, (int fd), (fd))
+COUNTED(ssize_t, getrandom, (void *data, size_t len, unsigned flags), (data, len, flags))
 
 /* ---- Allocations ----------------------------------------------------------------------- */
 
