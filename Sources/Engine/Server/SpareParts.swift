@@ -31,7 +31,8 @@ struct SpareParts: ~Copyable {
     /// Takes back an event that the host has heard, with the head and the message that are its own
     /// by now: a host with a queue may look at them for longer than their request is open.
     mutating func give(_ event: HostEvent) {
-        giveIfUnused(event.takeHead())
+        var head = event.takeHead()
+        giveIfUnused(&head)
         if let message = event.end() { give(message) }
         events.give(event)
     }
@@ -63,15 +64,17 @@ struct SpareParts: ~Copyable {
     }
 
     mutating func keep(_ head: HTTPHead, of connection: ConnectionID) {
-        giveIfUnused(knownHeads.keep(head, of: connection))
+        var last = knownHeads.keep(head, of: connection)
+        giveIfUnused(&last)
     }
 
     mutating func forgetHead(of connection: ConnectionID) {
-        giveIfUnused(knownHeads.forget(connection))
+        var last = knownHeads.forget(connection)
+        giveIfUnused(&last)
     }
 
-    private mutating func giveIfUnused(_ head: consuming HTTPHead?) {
-        if var head, isKnownUniquelyReferenced(&head) { heads.give(head) }
+    private mutating func giveIfUnused(_ head: inout HTTPHead?) {
+        if isKnownUniquelyReferenced(&head), let head { heads.give(head) }
     }
 
     /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
