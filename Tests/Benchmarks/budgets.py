@@ -144,6 +144,7 @@ def all_figures(build):
             figures |= part
     for answer in ("json", "sse"):
         figures[f"result-{answer} bytes-per-byte server"] = result_memory(build, answer)
+        figures[f"result-{answer}-queue bytes-per-byte server"] = result_memory(build, answer, "--queue")
     return figures
 
 

@@ -12,6 +12,9 @@ struct SpareParts: ~Copyable {
     private var buffers = BufferShelf(capacity: 2048, bytesMax: 1 << 20)
     /// Without them the heap would grow and shrink with every long message.
     private var longBuffers = BufferShelf(capacity: 16, bytesMax: 4 << 20)
+    /// Long buffers that have not come back. No more are kept: those of a host with a queue are its
+    /// own, and nobody would take them again.
+    private var lentLongBuffers = 0
 
     private static var countMax: Int { 64 }
     private static var bufferBytesMin: Int { 512 }
@@ -85,8 +88,13 @@ struct SpareParts: ~Copyable {
 
     /// A buffer for a text of so many bytes.
     mutating func takeBuffer(for count: Int) -> ByteBuffer {
-        let isLong = count > SpareParts.bufferBytesMax
-        let buffer = isLong ? longBuffers.take() ?? ByteBuffer() : takeBuffer()
+        guard count > SpareParts.bufferBytesMax else {
+            let buffer = takeBuffer()
+            buffer.reserve(count)
+            return buffer
+        }
+        let buffer = longBuffers.take() ?? ByteBuffer()
+        lentLongBuffers += 1
         buffer.reserve(count)
         return buffer
     }
@@ -115,7 +123,8 @@ struct SpareParts: ~Copyable {
         buffer.removeAll()
         if buffer.capacity <= SpareParts.bufferBytesMax {
             buffers.give(buffer)
-        } else {
+        } else if lentLongBuffers > 0 {
+            lentLongBuffers -= 1
             longBuffers.give(buffer)
         }
     }
