@@ -65,8 +65,8 @@ extension ServerEngine {
         return count
     }
 
-    /// Keeps the head that has just been read for when it comes again, if it was admitted, and
-    /// would be for whatever else is known by then.
+    /// Keeps the head that has just been read for when it comes again, if its request was admitted
+    /// for nothing but what stands in it: not if the host is to say. No other head is kept then.
     private func noteHead(
         asArrived bytes: UnsafeRawBufferPointer, on connection: ServerConnection
     ) {
@@ -79,6 +79,8 @@ extension ServerEngine {
         spare.keep(head, of: connection.id)
     }
 
+    /// How long a head may be that is kept. That it is as far from the limit of all heads leaves
+    /// room for any length of a body.
     private static var knownHeadBytesMax: Int { 2048 }
 
     // MARK: Steps

@@ -260,7 +260,7 @@ extension HTTPHead {
         guard let length = self[.contentLength], occurrences(of: .contentLength) == 1,
             let start = bytes.baseAddress, let lengthRead, lengthRead > start,
             lengthRead + length.count < start + bytes.count,
-            let number = HTTPHead.number(length), number == contentLength
+            let number = HTTPHead.number(length), number == contentLength, number > 0
         else { return false }
         raw.removeAll()
         raw.append(bytes)
