@@ -160,18 +160,15 @@ package final class ByteBuffer {
     }
 
     package func append(decimal value: UInt64) {
-        guard value > 9 else { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
-        var length = 1
-        var limit: UInt64 = 10
-        while value >= limit {
+        var length = 0
+        var rest = value
+        repeat {
             length += 1
-            let (next, isBeyond) = limit.multipliedReportingOverflow(by: 10)
-            if isBeyond { break }
-            limit = next
-        }
+            rest /= 10
+        } while rest > 0
         if count + length > capacity { grow(to: Swift.max(count + length, capacity * 2)) }
         guard let storage else { return }
-        var rest = value
+        rest = value
         for place in (count..<count + length).reversed() {
             let digit = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             storage.storeBytes(of: digit, toByteOffset: place, as: UInt8.self)

@@ -12,10 +12,18 @@ struct RecurrenceTests {
         start + length + end + String(repeating: "x", count: body ?? Int(length) ?? 0)
     }
 
+    private let head = HTTPHead()
+
+    /// A parser that puts heads into `head`, or another one.
+    private func parser(_ head: HTTPHead) -> HTTPParser {
+        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
+        parser.head = head
+        return parser
+    }
+
     /// The head of a request that has been read and noted; nil if it could not be.
     private func noted(_ request: String) -> HTTPHead? {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
-        parser.head = HTTPHead()
+        let parser = parser(HTTPHead())
         return request.withBytes { bytes in
             let (step, used) = parser.parse(bytes)
             guard step == .head, let head = parser.head,
@@ -114,9 +122,7 @@ struct RecurrenceTests {
 
     @Test("A head that came in pieces is not noted")
     func pieces() throws {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
-        let head = HTTPHead()
-        parser.head = head
+        let parser = parser(head)
         let request = RecurrenceTests.request("45")
         let cut = RecurrenceTests.start.utf8.count + 1
         request.withBytes { bytes in
@@ -130,9 +136,7 @@ struct RecurrenceTests {
 
     @Test("A head that is read anew forgets how the last one arrived")
     func readAnew() throws {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
-        let head = HTTPHead()
-        parser.head = head
+        let parser = parser(head)
         let request = RecurrenceTests.request("2")
         request.withBytes { bytes in
             let used = parser.parse(bytes).used

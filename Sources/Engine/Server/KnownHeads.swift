@@ -52,8 +52,6 @@ struct KnownHeads: ~Copyable {
         var other: HTTPHead? = head
         swap(&place.pointee.head, &other)
         place.pointee.connection = connection
-        other?.isKept = false
-        head.isKept = true
         return other
     }
 
@@ -63,7 +61,6 @@ struct KnownHeads: ~Copyable {
         guard place.pointee.connection == connection else { return nil }
         var head: HTTPHead?
         swap(&place.pointee.head, &head)
-        head?.isKept = false
         return head
     }
 }

@@ -298,7 +298,7 @@ package final class ServerEngine {
         if connection.isStreaming { counters.streams -= 1 }
         counters.unsentBytes -= UInt64(connection.unsentBytes)
         connection.exchange = .closed
-        spare.give(&connection.parser)
+        spare.takeParser(of: connection)
         spare.forgetHead(of: connection.id)
         connection.pieces = []
         connection.output = nil
@@ -353,7 +353,7 @@ package final class ServerEngine {
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         if connection.isStreaming { counters.streams -= 1 }
-        spare.give(&connection.parser)
+        spare.takeParser(of: connection)
         connection.crossOriginFields = nil
         connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {

@@ -33,13 +33,13 @@ extension ServerEngine {
             if hasStopped { prepareBody(parser, of: connection, lent: lent ? rest.count : 0) }
             let isWhole = !parser.isInsideMessage
             let (step, used) = parser.parse(rest)
-            let read = rest.prefixBytes(used)
+            let parsed = rest.prefixBytes(used)
             rest = rest.dropBytes(used)
             // A message without a body ends where its head does: no byte is left to say so.
             hasStopped = step == .head
             handle(step, on: connection)
             if hasStopped {
-                noteHead(asArrived: isWhole ? read : read.prefixBytes(0), on: connection)
+                noteHead(asArrived: parsed.prefixBytes(isWhole ? used : 0), on: connection)
             }
         }
     }

@@ -127,7 +127,7 @@ extension ServerEngine {
         }
         request.connection = connection
         detachedDeadlines.disarm(request.key.index)
-        spare.give(&connection.parser)
+        spare.takeParser(of: connection)
         connection.exchange = .request(request)
         counters.streams += 1
     }

@@ -294,7 +294,7 @@ extension ServerEngine {
     func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
-        spare.give(&connection.parser)
+        spare.takeParser(of: connection)
         connection.exchange = .primary(session)
         counters.streams += 1
         sessions.becameBusy(session.key)

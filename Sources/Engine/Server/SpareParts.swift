@@ -12,8 +12,8 @@ struct SpareParts: ~Copyable {
     private var buffers = BufferShelf(capacity: 2048, bytesMax: 1 << 20)
     /// Without them the heap would grow and shrink with every long message.
     private var longBuffers = BufferShelf(capacity: 16, bytesMax: 4 << 20)
-    /// Long buffers that have not come back. No more are kept: those of a host with a queue are its
-    /// own, and nobody would take them again.
+    /// Long buffers that may still come back. No more are kept: a host with a queue brings others,
+    /// which nobody would take again.
     private var lentLongBuffers = 0
 
     private static var countMax: Int { 64 }
@@ -88,22 +88,21 @@ struct SpareParts: ~Copyable {
 
     /// A buffer for a text of so many bytes.
     mutating func takeBuffer(for count: Int) -> ByteBuffer {
-        guard count > SpareParts.bufferBytesMax else {
-            let buffer = takeBuffer()
-            buffer.reserve(count)
-            return buffer
-        }
-        let buffer = longBuffers.take() ?? ByteBuffer()
-        lentLongBuffers += 1
+        let isLong = count > SpareParts.bufferBytesMax
+        if isLong { lentLongBuffers += 1 }
+        let buffer = isLong ? longBuffers.take() ?? ByteBuffer() : takeBuffer()
         buffer.reserve(count)
         return buffer
     }
 
-    /// Takes a parser back, and its head, which others may still look at.
-    mutating func give(_ parser: inout HTTPParser?) {
-        guard let used = parser else { return }
-        parser = nil
-        if let head = used.takeHead(), !head.isKept { heads.give(head) }
+    /// Takes a connection's parser back, and its head, which others may still look at, unless that
+    /// is kept for when it comes again.
+    mutating func takeParser(of connection: ServerConnection) {
+        guard let used = connection.parser else { return }
+        connection.parser = nil
+        if let head = used.takeHead(), knownHeads.head(of: connection.id) !== head {
+            heads.give(head)
+        }
         guard !parsers.isFull else { return }
         used.reset()
         parsers.give(used)

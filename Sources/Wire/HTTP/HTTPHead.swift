@@ -61,8 +61,6 @@ package final class HTTPHead {
     private var rawLength = 0..<0
     /// Where the length of the body was read.
     private var lengthRead: UnsafeRawPointer?
-    /// Whether somebody keeps the head for when it comes again. The head has no use for this.
-    package var isKept = false
     /// The line that is being read.
     private var name = Part()
     private var value = Part()
@@ -251,7 +249,7 @@ extension HTTPHead {
         fileprivate let length: UnsafeRawBufferPointer
     }
 
-    /// More digits no length has that a body might have.
+    /// A longer length is left to llhttp.
     private static var digitsMax: Int { 9 }
 
     /// Notes how this head has arrived; false if it could not be told when it comes again. It must
@@ -314,7 +312,7 @@ extension HTTPHead {
         contentLength = UInt64(recurrence.bodyCount)
     }
 
-    /// The number that some digits make, if they are no more than a body's length has.
+    /// The number that some digits make; nil if they are none, or too many.
     private static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
         guard digits.count > 0, digits.count <= digitsMax else { return nil }
         var number: UInt64 = 0
