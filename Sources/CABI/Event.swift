@@ -43,7 +43,7 @@ struct BorrowedEvent {
             form.client_capabilities = shttp_bytes(session.clientCapabilities)
         }
         if event.kind == .authorize, let head = event.head {
-            form.http_method = shttp_bytes(head.method.name)
+            form.http_method = shttp_bytes(head.methodName)
             form.target = shttp_bytes(head.targetBytes)
             form.scheme = shttp_bytes(scheme)
             if let credentials = event.credentials {

@@ -169,24 +169,73 @@ private let legal = [
     HTTPCase("HEAD", "HEAD / HTTP/1.1\r\n\r\n", ["head / 1.1 []", "body ''"]),
     HTTPCase("PUT", "PUT / HTTP/1.1\r\n\r\n", ["other / 1.1 []", "body ''"]),
     HTTPCase(
-        "an empty line before the request", "\r\nGET / HTTP/1.1\r\n\r\n",
+        "a method that nobody knows, and what follows it (RFC 9110 §9.1)",
+        "QUERY / HTTP/1.1\r\nContent-Length: 1\r\n\r\naget /2 HTTP/1.1\r\n\r\n",
+        ["other / 1.1 length=1 body [content-length: 1]", "body 'a'", "other /2 1.1 []", "body ''"]),
+    HTTPCase(
+        "a method of 32 characters",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.!~1 / HTTP/1.1\r\n\r\n", ["other / 1.1 []", "body ''"]),
+    HTTPCase(
+        "empty lines before the request (RFC 9112 §2.2)", "\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         ["get / 1.1 []", "body ''"]),
+    HTTPCase(
+        "chunk extensions say what they like (RFC 9112 §7.1.1)",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
+            + "1;a=b;c=d\r\na\r\n01 ; x=\"a;b\\\"\"\t;y\r\nb\r\n00;z\r\nX: ;\r\n\r\n",
+        ["post / 1.1 body [transfer-encoding: Chunked]", "body 'ab'"]),
+    HTTPCase(
+        "sixteen digits of a chunk's size",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0000000000000001\r\na\r\n0\r\n\r\n",
+        ["post / 1.1 body [transfer-encoding: chunked]", "body 'a'"]),
+    HTTPCase(
+        "a target that names a host", "GET http://a/b HTTP/1.1\r\n\r\n",
+        ["get http://a/b 1.1 []", "body ''"]),
     HTTPCase(
         "obs-text in a value", "GET / HTTP/1.1\r\nX: \u{e9}\r\n\r\n",
         ["get / 1.1 [x: \u{e9}]", "body ''"]),
-    HTTPCase(
-        "a folded line is one line (RFC 9112 §5.2)", "GET / HTTP/1.1\r\nX: a\r\n\t b\r\n\r\n",
-        ["get / 1.1 [x: a\t b]", "body ''"]),
     HTTPCase("a head that goes on", "GET / HTTP/1.1\r\nHost: a\r\n", ["more"]),
 ]
 
 private let illegal = [
     HTTPCase("no HTTP at all", "\u{16}\u{3}\u{1}", ["malformed"]),
-    HTTPCase("an unknown method", "get / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("a method that is no token", "G(T / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("a method and no more", "GET\r\n\r\n", ["malformed"]),
+    HTTPCase("no method", " / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase(
+        "a method of 33 characters", "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.!~12 / HTTP/1.1\r\n\r\n",
+        ["method"]),
+    HTTPCase("CONNECT, whose target is no resource", "CONNECT a:1 HTTP/1.1\r\n\r\n", ["method"]),
     HTTPCase("HTTP/2.0", "GET / HTTP/2.0\r\n\r\n", ["version"]),
     HTTPCase("HTTP/0.9", "GET / HTTP/0.9\r\n\r\n", ["version"]),
-    HTTPCase("HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", ["malformed"]),
-    HTTPCase("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ["malformed"]),
+    HTTPCase("HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", ["version"]),
+    HTTPCase("a request of HTTP/0.9", "GET /\r\n\r\n", ["version"]),
+    HTTPCase("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ["version"]),
+    HTTPCase("RTSP", "GET / RTSP/1.0\r\n\r\n", ["malformed"]),
+    HTTPCase("two blanks before the target", "GET  / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("two blanks behind the target", "GET /  HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("a blank behind the version", "GET / HTTP/1.1 \r\n\r\n", ["version"]),
+    HTTPCase("a tab in the request line", "GET\t/ HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("a tab in the target", "GET /\t HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("an empty line of LF before the request", "\nGET / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("a CR before the request", "\r\r\nGET / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase("a bare CR before the request", "\rGET / HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase(
+        "LF behind the request line (RFC 9112 §2.2)", "GET / HTTP/1.1\nA: b\r\n\r\n", ["malformed"]),
+    HTTPCase("LF behind a line", "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", ["malformed"]),
+    HTTPCase("a head that ends CR LF LF", "GET / HTTP/1.1\r\nA: b\r\n\n", ["malformed"]),
+    HTTPCase("a head that ends LF CR LF", "GET / HTTP/1.1\r\nA: b\n\r\n", ["malformed"]),
+    HTTPCase(
+        "a head that ends in a bare CR",
+        "GET / HTTP/1.1\r\nA: b\r\n\rXGET /smuggled HTTP/1.1\r\n\r\n", ["malformed"]),
+    HTTPCase(
+        "a folded line (RFC 9112 §5.2, S-513)", "GET / HTTP/1.1\r\nX: a\r\n\t b\r\n\r\n",
+        ["malformed"]),
+    HTTPCase("a folded first line", "GET / HTTP/1.1\r\n X: a\r\n\r\n", ["malformed"]),
+    HTTPCase("an empty name", "GET / HTTP/1.1\r\n: a\r\n\r\n", ["malformed"]),
+    HTTPCase("a line of a colon", "GET / HTTP/1.1\r\nA: b\r\n:\r\n\r\n", ["malformed"]),
+    HTTPCase("a blank in a name", "GET / HTTP/1.1\r\nA b: a\r\n\r\n", ["malformed"]),
+    HTTPCase("DEL in a value", "GET / HTTP/1.1\r\nX: a\u{7F}b\r\n\r\n", ["malformed"]),
+    HTTPCase("BEL in a value", "GET / HTTP/1.1\r\nX: a\u{7}b\r\n\r\n", ["malformed"]),
     HTTPCase("a blank in the target", "GET /a b HTTP/1.1\r\n\r\n", ["malformed"]),
     HTTPCase("NUL in a value", "GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", ["malformed"]),
     HTTPCase("NUL in a name", "GET / HTTP/1.1\r\nX\0: a\r\n\r\n", ["malformed"]),
@@ -216,21 +265,69 @@ private let illegal = [
         "a length beyond 64 bits",
         "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", ["malformed"]),
     HTTPCase(
-        "a coding that is not chunked", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
-        ["post / 1.1 [transfer-encoding: gzip]", "malformed"]),
+        "a coding that is not chunked (RFC 9112 §6.3)",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", ["malformed"]),
     HTTPCase(
-        "a chunk size that is no number",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
-        ["post / 1.1 body [transfer-encoding: chunked]", "malformed"]),
+        "chunked before another coding",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", ["malformed"]),
     HTTPCase(
-        "a chunk longer than it says",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
-        ["post / 1.1 body [transfer-encoding: chunked]", "malformed"]),
+        "chunked twice", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+        ["malformed"]),
+    HTTPCase(
+        "chunked in two lines",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ["malformed"]),
+    HTTPCase(
+        "something like chunked", "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        ["malformed"]),
+    HTTPCase(
+        "chunked in HTTP/1.0 (RFC 9112 §6.1)",
+        "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ["malformed"]),
+    HTTPCase(
+        "a coding that is unknown", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        ["coding"]),
+    HTTPCase(
+        "a coding that is unknown, in a line of its own",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ["coding"]),
+    chunked("a chunk size that is no number", "x\r\n", "malformed"),
+    chunked("an empty chunk size", "\r\n", "malformed"),
+    chunked("a chunk size with a sign", "+1\r\na\r\n", "malformed"),
+    chunked("a chunk size in C's notation", "0x1\r\na\r\n", "malformed"),
+    chunked("a blank behind a chunk size", "1 \r\na\r\n", "malformed"),
+    chunked("a blank before a chunk size", " 1\r\na\r\n", "malformed"),
+    chunked("a chunk size of 17 digits", "00000000000000001\r\na\r\n", "malformed"),
+    chunked("a chunk longer than it says", "1\r\nab\r\n", "malformed"),
+    chunked(
+        "any two bytes behind a chunk", "2\r\nabXX0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n",
+        "malformed"),
+    chunked("LF behind a chunk", "1\r\na\n0\r\n\r\n", "malformed"),
+    chunked("CR and any byte behind a chunk size", "1\rXa\r\n0\r\n\r\n", "malformed"),
+    chunked("LF behind a chunk size", "1\na\r\n0\r\n\r\n", "malformed"),
+    chunked("LF behind an extension", "1;a\na\r\n0\r\n\r\n", "malformed"),
+    chunked("CR in an extension", "1;a\rb\r\na\r\n0\r\n\r\n", "malformed"),
+    chunked("NUL in an extension", "1;a\0\r\na\r\n0\r\n\r\n", "malformed"),
+    chunked(
+        "trailers that end in a bare CR", "0\r\n\rXGET /smuggled HTTP/1.1\r\n\r\n", "malformed"),
+    chunked("trailers that end in LF", "0\r\n\nGET /smuggled HTTP/1.1\r\n\r\n", "malformed"),
+    chunked("a trailer without a name", "0\r\n: a\r\n\r\n", "malformed"),
+    chunked("a trailer without a colon", "0\r\nGET\r\n\r\n", "malformed"),
+    chunked("a folded trailer", "0\r\nA: b\r\n c\r\n\r\n", "malformed"),
+    chunked("a trailer that ends in LF", "0\r\nA: b\n\r\n", "malformed"),
 ]
+
+/// A chunked body that is at fault.
+private func chunked(
+    _ name: String, _ body: String, _ fault: String, _ limits: Limits = Limits()
+) -> HTTPCase {
+    HTTPCase(
+        name, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body,
+        ["post / 1.1 body [transfer-encoding: chunked]", fault], limits)
+}
 
 private var small: Limits {
     var limits = Limits()
-    limits.headerBytes = 32
+    limits.headerBytes = 36
     limits.headerCount = 3
     limits.targetBytes = 8
     limits.messageBytes = 4
@@ -246,10 +343,13 @@ private let excessive = [
         "lines at the limit", "GET / HTTP/1.1\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n",
         ["get / 1.1 [a: 1 | b: 2 | c: 3]", "body ''"], small),
     HTTPCase(
-        "a head at the limit", "GET / HTTP/1.1\r\nabcdefghijkl: 123456789012345\r\n\r\n",
-        ["get / 1.1 [abcdefghijkl: 123456789012345]", "body ''"], small),
+        "a head at the limit", "GET / HTTP/1.1\r\nabcdefghijkl: 12\r\n\r\n",
+        ["get / 1.1 [abcdefghijkl: 12]", "body ''"], small),
     HTTPCase(
-        "a head beyond it", "GET / HTTP/1.1\r\nabcdefghijkl: 1234567890123456\r\n\r\n",
+        "a head beyond it", "GET / HTTP/1.1\r\nabcdefghijkl: 123\r\n\r\n",
+        ["headersTooLarge"], small),
+    HTTPCase(
+        "a head of blanks beyond it", "GET / HTTP/1.1\r\na:                             \r\n\r\n",
         ["headersTooLarge"], small),
     HTTPCase("a target beyond it", "GET /1234567 HTTP/1.1\r\n\r\n", ["headersTooLarge"], tiny),
     HTTPCase(
@@ -269,11 +369,24 @@ private let excessive = [
         "a body beyond it",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
         ["post / 1.1 body [transfer-encoding: chunked]", "bodyTooLarge"], roomyHeader),
+    chunked(
+        "extensions beyond all heads", "1;" + String(repeating: "x", count: 300), "headersTooLarge",
+        roomyHeader),
+    chunked(
+        "blanks beyond all heads", "1" + String(repeating: " ", count: 300), "headersTooLarge",
+        roomyHeader),
+    chunked(
+        "a trailer beyond all heads", "0\r\nx: " + String(repeating: "x", count: 300),
+        "headersTooLarge", roomyHeader),
+    chunked(
+        "trailers beyond all lines", "0\r\na:\r\nb:\r\nc:\r\nd:\r\n\r\n", "headersTooLarge",
+        roomyHeader),
+    chunked("a chunk beyond every body", "FFFFFFFFFFFFFFFF\r\nabcde", "bodyTooLarge", roomyHeader),
 ]
 
 private var tiny: Limits {
     var limits = small
-    limits.headerBytes = 7
+    limits.headerBytes = 24
     return limits
 }
 

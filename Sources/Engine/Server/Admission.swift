@@ -167,6 +167,11 @@ package final class Admission {
             return Refusal(
                 .unsupportedMediaType, .invalidRequest, "Content-Type must be application/json")
         }
+        // RFC 9110 §8.4: what is coded otherwise is not JSON to us.
+        if let coding = head[.contentEncoding], !coding.equalsIgnoringCase("identity") {
+            return Refusal(
+                .unsupportedMediaType, .invalidRequest, "Content-Encoding is not supported")
+        }
         guard let accept = head[.accept] else { return nil }
         let takesStream = isJSONOnly || MediaType.eventStream.isAccepted(by: accept)
         guard takesStream, MediaType.json.isAccepted(by: accept) else {

@@ -37,19 +37,11 @@ package struct CrossOrigin {
         let question: StaticString = "access-control-request-headers"
         HTTPHead.find(question.rawBytes, in: head.lines)?.forEachPart(separatedBy: 0x2C) { name in
             guard name.count <= 128, name.prefixBytes(10).equalsIgnoringCase("mcp-param-"),
-                name.allSatisfy({ $0.isFieldNameByte })
+                name.allSatisfy({ $0.isTokenByte })
             else { return }
             output.append(", ")
             output.append(name)
         }
         output.append("\r\nAccess-Control-Max-Age: 86400\r\n")
-    }
-}
-
-extension UInt8 {
-    /// Whether a field name may hold the byte, of those that any of ours does (RFC 9110 §5.6.2).
-    fileprivate var isFieldNameByte: Bool {
-        isDigit || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
-            || (asciiLowercased >= UInt8(ascii: "a") && asciiLowercased <= UInt8(ascii: "z"))
     }
 }

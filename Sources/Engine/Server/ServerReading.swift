@@ -175,6 +175,10 @@ extension ServerEngine {
         switch fault {
         case .malformed: Refusal(.badRequest, .invalidRequest, "Not a well-formed HTTP/1.1 request")
         case .version: Refusal(.versionNotSupported, .invalidRequest, "Only HTTP/1.1 is served")
+        case .method: Refusal(.notImplemented, .invalidRequest, "The method is not implemented")
+        case .coding:
+            Refusal(
+                .notImplemented, .invalidRequest, "The only Transfer-Encoding served is chunked")
         case .targetTooLong:
             Refusal(.targetTooLong, .invalidRequest, "The request target is too long")
         case .headersTooLarge: Refusal(.headersTooLarge, .invalidRequest, "The header is too large")

@@ -15,12 +15,28 @@ package enum HTTPMethod: Sendable, Equatable {
         case .other: nil
         }
     }
+
+    static func isToldApart(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.equals("POST") || name.equals("GET") || name.equals("DELETE")
+            || name.equals("OPTIONS") || name.equals("HEAD")
+    }
+}
+
+/// What Transfer-Encoding says of a request's body (RFC 9112 §6.1).
+package enum TransferCoding: Sendable, Equatable {
+    /// Nothing: Content-Length tells the length.
+    case none
+    case chunked
+    /// Something that is to be undone after the chunked coding, and that we cannot.
+    case unknown
+    /// A request whose length nobody could tell.
+    case malformed
 }
 
 /// The header fields that the transport reads itself. The raw value is a place in `HTTPHead`.
 package enum KnownField: Int, CaseIterable, Sendable {
     case host, origin, accept, contentType, contentLength, sessionID, protocolVersion
-    case lastEventID, authorization, expect
+    case lastEventID, authorization, expect, transferEncoding, contentEncoding
 
     /// Finds the field that a lower-case name means.
     init?(name: UnsafeRawBufferPointer) {
@@ -34,6 +50,8 @@ package enum KnownField: Int, CaseIterable, Sendable {
         case 13 where name.equals("authorization"): self = .authorization
         case 14 where name.equals("content-length"): self = .contentLength
         case 14 where name.equals("mcp-session-id"): self = .sessionID
+        case 16 where name.equals("content-encoding"): self = .contentEncoding
+        case 17 where name.equals("transfer-encoding"): self = .transferEncoding
         case 20 where name.equals("mcp-protocol-version"): self = .protocolVersion
         default: return nil
         }
@@ -53,6 +71,8 @@ package final class HTTPHead {
     package internal(set) var contentLength: UInt64?
     package internal(set) var hasBody = false
 
+    /// The name of a method that is not told apart.
+    private let otherMethod = ByteBuffer()
     private let target = ByteBuffer()
     private let text = ByteBuffer()
     private var lineCount = 0
@@ -111,6 +131,11 @@ package final class HTTPHead {
         known.deallocate()
     }
 
+    /// The method as sent.
+    package var methodName: UnsafeRawBufferPointer {
+        method.name?.rawBytes ?? otherMethod.bytes
+    }
+
     /// The request target as sent: `/mcp?x=1`.
     package var targetBytes: UnsafeRawBufferPointer { target.bytes }
 
@@ -127,6 +152,34 @@ package final class HTTPHead {
     /// How many lines carry the field.
     package func occurrences(of field: KnownField) -> Int {
         Int(known[field.rawValue].count)
+    }
+
+    /// What the Transfer-Encoding lines, which make one list, say of the body.
+    var transferCoding: TransferCoding {
+        guard occurrences(of: .transferEncoding) > 0 else { return .none }
+        let name: StaticString = "transfer-encoding"
+        var codings = 0
+        var chunks = 0
+        var endsChunked = false
+        HTTPHead.forEachValue(of: name.rawBytes, in: lines) { value in
+            value.forEachPart(separatedBy: UInt8(ascii: ",")) { coding in
+                endsChunked = coding.equalsIgnoringCase("chunked")
+                codings += 1
+                chunks += endsChunked ? 1 : 0
+            }
+        }
+        guard endsChunked, chunks == 1 else { return .malformed }
+        return codings == 1 ? .chunked : .unknown
+    }
+
+    /// Whether all lines of a field say the same.
+    package func isUnanimous(_ field: KnownField, _ name: StaticString) -> Bool {
+        guard occurrences(of: field) > 1, let first = self[field] else { return true }
+        var isSame = true
+        HTTPHead.forEachValue(of: name.rawBytes, in: lines) { value in
+            if !value.equals(first) { isSame = false }
+        }
+        return isSame
     }
 
     /// Takes the line of a field out, which must be the only one of that name.
@@ -154,13 +207,37 @@ package final class HTTPHead {
         _ name: UnsafeRawBufferPointer, in lines: UnsafeRawBufferPointer
     ) -> UnsafeRawBufferPointer? {
         var rest = lines
-        while let end = rest.firstIndex(ofByte: UInt8(ascii: "\n")) {
-            let line = rest.prefixBytes(end > 0 && rest[end - 1] == 0x0D ? end - 1 : end)
-            let (candidate, value) = line.cut(at: UInt8(ascii: ":"))
-            if let value, candidate.equalsIgnoringCase(name) { return value.trimmed }
-            rest = rest.dropBytes(end + 1)
+        while let line = nextLine(&rest) {
+            if let value = value(of: name, in: line) { return value }
         }
         return nil
+    }
+
+    /// Calls `body` with each value of a field, in order.
+    static func forEachValue(
+        of name: UnsafeRawBufferPointer, in lines: UnsafeRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        var rest = lines
+        while let line = nextLine(&rest) {
+            if let value = value(of: name, in: line) { body(value) }
+        }
+    }
+
+    private static func nextLine(
+        _ rest: inout UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        guard let end = rest.firstIndex(ofByte: UInt8(ascii: "\n")) else { return nil }
+        defer { rest = rest.dropBytes(end + 1) }
+        return rest.prefixBytes(end > 0 && rest[end - 1] == 0x0D ? end - 1 : end)
+    }
+
+    private static func value(
+        of name: UnsafeRawBufferPointer, in line: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        let (candidate, value) = line.cut(at: UInt8(ascii: ":"))
+        guard let value, candidate.equalsIgnoringCase(name) else { return nil }
+        return value.trimmed
     }
 
     // MARK: Filling, by the parser
@@ -171,6 +248,7 @@ package final class HTTPHead {
         keepsAlive = true
         contentLength = nil
         hasBody = false
+        otherMethod.removeAll()
         target.removeAll()
         text.removeAll()
         raw.removeAll()
@@ -179,6 +257,11 @@ package final class HTTPHead {
         name.clear()
         value.clear()
         known.update(repeating: KnownValue(), count: knownCount)
+    }
+
+    /// Notes the name of a method that is not told apart.
+    func noteMethod(_ name: UnsafeRawBufferPointer) {
+        otherMethod.append(name)
     }
 
     func appendTarget(_ bytes: UnsafeRawBufferPointer, limits: Limits) -> Bool {
@@ -194,30 +277,17 @@ package final class HTTPHead {
         value.append(bytes)
     }
 
-    /// Keeps the part of a line that has arrived; false if it is too much.
-    func keepParts(limits: Limits) -> Bool {
+    /// Keeps the part of a line that has arrived: the bytes it stands in are about to go.
+    func keepParts() {
         name.keep()
         value.keep()
-        return hasRoom(limits)
     }
 
-    /// Whether what has arrived is within the limit: the same at every byte of a head, for it may
-    /// come in any pieces.
-    func hasRoom(_ limits: Limits) -> Bool {
-        // A line has a colon, a blank, CR and LF besides.
-        let line = name.bytes.count == 0 ? 0 : name.bytes.count + value.bytes.count + 4
-        return target.count + text.count + line <= limits.headerBytes
-    }
-
-    /// Ends a line.
-    ///
-    /// A name with a blank before the colon is malformed (RFC 9112 §5.1): what others read as a
-    /// field we must not overlook.
-    func endLine(limits: Limits) -> HTTPFault? {
-        guard hasRoom(limits), lineCount < limits.headerCount else { return .headersTooLarge }
+    /// Ends a line; false if it is one too many.
+    func endLine(limits: Limits) -> Bool {
+        guard lineCount < limits.headerCount else { return false }
         let name = self.name.bytes
         let value = self.value.bytes.trimmed
-        if let last = name.last, last.isBlank { return .malformed }
         let start = text.count
         text.appendLine(lowercasing: name, value)
         if let field = KnownField(name: text[start..<start + name.count]) {
@@ -231,7 +301,7 @@ package final class HTTPHead {
         lineCount += 1
         self.name.clear()
         self.value.clear()
-        return nil
+        return true
     }
 }
 

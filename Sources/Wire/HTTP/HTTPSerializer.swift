@@ -14,6 +14,7 @@ package enum HTTPStatus: Int, Sendable {
     case targetTooLong = 414
     case unsupportedMediaType = 415
     case headersTooLarge = 431
+    case notImplemented = 501
     case serviceUnavailable = 503
     case versionNotSupported = 505
 
@@ -33,6 +34,7 @@ package enum HTTPStatus: Int, Sendable {
         case .targetTooLong: "HTTP/1.1 414 URI Too Long\r\n"
         case .unsupportedMediaType: "HTTP/1.1 415 Unsupported Media Type\r\n"
         case .headersTooLarge: "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        case .notImplemented: "HTTP/1.1 501 Not Implemented\r\n"
         case .serviceUnavailable: "HTTP/1.1 503 Service Unavailable\r\n"
         case .versionNotSupported: "HTTP/1.1 505 HTTP Version Not Supported\r\n"
         }

@@ -7,9 +7,6 @@ package final class LLHTTPSettings {
     package init() {
         table = .allocate(capacity: 1)
         llhttp_settings_init(table)
-        table.pointee.on_message_begin = { parser in
-            report(parser) { $0.messageBegan() }
-        }
         table.pointee.on_url = { parser, at, length in
             verdict(parser) { $0.target(span(at, length)) }
         }
@@ -26,14 +23,7 @@ package final class LLHTTPSettings {
             guard let parser else { return failed }
             parser.pointee.upgrade = 0  // We speak HTTP/1.1 only; an offer to upgrade is ignored.
             let line = LLHTTPBridge.RequestLine(parser)
-            return verdict(parser) { $0.headEnded(line) } == 0 ? paused : failed
-        }
-        table.pointee.on_body = { parser, at, length in
-            verdict(parser) { $0.bodyPart(span(at, length)) }
-        }
-        table.pointee.on_message_complete = { parser in
-            _ = report(parser) { $0.messageEnded() }
-            return paused
+            return verdict(parser) { $0.headEnded(line) } == 0 ? skipBody : failed
         }
     }
 
@@ -42,7 +32,8 @@ package final class LLHTTPSettings {
     }
 }
 
-private let paused = Int32(HPE_PAUSED.rawValue)
+/// What `on_headers_complete` returns for the next head to follow at once.
+private let skipBody: Int32 = 1
 private let failed = Int32(HPE_USER.rawValue)
 
 /// Tells the parser, without counting the reference: this happens three times a header line.
@@ -67,7 +58,7 @@ private func span(_ at: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBuffer
     UnsafeRawBufferPointer(start: at, count: length)
 }
 
-/// The only code that sees llhttp: it runs the C parser and passes on what it reports.
+/// The only code that sees llhttp: it runs the C parser over heads, and passes on what it reports.
 ///
 /// The C state stands apart from the Swift object, so a callback never meets a Swift value that is
 /// being changed.
@@ -96,24 +87,21 @@ final class LLHTTPBridge {
     }
 
     enum Outcome {
-        case all
-        case paused(used: Int)
+        /// All bytes were read.
+        case read
+        /// llhttp refused them, or the listener stopped it.
         case failed
+        /// A version that llhttp does not know.
+        case version
     }
 
+    /// Reads bytes of a head, of which they must not go beyond the end.
     func execute(_ bytes: UnsafeRawBufferPointer) -> Outcome {
-        // A request without a body ends behind its head, even if no byte is there.
-        let start = bytes.baseAddress ?? UnsafeRawPointer(("" as StaticString).utf8Start)
-        let text = start.assumingMemoryBound(to: CChar.self)
-        switch llhttp_execute(parser, text, bytes.count) {
-        case HPE_OK:
-            return .all
-        case HPE_PAUSED:
-            let used = llhttp_get_error_pos(parser).map { $0 - text } ?? bytes.count
-            llhttp_resume(parser)
-            return .paused(used: used)
-        default:
-            return .failed
+        guard let start = bytes.baseAddress else { return .read }
+        switch llhttp_execute(parser, start.assumingMemoryBound(to: CChar.self), bytes.count) {
+        case HPE_OK: return .read
+        case HPE_INVALID_VERSION: return .version
+        default: return .failed
         }
     }
 
@@ -123,7 +111,6 @@ final class LLHTTPBridge {
         let major: UInt8
         let minor: UInt8
         let keepsAlive: Bool
-        let isChunked: Bool
         let contentLength: UInt64?
 
         init(_ parser: UnsafeMutablePointer<llhttp_t>) {
@@ -139,7 +126,6 @@ final class LLHTTPBridge {
             minor = parser.pointee.http_minor
             keepsAlive = llhttp_should_keep_alive(parser) != 0
             let flags = UInt32(parser.pointee.flags)
-            isChunked = flags & F_CHUNKED.rawValue != 0
             contentLength =
                 flags & F_CONTENT_LENGTH.rawValue != 0 ? parser.pointee.content_length : nil
         }

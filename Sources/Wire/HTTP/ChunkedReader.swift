@@ -1,0 +1,162 @@
+/// The chunked transfer coding (RFC 9112 §7.1): finds the data among its framing.
+///
+/// llhttp is not asked: 8.1 refuses a second chunk extension, which §7.1.1 has recipients ignore,
+/// and unless built to be strict it takes any two bytes for the line end behind a chunk's data.
+struct ChunkedReader {
+    enum Step {
+        /// The bytes used were framing. If there are more, read on.
+        case framing
+        /// The bytes used were data.
+        case data
+        case end
+        case malformed
+        /// There is more in extensions and trailers than there may be.
+        case tooLarge
+    }
+
+    private enum State {
+        /// Reading a size, of which there have been so many digits.
+        case size(digits: Int)
+        /// Blanks after a size, which only an extension may follow.
+        case blanks
+        case chunkExtension
+        case sizeLineFeed
+        case data
+        case dataCarriageReturn
+        case dataLineFeed
+        case trailerStart
+        case trailerName
+        case trailerValue
+        case trailerLineFeed
+        case lastLineFeed
+        case ended
+    }
+
+    private var state = State.size(digits: 0)
+    /// The bytes of the current chunk's data that have not been read.
+    private var left: UInt64 = 0
+    /// How many bytes and lines of extensions and trailers may still come.
+    private var bytesLeft: Int
+    private var linesLeft: Int
+
+    init(_ limits: Limits) {
+        bytesLeft = limits.headerBytes
+        linesLeft = limits.headerCount
+    }
+
+    /// Reads up to the next change between framing and data, or to the end.
+    mutating func read(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
+        if case .data = state {
+            let count = Int(min(left, UInt64(bytes.count)))
+            left -= UInt64(count)
+            if left == 0 { state = .dataCarriageReturn }
+            return (.data, count)
+        }
+        for index in 0..<bytes.count {
+            guard accept(bytes[index]) else { return (.malformed, index) }
+            guard bytesLeft >= 0, linesLeft >= 0 else { return (.tooLarge, index) }
+            switch state {
+            case .data: return (.framing, index + 1)
+            case .ended: return (.end, index + 1)
+            default: break
+            }
+        }
+        return (.framing, bytes.count)
+    }
+
+    /// Takes a byte of framing; false if it is not one.
+    private mutating func accept(_ byte: UInt8) -> Bool {
+        switch state {
+        case .size(let digits): return acceptSize(byte, digits)
+        case .blanks, .chunkExtension: return acceptExtension(byte)
+        case .sizeLineFeed:
+            state = left > 0 ? .data : .trailerStart
+            return byte == 0x0A
+        case .dataCarriageReturn:
+            state = .dataLineFeed
+            return byte == 0x0D
+        case .dataLineFeed:
+            state = .size(digits: 0)
+            return byte == 0x0A
+        case .lastLineFeed:
+            state = .ended
+            return byte == 0x0A
+        case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed:
+            bytesLeft -= 1
+            return acceptTrailer(byte)
+        case .data, .ended:
+            return false
+        }
+    }
+
+    private mutating func acceptSize(_ byte: UInt8, _ digits: Int) -> Bool {
+        if let digit = byte.hexadecimalDigit {
+            // More digits than a number of 64 bits has: no size that we would take.
+            guard digits < 16 else { return false }
+            left = left << 4 | UInt64(digit)
+            state = .size(digits: digits + 1)
+            return true
+        }
+        guard digits > 0 else { return false }
+        return acceptExtension(byte)
+    }
+
+    /// Extensions are ignored, whatever they say (RFC 9112 §7.1.1).
+    private mutating func acceptExtension(_ byte: UInt8) -> Bool {
+        if case .chunkExtension = state {
+            if byte == 0x0D {
+                state = .sizeLineFeed
+                return true
+            }
+            bytesLeft -= 1
+            return byte >= 0x20 && byte != 0x7F || byte == UInt8(ascii: "\t")
+        }
+        switch byte {
+        case UInt8(ascii: ";"):
+            state = .chunkExtension
+        case UInt8(ascii: " "), UInt8(ascii: "\t"):
+            bytesLeft -= 1
+            state = .blanks
+        case 0x0D:
+            if case .blanks = state { return false }
+            state = .sizeLineFeed
+        default: return false
+        }
+        return true
+    }
+
+    /// Trailers are dropped, but must be header lines (RFC 9112 §7.1.2).
+    private mutating func acceptTrailer(_ byte: UInt8) -> Bool {
+        switch state {
+        case .trailerStart where byte == 0x0D:
+            state = .lastLineFeed
+        case .trailerStart:
+            linesLeft -= 1
+            state = .trailerName
+            return byte.isTokenByte
+        case .trailerName where byte == UInt8(ascii: ":"):
+            state = .trailerValue
+        case .trailerName:
+            return byte.isTokenByte
+        case .trailerValue where byte == 0x0D:
+            state = .trailerLineFeed
+        case .trailerValue:
+            return byte >= 0x20 && byte != 0x7F || byte == UInt8(ascii: "\t")
+        default:
+            state = .trailerStart
+            return byte == 0x0A
+        }
+        return true
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexadecimalDigit: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self & 0xF
+        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+            self & 0xF + 9
+        default: nil
+        }
+    }
+}
