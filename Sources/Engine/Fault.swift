@@ -32,14 +32,18 @@ package struct Refusal: Equatable, Sendable {
     package let message: StaticString
     /// The methods to name in an Allow field, with 405 (RFC 9110 §15.5.6).
     package let allow: StaticString?
+    /// Whether the answer is plain text: it is no answer to JSON-RPC.
+    package let isText: Bool
 
     init(
-        _ status: HTTPStatus, _ code: ErrorCode, _ message: StaticString, allow: StaticString? = nil
+        _ status: HTTPStatus, _ code: ErrorCode, _ message: StaticString,
+        allow: StaticString? = nil, isText: Bool = false
     ) {
         self.status = status
         self.code = code
         self.message = message
         self.allow = allow
+        self.isText = isText
     }
 
     package static func == (left: Refusal, right: Refusal) -> Bool {

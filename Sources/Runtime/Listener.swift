@@ -95,10 +95,10 @@ final class Listener {
         return bound.port
     }
 
-    /// Whether only this machine reaches it.
-    var isLoopback: Bool {
-        guard case .internet(let address) = address else { return true }
-        return address.isLoopback
+    /// From where it can be reached.
+    var reach: Reach {
+        guard case .internet(let address) = address else { return .unixSocket }
+        return address.isLoopback ? .loopback : .network
     }
 
     // MARK: Accepting

@@ -184,12 +184,17 @@ extension ServerRuntime {
     package func loaded(
         _ load: LoadKey, _ messages: [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
-        for message in messages ?? [] { try self.messages.take(message) }
+        var taken: [ByteBuffer]?
+        if let messages {
+            taken = []
+            for message in messages { taken?.append(try self.messages.take(message)) }
+        }
+        let found = taken
         let weight = (messages ?? []).reduce(0) { $0 + $1.capacity }
         try command(extraWeight: weight) { engine throws(CallerFault) in
-            try engine.loaded(load, messages, hasEnded: hasEnded)
+            try engine.loaded(load, found, hasEnded: hasEnded)
         } later: { _, _ in
-            .loaded(load, messages, hasEnded: hasEnded)
+            .loaded(load, found, hasEnded: hasEnded)
         }
     }
 

@@ -36,6 +36,8 @@ package final class ServerRuntime {
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
     private let published = Locked(Statistics())
+    /// When the second of the time of day is over, in the loop's milliseconds.
+    private var nextSecond: UInt64 = 0
     private var isPumping = false
     private var isDestroyed = false
     private var hasEnded = false
@@ -96,7 +98,7 @@ package final class ServerRuntime {
         guard listener == nil else { throw .busy }
         do {
             let listener = try Listener.open(at: address, for: self)
-            engine.bound(isLoopback: listener.isLoopback)
+            engine.bound(listener.reach)
             boundPort.store(UInt32(listener.port), ordering: .releasing)
             self.listener = listener
         } catch {
@@ -206,8 +208,18 @@ package final class ServerRuntime {
 
     /// Every entry into the engine begins so.
     func begin() {
-        engine.advance(to: Instant(milliseconds: Int64(loop.now)))
+        let now = loop.now
+        engine.advance(to: Instant(milliseconds: Int64(now)))
+        if now >= nextSecond { tellClock(now) }
         needsTurn = true
+    }
+
+    /// Tells the engine the time of day, and notes when that will be a second later.
+    private func tellClock(_ now: UInt64) {
+        var time = uv_timeval64_t()
+        guard uv_gettimeofday(&time) == 0 else { return }
+        engine.clock(time.tv_sec)
+        nextSecond = now + UInt64(max(0, 1_000 - time.tv_usec / 1_000))
     }
 
     /// Performs all effects. The engine is at rest meanwhile, so the host may call anything.

@@ -2,6 +2,9 @@ import Wire
 
 /// A protocol revision with sessions, and what it brings. The only file that knows dates.
 package enum Revision: Int, Comparable, CaseIterable, Sendable {
+    /// The first, whose transport was another. Some clients ask for it over this one all the same,
+    /// and refuse any other answer; they get the rules of `march2025` (S-203).
+    case november2024
     case march2025
     case june2025
     case november2025
@@ -12,12 +15,13 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
     /// What a request means that says nothing, and belongs to no session (S-209).
     package static let assumed = Revision.march2025
 
-    /// All of them as a JSON array, the latest first.
+    /// Those that have this transport as a JSON array, the latest first.
     package static let listed: StaticString = "[\"2025-11-25\",\"2025-06-18\",\"2025-03-26\"]"
 
     /// The revision's name on the wire.
     package var text: StaticString {
         switch self {
+        case .november2024: "2024-11-05"
         case .march2025: "2025-03-26"
         case .june2025: "2025-06-18"
         case .november2025: "2025-11-25"

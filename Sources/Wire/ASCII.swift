@@ -77,6 +77,13 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawBufferPointer(rebasing: self[start..<end])
     }
 
+    /// The byte that two hexadecimal digits of either case make; nil if they are none.
+    package var hexadecimalByte: UInt8? {
+        guard count == 2, let high = self[0].hexadecimalDigit, let low = self[1].hexadecimalDigit
+        else { return nil }
+        return high << 4 | low
+    }
+
     /// The number that at most 16 lower-case hexadecimal digits make; nil if they are none.
     package var hexadecimal: UInt64? {
         guard count > 0, count <= 16 else { return nil }
@@ -163,6 +170,16 @@ extension UInt8 {
     package var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
 
     package var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
+
+    /// The value of a hexadecimal digit of either case; nil for any other byte.
+    package var hexadecimalDigit: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self & 0xF
+        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+            self & 0xF + 9
+        default: nil
+        }
+    }
 
     /// Whether a token may hold the byte (RFC 9110 §5.6.2): a method, or the name of a field.
     package var isTokenByte: Bool {

@@ -125,15 +125,6 @@ package final class ByteBuffer {
         }
     }
 
-    /// Puts JSON text on one line, where line ends are as good as blanks.
-    package func joinLines() {
-        for index in 0..<count {
-            let byte = bytes[index]
-            guard byte == 0x0A || byte == 0x0D else { continue }
-            storage?.storeBytes(of: UInt8(ascii: " "), toByteOffset: index, as: UInt8.self)
-        }
-    }
-
     /// Appends what another buffer holds.
     package func append(_ other: ByteBuffer) {
         withExtendedLifetime(other) { append(other.bytes) }

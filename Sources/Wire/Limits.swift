@@ -10,7 +10,7 @@ package struct Limits: Sendable {
     package var targetBytes = 8 << 10
     /// Arrays and objects inside each other; deeper is not JSON to us.
     package var jsonDepth = 64
-    /// A JSON-RPC id that is a string.
+    /// A JSON-RPC id that is a string or many digits, and a progress token.
     package var requestIDBytes = 1 << 10
 
     package init() {}

@@ -3,18 +3,22 @@ package enum UTF8Text {
     package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard var next = bytes.baseAddress else { return true }
         let end = next + bytes.count
+        var hasSeparator = false
         while next < end {
             if next.load(as: UInt8.self) < 0x80 {
                 next += 1
-            } else if !skip(&next, end) {
+            } else if !skip(&next, end, &hasSeparator) {
                 return false
             }
         }
         return true
     }
 
-    /// Passes characters beyond ASCII, one at least; false if they are not well-formed.
-    static func skip(_ next: inout UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
+    /// Passes characters beyond ASCII, one at least; false if they are not well-formed. Notes one
+    /// that some readers of lines take for a line end: U+0085, U+2028 or U+2029.
+    static func skip(
+        _ next: inout UnsafeRawPointer, _ end: UnsafeRawPointer, _ hasSeparator: inout Bool
+    ) -> Bool {
         var place = next
         defer { next = place }
         repeat {
@@ -37,6 +41,12 @@ package enum UTF8Text {
             for offset in 2..<max(length, 2)
             where place.load(fromByteOffset: offset, as: UInt8.self) & 0xC0 != 0x80 {
                 return false
+            }
+            if lead == 0xC2, second == 0x85 { hasSeparator = true }
+            if lead == 0xE2, second == 0x80,
+                place.load(fromByteOffset: 2, as: UInt8.self) & 0xFE == 0xA8
+            {
+                hasSeparator = true
             }
             place += length
         } while place < end && place.load(as: UInt8.self) >= 0x80

@@ -276,7 +276,7 @@ char *client_ask(const struct client *client, const char *json) {
   exchange *x = client_post(client, json);
   const char *type = exchange_header(x, "content-type");
   char *answer = NULL;
-  if (type && strcmp(type, "text/event-stream") == 0) {
+  if (type && strncmp(type, "text/event-stream", 17) == 0) {
     struct sse_event event;
     while (exchange_event(x, &event)) {
       free(answer);

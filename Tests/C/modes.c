@@ -72,7 +72,7 @@ static void streams(void) {
   start(&fixture, 0, SHTTP_RESPONSE_STREAM);
   struct client client = fixture_client(&fixture);
   CHECK(client.session[0] != '\0');
-  CHECK(post(&client, try, "text/event-stream", text, sizeof text));
+  CHECK(post(&client, try, "text/event-stream; charset=utf-8", text, sizeof text));
   CHECK(got.progress == SHTTP_OK && got.log == SHTTP_OK && got.notify == SHTTP_OK && got.call == SHTTP_OK);
   CHECK(got.session_notify == SHTTP_OK && got.session_call == SHTTP_OK && got.broadcast == SHTTP_OK);
   /* No primary is attached: progress falls back to the request's stream. */
@@ -85,14 +85,14 @@ static void streams(void) {
   CHECK(exchange_event(primary, &event) && strstr(event.data, "test/note"));
   CHECK(exchange_event(primary, &event) && strstr(event.data, "\"ping\""));
   CHECK(exchange_event(primary, &event) && strstr(event.data, "notifications/message"));
-  CHECK(post(&client, try, "text/event-stream", text, sizeof text));
+  CHECK(post(&client, try, "text/event-stream; charset=utf-8", text, sizeof text));
   CHECK(!strstr(text, "notifications/progress") && strstr(text, "\"end\""));
   CHECK(exchange_event(primary, &event) && strstr(event.data, "notifications/progress"));
-  CHECK(post(&client, hang_up, "text/event-stream", text, sizeof text) && !strstr(text, "\"end\""));
+  CHECK(post(&client, hang_up, "text/event-stream; charset=utf-8", text, sizeof text) && !strstr(text, "\"end\""));
   CHECK(got.hang_up == SHTTP_OK && got.session_hang_up == SHTTP_OK);
   exchange_body(primary);
   exchange_end(primary);
-  CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/fail\"}", "text/event-stream", text,
+  CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/fail\"}", "text/event-stream; charset=utf-8", text,
              sizeof text));
   CHECK(strstr(text, "-32000") && strstr(text, "no \\\"luck\\\"") && strstr(text, "[1]"));
   fixture_stop(&fixture);
@@ -135,7 +135,7 @@ static void stateless(void) {
   start(&fixture, 1, SHTTP_RESPONSE_STREAM);
   struct client client = fixture_client(&fixture);
   CHECK(client.session[0] == '\0');
-  CHECK(post(&client, try, "text/event-stream", text, sizeof text));
+  CHECK(post(&client, try, "text/event-stream; charset=utf-8", text, sizeof text));
   CHECK(got.progress == SHTTP_OK && got.log == SHTTP_OK && got.notify == SHTTP_OK);
   CHECK(strstr(text, "notifications/progress") && strstr(text, "test/note") && strstr(text, "\"end\""));
   CHECK_STATUS(got.call, SHTTP_ERR_STATELESS);
@@ -143,7 +143,7 @@ static void stateless(void) {
   CHECK_STATUS(got.session_call, SHTTP_ERR_STATELESS);
   CHECK_STATUS(got.session_close, SHTTP_ERR_NOT_FOUND); /* there is none to close */
   CHECK_STATUS(got.broadcast, SHTTP_ERR_STATELESS);
-  CHECK(post(&client, hang_up, "text/event-stream", text, sizeof text) && strstr(text, "\"end\""));
+  CHECK(post(&client, hang_up, "text/event-stream; charset=utf-8", text, sizeof text) && strstr(text, "\"end\""));
   CHECK_STATUS(got.hang_up, SHTTP_ERR_STATELESS);
   CHECK_STATUS(got.session_hang_up, SHTTP_ERR_STATELESS);
   CHECK(!has_session && sessions == 0);
@@ -180,7 +180,7 @@ static void automatic(void) {
   CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"test/plain\"}", "application/json", text,
              sizeof text));
   CHECK(strstr(text, "\"end\"") != NULL);
-  CHECK(post(&client, try, "text/event-stream", text, sizeof text));
+  CHECK(post(&client, try, "text/event-stream; charset=utf-8", text, sizeof text));
   CHECK(got.log == SHTTP_OK && got.call == SHTTP_OK);
   CHECK(strstr(text, "notifications/message") && strstr(text, "\"end\""));
   fixture_stop(&fixture);

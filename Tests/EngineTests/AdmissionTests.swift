@@ -10,6 +10,7 @@ struct Arrival: Sendable, CustomTestStringConvertible {
     var version = "HTTP/1.1"
     var lines = ["Host: localhost:80", "Content-Type: application/json"]
     var isLoopback = true
+    var isUnix = false
     var isStateless = false
     var mode = ResponseMode.stream
     var origins: String?
@@ -66,7 +67,7 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         options.allowedHosts = hosts.map { AccessList(literal: $0) }
         options.resourceMetadata = resource.map { ResourceMetadata(literal: $0) }
         let admission = Admission(options)
-        admission.isLoopback = isLoopback
+        admission.reach = isUnix ? .unixSocket : isLoopback ? .loopback : .network
         let parser = HTTPParser(limits: options.limits, settings: LLHTTPSettings())
         let head = HTTPHead()
         parser.head = head
@@ -149,7 +150,19 @@ private let paths: [(Arrival, String)] = [  // S-001
     (.post(), "message"),
     (Arrival { $0.target = "/mcp?a=b" }, "message"),
     (Arrival { $0.target = "/mcp?" }, "message"),
-    (Arrival { $0.target = "/mcp/" }, "404"),
+    (Arrival { $0.target = "/mcp/" }, "message"),
+    (Arrival { $0.target = "/mcp/?a" }, "message"),
+    (Arrival { $0.target = "/mcp//" }, "404"),
+    (Arrival { $0.target = "//mcp" }, "404"),
+    (Arrival { $0.target = "/%6dcp" }, "message"),
+    (Arrival { $0.target = "/%6D%63%70/" }, "message"),
+    (Arrival { $0.target = "/mcp%2F" }, "404"),
+    (Arrival { $0.target = "/%2fmcp" }, "404"),
+    (Arrival { $0.target = "/mc%" }, "404"),
+    (Arrival { $0.target = "/mc%7" }, "404"),
+    (Arrival { $0.target = "/mc%zzp" }, "404"),
+    (Arrival { $0.target = "/mcp%00" }, "404"),
+    (Arrival { $0.target = "/%256dcp" }, "404"),
     (Arrival { $0.target = "/MCP" }, "404"),
     (Arrival { $0.target = "/" }, "404"),
     (Arrival { $0.target = "/mcpx" }, "404"),
@@ -215,6 +228,17 @@ private let hosts: [(Arrival, String)] = [  // S-004, S-505
     (.host("localhost:123456"), "403"),
     (.host("localhost@evil"), "403"),
     (.host(""), "403"),
+    (.host("evil") { $0.isUnix = true }, "message"),
+    (
+        .host("evil") {
+            $0.isUnix = true
+            $0.hosts = "good"
+        }, "message"
+    ),
+    (.host(nil) { $0.isUnix = true }, "400"),
+    (.origin("http://evil") { $0.isUnix = true }, "403"),
+    (.post("Content-Encoding: gzip"), "415"),
+    (.post("Content-Encoding: Identity"), "message"),
     (.host(nil), "400"),
     (.host(nil) { $0.version = "HTTP/1.0" }, "message"),
     (.host("localhost") { $0.lines.append("Host: localhost") }, "400"),

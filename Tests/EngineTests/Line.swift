@@ -38,6 +38,7 @@ struct Line {
         var path = "/mcp"
         var version = "HTTP/1.1"
         var isChunked = false
+        var again: [String] = []
         var length = body.map { $0.utf8.count }
         var fields = [
             "Host": "localhost",
@@ -51,6 +52,12 @@ struct Line {
             case "session":
                 let isName = value.wholeMatch(of: /S\d+/) != nil
                 fields["Mcp-Session-Id"] = isName ? names.wireID(value) : value
+            case "again":
+                let (name, value) = (
+                    value.prefix { $0 != ":" }, value.drop { $0 != ":" }.dropFirst()
+                )
+                let isName = value.wholeMatch(of: /S\d+/) != nil
+                again.append("\(name): \(isName ? names.wireID(String(value)) : String(value))\r\n")
             case "version": fields["MCP-Protocol-Version"] = value
             case "host": fields["Host"] = value
             case "origin": fields["Origin"] = value
@@ -74,7 +81,7 @@ struct Line {
         } else if let length {
             fields["Content-Length"] = String(length)
         }
-        let lines = fields.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\r\n" }
+        let lines = fields.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\r\n" } + again
         let content = isChunked ? chunks(of: body ?? "") : body ?? ""
         return Array("\(method) \(path) \(version)\r\n\(lines.joined())\r\n\(content)".utf8)
     }

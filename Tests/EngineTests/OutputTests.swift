@@ -22,6 +22,26 @@ struct OutputTests {
         #expect(engine.takeOutput(of: connection) == nil)
     }
 
+    @Test("Whatever its status, a response has the date that was told last, and none before")
+    func date() throws {  // RFC 9110 §6.6.1
+        let connection = try connection(sending: "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        let dateless = try #require(engine.takeOutput(of: connection))
+        #expect(!String(decoding: dateless.bytes, as: UTF8.self).contains("Date: "))
+        engine.clock(0)
+        engine.clock(784_111_777)
+        let post = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        for request in [
+            "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /mcp HTTP/1.1\r\n\r\n",
+            post + "Content-Length: 1\r\n\r\n{", "PUT /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "nonsense",
+        ] {
+            let connection = try self.connection(sending: request + "\r\n\r\n")
+            let output = try #require(engine.takeOutput(of: connection))
+            let lines = String(decoding: output.bytes, as: UTF8.self).split(separator: "\r\n")
+            #expect(lines[1] == "Date: Sun, 06 Nov 1994 08:49:37 GMT")
+        }
+    }
+
     @Test("A connection that has ended has none, whatever had been written")
     func ended() throws {
         let connection = try connection(sending: "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")

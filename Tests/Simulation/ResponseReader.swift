@@ -156,7 +156,9 @@ extension ResponseReader.Head {
         switch name {
         case "content-length": length = Int(value)
         case "transfer-encoding": isChunked = value == "chunked"
-        case "content-type": isStream = value == "text/event-stream"
+        case "content-type" where value == "application/json": break
+        case "content-type" where value.hasPrefix("text/event-stream"):
+            isStream = value == "text/event-stream; charset=utf-8"
         case "mcp-session-id": sessionID = value
         case "connection": closes = value == "close"
         case "cache-control" where value == "no-cache, no-transform": break

@@ -10,12 +10,17 @@ private func classify(_ text: String) -> String {
         case .request(let id): return "request \(name(id)) \(envelope.method.text)"
         case .notification: return "notification \(envelope.method.text)"
         case .response(let id, let isError): return "\(isError ? "error" : "result") \(name(id))"
+        case .strayError: return "stray error"
         }
     } catch {
         switch error {
-        case .malformed: return "malformed"
+        case .notUTF8(let id): return "not UTF-8 \(id.map(name) ?? "null")"
+        case .notJSON(let id): return "not JSON \(id.map(name) ?? "null")"
+        case .tooDeep(let id): return "too deep \(id.map(name) ?? "null")"
         case .batch: return "batch"
         case .illegalID: return "illegal id"
+        case .idTooLong: return "id too long"
+        case .progressTokenTooLong(let id): return "token too long \(name(id))"
         case .notAMessage(let id): return "not a message \(id.map(name) ?? "null")"
         }
     }
@@ -45,6 +50,16 @@ struct EnvelopeTests {
             (#"{"jsonrpc":"2.0","id":"a","result":{}}"#, "result \"a\""),
             (#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}"#, "error 1"),
             (#"{"jsonrpc":"2.0","id":1,"method":"a","x":1}"#, "request 1 a"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"a","params":null}"#, "request 1 a"),
+            (#"{"jsonrpc":"2.0","method":"a","params":null}"#, "notification a"),
+            (
+                #"{"jsonrpc":"2.0","id":-123456789012345678901234567890,"method":"a"}"#,
+                "request -123456789012345678901234567890 a"
+            ),
+            (#"{"jsonrpc":"2.0","id":"\ud83d","method":"a"}"#, #"request "\ud83d" a"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"a\ud83d!"}"#, "request 1 a\u{FFFD}!"),
+            (#"{"jsonrpc":"2.0","error":{"code":1,"message":""}}"#, "stray error"),
+            (#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":""}}"#, "stray error"),
             (#"{"j\u0073onrpc":"\u0032.0","\u0069d":1,"method":"\u0061\n"}"#, "request 1 a\n"),
             (
                 #"{"jsonrpc":"1.0","id":5,"id":6,"method":"b","method":"a","jsonrpc":"2.0"}"#,
@@ -72,12 +87,12 @@ struct EnvelopeTests {
             (#"{"jsonrpc":"2.0","id":3,"method":""}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"method":null}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"method":"a","params":1}"#, "not a message 3"),
-            (#"{"jsonrpc":"2.0","id":3,"method":"a","params":null}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","method":"a","params":"x"}"#, "not a message null"),
             (#"{"jsonrpc":"2.0","id":3,"method":"a","result":1}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"result":1,"error":{}}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"error":"x"}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","result":1}"#, "not a message null"),
+            (#"{"jsonrpc":"2.0","result":1,"error":{}}"#, "not a message null"),
         ])
     func refused(_ text: String, _ fault: String) {  // S-012
         #expect(classify(text) == fault)
@@ -86,13 +101,27 @@ struct EnvelopeTests {
     @Test(
         "An id that is neither a string nor an integer makes no notification",
         arguments: [
-            "null", "true", "false", "1.5", "1.0", "1e2", "{}", "[]", "9223372036854775808",
-            "\"" + String(repeating: "a", count: 1025) + "\"",
+            "null", "true", "false", "1.5", "1.0", "1e2", "{}", "[]",
         ])
     func illegalIDs(_ id: String) {  // S-013
         #expect(classify("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"method\":\"a\"}") == "illegal id")
         #expect(classify("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":1}") == "illegal id")
         #expect(classify("{\"id\":\(id),\"method\":\"a\"}") == "not a message null")
+    }
+
+    @Test("An id is as long as the limit, and no longer; so is a progress token")
+    func longIDs() {
+        func request(_ id: String, _ token: String = "1") -> String {
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"a","params":{"_meta":{"progressToken":\#(token)}}}"#
+        }
+        let long = String(repeating: "7", count: 1024)
+        #expect(classify(request("\"\(long)\"")) == "request \"\(long)\" a")
+        #expect(classify(request(long)) == "request \(long) a")
+        #expect(classify(request("\"\(long)7\"")) == "id too long")
+        #expect(classify(request("\(long)7")) == "id too long")
+        #expect(classify(request("5", long)) == "request 5 a")
+        #expect(classify(request("5", "\(long)7")) == "token too long 5")
+        #expect(classify(request("5", "\"\(long)7\"")) == "token too long 5")
     }
 
     @Test(
@@ -157,12 +186,42 @@ struct EnvelopeTests {
     }
 
     @Test(
-        "What is no JSON is malformed, whatever stands before the fault",
+        "What is no JSON is refused with its reason, and with the id that stands in it",
         arguments: [
-            "", "{", #"{"jsonrpc":"2.0","id":1,"method":"a"} x"#, #"{"jsonrpc":"2.0","id":1,}"#,
-            "[", "[1", "nul", #"{"jsonrpc":"2.0","method":"a","params":{"a":"\x"}}"#,
+            ("", "not JSON null"), ("{", "not JSON null"), ("[", "not JSON null"),
+            ("[1", "not JSON null"), ("nul", "not JSON null"), (#"{"id":"#, "not JSON null"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"a"} x"#, "not JSON 1"),
+            (#"{"jsonrpc":"2.0","id":1,}"#, "not JSON 1"),
+            (#"{"jsonrpc":"2.0","method":"a","params":{"a":"\x"}}"#, "not JSON null"),
+            (#"{"params":{"a":"\x","id":2},"id":"b\n"}"#, #"not JSON "b\n""#),
+            (#"{"params":{"id":2},"id" : 3"#, "not JSON 3"),
+            (#"{"id":3,"params":["id",":4\"#, "not JSON 3"),
+            (#"{"id":4,"a":"#, "not JSON 4"), (#"{"id":1.5,"a":}"#, "not JSON null"),
+            (#"{"id":null,"a":}"#, "not JSON null"), (#"{"a":"\"id\":7","id"=8}"#, "not JSON null"),
+            (#"{"id":{"id":7},"a":}"#, "not JSON null"), (#"["id":7"#, "not JSON 7"),
+            ("{\"id\":5,\"a\":\"\u{1}\"}", "not JSON 5"),
         ])
-    func malformed(_ text: String) {  // S-011
-        #expect(classify(text) == "malformed")
+    func notJSON(_ text: String, _ fault: String) {  // S-011, S-017
+        #expect(classify(text) == fault)
+    }
+
+    @Test("What nests too deep is told, and its id wherever it stands")
+    func tooDeep() {
+        let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+        #expect(
+            classify(#"{"jsonrpc":"2.0","id":6,"method":"a","params":\#(deep)}"#) == "too deep 6")
+        #expect(
+            classify(#"{"jsonrpc":"2.0","method":"a","params":\#(deep),"id":6}"#) == "too deep 6")
+        #expect(classify(deep) == "too deep null")
+    }
+
+    @Test("What is not UTF-8 is told, and its id wherever it stands")
+    func notUTF8() {
+        for text in [#"{"id":6,"a":"?"}"#, #"{"a":"?","id":6}"#, #"{"?":[],"id":6"#] {
+            let bytes = text.utf8.map { $0 == UInt8(ascii: "?") ? 0xFF : $0 }
+            #expect(throws: Envelope.Fault.notUTF8(.integer(6))) {
+                try bytes.withUnsafeBytes { _ = try Envelope($0, limits: Limits()) }
+            }
+        }
     }
 }

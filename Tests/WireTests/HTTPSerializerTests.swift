@@ -8,7 +8,7 @@ struct HTTPSerializerTests {
         let head = ByteBuffer.text {
             $0.beginHead(.badRequest)
             $0.appendField("Allow", ("GET" as StaticString).rawBytes)
-            $0.endHead(jsonLength: 12, keepsAlive: false)
+            $0.endHead(length: 12, keepsAlive: false)
         }
         #expect(
             head == "HTTP/1.1 400 Bad Request\r\nAllow: GET\r\nContent-Type: application/json\r\n"
@@ -32,7 +32,7 @@ struct HTTPSerializerTests {
     @Test("A stream's head forbids caching and buffering")
     func streamHead() {  // S-131, S-247
         let fields =
-            "Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
+            "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache, no-transform\r\n"
             + "X-Accel-Buffering: no\r\n"
         #expect(
             ByteBuffer.text { $0.endStreamHead(.chunked, keepsAlive: true) }

@@ -27,6 +27,16 @@ struct JSONWriterTests {
         #expect(json == #""\"\\\n\r\t\u0001\u001f/""#)
     }
 
+    @Test("What some take for a line end is escaped, and what stands beside it is not")
+    func separators() {
+        let json = ByteBuffer.text { output in
+            "\u{84}\u{85}\u{86}\u{2027}\u{2028}\u{2029}\u{202A}\u{D7FF}\u{E000}".withBytes {
+                output.append(jsonString: $0)
+            }
+        }
+        #expect(json == "\"\u{84}\\u0085\u{86}\u{2027}\\u2028\\u2029\u{202A}\u{D7FF}\u{E000}\"")
+    }
+
     @Test("No text is an empty string")
     func empty() {
         let json = ByteBuffer.text { $0.append(jsonString: .init(start: nil, count: 0)) }

@@ -4,6 +4,7 @@ import Wire
 /// One request head: admit or refuse. Pure functions, in the order of PROTOCOL 2.1: `judge`, then,
 /// once the request is authorized, `examine`.
 package final class Admission {
+    /// The path of the endpoint, decoded and without a slash at its end.
     private let path: ByteBuffer
     private let origins: AccessList?
     private let crossOrigins: AccessList?
@@ -12,11 +13,11 @@ package final class Admission {
     private let limits: Limits
     private let isStateless: Bool
     private let isJSONOnly: Bool
-    /// Whether the server is bound where only this machine reaches it.
-    package var isLoopback = true
+    /// From where the server can be reached.
+    package var reach = Reach.loopback
 
     package init(_ options: ServerOptions) {
-        path = options.path
+        path = Admission.normalized(options.path.bytes)
         origins = options.allowedOrigins
         crossOrigins = options.crossOrigins
         hosts = options.allowedHosts
@@ -97,7 +98,8 @@ package final class Admission {
             return Refusal(.badRequest, .invalidRequest, "Exactly one Host header is required")
         }
         guard let value = head[.host] else { return nil }
-        if hosts == nil, !isLoopback { return nil }
+        // No page of a browser reaches a Unix socket, and its clients have no name to give.
+        if reach == .unixSocket || hosts == nil && reach == .network { return nil }
         let host = Authority.host(of: value)
         let isAdmitted =
             host.map { host in
@@ -112,7 +114,8 @@ package final class Admission {
         guard head.occurrences(of: .origin) == 1 else { return Admission.originRefused }
         let isAdmitted =
             crossOrigins?.admits(origin) == true
-            || origins?.admits(origin) ?? (isLoopback && Authority.isLoopbackOrigin(origin))
+            || origins?.admits(origin)
+                ?? (reach != .network && Authority.isLoopbackOrigin(origin))
         return isAdmitted ? nil : Admission.originRefused
     }
 
@@ -136,13 +139,42 @@ package final class Admission {
         return target.cut(at: UInt8(ascii: "?")).head
     }
 
+    /// A path with its percent-encoded bytes decoded, but for slashes, and without a slash at its
+    /// end: what names one resource in several ways (RFC 3986 §6.2.2).
+    private static func normalized(_ path: UnsafeRawBufferPointer) -> ByteBuffer {
+        let normalized = ByteBuffer(capacity: path.count)
+        var rest = path
+        while let byte = rest.first {
+            let digits = rest.dropBytes(1).prefixBytes(2)
+            if byte == UInt8(ascii: "%"), let code = digits.hexadecimalByte,
+                code != UInt8(ascii: "/")
+            {
+                normalized.append(code)
+                rest = rest.dropBytes(3)
+            } else {
+                normalized.append(byte)
+                rest = rest.dropBytes(1)
+            }
+        }
+        if normalized.count > 1, normalized.bytes.last == UInt8(ascii: "/") {
+            normalized.truncate(to: normalized.count - 1)
+        }
+        return normalized
+    }
+
+    private func isEndpoint(_ asked: UnsafeRawBufferPointer) -> Bool {
+        if asked.equals(path.bytes) { return true }
+        let normalized = Admission.normalized(asked)
+        return withExtendedLifetime(normalized) { normalized.bytes.equals(path.bytes) }
+    }
+
     /// S-001: one path, whatever its query.
     private func checkPath(_ asked: UnsafeRawBufferPointer?) -> Refusal? {
         guard let asked else {
             return Refusal(.badRequest, .invalidRequest, "Host differs from the request target")
         }
-        guard asked.equals(path.bytes) else {
-            return Refusal(.notFound, .invalidRequest, "No MCP endpoint at this path")
+        guard isEndpoint(asked) else {
+            return Refusal(.notFound, .invalidRequest, "No MCP endpoint at this path", isText: true)
         }
         return nil
     }

@@ -48,8 +48,8 @@ package struct HostMessage: Sendable {
         guard let value = JSONValue(json, depthMax: jsonDepthMax, hasLineEnd: &hasLineEnd) else {
             throw .invalidMessage
         }
-        let line = hasLineEnd ? ByteBuffer(copying: value.text) : nil
-        line?.joinLines()
+        let line = hasLineEnd ? ByteBuffer() : nil
+        line?.append(jsonLine: value.text)
         defer { withExtendedLifetime(line) {} }
         try use(line?.bytes ?? value.text)
     }
@@ -64,9 +64,12 @@ package struct HostMessage: Sendable {
     }
 
     /// Checks a JSON value, and puts it on one line.
-    package func take(_ json: ByteBuffer) throws(CallerFault) {
-        guard JSONValue(json.bytes, depthMax: jsonDepthMax) != nil else { throw .invalidMessage }
-        json.joinLines()
+    package func take(_ json: ByteBuffer) throws(CallerFault) -> ByteBuffer {
+        var line: ByteBuffer?
+        try withValue(json.bytes) { value throws(CallerFault) in
+            if !value.equals(json.bytes) { line = ByteBuffer(copying: value) }
+        }
+        return line ?? json
     }
 
     /// A method: text that is not empty, and not one of JSON-RPC's own (section 8).

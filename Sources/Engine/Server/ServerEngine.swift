@@ -15,6 +15,8 @@ package final class ServerEngine {
     let crossOrigin: CrossOrigin?
     let admission: Admission
     var now = Instant(milliseconds: 0)
+    /// The Date of responses (RFC 9110 §6.6.1), as a line; empty as long as nobody has told it.
+    let dateField = ByteBuffer()
     var effects = EffectQueue()
 
     var connections = SlotTable<ConnectionID, ServerConnection>()
@@ -89,9 +91,17 @@ package final class ServerEngine {
         now = max(now, instant)
     }
 
-    /// Tells whether the server is bound where only this machine reaches it (S-004, S-504).
-    package func bound(isLoopback: Bool) {
-        admission.isLoopback = isLoopback
+    /// Tells the second since 1970, whenever that changes: for the Date of responses.
+    package func clock(_ seconds: Int64) {
+        dateField.removeAll()
+        dateField.append("Date: ")
+        HTTPDate.append(seconds, to: dateField)
+        dateField.append("\r\n")
+    }
+
+    /// Tells from where the server can be reached (S-004, S-504).
+    package func bound(_ reach: Reach) {
+        admission.reach = reach
     }
 
     /// A client has connected; nil if there are as many as there may be, or the server closes.

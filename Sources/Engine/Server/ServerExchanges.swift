@@ -31,11 +31,12 @@ extension ServerEngine {
         _ message: borrowing Message, _ head: HTTPHead, on connection: ServerConnection
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
-        if let refusal = checkVersion(head) {
+        let isInitialize = id != nil && message.envelope.method.equals("initialize")
+        // S-211: `initialize` names its version in its body, and older clients anything in its head.
+        if !isInitialize, let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
         }
         if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
-        let isInitialize = id != nil && message.envelope.method.equals("initialize")
         if isInitialize, let id {
             return initializeArrived(id, message, head, on: connection)
         }
@@ -55,6 +56,9 @@ extension ServerEngine {
         case .response(let id, _):
             accept(connection)
             responseArrived(id, message, of: session)
+        case .strayError:
+            accept(connection)
+            dropResponse()
         }
         if let session { noteActivity(of: session) }
     }
@@ -114,7 +118,7 @@ extension ServerEngine {
         guard let text = head[.sessionID] else {
             return .refused(ServerEngine.sessionMissing)
         }
-        guard head.occurrences(of: .sessionID) == 1, let id = SessionID(text: text),
+        guard head.isUnanimous(.sessionID, "mcp-session-id"), let id = SessionID(text: text),
             let key = sessions.key(for: id), let session = sessions[key], session.state.isLive,
             session.principal == principal
         else {
@@ -126,7 +130,9 @@ extension ServerEngine {
     /// S-208: a version that is named must be one that is served.
     private func checkVersion(_ head: HTTPHead) -> Refusal? {
         guard let text = head[.protocolVersion] else { return nil }
-        guard head.occurrences(of: .protocolVersion) == 1, Revision(text: text) != nil else {
+        guard head.isUnanimous(.protocolVersion, "mcp-protocol-version"),
+            Revision(text: text) != nil
+        else {
             return Refusal(.badRequest, .unsupportedVersion, "Unsupported protocol version")
         }
         return nil
@@ -172,7 +178,11 @@ extension ServerEngine {
         _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
-        let token = message.envelope.progressToken.map { ByteBuffer(copying: $0.text) }
+        let token = message.envelope.progressToken.map { token in
+            let copy = ByteBuffer(capacity: token.text.count)
+            copy.append(jsonLine: token.text)
+            return copy
+        }
         let opened = requests.insert { key in
             let request = spare.takeRequest() ?? OpenRequest()
             request.begin(
@@ -250,7 +260,7 @@ extension ServerEngine {
     /// S-225, S-226. What names no open request is ignored.
     private func cancelArrived(_ message: borrowing Message, of session: ServerSession) {
         guard let named = message.envelope.params?["requestId"],
-            let id = Envelope.requestID(named, limits: options.limits),
+            let id = try? Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.find(id), let request = requests[key], !request.isInitialize
         else { return }
         let event = newEvent(.cancelled, of: session, message)
@@ -268,13 +278,17 @@ extension ServerEngine {
         guard let session, let key = session.ledger.answered(id),
             let call = calls.removeValue(forKey: key)
         else {
-            counters.responseDrops += 1
-            return log(.debug, "Dropped a response that answers no call")
+            return dropResponse()
         }
         call.request?.calls.removeAll { $0 == key }
         let event = newEvent(.response, of: session, message)
         event.call = key
         event.callData = call.data
         effects.append(.deliver(event))
+    }
+
+    private func dropResponse() {
+        counters.responseDrops += 1
+        log(.debug, "Dropped a response that answers no call")
     }
 }

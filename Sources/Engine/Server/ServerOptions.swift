@@ -2,6 +2,15 @@ import Replay
 import Session
 import Wire
 
+/// From where clients can reach a server.
+package enum Reach: Sendable {
+    case network
+    /// Only from this machine.
+    case loopback
+    /// Only from this machine, and from no browser.
+    case unixSocket
+}
+
 /// A server's configuration, checked and without gaps. Times are milliseconds, nil is for ever.
 package struct ServerOptions {
     package var path = ByteBuffer(copying: ("/mcp" as StaticString).rawBytes)
@@ -92,15 +101,14 @@ package struct Greeting {
         instructions: UnsafeRawBufferPointer
     ) {
         suffix.append("\",\"capabilities\":")
-        suffix.append(capabilities)
+        suffix.append(jsonLine: capabilities)
         suffix.append(",\"serverInfo\":")
-        suffix.append(serverInfo)
+        suffix.append(jsonLine: serverInfo)
         if instructions.count > 0 {
             suffix.append(",\"instructions\":")
             suffix.append(jsonString: instructions)
         }
         suffix.append("}")
-        suffix.joinLines()
     }
 
     /// The result of `initialize`.

@@ -6,14 +6,34 @@ extension ServerEngine {
     /// Refuses a request whose body is not a message, with its id as far as it could be read.
     func refuse(_ fault: Envelope.Fault, _ connection: ServerConnection) {
         switch fault {
-        case .malformed:
-            refuse(Refusal(.badRequest, .parseError, "Parse error"), connection)
+        case .notUTF8(let id):
+            refuse(
+                Refusal(.badRequest, .parseError, "The message is not valid UTF-8"), connection,
+                id: id)
+        case .notJSON(let id):
+            refuse(
+                Refusal(.badRequest, .parseError, "The message is not valid JSON"), connection,
+                id: id)
+        case .tooDeep(let id):
+            refuse(
+                Refusal(
+                    .badRequest, .invalidRequest,
+                    "The message nests arrays and objects too deep (json_depth_max)"),
+                connection, id: id)
         case .batch:
             refuse(Refusal(.badRequest, .invalidRequest, "Batches are not supported"), connection)
         case .illegalID:
             refuse(
-                Refusal(.badRequest, .invalidRequest, "An id must be a string or a 64-bit integer"),
+                Refusal(.badRequest, .invalidRequest, "An id must be a string or an integer"),
                 connection)
+        case .idTooLong:
+            refuse(
+                Refusal(.badRequest, .invalidRequest, "The id is longer than 1024 bytes"),
+                connection)
+        case .progressTokenTooLong(let id):
+            refuse(
+                Refusal(.badRequest, .invalidParams, "The progressToken is longer than 1024 bytes"),
+                connection, id: id)
         case .notAMessage(let id):
             refuse(
                 Refusal(.badRequest, .invalidRequest, "Not a JSON-RPC 2.0 message"), connection,
@@ -29,10 +49,15 @@ extension ServerEngine {
         log(.debug, "Refused a request: ", refusal.message.rawBytes)
         count(refusal)
         let error = spare.takeBuffer()
-        error.appendError(
-            id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
-            data: data?.bytes)
-        respondEarly(refusal.status, error, on: connection) { output in
+        if refusal.isText {
+            error.append(refusal.message.rawBytes)
+            error.append("\n")
+        } else {
+            error.appendError(
+                id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
+                data: data?.bytes)
+        }
+        respondEarly(refusal.status, error, isText: refusal.isText, on: connection) { output in
             if let allow = refusal.allow { output.appendField("Allow", allow.rawBytes) }
             if refusal.status == .serviceUnavailable {
                 output.appendField("Retry-After", ("1" as StaticString).rawBytes)
@@ -44,8 +69,8 @@ extension ServerEngine {
     /// Writes a whole response, with the header lines that `fields` writes. If the request is still
     /// arriving, the rest of it is skipped, or, if there may be much, the connection ends.
     func respondEarly(
-        _ status: HTTPStatus, _ json: ByteBuffer?, on connection: ServerConnection,
-        _ fields: (ByteBuffer) -> Void
+        _ status: HTTPStatus, _ body: ByteBuffer?, isText: Bool = false,
+        on connection: ServerConnection, _ fields: (ByteBuffer) -> Void
     ) {
         let isArriving = connection.isArriving
         let hasMore = isArriving && connection.head?.hasBody ?? true
@@ -54,9 +79,9 @@ extension ServerEngine {
         write(to: connection) { output in
             beginHead(status, on: connection, output)
             fields(output)
-            guard let json else { return output.endEmptyHead(status, keepsAlive: keepsAlive) }
-            output.endHead(jsonLength: json.count, keepsAlive: keepsAlive)
-            if connection.head?.method != .head { output.append(json) }
+            guard let body else { return output.endEmptyHead(status, keepsAlive: keepsAlive) }
+            output.endHead(length: body.count, isText: isText, keepsAlive: keepsAlive)
+            if connection.head?.method != .head { output.append(body) }
         }
         if isArriving, connection.keepsAlive, !connection.isClosed {
             connection.exchange = .refused
@@ -114,7 +139,7 @@ extension ServerEngine {
         write(to: connection) { output in
             beginHead(.ok, on: connection, output)
             appendSessionID(sessionID, to: output)
-            output.endHead(jsonLength: message.count, keepsAlive: keepsAlive)
+            output.endHead(length: message.count, keepsAlive: keepsAlive)
             if !isLong { output.append(message) }
         }
         if isLong { write(message, asItIsTo: connection) } else { spare.give(message) }
@@ -133,6 +158,7 @@ extension ServerEngine {
         _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
     ) {
         output.beginHead(status)
+        output.append(dateField)
         if let fields = connection.crossOriginFields { output.append(fields) }
     }
 

@@ -149,14 +149,3 @@ struct ChunkedReader {
         return true
     }
 }
-
-extension UInt8 {
-    fileprivate var hexadecimalDigit: UInt8? {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): self & 0xF
-        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
-            self & 0xF + 9
-        default: nil
-        }
-    }
-}

@@ -64,9 +64,12 @@ extension ByteBuffer {
         append("\r\n")
     }
 
-    /// Ends a head whose body, of `length` bytes and of type JSON, follows at once.
-    package func endHead(jsonLength length: Int, keepsAlive: Bool) {
-        append("Content-Type: application/json\r\nContent-Length: ")
+    /// Ends a head whose body, of `length` bytes, follows at once: JSON, or plain text.
+    package func endHead(length: Int, isText: Bool = false, keepsAlive: Bool) {
+        append(
+            isText
+                ? "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "
+                : "Content-Type: application/json\r\nContent-Length: ")
         append(decimal: Int64(length))
         append(keepsAlive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
     }
@@ -81,7 +84,7 @@ extension ByteBuffer {
     package func endStreamHead(_ framing: BodyFraming, keepsAlive: Bool) {
         append(
             """
-            Content-Type: text/event-stream\r
+            Content-Type: text/event-stream; charset=utf-8\r
             Cache-Control: no-cache, no-transform\r
             X-Accel-Buffering: no\r\n
             """)

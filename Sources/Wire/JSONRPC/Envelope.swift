@@ -6,15 +6,21 @@ package struct Envelope {
         case notification
         /// Answers a request of ours. `isError` tells the two kinds of answer apart.
         case response(RequestID, isError: Bool)
+        /// An error that names no request: its sender could not read an id.
+        case strayError
     }
 
     /// Why a text is not a message (S-011 to S-014), with the id as far as it is a legal one.
     package enum Fault: Error, Equatable {
-        /// Not JSON in UTF-8, or deeper than the limit.
-        case malformed
+        case notUTF8(RequestID?)
+        case notJSON(RequestID?)
+        /// Arrays and objects nest deeper than the limit.
+        case tooDeep(RequestID?)
         case batch
         case notAMessage(RequestID?)
         case illegalID
+        case idTooLong
+        case progressTokenTooLong(RequestID)
     }
 
     package let kind: Kind
@@ -25,7 +31,7 @@ package struct Envelope {
     package let method: UnsafeRawBufferPointer
     /// Where the method stands if it is not written as it reads.
     package let decodedMethod: ByteBuffer?
-    /// The message's params; nil if it has none.
+    /// The message's params; nil if it has none, or null.
     package let params: JSONValue?
     /// What the sender wants progress to be named by; nil if it wants none.
     package let progressToken: JSONValue?
@@ -34,43 +40,47 @@ package struct Envelope {
 
     /// Reads a message, which `text` must be all of. The envelope points into it.
     package init(_ text: UnsafeRawBufferPointer, limits: Limits) throws(Fault) {
-        let members = try Members(text, depthMax: limits.jsonDepth)
+        let members = try Members(text, limits: limits)
         var requestID: RequestID?
-        if let id = members.id {
-            requestID = Envelope.requestID(id, limits: limits)
-        }
+        if let id = members.id { requestID = try Envelope.requestID(id, limits: limits) }
         guard members.version?.isVersion == true else { throw .notAMessage(requestID) }
-        if members.id != nil, requestID == nil {
-            throw .illegalID
-        }
-        params = members.params
+        id = members.id
+        params = members.params.flatMap { $0.isNull ? nil : $0 }
         progressToken = members.meta?["progressToken"].flatMap { token in
             token.isString || token.isInteger ? token : nil
         }
-        id = members.id
-        if let method = members.method {
-            guard members.result == nil, members.error == nil, method.isString,
-                params.map({ $0.isObject || $0.isArray }) ?? true
-            else { throw .notAMessage(requestID) }
-            let written = UnsafeRawBufferPointer(rebasing: method.text[1..<method.text.count - 1])
-            guard written.count > 0 else { throw .notAMessage(requestID) }
-            decodedMethod = JSONName(written).decoded
-            self.method = decodedMethod?.bytes ?? written
-            kind = requestID.map { .request($0) } ?? .notification
+        guard let method = members.method else {
+            kind = try members.answer(to: requestID)
+            self.method = UnsafeRawBufferPointer(start: nil, count: 0)
+            decodedMethod = nil
             return
         }
-        guard let requestID, (members.result == nil) != (members.error == nil),
-            members.error?.isObject ?? true
+        if members.id != nil, requestID == nil { throw .illegalID }
+        guard members.result == nil, members.error == nil, method.isString,
+            params.map({ $0.isObject || $0.isArray }) ?? true
         else { throw .notAMessage(requestID) }
-        method = UnsafeRawBufferPointer(start: nil, count: 0)
-        decodedMethod = nil
-        kind = .response(requestID, isError: members.error != nil)
+        let written = UnsafeRawBufferPointer(rebasing: method.text[1..<method.text.count - 1])
+        guard written.count > 0 else { throw .notAMessage(requestID) }
+        decodedMethod = JSONName(written).decoded
+        decodedMethod?.replaceSurrogates()
+        self.method = decodedMethod?.bytes ?? written
+        kind = requestID.map { .request($0) } ?? .notification
+        if let requestID, let progressToken, progressToken.text.count > limits.requestIDBytes {
+            throw .progressTokenTooLong(requestID)
+        }
     }
 
-    /// Reads a legal id: a string within bounds, or an integer of 64 bits.
-    package static func requestID(_ value: JSONValue, limits: Limits) -> RequestID? {
+    /// Reads a legal id: a string, or an integer of any size; nil for anything else.
+    package static func requestID(
+        _ value: JSONValue, limits: Limits
+    ) throws(Fault) -> RequestID? {
         if let integer = value.integer { return .integer(integer) }
-        guard let text = value.string, text.count <= limits.requestIDBytes else { return nil }
+        if value.isInteger {
+            guard value.text.count <= limits.requestIDBytes else { throw .idTooLong }
+            return .digits([UInt8](value.text))
+        }
+        guard let text = value.string else { return nil }
+        guard text.count <= limits.requestIDBytes else { throw .idTooLong }
         return .string([UInt8](text.bytes))
     }
 }
@@ -86,12 +96,14 @@ private struct Members {
     var result: JSONValue?
     var error: JSONValue?
 
-    init(_ text: UnsafeRawBufferPointer, depthMax: Int) throws(Envelope.Fault) {
-        guard var scanner = JSONScanner(text) else { throw .malformed }
-        let depth = JSONScanner.depth(depthMax)
+    init(_ text: UnsafeRawBufferPointer, limits: Limits) throws(Envelope.Fault) {
+        guard var scanner = JSONScanner(text) else { throw .notJSON(nil) }
+        let depth = JSONScanner.depth(limits.jsonDepth)
         guard scanner.isAtObject else {
             let isArray = scanner.isAtArray
-            guard scanner.value(depth), scanner.isAtEnd() else { throw .malformed }
+            guard scanner.value(depth), scanner.isAtEnd() else {
+                throw Members.fault(of: text, scanner, limits)
+            }
             throw isArray ? .batch : .notAMessage(nil)
         }
         var found = Members()
@@ -105,11 +117,33 @@ private struct Members {
             found.set(name, JSONValue(valid: value))
             return true
         }
-        guard isObject, scanner.isAtEnd() else { throw .malformed }
+        guard isObject, scanner.isAtEnd() else { throw Members.fault(of: text, scanner, limits) }
         self = found
     }
 
     private init() {}
+
+    /// Why a text cannot be read, and the id that stands in it all the same.
+    private static func fault(
+        of text: UnsafeRawBufferPointer, _ scanner: JSONScanner, _ limits: Limits
+    ) -> Envelope.Fault {
+        var id: RequestID?
+        if let written = JSONScanner.salvageID(from: text) {
+            id = (try? Envelope.requestID(written, limits: limits)) ?? nil
+        }
+        if !UTF8Text.isValid(text) { return .notUTF8(id) }
+        return scanner.isTooDeep ? .tooDeep(id) : .notJSON(id)
+    }
+
+    /// What a message is that has no method.
+    func answer(to id: RequestID?) throws(Envelope.Fault) -> Envelope.Kind {
+        guard (result == nil) != (error == nil), error?.isObject ?? true else {
+            throw .notAMessage(id)
+        }
+        if let id { return .response(id, isError: error != nil) }
+        if error != nil, self.id?.isNull ?? true { return .strayError }
+        throw self.id == nil ? .notAMessage(nil) : .illegalID
+    }
 
     /// Passes the params and notes their `_meta`: they may be long, and are read once.
     private mutating func passParams(_ scanner: inout JSONScanner, _ depth: Int) -> Bool {
@@ -150,5 +184,50 @@ extension JSONValue {
         if text.count == 5 { return text.equals("\"2.0\"") }
         guard let written = string else { return false }
         return withExtendedLifetime(written) { written.bytes.equals("2.0") }
+    }
+}
+
+extension JSONScanner {
+    /// Finds the `id` of a message that is no valid JSON, so that its sender learns which of its
+    /// requests failed: it looks at quotes and brackets alone, at any depth and in any encoding.
+    fileprivate static func salvageID(from text: UnsafeRawBufferPointer) -> JSONValue? {
+        var depth = 0
+        var index = 0
+        var id: JSONValue?
+        while index < text.count {
+            switch text[index] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: "\""):
+                let start = index + 1
+                index = endOfString(text, from: start)
+                if depth == 1, text.prefixBytes(index).dropBytes(start).equals("id") {
+                    id = value(after: index + 1, in: text) ?? id
+                }
+            default: break
+            }
+            index += 1
+        }
+        return id
+    }
+
+    /// Where the quote stands that ends a string, or where the text ends.
+    private static func endOfString(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
+        while index < text.count, text[index] != UInt8(ascii: "\"") {
+            index += text[index] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        return min(index, text.count)
+    }
+
+    /// The string or number behind a colon; nil if there is none.
+    private static func value(after index: Int, in text: UnsafeRawBufferPointer) -> JSONValue? {
+        let rest = text.dropBytes(index)
+        guard let colon = rest.firstIndex(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }),
+            rest[colon] == UInt8(ascii: ":"), var scanner = JSONScanner(rest.dropBytes(colon + 1))
+        else { return nil }
+        let start = scanner.next
+        guard scanner.value(0) else { return nil }
+        return JSONValue(valid: UnsafeRawBufferPointer(start: start, count: scanner.next - start))
     }
 }

@@ -4,8 +4,9 @@ import CLibc
 /// where its parts begin and end. Messages are only passed on, so nothing more is needed of them,
 /// and a tree of each would cost more than all else that is done for it.
 ///
-/// It takes nothing that jansson refuses, so that a host that wants a tree always gets one: no NUL
-/// in the names of members, no lone surrogates, no numbers beyond a double.
+/// It takes all that the grammar does, and so more than jansson, whose trees hold no NUL in the names
+/// of members, no lone surrogates and no numbers beyond a double: a message with any of them reaches
+/// hosts that read bytes.
 struct JSONScanner {
     private(set) var next: UnsafeRawPointer
     private let end: UnsafeRawPointer
@@ -17,8 +18,11 @@ struct JSONScanner {
     private let isTrusting: Bool
     /// Whether the last name is not written as it reads.
     private var hasEscape = false
-    /// Whether a line has ended since this was set to false. It can only between parts of a value.
+    /// Whether some reader would have seen a line end since this was set to false: CR or LF between
+    /// the parts of a value, or one of Unicode's separators in a string.
     var hasLineEnd = false
+    /// Whether a value was refused only because it nests too deep.
+    private(set) var isTooDeep = false
 
     /// Starts at the first byte that is not blank; nil if there is none.
     init?(_ bytes: UnsafeRawBufferPointer, trusting: Bool = false) {
@@ -86,7 +90,10 @@ struct JSONScanner {
     mutating func members(
         of depth: Int, _ pass: (JSONName, inout JSONScanner) -> Bool
     ) -> Bool {
-        guard depth > 0 else { return false }
+        guard depth > 0 else {
+            isTooDeep = true
+            return false
+        }
         next += 1
         skipBlanks()
         guard !isAt("}") else {
@@ -117,7 +124,10 @@ struct JSONScanner {
     /// Passes an array, and tells each element.
     @inline(__always)
     mutating func array(_ depth: Int, _ element: (UnsafeRawBufferPointer) -> Void) -> Bool {
-        guard depth > 0 else { return false }
+        guard depth > 0 else {
+            isTooDeep = true
+            return false
+        }
         next += 1
         skipBlanks()
         guard !isAt("]") else {
@@ -188,9 +198,9 @@ struct JSONScanner {
                 return true
             case UInt8(ascii: "\\"):
                 hasEscape = true
-                guard let code = escape(), !isName || code != 0 else { return false }
+                guard escape() != nil else { return false }
             case 0x80...:
-                guard UTF8Text.skip(&next, end) else { return false }
+                guard UTF8Text.skip(&next, end, &hasLineEnd) else { return false }
             default: return false
             }
         }
@@ -295,15 +305,20 @@ struct JSONScanner {
         }
     }
 
-    /// Passes what follows `\u`, with the other half of a surrogate pair.
+    /// Passes what follows `\u`, with the other half of a surrogate pair if it is there.
     private mutating func codePoint() -> UInt32? {
         guard let first = fourDigits() else { return nil }
-        guard (0xD800...0xDFFF).contains(first) else { return first }
-        guard first < 0xDC00, end - next >= 6, current == UInt8(ascii: "\\"),
+        guard (0xD800...0xDBFF).contains(first), end - next >= 6,
+            current == UInt8(ascii: "\\"),
             next.load(fromByteOffset: 1, as: UInt8.self) == UInt8(ascii: "u")
-        else { return nil }
+        else { return first }
+        let escape = next
         next += 2
-        guard let second = fourDigits(), (0xDC00...0xDFFF).contains(second) else { return nil }
+        guard let second = fourDigits() else { return nil }
+        guard (0xDC00...0xDFFF).contains(second) else {
+            next = escape
+            return first
+        }
         return 0x1_0000 + (first - 0xD800) << 10 + (second - 0xDC00)
     }
 
@@ -311,14 +326,9 @@ struct JSONScanner {
         guard end - next >= 4 else { return nil }
         var value: UInt32 = 0
         for _ in 0..<4 {
-            let byte = current
+            guard let digit = current.hexadecimalDigit else { return nil }
+            value = value << 4 | UInt32(digit)
             next += 1
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt32(byte & 0xF)
-            case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
-                value = value << 4 | UInt32(byte & 0xF + 9)
-            default: return nil
-            }
         }
         return value
     }
@@ -326,7 +336,6 @@ struct JSONScanner {
     // MARK: Numbers
 
     private mutating func number() -> Bool {
-        let start = next
         if current == UInt8(ascii: "-") { next += 1 }
         if isAt("0") {
             next += 1
@@ -337,55 +346,17 @@ struct JSONScanner {
             next += 1
             guard digits() else { return false }
         }
-        var hasExponent = false
         if isAt("e") || isAt("E") {
-            hasExponent = true
             next += 1
             if isAt("+") || isAt("-") { next += 1 }
             guard digits() else { return false }
         }
-        guard hasExponent || next - start > 300 else { return true }
-        return JSONScanner.isFinite(UnsafeRawBufferPointer(start: start, count: next - start))
+        return true
     }
 
     private mutating func digits() -> Bool {
         let start = next
         while next < end, current.isDigit { next += 1 }
         return next > start
-    }
-
-    /// Whether a number is within a double. The C library reads it, without the point: that is
-    /// another character in some locales.
-    private static func isFinite(_ number: UnsafeRawBufferPointer) -> Bool {
-        let text = ByteBuffer()
-        var fraction: Int64 = 0
-        var exponent: Int64 = 0
-        var isFraction = false
-        for (place, byte) in number.enumerated() {
-            if byte == UInt8(ascii: ".") {
-                isFraction = true
-            } else if byte | 0x20 == UInt8(ascii: "e") {
-                exponent = JSONScanner.exponent(number.dropBytes(place + 1))
-                break
-            } else {
-                text.append(byte)
-                fraction += isFraction ? 1 : 0
-            }
-        }
-        text.append("e")
-        text.append(decimal: exponent - fraction)
-        text.append(0)
-        return withExtendedLifetime(text) {
-            strtod(text.bytes.baseAddress!.assumingMemoryBound(to: CChar.self), nil).isFinite
-        }
-    }
-
-    /// An exponent, or one as good: what is beyond makes any number too large, or zero.
-    private static func exponent(_ text: UnsafeRawBufferPointer) -> Int64 {
-        var value: Int64 = 0
-        for byte in text where byte.isDigit {
-            value = min(value * 10 + Int64(byte & 0xF), 1 << 40)
-        }
-        return text.first == UInt8(ascii: "-") ? -value : value
     }
 }

@@ -8,7 +8,8 @@ public typealias JSONNode = json_t
 package final class JSONTree {
     private let node: UnsafeMutablePointer<json_t>
 
-    /// Nil only without memory: `JSONScanner` takes nothing that jansson refuses.
+    /// Nil if jansson holds no such text: NUL in the name of a member, a lone surrogate, a number
+    /// beyond a double.
     package init?(_ text: UnsafeRawBufferPointer) {
         guard let start = text.baseAddress else { return nil }
         let bytes = start.assumingMemoryBound(to: CChar.self)

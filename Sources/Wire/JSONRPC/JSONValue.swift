@@ -15,7 +15,7 @@ package struct JSONValue {
         self.init(bytes, depthMax: depthMax, hasLineEnd: &hasLineEnd)
     }
 
-    /// The same, and tells whether a line ends within the value.
+    /// The same, and tells whether some reader would see a line end within the value.
     package init?(_ bytes: UnsafeRawBufferPointer, depthMax: Int, hasLineEnd: inout Bool) {
         guard var scanner = JSONScanner(bytes) else { return nil }
         let start = scanner.next
@@ -56,7 +56,10 @@ package struct JSONValue {
         return elements
     }
 
-    /// What a string stands for; nil for anything else.
+    package var isNull: Bool { text.equals("null") }
+
+    /// What a string stands for; nil for anything else. A lone surrogate stands for itself, in three
+    /// bytes that are no UTF-8: `append(jsonString:)` makes the same string of it again.
     package var string: ByteBuffer? {
         guard isString else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: text[1..<text.count - 1])
@@ -159,20 +162,20 @@ struct JSONName {
         self.init(text, hasEscape: text.firstIndex(ofByte: UInt8(ascii: "\\")) != nil)
     }
 
-    /// What the text stands for; nil if that is what is written.
+    /// What the text stands for; nil if that is what is written. Lone surrogates are in three bytes.
     var decoded: ByteBuffer? {
         guard hasEscape else { return nil }
         let output = ByteBuffer()
         var rest = text
         while rest.count > 0 {
             guard rest[0] == UInt8(ascii: "\\"), var scanner = JSONScanner(rest),
-                let code = scanner.escape(), let scalar = Unicode.Scalar(code)
+                let code = scanner.escape()
             else {
                 output.append(rest[0])
                 rest = rest.dropBytes(1)
                 continue
             }
-            for byte in UTF8.encode(scalar)! { output.append(byte) }
+            output.append(codePoint: code)
             rest = rest.dropBytes(scanner.next - rest.baseAddress!)
         }
         return output
@@ -181,5 +184,36 @@ struct JSONName {
     func means(_ name: UnsafeRawBufferPointer) -> Bool {
         guard hasEscape, let decoded else { return text.equals(name) }
         return withExtendedLifetime(decoded) { decoded.bytes.equals(name) }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a code point, or a surrogate, as UTF-8 would have it.
+    fileprivate func append(codePoint code: UInt32) {
+        func tail(_ shift: UInt32) -> UInt8 { UInt8(0x80 | code >> shift & 0x3F) }
+        switch code {
+        case ..<0x80:
+            append(UInt8(code))
+        case ..<0x800:
+            append(UInt8(0xC0 | code >> 6))
+            append(tail(0))
+        case ..<0x1_0000:
+            append(UInt8(0xE0 | code >> 12))
+            append(tail(6))
+            append(tail(0))
+        default:
+            append(UInt8(truncatingIfNeeded: 0xF0 | code >> 18))
+            append(tail(12))
+            append(tail(6))
+            append(tail(0))
+        }
+    }
+
+    /// Puts U+FFFD in the place of surrogates, for those who want UTF-8.
+    func replaceSurrogates() {
+        for index in 0..<max(count - 2, 0) where bytes[index] == 0xED && bytes[index + 1] >= 0xA0 {
+            let replacement: StaticString = "\u{FFFD}"
+            replace(index..<index + 3, with: replacement.rawBytes)
+        }
     }
 }

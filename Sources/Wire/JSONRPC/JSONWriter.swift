@@ -1,20 +1,69 @@
 /// The little JSON that the transport writes itself.
+///
+/// Events are made of lines (S-514), and several clients end a line at U+0085, U+2028 and U+2029 too:
+/// these are escaped in whatever is sent.
 extension ByteBuffer {
-    /// Appends UTF-8 text as a JSON string (RFC 8259 §7).
+    /// Appends UTF-8 text as a JSON string (RFC 8259 §7). A surrogate, which is no UTF-8, becomes the
+    /// escape that it was read from.
     package func append(jsonString text: UnsafeRawBufferPointer) {
         append(UInt8(ascii: "\""))
         var plain = 0
-        for index in 0..<text.count {
+        var index = 0
+        while index < text.count {
             let byte = text[index]
-            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+            let isSpecial =
+                byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+            let unit = byte < 0x80 ? nil : ByteBuffer.escapedUnit(text.dropBytes(index))
+            guard isSpecial || unit != nil else {
+                index += 1
                 continue
             }
             append(UnsafeRawBufferPointer(rebasing: text[plain..<index]))
-            appendEscape(byte)
-            plain = index + 1
+            if let unit { append(escaped: unit) } else { appendEscape(byte) }
+            index += unit.map { $0 < 0x800 ? 2 : 3 } ?? 1
+            plain = index
         }
         append(UnsafeRawBufferPointer(rebasing: text[plain...]))
         append(UInt8(ascii: "\""))
+    }
+
+    /// Appends valid JSON text so that every reader takes it for one line: CR and LF, which stand
+    /// between its parts only, become blanks, and what else could end a line is escaped.
+    package func append(jsonLine text: UnsafeRawBufferPointer) {
+        reserve(text.count)
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
+            if byte == 0x0A || byte == 0x0D {
+                append(UInt8(ascii: " "))
+            } else if byte >= 0x80, let unit = ByteBuffer.escapedUnit(text.dropBytes(index)) {
+                append(escaped: unit)
+                index += unit < 0x800 ? 1 : 2
+            } else {
+                append(byte)
+            }
+            index += 1
+        }
+    }
+
+    /// The character that bytes begin with if it is not to be sent as it is: U+0085, U+2028, U+2029
+    /// or a surrogate.
+    private static func escapedUnit(_ bytes: UnsafeRawBufferPointer) -> UInt16? {
+        let second = bytes.count > 1 ? bytes[1] : 0
+        let third = bytes.count > 2 ? bytes[2] : 0
+        switch bytes[0] {
+        case 0xC2 where second == 0x85: return 0x85
+        case 0xE2 where second == 0x80 && third & 0xFE == 0xA8: return 0x2000 | UInt16(third & 0x3F)
+        case 0xED where second >= 0xA0 && bytes.count > 2:
+            return 0xD000 | UInt16(second & 0x3F) << 6 | UInt16(third & 0x3F)
+        default: return nil
+        }
+    }
+
+    private func append(escaped unit: UInt16) {
+        append("\\u")
+        append(hex2: UInt8(truncatingIfNeeded: unit >> 8))
+        append(hex2: UInt8(truncatingIfNeeded: unit))
     }
 
     private func appendEscape(_ byte: UInt8) {
@@ -24,9 +73,7 @@ extension ByteBuffer {
         case 0x0A: append("\\n")
         case 0x0D: append("\\r")
         case 0x09: append("\\t")
-        default:
-            append("\\u00")
-            append(hex2: byte)
+        default: append(escaped: UInt16(byte))
         }
     }
 }

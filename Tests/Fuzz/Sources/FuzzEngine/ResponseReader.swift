@@ -58,7 +58,7 @@ struct ResponseReader {
                 require(length != nil, "no length")
             }
             if name.equals("Transfer-Encoding") { isChunked = value.equals("chunked") }
-            if name.equals("Content-Type") { isStream = value.equals("text/event-stream") }
+            if name.equals("Content-Type") { isStream = value.equals("text/event-stream; charset=utf-8") }
             if name.equals("Connection") { isLast = value.equals("close") }
             if name.equals("Mcp-Session-Id") {
                 require(SessionID(text: value) != nil, "no session's id")

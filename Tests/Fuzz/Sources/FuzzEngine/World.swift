@@ -35,7 +35,7 @@ final class World {
             counter += 1
             return counter
         }
-        engine.bound(isLoopback: program.isLoopback)
+        engine.bound(program.isLoopback ? .loopback : .network)
     }
 
     // MARK: Time
