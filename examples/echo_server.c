@@ -340,6 +340,8 @@ int main(int argc, char **argv) {
       port = (uint16_t)atoi(argv[++i]);
     } else if (strcmp(argv[i], "--sessions-max") == 0 && value[0] != '\0') {
       options.sessions_max = (uint32_t)atoi(argv[++i]);
+    } else if (strcmp(argv[i], "--address-share-percent") == 0 && value[0] != '\0') {
+      options.address_share_percent = (uint32_t)atoi(argv[++i]);
     } else if (strcmp(argv[i], "--session-idle-ms") == 0 && value[0] != '\0') {
       options.session_idle_ms = (uint32_t)atoi(argv[++i]);
     } else if (strcmp(argv[i], "--initialize-ms") == 0 && value[0] != '\0') {
@@ -352,7 +354,8 @@ int main(int argc, char **argv) {
     } else {
       fprintf(stderr, "usage: echo_server [--host ADDRESS] [--port N] [--stateless] [--json-response]\n"
                       "                   [--progress-route request|primary] [--token TOKEN[,TOKEN...]]\n"
-                      "                   [--sessions-max N] [--session-idle-ms N] [--initialize-ms N]\n");
+                      "                   [--sessions-max N] [--session-idle-ms N] [--initialize-ms N]\n"
+                      "                   [--address-share-percent N]\n");
       return 2;
     }
   }

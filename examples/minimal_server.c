@@ -30,8 +30,10 @@ int main(void) {
   options.on_event = on_event;
   options.server_info = shttp_text("{\"name\":\"minimal\",\"version\":\"1.0\"}");
   options.server_capabilities = shttp_text("{\"tools\":{}}");
-  if (shttp_loop_create(NULL, &loop) != SHTTP_OK) return 1;
-  if (shttp_server_create(loop, &options, &server) != SHTTP_OK) return 1;
-  if (shttp_server_listen(server, "127.0.0.1", 8080) != SHTTP_OK) return 1;
-  return shttp_loop_run(loop) != SHTTP_OK;
+  shttp_status status = shttp_loop_create(NULL, &loop);
+  if (status == SHTTP_OK) status = shttp_server_create(loop, &options, &server);
+  if (status == SHTTP_OK) status = shttp_server_listen(server, "127.0.0.1", 8080);
+  if (status == SHTTP_OK) status = shttp_loop_run(loop);
+  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+  return status != SHTTP_OK;
 }

@@ -39,9 +39,10 @@
  * Streams outlive their connections. What a session's streams have sent is
  * kept, within the bounds of the replay options, and a client that comes back
  * (GET with Last-Event-ID) gets everything after its last event, and then what
- * follows; or HTTP status 400, never a part. A request goes on while its client
- * is away. The host need not know of it; with shttp_request_hang_up() it may
- * send the client away itself.
+ * follows; or HTTP status 400, never a part. A primary stream whose messages
+ * are gone begins afresh instead, and says so to both sides. A request goes on
+ * while its client is away. The host need not know of it; with
+ * shttp_request_hang_up() it may send the client away itself.
  *
  * AUTHORIZATION
  *
@@ -55,14 +56,15 @@
  * MODES
  *
  * The options stateless and response_mode switch parts of this off. What a mode
- * cannot do fails at once, with the status that the table shows.
+ * cannot do fails with the status that the table shows: at once, or, from
+ * another thread, where only the loop knows, by SHTTP_EVENT_COMMAND_FAILED.
  * SHTTP_RESPONSE_AUTO counts as a stream.
  *
  *                                  with sessions      stateless
  *                                  stream   JSON      stream   JSON
  *     shttp_request_respond()      yes      yes       yes      yes
  *     shttp_request_fail()         yes      yes       yes      yes
- *     shttp_request_progress()     yes      (1)       (2)      J
+ *     shttp_request_progress()     yes      (1)       (2)      (3)
  *     shttp_request_log()          yes      J         yes      J
  *     shttp_request_notify()       yes      J         yes      J
  *     shttp_request_call()         yes      J         S        S
@@ -77,6 +79,7 @@
  *     S    SHTTP_ERR_STATELESS
  *     (1)  on the primary stream; J if it would need the request's own
  *     (2)  on the request's own stream
+ *     (3)  J if the client asked for progress; otherwise nothing is sent
  *
  * THREE KINDS OF THINGS
  *
@@ -104,8 +107,25 @@
  *   changes nothing.
  *
  * Callbacks are made by the loop only, never from inside the call that caused
- * them, and may call anything, the destroy functions included. The library
- * starts no thread but that of shttp_loop_run_thread().
+ * them, and may call anything, the destroy functions included. While one runs,
+ * the loop does nothing else: nobody is read, written or kept alive, so hand
+ * over what takes long. A C++ exception, or a longjmp, must not leave a
+ * callback: an exception that would ends the process (std::terminate). The
+ * library starts no thread but that of shttp_loop_run_thread().
+ *
+ * SIGNALS AND PROCESSES
+ *
+ * The library changes no signal's disposition, and nothing it writes raises
+ * SIGPIPE.
+ *
+ * A child that fork() makes has no part in the loops and servers of its parent.
+ * Whatever it calls with one of their handles returns SHTTP_ERR_CLOSED, and the
+ * destroy functions only forget: they wait for no thread, call nothing, and
+ * leave sockets and files to the parent. The child holds copies of the
+ * listening sockets until it ends or calls exec. It may create loops and
+ * servers of its own. fork() may be called on any thread and at any time, but
+ * in a program with several threads the child may do little until it calls
+ * exec: see fork(2).
  *
  * EVENTS
  *
@@ -259,8 +279,8 @@ typedef enum shttp_status {
    *  newer header that sets fields this library does not know. */
   SHTTP_ERR_INVALID_OPTION = -2,
 
-  /** Not valid JSON or UTF-8, or not a usable method name. Nothing has been
-   *  sent. */
+  /** Not valid JSON or UTF-8, nested beyond json_depth_max, or no method
+   *  name. Nothing has been sent. */
   SHTTP_ERR_INVALID_MESSAGE = -3,
 
   /** This may be called on the loop's thread only. */
@@ -282,12 +302,18 @@ typedef enum shttp_status {
   /** The request or the call was cancelled. */
   SHTTP_ERR_CANCELLED = -102,
 
+  /** The message is JSON that no jansson tree holds. */
+  SHTTP_ERR_NOT_REPRESENTABLE = -103,
+
   /* The system refused. */
 
-  /** The address and port are in use. */
+  /** The address and port are in use, or a file is at the path. */
   SHTTP_ERR_ADDRESS_IN_USE = -200,
 
-  /** Not an address of this machine. */
+  /** Not an IP address of this machine, or no path where a socket can be.
+   *  Addresses are digits, such as 127.0.0.1 or ::1: names are not looked
+   *  up. The directory of a path must be there, and the path has at most 107
+   *  bytes. */
   SHTTP_ERR_ADDRESS_UNAVAILABLE = -201,
 
   /** The system does not permit this. */
@@ -317,7 +343,7 @@ typedef enum shttp_status {
   SHTTP_ERR_NOT_READY = -303,
 
   /** A bounded queue or table is full. Nothing has been sent. Wait for the
-   *  client to catch up, or raise the limit. */
+   *  loop or the client to catch up, or raise the limit. */
   SHTTP_ERR_LIMIT = -304,
 
   /** The loop or the server is closing. */
@@ -358,7 +384,8 @@ SHTTP_API const char *shttp_status_text(shttp_status status);
  * Always borrowed, in the direction of travel: what the host passes is read or
  * copied before the call returns, and what the library passes is valid as long
  * as its description says. Nobody ever frees what the other side passed. NULL
- * with len 0 is empty; a len without data is SHTTP_ERR_INVALID_ARGUMENT.
+ * with len 0 is empty; a len without data is SHTTP_ERR_INVALID_ARGUMENT, in
+ * options SHTTP_ERR_INVALID_OPTION.
  */
 typedef struct shttp_bytes {
   const uint8_t *data; /* May be NULL if len is 0. */
@@ -513,8 +540,9 @@ shttp_loop_create(const shttp_loop_options *options, shttp_loop **out);
  * gets its user_data_free. From inside a callback it takes effect when the
  * callback has returned. From another thread while the loop runs on a thread of
  * the host it does nothing: call shttp_loop_stop() first and let
- * shttp_loop_run() return. With a uv_loop of the host, the handles close as the
- * host goes on running that loop.
+ * shttp_loop_run() return. A loop on the library's own thread may be destroyed
+ * by any thread. With a uv_loop of the host, the handles close as the host goes
+ * on running that loop.
  *
  * `loop` is dead to the caller on return. NULL is ignored.
  */
@@ -626,7 +654,9 @@ typedef enum shttp_event_kind {
    *  params, headers and revision. */
   SHTTP_EVENT_REQUEST = 1,
 
-  /** A client's notification. It wants no answer.
+  /** A client's notification. It wants no answer. notifications/cancelled is
+   *  among them if it names no request that is open, or the server is
+   *  stateless.
    *
    *  Sets session, session_data, principal, method, message, params, headers
    *  and revision. */
@@ -643,7 +673,8 @@ typedef enum shttp_event_kind {
   /** A request has ended without an answer: stop working on it, and do not
    *  answer. status is SHTTP_ERR_CANCELLED if the client has said so, and
    *  message is then its notification; SHTTP_ERR_DISCONNECTED if it has gone
-   *  and did not come back; SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
+   *  and did not come back, or, on a stateless server, if it has gone;
+   *  SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
    *
    *  Sets status, session, session_data, request and message. */
   SHTTP_EVENT_CANCELLED = 4,
@@ -654,15 +685,18 @@ typedef enum shttp_event_kind {
    *  client_capabilities and headers. */
   SHTTP_EVENT_SESSION_OPENED = 5,
 
-  /** The session has ended: deleted by the client, idle for too long, or
-   *  closed by the host. The last event of the session, and the time to free
-   *  session_data.
+  /** The session has ended: deleted by the client, idle for too long, not
+   *  initialized in time (initialize_ms), or closed by the host; status is
+   *  SHTTP_ERR_LIMIT if it had to make room for another one. The last event
+   *  of the session, and the time to free session_data.
    *
-   *  Sets session and session_data. */
+   *  Sets status, session and session_data. */
   SHTTP_EVENT_SESSION_CLOSED = 6,
 
   /** The client has opened the session's primary stream, for the first time
-   *  or again. What waited in the session's mailbox is sent now.
+   *  or again. What waited in the session's mailbox is sent now. A client
+   *  that opens it while it is open moves it to its new connection: the
+   *  former one ends without SHTTP_EVENT_PRIMARY_CLOSED.
    *
    *  Sets session and session_data. */
   SHTTP_EVENT_PRIMARY_OPENED = 7,
@@ -698,7 +732,15 @@ typedef enum shttp_event_kind {
    *
    *  Sets authorization, http_method, target, scheme, credentials and
    *  headers. */
-  SHTTP_EVENT_AUTHORIZE = 12
+  SHTTP_EVENT_AUTHORIZE = 12,
+
+  /** A client has come back to the session's primary stream for messages
+   *  that are not kept any more. It has lost them, has been told so, and
+   *  gets what follows. If it must know the state that they were about, this
+   *  is the time to send that again.
+   *
+   *  Sets session and session_data. */
+  SHTTP_EVENT_PRIMARY_GAP = 13
 } shttp_event_kind;
 
 /** How much a line of the log matters. */
@@ -745,7 +787,9 @@ typedef struct shttp_event {
   /** Such as tools/call. */
   shttp_bytes method;
 
-  /** The request's JSON-RPC id as JSON text: 7, or "seven" with its quotes. */
+  /** The request's JSON-RPC id as JSON text: 7, or "seven" with its quotes.
+   *  An integer of any size, or a string; requests with an id of more than
+   *  1024 bytes are refused. */
   shttp_bytes id;
 
   /** The whole JSON-RPC message, as the client wrote it: valid JSON in
@@ -784,7 +828,7 @@ typedef struct shttp_event {
   /** What to allow or refuse. */
   shttp_authorization authorization;
 
-  /** POST, GET or DELETE. */
+  /** The request's method as sent. */
   shttp_bytes http_method;
 
   /** The request's target as sent, such as /mcp?x=1. */
@@ -819,7 +863,8 @@ typedef void (*shttp_on_event)(shttp_server *server, const shttp_event *event,
  * The library has something to say to whoever operates the server.
  *
  * `text` is one line of English without a line end. It never holds a session
- * id.
+ * id. Of one kind of warning, ten lines are made in five seconds; the next one
+ * says how many were not: clients do not fill a disk.
  *
  * `text` is borrowed: valid until this returns.
  *
@@ -844,13 +889,28 @@ typedef void (*shttp_user_data_free)(void *user_data);
  * [any thread]
  *
  * It is made at the first call; a host that can do with shttp_json_find(), or
- * has a JSON parser of its own, saves that. NULL if the event has no message,
- * or there is no memory for the tree. Not from two threads at a time with one
- * event.
+ * has a JSON parser of its own, saves that. NULL if there is no tree:
+ * shttp_event_parse() tells why. Not from two threads at a time with one event.
  *
  * The result is borrowed: valid until the event ends.
  */
 SHTTP_API const struct json_t *shttp_event_document(const shttp_event *event);
+
+/**
+ * Writes what shttp_event_document() returns to `*out`, or says why there is no
+ * tree. [any thread]
+ *
+ * A message may be valid JSON (RFC 8259) and yet more than jansson holds: a
+ * string cut inside a character, as in "\ud83d", a NUL in the name of a member,
+ * or a number beyond a double. Then only its bytes can be read, with
+ * shttp_json_find() or another parser. `*out` is borrowed: valid until the
+ * event ends.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * event has no message, or SHTTP_ERR_NOT_REPRESENTABLE.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_event_parse(const shttp_event *event, const struct json_t **out);
 
 /* ---- Event store --------------------------------------------------------- */
 
@@ -1039,15 +1099,16 @@ typedef struct shttp_server_options {
 
   /** The web origins whose pages may use the server, as scheme://host or
    *  scheme://host:port, separated by commas; "*" allows all. A request
-   *  without an Origin header comes from no web page and is not concerned.
+   *  without an Origin header comes from no web page and is not checked.
    *  Default NULL: loopback origins if the server is bound to loopback,
    *  otherwise none. Copied. */
   const char *allowed_origins;
 
   /** The names clients may call the server by in the Host header, without
    *  port, separated by commas; "*" allows all. It keeps out web pages that
-   *  use DNS rebinding. Default NULL: loopback names if bound to loopback or
-   *  to a Unix socket, otherwise all. Copied. */
+   *  use DNS rebinding. On a Unix socket, which no web page reaches, any
+   *  name will do. Default NULL: loopback names if bound to loopback,
+   *  otherwise all. Copied. */
   const char *allowed_hosts;
 
   /** A longer body is refused with HTTP status 413. Bytes; default 4194304. */
@@ -1061,18 +1122,23 @@ typedef struct shttp_server_options {
    *  100. */
   uint32_t headers_max;
 
-  /** JSON with more levels of arrays and objects is refused. Default 64. */
+  /** JSON with more levels of arrays and objects is refused. At most 2048.
+   *  Default 64. */
   uint32_t json_depth_max;
 
-  /** Connections at one time. Default 16384. */
+  /** Connections at one time; further ones are closed at once. Default
+   *  16384. */
   uint32_t connections_max;
 
-  /** Sessions at one time; initialize is then refused with HTTP status 503.
-   *  Default 10000. */
+  /** Sessions at one time. Beyond, the session that has been idle for
+   *  longest gives way, of those that never had a primary stream nor a
+   *  request; if there is none, initialize is refused with HTTP status 503,
+   *  and a warning says so. Default 10000. */
   uint32_t sessions_max;
 
   /** Requests of one session that wait for an answer, and as many calls to
-   *  its client. Default 256. */
+   *  its client. Beyond, requests are refused with HTTP status 503, and
+   *  calls with SHTTP_ERR_LIMIT. Default 256. */
   uint32_t session_requests_max;
 
   /** A session that nobody uses for so long is closed. Milliseconds; default
@@ -1084,24 +1150,28 @@ typedef struct shttp_server_options {
    *  default 30000. */
   uint32_t initialize_ms;
 
-  /** How often a quiet stream gets a comment, so that nobody between takes
-   *  it for dead. Milliseconds; default 15000; UINT32_MAX: never. */
+  /** How often a quiet stream gets a comment, so that proxies do not time it
+   *  out. Milliseconds; default 15000; UINT32_MAX: never. */
   uint32_t keepalive_ms;
 
   /** How long the head of a request may take to arrive; one that takes
    *  longer is refused with HTTP status 408. Milliseconds; default 30000. */
   uint32_t header_ms;
 
-  /** The same limit for its body, from the end of the head. Milliseconds;
-   *  default 30000. */
+  /** The same limit for its body, from the end of the head. A client that
+   *  reads the last response of its connection may take as long without
+   *  reading any more of it. Milliseconds; default 30000. */
   uint32_t body_ms;
 
-  /** A connection without a request or a stream for so long is closed.
-   *  Milliseconds; default 120000. */
+  /** A connection without a request or a stream for so long is closed. The
+   *  time begins when its client has read all it was sent, and with each
+   *  part that it reads. Milliseconds; default 120000. */
   uint32_t connection_idle_ms;
 
   /** Messages kept for each session while no primary stream is attached.
-   *  Default 64. */
+   *  They are sent when one is, and kept like others for a client that
+   *  resumes it: one that comes without a Last-Event-ID does not get them
+   *  again. Default 64. */
   uint32_t mailbox_messages_max;
 
   /** The same limit by size. Bytes; default 65536. */
@@ -1111,18 +1181,23 @@ typedef struct shttp_server_options {
    *  session_unsent_bytes_max and total_unsent_bytes_max, of each request
    *  only the newest progress is kept, and the oldest log messages are
    *  dropped; if that does not do, the connection with most to read is
-   *  closed, so that its client resumes. Results and requests are never
-   *  dropped. Messages count, not what HTTP adds to them. Bytes; default
-   *  16777216. */
+   *  closed, so that its client resumes. Results and requests are not
+   *  dropped, but what replay does not keep, because it is longer than
+   *  replay_bytes_max or was pushed out, is lost with its connection. One
+   *  message may be longer than the bound. The memory that messages take
+   *  counts; so do results that wait until the client has read progress on
+   *  its primary stream, and what a resumed stream has to send again. Bytes;
+   *  default 16777216. */
   uint32_t unsent_bytes_max;
 
-  /** Events that wait to be taken; beyond, the server reads no more from its
-   *  clients until the host catches up. Has no effect with on_event. Default
-   *  4096. */
+  /** Events that wait to be taken; beyond, or beyond queue_bytes_max, the
+   *  server reads no more from its clients until the host catches up. Has no
+   *  effect with on_event. Default 4096. */
   uint32_t queue_events_max;
 
   /** Commands from other threads that are not carried out yet; beyond, they
-   *  return SHTTP_ERR_LIMIT. Bytes; default 67108864. */
+   *  return SHTTP_ERR_LIMIT. If none waits, one of any length is taken.
+   *  Bytes; default 67108864. */
   uint32_t command_bytes_max;
 
   /** Messages kept for each session, so that a client that lost its
@@ -1130,14 +1205,15 @@ typedef struct shttp_server_options {
    *  no stream can be resumed. Default 1024. */
   uint32_t replay_events_max;
 
-  /** The same limit by size. Bytes; default 1048576. */
+  /** The same limit by the memory that they take, and an eighth more. Bytes;
+   *  default 1048576. */
   uint32_t replay_bytes_max;
 
   /** The same limit for all sessions together. Bytes; default 268435456. */
   uint32_t replay_total_bytes_max;
 
-  /** How long a message is kept. Milliseconds; default 300000; UINT32_MAX:
-   *  never. */
+  /** A message that is so old is forgotten. Milliseconds; default 300000;
+   *  UINT32_MAX: never. */
   uint32_t replay_ms;
 
   /** Origins whose pages, in browsers, may use the server: a comma-separated
@@ -1152,9 +1228,9 @@ typedef struct shttp_server_options {
   /** What all clients may leave unread together. Bytes; default 268435456. */
   uint32_t total_unsent_bytes_max;
 
-  /** How long a request goes on whose client has gone and does not come
-   *  back. The host then gets SHTTP_EVENT_CANCELLED. Milliseconds; default
-   *  300000; UINT32_MAX: never. */
+  /** When a client has been gone for so long, and has not come back, its
+   *  request is given up. The host then gets SHTTP_EVENT_CANCELLED.
+   *  Milliseconds; default 300000; UINT32_MAX: never. */
   uint32_t detached_ms;
 
   /** The host's own store of events. NULL: they are kept in memory, within
@@ -1172,9 +1248,11 @@ typedef struct shttp_server_options {
 
   /** The tokens that may use the server, separated by commas. Each is a
    *  token or principal:token; without a principal it is its own, token-1
-   *  and so on. Several tokens may have one principal. Requests without one
-   *  of them get HTTP status 401. The library does not show the token to
-   *  anybody. Default NULL: no authorization. Copied. */
+   *  and so on. Several tokens may have one principal. Blanks after a comma
+   *  do not count; an empty token, and one that comes twice, are
+   *  SHTTP_ERR_INVALID_OPTION. Requests without one of them get HTTP status
+   *  401. The library does not show the token to anybody. Default NULL: no
+   *  authorization. Copied. */
   const char *bearer_tokens;
 
   /** The OAuth 2.0 Protected Resource Metadata (RFC 9728): a JSON object
@@ -1184,6 +1262,67 @@ typedef struct shttp_server_options {
    *  without the path of the resource, and named in each WWW-Authenticate
    *  header. Default empty: none is served. Copied. */
   shttp_bytes resource_metadata;
+
+  /** How long a request may wait for its answer before the head of its
+   *  stream leaves without one, so that the client and what is between see
+   *  that it arrived, and, with replay, the client has an id to resume from.
+   *  UINT32_MAX: not before the first keep-alive. Has no effect with
+   *  SHTTP_RESPONSE_JSON. Milliseconds; default 250. */
+  uint32_t head_ms;
+
+  /** How long a result waits after progress of its request on the primary
+   *  stream is with the socket. Clients that read their two streams in two
+   *  tasks, such as the official Python one, otherwise take the result
+   *  first, and miss that progress. It waits a third of this longer for each
+   *  event that left the primary right before, so that such a client can
+   *  read them all, and 32 times this at most. Milliseconds, at most 1000.
+   *  Default 3: UINT32_MAX: it does not wait. */
+  uint32_t fence_ms;
+
+  /** Nonzero: a client that has finished sending (a half-closed connection,
+   *  such as nc makes) still gets its answers. 0: it is taken for one that
+   *  has gone, which is what the end of what real clients send means, and is
+   *  found out at once. Default 0. */
+  uint32_t half_close;
+
+  /** The permissions of a Unix socket, such as 0660: who may connect to it.
+   *  Default 0: what the process's umask leaves. */
+  uint32_t unix_mode;
+
+  /** What all clients may have sent of requests that have not arrived as a
+   *  whole, or that wait behind another one. Beyond, the request that holds
+   *  most is refused with HTTP status 503. Bytes; default 134217728. */
+  uint32_t arriving_bytes_max;
+
+  /** What all open requests may hold: their heads, ids and progress tokens,
+   *  and calls to their clients. Beyond, requests are refused with HTTP
+   *  status 503. Bytes; default 67108864. */
+  uint32_t request_bytes_max;
+
+  /** What all sessions may hold: what is known of their clients, and their
+   *  mailboxes. Beyond, it is as with sessions_max, and mailboxes take no
+   *  more. Bytes; default 67108864. */
+  uint32_t session_bytes_max;
+
+  /** How long the clientInfo and the capabilities of a client may be
+   *  together; initialize is otherwise refused. Bytes; default 65536. */
+  uint32_t client_info_bytes_max;
+
+  /** What the events that wait to be taken may hold, as queue_events_max.
+   *  Has no effect with on_event. Bytes; default 67108864. */
+  uint32_t queue_bytes_max;
+
+  /** How much of connections_max, sessions_max, session_bytes_max,
+   *  request_bytes_max and replay_total_bytes_max one peer address may have,
+   *  in per cent; 100 or more: all of it. Of IPv6 the first 64 bits are an
+   *  address. Behind a proxy all clients have the proxy's: 100 is right
+   *  there. Has no effect on a Unix socket. Default 50. */
+  uint32_t address_share_percent;
+
+  /** The same for one principal, connections_max aside; see
+   *  shttp_authorization_allow(). Has no effect without authorization.
+   *  Default 50. */
+  uint32_t principal_share_percent;
 } shttp_server_options;
 
 /**
@@ -1223,7 +1362,8 @@ shttp_server_create(shttp_loop *loop, const shttp_server_options *options,
  * - An IPv4 or IPv6 address in digits: "127.0.0.1", "::1", "0.0.0.0". NULL
  *   means "127.0.0.1". Host names are not looked up.
  * - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file
- *   is replaced, and the file is removed when the server closes.
+ *   is replaced, and the file is removed when the server closes, unless another
+ *   one has taken its place. See the option unix_mode.
  *
  * With port 0 the system chooses one; shttp_server_port() tells which. On an
  * address other than loopback, read about allowed_origins and allowed_hosts
@@ -1330,6 +1470,26 @@ typedef struct shttp_stats {
 
   /** Requests with insufficient credentials (403). */
   uint64_t scope_refusals;
+
+  /** Primary streams that began afresh, because their client's events were
+   *  gone. */
+  uint64_t primary_gaps;
+
+  /** Sessions that made room for others. */
+  uint64_t sessions_evicted;
+
+  /** Now: the memory that the server holds for its clients, unsent_bytes,
+   *  replay_bytes and the following included. */
+  uint64_t held_bytes;
+
+  /** Now: what arriving_bytes_max bounds. */
+  uint64_t arriving_bytes;
+
+  /** Now: what request_bytes_max bounds. */
+  uint64_t request_bytes;
+
+  /** Now: what session_bytes_max bounds. */
+  uint64_t session_bytes;
 } shttp_stats;
 
 /**
@@ -1383,6 +1543,13 @@ SHTTP_API shttp_status shttp_server_close(shttp_server *server);
  * a callback of this server. While no thread runs the loop, any thread may call
  * it. No other thread may be inside a call with this server, or make one
  * afterwards.
+ *
+ * On the loop's thread, no callback of the server follows, of an event_store
+ * neither, but for user_data_free, which comes before this returns, or, in a
+ * callback, after that. From another thread, the destruction is queued, and
+ * callbacks may run until user_data_free has been called. A store that outlives
+ * the server is not told to forget the sessions: shttp_server_close() or
+ * shttp_server_drain() end them in order.
  *
  * `server` is dead to the caller on return. NULL is ignored.
  */
@@ -1460,10 +1627,10 @@ typedef enum shttp_refusal {
  *
  * The principal is whatever tells the host's users apart, such as issuer,
  * subject and client in one string, the same for each token of one user; at
- * most 256 bytes, and empty for nobody in particular. A session belongs to the
- * principal that opened it: to any other it is unknown. After `expires_in_ms`,
- * when the credentials expire, a stream that the request still has open ends,
- * and its client comes back for it with new ones; 0: never.
+ * least one byte and at most 256. A session belongs to the principal that
+ * opened it: to any other it is unknown. After `expires_in_ms`, when the
+ * credentials expire, a stream that the request still has open ends, and its
+ * client comes back for it with new ones; 0: never.
  *
  * `principal` is copied before this returns.
  *
@@ -1768,7 +1935,8 @@ shttp_server_broadcast(shttp_server *server, shttp_bytes method,
  * [loop's thread]
  *
  * It comes with every event of the session. The library never frees it: do so
- * at SHTTP_EVENT_SESSION_CLOSED.
+ * at SHTTP_EVENT_SESSION_CLOSED. With events from a queue and a loop that runs
+ * on another thread, nobody may call this: keep a table by session.key instead.
  *
  * `data` is kept as it is, and never followed.
  *
@@ -1878,7 +2046,9 @@ shttp_load_finish(shttp_server *server, shttp_load load,
  * [any thread]
  *
  * The client gets HTTP status 400, and nothing of the stream: a part of it
- * would be taken for the whole.
+ * would be taken for the whole. A primary stream begins afresh instead; see
+ * SHTTP_EVENT_PRIMARY_GAP. When no answer comes for ten seconds, the client
+ * gets 503, and a primary stream begins afresh.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
  * client has gone, or has its answer, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.

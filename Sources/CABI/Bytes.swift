@@ -18,7 +18,7 @@ extension shttp_bytes {
 
     /// The host's bytes, lent to us; nil if there is a length without bytes, or an absurd one.
     var borrowed: UnsafeRawBufferPointer? {
-        guard len <= Int32.max else { return nil }
+        guard len >= 0, len <= Int32.max else { return nil }  // SIZE_MAX is -1 here.
         guard len > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return data.map { UnsafeRawBufferPointer(start: $0, count: len) }
     }

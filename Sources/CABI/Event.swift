@@ -69,6 +69,7 @@ struct BorrowedEvent {
         case .sessionClosed: SHTTP_EVENT_SESSION_CLOSED
         case .primaryOpened: SHTTP_EVENT_PRIMARY_OPENED
         case .primaryClosed: SHTTP_EVENT_PRIMARY_CLOSED
+        case .primaryGap: SHTTP_EVENT_PRIMARY_GAP
         case .commandFailed: SHTTP_EVENT_COMMAND_FAILED
         case .log: SHTTP_EVENT_LOG
         case .closed: SHTTP_EVENT_CLOSED

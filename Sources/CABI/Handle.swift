@@ -88,6 +88,7 @@ final class ServerHandle: TaggedHandle {
         handle.server = try ServerRuntime(
             on: loop, options, audience: handle.audience(),
             commandBytesMax: Int(given.command_bytes_max.orDefault(64 << 20)),
+            unixMode: given.unix_mode == 0 ? nil : given.unix_mode,
             onLog: handle.logger(), onStore: handle.storekeeper(), onEnd: { handle.ended() })
         handle.isGiven = true
         return handle.give()
@@ -95,7 +96,9 @@ final class ServerHandle: TaggedHandle {
 
     private func audience() -> ServerRuntime.Audience {
         guard let onEvent = options.on_event else {
-            return .queue(countMax: Int(options.queue_events_max.orDefault(4096)))
+            return .queue(
+                countMax: Int(options.queue_events_max.orDefault(4096)),
+                bytesMax: Int(options.queue_bytes_max.orDefault(64 << 20)))
         }
         let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
         let userData = options.user_data
@@ -130,7 +133,7 @@ final class ServerHandle: TaggedHandle {
     }
 
     func destroy() {
-        guard isGiven, let server else { return }
+        guard isGiven, let server, !server.loop.isInherited else { return }
         isGiven = false
         server.destroy()
         release()

@@ -14,6 +14,20 @@ public func shttp_json_find(
     return SHTTP_OK
 }
 
+@_cdecl("shttp_event_parse") @implementation
+public func shttp_event_parse(
+    _ event: UnsafePointer<shttp_event>!,
+    _ out: UnsafeMutablePointer<UnsafePointer<JSONNode>?>!
+) -> shttp_status {
+    guard let event = BorrowedEvent.event(behind: event), let out else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    guard event.message != nil else { return SHTTP_ERR_NOT_FOUND }
+    guard let tree = event.tree else { return SHTTP_ERR_NOT_REPRESENTABLE }
+    out.pointee = tree.root
+    return SHTTP_OK
+}
+
 @_cdecl("shttp_event_document") @implementation
 public func shttp_event_document(_ event: UnsafePointer<shttp_event>!) -> UnsafePointer<JSONNode>! {
     BorrowedEvent.event(behind: event)?.tree?.root

@@ -42,6 +42,7 @@ public func shttp_loop_run_thread(_ loop: OpaquePointer!) -> shttp_status {
 @_cdecl("shttp_loop_stop") @implementation
 public func shttp_loop_stop(_ loop: OpaquePointer!) -> shttp_status {
     guard let handle = LoopHandle.borrow(loop) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    guard !handle.loop.isInherited else { return SHTTP_ERR_CLOSED }
     handle.loop.stop()
     return SHTTP_OK
 }
@@ -70,7 +71,7 @@ public func shttp_loop_step(_ loop: OpaquePointer!) -> shttp_status {
 
 @_cdecl("shttp_loop_destroy") @implementation
 public func shttp_loop_destroy(_ loop: OpaquePointer!) {
-    guard let handle = LoopHandle.borrow(loop) else { return }
+    guard let handle = LoopHandle.borrow(loop), !handle.loop.isInherited else { return }
     handle.loop.destroy()
     handle.release()
 }

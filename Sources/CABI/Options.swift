@@ -35,16 +35,19 @@ extension ServerOptions {
     init?(_ given: shttp_server_options) {
         self.init()
         guard setModes(given), setTexts(given), setGreeting(given), setStore(given),
-            setAuthorization(given)
+            setAuthorization(given), setFence(given)
         else {
             return nil
         }
         setLimits(given)
+        setMemory(given)
         setTimes(given)
     }
 
     private mutating func setModes(_ given: shttp_server_options) -> Bool {
         isStateless = given.stateless != 0
+        allowsHalfClose = given.half_close != 0
+        guard given.unix_mode <= 0o777 else { return false }
         switch given.response_mode {
         case SHTTP_RESPONSE_STREAM: responseMode = .stream
         case SHTTP_RESPONSE_JSON: responseMode = .json
@@ -121,10 +124,22 @@ extension ServerOptions {
         return resourceMetadata != nil
     }
 
-    private mutating func setLimits(_ given: shttp_server_options) {
-        func set(_ field: inout Int, _ value: UInt32) {
-            if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
+    private mutating func setFence(_ given: shttp_server_options) -> Bool {
+        switch given.fence_ms {
+        case 0: break
+        case .max: fenceBreadth = 0
+        case 1...1000: fenceBreadth = Int64(given.fence_ms)
+        default: return false
         }
+        return true
+    }
+
+    /// A limit that is given; 0 leaves the default.
+    private func set(_ field: inout Int, _ value: UInt32) {
+        if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
+    }
+
+    private mutating func setLimits(_ given: shttp_server_options) {
         set(&limits.messageBytes, given.message_bytes_max)
         set(&limits.headerBytes, given.header_bytes_max)
         set(&limits.headerCount, given.headers_max)
@@ -142,6 +157,15 @@ extension ServerOptions {
         set(&replayTotalBytesMax, given.replay_total_bytes_max)
     }
 
+    private mutating func setMemory(_ given: shttp_server_options) {
+        set(&arrivingBytesMax, given.arriving_bytes_max)
+        set(&requestBytesMax, given.request_bytes_max)
+        set(&sessionBytesMax, given.session_bytes_max)
+        set(&clientInfoBytesMax, given.client_info_bytes_max)
+        set(&addressSharePercent, given.address_share_percent)
+        set(&principalSharePercent, given.principal_share_percent)
+    }
+
     private mutating func setTimes(_ given: shttp_server_options) {
         func set(_ field: inout Int64?, _ value: UInt32) {
             field = value.milliseconds(field ?? 0)
@@ -155,5 +179,6 @@ extension ServerOptions {
         set(&replayAge, given.replay_ms)
         set(&detached, given.detached_ms)
         set(&authorizationWait, given.authorize_ms)
+        set(&responseHead, given.head_ms)
     }
 }

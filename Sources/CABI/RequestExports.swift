@@ -132,6 +132,8 @@ func answer<Answer>(
     guard let runtime = ServerHandle.runtime(server), let out else {
         return SHTTP_ERR_INVALID_ARGUMENT
     }
-    guard runtime.loop.isOnItsThread else { return SHTTP_ERR_WRONG_THREAD }
+    guard runtime.loop.isInherited || runtime.loop.isOnItsThread else {
+        return SHTTP_ERR_WRONG_THREAD
+    }
     return status { () throws(CallerFault) in out.pointee = try runtime.question(ask) }
 }

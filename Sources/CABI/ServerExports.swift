@@ -18,6 +18,7 @@ public func shttp_server_create(
     guard let handle = LoopHandle.borrow(loop), let options, let out else {
         return SHTTP_ERR_INVALID_ARGUMENT
     }
+    guard !handle.loop.isInherited else { return SHTTP_ERR_CLOSED }
     guard handle.loop.isOnItsThread else { return SHTTP_ERR_WRONG_THREAD }
     guard let given = read(options, empty: shttp_server_options()),
         let checked = ServerOptions(given)
@@ -57,7 +58,8 @@ public func shttp_server_stats_sized(
     guard let runtime = ServerHandle.runtime(server), let stats,
         stats_size >= MemoryLayout<UInt64>.size, stats_size <= 1 << 16
     else { return SHTTP_ERR_INVALID_ARGUMENT }
-    var form = shttp_stats(runtime.statistics)
+    guard let statistics = try? runtime.statistics() else { return SHTTP_ERR_CLOSED }
+    var form = shttp_stats(statistics)
     let room = UnsafeMutableRawPointer(stats)
     room.initializeMemory(as: UInt8.self, repeating: 0, count: stats_size)
     withUnsafePointer(to: &form) { source in
@@ -94,9 +96,11 @@ public func shttp_server_take_events_sized(
     _ server: OpaquePointer!, _ events: UnsafeMutablePointer<shttp_event>!, _ event_size: Int,
     _ capacity: Int, _ out_count: UnsafeMutablePointer<Int>!
 ) -> shttp_status {
-    guard let handle = ServerHandle.borrow(server),
-        ServerHandle.runtime(server)?.descriptor ?? -1 >= 0,
-        let events, let out_count, event_size >= MemoryLayout<shttp_event_kind>.size,
+    guard let handle = ServerHandle.borrow(server), let runtime = ServerHandle.runtime(server)
+    else { return SHTTP_ERR_INVALID_ARGUMENT }
+    guard !runtime.loop.isInherited else { return SHTTP_ERR_CLOSED }
+    guard runtime.descriptor >= 0, let events, let out_count,
+        event_size >= MemoryLayout<shttp_event_kind>.size,
         event_size <= 1 << 16, capacity > 0, capacity <= 1 << 20
     else { return SHTTP_ERR_INVALID_ARGUMENT }
     out_count.pointee = handle.take(

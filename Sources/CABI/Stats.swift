@@ -31,5 +31,11 @@ extension shttp_stats {
         authorizations = statistics.authorizations
         credential_refusals = statistics.credentialRefusals
         scope_refusals = statistics.scopeRefusals
+        primary_gaps = statistics.primaryGaps
+        sessions_evicted = statistics.sessionsEvicted
+        held_bytes = statistics.heldBytes
+        arriving_bytes = statistics.arrivingBytes
+        request_bytes = statistics.requestBytes
+        session_bytes = statistics.sessionBytes
     }
 }

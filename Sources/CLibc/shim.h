@@ -4,17 +4,29 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 /* accept4() by another name: <sys/socket.h> has it only with _GNU_SOURCE, where addresses are unions to Swift. */
 int accept_with_flags(int listener, struct sockaddr *address, socklen_t *length, int flags) __asm__("accept4");
+
+/* The error of the last call to the C library, which stands in a macro. */
+static inline int last_error(void) { return errno; }
+
+/* How many descriptors the process may have, at most; UINT64_MAX if that is not known. */
+static inline uint64_t descriptors_max(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : UINT64_MAX;
+}
 
 /* Has the line of memory at `place` brought into the cache, whoever had it. Any address will do. */
 static inline void prefetch_line(const void *place) { __builtin_prefetch(place, 1); }

@@ -37,6 +37,8 @@ package final class HostEvent {
         case sessionClosed
         case primaryOpened
         case primaryClosed
+        /// A client came back to its primary stream for events that are gone, and has lost them.
+        case primaryGap
         /// A command made from another thread could not be carried out.
         case commandFailed
         case log
@@ -73,6 +75,17 @@ package final class HostEvent {
     package var revision: Revision?
     package var level = LogLevel.warning
     package var text: ByteBuffer?
+    /// The memory that it held when it was put into a queue.
+    package var weight = 0
+
+    /// The memory that it holds. A request's head is counted with the request as well, which may
+    /// end before.
+    package var heldBytes: Int {
+        HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
+            + (decodedMethod?.heldBytes ?? 0) + (text?.heldBytes ?? 0)
+    }
+
+    private static var ownBytes: Int { 400 }
 
     /// What the head of the request to be authorized has for proof; it points into the head.
     package var credentials: Credentials? {
@@ -133,6 +146,7 @@ package final class HostEvent {
         revision = nil
         level = .warning
         self.text = nil
+        weight = 0
         guard var buffer else { return nil }
         return isKnownUniquelyReferenced(&buffer) ? buffer : nil
     }

@@ -12,6 +12,12 @@ package struct Statistics: Sendable {
     package var replayBytes: UInt64 = 0
     /// Requests that wait for the host to allow them.
     package var authorizations: UInt64 = 0
+    /// The memory of requests that have arrived in part, or wait behind others; of open requests;
+    /// of sessions; and of all that clients make the server hold.
+    package var arrivingBytes: UInt64 = 0
+    package var requestBytes: UInt64 = 0
+    package var sessionBytes: UInt64 = 0
+    package var heldBytes: UInt64 = 0
 
     // Since the start.
     package var connectionsTotal: UInt64 = 0
@@ -21,6 +27,8 @@ package struct Statistics: Sendable {
     package var resumed: UInt64 = 0
     /// Streams that clients came back for in vain.
     package var resumesRefused: UInt64 = 0
+    /// Primary streams that began afresh, because what their clients had missed was gone.
+    package var primaryGaps: UInt64 = 0
     /// Messages that a full mailbox did not take.
     package var mailboxDrops: UInt64 = 0
     /// Results whose client had gone for good.
@@ -42,6 +50,8 @@ package struct Statistics: Sendable {
     package var otherRefusals: UInt64 = 0
     /// Times when clients had to wait for a descriptor.
     package var acceptPauses: UInt64 = 0
+    /// Sessions that made room for others.
+    package var sessionsEvicted: UInt64 = 0
     /// Requests without credentials, or with invalid ones.
     package var credentialRefusals: UInt64 = 0
     /// Requests that their credentials do not suffice for.

@@ -12,11 +12,16 @@ import Wire
 /// The blocks of some sessions are more than a processor's caches hold, so what will be wanted next
 /// is fetched ahead, and nothing is read that need not be.
 struct EventBlock: ~Copyable {
-    /// What stands before each message. A negative length: a reference to so many bytes follows.
+    /// What stands before each message.
     private struct Header {
         let id: EventID
         let time: Instant
+        /// The bytes that follow; negative if a reference does.
         let length: Int
+
+        static var reference: Int { -1 }
+        /// The message is other sessions' too.
+        static var sharedReference: Int { -2 }
 
         var size: Int { EventBlock.size(of: length) }
     }
@@ -29,20 +34,50 @@ struct EventBlock: ~Copyable {
     /// Where the events end that stand before those at the start; nil if there are none.
     private var turn: Int?
     private(set) var count = 0
-    /// The bytes of the messages.
-    private(set) var byteCount = 0
+    /// The memory that the messages take which are referred to, whoever else refers to them.
+    private var referredBytes = 0
+    /// Of that, what is other sessions' too.
+    private var sharedBytes = 0
+
+    /// The memory that its events take, and what it takes with its unused room.
+    var byteCount: Int { liveBytes + referredBytes }
+    var heldBytes: Int { (capacity > 0 ? capacity + 16 : 0) + referredBytes }
+    /// The same without what is other sessions' too.
+    var ownBytes: Int { heldBytes - sharedBytes }
+    /// What it takes on the heap, but for what others refer to as well: `body` is given that.
+    func heapBytes(_ body: (ByteBuffer) -> Void) -> Int {
+        forEach { place, header in
+            if header.length < 0 { body(reference(at: place).takeUnretainedValue()) }
+        }
+        return HeapBlock.size(storage)
+    }
+
+    /// By how much the memory of all blocks has changed since this was set to 0: what several refer
+    /// to is in memory once.
+    var change = 0
 
     private static var longBytes: Int { 16 << 10 }
     private static var lineBytes: Int { 64 }
+    /// Up to here a block need not shrink; from the next on it grows by a quarter only: what is
+    /// unused of it is held, too.
+    private static var smallBytes: Int { 4 << 10 }
+    private static var largeBytes: Int { 64 << 10 }
 
-    init() {}
+    /// Beyond, it has room for no more than it needs.
+    private let roomMax: Int
+
+    /// A block that is to hold so many bytes at most: its room is an eighth more.
+    init(bytesMax: Int) {
+        roomMax = bytesMax > .max / 2 ? .max : bytesMax + bytesMax / 8
+    }
 
     /// When the oldest event was made.
     var oldest: Instant? { count > 0 ? header(at: first).time : nil }
 
     deinit {
         forEach { place, header in
-            if header.length < 0 { reference(at: place).release() }
+            guard header.length < 0 else { return }
+            reference(at: place).takeRetainedValue().logs -= 1
         }
         free(storage)
     }
@@ -51,8 +86,10 @@ struct EventBlock: ~Copyable {
         _ id: EventID, _ message: ByteBuffer, isShared: Bool = false, at time: Instant
     ) {
         let isReferred = (isShared || message.count >= EventBlock.longBytes) && message.count > 0
+        if isReferred { message.trim() }  // It is counted with the room that it has now.
+        let reference = isShared ? Header.sharedReference : Header.reference
         let header = Header(
-            id: id, time: time, length: isReferred ? -message.count : message.count)
+            id: id, time: time, length: isReferred ? reference : message.count)
         makeRoom(header.size)
         guard let storage else { return }
         storage.storeBytes(of: header, toByteOffset: end, as: Header.self)
@@ -60,13 +97,16 @@ struct EventBlock: ~Copyable {
         if isReferred {
             place.storeBytes(
                 of: Unmanaged.passRetained(message).toOpaque(), as: UnsafeMutableRawPointer.self)
+            referredBytes += message.heldBytes
+            if isShared { sharedBytes += message.heldBytes }
+            if message.logs == 0 { change += message.heldBytes }
+            message.logs += 1
         } else if let bytes = message.bytes.baseAddress {
             memcpy(place, bytes, message.count)
         }
         withExtendedLifetime(message) {}
         end += header.size
         count += 1
-        byteCount += message.count
         // The next event is likely to be as long as this one.
         for line in 0..<min(1 + header.size / EventBlock.lineBytes, 4) {
             prefetch_line(storage + end + line * EventBlock.lineBytes)
@@ -76,14 +116,13 @@ struct EventBlock: ~Copyable {
     /// Removes the oldest event, of which there must be one; tells which it was.
     mutating func removeFirst() -> EventID {
         let header = header(at: first)
-        if header.length < 0 { reference(at: first).release() }
+        if header.length < 0 { release(reference(at: first), header) }
         first += header.size
         if first == turn {
             first = 0
             turn = nil
         }
         count -= 1
-        byteCount -= abs(header.length)
         if let storage { prefetch_line(storage + first) }
         return header.id
     }
@@ -110,13 +149,28 @@ struct EventBlock: ~Copyable {
         return events
     }
 
+    private mutating func release(_ reference: Unmanaged<ByteBuffer>, _ header: Header) {
+        let message = reference.takeRetainedValue()
+        message.logs -= 1
+        referredBytes -= message.heldBytes
+        if header.length == Header.sharedReference { sharedBytes -= message.heldBytes }
+        if message.logs == 0 { change -= message.heldBytes }
+    }
+
     /// Gives back memory that is not needed any more.
     mutating func shrink() {
         if count == 0 {
             move(to: 0)
-        } else if capacity > 4096, liveBytes * 8 < capacity {
+        } else if capacity > EventBlock.largeBytes, liveBytes * 3 < capacity * 2 {
+            move(to: liveBytes + liveBytes / 4)
+        } else if capacity > EventBlock.smallBytes, liveBytes * 4 < capacity {
             move(to: liveBytes * 2)
         }
+    }
+
+    /// Gives back all memory but what the events take.
+    mutating func compact() {
+        move(to: liveBytes)
     }
 
     // MARK: Memory
@@ -175,7 +229,8 @@ struct EventBlock: ~Copyable {
             return
         }
         let live = liveBytes
-        move(to: max(live + size, 2 * live))
+        let grown = live + (live > EventBlock.largeBytes ? live / 4 : live)
+        move(to: max(live + size, min(grown, roomMax)))
     }
 
     /// Moves what there is to the start of a new block of `room` bytes.
@@ -190,6 +245,7 @@ struct EventBlock: ~Copyable {
         }
         free(storage)
         storage = block
+        change += (room > 0 ? room + 16 : 0) - (capacity > 0 ? capacity + 16 : 0)
         capacity = room
         first = 0
         end = live

@@ -19,7 +19,8 @@ package enum EventIDCodec {
         output.append(hex16: stream.low)
     }
 
-    /// Reads an id; nil for anything that `append` did not write.
+    /// Reads an id; nil for anything that `append` did not write. Numbers have 63 bits: a database
+    /// may have no more, and sums of them do not overflow.
     package static func read(_ text: UnsafeRawBufferPointer) -> EventID? {
         let (token, number) = text.cut(at: UInt8(ascii: "."))
         guard token.count == tokenLength, let number, number.count > 0,
@@ -34,6 +35,7 @@ package enum EventIDCodec {
             guard !isTooLarge, !isTooLargeStill else { return nil }
             sequence = sum
         }
+        guard sequence <= Int64.max else { return nil }
         return EventID(stream: StreamToken(high: high, low: low), sequence: sequence)
     }
 }

@@ -13,13 +13,35 @@ package final class EventLog {
         var last: UInt64 = 0
     }
 
-    private var events = EventBlock()
+    private var events: EventBlock
     private var open = TokenTable<StreamToken, Progress>()
 
-    package init() {}
+    /// A log that is trimmed to `bytesMax`.
+    package init(bytesMax: Int = .max) {
+        events = EventBlock(bytesMax: bytesMax)
+    }
 
     package var count: Int { events.count }
+
+    /// The memory that the events take, and what they take with the room kept for others.
     package var byteCount: Int { events.byteCount }
+    package var heldBytes: Int { events.heldBytes }
+    /// The same without what other sessions' logs hold too.
+    package var ownBytes: Int { events.ownBytes }
+    /// What the events take on the heap, but for messages that are referred to: `body` is given
+    /// those.
+    package func heapBytes(_ body: (ByteBuffer) -> Void) -> Int { events.heapBytes(body) }
+    /// What it takes besides.
+    package var ownHeapBytes: Int { HeapBlock.size(of: self) + open.heapBytes }
+
+    /// How much of that has been counted.
+    package var countedBytes = 0
+
+    /// By how much the memory of all logs has changed since it was asked last.
+    package func takeChange() -> Int {
+        defer { events.change = 0 }
+        return events.change
+    }
 
     /// When the oldest event was made.
     package var oldest: Instant? { events.oldest }
@@ -36,9 +58,8 @@ package final class EventLog {
             progress.last = event.id.sequence
             isOpen = true
         }
-        if isOpen {
-            events.append(event.id, event.message, isShared: event.isShared, at: now)
-        }
+        guard isOpen else { return }
+        events.append(event.id, event.message, isShared: event.isShared, at: now)
     }
 
     /// Keeps the only event of a stream, which begins and ends with it.
@@ -63,16 +84,17 @@ package final class EventLog {
     }
 
     /// Drops the oldest events until the rest is within bounds, and younger than `limit` if it is
-    /// told; says how many bytes went.
-    package func trim(countMax: Int, bytesMax: Int, before limit: Instant?) -> Int {
-        let before = byteCount
-        while count > countMax || byteCount > bytesMax { dropOldest() }
+    /// told.
+    package func trim(countMax: Int, bytesMax: Int, before limit: Instant?) {
+        while count > countMax || byteCount > bytesMax && count > 0 { dropOldest() }
         if let limit {
             while let oldest, oldest <= limit { dropOldest() }
         }
         events.shrink()
-        return before - byteCount
     }
+
+    /// Gives back the room that the events do not take.
+    package func compact() { events.compact() }
 
     private func dropOldest() {
         let id = events.removeFirst()

@@ -33,6 +33,9 @@ package class EventStore {
 
     init() {}
 
+    /// Begins to keep a session's streams, whose memory counts in `shares`.
+    package func open(_ session: SessionKey, in shares: Shares) {}
+
     /// Begins to keep a stream.
     package func begin(_ stream: StreamToken, of session: SessionKey) {}
 
@@ -67,6 +70,9 @@ package class EventStore {
     /// The bytes that are kept in this process.
     package var byteCount: Int { 0 }
 
+    /// What is kept of a session in this process, for those who look into it.
+    package func log(of session: SessionKey) -> EventLog? { nil }
+
     /// What somebody else is to do for the store next, in order; nil if there is nothing.
     package func nextOrder() -> StoreOrder? { nil }
 }
@@ -83,9 +89,11 @@ package enum StoreOrder {
 package final class HostEventStore: EventStore {
     private var orders: [StoreOrder] = []
     private var first = 0
-    private var lastLoad: UInt64 = 0
+    private var lastLoad: UInt64
 
-    package override init() {}
+    package init(loadsAfter serial: UInt64 = 0) {
+        lastLoad = serial >> 20
+    }
 
     package override func keep(
         _ event: StoredEvent, of session: SessionKey, at now: Instant

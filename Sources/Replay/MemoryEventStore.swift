@@ -3,21 +3,30 @@ import Wire
 
 /// A store in this process's memory: one `EventLog` for each session, within bounds.
 package final class MemoryEventStore: EventStore {
-    /// What may be kept: for one session, for all, and for how long in milliseconds (S-245).
+    /// What may be kept: for one session, for all, and for how long in milliseconds (S-245). Bytes
+    /// are memory.
     package struct Bounds {
         package var events = 1024
         package var bytes = 1 << 20
         package var totalBytes = 256 << 20
+        /// What the sessions of one address may have of all, and of one principal.
+        package var addressBytes = Int.max
+        package var principalBytes = Int.max
         package var age: Int64? = 5 * 60_000
 
         package init() {}
     }
 
+    private struct Keeping {
+        let log: EventLog
+        let shares: Shares
+    }
+
     private let bounds: Bounds
     private let lifetime: Int64
     /// By the places of their sessions.
-    private var logs: [EventLog?] = []
-    private var logCount = 0
+    private var keepings: [Keeping?] = []
+    private var count = 0
     /// When a session's oldest event becomes too old, or earlier; without an age still about who
     /// has the oldest.
     private var deadlines: DeadlineBoard
@@ -31,47 +40,76 @@ package final class MemoryEventStore: EventStore {
 
     package override var byteCount: Int { bytesKept }
 
-    package override func begin(_ stream: StreamToken, of session: SessionKey) {
+    package override func open(_ session: SessionKey, in shares: Shares) {
         let place = session.index
-        while logs.count <= place { logs.append(nil) }
-        if logs[place] == nil {
-            logs[place] = EventLog()
-            logCount += 1
-        }
-        logs[place]?.begin(stream)
+        while keepings.count <= place { keepings.append(nil) }
+        keepings[place] = Keeping(log: EventLog(bytesMax: bounds.bytes), shares: shares)
+        count += 1
+    }
+
+    package override func begin(_ stream: StreamToken, of session: SessionKey) {
+        log(of: session)?.begin(stream)
     }
 
     package override func keep(
         _ event: StoredEvent, of session: SessionKey, at now: Instant
     ) {
-        guard let log = log(of: session) else { return }
-        keep(in: log, of: session.index, at: now) { log.append(event, at: now) }
+        guard let keeping = keeping(of: session) else { return }
+        keeping.log.append(event, at: now)
+        noteKept(keeping, session.index)
     }
 
     package override func keep(
         whole stream: StreamToken, _ message: ByteBuffer, of session: SessionKey, at now: Instant
     ) {
-        guard let log = log(of: session) else { return }
-        keep(in: log, of: session.index, at: now) {
-            log.append(whole: stream, message, at: now)
-        }
+        guard let keeping = keeping(of: session) else { return }
+        keeping.log.append(whole: stream, message, at: now)
+        noteKept(keeping, session.index)
     }
 
-    private func keep(in log: EventLog, of place: Int, at now: Instant, _ append: () -> Void) {
-        bytesKept -= log.byteCount
-        append()
-        bytesKept += log.byteCount
-        trim(place, log, countMax: bounds.events)
+    /// Sees to it that a session that has more than before keeps the bounds, and so do all.
+    private func noteKept(_ keeping: Keeping, _ place: Int) {
+        trim(place, keeping, countMax: bounds.events)
+        guard bytesKept > min(bounds.addressBytes, bounds.principalBytes, bounds.totalBytes)
+        else { return }
+        if let address = keeping.shares.address {
+            while address.replayBytes > bounds.addressBytes, dropOldest(of: address, place) {}
+        }
+        if let principal = keeping.shares.principal {
+            while principal.replayBytes > bounds.principalBytes, dropOldest(of: principal, place) {}
+        }
         while bytesKept > bounds.totalBytes, let place = deadlines.first(in: 0),
-            let log = logs[place], let oldest = log.oldest
+            let keeping = keepings[place], let oldest = keeping.log.oldest
         {
             if deadlines.next == oldest.advanced(byMilliseconds: lifetime) {
-                trim(place, log, countMax: 0)
+                halve(place, keeping)
             } else {
                 // What it was noted for is gone. Another session's oldest may be older.
                 deadlines.arm(place, 0, at: oldest)
             }
         }
+    }
+
+    /// Drops the older half of the events of the session that has about the oldest, of those whose
+    /// share is used up; of `last`, which has just kept some, if none is among the first. False if
+    /// there is none left.
+    private func dropOldest(of share: Share, _ last: Int) -> Bool {
+        var oldest = last
+        deadlines.forEach(in: 0, atMost: 4_096) { place, _ in
+            guard let keeping = keepings[place], keeping.shares.include(share) else { return true }
+            oldest = place
+            return false
+        }
+        guard let keeping = keepings[oldest], keeping.log.count > 0 else { return false }
+        halve(oldest, keeping)
+        return true
+    }
+
+    /// Drops the older half of a session's events, and the room that they leave.
+    private func halve(_ place: Int, _ keeping: Keeping) {
+        keeping.log.trim(countMax: keeping.log.count / 2, bytesMax: .max, before: nil)
+        keeping.log.compact()
+        trim(place, keeping, countMax: bounds.events)
     }
 
     package override func end(_ stream: StreamToken, of session: SessionKey) {
@@ -81,42 +119,48 @@ package final class MemoryEventStore: EventStore {
     package override func load(
         after cursor: EventID, of session: SessionKey, at now: Instant
     ) -> Answer {
-        guard let log = log(of: session) else { return .gap }
-        trim(session.index, log, countMax: bounds.events, at: now)
-        return log.events(after: cursor)
+        guard let keeping = keeping(of: session) else { return .gap }
+        trim(session.index, keeping, countMax: bounds.events, at: now)
+        return keeping.log.events(after: cursor)
     }
 
     package override func forget(_ session: SessionKey) {
-        guard let log = log(of: session) else { return }
-        bytesKept -= log.byteCount
-        logs[session.index] = nil
+        guard let keeping = keeping(of: session) else { return }
+        trim(session.index, keeping, countMax: 0)
+        keepings[session.index] = nil
         deadlines.disarm(session.index)
-        logCount -= 1
-        if logCount == 0 { logs = [] }
+        count -= 1
+        if count == 0 { keepings = [] }
     }
 
     package override var nextDeadline: Instant? { deadlines.next }
 
     package override func deadlineReached(at now: Instant) {
         while let due = deadlines.popDue(at: now) {
-            guard let log = logs[due.index] else { continue }
-            trim(due.index, log, countMax: bounds.events, at: now)
+            guard let keeping = keepings[due.index] else { continue }
+            trim(due.index, keeping, countMax: bounds.events, at: now)
         }
     }
 
     /// What is kept for a session.
-    package func log(of session: SessionKey) -> EventLog? {
-        session.index < logs.count ? logs[session.index] : nil
+    package override func log(of session: SessionKey) -> EventLog? { keeping(of: session)?.log }
+
+    private func keeping(of session: SessionKey) -> Keeping? {
+        session.index < keepings.count ? keepings[session.index] : nil
     }
 
     /// Drops what is too much and, if the time is told, what is too old. The deadline of what is
     /// left may be too early.
-    private func trim(_ place: Int, _ log: EventLog, countMax: Int, at now: Instant? = nil) {
+    private func trim(_ place: Int, _ keeping: Keeping, countMax: Int, at now: Instant? = nil) {
         var limit: Instant?
         if let now, let age = bounds.age { limit = now.advanced(byMilliseconds: -age) }
-        bytesKept -= log.trim(countMax: countMax, bytesMax: bounds.bytes, before: limit)
-        guard log.count > 0 else { return deadlines.disarm(place) }
-        if !deadlines.isArmed(place), let oldest = log.oldest {
+        keeping.log.trim(countMax: countMax, bytesMax: bounds.bytes, before: limit)
+        bytesKept += keeping.log.takeChange()
+        let own = keeping.log.ownBytes
+        keeping.shares.forEach { $0.replayBytes += own - keeping.log.countedBytes }
+        keeping.log.countedBytes = own
+        guard keeping.log.count > 0 else { return deadlines.disarm(place) }
+        if !deadlines.isArmed(place), let oldest = keeping.log.oldest {
             deadlines.arm(place, 0, at: oldest)
         }
     }

@@ -21,10 +21,12 @@ struct Arrivals: ~Copyable {
     private let slab = UnsafeMutableRawPointer.allocate(
         byteCount: Arrivals.slabSize, alignment: 16)
     private var used = 0
-    private var arrivals: [Arrival] = []
+    private let arrivals = UnsafeMutablePointer<Arrival>.allocate(capacity: Arrivals.countMax)
+    private var count = 0
 
     deinit {
         slab.deallocate()
+        arrivals.deallocate()
     }
 
     /// Where the next read goes.
@@ -33,25 +35,28 @@ struct Arrivals: ~Copyable {
             base: (slab + used).assumingMemoryBound(to: CChar.self), len: Arrivals.slabSize - used)
     }
 
-    var isEmpty: Bool { arrivals.isEmpty }
+    var isEmpty: Bool { count == 0 }
 
     /// Enters what a read has put into `room`. Says whether no more should be read before it is
     /// taken.
     mutating func add(_ count: Int, on socket: Socket) -> Bool {
         let bytes = UnsafeRawBufferPointer(start: slab + used, count: count)
-        arrivals.append(Arrival(socket: .passUnretained(socket), bytes: bytes))
+        (arrivals + self.count).initialize(
+            to: Arrival(socket: .passUnretained(socket), bytes: bytes))
+        self.count += 1
         used += count
-        return arrivals.count == Arrivals.countMax || used >= Arrivals.byteMax
+        return self.count == Arrivals.countMax || used >= Arrivals.byteMax
     }
 
     func forEach(_ body: (Socket, UnsafeRawBufferPointer) -> Void) {
-        for arrival in arrivals {
+        for index in 0..<count {
+            let arrival = arrivals[index]
             arrival.socket._withUnsafeGuaranteedRef { body($0, arrival.bytes) }
         }
     }
 
     mutating func removeAll() {
-        arrivals.removeAll(keepingCapacity: true)
+        count = 0
         used = 0
     }
 }

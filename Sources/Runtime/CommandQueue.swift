@@ -40,13 +40,14 @@ package struct CommandBatch {
         return command
     }
 
-    /// Adds the command that `make` builds, unless all would then weigh more than `limit`.
+    /// Adds the command that `make` builds, unless all would then weigh more than `limit`. One that
+    /// finds no other waiting may weigh more: waiting would not help it.
     fileprivate mutating func add(
         _ first: Letter, _ second: Letter, extraWeight: Int, atMost limit: Int,
         _ make: (Text, Text) -> Command
     ) -> Bool {
         let more = CommandBatch.ownWeight + first.count + second.count + extraWeight
-        guard limit == .max || weight + more <= limit else { return false }
+        guard limit == .max || weight == 0 || weight + more <= limit else { return false }
         weight += more
         commands.append(make(enclose(first), enclose(second)))
         return true

@@ -1,6 +1,35 @@
 import CLibc
 import Engine
 
+extension ServerRuntime {
+    /// Who hears the events.
+    package enum Audience {
+        /// A function of the host's, called on the loop's thread.
+        case callback((HostEvent) -> Void)
+        /// A queue that the host drains from a thread of its own.
+        case queue(countMax: Int, bytesMax: Int)
+    }
+
+    /// Readable while events wait; -1 if the host has a callback.
+    package var descriptor: Int32 { loop.isInherited ? -1 : queue?.descriptor ?? -1 }
+
+    /// Gives back the `events` taken before, and takes the oldest that wait. Any thread, one at a
+    /// time.
+    package func exchangeEvents(_ events: inout [HostEvent], atMost limit: Int) {
+        if queue?.exchange(&events, atMost: limit) == true { post(.readOn) }
+    }
+
+    /// The host has caught up, or has done with much.
+    func readOn() {
+        queue?.takeBack { engine.recycle($0) }
+        guard isCongested else { return }
+        isCongested = false
+        let sockets = paused
+        paused = []
+        for socket in sockets { socket.startReading() }
+    }
+}
+
 /// Events on their way to a host that takes them on a thread of its own, and their way back: the
 /// loop's thread made them, so it takes them apart, and uses their memory again.
 ///
@@ -10,12 +39,16 @@ package final class EventQueue {
         var waiting: [HostEvent] = []
         var first = 0
         var spent: [HostEvent] = []
+        /// The memory of them all, until the loop has them back.
+        var bytes = 0
+        var spentBytes = 0
         /// Whether the loop knows that too many wait.
         var isCongested = false
 
         var count: Int { waiting.count - first }
 
         mutating func add(_ events: inout [HostEvent]) {
+            if events.isEmpty { return }
             if waiting.isEmpty {
                 swap(&waiting, &events)
             } else {
@@ -27,7 +60,8 @@ package final class EventQueue {
         /// Moves the oldest into an empty array.
         mutating func take(into events: inout [HostEvent], atMost limit: Int) {
             guard count > limit else {
-                if first == 0 { swap(&waiting, &events) } else { events += waiting[first...] }
+                guard first > 0 else { return swap(&waiting, &events) }
+                events += waiting[first...]
                 waiting.removeAll(keepingCapacity: true)
                 first = 0
                 return
@@ -43,19 +77,26 @@ package final class EventQueue {
 
     private let state = Locked(State())
     private let countMax: Int
+    private let bytesMax: Int
     /// Readable while events wait; negative if there was none to be had.
     package let descriptor: Int32
 
     // The loop's thread only:
     private var added: [HostEvent] = []
+    private var addedBytes = 0
+    /// The memory that events held when the loop last looked.
+    package private(set) var heldBytes = 0
     private var returned: [HostEvent] = []
     private var mustSignal = false
 
     /// From so many events on, the loop hands them over before the end of its turn.
     private static var portion: Int { 64 }
+    /// So much memory of events that the host is done with does not wait for the next event.
+    private static var spentBytesMax: Int { 1 << 20 }
 
-    package init(countMax: Int) {
+    package init(countMax: Int, bytesMax: Int) {
         self.countMax = countMax
+        self.bytesMax = bytesMax
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
     }
 
@@ -68,22 +109,39 @@ package final class EventQueue {
     /// Keeps an event for `handOver`; says whether that is due.
     package func add(_ event: HostEvent) -> Bool {
         added.append(event)
-        return added.count >= min(countMax, EventQueue.portion)
+        event.weight = event.heldBytes
+        addedBytes += event.weight
+        return added.count >= min(countMax, EventQueue.portion) || addedBytes >= bytesMax
     }
 
     /// Lets the host have what was added, and passes what it is done with to `recycle`. Says
     /// whether so many wait that nothing more should be read for the host.
     package func handOver(_ recycle: (HostEvent) -> Void) -> Bool {
         guard !added.isEmpty else { return false }
+        return exchange(recycle)
+    }
+
+    /// Takes back what the host is done with.
+    package func takeBack(_ recycle: (HostEvent) -> Void) {
+        _ = exchange(recycle)
+    }
+
+    private func exchange(_ recycle: (HostEvent) -> Void) -> Bool {
         let isCongested = state.withLock { state in
-            if state.count == 0 { mustSignal = true }
+            if state.count == 0, !added.isEmpty { mustSignal = true }
             state.add(&added)
             swap(&state.spent, &returned)
-            if state.count >= countMax { state.isCongested = true }
+            state.bytes += addedBytes - state.spentBytes
+            state.spentBytes = 0
+            if state.count >= countMax || state.bytes >= bytesMax { state.isCongested = true }
+            heldBytes = state.bytes
             return state.isCongested
         }
-        for event in returned { recycle(event) }
-        returned.removeAll(keepingCapacity: true)
+        addedBytes = 0
+        if !returned.isEmpty {
+            for event in returned { recycle(event) }
+            returned.removeAll(keepingCapacity: true)
+        }
         return isCongested
     }
 
@@ -97,11 +155,16 @@ package final class EventQueue {
     // MARK: The host's side
 
     /// Gives back the `events` that were taken before, and takes the oldest that wait, at most
-    /// `limit`. Says whether the loop waits for room that there is now.
+    /// `limit`. Says whether the loop is to be told: it waits for room that there is now, or for
+    /// much memory.
     package func exchange(_ events: inout [HostEvent], atMost limit: Int) -> Bool {
         var signals: UInt64 = 0
         _ = CLibc.read(descriptor, &signals, MemoryLayout<UInt64>.size)
-        let (left, hasRoomAgain) = state.withLock { state in
+        let givenBack = events.reduce(0) { $0 + $1.weight }
+        let (left, mustTell) = state.withLock { state in
+            let hadMuch = state.spentBytes >= EventQueue.spentBytesMax
+            state.spentBytes += givenBack
+            let hasMuch = state.spentBytes >= EventQueue.spentBytesMax && !hadMuch
             if state.spent.isEmpty {
                 swap(&state.spent, &events)
             } else {
@@ -111,10 +174,10 @@ package final class EventQueue {
             state.take(into: &events, atMost: limit)
             let hasRoomAgain = state.isCongested && state.count == 0
             if hasRoomAgain { state.isCongested = false }
-            return (state.count, hasRoomAgain)
+            return (state.count, hasRoomAgain || hasMuch)
         }
         if left > 0 { signal() }
-        return hasRoomAgain
+        return mustTell
     }
 
     private func signal() {

@@ -1,6 +1,7 @@
 import CLibc
 import CLibuv
 import Engine
+import Session
 
 /// A bound, listening socket: TCP over IPv4 or IPv6, or a Unix socket.
 ///
@@ -9,6 +10,8 @@ import Engine
 final class Listener {
     private let address: ListenAddress
     private let descriptor: Int32
+    /// The file of a Unix socket.
+    private let file: SocketFile?
     private let poll: UnsafeMutablePointer<uv_poll_t>
     private unowned(unsafe) let runtime: ServerRuntime
     private var retryTimer: DeadlineTimer?
@@ -21,10 +24,11 @@ final class Listener {
     /// When to try again, in case others than our connections hold the descriptors.
     private static let retryMilliseconds: UInt64 = 100
 
-    static func open(at address: ListenAddress, for runtime: ServerRuntime)
+    /// `unixMode` is the permissions of a Unix socket; nil for what the umask leaves.
+    static func open(at address: ListenAddress, unixMode: UInt32?, for runtime: ServerRuntime)
         throws(SystemFault) -> Listener
     {
-        let descriptor = try bindSocket(to: address)
+        let descriptor = try bindSocket(to: address, unixMode)
         let poll = HandleMemory.allocate(uv_poll_t.self)
         let result = uv_poll_init(runtime.loop.uv, poll, descriptor)
         if result < 0 {
@@ -42,6 +46,7 @@ final class Listener {
     ) {
         self.address = address
         self.descriptor = descriptor
+        if case .unix(let path) = address { file = SocketFile(at: path) } else { file = nil }
         self.poll = poll
         self.runtime = runtime
         poll.pointee.data = Unmanaged.passUnretained(self).toOpaque()
@@ -50,19 +55,22 @@ final class Listener {
         watch()
     }
 
-    private static func bindSocket(to address: ListenAddress) throws(SystemFault) -> Int32 {
+    private static func bindSocket(
+        to address: ListenAddress, _ unixMode: UInt32?
+    ) throws(SystemFault) -> Int32 {
         if case .unix(let path) = address, ListenAddress.isStaleSocket(path) { unlink(path) }
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | flags, 0)
         guard descriptor >= 0 else { throw SystemFault.last }
         if case .internet = address { setOptions(of: descriptor) }
-        guard address.withSocketAddress({ bind(descriptor, $0, $1) }) == 0,
-            listen(descriptor, backlog) == 0
-        else {
-            let fault = SystemFault.last
-            CLibc.close(descriptor)
-            throw fault
+        // Nobody can connect before listen(), so nobody gets in by what the umask leaves.
+        let isBound = address.withSocketAddress { bind(descriptor, $0, $1) } == 0
+        if isBound, address.setMode(unixMode), listen(descriptor, backlog) == 0 {
+            return descriptor
         }
-        return descriptor
+        let fault = SystemFault.last
+        CLibc.close(descriptor)
+        if isBound, case .unix(let path) = address { unlink(path) }
+        throw fault
     }
 
     private static let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
@@ -111,18 +119,23 @@ final class Listener {
     }
 
     private func acceptWaiting() {
+        guard !runtime.loop.isInherited else { return }
         for _ in 0..<Listener.batch {
-            let accepted = accept_with_flags(descriptor, nil, nil, Listener.flags)
+            var peer = InternetAddress()
+            let accepted = peer.withSocketAddress { address, length in
+                var length = length
+                return accept_with_flags(descriptor, address, &length, Listener.flags)
+            }
             if accepted < 0 {
-                let error = __errno_location().pointee
+                let error = last_error()
                 if error == EINTR || error == ECONNABORTED { continue }
                 if error == EAGAIN { break }
                 return pause(error)
             }
             runtime.begin()
-            Socket.open(accepted, isPipe: address.isUnix, for: runtime)
+            Socket.open(accepted, from: peer.peerAddress, for: runtime)
             runtime.pump()
-            if isClosed { return }
+            if isClosed || runtime.loop.isInherited { return }
         }
         if isPaused { watch() }
     }
@@ -146,7 +159,7 @@ final class Listener {
         if isPaused { acceptWaiting() }
     }
 
-    /// Stops listening, and removes the file of a Unix socket.
+    /// Stops listening, and removes the file of a Unix socket, unless another has taken its place.
     func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -154,8 +167,32 @@ final class Listener {
         poll.pointee.data = nil
         HandleMemory.close(poll)
         retryTimer?.close()
+        // A child of this process may hold a copy, at which clients would wait in vain.
+        shutdown(descriptor, Int32(SHUT_RDWR))
         CLibc.close(descriptor)
-        if case .unix(let path) = address { unlink(path) }
+        file?.remove()
+    }
+}
+
+/// The file that a Unix socket is reached by, told apart from others that take its path later.
+private struct SocketFile {
+    private let path: [CChar]
+    private let device: dev_t
+    private let number: ino_t
+
+    init?(at path: [CChar]) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        self.path = path
+        device = status.st_dev
+        number = status.st_ino
+    }
+
+    func remove() {
+        guard let current = SocketFile(at: path), current.device == device,
+            current.number == number
+        else { return }
+        unlink(path)
     }
 }
 
@@ -177,10 +214,6 @@ package enum ListenAddress {
         }
         guard let address = InternetAddress(text, port: port) else { return nil }
         self = .internet(address)
-    }
-
-    var isUnix: Bool {
-        if case .unix = self { true } else { false }
     }
 
     var family: Int32 {
@@ -207,23 +240,34 @@ package enum ListenAddress {
         }
     }
 
+    /// Sets the permissions of a Unix socket; false if the system does not.
+    func setMode(_ mode: UInt32?) -> Bool {
+        guard case .unix(let path) = self, let mode else { return true }
+        return chmod(path, mode_t(mode)) == 0
+    }
+
     /// Whether a path is a socket that nobody listens on any more.
     static func isStaleSocket(_ path: [CChar]) -> Bool {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFSOCK) else {
             return false
         }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        // A listener with a full backlog would have us wait for as long as it likes.
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else { return false }
         defer { CLibc.close(descriptor) }
         let result = ListenAddress.unix(path).withSocketAddress { connect(descriptor, $0, $1) }
-        return result != 0 && __errno_location().pointee == ECONNREFUSED
+        return result != 0 && last_error() == ECONNREFUSED
     }
 }
 
 /// An IPv4 or IPv6 address with a port.
 package struct InternetAddress {
     private var storage = sockaddr_storage()
+
+    /// Room for an address that the system tells.
+    init() {}
 
     init?(_ text: [CChar], port: UInt16) {
         var four = sockaddr_in()
@@ -255,6 +299,21 @@ package struct InternetAddress {
 
     private var isIPv6: Bool { family == sa_family_t(AF_INET6) }
 
+    /// Whose share a client counts in; nil if it has no internet address.
+    var peerAddress: PeerAddress? {
+        withUnsafeBytes(of: storage) { bytes in
+            if isIPv6 {
+                return PeerAddress(
+                    ipv6: UInt64(
+                        bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
+            }
+            guard family == sa_family_t(AF_INET) else { return nil }
+            return PeerAddress(
+                ipv4: UInt32(bigEndian: bytes.load(fromByteOffset: 4, as: UInt32.self)))
+        }
+    }
+
     var port: UInt16 {
         // The port stands at the same place in both kinds of address.
         withUnsafeBytes(of: storage) {
@@ -262,10 +321,13 @@ package struct InternetAddress {
         }
     }
 
-    /// 127.0.0.0/8 or ::1.
+    /// 127.0.0.0/8, the same mapped to IPv6 (RFC 4291 §2.5.5.2), or ::1.
     var isLoopback: Bool {
         withUnsafeBytes(of: storage) { bytes in
             guard isIPv6 else { return bytes[4] == 127 }
+            let isMapped =
+                bytes[8..<18].allSatisfy { $0 == 0 } && bytes[18] == 0xFF && bytes[19] == 0xFF
+            if isMapped { return bytes[20] == 127 }
             return bytes[8..<23].allSatisfy { $0 == 0 } && bytes[23] == 1
         }
     }

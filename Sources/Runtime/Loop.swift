@@ -22,9 +22,12 @@ package final class Loop {
     private let isStopping = Atomic<Bool>(false)
     private var isDestroyed = false
     private var isInTurn = false
+    private let generation: Int
 
     /// `hosts` is a `uv_loop_t` that the host runs; nil to have one of our own.
     package init(hosts: UnsafeMutableRawPointer?) throws(SystemFault) {
+        Family.watch()
+        generation = Family.generation
         isHosts = hosts != nil
         runner = Atomic(hosts != nil ? Loop.thisThread : 0)
         uv = hosts?.assumingMemoryBound(to: uv_loop_t.self) ?? .allocate(capacity: 1)
@@ -67,6 +70,10 @@ package final class Loop {
         if isHosts { HandleMemory.unreference(wakeup) }
     }
 
+    /// Whether this process is a child of the one that the loop lives in. Nothing may be done to
+    /// the loop then, nor any lock be taken: some other thread of the parent's may have had it.
+    package var isInherited: Bool { Family.generation != generation }
+
     // MARK: Threads
 
     private static var thisThread: UInt { UInt(uv_thread_self()) }
@@ -83,12 +90,16 @@ package final class Loop {
 
     /// Runs on the caller's thread until `stop`.
     package func run() throws(RuntimeFault) {
+        guard !isInherited else { throw .closed }
         guard !isHosts, claim(for: Loop.thisThread) else { throw .busy }
         runUntilStopped()
+        // A callback has forked, and this is the child.
+        if isInherited { throw .closed }
     }
 
     /// Runs on a thread of its own until `stop`.
     package func runThread() throws(RuntimeFault) {
+        guard !isInherited else { throw .closed }
         // The new thread is not known yet; no thread has the number 1, so every caller is another.
         guard !isHosts, thread == nil, claim(for: 1) else { throw .busy }
         let start = Unmanaged.passRetained(ThreadStart(self))
@@ -137,9 +148,10 @@ package final class Loop {
 
     private func runUntilStopped() {
         keeper.store(Loop.thisThread, ordering: .releasing)
-        while !isStopping.load(ordering: .acquiring) {
+        while !isStopping.load(ordering: .acquiring), !isInherited {
             uv_run(uv, UV_RUN_DEFAULT)
         }
+        if isInherited { return }
         isStopping.store(false, ordering: .releasing)
         let isLast = isDestroyed
         if isLast, let thread, UInt(thread) == Loop.thisThread { detachThread() }
@@ -149,12 +161,14 @@ package final class Loop {
 
     /// Makes `run` return after the current turn. Any thread, and signal handlers.
     package func stop() {
+        guard !isInherited else { return }
         isStopping.store(true, ordering: .releasing)
         uv_async_send(wakeup)
     }
 
     /// Waits for the thread that `runThread` started to end.
     package func join() throws(RuntimeFault) {
+        guard !isInherited else { throw .closed }
         guard var thread else { throw .notFound }
         guard UInt(thread) != Loop.thisThread else { throw .wrongThread }
         uv_thread_join(&thread)
@@ -169,10 +183,11 @@ package final class Loop {
 
     // MARK: A host with a poll loop of its own
 
-    package var descriptor: Int32 { uv_backend_fd(uv) }
+    package var descriptor: Int32 { isInherited ? -1 : uv_backend_fd(uv) }
 
     /// How long a poll may wait, in milliseconds; -1 for ever.
     package var timeout: Int32 {
+        if isInherited { return -1 }
         if servers.contains(where: { $0.needsTurn }) || isStopping.load(ordering: .acquiring) {
             return 0
         }
@@ -182,9 +197,11 @@ package final class Loop {
 
     /// Does what is due without waiting.
     package func step() throws(RuntimeFault) {
+        guard !isInherited else { throw .closed }
         guard isOnItsThread else { throw .wrongThread }
         guard !isHosts, claim(for: Loop.thisThread) else { throw .busy }
         uv_run(uv, UV_RUN_NOWAIT)
+        guard !isInherited else { throw .closed }
         let isLast = isDestroyed
         runner.store(0, ordering: .releasing)
         if isLast { tearDown() }
@@ -200,6 +217,7 @@ package final class Loop {
     }
 
     private func woken() {
+        guard !isInherited else { return uv_stop(uv) }
         for server in servers { server.drainCommands() }
         turn()
         if isStopping.load(ordering: .acquiring) { uv_stop(uv) }
@@ -211,6 +229,7 @@ package final class Loop {
         isInTurn = true
         for server in servers where server.needsTurn { server.turn() }
         isInTurn = false
+        if isInherited { uv_stop(uv) }
     }
 
     func add(_ server: ServerRuntime) {
@@ -225,7 +244,7 @@ package final class Loop {
 
     /// Ends the loop with all that lives on it. In a callback it takes effect after the callback.
     package func destroy() {
-        guard !isDestroyed else { return }
+        guard !isDestroyed, !isInherited else { return }
         if isRunning, runner.load(ordering: .acquiring) == Loop.thisThread {
             isDestroyed = true
             for server in servers { server.destroy() }

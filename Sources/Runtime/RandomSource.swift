@@ -22,7 +22,7 @@ final class RandomSource {
         var filled = 0
         while filled < room.count {
             let count = getrandom(room.baseAddress! + filled, room.count - filled, 0)
-            guard count > 0 || __errno_location().pointee == EINTR else {
+            guard count > 0 || last_error() == EINTR else {
                 fatalError("the system has no random numbers")
             }
             filled += max(count, 0)

@@ -51,7 +51,6 @@ extension ServerRuntime {
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try messages.checkMode(.progress)
         try messages.checkText(message)
         try command(copying: message) { engine throws(CallerFault) in
             try engine.progress(key, progress, total: total, message: message)

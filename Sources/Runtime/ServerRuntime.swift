@@ -12,56 +12,48 @@ package final class ServerRuntime {
     package let messages: HostMessage
     let engine: ServerEngine
 
-    /// Who hears the events.
-    package enum Audience {
-        /// A function of the host's, called on the loop's thread.
-        case callback((HostEvent) -> Void)
-        /// A queue that the host drains from a thread of its own.
-        case queue(countMax: Int)
-    }
-
     private let onEvent: ((HostEvent) -> Void)?
     /// What the host is to take; nil if it has a callback.
-    private let queue: EventQueue?
+    let queue: EventQueue?
     private let onLog: ((LogLevel, ByteBuffer) -> Void)?
     private let onStore: ((StoreOrder) -> Void)?
     private var onEnd: (() -> Void)?
     private var listener: Listener?
+    private let unixMode: UInt32?
     private var timer: DeadlineTimer?
     private var arrivals = Arrivals()
     private let commands: CommandQueue
     /// An empty one, unless commands are being carried out.
     private var batch: CommandBatch?
-    private let nextCall = Atomic<UInt64>(1)
+    private let nextCall: Atomic<UInt64>
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
     private let published = Locked(Statistics())
-    /// When the second of the time of day is over, in the loop's milliseconds.
-    private var nextSecond: UInt64 = 0
     private var isPumping = false
     private var isDestroyed = false
     private var hasEnded = false
 
     private(set) package var needsTurn = false
     /// Whether the host is behind with its event queue, so that nothing more should be read.
-    private(set) var isCongested = false
+    var isCongested = false
     /// Sockets that wait for the host to catch up.
     var paused: [Socket] = []
     /// Sockets whose close callback has not run.
     var socketCount = 0
 
-    /// The most that there was to hold since memory was last given back.
-    private var peakPopulation = 0
-    /// Whether some of a crowd was still there when memory was last given back.
-    private var owesMemory = false
+    private var crowd = Crowd()
+    private var clock = WallClock()
 
-    /// `onEnd` runs once, after the last event.
+    /// `unixMode` is the permissions of a Unix socket; nil for what the umask leaves. `onEnd` runs
+    /// once, after the last event.
     package init(
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
+        unixMode: UInt32? = nil,
         onLog: ((LogLevel, ByteBuffer) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
         onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
+        self.unixMode = unixMode
         commands = CommandQueue(weightMax: commandBytesMax)
         self.onLog = onLog
         self.onStore = onStore
@@ -71,18 +63,23 @@ package final class ServerRuntime {
         case .callback(let function):
             onEvent = function
             queue = nil
-        case .queue(let countMax):
-            let queue = EventQueue(countMax: countMax)
+        case .queue(let countMax, let bytesMax):
+            let queue = EventQueue(countMax: countMax, bytesMax: bytesMax)
             if queue.descriptor < 0 { fault = SystemFault.last }
             onEvent = nil
             self.queue = queue
         }
         self.onEnd = onEnd
         let source = RandomSource()
-        engine = ServerEngine(options) { source.next() }
+        var options = options
+        options.descriptorsMax = SystemFault.descriptorsMax
+        // Keys begin where chance has them, so that one server's mean nothing to another.
+        nextCall = Atomic(source.next() >> 20 + 1)
+        engine = ServerEngine(options, keysAfter: source.next()) { source.next() }
         // Not before: Embedded Swift 6.3.1 leaks an object that is given up half made.
         if let fault { throw fault }
         timer = DeadlineTimer(loop.uv) { [unowned(unsafe) self] in
+            guard !loop.isInherited else { return }
             begin()
             engine.deadlineReached()
             pump()
@@ -93,11 +90,12 @@ package final class ServerRuntime {
     // MARK: Listening
 
     package func listen(at address: ListenAddress) throws(RuntimeFault) {
+        guard !isOver else { throw .closed }
         guard loop.isOnItsThread else { throw .wrongThread }
-        guard !isClosed.load(ordering: .acquiring), !engine.isDraining else { throw .closed }
+        guard !engine.isDraining else { throw .closed }
         guard listener == nil else { throw .busy }
         do {
-            let listener = try Listener.open(at: address, for: self)
+            let listener = try Listener.open(at: address, unixMode: unixMode, for: self)
             engine.bound(listener.reach)
             boundPort.store(UInt32(listener.port), ordering: .releasing)
             self.listener = listener
@@ -107,7 +105,12 @@ package final class ServerRuntime {
     }
 
     /// The TCP port it listens on; 0 if there is none. Any thread.
-    package var port: UInt16 { UInt16(truncatingIfNeeded: boundPort.load(ordering: .acquiring)) }
+    package var port: UInt16 {
+        isOver ? 0 : UInt16(truncatingIfNeeded: boundPort.load(ordering: .acquiring))
+    }
+
+    /// Whether no command is taken any more.
+    private var isOver: Bool { isClosed.load(ordering: .acquiring) || loop.isInherited }
 
     // MARK: Commands
 
@@ -120,11 +123,11 @@ package final class ServerRuntime {
         _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0), extraWeight: Int = 0,
         now: (ServerEngine) throws(CallerFault) -> Void, later: (Text, Text) -> Command
     ) throws(CallerFault) {
-        guard !isClosed.load(ordering: .acquiring) else { throw .closed }
+        guard !isOver else { throw .closed }
         guard loop.isOnItsThread else {
             return try wake(commands.put(first, second, extraWeight: extraWeight, later))
         }
-        begin()
+        advance()
         try now(engine)
         writeAhead()
     }
@@ -138,21 +141,22 @@ package final class ServerRuntime {
     package func question<Answer>(
         _ ask: (ServerEngine) throws(CallerFault) -> Answer
     ) throws(CallerFault) -> Answer {
-        try ask(engine)
+        guard !loop.isInherited else { throw .closed }
+        return try ask(engine)
     }
 
     /// What the server held when the loop last waited, and what had happened. Any thread.
-    package var statistics: Statistics { published.withLock { $0 } }
-
-    private func wake(_ receipt: CommandQueue.Receipt) throws(CallerFault) {
-        switch receipt {
-        case .isFirst: loop.wake()
-        case .joined: break
-        case .full: throw .limit
-        }
+    package func statistics() throws(CallerFault) -> Statistics {
+        guard !loop.isInherited else { throw .closed }
+        return published.withLock { $0 }
     }
 
-    private func post(_ command: Command) {
+    private func wake(_ receipt: CommandQueue.Receipt) throws(CallerFault) {
+        if receipt == .full { throw .limit }
+        if receipt == .isFirst { loop.wake() }
+    }
+
+    func post(_ command: Command) {
         try? wake(commands.put(command))
     }
 
@@ -208,25 +212,25 @@ package final class ServerRuntime {
 
     /// Every entry into the engine begins so.
     func begin() {
-        let now = loop.now
-        engine.advance(to: Instant(milliseconds: Int64(now)))
-        if now >= nextSecond { tellClock(now) }
-        needsTurn = true
+        let now = advance()
+        if let second = clock.newSecond(at: now) { engine.clock(second) }
     }
 
-    /// Tells the engine the time of day, and notes when that will be a second later.
-    private func tellClock(_ now: UInt64) {
-        var time = uv_timeval64_t()
-        guard uv_gettimeofday(&time) == 0 else { return }
-        engine.clock(time.tv_sec)
-        nextSecond = now + UInt64(max(0, 1_000 - time.tv_usec / 1_000))
+    /// A command begins with no more: the second that has begun meanwhile can wait.
+    @discardableResult
+    @inline(__always)
+    private func advance() -> UInt64 {
+        let now = loop.now
+        engine.advance(to: Instant(milliseconds: Int64(now)))
+        needsTurn = true
+        return now
     }
 
     /// Performs all effects. The engine is at rest meanwhile, so the host may call anything.
     func pump() {
         guard !isPumping else { return }
         isPumping = true
-        while let effect = engine.nextEffect() { perform(effect) }
+        while !loop.isInherited, let effect = engine.nextEffect() { perform(effect) }
         isPumping = false
         if isDestroyed { end() }
     }
@@ -235,6 +239,7 @@ package final class ServerRuntime {
     func turn() {
         takeArrivals()
         pump()
+        guard !loop.isInherited else { return }
         while let connection = engine.nextWritable() {
             flush(connection)
             if !engine.hasWritable { pump() }
@@ -244,9 +249,15 @@ package final class ServerRuntime {
             handOverEvents(to: queue)
             queue.wakeHost()
         }
-        let statistics = engine.statistics
-        published.withLock { $0 = statistics }
-        returnMemory()
+        let queuedBytes = UInt64(queue?.heldBytes ?? 0)
+        published.withLock { statistics in
+            engine.write(&statistics)
+            statistics.heldBytes += queuedBytes
+        }
+        if crowd.hasLeft(engine.population + socketCount, isDeserted: engine.isDeserted) {
+            engine.dropSpareParts()
+            malloc_trim(0)
+        }
         if let deadline = engine.nextDeadline {
             timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
         }
@@ -262,7 +273,7 @@ package final class ServerRuntime {
     }
 
     private func flush(_ connection: ServerConnection) {
-        guard !connection.hasEnded else { return }
+        guard !connection.hasEnded, !loop.isInherited else { return }
         withOwner(of: connection.driver, as: Socket.self) { $0.flush(connection) }
     }
 
@@ -274,26 +285,12 @@ package final class ServerRuntime {
         listener?.retry()
     }
 
-    /// Gives memory back to the system once a crowd has left: free chunks between live ones are
-    /// the C library's to keep otherwise. Rarely enough that its cost is spread over the crowd.
-    private func returnMemory() {
-        let population = engine.population + socketCount
-        peakPopulation = max(peakPopulation, population)
-        let hasShrunk = peakPopulation - population > max(population, 256)
-        let isEmptyAgain = engine.isDeserted && owesMemory
-        guard hasShrunk || isEmptyAgain else { return }
-        owesMemory = !engine.isDeserted
-        peakPopulation = population
-        engine.dropSpareParts()
-        malloc_trim(0)
-    }
-
     private func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let event):
             deliver(event)
         case .store(let order):
-            onStore?(order)
+            if !isDestroyed { onStore?(order) }
         case .shutDown(let connection):
             if !connection.hasEnded { Socket.of(connection).shutDown() }
         case .stopReading(let connection):
@@ -335,30 +332,13 @@ package final class ServerRuntime {
         deliver(event)
     }
 
-    // MARK: The event queue
-
-    /// Readable while events wait; -1 if the host has a callback.
-    package var descriptor: Int32 { queue?.descriptor ?? -1 }
-
-    /// Gives back the `events` taken before, and takes the oldest that wait. Any thread, one at a
-    /// time.
-    package func exchangeEvents(_ events: inout [HostEvent], atMost limit: Int) {
-        if queue?.exchange(&events, atMost: limit) == true { post(.readOn) }
-    }
-
-    private func readOn() {
-        guard isCongested else { return }
-        isCongested = false
-        let sockets = paused
-        paused = []
-        for socket in sockets { socket.startReading() }
-    }
-
     // MARK: The end
 
     /// Ends everything in an orderly way; the event `closed` comes last. Any thread.
     package func close() throws(CallerFault) {
-        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { throw .closed }
+        guard !loop.isInherited, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else {
+            throw .closed
+        }
         boundPort.store(0, ordering: .releasing)
         guard loop.isOnItsThread else { return post(.closeServer) }
         closeNow()
@@ -366,7 +346,7 @@ package final class ServerRuntime {
 
     /// Ends everything once open requests are answered, or after so many milliseconds. Any thread.
     package func drain(deadline: Int64) throws(CallerFault) {
-        guard !isClosed.load(ordering: .acquiring) else { throw .closed }
+        guard !isOver else { throw .closed }
         boundPort.store(0, ordering: .releasing)
         guard loop.isOnItsThread else { return post(.drainServer(deadline: deadline)) }
         drainNow(deadline)
@@ -389,6 +369,7 @@ package final class ServerRuntime {
 
     /// Ends everything at once, without another event. Any thread.
     package func destroy() {
+        guard !loop.isInherited else { return }
         isClosed.store(true, ordering: .releasing)
         guard loop.isOnItsThread || !loop.isRunning else { return post(.destroyServer) }
         guard !isDestroyed else { return }

@@ -1,62 +1,62 @@
 import CLibc
 import CLibuv
 import Engine
+import Session
 import Wire
 
-/// One accepted connection: a stream handle that stays alive until its close callback.
+/// One accepted connection: a descriptor that libuv watches, and that is read and written here.
+///
+/// libuv's own streams write in a way that raises SIGPIPE once the peer has gone, which ends a host
+/// that has not thought of it. Nothing here raises a signal, whatever the host's disposition is.
+///
+/// The object stays alive until the close callback of its handle.
 final class Socket {
-    private let stream: UnsafeMutablePointer<uv_stream_t>
+    private let poll: UnsafeMutablePointer<uv_poll_t>
+    private let descriptor: Int32
     private let runtime: ServerRuntime
     private var connection: ServerConnection?
-    /// What the kernel would not take at once, and the request that writes it.
-    private var inFlight: Output?
-    private var write: UnsafeMutablePointer<uv_write_t>?
+    /// What the kernel would not take at once.
+    private var pending: Output?
+    private var wantsToRead = false
+    /// What the handle is watched for.
+    private var watched: Int32 = 0
     private var isClosing = false
     /// Whether the engine holds enough of what was read.
     private var isHeldBack = false
 
-    /// Room for either kind of stream handle.
-    private static func allocate(isPipe: Bool) -> UnsafeMutablePointer<uv_stream_t> {
-        let memory: UnsafeMutableRawPointer =
-            isPipe
-            ? UnsafeMutableRawPointer(HandleMemory.allocate(uv_pipe_t.self))
-            : UnsafeMutableRawPointer(HandleMemory.allocate(uv_tcp_t.self))
-        return memory.assumingMemoryBound(to: uv_stream_t.self)
-    }
+    private static var readable: Int32 { Int32(UV_READABLE.rawValue) }
+    private static var writable: Int32 { Int32(UV_WRITABLE.rawValue) }
+    /// The most pieces that the kernel takes in one call.
+    private static var piecesMax: Int { 1024 }
 
-    /// Takes an accepted connection's descriptor.
-    static func open(_ descriptor: Int32, isPipe: Bool, for runtime: ServerRuntime) {
-        let socket = Socket(isPipe: isPipe, for: runtime)
-        guard socket.adopt(descriptor, isPipe: isPipe) == 0 else {
+    /// Takes an accepted connection's descriptor, which does not block.
+    static func open(
+        _ descriptor: Int32, from peer: PeerAddress?, for runtime: ServerRuntime
+    ) {
+        let poll = HandleMemory.allocate(uv_poll_t.self)
+        guard uv_poll_init(runtime.loop.uv, poll, descriptor) == 0 else {
+            poll.deallocate()
             CLibc.close(descriptor)
-            return socket.close()
+            return
         }
+        let socket = Socket(poll, descriptor, for: runtime)
         let driver = Unmanaged.passUnretained(socket).toOpaque()
-        guard let connection = runtime.engine.connectionOpened(driver: driver) else {
+        guard let connection = runtime.engine.connectionOpened(driver: driver, from: peer)
+        else {
             return socket.close()
         }
         socket.connection = connection
-        if runtime.isCongested { runtime.paused.append(socket) } else { socket.startReading() }
+        socket.startReading()
     }
 
-    private init(isPipe: Bool, for runtime: ServerRuntime) {
+    private init(
+        _ poll: UnsafeMutablePointer<uv_poll_t>, _ descriptor: Int32, for runtime: ServerRuntime
+    ) {
+        self.poll = poll
+        self.descriptor = descriptor
         self.runtime = runtime
-        stream = Socket.allocate(isPipe: isPipe)
-        let memory = UnsafeMutableRawPointer(stream)
-        if isPipe {
-            uv_pipe_init(runtime.loop.uv, memory.assumingMemoryBound(to: uv_pipe_t.self), 0)
-        } else {
-            uv_tcp_init(runtime.loop.uv, memory.assumingMemoryBound(to: uv_tcp_t.self))
-        }
-        stream.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        poll.pointee.data = Unmanaged.passRetained(self).toOpaque()
         runtime.socketCount += 1
-    }
-
-    private func adopt(_ descriptor: Int32, isPipe: Bool) -> Int32 {
-        let memory = UnsafeMutableRawPointer(stream)
-        return isPipe
-            ? uv_pipe_open(memory.assumingMemoryBound(to: uv_pipe_t.self), descriptor)
-            : uv_tcp_open(memory.assumingMemoryBound(to: uv_tcp_t.self), descriptor)
     }
 
     /// The socket that an engine's connection belongs to.
@@ -64,38 +64,96 @@ final class Socket {
         Unmanaged<Socket>.fromOpaque(connection.driver).takeUnretainedValue()
     }
 
+    /// Has libuv watch for what is wanted now.
+    private func watch() {
+        guard !isClosing, !runtime.loop.isInherited else { return }
+        let wanted =
+            (wantsToRead ? Socket.readable : 0) | (pending != nil ? Socket.writable : 0)
+        guard wanted != watched else { return }
+        watched = wanted
+        guard wanted != 0 else {
+            uv_poll_stop(poll)
+            return
+        }
+        uv_poll_start(poll, wanted) { poll, status, events in
+            withOwner(of: poll?.pointee.data, as: Socket.self) { $0.happened(status, events) }
+        }
+    }
+
+    private func happened(_ status: Int32, _ events: Int32) {
+        guard !runtime.loop.isInherited else { return }
+        guard status >= 0 else {
+            watched = 0  // libuv watches no more.
+            return failed()
+        }
+        if events & Socket.writable != 0 { writeOn() }
+        if events & Socket.readable != 0, wantsToRead { read() }
+    }
+
+    /// The kernel reports an error: takes what had arrived before it, and ends the connection.
+    private func failed() {
+        while wantsToRead, !runtime.loop.isInherited, read() {}
+        lose()
+    }
+
+    private func lose() {
+        runtime.takeArrivals()  // The connection's last bytes may be among them.
+        guard let connection else { return }
+        runtime.begin()
+        runtime.engine.connectionLost(connection)
+        runtime.pump()
+    }
+
     // MARK: Reading
 
     func startReading() {
         guard !isClosing, !isHeldBack else { return }
-        let allocate: uv_alloc_cb = { handle, _, buffer in
-            withOwner(of: handle?.pointee.data, as: Socket.self) { socket in
-                buffer?.pointee = socket.runtime.readRoom
-            }
-        }
-        uv_read_start(stream, allocate) { stream, count, _ in
-            withOwner(of: stream?.pointee.data, as: Socket.self) { $0.read(count) }
-        }
+        if runtime.isCongested { return waitForHost() }
+        if let connection { runtime.engine.readingResumed(on: connection) }
+        wantsToRead = true
+        watch()
     }
 
     /// Reads no more until `readOn`: what the peer sends stays with the kernel.
     func holdBack() {
         isHeldBack = true
-        if !isClosing { uv_read_stop(stream) }
+        stopReading()
     }
 
     func readOn() {
         isHeldBack = false
-        if runtime.isCongested { runtime.paused.append(self) } else { startReading() }
+        startReading()
     }
 
-    private func read(_ count: Int) {
-        if count > 0 { return runtime.arrived(count, on: self) }
-        guard count < 0 else { return }
-        runtime.takeArrivals()  // The connection's last bytes may be among them.
+    private func stopReading() {
+        wantsToRead = false
+        watch()
+    }
+
+    /// Reads what has arrived, as far as there is room; false if there is nothing.
+    @discardableResult
+    private func read() -> Bool {
+        let room = runtime.readRoom
+        let count = recv(descriptor, room.base, room.len, 0)
+        if count > 0 {
+            runtime.arrived(count, on: self)
+            return true
+        }
+        if count == 0 {
+            ended()
+        } else if last_error() != EAGAIN, last_error() != EINTR {
+            lose()
+        }
+        return false
+    }
+
+    /// The peer sends no more.
+    private func ended() {
+        stopReading()
+        runtime.takeArrivals()
         guard let connection else { return }
         runtime.begin()
-        runtime.engine.connectionLost(connection)
+        runtime.engine.readingEnded(on: connection)
         runtime.pump()
     }
 
@@ -106,8 +164,13 @@ final class Socket {
 
     /// Reads no more until the host has caught up.
     func pause() {
-        guard !isClosing else { return }
-        uv_read_stop(stream)
+        guard !isClosing, wantsToRead else { return }
+        stopReading()
+        waitForHost()
+    }
+
+    private func waitForHost() {
+        if let connection { runtime.engine.readingPaused(on: connection) }
         runtime.paused.append(self)
     }
 
@@ -115,74 +178,63 @@ final class Socket {
 
     /// Writes what the engine has for the socket's connection, as far as the kernel takes it.
     func flush(_ connection: ServerConnection) {
-        guard inFlight == nil, !isClosing,
-            let output = runtime.engine.takeOutput(of: connection)
+        guard pending == nil, !isClosing,
+            var output = runtime.engine.takeOutput(of: connection)
         else { return }
-        let written = Socket.withBuffers(of: output, from: 0) { uv_try_write(stream, $0, $1) }
-        if Int(written) == output.count {
-            runtime.engine.sent(output.count, on: connection)
-            runtime.engine.recycle(output)
-            return
-        }
-        guard written >= 0 || written == Int32(UV_EAGAIN.rawValue) else {
-            return runtime.engine.connectionLost(connection)
-        }
-        let sent = max(Int(written), 0)
-        runtime.engine.sent(sent, on: connection)
-        writeLater(output, from: sent)
-    }
-
-    private func writeLater(_ output: Output, from start: Int) {
-        inFlight = output
-        let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
-        request.pointee.data = Unmanaged.passUnretained(self).toOpaque()
-        write = request
-        inFlightCount = output.count - start
-        let result = Socket.withBuffers(of: output, from: start) { buffers, count in
-            uv_write(request, stream, buffers, count) { request, status in
-                owner(request?.pointee.data, as: Socket.self)?.written(status)
-            }
-        }
-        if result < 0 { written(result) }
-    }
-
-    private var inFlightCount = 0
-
-    private func written(_ status: Int32) {
-        write?.deallocate()
-        write = nil
-        guard let output = inFlight else { return }
-        inFlight = nil
-        guard !isClosing, let connection else { return }
-        runtime.begin()
-        if status < 0 {
-            runtime.engine.connectionLost(connection)
+        guard let sent = send(output) else { return runtime.engine.connectionLost(connection) }
+        if sent < output.count {
+            output.wait(behind: sent)
+            pending = output
+            watch()
+            runtime.engine.sent(sent, on: connection)
         } else {
-            runtime.engine.sent(inFlightCount, on: connection)
+            runtime.engine.sent(sent, on: connection)
+            runtime.engine.recycle(output)
+        }
+    }
+
+    /// Goes on with what the kernel would not take.
+    private func writeOn() {
+        guard let output = pending, let connection else { return }
+        runtime.begin()
+        guard let sent = send(output) else {
+            runtime.engine.connectionLost(connection)
+            return runtime.pump()
+        }
+        if sent < output.count {
+            pending?.wait(behind: sent)
+            runtime.engine.sent(sent, on: connection)
+        } else {
+            pending = nil
+            runtime.engine.sent(sent, on: connection)
             runtime.engine.recycle(output)
             flush(connection)
+            watch()
         }
         runtime.pump()
     }
 
-    /// Lends libuv's view of an output without its first `start` bytes. libuv makes a copy of it.
-    private static func withBuffers(
-        of output: Output, from start: Int,
-        _ body: (UnsafeMutablePointer<uv_buf_t>, UInt32) -> Int32
-    ) -> Int32 {
-        withUnsafeTemporaryAllocation(of: uv_buf_t.self, capacity: output.pieceCount) { buffers in
+    /// Sends an output; says how many bytes the kernel took, nil if the connection is broken.
+    private func send(_ output: Output) -> Int? {
+        let capacity = min(output.pieceCount, Socket.piecesMax)
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: capacity) { pieces in
             var count = 0
-            var skipped = start
             output.forEachPiece { piece in
-                let rest = piece.dropBytes(skipped)
-                skipped -= piece.count - rest.count
-                guard rest.count > 0 else { return }
-                let base = UnsafeMutableRawPointer(mutating: rest.baseAddress)
-                buffers[count] = uv_buf_t(
-                    base: base?.assumingMemoryBound(to: CChar.self), len: rest.count)
+                guard piece.count > 0, count < capacity else { return }
+                pieces[count] = iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress),
+                    iov_len: piece.count)
                 count += 1
             }
-            return buffers.baseAddress.map { body($0, UInt32(count)) } ?? 0
+            var message = msghdr()
+            message.msg_iov = pieces.baseAddress
+            message.msg_iovlen = count
+            while true {
+                let sent = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
+                if sent >= 0 { return sent }
+                if last_error() == EAGAIN || last_error() == ENOBUFS { return 0 }
+                guard last_error() == EINTR else { return nil }
+            }
         }
     }
 
@@ -190,22 +242,23 @@ final class Socket {
 
     /// Tells the peer that nothing follows. Its end of the connection stays open.
     func shutDown() {
-        guard !isClosing else { return }
-        let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
-        let result = uv_shutdown(request, stream) { request, _ in request?.deallocate() }
-        if result < 0 { request.deallocate() }
+        if !isClosing { shutdown(descriptor, Int32(SHUT_WR)) }
     }
 
     func close() {
         guard !isClosing else { return }
         isClosing = true
         connection = nil
-        uv_close(UnsafeMutableRawPointer(stream).assumingMemoryBound(to: uv_handle_t.self)) {
-            handle in
+        pending = nil
+        let handle = UnsafeMutableRawPointer(poll).assumingMemoryBound(to: uv_handle_t.self)
+        uv_close(handle) { handle in
             guard let handle, let data = handle.pointee.data else { return }
             let socket = Unmanaged<Socket>.fromOpaque(data).takeRetainedValue()
             UnsafeMutableRawPointer(handle).deallocate()
             socket.runtime.socketClosed()
         }
+        // A child of this process may hold a copy, and the peer would wait for that to close.
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        CLibc.close(descriptor)
     }
 }

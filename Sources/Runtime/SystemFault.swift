@@ -21,8 +21,11 @@ package enum SystemFault: Error, Equatable, Sendable {
         }
     }
 
+    /// How many descriptors the process may have.
+    static var descriptorsMax: Int { Int(clamping: descriptors_max()) }
+
     /// What the last call to the C library failed with.
-    static var last: SystemFault { SystemFault(-__errno_location().pointee) }
+    static var last: SystemFault { SystemFault(-last_error()) }
 
     /// Throws what a libuv result stands for, if it is an error.
     static func check(_ result: Int32) throws(SystemFault) {

@@ -1,3 +1,5 @@
+import Wire
+
 /// Who must act when, for many things that each wait for at most one of a few time-outs.
 ///
 /// Each time-out is one length of time, so the things that wait for it stand in the order in which
@@ -41,6 +43,11 @@ package struct DeadlineBoard {
 
     package func isArmed(_ index: Int) -> Bool {
         index < nodes.count && nodes[index].list >= 0
+    }
+
+    /// What a thing waits for; nil if for nothing.
+    package func list(of index: Int) -> Int? {
+        isArmed(index) ? Int(nodes[index].list) : nil
     }
 
     package mutating func disarm(_ index: Int) {
@@ -99,6 +106,21 @@ package struct DeadlineBoard {
     package func first(in list: Int) -> Int? {
         lists[list].first >= 0 ? Int(lists[list].first) : nil
     }
+
+    /// Tells the things that wait for a time-out with their deadlines, the first due first, until
+    /// `body` says no more or so many have been told.
+    package func forEach(
+        in list: Int, atMost limit: Int = .max, _ body: (_ index: Int, _ deadline: Instant) -> Bool
+    ) {
+        var place = lists[list].first
+        var told = 0
+        while place >= 0, told < limit, body(Int(place), nodes[Int(place)].deadline) {
+            place = nodes[Int(place)].next
+            told += 1
+        }
+    }
+
+    package var heapBytes: Int { HeapBlock.size(of: nodes) }
 
     /// Takes off the board one thing that is due, with its time-out.
     package mutating func popDue(at now: Instant) -> (index: Int, list: Int)? {

@@ -6,9 +6,10 @@ package struct Principal: Equatable {
 
     package static var bytesMax: Int { 256 }
 
-    /// Nil for a name that is too long to be kept with each session.
+    /// Nil for no name, which would make one of everybody, and for one that is too long to be kept
+    /// with each session.
     package init?(_ name: UnsafeRawBufferPointer) {
-        guard name.count <= Principal.bytesMax else { return nil }
+        guard name.count > 0, name.count <= Principal.bytesMax else { return nil }
         self.name = ByteBuffer(copying: name)
     }
 

@@ -11,6 +11,11 @@ package struct RequestLedger {
     package var openCalls: [CallKey] { calls }
     package var requestKeys: [RequestKey] { requests.map { $0.key } }
 
+    package var heapBytes: Int {
+        HeapBlock.size(of: requests) + HeapBlock.size(of: calls)
+            + requests.reduce(0) { $0 + ($1.id.byteCount > 0 ? $1.id.byteCount + 40 : 0) }
+    }
+
     package enum Opening: Equatable {
         case opened
         /// A request with this id, of the same type, is still open (S-214).

@@ -1,22 +1,39 @@
 /// The sessions there are: found by key or by wire id, bounded in number, ended when long quiet.
 package struct SessionTable<Entry: AnyObject> {
-    private var entries = SlotTable<SessionKey, Entry>()
+    private var entries: SlotTable<SessionKey, Entry>
     private var keys = TokenTable<SessionID, SessionKey>()
     private var deadlines: DeadlineBoard
     private let capacity: Int
+    private let timeouts: [Int64]
 
     private static var initializing: Int { 0 }
     private static var idle: Int { 1 }
+    /// The idle ones that nobody has used yet.
+    private static var unused: Int { 2 }
+
+    /// Stands for ever: a session that never expires still has its place in the order.
+    private static var forever: Int64 { 1 << 50 }
 
     /// Times are milliseconds; nil is for ever.
-    package init(capacity: Int, initializeTimeout: Int64?, idleTimeout: Int64?) {
+    package init(
+        capacity: Int, keysAfter serial: UInt64 = 0, initializeTimeout: Int64?, idleTimeout: Int64?
+    ) {
+        entries = SlotTable(after: serial)
         self.capacity = min(capacity, SlotTable<SessionKey, Entry>.capacity)
-        deadlines = DeadlineBoard(timeouts: [initializeTimeout, idleTimeout])
+        let idle = idleTimeout ?? SessionTable.forever
+        timeouts = [initializeTimeout ?? SessionTable.forever, idle, idle]
+        // An [Int64] does not become an [Int64?] by itself in Embedded Swift.
+        deadlines = DeadlineBoard(timeouts: timeouts.map { Optional($0) })
     }
 
     package var count: Int { entries.count }
+    package var isFull: Bool { entries.count >= capacity }
     package var all: [Entry] { entries.elements }
-    package var nextDeadline: Instant? { deadlines.next }
+
+    /// When the next session expires; nil for never.
+    package var nextDeadline: Instant? {
+        deadlines.next.flatMap { $0.milliseconds < SessionTable.forever ? $0 : nil }
+    }
 
     package subscript(key: SessionKey) -> Entry? { entries[key] }
 
@@ -30,7 +47,7 @@ package struct SessionTable<Entry: AnyObject> {
 
     /// Adds a session; nil if there are as many as there may be.
     package mutating func insert(_ id: SessionID, _ make: (SessionKey) -> Entry) -> Entry? {
-        guard entries.count < capacity else { return nil }
+        guard !isFull else { return nil }
         var added: SessionKey?
         let entry = entries.insert { key in
             added = key
@@ -46,9 +63,14 @@ package struct SessionTable<Entry: AnyObject> {
         keys.remove(id)
     }
 
-    /// Notes that nothing of the session is under way: its time to live begins (S-207).
-    package mutating func becameQuiet(_ key: SessionKey, isReady: Bool, at now: Instant) {
-        let list = isReady ? SessionTable.idle : SessionTable.initializing
+    /// Notes that nothing of the session is under way: its time to live begins (S-207). One that is
+    /// not `isUsed` may have to make room for another.
+    package mutating func becameQuiet(
+        _ key: SessionKey, isReady: Bool, isUsed: Bool, at now: Instant
+    ) {
+        let list =
+            !isReady
+            ? SessionTable.initializing : isUsed ? SessionTable.idle : SessionTable.unused
         deadlines.arm(key.index, list, at: now)
     }
 
@@ -59,6 +81,24 @@ package struct SessionTable<Entry: AnyObject> {
 
     /// One session whose time is up; it leaves the table when the caller removes it.
     package mutating func popExpired(at now: Instant) -> Entry? {
-        deadlines.popDue(at: now).flatMap { entries[index: $0.index] }
+        let latest = Instant(milliseconds: SessionTable.forever - 1)
+        return deadlines.popDue(at: min(now, latest)).flatMap { entries[index: $0.index] }
+    }
+
+    package var heapBytes: Int { entries.heapBytes + keys.heapBytes + deadlines.heapBytes }
+
+    /// The session that has been idle for longest, of those that nobody has used and that
+    /// `isWanted` wants. Nil if there is none.
+    package func idlest(_ isWanted: (Entry) -> Bool) -> Entry? {
+        var idlest: (entry: Entry, since: Int64)?
+        for list in [SessionTable.initializing, SessionTable.unused] {
+            deadlines.forEach(in: list) { index, deadline in
+                guard let entry = entries[index: index], isWanted(entry) else { return true }
+                let since = deadline.milliseconds - timeouts[list]
+                if since < idlest?.since ?? .max { idlest = (entry, since) }
+                return false
+            }
+        }
+        return idlest?.entry
     }
 }

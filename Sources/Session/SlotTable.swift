@@ -1,3 +1,5 @@
+import Wire
+
 /// Things that come and go, found by integer keys in constant time.
 ///
 /// A key holds the element's place in its low bits and a serial number above. Serial numbers are
@@ -13,11 +15,14 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     private var slots: [Slot] = []
     /// The free place that was left last; as many as there are places if there is none.
     private var firstFree = 0
-    private var serial: UInt64 = 0
+    private var serial: UInt64
 
     package private(set) var count = 0
 
-    package init() {}
+    /// `serial` is where serial numbers begin: elsewhere, and keys of another table find nothing.
+    package init(after serial: UInt64 = 0) {
+        self.serial = serial & (1 << 40 - 1)
+    }
 
     /// The most elements that a table can hold.
     package static var capacity: Int { 1 << 20 }
@@ -70,6 +75,8 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
         }
         return slot.element
     }
+
+    package var heapBytes: Int { HeapBlock.size(of: slots) }
 
     /// All elements there are now, so that the caller may change the table meanwhile.
     package var elements: [Element] {

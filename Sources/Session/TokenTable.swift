@@ -1,3 +1,5 @@
+import Wire
+
 /// A key of random bits, of which the low ones are as good as a hash.
 package protocol RandomKey: Equatable {
     var low: UInt64 { get }
@@ -13,6 +15,8 @@ package struct TokenTable<Key: RandomKey, Value> {
     package private(set) var count = 0
 
     package init() {}
+
+    package var heapBytes: Int { HeapBlock.size(of: slots) }
 
     package subscript(key: Key) -> Value? {
         place(of: key).flatMap { slots[$0]?.value }

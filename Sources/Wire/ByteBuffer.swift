@@ -32,6 +32,38 @@ package final class ByteBuffer {
 
     package var isEmpty: Bool { count == 0 }
 
+    /// How many backlogs, mailboxes and logs it stands in, for those who count the memory of each
+    /// kind: it is there once.
+    package var backlogs: Int32 = 0
+    package var mailboxes: Int32 = 0
+    package var logs: Int32 = 0
+
+    /// The memory that it takes: its room, and what an object and an allocation cost besides.
+    package var heldBytes: Int { 64 + (capacity > 0 ? capacity + 16 : 0) }
+
+    /// The same as the heap has it, for those who hold the counts to it.
+    package var heapBytes: Int { HeapBlock.size(of: self) + HeapBlock.size(storage) }
+
+    /// Gives back room that is not used, if it is much: it may have to wait for long. A short text
+    /// leaves a block of its own pages, of which at least one would stay.
+    package func trim(sparing spare: Int = 64) {
+        guard capacity - count > spare + count / 8 else { return }
+        let room = max(count, 16)
+        if capacity >= ByteBuffer.pagedBytesMin, let moved = malloc(room) {
+            if let storage { memcpy(moved, storage, count) }
+            free(storage)
+            storage = moved
+        } else if let smaller = realloc(storage, room) {
+            storage = smaller
+        } else {
+            return
+        }
+        capacity = room
+    }
+
+    /// From here on the C library may give a block pages of its own.
+    private static var pagedBytesMin: Int { 128 << 10 }
+
     /// The bytes, valid until the next append or the end of the buffer: keep the buffer in a
     /// variable of its own while they are used.
     package var bytes: UnsafeRawBufferPointer {
@@ -228,6 +260,14 @@ package final class ByteBuffer {
     /// Forgets everything past the first `length` bytes.
     package func truncate(to length: Int) {
         count = Swift.min(count, length)
+    }
+
+    /// Appends bytes of a text that will have `length` bytes in all: room grows with what there is,
+    /// for the rest may never come, and not beyond that.
+    package func append(_ bytes: UnsafeRawBufferPointer, of length: Int) {
+        let needed = count + bytes.count
+        if needed > capacity { grow(to: Swift.max(needed, Swift.min(length, capacity * 2))) }
+        append(bytes)
     }
 
     private func grow(to needed: Int) {

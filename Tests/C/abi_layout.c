@@ -80,7 +80,7 @@ OFFSET(shttp_event_store, load, 24);
 OFFSET(shttp_event_store, forget, 32);
 OFFSET(shttp_event_store, user_data, 40);
 
-SIZE(shttp_server_options, 280);
+SIZE(shttp_server_options, 328);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -127,8 +127,19 @@ OFFSET(shttp_server_options, authorize, 248);
 OFFSET(shttp_server_options, authorize_ms, 252);
 OFFSET(shttp_server_options, bearer_tokens, 256);
 OFFSET(shttp_server_options, resource_metadata, 264);
+OFFSET(shttp_server_options, head_ms, 280);
+OFFSET(shttp_server_options, fence_ms, 284);
+OFFSET(shttp_server_options, half_close, 288);
+OFFSET(shttp_server_options, unix_mode, 292);
+OFFSET(shttp_server_options, arriving_bytes_max, 296);
+OFFSET(shttp_server_options, request_bytes_max, 300);
+OFFSET(shttp_server_options, session_bytes_max, 304);
+OFFSET(shttp_server_options, client_info_bytes_max, 308);
+OFFSET(shttp_server_options, queue_bytes_max, 312);
+OFFSET(shttp_server_options, address_share_percent, 316);
+OFFSET(shttp_server_options, principal_share_percent, 320);
 
-SIZE(shttp_stats, 216);
+SIZE(shttp_stats, 264);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -156,6 +167,12 @@ OFFSET(shttp_stats, accept_pauses, 184);
 OFFSET(shttp_stats, authorizations, 192);
 OFFSET(shttp_stats, credential_refusals, 200);
 OFFSET(shttp_stats, scope_refusals, 208);
+OFFSET(shttp_stats, primary_gaps, 216);
+OFFSET(shttp_stats, sessions_evicted, 224);
+OFFSET(shttp_stats, held_bytes, 232);
+OFFSET(shttp_stats, arriving_bytes, 240);
+OFFSET(shttp_stats, request_bytes, 248);
+OFFSET(shttp_stats, session_bytes, 256);
 
 #endif
 
@@ -169,6 +186,7 @@ NUMBER(SHTTP_ERR_NOT_FOUND, -5);
 NUMBER(SHTTP_ERR_DISCONNECTED, -100);
 NUMBER(SHTTP_ERR_SESSION_ENDED, -101);
 NUMBER(SHTTP_ERR_CANCELLED, -102);
+NUMBER(SHTTP_ERR_NOT_REPRESENTABLE, -103);
 NUMBER(SHTTP_ERR_ADDRESS_IN_USE, -200);
 NUMBER(SHTTP_ERR_ADDRESS_UNAVAILABLE, -201);
 NUMBER(SHTTP_ERR_PERMISSION, -202);
@@ -196,6 +214,7 @@ NUMBER(SHTTP_EVENT_COMMAND_FAILED, 9);
 NUMBER(SHTTP_EVENT_LOG, 10);
 NUMBER(SHTTP_EVENT_CLOSED, 11);
 NUMBER(SHTTP_EVENT_AUTHORIZE, 12);
+NUMBER(SHTTP_EVENT_PRIMARY_GAP, 13);
 
 SIZE(shttp_log_level, 4);
 NUMBER(SHTTP_LOG_DEFAULT, 0);

@@ -197,8 +197,9 @@ static void on_late(shttp_server *server, const shttp_event *event, void *user_d
   CHECK(event->authorization.key != last.key);
   last = event->authorization;
   if (!atomic_load(&late_only)) {
-    CHECK_STATUS(shttp_authorization_allow(server, last, EMPTY, 0), SHTTP_OK);
-    CHECK_STATUS(shttp_authorization_allow(server, last, EMPTY, 0), SHTTP_ERR_NOT_FOUND);
+    CHECK_STATUS(shttp_authorization_allow(server, last, EMPTY, 0), SHTTP_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(shttp_authorization_allow(server, last, shttp_text("somebody"), 0), SHTTP_OK);
+    CHECK_STATUS(shttp_authorization_allow(server, last, shttp_text("somebody"), 0), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_authorization_refuse(server, last, SHTTP_REFUSE_INVALID_TOKEN, EMPTY, EMPTY),
                  SHTTP_ERR_NOT_FOUND);
   }
@@ -212,7 +213,7 @@ static void answers_that_come_late(void) {
   options.authorize = 1;
   options.authorize_ms = 200;
   fixture_start(&fixture, &options);
-  struct client client = fixture_client(&fixture); /* allowed inside the callback, for nobody in particular */
+  struct client client = fixture_client(&fixture); /* allowed inside the callback */
   int before = atomic_load(&questions);
   atomic_store(&late_only, 1);
 
@@ -220,7 +221,7 @@ static void answers_that_come_late(void) {
   CHECK(exchange_status(x) == 503);
   CHECK(strcmp(exchange_header(x, "retry-after"), "1") == 0);
   exchange_end(x);
-  CHECK(shttp_authorization_allow(fixture.server, last, EMPTY, 0) == SHTTP_OK); /* queued, and then in vain */
+  CHECK(shttp_authorization_allow(fixture.server, last, shttp_text("somebody"), 0) == SHTTP_OK); /* queued, and then in vain */
   CHECK(reaches(&failures, 1));
 
   x = client_get(&client, NULL);

@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 static const shttp_bytes torn = {NULL, 5};                      /* a len without data */
+static const shttp_bytes endless = {(const uint8_t *)"{}", SIZE_MAX}; /* what becomes of -1 */
 static const shttp_request no_request = {0}, random_request = {0x0123456789abcdefu}, full_request = {UINT64_MAX};
 static const shttp_session no_session = {0}, random_session = {0xfedcba9876543210u}, full_session = {UINT64_MAX};
 static const shttp_call no_call = {0}, random_call = {0x1111111111111111u};
@@ -205,11 +206,14 @@ static void options_fields(void) {
   REFUSED(instructions, shttp_text("\xc3\x28"));
   REFUSED(server_info, EMPTY); /* which the capabilities that fixture_options() sets would need */
   REFUSED(path, "no-slash");
+  REFUSED(unix_mode, 01000);
+  REFUSED(fence_ms, 1001);
   REFUSED(bearer_tokens, "");
   REFUSED(bearer_tokens, "a,");
   REFUSED(bearer_tokens, "a b");
   REFUSED(bearer_tokens, "a\r\nb");
   REFUSED(bearer_tokens, "\xff:a");
+  REFUSED(bearer_tokens, ":a");
   REFUSED(bearer_tokens, "x:a,y:a");
   REFUSED(resource_metadata, shttp_text("{}"));
   REFUSED(resource_metadata, shttp_text("{\"resource\":\"/mcp\",\"authorization_servers\":[\"https://a\"]}"));
@@ -221,6 +225,19 @@ static void options_fields(void) {
   ACCEPTED(resource_metadata, shttp_text("{\"resource\":\"https://h/mcp\",\"authorization_servers\":[\"https://a\"]}"));
   CHECK(sizeof(shttp_log_level) == 4);
   ACCEPTED(path, "/other");
+  ACCEPTED(unix_mode, 0777);
+  ACCEPTED(fence_ms, 1000);
+  ACCEPTED(fence_ms, UINT32_MAX);
+  ACCEPTED(half_close, UINT32_MAX);
+  ACCEPTED(head_ms, UINT32_MAX);
+  ACCEPTED(arriving_bytes_max, 1);
+  ACCEPTED(request_bytes_max, UINT32_MAX);
+  ACCEPTED(session_bytes_max, UINT32_MAX);
+  ACCEPTED(client_info_bytes_max, UINT32_MAX);
+  ACCEPTED(queue_bytes_max, 1);
+  ACCEPTED(address_share_percent, 1);
+  ACCEPTED(address_share_percent, UINT32_MAX);
+  ACCEPTED(principal_share_percent, 100);
   ACCEPTED(message_bytes_max, 1);
   ACCEPTED(message_bytes_max, UINT32_MAX);
   ACCEPTED(json_depth_max, UINT32_MAX);
@@ -248,7 +265,7 @@ static atomic_int ready;
 
 /* Refused the same way on every thread: the arguments are checked before anything is queued. */
 static void check_messages(void) {
-  static const char *const broken[] = {"", " ", "{", "{]", "nul", "{\"a\":1,}", "\"\\ud800\"", "1 2", "\"\xff\"",
+  static const char *const broken[] = {"", " ", "{", "{]", "nul", "{\"a\":1,}", "1 2", "\"\xff\"",
                                        "\"\xc0\x80\"", "{\"a\":\"\xed\xa0\x80\"}", "\"tab\there\"", "'x'", "NaN"};
   shttp_server *server = the_server;
   shttp_call call = {99};
@@ -302,6 +319,7 @@ static void check_messages(void) {
   CHECK_STATUS(shttp_session_notify(server, the_session, shttp_text("a"), torn), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_session_call(server, the_session, torn, EMPTY, NULL, &call), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_server_broadcast(server, torn, EMPTY), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_broadcast(server, shttp_text("test/n"), endless), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK(call.key == 99);
 }
 
@@ -350,7 +368,8 @@ static void check_handles(void) {
     CHECK_STATUS(shttp_session_data(server, sessions[i], &data), SHTTP_ERR_NOT_FOUND);
     CHECK_STATUS(shttp_session_wire_id(server, sessions[i], &bytes), SHTTP_ERR_NOT_FOUND);
   }
-  CHECK_STATUS(shttp_authorization_allow(server, random_authorization, EMPTY, 0), SHTTP_ERR_NOT_FOUND);
+  CHECK_STATUS(shttp_authorization_allow(server, random_authorization, EMPTY, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_authorization_allow(server, random_authorization, shttp_text("a"), 0), SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_authorization_refuse(server, random_authorization, SHTTP_REFUSE_NO_CREDENTIALS, EMPTY, EMPTY),
                SHTTP_ERR_NOT_FOUND);
   CHECK_STATUS(shttp_session_principal(server, random_session, &bytes), SHTTP_ERR_NOT_FOUND);

@@ -6,8 +6,8 @@ import Wire
 /// A head that comes again on its connection is not read again. Nobody may notice.
 @Suite("Known heads")
 struct KnownHeadTests {
-    /// What a host hears and a client reads if requests arrive whole, or each in two pieces: then no
-    /// head is known. A host with a queue holds events for as long as it likes.
+    /// What a host hears and a client reads if requests arrive whole, or each in two pieces: then
+    /// no head is known. A host with a queue holds events for as long as it likes.
     private func play(
         _ requests: [String], cutAt cut: Int?, isHolding: Bool, lent: Bool
     ) throws -> [String] {

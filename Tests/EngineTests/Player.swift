@@ -36,6 +36,8 @@ final class Player {
         /// Whether the socket takes no bytes, and what it was given meanwhile.
         var isStalled = false
         var inFlight: Output?
+        /// What its socket has taken of that.
+        var taken = 0
 
         init(_ name: String, _ connection: ServerConnection) {
             self.name = name
@@ -75,8 +77,9 @@ final class Player {
         let line = Line(input)
         if let client = clients[line.words[0]] {
             play(line, by: client)
-        } else if line.words[1...] == ["opened"] {
-            open(line.words[0])
+        } else if line.words.dropFirst().first == "opened" {
+            let peer = line.words.count > 2 ? PeerAddress(ipv4: UInt32(line.words[3])!) : nil
+            open(line.words[0], from: peer)
         } else {
             do {
                 try command(line)
@@ -100,9 +103,9 @@ final class Player {
 
     // MARK: Clients
 
-    private func open(_ name: String) {
+    private func open(_ name: String, from peer: PeerAddress?) {
         let driver = UnsafeMutableRawPointer(bitPattern: 1)!
-        guard let connection = engine.connectionOpened(driver: driver) else {
+        guard let connection = engine.connectionOpened(driver: driver, from: peer) else {
             return outputs.append("\(name) refused")
         }
         clients[name] = Client(name, connection)
@@ -112,8 +115,13 @@ final class Player {
         switch line.words[1] {
         case "lost":
             engine.connectionLost(client.connection)
+        case "finishes":
+            engine.readingEnded(on: client.connection)
         case "stalls":
             client.isStalled = true
+        case "takes":
+            client.taken += Int(line.words[2])!
+            engine.sent(Int(line.words[2])!, on: client.connection)
         case "reads":
             client.isStalled = line.words.last == "once"
             if let output = client.inFlight {
@@ -262,7 +270,8 @@ final class Player {
         outputs += client.reader.read(output.bytes).map { item in
             "\(client.name) \(item.line(names))"
         }
-        engine.sent(output.count, on: client.connection)
+        engine.sent(output.count - client.taken, on: client.connection)
+        client.taken = 0
         engine.recycle(output)
     }
 
@@ -308,10 +317,14 @@ final class Player {
         return names.event(text.text)
     }
 
-    /// The figures that are not 0, in the order in which they are declared.
+    /// The figures that are not 0, in the order in which they are declared. How much memory things
+    /// take is no part of a conversation, but for what clients have to read.
     private func describe(_ statistics: Statistics) -> String {
         Mirror(reflecting: statistics).children.compactMap { figure in
-            (figure.value as? UInt64).flatMap { $0 == 0 ? nil : "\(figure.label!)=\($0)" }
+            let isMemory = figure.label!.hasSuffix("Bytes") && figure.label! != "unsentBytes"
+            return (figure.value as? UInt64).flatMap {
+                $0 == 0 || isMemory ? nil : "\(figure.label!)=\($0)"
+            }
         }.joined(separator: " ")
     }
 
@@ -344,6 +357,7 @@ final class Player {
         case .sessionClosed: words = ["closed \(session!)"]
         case .primaryOpened: words = ["primary of \(session!) opened"]
         case .primaryClosed: words = ["primary of \(session!) closed"]
+        case .primaryGap: words = ["primary of \(session!) has a gap"]
         case .commandFailed, .log, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }

@@ -60,7 +60,9 @@ struct TranscriptTests {
     private static func options(_ words: [Substring]) -> ServerOptions {
         var options = ServerOptions()
         options.logLevel = nil
-        options.hasReplay = false  // `with replay` is for the conversations about it.
+        // `with replay` and `with fence=3` are for the conversations about them.
+        options.hasReplay = false
+        options.fenceBreadth = 0
         for word in words {
             let part = word.split(separator: "=")
             let number = part.count > 1 ? Int(part[1]) : nil
@@ -81,14 +83,24 @@ struct TranscriptTests {
             case ("body", _): options.limits.messageBytes = number!
             case ("head-time", _): options.headArrival = Int64(number!)
             case ("body-time", _): options.bodyArrival = Int64(number!)
+            case ("idle-time", _): options.connectionIdle = Int64(number!)
             case ("sessions", _): options.sessionsMax = number!
             case ("requests", _): options.sessionRequestsMax = number!
             case ("mailbox", _): options.mailboxMessagesMax = number!
             case ("unsent", _): options.unsentBytesMax = number!
             case ("session-unsent", _): options.sessionUnsentBytesMax = number!
             case ("total-unsent", _): options.totalUnsentBytesMax = number!
+            case ("arriving", _): options.arrivingBytesMax = number!
+            case ("request-bytes", _): options.requestBytesMax = number!
+            case ("session-bytes", _): options.sessionBytesMax = number!
+            case ("client-info", _): options.clientInfoBytesMax = number!
+            case ("share", _): options.addressSharePercent = number!
+            case ("principal-share", _): options.principalSharePercent = number!
             case ("replay", _): options.hasReplay = true
             case ("store", _): (options.hasReplay, options.hasHostStore) = (true, true)
+            case ("fence", _): options.fenceBreadth = Int64(number!)
+            case ("head", _): options.responseHead = number.map { Int64($0) }
+            case ("half-close", _): options.allowsHalfClose = true
             case ("detached", _): options.detached = Int64(number!)
             case ("events", _): options.replayEventsMax = number!
             case ("bytes", _): options.replayBytesMax = number!

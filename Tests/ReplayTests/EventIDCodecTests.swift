@@ -22,8 +22,7 @@ struct EventIDCodecTests {
         "An id reads back from its text, which is visible ASCII and short",
         arguments: [
             (0, 0, 0), (1, 2, 1), (.max, .max, 10), (0, .max, 4_294_967_296),
-            (1 << 63, 1, 999_999_999), (7, 1 << 63, UInt64(Int64.max)), (2, 3, 1 << 63),
-            (3, 2, .max),
+            (1 << 63, 1, 999_999_999), (7, 1 << 63, UInt64(Int64.max)),
         ] as [(UInt64, UInt64, UInt64)])
     func roundTrip(_ high: UInt64, _ low: UInt64, _ sequence: UInt64) {  // S-232, M-020
         let id = EventID(stream: StreamToken(high: high, low: low), sequence: sequence)
@@ -37,7 +36,7 @@ struct EventIDCodecTests {
     func shape() {  // S-232
         let id = EventID(stream: StreamToken(high: 1, low: .max), sequence: 20)
         #expect(written(id) == token + ".20")
-        #expect(read(token + ".18446744073709551615")?.sequence == .max)
+        #expect(read(token + ".9223372036854775807")?.sequence == UInt64(Int64.max))
     }
 
     @Test("Anything else is no id", arguments: malformed)
@@ -52,7 +51,8 @@ struct EventIDCodecTests {
         token + ".１", token + ".a", token + ".1\u{0}",
         // Another text for a number that is written differently.
         token + ".00", token + ".01", token + ".0000000000000000001",
-        // Numbers that are too large, for 64 bits and for 20 digits.
+        // Numbers that are too large, for 63 bits and for 20 digits.
+        token + ".9223372036854775808", token + ".18446744073709551615",
         token + ".18446744073709551616", token + ".99999999999999999999",
         token + ".184467440737095516150", token + ".100000000000000000000",
         // Streams that are too short, too long, or not hexadecimal in our way.

@@ -18,6 +18,12 @@ private func event(_ stream: StreamToken, _ sequence: UInt64) -> EventID {
     EventID(stream: stream, sequence: sequence)
 }
 
+/// The memory that an event with a message of so many bytes takes: with its header, and a message
+/// that is shared with an object of its own.
+private func cost(_ length: Int, isShared: Bool = false) -> Int {
+    40 + (isShared && length > 0 ? 8 + 64 + length + 16 : (length + 7) & ~7)
+}
+
 extension EventLog {
     /// The answer as `2:text` for each event; nil for a gap.
     fileprivate func told(after cursor: EventID) -> [String]? {
@@ -79,10 +85,9 @@ struct EventLogTests {
     @Test("The oldest events go first, and cursors before them are void")
     func eviction() {  // S-245
         let log = log
-        let freed = log.trim(countMax: 3, bytesMax: 9, before: at(-1))
-        #expect(freed == 2)
+        log.trim(countMax: 9, bytesMax: 3 * cost(1) + 1, before: at(-1))
         #expect(log.count == 3)
-        #expect(log.byteCount == 3)
+        #expect(log.byteCount == 3 * cost(1))
         #expect(log.oldest == at(2))
         #expect(log.told(after: event(a, 0)) == nil)
         #expect(log.told(after: event(a, 1)) == ["2:2", "3:4"])
@@ -93,8 +98,8 @@ struct EventLogTests {
     @Test("A stream whose events are all gone still knows its last cursor")
     func emptied() {
         let log = log
-        let freed = log.trim(countMax: 0, bytesMax: 9, before: at(-1))
-        #expect(freed == 5)
+        log.trim(countMax: 0, bytesMax: .max, before: at(-1))
+        #expect(log.byteCount == 0 && log.heldBytes == 0)
         #expect(log.oldest == nil)
         #expect(log.told(after: event(a, 2)) == nil)
         #expect(log.told(after: event(a, 3)) == [])
@@ -105,7 +110,7 @@ struct EventLogTests {
         let log = log
         log.end(a)
         #expect(log.told(after: event(a, 2)) == ["3:4"])
-        _ = log.trim(countMax: 0, bytesMax: 9, before: at(-1))
+        log.trim(countMax: 0, bytesMax: .max, before: at(-1))
         #expect(log.told(after: event(a, 3)) == nil)
         #expect(log.told(after: event(b, 2)) == [])
     }
@@ -121,7 +126,7 @@ struct EventLogTests {
         guard case .all(_, hasEnded: true) = log.events(after: event(a, 1)) else {
             return #expect(Bool(false), "it goes on")
         }
-        _ = log.trim(countMax: 1, bytesMax: 9, before: at(-1))
+        log.trim(countMax: 1, bytesMax: .max, before: at(-1))
         #expect(log.told(after: event(a, 0)) == nil)
         #expect(log.told(after: event(b, 0)) == ["1:two"])
     }
@@ -129,7 +134,7 @@ struct EventLogTests {
     @Test("Age counts from an event's own time, and the limit itself is too old")
     func age() {  // S-245
         let log = log
-        _ = log.trim(countMax: 9, bytesMax: 9, before: at(1))
+        log.trim(countMax: 9, bytesMax: .max, before: at(1))
         #expect(log.oldest == at(2))
     }
 
@@ -138,11 +143,25 @@ struct EventLogTests {
         let log = EventLog()
         log.begin(a)
         log.append(StoredEvent(id: event(a, 1), message: message("12345")), at: at(0))
-        let freed = log.trim(countMax: 9, bytesMax: 4, before: at(-1))
-        #expect(freed == 5)
+        log.trim(countMax: 9, bytesMax: cost(5) - 1, before: at(-1))
         #expect(log.byteCount == 0)
         #expect(log.told(after: event(a, 0)) == nil)
         #expect(log.told(after: event(a, 1)) == [])
+    }
+
+    @Test(
+        "What a log holds is not a quarter more than its bound",
+        arguments: [5_000, 20_000, 40_000, 60_000, 100_000, 1 << 20])
+    func held(bytesMax: Int) {
+        let log = EventLog(bytesMax: bytesMax)
+        log.begin(a)
+        for number in 1...UInt64(3 * bytesMax / 400) {
+            let text = message(String(repeating: "x", count: Int(number * 37 % 600)))
+            log.append(StoredEvent(id: event(a, number), message: text), at: at(0))
+            log.trim(countMax: .max, bytesMax: bytesMax, before: nil)
+            #expect(log.heldBytes <= bytesMax + bytesMax / 4)
+        }
+        #expect(log.byteCount > bytesMax - 1_000)
     }
 
     @Test("A message for many is not copied, and goes when the last of them has no use for it")
@@ -161,11 +180,16 @@ struct EventLogTests {
         if case .all(let events, _) = logs[1].events(after: event(a, 0)) {
             #expect(events.first?.message === kept)
         }
-        #expect(logs[0].byteCount == 3)
+        #expect(logs[0].byteCount == cost(3, isShared: true))
+        // It is in memory once, and neither of them has it alone.
+        let changes = logs.map { $0.takeChange() }
+        #expect(changes[0] - changes[1] == 64 + 3 + 16)
+        #expect(logs[0].ownBytes == changes[1] && logs[1].ownBytes == changes[1])
         for log in logs {
             #expect(kept != nil)
-            _ = log.trim(countMax: 0, bytesMax: 9, before: nil)
+            log.trim(countMax: 0, bytesMax: .max, before: nil)
         }
+        #expect(logs.map { $0.takeChange() } == [-changes[1], -changes[0]])
         #expect(kept == nil)
     }
 
@@ -175,12 +199,13 @@ struct EventLogTests {
             let id: EventID
             let text: String
             let time: Int64
+            var isShared = false
         }
 
         var kept: [Kept] = []
         var gone: [StreamToken: UInt64] = [:]
         var ended: Set<StreamToken> = []
-        var bytes: Int { kept.reduce(0) { $0 + $1.text.utf8.count } }
+        var bytes: Int { kept.reduce(0) { $0 + cost($1.text.utf8.count, isShared: $1.isShared) } }
 
         mutating func trim(_ count: Int, _ bytesMax: Int, _ limit: Int64) {
             while let oldest = kept.first,
@@ -213,6 +238,7 @@ struct EventLogTests {
         var model = Model()
         var last: [StreamToken: UInt64] = [:]
         var now: Int64 = 0
+        var held = 0
         // As a store is used: for each event that comes, one goes.
         let isSteady = seed % 2 == 0
         for step in 0..<600 {
@@ -235,12 +261,10 @@ struct EventLogTests {
                 model.ended.insert(one)
                 model.kept.append(.init(id: event(one, 1), text: "whole", time: now))
             case 3:
-                let (count, bytes) = (number(100), number(400))
+                let (count, bytes) = (number(100), number(6_000))
                 let limit = now - Int64(10 + number(200))
-                let before = model.bytes
                 model.trim(count, bytes, limit)
-                let freed = log.trim(countMax: count, bytesMax: bytes, before: at(limit))
-                #expect(freed == before - model.bytes)
+                log.trim(countMax: count, bytesMax: bytes, before: at(limit))
             default:
                 guard let sequence = last[one], model.gone[one] != nil,
                     !model.ended.contains(one)
@@ -251,14 +275,18 @@ struct EventLogTests {
                 let isShared = number(3) == 0
                 log.append(
                     StoredEvent(id: id, message: message(text), isShared: isShared), at: at(now))
-                model.kept.append(.init(id: id, text: text, time: now))
+                model.kept.append(.init(id: id, text: text, time: now, isShared: isShared))
             }
             if isSteady {
                 model.trim(20, .max, .min)
-                _ = log.trim(countMax: 20, bytesMax: .max, before: nil)
+                log.trim(countMax: 20, bytesMax: .max, before: nil)
             }
             #expect(log.count == model.kept.count)
             #expect(log.byteCount == model.bytes)
+            // What is unused of its memory is a third at most, once there is much.
+            #expect(log.heldBytes <= max(8_192, log.byteCount * 3 / 2 + 64))
+            held += log.takeChange()
+            #expect(held == log.heldBytes)
             #expect(log.oldest?.milliseconds == model.kept.first?.time)
             let asked = stream(number(7))
             let cursor = event(asked, UInt64(number(Int(last[asked] ?? 3) + 1)))

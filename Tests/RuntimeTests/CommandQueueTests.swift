@@ -96,6 +96,15 @@ struct CommandQueueTests {
         #expect(queue.put(sessions[3], "ab", "cd") == .isFirst)
     }
 
+    @Test("One that finds no other waiting is taken, whatever it weighs")
+    func heavy() {
+        let queue = CommandQueue(weightMax: 8)
+        #expect(queue.put(sessions[0], "ab", "cd") == .isFirst)
+        #expect(queue.put(sessions[1], "", "") == .full)
+        #expect(queue.takeAll() == ["1:ab:cd"])
+        #expect(queue.put(sessions[2], "ab", "cd") == .isFirst)
+    }
+
     @Test("Threads lose nothing, and each one's commands keep their order")
     func threads() {
         // A queue is for many threads by its making, which the compiler cannot see.

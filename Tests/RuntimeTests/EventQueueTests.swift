@@ -31,7 +31,7 @@ extension EventQueue {
 
 @Suite("EventQueue")
 struct EventQueueTests {
-    private let queue = EventQueue(countMax: 10)
+    private let queue = EventQueue(countMax: 10, bytesMax: 1 << 20)
 
     @Test("Events come out in order, in portions, and the host is woken while some wait")
     func order() {
@@ -87,7 +87,7 @@ struct EventQueueTests {
     func portions() {
         let dues = (0..<10).map { queue.add(event($0)) }
         #expect(dues == Array(repeating: false, count: 9) + [true])
-        let large = EventQueue(countMax: 4096)
+        let large = EventQueue(countMax: 4096, bytesMax: 1 << 20)
         #expect((0..<4096).first { large.add(event($0)) } == 63)
     }
 }

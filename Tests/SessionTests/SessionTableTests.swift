@@ -54,12 +54,12 @@ struct SessionTableTests {
         var table = Self.table()
         let entry = try #require(Self.add(1, to: &table))
         #expect(table.nextDeadline == nil)
-        table.becameQuiet(entry.key, isReady: true, at: Instant(milliseconds: 5))
+        table.becameQuiet(entry.key, isReady: true, isUsed: true, at: Instant(milliseconds: 5))
         #expect(table.nextDeadline == Instant(milliseconds: 105))
         table.becameBusy(entry.key)
         #expect(table.nextDeadline == nil)
         #expect(table.popExpired(at: Instant(milliseconds: 1_000)) == nil)
-        table.becameQuiet(entry.key, isReady: true, at: Instant(milliseconds: 1_000))
+        table.becameQuiet(entry.key, isReady: true, isUsed: true, at: Instant(milliseconds: 1_000))
         #expect(table.popExpired(at: Instant(milliseconds: 1_099)) == nil)
         #expect(table.popExpired(at: Instant(milliseconds: 1_100)) === entry)
         #expect(table.popExpired(at: Instant(milliseconds: 1_100)) == nil)
@@ -69,9 +69,9 @@ struct SessionTableTests {
     func initializeTimeout() throws {
         var table = Self.table()
         let entry = try #require(Self.add(1, to: &table))
-        table.becameQuiet(entry.key, isReady: false, at: Instant(milliseconds: 0))
+        table.becameQuiet(entry.key, isReady: false, isUsed: true, at: Instant(milliseconds: 0))
         #expect(table.nextDeadline == Instant(milliseconds: 10))
-        table.becameQuiet(entry.key, isReady: true, at: Instant(milliseconds: 5))
+        table.becameQuiet(entry.key, isReady: true, isUsed: true, at: Instant(milliseconds: 5))
         #expect(table.nextDeadline == Instant(milliseconds: 105))
     }
 
@@ -83,9 +83,10 @@ struct SessionTableTests {
         }
         for (time, index) in [2, 0, 3, 1].enumerated() {
             table.becameQuiet(
-                entries[index].key, isReady: true, at: Instant(milliseconds: Int64(time)))
+                entries[index].key, isReady: true, isUsed: true,
+                at: Instant(milliseconds: Int64(time)))
         }
-        table.becameQuiet(entries[2].key, isReady: true, at: Instant(milliseconds: 4))
+        table.becameQuiet(entries[2].key, isReady: true, isUsed: true, at: Instant(milliseconds: 4))
         var expired: [Int] = []
         while let entry = table.popExpired(at: Instant(milliseconds: 200)) {
             expired.append(entries.firstIndex { $0 === entry } ?? -1)
@@ -99,18 +100,40 @@ struct SessionTableTests {
     func removed() throws {
         var table = Self.table()
         let first = try #require(Self.add(1, to: &table))
-        table.becameQuiet(first.key, isReady: true, at: Instant(milliseconds: 0))
+        table.becameQuiet(first.key, isReady: true, isUsed: true, at: Instant(milliseconds: 0))
         table.remove(first.key, first.id)
         _ = try #require(Self.add(2, to: &table))
         #expect(table.nextDeadline == nil)
         #expect(table.popExpired(at: Instant(milliseconds: 1_000)) == nil)
     }
 
+    @Test("The idlest session that nobody has used is found, whichever it waits for")
+    func idlest() throws {
+        var table = Self.table()
+        let entries = try (0..<6).map { number in
+            try #require(Self.add(number, to: &table))
+        }
+        /// 0 was used, 1 is busy, 3 has yet to be initialized.
+        let states = [(true, true), nil, (true, false), (false, false), (true, false), nil]
+        for (index, state) in states.enumerated() {
+            guard let (isReady, isUsed) = state else { continue }
+            table.becameQuiet(
+                entries[index].key, isReady: isReady, isUsed: isUsed,
+                at: Instant(milliseconds: Int64(100 - index)))
+        }
+        #expect(table.idlest { _ in true } === entries[4])
+        #expect(table.idlest { $0 !== entries[4] } === entries[3])
+        #expect(table.idlest { $0 === entries[2] } === entries[2])
+        #expect(table.idlest { $0 === entries[0] } == nil)
+        table.becameBusy(entries[4].key)
+        #expect(table.idlest { _ in true } === entries[3])
+    }
+
     @Test("Without a time-out nothing expires")
     func forEver() throws {
         var table = Self.table(initialize: nil, idle: nil)
         let entry = try #require(Self.add(1, to: &table))
-        table.becameQuiet(entry.key, isReady: true, at: Instant(milliseconds: 0))
+        table.becameQuiet(entry.key, isReady: true, isUsed: true, at: Instant(milliseconds: 0))
         #expect(table.nextDeadline == nil)
         #expect(table.popExpired(at: Instant(milliseconds: .max)) == nil)
     }

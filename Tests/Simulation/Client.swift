@@ -171,7 +171,8 @@ final class Client {
     }
 
     private func misbehave() {
-        switch number(6) {
+        switch number(simulation.profile.storeLies ? 9 : 6) {
+        case 6...8: goAstray()
         case 0: connect().send(nonsense: "nonsense")
         case 1: connect().send(nonsense: "POST /mcp HTTP/1.1")
         case 2:
@@ -188,6 +189,20 @@ final class Client {
             request.lastEventID = id
             send(request, .foreign)
         }
+    }
+
+    /// Comes back from a place in a stream of its own where there has been nothing.
+    private func goAstray() {
+        guard let session, let id = reading.compactMap({ $0.stream?.lastID }).first else { return }
+        let numbers = [
+            "0", "1", "4294967296", "9223372036854775806", "9223372036854775807",
+            "9223372036854775808", "18446744073709551615", "18446744073709551616",
+        ]
+        var request = Request()
+        request.method = "GET"
+        request.session = session.wireID
+        request.lastEventID = id.prefix { $0 != "." } + "." + numbers[number(numbers.count)]
+        send(request, .other)
     }
 
     /// Asks for something in a session that belongs to another principal.

@@ -63,7 +63,7 @@ final class ClientEnd {
     func send(_ request: Request, _ asks: Asked) {
         simulation.note("\(link.name)  → \(request.line(simulation.names))")
         asked.append((asks, request.grant))
-        if case .resume = asks { link.mayReplay = true }
+        if request.lastEventID != nil { link.mayReplay = true }
         if request.closes || request.isHTTP10 { isLast = true }
         link.up.send(request.bytes[...])
     }
@@ -124,9 +124,16 @@ final class ClientEnd {
             guard let stream, mayHaveIDs(stream), client.revision >= "2025-11-25" else {
                 return misconduct("a priming event")
             }
-            if stream.isBack { return misconduct("a stream that was resumed is primed") }
+            if stream.isBack, !stream.isFresh {
+                return misconduct("a stream that was resumed is primed")
+            }
             report(stream.isNamed(by: id, simulation.ledger) ?? stream.primed(id))
         case .retry(let milliseconds): stream?.retry = milliseconds
+        case .comment(let text) where text.contains("lost"):
+            guard let stream, stream.ticket == nil, stream.isBack, let session = stream.session
+            else { return misconduct("a gap in a stream that has none") }
+            simulation.ledger.hasGap(session.number)
+            stream.beganAfresh()
         case .interim, .comment: break
         case .end: streamEnded()
         case .malformed(let what): misconduct(what)

@@ -40,8 +40,9 @@ final class ClientStream {
     var lastNumber = -1
     var hasAnswer = false
     var retry: Int64?
-    /// Whether the client has come back for it.
+    /// Whether the client has come back for it, and whether it began afresh then.
     var isBack = false
+    private(set) var isFresh = false
     /// When the authorization of its connection expires.
     private(set) var expiry: Int64?
     /// When the first message on its connection was said.
@@ -62,8 +63,16 @@ final class ClientStream {
 
     /// A connection carries it from now on.
     func began(until expiry: Int64?) {
+        isFresh = false
         self.expiry = expiry
         firstTime = nil
+    }
+
+    /// What the client had missed is gone: it comes in at another place.
+    func beganAfresh() {
+        last = nil
+        count = 0
+        isFresh = true
     }
 
     func primed(_ id: String) -> Violation? {

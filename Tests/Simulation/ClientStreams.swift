@@ -80,23 +80,17 @@ extension Client {
         case 204 where stream.hasAnswer: break
         case 204: simulation.violate(.loss, "nothing is left of \(stream.channel), and no answer")
         case 400 where simulation.profile.mayForget || ledger.hasEnded(stream.session?.number):
-            guard let ticket = stream.ticket else { return forgotten(stream) }
+            guard let ticket = stream.ticket else {
+                return simulation.violate(.loss, "a primary stream was refused")
+            }
             if !stream.hasAnswer { ledger.lost(ticket) }
         case 404:
             sessionEnded(stream.session!)
             if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
-        case 503 where ledger.isDraining || simulation.profile.hasHostStore:
+        case 503 where ledger.isDraining || simulation.profile.hasHostStore && stream.ticket != nil:
             comeBack(for: stream)
         default: simulation.violate(.loss, "\(status) for what is left of \(stream.channel)")
         }
-    }
-
-    /// The primary stream cannot be had from where it was: it begins anew.
-    private func forgotten(_ stream: ClientStream) {
-        guard let session = stream.session, session.primary === stream else { return }
-        session.primary = nil
-        ledger.mayMiss(session.number)
-        if !simulation.isBusy { openPrimary() }
     }
 
     /// No response will come.

@@ -32,8 +32,10 @@ final class Driver {
         case .bytes(let bytes, _):
             guard let connection = link.connection else { return }
             return take(Array(bytes), from: connection)
-        case .end, .failure:
-            // As the runtime does: a half-closed connection is a lost one.
+        case .end:
+            guard let connection = link.connection else { return }
+            engine.readingEnded(on: connection)
+        case .failure:
             guard let connection = link.connection else { return }
             engine.connectionLost(connection)
         }
@@ -108,31 +110,37 @@ final class Driver {
 
     private func flush(_ link: Link) {
         guard link.unwritten == nil, let connection = link.connection,
-            let output = engine.takeOutput(of: connection)
+            var output = engine.takeOutput(of: connection)
         else { return }
         let count = min(output.count, link.room)
         link.down.send(Array(output.bytes[..<count])[...])
-        engine.sent(count, on: connection)
-        if count == output.count {
-            engine.recycle(output)
+        if count < output.count {
+            output.wait(behind: count)
+            link.unwritten = output
+            engine.sent(count, on: connection)
         } else {
-            link.unwritten = (output, count, count)
+            engine.sent(count, on: connection)
+            engine.recycle(output)
         }
     }
 
     /// Goes on with what the system would not take at once.
     func roomAppeared(on link: Link) {
-        guard let (output, start, reported) = link.unwritten, let connection = link.connection,
-            link.room > 0
+        guard let output = link.unwritten, let connection = link.connection, link.room > 0
         else { return }
-        let end = start + min(output.count - start, link.room)
-        link.down.send(Array(output.bytes[start..<end])[...])
-        guard end == output.count else { return link.unwritten = (output, end, reported) }
-        link.unwritten = nil
-        link.unchecked = nil
-        engine.sent(output.count - reported, on: connection)
-        engine.recycle(output)
-        flush(link)
+        let count = min(output.count, link.room)
+        link.down.send(Array(output.bytes[..<count])[...])
+        if count < output.count {
+            link.unwritten?.wait(behind: count)
+        } else {
+            link.unwritten = nil
+        }
+        engine.sent(count, on: connection)
+        if link.unwritten == nil {
+            link.unchecked = nil
+            engine.recycle(output)
+            flush(link)
+        }
         pump()
     }
 

@@ -69,7 +69,7 @@ final class Host {
             keys.removeAll { $0.session == session }
             ledger.ended(session!)
         case .authorize: authorizer.heard(event)
-        case .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
+        case .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .closed: break
         }
     }
 
@@ -104,6 +104,9 @@ final class Host {
     }
 
     private func heardNotification(_ event: HostEvent, _ session: Int?) {
+        if event.method.equals("notifications/cancelled") {
+            return ledger.heardLateCancel(in: session, by: Host.name(event.principal))
+        }
         guard let note = JSONValue(event.params, depthMax: 16)?["n"]?.integer else {
             return simulation.violate(.misconduct, "a notification without its message")
         }

@@ -4,7 +4,7 @@ import Session
 import Wire
 
 /// A host's event store: it keeps what it is told to, and finds it at once or later. One that is
-/// forgetful finds a part, or nothing, or does not answer.
+/// forgetful finds a part, or nothing, or does not answer. One that lies answers anything.
 final class HostStore {
     private struct Kept {
         let session: SessionKey
@@ -19,7 +19,7 @@ final class HostStore {
 
     private unowned let simulation: Simulation
     private var streams: [StreamToken: Kept] = [:]
-    /// Bytes of all that it has kept, however long.
+    /// Bytes of all that it has kept, however long, or made up.
     private(set) var bytesTotal = 0
 
     init(_ simulation: Simulation) {
@@ -63,6 +63,7 @@ final class HostStore {
         let found = find(cursor, session)
         let isForgetful = simulation.profile.mayForget && simulation.isBusy
         simulation.note("store ← load \(load.rawValue)")
+        if simulation.profile.storeLies, simulation.isBusy { return lie(load, found) }
         switch number(isForgetful ? 12 : 9) {
         case 0...3: answer(load, found)
         case 4...6: later { [self] in answer(load, found) }
@@ -72,6 +73,37 @@ final class HostStore {
             let part = found.map { Found(messages: $0.messages.dropLast(), hasEnded: false) }
             answer(load, part)
         default: break
+        }
+    }
+
+    /// Answers with too much or too little, in another order, with another end, twice, late, or for
+    /// another.
+    private func lie(_ load: LoadKey, _ truth: Found?) {
+        var found = truth ?? Found(messages: [], hasEnded: false)
+        if number(3) == 0 { found.hasEnded.toggle() }
+        switch number(5) {
+        case 0: found.messages.append(contentsOf: HostStore.lies.prefix(1 + number(40)))
+        case 1: found.messages = Array(HostStore.lies.prefix(number(41)))
+        case 2: found.messages.removeFirst(min(1, found.messages.count))
+        case 3: found.messages.reverse()
+        default: break
+        }
+        bytesTotal += found.messages.reduce(0) { $0 + $1.count }
+        let pause = Int64([0, 0, 20, 2_000, 20_000][number(5)])
+        for again in 0...number(3) {
+            let key = number(6) == 0 ? LoadKey(rawValue: UInt64(number(50))) : load
+            let isNone = number(8) == 0
+            simulation.after(pause + Int64(again * number(20))) { [self] in
+                answer(key, isNone ? nil : found)
+            }
+        }
+    }
+
+    private static var lies: [ByteBuffer] {
+        (0..<40).map { number in
+            Array("{\"jsonrpc\":\"2.0\",\"method\":\"lie \(number)\"}".utf8).withUnsafeBytes {
+                ByteBuffer(copying: $0)
+            }
         }
     }
 

@@ -116,6 +116,12 @@ final class Ledger {
 
     func mayMiss(_ session: Int) { sessions[session].mayMiss = true }
 
+    /// A primary stream began afresh, since its client's events were gone.
+    func hasGap(_ session: Int) {
+        expect(simulation.profile.mayForget, .loss, "the primary of session \(session) has a gap")
+        sessions[session].mayMiss = true
+    }
+
     func follows(_ session: Int) { sessions[session].isFollowed = true }
 
     // MARK: Requests
@@ -149,7 +155,9 @@ final class Ledger {
             let isRight = ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) }
             expect(isRight ?? false, .misconduct, "request \(number) was cancelled by nobody")
         case .disconnected:
-            let limit = simulation.profile.options.detached ?? .max
+            // Without a session nobody can come back, so nobody waits for that.
+            let isStateless = simulation.profile.options.isStateless
+            let limit = isStateless ? 0 : simulation.profile.options.detached ?? .max
             expect(
                 simulation.now - ticket.time >= limit, .misconduct,
                 "request \(number) was given up too early")
@@ -338,6 +346,12 @@ final class Ledger {
         expect(notes[note].session == session, .leak, "notification \(note) in another session")
         expect(notes[note].principal == principal, .leak, "notification \(note) from another")
         notes[note].isHeard = true
+    }
+
+    /// The host was told of a cancellation that came too late, or was in vain.
+    func heardLateCancel(in session: Int?, by principal: String?) {
+        let isRight = session.map { !sessions[$0].cancelledIDs.isEmpty } ?? false
+        expect(isRight, .misconduct, "a cancellation that nobody sent")
     }
 
     func accepted(_ note: Int) {

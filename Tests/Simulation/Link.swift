@@ -12,8 +12,8 @@ final class Link {
 
     /// The server's end: nil before it is accepted, and after it is closed.
     var connection: ServerConnection?
-    /// What the server's system has not taken yet, and how much of it was reported as sent.
-    var unwritten: (output: Output, start: Int, reported: Int)?
+    /// What the server's system has not taken yet.
+    var unwritten: Output?
     /// Whether its client has come back for a stream on it.
     var mayReplay = false
     /// Whether it carries a stream or a request of a session.

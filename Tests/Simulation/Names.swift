@@ -42,9 +42,9 @@ package final class Names {
 }
 
 extension ResponseReader.Item {
-    /// One line: `200 stream session=S1`, `event {…}`, `event id=s1.2 {…}`, `prime s1`, `retry 750`,
-    /// `comment`, `end`; or the whole of a response that is no stream: `405 allow=POST {…}`. `close`
-    /// says that the connection will not be reused.
+    /// One line: `200 stream session=S1`, `event {…}`, `event id=s1.2 {…}`, `prime s1`, `retry
+    /// 750`, `comment`, `end`; or the whole of a response that is no stream: `405 allow=POST {…}`.
+    /// `close` says that the connection will not be reused.
     package func line(_ names: Names) -> String {
         switch self {
         case .response(let head, let body):

@@ -19,6 +19,8 @@ struct Profile {
     let authorizes: Bool
     /// Whether what arrives stays where it is until the host has heard of it.
     let lends: Bool
+    /// Whether the host's store answers anything, twice, or to loads that there are not.
+    let storeLies: Bool
 
     init(_ random: inout SeededRandom) {
         var options = ServerOptions()
@@ -38,6 +40,7 @@ struct Profile {
         clientCount = 1 + random.number(4)
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
         lends = random.chance(50)
+        storeLies = mayForget && options.hasHostStore && random.chance(50)
     }
 
     private static func chooseAnswers(_ options: inout ServerOptions, _ random: inout SeededRandom)
@@ -47,6 +50,9 @@ struct Profile {
         options.isStateless = random.chance(10)
         options.progressRoute = random.chance(25) ? .request : .primary
         options.hasReplay = random.chance(85)
+        options.responseHead = [nil, 20, 250][random.number(3)]
+        options.fenceBreadth = [0, 3, 50][random.number(3)]
+        options.allowsHalfClose = random.chance(25)
         guard random.chance(50) else { return }
         let object: StaticString = "{}"
         options.greeting = Greeting(
@@ -93,7 +99,7 @@ struct Profile {
         default:
             options.hasHostStore = true
             options.load = [1_000, 10_000][random.number(2)]
-            return random.chance(50)
+            return random.chance(60)
         }
     }
 
@@ -131,7 +137,10 @@ struct Profile {
         requests=\(options.sessionRequestsMax) sessions=\(options.sessionsMax) \
         detached=\(options.detached ?? 0)\
         \(authorizes ? " authorize=\(authorizationWait)" : "") \
+        head=\(options.responseHead ?? 0) fence=\(options.fenceBreadth)\
+        \(options.allowsHalfClose ? " half-close" : "") \
         clients=\(clientCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
+        \(storeLies ? " lying" : "")\
         \(lends ? " lends" : "")
         """
     }

@@ -1,5 +1,5 @@
-/// A client's end of a connection: HTTP responses and server-sent events, read by nobody's rules but
-/// those of their standards. It shares no code with the server.
+/// A client's end of a connection: HTTP responses and server-sent events, read by nobody's rules
+/// but those of their standards. It shares no code with the server.
 package struct ResponseReader {
     /// What the head of a response tells.
     package struct Head: Sendable {

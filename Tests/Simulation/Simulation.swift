@@ -211,7 +211,7 @@ package final class Simulation {
 
     /// The run has failed. What it does from now on does not count.
     func violate(_ kind: Violation.Kind, _ text: @autoclosure () -> String) {
-        guard violation == nil else { return }
+        guard violation == nil, !profile.storeLies || kind.holdsForLiars else { return }
         let violation = Violation(kind: kind, text: text())
         note("*     \(kind.rawValue): \(violation.text)")
         self.violation = violation

@@ -15,6 +15,14 @@ package struct Violation: Sendable {
         case budget
         /// Something is left when everybody is gone.
         case leftover
+
+        /// Whether it must not happen whatever a host's store says.
+        var holdsForLiars: Bool {
+            switch self {
+            case .budget, .leftover: true
+            case .loss, .duplication, .reordering, .leak, .hang, .misconduct: false
+            }
+        }
     }
 
     package let kind: Kind

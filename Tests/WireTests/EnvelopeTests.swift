@@ -21,6 +21,7 @@ private func classify(_ text: String) -> String {
         case .illegalID: return "illegal id"
         case .idTooLong: return "id too long"
         case .progressTokenTooLong(let id): return "token too long \(name(id))"
+        case .paramsNotStructured(let id): return "params \(id.map(name) ?? "null")"
         case .notAMessage(let id): return "not a message \(id.map(name) ?? "null")"
         }
     }
@@ -86,8 +87,8 @@ struct EnvelopeTests {
             (#"{"jsonrpc":"2.0","id":3,"method":1}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"method":""}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"method":null}"#, "not a message 3"),
-            (#"{"jsonrpc":"2.0","id":3,"method":"a","params":1}"#, "not a message 3"),
-            (#"{"jsonrpc":"2.0","method":"a","params":"x"}"#, "not a message null"),
+            (#"{"jsonrpc":"2.0","id":3,"method":"a","params":1}"#, "params 3"),
+            (#"{"jsonrpc":"2.0","method":"a","params":"x"}"#, "params null"),
             (#"{"jsonrpc":"2.0","id":3,"method":"a","result":1}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"result":1,"error":{}}"#, "not a message 3"),
             (#"{"jsonrpc":"2.0","id":3,"error":"x"}"#, "not a message 3"),

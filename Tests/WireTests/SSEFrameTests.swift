@@ -103,9 +103,11 @@ struct SSEFrameTests {
         #expect(reader.lastEventID == "a.0")
     }
 
-    @Test("The waiting time stands alone, dispatches nothing and leaves the cursor", arguments: [
-        (0, "0"), (750, "750"), (.max, "9223372036854775807"),
-    ] as [(Int64, String)])
+    @Test(
+        "The waiting time stands alone, dispatches nothing and leaves the cursor",
+        arguments: [
+            (0, "0"), (750, "750"), (.max, "9223372036854775807"),
+        ] as [(Int64, String)])
     func retry(_ milliseconds: Int64, _ text: String) {  // S-240
         let frame = ByteBuffer.text { output in
             SSEFrame.appendPriming(to: output) { $0.append("a.0") }

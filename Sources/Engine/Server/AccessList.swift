@@ -9,8 +9,12 @@ package struct AccessList {
         text = ByteBuffer(copying: list)
     }
 
+    /// A scheme, a name of at most 255 bytes (RFC 1035 §2.3.4) and a port are shorter.
+    private static var valueBytesMax: Int { 512 }
+
     /// Whether an entry is exactly `value`, in any case (S-504).
     package func admits(_ value: UnsafeRawBufferPointer) -> Bool {
+        guard value.count <= AccessList.valueBytesMax else { return false }
         var isAdmitted = false
         text.bytes.forEachPart(separatedBy: UInt8(ascii: ",")) { entry in
             if entry.equals("*") || (entry.count > 0 && entry.equalsIgnoringCase(value)) {

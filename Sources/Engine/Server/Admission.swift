@@ -179,10 +179,16 @@ package final class Admission {
         return nil
     }
 
+    private func isAccepted(_ type: MediaType, _ head: HTTPHead) -> Bool {
+        guard let accept = head[.accept] else { return true }
+        guard head.occurrences(of: .accept) > 1 else { return type.isAccepted(by: accept) }
+        let list = head.list("accept")
+        return withExtendedLifetime(list) { type.isAccepted(by: list.bytes) }
+    }
+
     /// S-010, S-228.
     private func checkStream(_ head: HTTPHead) -> Refusal? {
-        let accept = head[.accept]
-        guard accept.map({ MediaType.eventStream.isAccepted(by: $0) }) ?? true else {
+        guard isAccepted(.eventStream, head) else {
             return Refusal(.notAcceptable, .invalidRequest, "Accept must admit text/event-stream")
         }
         return nil
@@ -200,13 +206,14 @@ package final class Admission {
                 .unsupportedMediaType, .invalidRequest, "Content-Type must be application/json")
         }
         // RFC 9110 §8.4: what is coded otherwise is not JSON to us.
-        if let coding = head[.contentEncoding], !coding.equalsIgnoringCase("identity") {
+        if let coding = head[.contentEncoding],
+            !coding.equalsIgnoringCase("identity")
+                || !head.isUnanimous(.contentEncoding, "content-encoding")
+        {
             return Refusal(
                 .unsupportedMediaType, .invalidRequest, "Content-Encoding is not supported")
         }
-        guard let accept = head[.accept] else { return nil }
-        let takesStream = isJSONOnly || MediaType.eventStream.isAccepted(by: accept)
-        guard takesStream, MediaType.json.isAccepted(by: accept) else {
+        guard isJSONOnly || isAccepted(.eventStream, head), isAccepted(.json, head) else {
             return Refusal(
                 .notAcceptable, .invalidRequest,
                 isJSONOnly

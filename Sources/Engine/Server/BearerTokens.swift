@@ -23,7 +23,7 @@ package struct BearerTokens {
             let principal =
                 second == nil ? BearerTokens.principal(ofToken: read.count + 1) : Principal(first)
             guard let principal, isNew, Credentials.isToken(token),
-                principal.name.count > 0, UTF8Text.isValid(principal.name.bytes)
+                UTF8Text.isValid(principal.name.bytes)
             else { return areUsable = false }
             read.append(Entry(token: ByteBuffer(copying: token), principal: principal))
         }

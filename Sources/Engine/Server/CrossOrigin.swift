@@ -35,7 +35,8 @@ package struct CrossOrigin {
         output.append("Access-Control-Allow-Headers: Content-Type, Accept, Authorization, ")
         output.append("MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name")
         let question: StaticString = "access-control-request-headers"
-        HTTPHead.find(question.rawBytes, in: head.lines)?.forEachPart(separatedBy: 0x2C) { name in
+        let names = head.list(question)
+        names.bytes.forEachPart(separatedBy: 0x2C) { name in
             guard name.count <= 128, name.prefixBytes(10).equalsIgnoringCase("mcp-param-"),
                 name.allSatisfy({ $0.isTokenByte })
             else { return }

@@ -19,14 +19,13 @@ package struct HostMessage: Sendable {
 
     /// The kinds of commands that a mode can rule out.
     package enum Purpose: Sendable {
-        case progress, related, relatedCall, unrelated
+        case related, relatedCall, unrelated
     }
 
     /// Throws if no state of the server could carry such a message.
     package func checkMode(_ purpose: Purpose) throws(CallerFault) {
         let route =
             switch purpose {
-            case .progress: router.progress(primaryIsAttached: true, clientIsWaiting: true)
             case .related: router.related(clientIsWaiting: true)
             case .relatedCall: router.relatedCall(clientIsWaiting: true)
             case .unrelated: router.unrelated(primaryIsAttached: true)

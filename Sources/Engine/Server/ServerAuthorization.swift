@@ -53,7 +53,7 @@ extension ServerEngine {
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
         let connection = try take(key)
-        defer { resumePipelines() }
+        defer { settle() }
         connection.principal = principal
         connection.expiry = expiresIn.map { now.advanced(byMilliseconds: $0) }
         connection.exchange = .receiving
@@ -65,7 +65,7 @@ extension ServerEngine {
 
     package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
         let connection = try take(key)
-        defer { resumePipelines() }
+        defer { settle() }
         self.challenge(challenge, connection)
         readOn(connection)
     }
@@ -79,7 +79,7 @@ extension ServerEngine {
     func authorizationIsLate(on connection: ServerConnection) {
         guard case .authorizing(let key) = connection.exchange else { return }
         authorizations.remove(key)
-        log(.warning, "The host took too long to authorize a request")
+        log(.warning, "The host took too long to authorize a request (authorize_ms)")
         refuse(
             Refusal(.serviceUnavailable, .internalError, "Authorization took too long"), connection)
         readOn(connection)
@@ -107,6 +107,7 @@ extension ServerEngine {
         let rest = connection.pipelined ?? ByteBuffer()
         connection.pipelined = nil
         withExtendedLifetime(rest) { read(rest.bytes, from: connection, behindHead: true) }
+        noteArriving(of: connection)
     }
 
     // MARK: Expiry

@@ -14,7 +14,7 @@ extension ServerEngine {
         var request = try find(key)
         defer {
             spare.giveIfUnused(&request)
-            resumePipelines()
+            settle()
         }
         guard request.isInitialize else {
             let length = result.count + ServerEngine.envelopeBytes
@@ -27,7 +27,14 @@ extension ServerEngine {
         guard let value = JSONValue(result, depthMax: depthMax),
             let version = value["protocolVersion"]?.string,
             let revision = Revision(text: version.bytes)
-        else { throw .invalidMessage }
+        else {
+            // Its client must not wait for what cannot come any more.
+            let message: StaticString = "The server gave no valid answer to initialize"
+            try? fail(
+                request, ErrorCode.internalError.rawValue, message.rawBytes,
+                data: .init(start: nil, count: 0))
+            throw .invalidMessage
+        }
         try succeed(initialize: request, revision, result)
     }
 
@@ -36,7 +43,7 @@ extension ServerEngine {
         guard result.count >= ServerEngine.longBytes else { return try respond(key, result.bytes) }
         let request = try find(key)
         guard !request.isInitialize else { return try respond(key, result.bytes) }
-        defer { resumePipelines() }
+        defer { settle() }
         try answer(request) { $0.appendResult(id: request.id, taking: result) }
     }
 
@@ -49,7 +56,7 @@ extension ServerEngine {
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         let request = try find(key)
-        defer { resumePipelines() }
+        defer { settle() }
         try fail(request, code, message, data: data)
     }
 
@@ -88,7 +95,11 @@ extension ServerEngine {
             compose(message)
             writePrimaryEvent(.progress(key), session, to: primary, message)
             spare.giveIfUnused(&message)
-            request.fences.removeAll { $0.connection === primary }
+            if request.fences.last?.connection === primary {
+                request.fences.removeLast()
+            } else {
+                request.fences.removeAll { $0.connection.isClosed }
+            }
             request.fences.append((primary, primary.givenEvents))
         } else {
             try send(.progress(key), route, request, compose)
@@ -178,6 +189,7 @@ extension ServerEngine {
         } catch {
             calls[call] = nil
             session.ledger.close(call)
+            noteRequest(-OpenCall.heldBytes, of: session)
             throw error
         }
     }
@@ -186,6 +198,7 @@ extension ServerEngine {
     package func close(_ key: CallKey) throws(CallerFault) {
         guard let call = calls.removeValue(forKey: key) else { throw .notFound }
         call.session.ledger.close(key)
+        noteRequest(-OpenCall.heldBytes, of: call.session)
         call.request?.calls.removeAll { $0 == key }
         let params = ByteBuffer()
         params.append("{\"requestId\":")
@@ -206,7 +219,7 @@ extension ServerEngine {
     /// Ends a session. Its client's next request gets 404.
     package func close(_ key: SessionKey) throws(CallerFault) {
         end(try find(key), because: "Session ended")
-        resumePipelines()
+        settle()
     }
 
     /// Ends everything, and takes nothing new. `.closed` is the last effect.
@@ -230,7 +243,8 @@ extension ServerEngine {
                 wait(.hangUp, connection)
             case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
                 discard(connection)
-            case .request, .primary, .finishing, .closed: break
+            case .finishing: wait(.hangUp, connection)
+            case .request, .primary, .closed: break
             }
         }
     }
@@ -299,12 +313,16 @@ extension ServerEngine {
         if let primary = primaryConnection(of: session) {
             return writePrimaryEvent(kind, session, to: primary, message, isShared: isShared)
         }
-        let isKept = session.mailbox.keep(
-            message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)
-        guard isKept else {
+        message.trim()
+        let cost = PrimaryMailbox.cost(of: message)
+        guard hasRoom(for: cost, of: session),
+            let change = session.mailbox.keep(
+                message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)
+        else {
             counters.mailboxDrops += 1
             throw .limit
         }
+        noteSession(change, of: session)
     }
 
     private func open(
@@ -312,7 +330,10 @@ extension ServerEngine {
         _ method: UnsafeRawBufferPointer, _ data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
         guard session.state.isReady || method.equals("ping") else { throw .notReady }
-        guard session.ledger.open(call, atMost: options.sessionRequestsMax) else { throw .limit }
+        guard makeRoom(forRequest: OpenCall.heldBytes, in: session.shares),
+            session.ledger.open(call, atMost: options.sessionRequestsMax)
+        else { throw .limit }
+        noteRequest(OpenCall.heldBytes, of: session)
         calls[call] = OpenCall(session: session, request: request, data: data)
     }
 }

@@ -40,19 +40,28 @@ package final class ServerConnection {
     /// been composed since; nil if there is none.
     var output: ByteBuffer?
     var pieces: [ByteBuffer] = []
+    /// The long messages among them, by the bytes ever queued.
+    var longPieces: [Range<UInt64>] = []
+    /// What the socket has taken of a long message that is not all taken: its memory goes as a
+    /// whole.
+    var begunBytes = 0
     /// Bytes ever queued, ever taken by the driver, and ever handed to the socket.
     var queuedBytes: UInt64 = 0
     var takenBytes: UInt64 = 0
     var handedBytes: UInt64 = 0
-    /// Events that the connection was ever given, that went on to its output, and that have been
-    /// handed to the socket.
+    /// Events that the connection was ever given, and that went on to its output.
     var givenEvents: UInt64 = 0
     var composedEvents: UInt64 = 0
-    var handedEvents: UInt64 = 0
     /// How the client is coming back for a stream, while the store looks for what it missed.
     var resumption: Resumption?
-    /// Requests whose answers wait until events given before have been handed over.
-    var fenced: [OpenRequest] = []
+    /// Answers that wait until events given before have been handed over.
+    var fence = Fence()
+    /// The bytes of those answers.
+    var fencedBytes = 0
+    /// Whether its client was slow to read what is being sent, or was sent.
+    var isSlow = false
+    /// Whether its client has finished sending, and still reads.
+    var hasReadAll = false
     /// Events that are not in the output, since the socket takes no more.
     var backlog = Backlog()
     /// How much of what was queued is the head of the current stream.
@@ -63,6 +72,8 @@ package final class ServerConnection {
     var keepsAlive = true
     /// Whether its socket is to read no more for now.
     var isHeldBack = false
+    /// Whether the driver reads nothing from it for now.
+    var isPaused = false
     /// Whether a body begins, whose time to arrive is not measured yet: most are there already.
     var isAtBody = false
     /// Who made the current request; nil without authorization.
@@ -75,11 +86,25 @@ package final class ServerConnection {
     var handedAtKeepAlive: UInt64 = 0
     /// What arrived behind a request that is not answered yet.
     var pipelined: ByteBuffer?
+    /// The memory of what has arrived in part, or waits, as it was counted last.
+    var arrivingBytes = 0
+    /// Where its client is, and what that address has of the server; nil if it has none.
+    let share: Share?
 
-    init(id: ConnectionID, driver: UnsafeMutableRawPointer) {
+    init(id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?) {
         self.id = id
         self.driver = driver
+        self.share = share
     }
+
+    /// The memory of what has arrived in part, or waits behind something.
+    var arrivingBytesNow: Int {
+        (parser?.isUnfinished == true ? parser?.heldBytes ?? 0 : 0) + (pipelined?.heldBytes ?? 0)
+    }
+
+    /// The memory that a connection takes besides: this object, the driver's, its handle, a small
+    /// buffer for output, and its places in tables.
+    package static var heldBytes: Int { 1_600 }
 
     /// The head of the current request.
     var head: HTTPHead? { parser?.head }
@@ -102,7 +127,8 @@ package final class ServerConnection {
 
     /// What the client has yet to read.
     package var unsentBytes: Int {
-        isClosed ? 0 : Int(queuedBytes - handedBytes) + backlog.byteCount
+        isClosed
+            ? 0 : Int(queuedBytes - handedBytes) + begunBytes + backlog.byteCount + fencedBytes
     }
 
     var isStreaming: Bool {
@@ -111,35 +137,6 @@ package final class ServerConnection {
         case .primary: true
         default: false
         }
-    }
-}
-
-/// What a connection has to write, in pieces: a long message is none that was copied together.
-package struct Output {
-    private var pieces: [ByteBuffer]
-    private let last: ByteBuffer?
-    package let count: Int
-
-    init(_ pieces: [ByteBuffer], _ last: ByteBuffer?, count: Int) {
-        self.pieces = pieces
-        self.last = last
-        self.count = count
-    }
-
-    package var pieceCount: Int { pieces.count + (last == nil ? 0 : 1) }
-
-    /// Takes the output apart, and passes on the pieces that nobody else has.
-    mutating func dismantle(_ pass: (ByteBuffer) -> Void) {
-        if let last { pass(last) }
-        while var piece = pieces.popLast() {
-            if isKnownUniquelyReferenced(&piece) { pass(piece) }
-        }
-    }
-
-    /// The pieces in order; their bytes live as long as the output.
-    package func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) {
-        for piece in pieces { body(piece.bytes) }
-        if let last { body(last.bytes) }
     }
 }
 
@@ -152,6 +149,8 @@ final class Resumption {
     let last: UInt64?
     /// What the stream ends with; nil as long as it goes on.
     var end: ByteBuffer?
+    /// Whether it is a session's primary stream.
+    var isPrimary = false
 
     init(_ load: LoadKey, after cursor: EventID, upTo last: UInt64?) {
         self.load = load

@@ -19,7 +19,7 @@ extension ServerEngine {
             hangUp(connection, retry: retry)
         }
         closeIfDrained()
-        resumePipelines()
+        settle()
     }
 
     /// Whether new requests and streams are refused.

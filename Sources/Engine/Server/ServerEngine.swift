@@ -22,11 +22,13 @@ package final class ServerEngine {
     var connections = SlotTable<ConnectionID, ServerConnection>()
     var connectionDeadlines: DeadlineBoard
     /// Connections whose request waits for the host to allow it.
-    var authorizations = SlotTable<AuthorizationKey, ServerConnection>()
+    var authorizations: SlotTable<AuthorizationKey, ServerConnection>
     /// When authorizations expire, one list, by the place of the connection with the stream.
     var expiries = DeadlineBoard(timeouts: [0])
+    /// When connections' fences let go of the next answer, one list, by their places.
+    var fenceReleases = DeadlineBoard(timeouts: [0])
     package internal(set) var sessions: SessionTable<ServerSession>
-    var requests = SlotTable<RequestKey, OpenRequest>()
+    var requests: SlotTable<RequestKey, OpenRequest>
     var calls: [CallKey: OpenCall] = [:]
     /// Requests whose clients have gone, by their places: how long they may go on.
     var detachedDeadlines: DeadlineBoard
@@ -35,6 +37,14 @@ package final class ServerEngine {
     /// Connections that wait for what the store has kept.
     var loads: [LoadKey: ServerConnection] = [:]
     var counters = Statistics()
+    package internal(set) var shares = ShareTable()
+    var relief = ReliefOrder()
+    /// Sessions that may give way to others.
+    var idleSessions = 0
+    var logLimit = LogLimit()
+    /// The memory of the tables, when they had so many places.
+    var measuredTableBytes = 0
+    var measuredPlaces = 0
     var spare = SpareParts()
     var isClosing = false
     /// When a drain ends at the latest; nil while there is none.
@@ -47,40 +57,54 @@ package final class ServerEngine {
     /// Whether so much is ready that it should not wait for the end of the turn.
     package internal(set) var hasMuchToWrite = false
     /// Connections whose exchange has ended while more requests were waiting behind it.
-    private var resumable: [ServerConnection] = []
-    private var isResuming = false
+    var unread: [ServerConnection] = []
+    /// Requests whose answers no fence holds back any more.
+    private var released: [OpenRequest] = []
+    private var nextReleased = 0
+    private var isSettling = false
     private var hasReportedClosed = false
 
     /// What a connection may wait for. The raw value is its list on the board.
     enum Wait: Int {
         case nextRequest
         case head
-        /// The body of a request, or, at the other end, the client's reading of the last response.
+        /// The body of a request.
         case body
-        /// The answer, without which a stream begins that can be resumed.
-        case priming
+        /// The client's reading of a response behind which the connection ends.
+        case drain
+        /// The answer, without which a stream begins.
+        case responseHead
         case keepAlive
         case load
         case hangUp
         /// The host's word on a request.
         case authorization
+
+        /// Whether it is for bytes that a client has to send.
+        var isForClient: Bool { self == .nextRequest || self == .head || self == .body }
     }
 
-    /// `random` gives bits from the system's secure source.
-    package init(_ options: ServerOptions, random: @escaping () -> UInt64) {
+    /// `random` gives bits from the system's secure source. Keys are numbered from `serial` on: if
+    /// each server has its own, one's keys find nothing at another.
+    package init(
+        _ options: ServerOptions, keysAfter serial: UInt64 = 0, random: @escaping () -> UInt64
+    ) {
         self.options = options
         self.random = random
         router = options.router
         admission = Admission(options)
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
         connectionDeadlines = DeadlineBoard(timeouts: [
-            options.connectionIdle, options.headArrival, options.bodyArrival, options.priming,
-            options.keepAlive, options.load, options.linger, options.authorizationWait,
+            options.connectionIdle, options.headArrival, options.bodyArrival, options.bodyArrival,
+            options.responseHead, options.keepAlive, options.load, options.linger,
+            options.authorizationWait,
         ])
         detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
-        store = options.makeStore()
+        store = options.makeStore(loadsAfter: serial)
+        authorizations = SlotTable(after: serial)
+        requests = SlotTable(after: serial)
         sessions = SessionTable(
-            capacity: options.sessionsMax, initializeTimeout: options.initialize,
+            capacity: options.sessionsMax, keysAfter: serial, initializeTimeout: options.initialize,
             idleTimeout: options.sessionIdle)
     }
 
@@ -104,18 +128,34 @@ package final class ServerEngine {
         admission.reach = reach
     }
 
-    /// A client has connected; nil if there are as many as there may be, or the server closes.
-    package func connectionOpened(driver: UnsafeMutableRawPointer) -> ServerConnection? {
+    /// A client has connected, from an address if it has one; nil if there are as many as there may
+    /// be, or the server closes.
+    package func connectionOpened(
+        driver: UnsafeMutableRawPointer, from peer: PeerAddress? = nil
+    ) -> ServerConnection? {
         guard !isClosing else { return nil }
-        guard connections.count < options.connectionsMax else {
+        let share = shares.share(of: peer)
+        let connectionsMax = min(options.connectionsMax, options.descriptorsMax)
+        guard connections.count < options.connectionsMax,
+            share?.connections ?? 0 < options.addressShare(of: connectionsMax)
+        else {
             counters.limitRefusals += 1
+            log(
+                .warning, "Closed a new connection: ",
+                connections.count < options.connectionsMax
+                    ? ("an address has its share (address_share_percent)" as StaticString).rawBytes
+                    : ("there are as many as there may be (connections_max)" as StaticString)
+                        .rawBytes)
+            shares.forget(share)
             return nil
         }
-        counters.connectionsTotal += 1
         let connection = connections.insert { id in
-            ServerConnection(id: id, driver: driver)
+            ServerConnection(id: id, driver: driver, share: share)
         }
-        if let connection { wait(.nextRequest, connection) }
+        guard let connection else { return nil }
+        counters.connectionsTotal += 1
+        share?.connections += 1
+        wait(.nextRequest, connection)
         return connection
     }
 
@@ -131,31 +171,75 @@ package final class ServerEngine {
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool = false
     ) {
         read(bytes, from: connection, lent: lent)
-        resumePipelines()
+        noteArriving(of: connection)
+        settle()
     }
 
     /// `count` bytes of what `takeOutput` gave are with the socket.
     package func sent(_ count: Int, on connection: ServerConnection) {
         connection.handedBytes += UInt64(count)
-        counters.unsentBytes -= connection.isClosed ? 0 : UInt64(count)
-        guard !connection.isClosed, !connection.isBlocked else { return }
-        if connection.handedBytes == connection.queuedBytes {
-            connection.handedEvents = connection.composedEvents
-            releaseFences(of: connection)
-            switch connection.exchange {
-            case .finishing: responded(on: connection)
-            case .idle where connection.pipelined != nil: resumable.append(connection)
-            default: break
-            }
-        }
+        guard !connection.isClosed else { return }
+        counters.unsentBytes -= UInt64(count)
+        if !connection.longPieces.isEmpty { noteBegun(on: connection) }
+        guard !connection.isBlocked else { return readSlowly(connection) }
+        if connection.handedBytes == connection.queuedBytes { handedAll(of: connection) }
         composeBacklog(of: connection)
-        resumePipelines()
+        settle()
+    }
+
+    /// A client has read some of what it was sent: what it takes for that counts from now on.
+    private func readSlowly(_ connection: ServerConnection) {
+        connection.isSlow = true
+        switch connection.exchange {
+        case .finishing where !isClosing: wait(.drain, connection)
+        case .idle: wait(.nextRequest, connection)
+        default: break
+        }
+    }
+
+    private func handedAll(of connection: ServerConnection) {
+        if connection.composedEvents > connection.fence.passedEvents {
+            connection.fence.passed(
+                connection.composedEvents, breadth: options.fenceBreadth, at: now)
+            if !connection.fence.isEmpty { release(connection) }
+        }
+        switch connection.exchange {
+        case .finishing: responded(on: connection)
+        case .idle:
+            if connection.pipelined != nil { unread.append(connection) }
+            if connection.isSlow { wait(.nextRequest, connection) }
+        default: break
+        }
+        connection.isSlow = false
+    }
+
+    /// The client has finished sending. Real clients do so only when they go (§9-A5), unless an
+    /// option says otherwise: then whoever waits for an answer still gets it.
+    package func readingEnded(on connection: ServerConnection) {
+        guard options.allowsHalfClose, !connection.isClosed else {
+            return connectionLost(connection)
+        }
+        connection.hasReadAll = true
+        closeIfRead(connection)
+        settle()
+    }
+
+    /// Closes a connection whose client has finished sending, if nothing is left to answer.
+    func closeIfRead(_ connection: ServerConnection) {
+        guard connection.hasReadAll, connection.pipelined == nil else { return }
+        switch connection.exchange {
+        case .idle where connection.unsentBytes > 0:
+            connection.exchange = .finishing
+            wait(isClosing ? .hangUp : .drain, connection)
+        case .idle, .receiving, .refused, .lingering: discard(connection)
+        case .authorizing, .request, .primary, .loading, .finishing, .closed: break
+        }
     }
 
     /// The connection has ended or failed, in either direction (§9-A5).
     package func connectionLost(_ connection: ServerConnection) {
         discard(connection)
-        resumePipelines()
+        settle()
     }
 
     /// The time that `nextDeadline` named has come, or has not: either way nothing is missed.
@@ -172,10 +256,13 @@ package final class ServerEngine {
         while let due = detachedDeadlines.popDue(at: now) {
             if let request = requests[index: due.index] { giveUp(request) }
         }
+        while let due = fenceReleases.popDue(at: now) {
+            if let connection = connections[index: due.index] { release(connection) }
+        }
         store?.deadlineReached(at: now)
         closeIfDrained()
         expiryReached()  // Behind all that may begin a stream whose authorization has expired.
-        resumePipelines()
+        settle()
     }
 
     // MARK: Outputs
@@ -194,7 +281,11 @@ package final class ServerEngine {
     /// A connection that has bytes to write; nil if there is none left in this turn.
     package func nextWritable() -> ServerConnection? {
         guard nextWritableIndex < writable.count else {
-            writable.removeAll(keepingCapacity: writable.count <= 64)
+            if nextWritableIndex == 1 {
+                writable.removeLast()  // Mostly there is one, and this is quicker.
+            } else if nextWritableIndex > 0 {
+                writable.removeAll(keepingCapacity: writable.count <= 64)
+            }
             nextWritableIndex = 0
             hasMuchToWrite = false
             return nil
@@ -212,7 +303,8 @@ package final class ServerEngine {
     package var nextDeadline: Instant? {
         let connections = earliest(connectionDeadlines.next, isClosing ? nil : drainDeadline)
         let requests = earliest(sessions.nextDeadline, detachedDeadlines.next)
-        let streams = earliest(expiries.next, store?.nextDeadline)
+        let streams = earliest(
+            fenceReleases.next, earliest(expiries.next, store?.nextDeadline))
         return earliest(connections, earliest(requests, streams))
     }
 
@@ -225,17 +317,6 @@ package final class ServerEngine {
 
     /// Whether there is neither session nor request; connections may idle on.
     package var isDeserted: Bool { sessions.count + requests.count == 0 }
-
-    package var statistics: Statistics {
-        var statistics = counters
-        statistics.connections = UInt64(connections.count)
-        statistics.sessions = UInt64(sessions.count)
-        statistics.requests = UInt64(requests.count)
-        statistics.calls = UInt64(calls.count)
-        statistics.authorizations = UInt64(authorizations.count)
-        statistics.replayBytes = UInt64(store?.byteCount ?? 0)
-        return statistics
-    }
 
     /// How many things the engine holds memory for, 16 KB of unsent messages being one.
     package var population: Int {
@@ -257,137 +338,57 @@ package final class ServerEngine {
         return parser
     }
 
-    func log(_ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil) {
-        guard let most = options.logLevel, level <= most else { return }
-        let line = ByteBuffer(copying: text.rawBytes)
-        // A client may have written it, in any encoding and at any length: the log is UTF-8.
-        for byte in (detail ?? .init(start: nil, count: 0)).prefix(256) {
-            line.append((0x20..<0x7F).contains(byte) ? byte : UInt8(ascii: "?"))
+    // MARK: Consequences
+
+    /// Lets go of the answers that nothing but a connection's bytes has held back, and notes when
+    /// the next may go.
+    private func release(_ connection: ServerConnection) {
+        while let request = connection.fence.release(by: now) { released.append(request) }
+        if let next = connection.fence.nextRelease {
+            fenceReleases.arm(connection.id.index, 0, at: next)
         }
-        effects.append(.log(level, line))
     }
 
-    // MARK: Connections
-
-    func wait(_ wait: Wait, _ connection: ServerConnection) {
-        connectionDeadlines.arm(connection.id.index, wait.rawValue, at: now)
+    func releaseAll(of connection: ServerConnection) {
+        guard !connection.fence.isEmpty else { return }
+        released += connection.fence.releaseAll()
+        fenceReleases.disarm(connection.id.index)
     }
 
-    func stopWaiting(_ connection: ServerConnection) {
-        connectionDeadlines.disarm(connection.id.index)
+    /// Ends each input and command: does what that has made possible, one thing after the other,
+    /// however much more each makes possible.
+    @inline(__always)
+    func settle() {
+        if nextReleased < released.count || !unread.isEmpty { settleAll() }
     }
 
-    /// Never inlined: Swift 6.3.1's optimizer fails on it inside the loop that calls it.
     @inline(never)
-    private func waitIsOver(_ wait: Wait, _ connection: ServerConnection) {
-        switch wait {
-        case .nextRequest, .hangUp:
-            discard(connection)
-        case .head, .body:
-            guard case .receiving = connection.exchange else { return discard(connection) }
-            connection.keepsAlive = false
-            refuse(
-                Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
-                connection)
-        case .priming:
-            guard case .request(let request) = connection.exchange else { return }
-            beginStream(of: request, on: connection)
-        case .keepAlive:
-            keepAlive(connection)
-        case .load:
-            loadFailed(on: connection)
-        case .authorization:
-            authorizationIsLate(on: connection)
+    private func settleAll() {
+        guard !isSettling else { return }
+        isSettling = true
+        while true {
+            if nextReleased < released.count {
+                let request = released[nextReleased]
+                nextReleased += 1
+                releaseAnswer(of: request)
+            } else if let connection = unread.popLast() {
+                readPipelined(on: connection)
+            } else {
+                break
+            }
         }
+        if nextReleased > 0 {
+            released.removeAll(keepingCapacity: released.count <= 64)
+            nextReleased = 0
+        }
+        isSettling = false
     }
 
-    /// Forgets a connection, and has it closed. What it carried goes on without it.
-    func discard(_ connection: ServerConnection) {
-        guard !connection.isClosed else { return }
-        let exchange = connection.exchange
-        if connection.isStreaming { counters.streams -= 1 }
-        counters.unsentBytes -= UInt64(connection.unsentBytes)
-        connection.exchange = .closed
-        spare.takeParser(of: connection)
-        spare.forgetHead(of: connection.id)
-        connection.pieces = []
-        connection.output = nil
-        connection.backlog = Backlog()
+    private func readPipelined(on connection: ServerConnection) {
+        guard !isTooFarAhead(connection), let bytes = connection.pipelined else { return }
         connection.pipelined = nil
-        if let load = connection.resumption?.load { loads[load] = nil }
-        connection.resumption = nil
-        stopWaiting(connection)
-        connections.remove(connection.id)
-        releaseFences(of: connection)
-        switch exchange {
-        case .request(let request): clientLeft(request)
-        case .primary(let session): primaryLost(session, connection)
-        case .authorizing(let key): authorizations.remove(key)
-        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
-        }
-        effects.append(.close(connection))
-    }
-
-    /// The last response of a connection has been written. Its client is left to hang up, since
-    /// closing while it still sends could cost it the response; a server that closes cannot wait.
-    private func responded(on connection: ServerConnection) {
-        guard !isClosing else { return discard(connection) }
-        connection.exchange = .lingering
-        wait(.hangUp, connection)
-        effects.append(.shutDown(connection))
-    }
-
-    /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
-    /// writes what comes before the end.
-    func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
-        guard !connection.isClosed else { return }
-        if let resumption = connection.resumption {
-            let end = ByteBuffer()
-            last(end)
-            resumption.end = end
-            counters.streams -= connection.isStreaming ? 1 : 0
-            connection.exchange = .loading
-            return
-        }
-        composeBacklog(of: connection, atMost: .max)
-        if connection.isStreaming { counters.streams -= 1 }
-        connection.exchange = .finishing
-        write(to: connection) { output in
-            last(output)
-            output.endBody(connection.framing)
-        }
-        exchangeEnded(on: connection)
-    }
-
-    /// The exchange on a connection is over, and its response is queued as a whole.
-    func exchangeEnded(on connection: ServerConnection) {
-        guard !connection.isClosed else { return }
-        if connection.isStreaming { counters.streams -= 1 }
-        spare.takeParser(of: connection)
-        connection.crossOriginFields = nil
-        connection.headBytes = 0
-        guard connection.keepsAlive, !isClosing else {
-            connection.exchange = .finishing
-            return wait(isClosing ? .hangUp : .body, connection)
-        }
-        connection.exchange = .idle
-        wait(.nextRequest, connection)
-        if connection.pipelined != nil { resumable.append(connection) }
-    }
-
-    /// Whether a client has sent more requests while it left too much of the answers unread.
-    func isTooFarAhead(_ connection: ServerConnection) -> Bool {
-        connection.unsentBytes > options.pipelinedBytesMax
-    }
-
-    func resumePipelines() {
-        guard !isResuming else { return }
-        isResuming = true
-        while let connection = resumable.popLast() {
-            guard !isTooFarAhead(connection), let bytes = connection.pipelined else { continue }
-            connection.pipelined = nil
-            read(bytes.bytes, from: connection)
-        }
-        isResuming = false
+        read(bytes.bytes, from: connection)
+        noteArriving(of: connection)
+        closeIfRead(connection)
     }
 }

@@ -32,7 +32,8 @@ extension ServerEngine {
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
         let isInitialize = id != nil && message.envelope.method.equals("initialize")
-        // S-211: `initialize` names its version in its body, and older clients anything in its head.
+        // S-211: `initialize` names its version in its body, and older clients anything in its
+        // head.
         if !isInitialize, let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
         }
@@ -65,7 +66,9 @@ extension ServerEngine {
 
     private func getArrived(_ head: HTTPHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
-        if let text = head[.lastEventID], !text.isEmpty {
+        if !head.isUnanimous(.lastEventID, "last-event-id") {
+            refuseResume(connection)
+        } else if let text = head[.lastEventID], !text.isEmpty {
             resume(after: text, of: session, on: connection)
         } else if isDraining {
             refuseWhileDraining(connection)
@@ -183,11 +186,22 @@ extension ServerEngine {
             copy.append(jsonLine: token.text)
             return copy
         }
+        let held =
+            OpenRequest.ownBytes + head.heldBytes + (token?.heldBytes ?? 0) + 2 * id.byteCount
+        let hasRoom = makeRoom(forRequest: held, in: session?.shares ?? shares(of: connection))
+        // Not before: a share is forgotten with the last that gave way.
+        let ownShares = session == nil ? shares(of: connection) : nil
+        guard hasRoom else {
+            ownShares?.forEach { shares.forget($0) }
+            log(.warning, "Open requests hold too much; others are refused (request_bytes_max)")
+            refuse(ServerEngine.tooManyRequests, connection, id: id)
+            return nil
+        }
         let opened = requests.insert { key in
             let request = spare.takeRequest() ?? OpenRequest()
             request.begin(
                 key, id, of: session, revision, isInitialize: isInitialize, progressToken: token,
-                head: head, on: connection)
+                head: head, on: connection, ownShares: ownShares)
             return request
         }
         guard let request = opened else {
@@ -198,10 +212,12 @@ extension ServerEngine {
         switch opening ?? .opened {
         case .opened:
             counters.requestsTotal += 1
+            request.heldBytes = held
+            noteRequest(held, of: request)
+            if !isInitialize { session?.isUsed = true }
             connection.exchange = .request(request)
             if router.mode != .json, !isInitialize {
-                let isPrimed = router.mode == .stream && canResume(request) && revision.hasPriming
-                wait(isPrimed ? .priming : .keepAlive, connection)
+                wait(options.responseHead == nil ? .keepAlive : .responseHead, connection)
             }
             return request
         case .duplicate:
@@ -211,6 +227,7 @@ extension ServerEngine {
                 connection, id: id)
         case .full:
             requests.remove(request.key)
+            log(.warning, "A session has all requests that it may (session_requests_max)")
             refuse(ServerEngine.tooManyRequests, connection, id: id)
         }
         return nil
@@ -243,8 +260,9 @@ extension ServerEngine {
         _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         by principal: Principal?
     ) {
-        if message.envelope.method.equals("notifications/cancelled") {
-            if let session { cancelArrived(message, of: session) }
+        if message.envelope.method.equals("notifications/cancelled"), let session,
+            cancelArrived(message, of: session)
+        {
             return
         }
         if message.envelope.method.equals("notifications/initialized") {
@@ -257,18 +275,19 @@ extension ServerEngine {
         effects.append(.deliver(event))
     }
 
-    /// S-225, S-226. What names no open request is ignored.
-    private func cancelArrived(_ message: borrowing Message, of session: ServerSession) {
+    /// S-225, S-226. False if it names no open request: then it is the host's to ignore.
+    private func cancelArrived(_ message: borrowing Message, of session: ServerSession) -> Bool {
         guard let named = message.envelope.params?["requestId"],
             let id = try? Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.find(id), let request = requests[key], !request.isInitialize
-        else { return }
+        else { return false }
         let event = newEvent(.cancelled, of: session, message)
         event.request = request.key
         event.fault = .cancelled
         event.revision = request.revision
         effects.append(.deliver(event))
         cut(request, because: "Request cancelled", .cancelled)
+        return true
     }
 
     /// S-243: a late or a strange answer is dropped.
@@ -280,6 +299,7 @@ extension ServerEngine {
         else {
             return dropResponse()
         }
+        noteRequest(-OpenCall.heldBytes, of: session)
         call.request?.calls.removeAll { $0 == key }
         let event = newEvent(.response, of: session, message)
         event.call = key

@@ -30,6 +30,8 @@ package struct ServerOptions {
 
     package var limits = Limits()
     package var connectionsMax = 16_384
+    /// The descriptors that the process may have, which bound connections, too.
+    package var descriptorsMax = Int.max
     package var sessionsMax = 10_000
     package var sessionRequestsMax = 256
     package var mailboxMessagesMax = 64
@@ -51,6 +53,17 @@ package struct ServerOptions {
     package var totalUnsentBytesMax = 256 << 20
     /// Bytes of pipelined requests that wait for the one before.
     package var pipelinedBytesMax = 64 << 10
+    /// Memory of requests that have arrived in part, or wait behind others.
+    package var arrivingBytesMax = 128 << 20
+    /// Memory of open requests, and of calls to their clients.
+    package var requestBytesMax = 64 << 20
+    /// Memory of sessions, their mailboxes included.
+    package var sessionBytesMax = 64 << 20
+    /// Bytes of what a client says of itself when it opens a session.
+    package var clientInfoBytesMax = 64 << 10
+    /// How much of each table one address, and one principal, may have.
+    package var addressSharePercent = 50
+    package var principalSharePercent = 50
 
     package var sessionIdle: Int64? = 30 * 60_000
     package var initialize: Int64? = 30_000
@@ -60,9 +73,13 @@ package struct ServerOptions {
     package var bodyArrival: Int64? = 30_000
     /// How long an event is kept.
     package var replayAge: Int64? = 5 * 60_000
-    /// How long a request may wait for its answer before its stream begins without one, so that
-    /// the client has an id to come back with.
-    package var priming: Int64 = 250
+    /// How long a request may wait for its answer before its stream begins without one: clients and
+    /// proxies wait for a head, and then for an id to come back with. Nil: until the keep-alive.
+    package var responseHead: Int64? = 250
+    /// How long a result waits after progress of its request has gone to the primary stream.
+    package var fenceBreadth: Int64 = 3
+    /// Whether a client may finish sending and still get its answers.
+    package var allowsHalfClose = false
     package var connectionIdle: Int64? = 120_000
     /// How long a request may go on whose client has gone.
     package var detached: Int64? = 5 * 60_000
@@ -75,14 +92,24 @@ package struct ServerOptions {
 
     package init() {}
 
-    func makeStore() -> EventStore? {
+    /// The most that one address may have of so much, and one principal.
+    func addressShare(of all: Int) -> Int { ServerOptions.share(addressSharePercent, of: all) }
+    func principalShare(of all: Int) -> Int { ServerOptions.share(principalSharePercent, of: all) }
+
+    private static func share(_ percent: Int, of all: Int) -> Int {
+        percent >= 100 ? .max : max(1, all / 100 * percent + all % 100 * percent / 100)
+    }
+
+    func makeStore(loadsAfter serial: UInt64) -> EventStore? {
         guard hasReplay, !isStateless else { return nil }
-        guard !hasHostStore else { return HostEventStore() }
+        guard !hasHostStore else { return HostEventStore(loadsAfter: serial) }
         var bounds = MemoryEventStore.Bounds()
         bounds.events = replayEventsMax
         bounds.bytes = replayBytesMax
         bounds.totalBytes = replayTotalBytesMax
         bounds.age = replayAge
+        bounds.addressBytes = addressShare(of: replayTotalBytesMax)
+        bounds.principalBytes = principalShare(of: replayTotalBytesMax)
         return MemoryEventStore(bounds)
     }
 

@@ -41,7 +41,7 @@ extension ServerEngine {
     /// Lets `compose` append to what `connection` has to write.
     func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         guard !connection.isClosed else { return }
-        if connection.output == nil { connection.output = spare.takeBuffer() }
+        if connection.output == nil { connection.output = takeOutputBuffer(for: connection) }
         guard let output = connection.output else { return }
         let hadBacklog = connection.queuedBytes > connection.handedBytes
         let before = output.count
@@ -54,14 +54,35 @@ extension ServerEngine {
         writable.append(connection)
     }
 
+    /// A buffer for what a connection has to write. One whose client does not read waits with it,
+    /// so it gets one without much room.
+    private func takeOutputBuffer(for connection: ServerConnection) -> ByteBuffer {
+        connection.isBlocked ? ByteBuffer() : spare.takeBuffer()
+    }
+
     /// Hands over a long text as it is, behind what has been written before. Nobody may change it.
     func write(_ text: ByteBuffer, asItIsTo connection: ServerConnection) {
         guard !connection.isClosed else { return }
         if let output = connection.output { connection.pieces.append(output) }
         connection.output = nil
+        text.trim()
         connection.pieces.append(text)
+        let end = connection.queuedBytes + UInt64(text.count)
+        connection.longPieces.append(connection.queuedBytes..<end)
         noteQueued(text.count, on: connection)
         hasMuchToWrite = true  // Its buffer can be the next one's when it has been written.
+    }
+
+    /// Notes how much of a long message the socket has taken, and not all of it.
+    func noteBegun(on connection: ServerConnection) {
+        let handed = connection.handedBytes
+        while let first = connection.longPieces.first, first.upperBound <= handed {
+            connection.longPieces.removeFirst()
+        }
+        let first = connection.longPieces.first
+        let begun = first.map { handed > $0.lowerBound ? Int(handed - $0.lowerBound) : 0 } ?? 0
+        noteUnsent(begun - connection.begunBytes)
+        connection.begunBytes = begun
     }
 
     private func noteQueued(_ count: Int, on connection: ServerConnection) {
@@ -87,9 +108,14 @@ extension ServerEngine {
             connection.composedEvents = connection.givenEvents
             return frame(text, id, on: connection)
         }
-        connection.backlog.append(
-            Backlog.Message(kind: kind, text: text, id: id, ordinal: connection.givenEvents))
-        counters.unsentBytes += UInt64(text.count)
+        noteUnsent(
+            connection.backlog.append(
+                Backlog.Message(kind: kind, text: text, id: id, ordinal: connection.givenEvents)))
+    }
+
+    /// Notes by how much the memory of what waits for all clients has changed.
+    func noteUnsent(_ change: Backlog.Change) {
+        counters.unsentBytes = UInt64(Int(counters.unsentBytes) + change)
     }
 
     /// Writes one event without any delay.
@@ -125,74 +151,28 @@ extension ServerEngine {
         of connection: ServerConnection, atMost limit: Int = ServerEngine.outputBytes
     ) {
         guard connection.resumption == nil else { return }
-        while connection.untakenBytes < limit, let message = connection.backlog.popFirst() {
-            counters.unsentBytes -= UInt64(message.text.count)
-            connection.composedEvents = message.ordinal
+        if connection.untakenBytes < limit, !connection.backlog.isEmpty {
+            reserveOutput(of: connection, atMost: limit)
+        }
+        while connection.untakenBytes < limit,
+            let (message, change) = connection.backlog.popFirst()
+        {
+            noteUnsent(change)
+            connection.composedEvents = max(connection.composedEvents, message.ordinal)
             frame(message.text, message.id, on: connection)
         }
     }
 
-    // MARK: Budgets
-
-    /// Whether a client keeps up with what it is sent, after dropping what can be dropped. If it
-    /// does not, it loses its connection, and comes back for the rest. One message may be larger
-    /// than the bound, so only what waits before it counts, its stream's head aside.
-    func keepsUp(_ connection: ServerConnection) -> Bool {
-        if connection.unsentBytes > options.unsentBytesMax + Int(connection.headBytes) {
-            relieve(connection, to: options.unsentBytesMax)
-        }
-        if connection.isBlocked, let session = session(of: connection) {
-            relieve(options.sessionUnsentBytesMax) { connectionsOf(session) }
-        }
-        if counters.unsentBytes > UInt64(options.totalUnsentBytesMax) {
-            relieve(options.totalUnsentBytesMax) { connections.elements }
-        }
-        return !connection.isClosed
+    /// Makes room for what will be composed, so that the output does not grow beyond it.
+    private func reserveOutput(of connection: ServerConnection, atMost limit: Int) {
+        let backlog = connection.backlog
+        let room = min(
+            backlog.textCount + backlog.count * ServerEngine.frameBytes,
+            limit - connection.untakenBytes)
+        if connection.output == nil { connection.output = takeOutputBuffer(for: connection) }
+        connection.output?.reserve(min(room, ServerEngine.outputBytes))
     }
 
-    /// Brings what waits for all of `crowd` within `limit`: whoever reads least gives way first.
-    private func relieve(_ limit: Int, _ crowd: () -> [ServerConnection]) {
-        let crowd = crowd()
-        var total = crowd.reduce(0) { $0 + $1.unsentBytes }
-        // One that is ended may let answers go elsewhere, so that less is left than `total` says.
-        while total > limit, let largest = crowd.max(by: { $0.unsentBytes < $1.unsentBytes }),
-            largest.unsentBytes > 0
-        {
-            let before = largest.unsentBytes
-            relieve(largest, to: max(0, before - (total - limit)))
-            total -= before - largest.unsentBytes
-        }
-    }
-
-    /// Drops what `connection` can do without until `limit` is kept, with some room to spare so
-    /// that not every message has to look for more; if that does not do, ends it.
-    private func relieve(_ connection: ServerConnection, to limit: Int) {
-        let target = limit - limit / 16 - (connection.unsentBytes - connection.backlog.byteCount)
-        let before = connection.backlog.byteCount
-        let dropped = connection.backlog.shed(to: max(0, target))
-        counters.unsentBytes -= UInt64(before - connection.backlog.byteCount)
-        counters.progressDrops += UInt64(dropped.progress)
-        counters.logDrops += UInt64(dropped.logs)
-        guard connection.unsentBytes > limit else { return }
-        counters.slowConnections += 1
-        log(.warning, "A client does not read its stream; its connection is closed")
-        discard(connection)
-    }
-
-    private func session(of connection: ServerConnection) -> ServerSession? {
-        switch connection.exchange {
-        case .request(let request): request.session
-        case .primary(let session): session
-        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
-            nil
-        }
-    }
-
-    /// The connections that carry a session's streams.
-    package func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
-        var carriers = session.ledger.requestKeys.compactMap { requests[$0]?.connection }
-        carriers += session.held.compactMap { $0.connection }
-        if let primary = primaryConnection(of: session) { carriers.append(primary) }
-        return carriers
-    }
+    /// What HTTP and SSE put around a message, about.
+    private static var frameBytes: Int { 96 }
 }

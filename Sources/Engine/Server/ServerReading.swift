@@ -42,6 +42,10 @@ extension ServerEngine {
                 noteHead(asArrived: parsed.prefixBytes(isWhole ? used : 0), on: connection)
             }
         }
+        // Empty lines before a request are none of it.
+        if let parser = connection.parser, case .idle = connection.exchange, !parser.isUnfinished {
+            spare.takeParser(of: connection)
+        }
     }
 
     // MARK: Heads that come again
@@ -150,11 +154,11 @@ extension ServerEngine {
     ) {
         guard case .receiving = connection.exchange, let head = parser.head, head.method == .post
         else { return }
-        let length = Int(head.contentLength ?? 0)
+        let length = Int(clamping: head.contentLength ?? 0)
         if length > 0, length <= lentCount {
             parser.borrowBody()
         } else {
-            parser.receiveBody(in: spare.takeBuffer(for: length))
+            parser.receiveBody(in: spare.takeBuffer(for: min(length, ServerEngine.longBytes)))
         }
     }
 

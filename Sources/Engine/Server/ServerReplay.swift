@@ -59,7 +59,8 @@ extension ServerEngine {
     }
 
     /// A GET with `Last-Event-ID`: everything after that event and then what follows, or a refusal
-    /// (S-233 to S-237). The one thing that never happens is a part of it.
+    /// (S-233 to S-237). The one thing that never happens is a part of it. Only a primary begins
+    /// afresh when something is gone: refused, real clients give it up for good (S-235).
     func resume(
         after text: UnsafeRawBufferPointer, of session: ServerSession,
         on connection: ServerConnection
@@ -69,13 +70,19 @@ extension ServerEngine {
         }
         let stream = resumable(of: session, cursor.stream)
         if case .primary = stream, isDraining { return refuseWhileDraining(connection) }
-        // Nothing is missing, and a store may not know a stream that has had no event yet.
-        if let stream, position(of: stream, session) == cursor.sequence {
-            return goOn(stream, of: session, with: [], on: connection)
+        if let stream {
+            let position = position(of: stream, session)
+            // Nothing is missing, and a store may not know a stream that has had no event yet.
+            if position == cursor.sequence {
+                return goOn(stream, of: session, with: [], on: connection)
+            }
+            // An event that there has not been is none that could be gone.
+            guard position > cursor.sequence else { return refuseResume(connection) }
         }
         switch store.load(after: cursor, of: session.key, at: now) {
         case .gap:
-            refuseResume(connection)
+            guard case .primary = stream else { return refuseResume(connection) }
+            openPrimary(of: session, on: connection, hasGap: true)
         case .all(let events, let hasEnded):
             guard hasEnded || stream != nil else { return refuseResume(connection) }
             guard !hasEnded, let stream else {
@@ -86,9 +93,11 @@ extension ServerEngine {
         case .later(let load):
             let last = stream.map { position(of: $0, session) }
             let resumption = Resumption(load, after: cursor, upTo: last)
+            if case .primary = stream { resumption.isPrimary = true }
             connection.resumption = resumption
             loads[load] = connection
             connection.exchange = .loading
+            spare.takeParser(of: connection)
             if let stream { attach(stream, of: session, to: connection) }
             if case .primary = stream { sendMailbox(of: session, on: connection) }
             wait(.load, connection)
@@ -126,7 +135,7 @@ extension ServerEngine {
             endStream(on: superseded)
         }
         request.connection = connection
-        detachedDeadlines.disarm(request.key.index)
+        note(request, isDetached: false)
         spare.takeParser(of: connection)
         connection.exchange = .request(request)
         counters.streams += 1
@@ -149,20 +158,27 @@ extension ServerEngine {
         } else {
             writeStreamHead(to: connection)
         }
-        for event in events { frame(event.message, event.id, on: connection) }
-        composeBacklog(of: connection)
+        send(missed: events, on: connection)
         if case .primary(let session) = exchange { sendMailbox(of: session, on: connection) }
+    }
+
+    /// Sends what a client has missed before what waits for it. For the budgets it is one message,
+    /// as long as a store may keep.
+    private func send(missed events: [StoredEvent], on connection: ServerConnection) {
+        guard keepsUp(connection) else { return }
+        noteUnsent(connection.backlog.prepend(events))
+        composeBacklog(of: connection)
     }
 
     /// Sends the rest of a stream that has ended, and ends it; 204 says that there is none (S-236).
     private func replay(_ events: [StoredEvent], on connection: ServerConnection) {
         guard !events.isEmpty else { return respondEmpty(.noContent, connection) }
         writeStreamHead(to: connection)
-        for event in events { frame(event.message, event.id, on: connection) }
+        send(missed: events, on: connection)
         endStream(on: connection)
     }
 
-    private func refuseResume(_ connection: ServerConnection) {
+    func refuseResume(_ connection: ServerConnection) {
         counters.resumesRefused += 1
         refuse(
             Refusal(.badRequest, .invalidRequest, "Last-Event-ID is not resumable"), connection)
@@ -178,15 +194,14 @@ extension ServerEngine {
         guard let connection = loads[load], let resumption = connection.resumption else {
             throw .notFound
         }
-        defer { resumePipelines() }
+        defer { settle() }
         let cursor = resumption.cursor
         guard let found, isComplete(found.count, hasEnded, resumption) else {
+            if beginAfresh(on: connection) { return }
             detach(connection)
             return refuseResume(connection)
         }
-        loads[load] = nil
-        connection.resumption = nil
-        stopWaiting(connection)
+        finishLoading(on: connection)
         counters.resumed += 1
         // What a stream that goes on has sent since is in the backlog, known to the store or not.
         let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
@@ -200,6 +215,32 @@ extension ServerEngine {
         if let end = resumption.end { endStream(on: connection) { $0.append(end) } }
     }
 
+    private func finishLoading(on connection: ServerConnection) {
+        if let load = connection.resumption?.load { loads[load] = nil }
+        connection.resumption = nil
+        stopWaiting(connection)
+    }
+
+    /// Lets a primary go on whose client's events the store does not give; false if the connection
+    /// waits for another stream.
+    private func beginAfresh(on connection: ServerConnection) -> Bool {
+        guard let resumption = connection.resumption, resumption.isPrimary,
+            let last = resumption.last
+        else { return false }
+        finishLoading(on: connection)
+        guard case .primary(let session) = connection.exchange else {
+            // It is over here, or goes on elsewhere, and the store knows what was sent meanwhile.
+            dropBacklog(of: connection)
+            writeStreamHead(to: connection)
+            endStream(on: connection) { output in resumption.end.map { output.append($0) } }
+            return true
+        }
+        let position = EventID(stream: session.primary.token, sequence: last)
+        beginPrimary(of: session, on: connection, from: position, hasGap: true)
+        composeBacklog(of: connection)
+        return true
+    }
+
     /// Whether the store's answer reaches from the cursor to where the stream was.
     private func isComplete(_ count: Int, _ hasEnded: Bool, _ resumption: Resumption) -> Bool {
         guard let last = resumption.last else { return hasEnded }
@@ -210,9 +251,10 @@ extension ServerEngine {
     /// The store has not answered in time.
     func loadFailed(on connection: ServerConnection) {
         guard connection.resumption != nil else { return }
+        log(.warning, "The event store took too long; a client has lost events")
+        if beginAfresh(on: connection) { return }
         detach(connection)
         counters.resumesRefused += 1
-        log(.warning, "The event store took too long; a client could not come back")
         refuse(
             Refusal(.serviceUnavailable, .internalError, "The event store does not answer"),
             connection)
@@ -220,11 +262,8 @@ extension ServerEngine {
 
     /// Takes the stream off a connection that has not got a byte of it.
     private func detach(_ connection: ServerConnection) {
-        if let load = connection.resumption?.load { loads[load] = nil }
-        connection.resumption = nil
-        counters.unsentBytes -= UInt64(connection.backlog.byteCount)
-        connection.backlog = Backlog()
-        connection.composedEvents = connection.givenEvents  // No fence waits for what is gone.
+        finishLoading(on: connection)
+        dropBacklog(of: connection)
         let exchange = connection.exchange
         if connection.isStreaming { counters.streams -= 1 }
         connection.exchange = .receiving
@@ -234,6 +273,11 @@ extension ServerEngine {
         case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
             break
         }
+    }
+
+    private func dropBacklog(of connection: ServerConnection) {
+        noteUnsent(connection.backlog.removeAll())
+        connection.composedEvents = connection.givenEvents  // No fence waits for what is gone.
     }
 
     // MARK: Hanging up
@@ -248,7 +292,7 @@ extension ServerEngine {
         guard canResume(request), request.revision.hasPolling else { throw .notResumable }
         beginStream(of: request, on: connection)
         request.connection = nil
-        detachedDeadlines.arm(request.key.index, 0, at: now)
+        note(request, isDetached: true)
         hangUp(connection, retry: retry)
     }
 
@@ -265,6 +309,6 @@ extension ServerEngine {
         endStream(on: connection) { output in
             output.appendPart(connection.framing) { SSEFrame.appendRetry(retry, to: $0) }
         }
-        resumePipelines()
+        settle()
     }
 }

@@ -34,6 +34,10 @@ extension ServerEngine {
             refuse(
                 Refusal(.badRequest, .invalidParams, "The progressToken is longer than 1024 bytes"),
                 connection, id: id)
+        case .paramsNotStructured(let id):
+            refuse(
+                Refusal(.badRequest, .invalidRequest, "params must be an object or an array"),
+                connection, id: id)
         case .notAMessage(let id):
             refuse(
                 Refusal(.badRequest, .invalidRequest, "Not a JSON-RPC 2.0 message"), connection,
@@ -159,7 +163,10 @@ extension ServerEngine {
     ) {
         output.beginHead(status)
         output.append(dateField)
-        if let fields = connection.crossOriginFields { output.append(fields) }
+        if let fields = connection.crossOriginFields {
+            output.append(fields)
+            connection.crossOriginFields = nil  // A stream may last for days.
+        }
     }
 
     private func appendSessionID(_ id: SessionID?, to output: ByteBuffer) {

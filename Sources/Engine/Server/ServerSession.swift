@@ -8,6 +8,8 @@ package final class ServerSession {
     package let id: SessionID
     /// Who opened it, and may use it (S-500); nil without authorization.
     package let principal: Principal?
+    /// The shares of who opened it.
+    let shares: Shares
     package internal(set) var state = Session()
     /// What the host attached.
     package internal(set) var data: UnsafeMutableRawPointer?
@@ -18,22 +20,51 @@ package final class ServerSession {
     package internal(set) var ledger = RequestLedger()
     var primary: EventStream
     var mailbox = PrimaryMailbox()
-    /// Requests whose answers the fence holds back.
-    var held: [OpenRequest] = []
+    /// Requests whose answers a fence holds back, in no order.
+    private(set) var held: [OpenRequest] = []
 
     init(
-        key: SessionKey, id: SessionID, principal: Principal?, primary: StreamToken,
-        clientInfo: ByteBuffer, clientCapabilities: ByteBuffer
+        key: SessionKey, id: SessionID, principal: Principal?, shares: Shares,
+        primary: StreamToken, clientInfo: ByteBuffer, clientCapabilities: ByteBuffer
     ) {
         self.key = key
         self.id = id
         self.principal = principal
+        self.shares = shares
         self.primary = EventStream(primary)
         self.clientInfo = clientInfo
         self.clientCapabilities = clientCapabilities
     }
 
+    /// Whether it has had a primary stream or a request, so that somebody may miss it.
+    var isUsed = false
+    /// Whether it may give way to another one: nobody has used it, and nothing is under way.
+    var mayGiveWay = false
+
     package var heldAnswers: Int { held.count }
+
+    /// The memory that it takes, but for its mailbox: this object, its books, its log's and its
+    /// places in tables, and what its client says of itself.
+    var heldBytes: Int {
+        ServerSession.ownBytes + clientInfo.heldBytes + clientCapabilities.heldBytes
+    }
+
+    package static var ownBytes: Int { 750 }
+
+    /// Notes that a request's answer is held back.
+    func hold(_ request: OpenRequest) {
+        request.heldIndex = held.count
+        held.append(request)
+    }
+
+    /// Notes that it is not any more.
+    func release(_ request: OpenRequest) {
+        guard let index = request.heldIndex else { return }
+        request.heldIndex = nil
+        held.swapAt(index, held.count - 1)
+        if index < held.count - 1 { held[index].heldIndex = index }
+        held.removeLast()
+    }
 
     /// The id as it stands in `Mcp-Session-Id`. Made when somebody asks, and then kept.
     package private(set) lazy var wireID = id.text
@@ -44,6 +75,8 @@ final class OpenRequest {
     private(set) var key = RequestKey(rawValue: 0)
     private(set) var id = RequestID.integer(0)
     private(set) var session: ServerSession?
+    /// What its memory counts in if it belongs to no session.
+    private var ownShares: Shares?
     private(set) var revision = Revision.assumed
     private(set) var isInitialize = false
     /// The client's progress token as JSON text; nil if it wants no progress.
@@ -61,8 +94,32 @@ final class OpenRequest {
     /// What must be handed over before the answer may be: so many events of the primary, on each
     /// connection that has carried progress of this request.
     var fences: [(connection: ServerConnection, events: UInt64)] = []
-    /// The answer, while a fence holds it back.
+    /// The answer, while a fence holds it back, and the connection that it waits for.
     var heldAnswer: ByteBuffer?
+    /// Whether its client has gone, and may come back.
+    var isDetached = false
+    /// The memory that a request takes whose answer waits: all it still has.
+    var heldAnswerBytes: Int { heldAnswer.map { $0.heldBytes + OpenRequest.ownBytes } ?? 0 }
+    var heldBy: ServerConnection?
+    /// Its place among those of its session.
+    var heldIndex: Int?
+    /// The memory that it takes while it is open, as it was counted.
+    var heldBytes = 0
+
+    /// The memory that a request takes besides its head, its token and its id.
+    static var ownBytes: Int { 380 }
+
+    /// Keeps the answer, and of what the client sent nothing: it may wait for long.
+    func hold(_ answer: ByteBuffer) {
+        answer.trim()
+        heldAnswer = answer
+        head = nil
+        progressToken = nil
+    }
+
+    var shares: Shares {
+        session?.shares ?? ownShares ?? Shares(address: nil, principal: nil)
+    }
 
     /// Whether what is sent now reaches the client, at once or when it comes back.
     var isReachable: Bool { connection != nil || stream != nil }
@@ -74,11 +131,12 @@ final class OpenRequest {
     func begin(
         _ key: RequestKey, _ id: RequestID, of session: ServerSession?, _ revision: Revision,
         isInitialize: Bool, progressToken: ByteBuffer?, head: HTTPHead,
-        on connection: ServerConnection
+        on connection: ServerConnection, ownShares: Shares?
     ) {
         self.key = key
         self.id = id
         self.session = session
+        self.ownShares = ownShares
         self.revision = revision
         self.isInitialize = isInitialize
         self.progressToken = progressToken
@@ -97,6 +155,7 @@ final class OpenRequest {
     func end() {
         id = .integer(0)
         session = nil
+        ownShares = nil
         progressToken = nil
         head = nil
         connection = nil
@@ -105,6 +164,9 @@ final class OpenRequest {
         calls = []
         fences = []
         heldAnswer = nil
+        heldBy = nil
+        heldIndex = nil
+        heldBytes = 0
     }
 }
 
@@ -114,4 +176,7 @@ struct OpenCall {
     /// The request on whose stream it went; nil for the primary.
     let request: OpenRequest?
     let data: UnsafeMutableRawPointer?
+
+    /// The memory that a call takes, with its places in tables.
+    static var heldBytes: Int { 160 }
 }

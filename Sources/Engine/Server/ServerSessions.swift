@@ -21,11 +21,10 @@ extension ServerEngine {
                     return refuse(refusal, connection, id: id)
                 }
             }
-            guard let added = addSession(params, of: connection.principal) else {
-                let refusal = Refusal(.serviceUnavailable, .internalError, "Too many sessions")
-                return refuse(refusal, connection, id: id)
+            switch addSession(params, on: connection) {
+            case .added(let added): session = added
+            case .refused(let refusal): return refuse(refusal, connection, id: id)
             }
-            session = added
         }
         let requested = params?["protocolVersion"]?.string
         let revision = requested.map { Revision.negotiated(for: $0.bytes) } ?? .latest
@@ -34,10 +33,7 @@ extension ServerEngine {
                 id, message, head, of: session, on: connection, revision: revision,
                 isInitialize: true)
         else {
-            if let session {
-                sessions.remove(session.key, session.id)
-                store?.forget(session.key)
-            }
+            if let session { remove(session) }
             return
         }
         guard let greeting = options.greeting else { return deliver(request, message) }
@@ -54,23 +50,71 @@ extension ServerEngine {
         }
     }
 
-    private func addSession(_ params: JSONValue?, of principal: Principal?) -> ServerSession? {
+    private enum Addition {
+        case added(ServerSession)
+        case refused(Refusal)
+    }
+
+    private func addSession(_ params: JSONValue?, on connection: ServerConnection) -> Addition {
+        let clientInfo = ServerEngine.object(params?["clientInfo"])
+        let capabilities = ServerEngine.object(params?["capabilities"])
+        guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
+            return .refused(ServerEngine.clientInfoTooLong)
+        }
+        let principal = connection.principal
+        let bytes =
+            ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
+        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection))
+        // A share is forgotten with the last session that gave way.
+        let shares = shares(of: connection)
+        guard hasRoom else {
+            self.shares.forget(shares.address)
+            self.shares.forget(shares.principal)
+            return .refused(ServerEngine.tooManySessions)
+        }
         let id = SessionID(high: random(), low: random())
         let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
-        let session = sessions.insert(id) { key in
+        let added = sessions.insert(id) { key in
+            store?.open(key, in: shares)
             store?.begin(primary, of: key)
             return ServerSession(
-                key: key, id: id, principal: principal, primary: primary,
-                clientInfo: ServerEngine.object(params?["clientInfo"]),
-                clientCapabilities: ServerEngine.object(params?["capabilities"]))
+                key: key, id: id, principal: principal, shares: shares,
+                primary: primary, clientInfo: clientInfo, clientCapabilities: capabilities)
         }
-        if session != nil { counters.sessionsTotal += 1 }
-        return session
+        guard let session = added else { return .refused(ServerEngine.tooManySessions) }
+        counters.sessionsTotal += 1
+        shares.forEach { $0.sessions += 1 }
+        noteSession(session.heldBytes, of: session)
+        return .added(session)
     }
+
+    /// The shares of who speaks on a connection.
+    func shares(of connection: ServerConnection) -> Shares {
+        Shares(
+            address: connection.share, principal: shares.share(of: connection.principal))
+    }
+
+    private static let tooManySessions = Refusal(
+        .serviceUnavailable, .internalError, "Too many sessions")
+    private static let clientInfoTooLong = Refusal(
+        .badRequest, .invalidParams,
+        "clientInfo and capabilities are too long (client_info_bytes_max)")
 
     private static func object(_ value: JSONValue?) -> ByteBuffer {
         let empty: StaticString = "{}"
         return ByteBuffer(copying: value.flatMap { $0.isObject ? $0.text : nil } ?? empty.rawBytes)
+    }
+
+    /// Lets a session go off the books.
+    private func remove(_ session: ServerSession) {
+        session.state.end()
+        note(session, mayGiveWay: false)
+        sessions.remove(session.key, session.id)
+        noteSession(session.mailbox.takeAll().change - session.heldBytes, of: session)
+        session.shares.forEach { $0.sessions -= 1 }
+        shares.forget(session.shares.address)
+        shares.forget(session.shares.principal)
+        store?.forget(session.key)
     }
 
     /// The host, or the engine for it, accepts `initialize`: the session goes live.
@@ -94,10 +138,8 @@ extension ServerEngine {
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         if request.isInitialize, let session = request.session {
-            session.state.end()
-            sessions.remove(session.key, session.id)
+            remove(session)
             for call in session.ledger.openCalls { fail(call, .sessionEnded) }
-            store?.forget(session.key)
         }
         try answer(request) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
@@ -108,18 +150,23 @@ extension ServerEngine {
     func noteActivity(of session: ServerSession) {
         guard session.state.isLive else { return }
         if session.ledger.openRequests == 0, session.primary.connection == nil {
-            sessions.becameQuiet(session.key, isReady: session.state.isReady, at: now)
+            note(session, mayGiveWay: !session.isUsed)
+            sessions.becameQuiet(
+                session.key, isReady: session.state.isReady, isUsed: session.isUsed, at: now)
         } else {
+            note(session, mayGiveWay: false)
             sessions.becameBusy(session.key)
         }
     }
 
-    /// Ends a session and everything in it (S-206, S-241).
-    func end(_ session: ServerSession, because reason: StaticString) {
+    /// Ends a session and everything in it (S-206, S-241). The host hears of a fault if there is
+    /// one.
+    func end(
+        _ session: ServerSession, because reason: StaticString, _ fault: CallerFault? = nil
+    ) {
         guard !session.state.hasEnded else { return }
         let wasLive = session.state.isLive
-        session.state.end()
-        sessions.remove(session.key, session.id)
+        remove(session)
         for key in session.ledger.requestKeys {
             guard let request = requests[key] else { continue }
             let event = HostEvent(.cancelled, of: session)
@@ -133,8 +180,9 @@ extension ServerEngine {
             _ = session.primary.connectionLost(connection.id)
             endStream(on: connection)
         }
-        session.held = []
-        store?.forget(session.key)
-        if wasLive { effects.append(.deliver(HostEvent(.sessionClosed, of: session))) }
+        guard wasLive else { return }
+        let event = HostEvent(.sessionClosed, of: session)
+        event.fault = fault
+        effects.append(.deliver(event))
     }
 }

@@ -44,11 +44,13 @@ extension ServerEngine {
         counters.streams += 1
         beginLog(of: request)
         writeStreamHead(to: connection, sessionID)
-        if let stream = request.stream, request.hasPriming { prime(stream, on: connection) }
+        if let stream = request.stream, request.hasPriming {
+            prime(stream.position, on: connection)
+        }
     }
 
-    private func prime(_ stream: EventStream, on connection: ServerConnection) {
-        writeHead(to: connection) { appendPriming(stream.position, to: $0, on: connection) }
+    private func prime(_ position: EventID, on connection: ServerConnection) {
+        writeHead(to: connection) { appendPriming(position, to: $0, on: connection) }
     }
 
     private func appendPriming(
@@ -113,44 +115,75 @@ extension ServerEngine {
             log(.notice, "Dropped a result whose client is gone")
             throw .disconnected
         }
-        dropPassedFences(of: request)
-        guard request.fences.isEmpty else {
-            let held = ByteBuffer(capacity: length)
-            compose(held)
-            request.heldAnswer = held
-            request.session?.held.append(request)
-            for fence in request.fences { fence.connection.fenced.append(request) }
-            return
+        guard let fence = nextFence(of: request) else {
+            return write(answerOf: request, sessionID, about: length, compose)
         }
-        write(answerOf: request, sessionID, about: length, compose)
+        let held = ByteBuffer(capacity: length)
+        compose(held)
+        request.hold(held)
+        request.session?.hold(request)
+        hold(request, behind: fence)
     }
 
-    /// Lets go of the answers that only a connection's bytes have held back.
-    func releaseFences(of connection: ServerConnection) {
-        guard !connection.fenced.isEmpty else { return }
-        let waiting = connection.fenced
-        connection.fenced = []
-        for request in waiting {
-            dropPassedFences(of: request)
-            if request.fences.isEmpty {
-                releaseAnswer(of: request)
-            } else if request.fences.contains(where: { $0.connection === connection }) {
-                connection.fenced.append(request)
-            }
-        }
+    /// The first fence of a request that has not been passed.
+    @inline(__always)
+    private func nextFence(
+        of request: OpenRequest
+    ) -> (connection: ServerConnection, events: UInt64)? {
+        request.fences.isEmpty ? nil : nextOfFences(of: request)
     }
 
-    private func dropPassedFences(of request: OpenRequest) {
-        guard !request.fences.isEmpty else { return }
-        request.fences.removeAll { fence in
-            fence.connection.isClosed || fence.events <= fence.connection.handedEvents
+    private func nextOfFences(
+        of request: OpenRequest
+    ) -> (connection: ServerConnection, events: UInt64)? {
+        while let next = request.fences.last {
+            let isPassed = next.connection.fence.isPassed(
+                next.events, breadth: options.fenceBreadth, at: now)
+            guard next.connection.isClosed || isPassed || isClosing else { return next }
+            request.fences.removeLast()
         }
+        return nil
     }
 
-    private func releaseAnswer(of request: OpenRequest) {
-        guard let held = request.heldAnswer else { return }
+    /// Lets an answer wait at a connection. It is what that connection's client makes wait, so it
+    /// counts as unread by it.
+    private func hold(
+        _ request: OpenRequest, behind fence: (connection: ServerConnection, events: UInt64)
+    ) {
+        let count = request.heldAnswerBytes
+        request.heldBy = fence.connection
+        fence.connection.fencedBytes += count
+        counters.unsentBytes += UInt64(count)
+        fence.connection.fence.hold(
+            request, behind: fence.events, breadth: options.fenceBreadth)
+        if let release = fence.connection.fence.nextRelease {
+            fenceReleases.arm(fence.connection.id.index, 0, at: release)
+        }
+        _ = keepsUp(fence.connection)
+    }
+
+    /// Takes a request's answer from the connection that it waited at.
+    private func takeHeldAnswer(of request: OpenRequest) -> ByteBuffer? {
+        guard let held = request.heldAnswer else { return nil }
+        let count = request.heldAnswerBytes
         request.heldAnswer = nil
-        request.session?.held.removeAll { $0 === request }
+        request.session?.release(request)
+        if let connection = request.heldBy, !connection.isClosed {
+            connection.fencedBytes -= count
+            counters.unsentBytes -= UInt64(count)
+        }
+        request.heldBy = nil
+        return held
+    }
+
+    /// A connection does not hold a request's answer back any more; another one may.
+    func releaseAnswer(of request: OpenRequest) {
+        guard let held = takeHeldAnswer(of: request) else { return }
+        if let fence = nextFence(of: request) {
+            request.hold(held)
+            request.session?.hold(request)
+            return hold(request, behind: fence)
+        }
         write(answerOf: request, nil, about: held.count) { $0.append(held) }
     }
 
@@ -229,9 +262,13 @@ extension ServerEngine {
     /// Takes a request off the books. Its calls fail: nobody waits for what they would tell.
     private func close(_ request: OpenRequest, _ fault: CallerFault) {
         requests.remove(request.key)
-        detachedDeadlines.disarm(request.key.index)
+        noteRequest(-request.heldBytes, of: request)
+        request.heldBytes = 0
+        note(request, isDetached: false)
         failCalls(of: request, fault)
-        guard let session = request.session else { return }
+        guard let session = request.session else {
+            return request.shares.forEach { shares.forget($0) }
+        }
         session.ledger.close(request.key)
         noteActivity(of: session)
     }
@@ -241,12 +278,13 @@ extension ServerEngine {
     /// stays held back: the client may be here again before the fence is passed.
     func clientLeft(_ request: OpenRequest) {
         request.connection = nil
-        if requests[request.key] != nil { detachedDeadlines.arm(request.key.index, 0, at: now) }
+        if requests[request.key] != nil { note(request, isDetached: true) }
         guard request.stream == nil else { return }
-        request.heldAnswer = nil
-        request.session?.held.removeAll { $0 === request }
+        _ = takeHeldAnswer(of: request)
         failCalls(of: request, .disconnected)
-        if request.isInitialize, requests[request.key] != nil, let session = request.session {
+        guard requests[request.key] != nil else { return }
+        if request.session == nil { return giveUp(request) }  // Nobody can come back for it.
+        if request.isInitialize, let session = request.session {
             end(session, because: "Session ended")  // S-202
         }
     }
@@ -270,6 +308,7 @@ extension ServerEngine {
     func fail(_ key: CallKey, _ fault: CallerFault) {
         guard let call = calls.removeValue(forKey: key) else { return }
         call.session.ledger.close(key)
+        noteRequest(-OpenCall.heldBytes, of: call.session)
         let event = HostEvent(.response, of: call.session)
         event.call = key
         event.callData = call.data
@@ -279,19 +318,36 @@ extension ServerEngine {
 
     // MARK: The primary stream
 
-    /// Opens a session's primary stream for a client that has not had it, or has no cursor in it.
-    func openPrimary(of session: ServerSession, on connection: ServerConnection) {
+    /// Opens a session's primary stream for a client that has not had it, or whose cursor in it is
+    /// of no use any more.
+    func openPrimary(
+        of session: ServerSession, on connection: ServerConnection, hasGap: Bool = false
+    ) {
         attachPrimary(of: session, to: connection)
-        writePrimaryHead(to: connection)
+        beginPrimary(of: session, on: connection, from: session.primary.position, hasGap: hasGap)
+        sendMailbox(of: session, on: connection)
+    }
+
+    /// Begins a primary stream on its connection, where its client has no use for a cursor.
+    func beginPrimary(
+        of session: ServerSession, on connection: ServerConnection, from position: EventID,
+        hasGap: Bool
+    ) {
+        if hasGap {
+            counters.primaryGaps += 1
+            log(.notice, "A client came back for events that are not kept any more")
+            effects.append(.deliver(HostEvent(.primaryGap, of: session)))
+        }
+        writePrimaryHead(to: connection, hasGap: hasGap)
         // A client that has come back has a cursor; any other learns where it comes in (M-025).
         if store != nil, session.state.revision?.hasPriming == true {
-            prime(session.primary, on: connection)
+            prime(position, on: connection)
         }
-        sendMailbox(of: session, on: connection)
     }
 
     /// Lets a connection carry a session's primary stream. The newest wins (S-231).
     func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
+        session.isUsed = true
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
         spare.takeParser(of: connection)
@@ -301,18 +357,23 @@ extension ServerEngine {
         effects.append(.deliver(HostEvent(.primaryOpened, of: session)))
     }
 
-    func writePrimaryHead(to connection: ServerConnection) {
+    /// Writes the head of a primary stream. If its client has lost events, it learns so first.
+    func writePrimaryHead(to connection: ServerConnection, hasGap: Bool = false) {
         writeStreamHead(to: connection)
+        let comment = hasGap ? SSEFrame.gap : SSEFrame.opening
         writeHead(to: connection) { output in
-            output.appendPart(connection.framing) { $0.append(SSEFrame.opening) }
+            output.appendPart(connection.framing) { $0.append(comment) }
         }
     }
 
     /// Sends what has waited for the primary stream.
     func sendMailbox(of session: ServerSession, on connection: ServerConnection) {
-        for message in session.mailbox.takeAll() {
+        let (messages, change) = session.mailbox.takeAll()
+        noteSession(change, of: session)
+        for message in messages {
             if store == nil, connection.isClosed {
-                _ = session.mailbox.keep(message, countMax: .max, byteMax: .max)
+                let change = session.mailbox.keep(message, countMax: .max, byteMax: .max)
+                noteSession(change ?? 0, of: session)
             } else {
                 writePrimaryEvent(.essential, session, to: connection, message)
             }

@@ -17,6 +17,7 @@ struct SpareParts: ~Copyable {
     private var lentLongBuffers = 0
 
     private static var countMax: Int { 64 }
+    private static var headBytesMax: Int { 4 << 10 }
     private static var bufferBytesMin: Int { 512 }
     private static var bufferBytesMax: Int { 16 << 10 }
 
@@ -77,7 +78,12 @@ struct SpareParts: ~Copyable {
     }
 
     private mutating func giveIfUnused(_ head: inout HTTPHead?) {
-        if isKnownUniquelyReferenced(&head), let head { heads.give(head) }
+        if isKnownUniquelyReferenced(&head), let head { give(head) }
+    }
+
+    /// A long one is not kept: it would stay, and count, with somebody who sends short ones.
+    private mutating func give(_ head: HTTPHead) {
+        if head.heldBytes <= SpareParts.headBytesMax { heads.give(head) }
     }
 
     /// A buffer for what is composed in small parts. It may be a slow client's for long, so none
@@ -100,9 +106,7 @@ struct SpareParts: ~Copyable {
     mutating func takeParser(of connection: ServerConnection) {
         guard let used = connection.parser else { return }
         connection.parser = nil
-        if let head = used.takeHead(), knownHeads.head(of: connection.id) !== head {
-            heads.give(head)
-        }
+        if let head = used.takeHead(), knownHeads.head(of: connection.id) !== head { give(head) }
         guard !parsers.isFull else { return }
         used.reset()
         parsers.give(used)

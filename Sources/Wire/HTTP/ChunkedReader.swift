@@ -39,9 +39,10 @@ struct ChunkedReader {
     private var bytesLeft: Int
     private var linesLeft: Int
 
-    init(_ limits: Limits) {
+    /// So many lines came in the head.
+    init(_ limits: Limits, behind lineCount: Int) {
         bytesLeft = limits.headerBytes
-        linesLeft = limits.headerCount
+        linesLeft = limits.headerCount - lineCount
     }
 
     /// Reads up to the next change between framing and data, or to the end.
@@ -81,6 +82,8 @@ struct ChunkedReader {
         case .lastLineFeed:
             state = .ended
             return byte == 0x0A
+        case .trailerStart where byte == 0x0D:  // The section ends; it is no line of it.
+            return acceptTrailer(byte)
         case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed:
             bytesLeft -= 1
             return acceptTrailer(byte)

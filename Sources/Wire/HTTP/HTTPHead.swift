@@ -1,63 +1,5 @@
 import CLibc
 
-/// A request's method, as far as the endpoint tells them apart.
-package enum HTTPMethod: Sendable, Equatable {
-    case get, post, delete, head, options, other
-
-    /// The method as it stands in a request; nil for one that is not told apart.
-    package var name: StaticString? {
-        switch self {
-        case .get: "GET"
-        case .post: "POST"
-        case .delete: "DELETE"
-        case .head: "HEAD"
-        case .options: "OPTIONS"
-        case .other: nil
-        }
-    }
-
-    static func isToldApart(_ name: UnsafeRawBufferPointer) -> Bool {
-        name.equals("POST") || name.equals("GET") || name.equals("DELETE")
-            || name.equals("OPTIONS") || name.equals("HEAD")
-    }
-}
-
-/// What Transfer-Encoding says of a request's body (RFC 9112 §6.1).
-package enum TransferCoding: Sendable, Equatable {
-    /// Nothing: Content-Length tells the length.
-    case none
-    case chunked
-    /// Something that is to be undone after the chunked coding, and that we cannot.
-    case unknown
-    /// A request whose length nobody could tell.
-    case malformed
-}
-
-/// The header fields that the transport reads itself. The raw value is a place in `HTTPHead`.
-package enum KnownField: Int, CaseIterable, Sendable {
-    case host, origin, accept, contentType, contentLength, sessionID, protocolVersion
-    case lastEventID, authorization, expect, transferEncoding, contentEncoding
-
-    /// Finds the field that a lower-case name means.
-    init?(name: UnsafeRawBufferPointer) {
-        switch name.count {
-        case 4 where name.equals("host"): self = .host
-        case 6 where name.equals("origin"): self = .origin
-        case 6 where name.equals("accept"): self = .accept
-        case 6 where name.equals("expect"): self = .expect
-        case 12 where name.equals("content-type"): self = .contentType
-        case 13 where name.equals("last-event-id"): self = .lastEventID
-        case 13 where name.equals("authorization"): self = .authorization
-        case 14 where name.equals("content-length"): self = .contentLength
-        case 14 where name.equals("mcp-session-id"): self = .sessionID
-        case 16 where name.equals("content-encoding"): self = .contentEncoding
-        case 17 where name.equals("transfer-encoding"): self = .transferEncoding
-        case 20 where name.equals("mcp-protocol-version"): self = .protocolVersion
-        default: return nil
-        }
-    }
-}
-
 /// One request's head: its method, its target, and its header lines as received, names lowered.
 ///
 /// Reused from request to request, so reading a head allocates nothing in the steady state.
@@ -75,7 +17,7 @@ package final class HTTPHead {
     private let otherMethod = ByteBuffer()
     private let target = ByteBuffer()
     private let text = ByteBuffer()
-    private var lineCount = 0
+    private(set) var lineCount = 0
     /// The head as it arrived, if it was noted, and where the length of the body stands in it.
     private let raw = ByteBuffer()
     private var rawLength = 0..<0
@@ -116,6 +58,9 @@ package final class HTTPHead {
             bytes = copy.bytes
         }
 
+        var heldBytes: Int { copy?.heldBytes ?? 0 }
+        var heapBytes: Int { copy?.heapBytes ?? 0 }
+
         mutating func clear() {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             if copy != nil { copy = nil }
@@ -129,6 +74,28 @@ package final class HTTPHead {
 
     deinit {
         known.deallocate()
+    }
+
+    /// Gives back the room that a long head has not used. Nobody may be looking at it.
+    func trim() {
+        target.trim()
+        text.trim()
+        raw.trim()
+    }
+
+    /// The memory that it takes.
+    package var heldBytes: Int {
+        HTTPHead.ownBytes + target.capacity + text.capacity + raw.capacity + name.heldBytes
+            + value.heldBytes
+    }
+
+    /// What it takes with its buffers, but for what is in those that may grow.
+    private static var ownBytes: Int { 192 + 4 * 80 + 12 * 12 }
+
+    /// The same as the heap has it.
+    package var heapBytes: Int {
+        HeapBlock.size(of: self) + HeapBlock.size(known) + otherMethod.heapBytes + target.heapBytes
+            + text.heapBytes + raw.heapBytes + name.heapBytes + value.heapBytes
     }
 
     /// The method as sent.
@@ -173,13 +140,29 @@ package final class HTTPHead {
     }
 
     /// Whether all lines of a field say the same.
+    @inline(__always)
     package func isUnanimous(_ field: KnownField, _ name: StaticString) -> Bool {
-        guard occurrences(of: field) > 1, let first = self[field] else { return true }
+        occurrences(of: field) <= 1 || areAllTheSame(field, name)
+    }
+
+    @inline(never)
+    private func areAllTheSame(_ field: KnownField, _ name: StaticString) -> Bool {
+        guard let first = self[field] else { return true }
         var isSame = true
         HTTPHead.forEachValue(of: name.rawBytes, in: lines) { value in
             if !value.equals(first) { isSame = false }
         }
         return isSame
+    }
+
+    /// The values of all lines of a field, which make one list (RFC 9110 §5.3).
+    package func list(_ name: StaticString) -> ByteBuffer {
+        let list = ByteBuffer()
+        HTTPHead.forEachValue(of: name.rawBytes, in: lines) { value in
+            if list.count > 0 { list.append(",") }
+            list.append(value)
+        }
+        return list
     }
 
     /// Takes the line of a field out, which must be the only one of that name.
@@ -214,7 +197,7 @@ package final class HTTPHead {
     }
 
     /// Calls `body` with each value of a field, in order.
-    static func forEachValue(
+    package static func forEachValue(
         of name: UnsafeRawBufferPointer, in lines: UnsafeRawBufferPointer,
         _ body: (UnsafeRawBufferPointer) -> Void
     ) {

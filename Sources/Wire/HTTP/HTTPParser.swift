@@ -67,8 +67,12 @@ package final class HTTPParser {
     private var filling: Unmanaged<HTTPHead>?
     private var bodyCount = 0
     private var fault: HTTPFault?
+    /// Whether llhttp does not take the version that the request line ends with.
+    private var isVersionRefused = false
 
     private static var methodBytesMax: Int { 32 }
+    /// So much unused room of a body, or of a head, is not worth giving back.
+    private static var spareBytesMax: Int { 4096 }
 
     package init(limits: Limits, settings: LLHTTPSettings) {
         self.limits = limits
@@ -97,8 +101,21 @@ package final class HTTPParser {
         if case .idle = phase { false } else { true }
     }
 
-    /// The bytes that it holds of a message that has not ended.
-    package var byteCount: Int { methodStart.capacity + (body?.capacity ?? 0) }
+    /// Whether there is something to remember until the next bytes come, be it half a line end
+    /// before a message.
+    package var isUnfinished: Bool {
+        if case .idle(afterCR: false) = phase { false } else { true }
+    }
+
+    /// The memory that a message takes that has not ended.
+    package var heldBytes: Int {
+        (head?.heldBytes ?? 0) + methodStart.heldBytes + (body?.heldBytes ?? 0)
+    }
+
+    /// What a message takes on the heap that has not ended.
+    package var heapBytes: Int {
+        (head?.heapBytes ?? 0) + methodStart.heapBytes + (body?.heapBytes ?? 0)
+    }
 
     /// Reads until the next stop. Call again with the bytes that were not used; after a head, even
     /// if there are none.
@@ -129,8 +146,8 @@ package final class HTTPParser {
 
     // MARK: The head
 
-    /// Counts the bytes of empty lines before a request (RFC 9112 §2.2); nil if there is half a line
-    /// end among them.
+    /// Counts the bytes of empty lines before a request (RFC 9112 §2.2); nil if there is half a
+    /// line end among them.
     private static func emptyLines(_ bytes: UnsafeRawBufferPointer, afterCR: Bool) -> Int? {
         var isAfterCR = afterCR
         for index in 0..<bytes.count {
@@ -149,6 +166,7 @@ package final class HTTPParser {
         lines = LineScanner()
         headCount = 0
         fault = nil
+        isVersionRefused = false
         methodStart.removeAll()
         filling = uncountedHead
         filling?._withUnsafeGuaranteedRef { $0.reset() }
@@ -164,6 +182,7 @@ package final class HTTPParser {
         switch finding {
         case .end:
             guard filling == nil else { return (.fault(.malformed), bytes.count) }
+            if headCount > HTTPParser.spareBytesMax { head?.trim() }
             return (.head, count)
         case .malformed:
             return (.fault(.malformed), bytes.count)
@@ -206,11 +225,29 @@ package final class HTTPParser {
     }
 
     private func execute(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
+        guard !isVersionRefused else { return versionFault }
         switch bridge.execute(bytes) {
-        case .read: nil
-        case .version: .version
-        case .failed: fault ?? .malformed
+        case .read: return nil
+        case .version:
+            isVersionRefused = true
+            return versionFault
+        case .failed: return fault ?? .malformed
         }
+    }
+
+    /// Another version of HTTP, or none at all: that shows at the end of the line.
+    private var versionFault: HTTPFault? {
+        lines.lineCount == 0 ? nil : isRequestLine ? .version : .malformed
+    }
+
+    /// Whether the first line is one: with one blank on each side of the target, and HTTP in front
+    /// of the version.
+    private var isRequestLine: Bool {
+        guard let head else { return false }
+        let version: StaticString = " HTTP/1.1"
+        return lines.isRequestLine
+            && lines.firstLineCount
+                == methodCount + 1 + head.targetBytes.count + version.utf8CodeUnitCount
     }
 
     // MARK: The body
@@ -248,6 +285,7 @@ package final class HTTPParser {
     package func takeBody() -> Body? {
         defer { skipBody() }
         if isBodyLent { return Body(bytes: lentBody, buffer: nil) }
+        body?.trim(sparing: HTTPParser.spareBytesMax)
         return body.map { Body(bytes: $0.bytes, buffer: $0) }
     }
 
@@ -296,7 +334,13 @@ package final class HTTPParser {
     private func take(_ part: UnsafeRawBufferPointer) -> Bool {
         bodyCount += part.count
         guard bodyCount <= limits.messageBytes else { return false }
-        if isBodyLent { lentBody = part } else { body?.append(part) }
+        if isBodyLent {
+            lentBody = part
+        } else {
+            // What is declared may never come; of chunks nothing is declared.
+            body?.append(
+                part, of: Int(min(head?.contentLength ?? .max, UInt64(limits.messageBytes))))
+        }
         return true
     }
 
@@ -321,14 +365,8 @@ package final class HTTPParser {
     }
 
     func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {
-        guard let head, filling != nil else { return stop(.malformed) }
+        guard let head, filling != nil, isRequestLine else { return stop(.malformed) }
         guard line.major == 1 else { return stop(.version) }
-        // One blank on each side of the target, and HTTP in front of the version.
-        let version: StaticString = " HTTP/1.1"
-        guard lines.isRequestLine,
-            lines.firstLineCount
-                == methodCount + 1 + head.targetBytes.count + version.utf8CodeUnitCount
-        else { return stop(.malformed) }
         filling = nil
         head.method = line.method
         head.isHTTP10 = line.minor == 0
@@ -339,7 +377,7 @@ package final class HTTPParser {
         case .none:
             phase = .counted(line.contentLength ?? 0)
         case .chunked where !head.isHTTP10:
-            phase = .chunked(ChunkedReader(limits))
+            phase = .chunked(ChunkedReader(limits, behind: head.lineCount))
         case .unknown where !head.isHTTP10:
             return stop(.coding)
         case .chunked, .unknown, .malformed:

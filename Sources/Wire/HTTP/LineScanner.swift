@@ -27,10 +27,12 @@ struct LineScanner {
 
     init() {}
 
-    /// Whether the first line ends like a request line (RFC 9112 §3): with `HTTP/` and one byte on
-    /// each side of a dot, which llhttp judges.
+    /// Whether the first line ends like a request line (RFC 9112 §3): with `HTTP/` and one digit on
+    /// each side of a dot. What the digits are is for llhttp to judge.
     var isRequestLine: Bool {
         firstLineEnd & 0xFFFF_FFFF_FF00_FF00 == 0x4854_5450_2F00_2E00  // HTTP/d.d
+            && UInt8(truncatingIfNeeded: firstLineEnd >> 16).isDigit
+            && UInt8(truncatingIfNeeded: firstLineEnd).isDigit
     }
 
     /// Scans up to the end of the section. Says how many bytes belong to it; if it is malformed,

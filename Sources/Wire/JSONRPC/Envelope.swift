@@ -18,6 +18,8 @@ package struct Envelope {
         case tooDeep(RequestID?)
         case batch
         case notAMessage(RequestID?)
+        /// Params that are neither an object nor an array.
+        case paramsNotStructured(RequestID?)
         case illegalID
         case idTooLong
         case progressTokenTooLong(RequestID)
@@ -45,10 +47,12 @@ package struct Envelope {
         if let id = members.id { requestID = try Envelope.requestID(id, limits: limits) }
         guard members.version?.isVersion == true else { throw .notAMessage(requestID) }
         id = members.id
-        params = members.params.flatMap { $0.isNull ? nil : $0 }
-        progressToken = members.meta?["progressToken"].flatMap { token in
+        let params = members.params.flatMap { $0.isNull ? nil : $0 }
+        self.params = params
+        let progressToken = members.meta?["progressToken"].flatMap { token in
             token.isString || token.isInteger ? token : nil
         }
+        self.progressToken = progressToken
         guard let method = members.method else {
             kind = try members.answer(to: requestID)
             self.method = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -56,18 +60,19 @@ package struct Envelope {
             return
         }
         if members.id != nil, requestID == nil { throw .illegalID }
-        guard members.result == nil, members.error == nil, method.isString,
-            params.map({ $0.isObject || $0.isArray }) ?? true
-        else { throw .notAMessage(requestID) }
+        guard members.result == nil, members.error == nil, method.isString else {
+            throw .notAMessage(requestID)
+        }
+        if let params, !params.isObject, !params.isArray { throw .paramsNotStructured(requestID) }
         let written = UnsafeRawBufferPointer(rebasing: method.text[1..<method.text.count - 1])
         guard written.count > 0 else { throw .notAMessage(requestID) }
+        if let requestID, let progressToken, progressToken.text.count > limits.requestIDBytes {
+            throw .progressTokenTooLong(requestID)
+        }
         decodedMethod = JSONName(written).decoded
         decodedMethod?.replaceSurrogates()
         self.method = decodedMethod?.bytes ?? written
         kind = requestID.map { .request($0) } ?? .notification
-        if let requestID, let progressToken, progressToken.text.count > limits.requestIDBytes {
-            throw .progressTokenTooLong(requestID)
-        }
     }
 
     /// Reads a legal id: a string, or an integer of any size; nil for anything else.

@@ -4,9 +4,9 @@ import CLibc
 /// where its parts begin and end. Messages are only passed on, so nothing more is needed of them,
 /// and a tree of each would cost more than all else that is done for it.
 ///
-/// It takes all that the grammar does, and so more than jansson, whose trees hold no NUL in the names
-/// of members, no lone surrogates and no numbers beyond a double: a message with any of them reaches
-/// hosts that read bytes.
+/// It takes all that the grammar does, and so more than jansson, whose trees hold no NUL in the
+/// names of members, no lone surrogates and no numbers beyond a double: a message with any of them
+/// reaches hosts that read bytes.
 struct JSONScanner {
     private(set) var next: UnsafeRawPointer
     private let end: UnsafeRawPointer

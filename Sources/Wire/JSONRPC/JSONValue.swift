@@ -58,8 +58,8 @@ package struct JSONValue {
 
     package var isNull: Bool { text.equals("null") }
 
-    /// What a string stands for; nil for anything else. A lone surrogate stands for itself, in three
-    /// bytes that are no UTF-8: `append(jsonString:)` makes the same string of it again.
+    /// What a string stands for; nil for anything else. A lone surrogate stands for itself, in
+    /// three bytes that are no UTF-8: `append(jsonString:)` makes the same string of it again.
     package var string: ByteBuffer? {
         guard isString else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: text[1..<text.count - 1])
@@ -162,7 +162,8 @@ struct JSONName {
         self.init(text, hasEscape: text.firstIndex(ofByte: UInt8(ascii: "\\")) != nil)
     }
 
-    /// What the text stands for; nil if that is what is written. Lone surrogates are in three bytes.
+    /// What the text stands for; nil if that is what is written. Lone surrogates are in three
+    /// bytes.
     var decoded: ByteBuffer? {
         guard hasEscape else { return nil }
         let output = ByteBuffer()

@@ -1,10 +1,10 @@
 /// The little JSON that the transport writes itself.
 ///
-/// Events are made of lines (S-514), and several clients end a line at U+0085, U+2028 and U+2029 too:
-/// these are escaped in whatever is sent.
+/// Events are made of lines (S-514), and several clients end a line at U+0085, U+2028 and U+2029
+/// too: these are escaped in whatever is sent.
 extension ByteBuffer {
-    /// Appends UTF-8 text as a JSON string (RFC 8259 §7). A surrogate, which is no UTF-8, becomes the
-    /// escape that it was read from.
+    /// Appends UTF-8 text as a JSON string (RFC 8259 §7). A surrogate, which is no UTF-8, becomes
+    /// the escape that it was read from.
     package func append(jsonString text: UnsafeRawBufferPointer) {
         append(UInt8(ascii: "\""))
         var plain = 0

@@ -1,16 +1,20 @@
 /// A JSON-RPC id: an integer or a string, and `1` is not `"1"` (S-013).
 package enum RequestID: Hashable, Sendable {
     case integer(Int64)
-    /// An integer beyond 64 bits, by its digits.
-    case digits([UInt8])
-    case string([UInt8])
+    /// A string, or an integer beyond 64 bits by its digits: with two cases an id is copied for
+    /// less than with three.
+    case text([UInt8], isNumber: Bool)
+
+    package static func string(_ text: [UInt8]) -> RequestID { .text(text, isNumber: false) }
+    package static func digits(_ text: [UInt8]) -> RequestID { .text(text, isNumber: true) }
 
     /// Appends the id as JSON text.
     package func append(to output: ByteBuffer) {
         switch self {
         case .integer(let value): output.append(decimal: value)
-        case .digits(let digits): output.append(digits)
-        case .string(let text): text.withUnsafeBytes { output.append(jsonString: $0) }
+        case .text(let digits, isNumber: true): output.append(digits)
+        case .text(let text, isNumber: false):
+            text.withUnsafeBytes { output.append(jsonString: $0) }
         }
     }
 
@@ -18,7 +22,7 @@ package enum RequestID: Hashable, Sendable {
     package var byteCount: Int {
         switch self {
         case .integer: 0
-        case .digits(let text), .string(let text): text.count
+        case .text(let text, _): text.count
         }
     }
 }

@@ -2,6 +2,8 @@
 package enum SSEFrame {
     /// The comment that opens a stream, so that proxies and clients see it at once.
     package static let opening: StaticString = ": open\n\n"
+    /// The comment that opens a stream whose client has lost some of it (S-235).
+    package static let gap: StaticString = ": some messages were lost; the stream begins afresh\n\n"
     /// The comment that shows a quiet stream is alive (S-135).
     package static let keepAlive: StaticString = ":\n\n"
 

@@ -40,9 +40,9 @@ extension ABI {
                 Lets a request go on in the name of `principal`.
 
                 The principal is whatever tells the host's users apart, such as issuer, subject and
-                client in one string, the same for each token of one user; at most 256 bytes, and
-                empty for nobody in particular. A session belongs to the principal that opened it:
-                to any other it is unknown. After `expires_in_ms`, when the credentials expire, a
+                client in one string, the same for each token of one user; at least one byte and at
+                most 256. A session belongs to the principal that opened it: to any other it is
+                unknown. After `expires_in_ms`, when the credentials expire, a
                 stream that the request still has open ends, and its client comes back for it with
                 new ones; 0: never.
                 """,

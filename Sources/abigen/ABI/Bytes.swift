@@ -11,7 +11,8 @@ extension ABI {
                     Always borrowed, in the direction of travel: what the host passes is read or
                     copied before the call returns, and what the library passes is valid as long as
                     its description says. Nobody ever frees what the other side passed. NULL with
-                    len 0 is empty; a len without data is SHTTP_ERR_INVALID_ARGUMENT.
+                    len 0 is empty; a len without data is SHTTP_ERR_INVALID_ARGUMENT, in options
+                    SHTTP_ERR_INVALID_OPTION.
                     """,
                 fields: [
                     Field("data", .octets, "May be NULL if len is 0."),

@@ -39,6 +39,8 @@ extension ABI {
                     The library has something to say to whoever operates the server.
 
                     `text` is one line of English without a line end. It never holds a session id.
+                    Of one kind of warning, ten lines are made in five seconds; the next one says
+                    how many were not: clients do not fill a disk.
                     """,
                 parameters: [
                     Parameter("level", .enumeration("shttp_log_level")),
@@ -61,13 +63,32 @@ extension ABI {
                 The event's message as a tree: a json_t of jansson, to be read only.
 
                 It is made at the first call; a host that can do with shttp_json_find(), or has a
-                JSON parser of its own, saves that. NULL if the event has no message, or there is no
-                memory for the tree. Not from two threads at a time with one event.
+                JSON parser of its own, saves that. NULL if there is no tree: shttp_event_parse()
+                tells why. Not from two threads at a time with one event.
                 """,
                 [
                     Parameter("event", .constPointer(.structure("shttp_event")))
                 ],
                 result: .constPointer(.foreign("json_t")), .borrowed(until: .eventEnds))),
+        .function(
+            Function(
+                "shttp_event_parse", .anyThread,
+                """
+                Writes what shttp_event_document() returns to `*out`, or says why there is no tree.
+
+                A message may be valid JSON (RFC 8259) and yet more than jansson holds: a string cut
+                inside a character, as in "\\ud83d", a NUL in the name of a member, or a number
+                beyond a double. Then only its bytes can be read, with shttp_json_find() or another
+                parser. `*out` is borrowed: valid until the event ends.
+                """,
+                [
+                    Parameter("event", .constPointer(.structure("shttp_event"))),
+                    Parameter("out", .pointer(.constPointer(.foreign("json_t")))),
+                ],
+                statuses: [
+                    .ok, .invalidArgument, .notFound.when("the event has no message"),
+                    .notRepresentable,
+                ])),
     ]
 
     private static let eventKind = Enumeration(
@@ -88,7 +109,8 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
-                A client's notification. It wants no answer.
+                A client's notification. It wants no answer. notifications/cancelled is among them
+                if it names no request that is open, or the server is stateless.
 
                 Sets session, session_data, principal, method, message, params, headers and
                 revision.
@@ -107,8 +129,8 @@ extension ABI {
                 """
                 A request has ended without an answer: stop working on it, and do not answer. status
                 is SHTTP_ERR_CANCELLED if the client has said so, and message is then its
-                notification; SHTTP_ERR_DISCONNECTED if it has gone and did not come back;
-                SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
+                notification; SHTTP_ERR_DISCONNECTED if it has gone and did not come back, or, on a
+                stateless server, if it has gone; SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
 
                 Sets status, session, session_data, request and message.
                 """),
@@ -123,16 +145,20 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
                 """
-                The session has ended: deleted by the client, idle for too long, or closed by the
-                host. The last event of the session, and the time to free session_data.
+                The session has ended: deleted by the client, idle for too long, not initialized in
+                time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it had to
+                make room for another one. The last event of the session, and the time to free
+                session_data.
 
-                Sets session and session_data.
+                Sets status, session and session_data.
                 """),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_OPENED", 7,
                 """
                 The client has opened the session's primary stream, for the first time or again.
-                What waited in the session's mailbox is sent now.
+                What waited in the session's mailbox is sent now. A client that opens it while it is
+                open moves it to its new connection: the former one ends without
+                SHTTP_EVENT_PRIMARY_CLOSED.
 
                 Sets session and session_data.
                 """),
@@ -171,6 +197,15 @@ extension ABI {
 
                 Sets authorization, http_method, target, scheme, credentials and headers.
                 """),
+            EnumCase(
+                "SHTTP_EVENT_PRIMARY_GAP", 13,
+                """
+                A client has come back to the session's primary stream for messages that are not
+                kept any more. It has lost them, has been told so, and gets what follows. If it must
+                know the state that they were about, this is the time to send that again.
+
+                Sets session and session_data.
+                """),
         ])
 
     private static let logLevel = Enumeration(
@@ -205,7 +240,10 @@ extension ABI {
             Field("method", .bytes, .borrowed(until: .eventEnds), "Such as tools/call."),
             Field(
                 "id", .bytes, .borrowed(until: .eventEnds),
-                "The request's JSON-RPC id as JSON text: 7, or \"seven\" with its quotes."),
+                """
+                The request's JSON-RPC id as JSON text: 7, or "seven" with its quotes. An integer of
+                any size, or a string; requests with an id of more than 1024 bytes are refused.
+                """),
             Field(
                 "message", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -243,7 +281,8 @@ extension ABI {
                 "Who made the request; empty without authorization."),
             Field("authorization", .authorization, "What to allow or refuse."),
             Field(
-                "http_method", .bytes, .borrowed(until: .eventEnds), "POST, GET or DELETE."),
+                "http_method", .bytes, .borrowed(until: .eventEnds), "The request's method as sent."
+            ),
             Field(
                 "target", .bytes, .borrowed(until: .eventEnds),
                 "The request's target as sent, such as /mcp?x=1."),

@@ -64,7 +64,8 @@ extension ABI {
                 It joins the thread that shttp_loop_run_thread() started, and each server gets its
                 user_data_free. From inside a callback it takes effect when the callback has
                 returned. From another thread while the loop runs on a thread of the host it does
-                nothing: call shttp_loop_stop() first and let shttp_loop_run() return. With a
+                nothing: call shttp_loop_stop() first and let shttp_loop_run() return. A loop on the
+                library's own thread may be destroyed by any thread. With a
                 uv_loop of the host, the handles close as the host goes on running that loop.
                 """,
                 [Parameter("loop", .loop, .taken)], result: .void)),

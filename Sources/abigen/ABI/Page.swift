@@ -38,6 +38,7 @@ extension ABI {
         Streams outlive their connections. What a session's streams have sent is kept, within the
         bounds of the replay options, and a client that comes back (GET with Last-Event-ID) gets
         everything after its last event, and then what follows; or HTTP status 400, never a part. A
+        primary stream whose messages are gone begins afresh instead, and says so to both sides. A
         request goes on while its client is away. The host need not know of it; with
         shttp_request_hang_up() it may send the client away itself.
 
@@ -52,13 +53,14 @@ extension ABI {
         MODES
 
         The options stateless and response_mode switch parts of this off. What a mode cannot do
-        fails at once, with the status that the table shows. SHTTP_RESPONSE_AUTO counts as a stream.
+        fails with the status that the table shows: at once, or, from another thread, where only the
+        loop knows, by SHTTP_EVENT_COMMAND_FAILED. SHTTP_RESPONSE_AUTO counts as a stream.
 
                                          with sessions      stateless
                                          stream   JSON      stream   JSON
             shttp_request_respond()      yes      yes       yes      yes
             shttp_request_fail()         yes      yes       yes      yes
-            shttp_request_progress()     yes      (1)       (2)      J
+            shttp_request_progress()     yes      (1)       (2)      (3)
             shttp_request_log()          yes      J         yes      J
             shttp_request_notify()       yes      J         yes      J
             shttp_request_call()         yes      J         S        S
@@ -73,6 +75,7 @@ extension ABI {
             S    SHTTP_ERR_STATELESS
             (1)  on the primary stream; J if it would need the request's own
             (2)  on the request's own stream
+            (3)  J if the client asked for progress; otherwise nothing is sent
         """
 
     private static let rulesPage = """
@@ -100,8 +103,21 @@ extension ABI {
         - [loop's thread] returns SHTTP_ERR_WRONG_THREAD on another thread, and changes nothing.
 
         Callbacks are made by the loop only, never from inside the call that caused them, and may
-        call anything, the destroy functions included. The library starts no thread but that of
-        shttp_loop_run_thread().
+        call anything, the destroy functions included. While one runs, the loop does nothing else:
+        nobody is read, written or kept alive, so hand over what takes long. A C++ exception, or a
+        longjmp, must not leave a callback: an exception that would ends the process
+        (std::terminate). The library starts no thread but that of shttp_loop_run_thread().
+
+        SIGNALS AND PROCESSES
+
+        The library changes no signal's disposition, and nothing it writes raises SIGPIPE.
+
+        A child that fork() makes has no part in the loops and servers of its parent. Whatever it
+        calls with one of their handles returns SHTTP_ERR_CLOSED, and the destroy functions only
+        forget: they wait for no thread, call nothing, and leave sockets and files to the parent.
+        The child holds copies of the listening sockets until it ends or calls exec. It may create
+        loops and servers of its own. fork() may be called on any thread and at any time, but in a
+        program with several threads the child may do little until it calls exec: see fork(2).
 
         EVENTS
 

@@ -29,7 +29,8 @@ extension ABI {
                 - An IPv4 or IPv6 address in digits: "127.0.0.1", "::1", "0.0.0.0". NULL means
                   "127.0.0.1". Host names are not looked up.
                 - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file is
-                  replaced, and the file is removed when the server closes.
+                  replaced, and the file is removed when the server closes, unless another one has
+                  taken its place. See the option unix_mode.
 
                 With port 0 the system chooses one; shttp_server_port() tells which. On an address
                 other than loopback, read about allowed_origins and allowed_hosts first.
@@ -106,6 +107,12 @@ extension ABI {
                 user_data_free is called once the last callback has run. It may be called in a
                 callback of this server. While no thread runs the loop, any thread may call it. No
                 other thread may be inside a call with this server, or make one afterwards.
+
+                On the loop's thread, no callback of the server follows, of an event_store neither,
+                but for user_data_free, which comes before this returns, or, in a callback, after
+                that. From another thread, the destruction is queued, and callbacks may run until
+                user_data_free has been called. A store that outlives the server is not told to
+                forget the sessions: shttp_server_close() or shttp_server_drain() end them in order.
                 """,
                 [Parameter("server", .server, .taken)], result: .void)),
     ]
@@ -193,5 +200,18 @@ extension ABI {
             Field("authorizations", .uint64, "Now: requests that the host has yet to allow."),
             Field("credential_refusals", .uint64, "Requests without valid credentials (401)."),
             Field("scope_refusals", .uint64, "Requests with insufficient credentials (403)."),
+            Field(
+                "primary_gaps", .uint64,
+                "Primary streams that began afresh, because their client's events were gone."),
+            Field("sessions_evicted", .uint64, "Sessions that made room for others."),
+            Field(
+                "held_bytes", .uint64,
+                """
+                Now: the memory that the server holds for its clients, unsent_bytes, replay_bytes
+                and the following included.
+                """),
+            Field("arriving_bytes", .uint64, "Now: what arriving_bytes_max bounds."),
+            Field("request_bytes", .uint64, "Now: what request_bytes_max bounds."),
+            Field("session_bytes", .uint64, "Now: what session_bytes_max bounds."),
         ])
 }

@@ -106,16 +106,17 @@ extension ABI {
             """
             The web origins whose pages may use the server, as scheme://host or scheme://host:port,
             separated by commas; "*" allows all. A request without an Origin header comes from no
-            web page and is not concerned.
+            web page and is not checked.
             """),
         Field(
             "allowed_hosts", .text, .copied,
             fallback: .named(
                 "NULL",
-                "loopback names if bound to loopback or to a Unix socket, otherwise all"),
+                "loopback names if bound to loopback, otherwise all"),
             """
             The names clients may call the server by in the Host header, without port, separated by
-            commas; "*" allows all. It keeps out web pages that use DNS rebinding.
+            commas; "*" allows all. It keeps out web pages that use DNS rebinding. On a Unix socket,
+            which no web page reaches, any name will do.
             """),
     ]
 
@@ -131,16 +132,23 @@ extension ABI {
             "A request head with more lines is refused with HTTP status 431."),
         Field(
             "json_depth_max", .uint32, fallback: .count(64),
-            "JSON with more levels of arrays and objects is refused."),
+            "JSON with more levels of arrays and objects is refused. At most 2048."),
         Field(
             "connections_max", .uint32, fallback: .count(16_384),
-            "Connections at one time."),
+            "Connections at one time; further ones are closed at once."),
         Field(
             "sessions_max", .uint32, fallback: .count(10_000),
-            "Sessions at one time; initialize is then refused with HTTP status 503."),
+            """
+            Sessions at one time. Beyond, the session that has been idle for longest gives way, of
+            those that never had a primary stream nor a request; if there is none, initialize is
+            refused with HTTP status 503, and a warning says so.
+            """),
         Field(
             "session_requests_max", .uint32, fallback: .count(256),
-            "Requests of one session that wait for an answer, and as many calls to its client."),
+            """
+            Requests of one session that wait for an answer, and as many calls to its client.
+            Beyond, requests are refused with HTTP status 503, and calls with SHTTP_ERR_LIMIT.
+            """),
     ]
 
     private static let timeFields = [
@@ -155,7 +163,7 @@ extension ABI {
             """),
         Field(
             "keepalive_ms", .uint32, fallback: .millisecondsOrNever(15_000),
-            "How often a quiet stream gets a comment, so that nobody between takes it for dead."),
+            "How often a quiet stream gets a comment, so that proxies do not time it out."),
         Field(
             "header_ms", .uint32, fallback: .milliseconds(30_000),
             """
@@ -164,16 +172,26 @@ extension ABI {
             """),
         Field(
             "body_ms", .uint32, fallback: .milliseconds(30_000),
-            "The same limit for its body, from the end of the head."),
+            """
+            The same limit for its body, from the end of the head. A client that reads the last
+            response of its connection may take as long without reading any more of it.
+            """),
         Field(
             "connection_idle_ms", .uint32, fallback: .milliseconds(120_000),
-            "A connection without a request or a stream for so long is closed."),
+            """
+            A connection without a request or a stream for so long is closed. The time begins when
+            its client has read all it was sent, and with each part that it reads.
+            """),
     ]
 
     private static let queueFields = [
         Field(
             "mailbox_messages_max", .uint32, fallback: .count(64),
-            "Messages kept for each session while no primary stream is attached."),
+            """
+            Messages kept for each session while no primary stream is attached. They are sent when
+            one is, and kept like others for a client that resumes it: one that comes without a
+            Last-Event-ID does not get them again.
+            """),
         Field(
             "mailbox_bytes_max", .uint32, fallback: .bytes(65_536),
             "The same limit by size."),
@@ -184,19 +202,23 @@ extension ABI {
             session_unsent_bytes_max and total_unsent_bytes_max, of each request only the newest
             progress is kept, and the oldest log messages are dropped; if that does not do, the
             connection with most to read is closed, so that its client resumes. Results and requests
-            are never dropped. Messages count, not what HTTP adds to them.
+            are not dropped, but what replay does not keep, because it is longer than
+            replay_bytes_max or was pushed out, is lost with its connection. One message may be
+            longer than the bound. The memory that messages take counts; so do results that wait
+            until the client has read progress on its primary stream, and what a resumed stream has
+            to send again.
             """),
         Field(
             "queue_events_max", .uint32, fallback: .count(4_096),
             """
-            Events that wait to be taken; beyond, the server reads no more from its clients until
-            the host catches up. Has no effect with on_event.
+            Events that wait to be taken; beyond, or beyond queue_bytes_max, the server reads no
+            more from its clients until the host catches up. Has no effect with on_event.
             """),
         Field(
             "command_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
             Commands from other threads that are not carried out yet; beyond, they return
-            SHTTP_ERR_LIMIT.
+            SHTTP_ERR_LIMIT. If none waits, one of any length is taken.
             """),
         Field(
             "replay_events_max", .uint32, fallback: .count(1_024),
@@ -206,13 +228,13 @@ extension ABI {
             """),
         Field(
             "replay_bytes_max", .uint32, fallback: .bytes(1_048_576),
-            "The same limit by size."),
+            "The same limit by the memory that they take, and an eighth more."),
         Field(
             "replay_total_bytes_max", .uint32, fallback: .bytes(268_435_456),
             "The same limit for all sessions together."),
         Field(
             "replay_ms", .uint32, fallback: .millisecondsOrNever(300_000),
-            "How long a message is kept."),
+            "A message that is so old is forgotten."),
         Field(
             "cors_origins", .text, .copied,
             """
@@ -228,8 +250,8 @@ extension ABI {
         Field(
             "detached_ms", .uint32, fallback: .millisecondsOrNever(300_000),
             """
-            How long a request goes on whose client has gone and does not come back. The host then
-            gets SHTTP_EVENT_CANCELLED.
+            When a client has been gone for so long, and has not come back, its request is given up.
+            The host then gets SHTTP_EVENT_CANCELLED.
             """),
         Field(
             "event_store", .constPointer(.structure("shttp_event_store")), .copied,
@@ -251,8 +273,9 @@ extension ABI {
             """
             The tokens that may use the server, separated by commas. Each is a token or
             principal:token; without a principal it is its own, token-1 and so on. Several tokens
-            may have one principal. Requests without one of them get HTTP status 401. The library
-            does not show the token to anybody.
+            may have one principal. Blanks after a comma do not count; an empty token, and one that
+            comes twice, are SHTTP_ERR_INVALID_OPTION. Requests without one of them get HTTP status
+            401. The library does not show the token to anybody.
             """),
         Field(
             "resource_metadata", .bytes, .copied, fallback: .named("empty", "none is served"),
@@ -262,6 +285,78 @@ extension ABI {
             authorization_servers. It is served without authorization at
             /.well-known/oauth-protected-resource, with and without the path of the resource, and
             named in each WWW-Authenticate header.
+            """),
+        Field(
+            "head_ms", .uint32, fallback: .milliseconds(250),
+            """
+            How long a request may wait for its answer before the head of its stream leaves without
+            one, so that the client and what is between see that it arrived, and, with replay, the
+            client has an id to resume from. UINT32_MAX: not before the first keep-alive. Has no
+            effect with SHTTP_RESPONSE_JSON.
+            """),
+        Field(
+            "fence_ms", .uint32, fallback: .named("3", "UINT32_MAX: it does not wait"),
+            """
+            How long a result waits after progress of its request on the primary stream is with the
+            socket. Clients that read their two streams in two tasks, such as the official Python
+            one, otherwise take the result first, and miss that progress. It waits a third of this
+            longer for each event that left the primary right before, so that such a client can read
+            them all, and 32 times this at most. Milliseconds, at most 1000.
+            """),
+        Field(
+            "half_close", .uint32, fallback: .named("0"),
+            """
+            Nonzero: a client that has finished sending (a half-closed connection, such as nc makes)
+            still gets its answers. 0: it is taken for one that has gone, which is what the end of
+            what real clients send means, and is found out at once.
+            """),
+        Field(
+            "unix_mode", .uint32, fallback: .named("0", "what the process's umask leaves"),
+            "The permissions of a Unix socket, such as 0660: who may connect to it."),
+        Field(
+            "arriving_bytes_max", .uint32, fallback: .bytes(134_217_728),
+            """
+            What all clients may have sent of requests that have not arrived as a whole, or that
+            wait behind another one. Beyond, the request that holds most is refused with HTTP status
+            503.
+            """),
+        Field(
+            "request_bytes_max", .uint32, fallback: .bytes(67_108_864),
+            """
+            What all open requests may hold: their heads, ids and progress tokens, and calls to
+            their clients. Beyond, requests are refused with HTTP status 503.
+            """),
+        Field(
+            "session_bytes_max", .uint32, fallback: .bytes(67_108_864),
+            """
+            What all sessions may hold: what is known of their clients, and their mailboxes. Beyond,
+            it is as with sessions_max, and mailboxes take no more.
+            """),
+        Field(
+            "client_info_bytes_max", .uint32, fallback: .bytes(65_536),
+            """
+            How long the clientInfo and the capabilities of a client may be together; initialize is
+            otherwise refused.
+            """),
+        Field(
+            "queue_bytes_max", .uint32, fallback: .bytes(67_108_864),
+            """
+            What the events that wait to be taken may hold, as queue_events_max. Has no effect with
+            on_event.
+            """),
+        Field(
+            "address_share_percent", .uint32, fallback: .named("50"),
+            """
+            How much of connections_max, sessions_max, session_bytes_max, request_bytes_max and
+            replay_total_bytes_max one peer address may have, in per cent; 100 or more: all of it.
+            Of IPv6 the first 64 bits are an address. Behind a proxy all clients have the proxy's:
+            100 is right there. Has no effect on a Unix socket.
+            """),
+        Field(
+            "principal_share_percent", .uint32, fallback: .named("50"),
+            """
+            The same for one principal, connections_max aside; see shttp_authorization_allow().
+            Has no effect without authorization.
             """),
     ]
 }

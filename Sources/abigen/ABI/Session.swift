@@ -91,7 +91,8 @@ extension ABI {
                 Attaches a pointer of the host to a session, in the place of the one before.
 
                 It comes with every event of the session. The library never frees it: do so at
-                SHTTP_EVENT_SESSION_CLOSED.
+                SHTTP_EVENT_SESSION_CLOSED. With events from a queue and a loop that runs on another
+                thread, nobody may call this: keep a table by session.key instead.
                 """,
                 target + [Parameter("data", .address, .kept)], statuses: questionOutcome,
                 mayIgnore: true)),

@@ -8,7 +8,8 @@ extension Status {
     static let invalidOption = Status(
         -2, "SHTTP_ERR_INVALID_OPTION", "A field of the options cannot be used.")
     static let invalidMessage = Status(
-        -3, "SHTTP_ERR_INVALID_MESSAGE", "Not valid JSON or UTF-8, or not a usable method name.")
+        -3, "SHTTP_ERR_INVALID_MESSAGE",
+        "Not valid JSON or UTF-8, nested beyond json_depth_max, or no method name.")
     static let wrongThread = Status(
         -4, "SHTTP_ERR_WRONG_THREAD", "This may be called on the loop's thread only.")
     static let notFound = Status(
@@ -22,11 +23,16 @@ extension Status {
     static let cancelled = Status(
         -102, "SHTTP_ERR_CANCELLED", "The request or the call was cancelled.")
 
+    static let notRepresentable = Status(
+        -103, "SHTTP_ERR_NOT_REPRESENTABLE", "The message is JSON that no jansson tree holds.")
+
     // The system.
     static let addressInUse = Status(
-        -200, "SHTTP_ERR_ADDRESS_IN_USE", "The address and port are in use.")
+        -200, "SHTTP_ERR_ADDRESS_IN_USE",
+        "The address and port are in use, or a file is at the path.")
     static let addressUnavailable = Status(
-        -201, "SHTTP_ERR_ADDRESS_UNAVAILABLE", "Not an address of this machine.")
+        -201, "SHTTP_ERR_ADDRESS_UNAVAILABLE",
+        "Not an IP address of this machine, or no path where a socket can be.")
     static let permission = Status(
         -202, "SHTTP_ERR_PERMISSION", "The system does not permit this.")
     static let descriptors = Status(
@@ -54,7 +60,7 @@ extension Status {
         "Nothing of the stream is kept, or its client cannot come back.")
 
     static let caller = [invalidArgument, invalidOption, invalidMessage, wrongThread, notFound]
-    static let peer = [disconnected, sessionEnded, cancelled]
+    static let peer = [disconnected, sessionEnded, cancelled, notRepresentable]
     static let machine = [
         addressInUse, addressUnavailable, permission, descriptors, system,
     ]
@@ -116,10 +122,16 @@ extension ABI {
         Expected in a working program: the client can end a session or a request at any moment.
         """,
         -100: "The stream that would carry this message is gone, and the message with it.",
+        -201: """
+        Addresses are digits, such as 127.0.0.1 or ::1: names are not looked up. The directory of a
+        path must be there, and the path has at most 107 bytes.
+        """,
         -204: "See shttp_server_options.on_log and SHTTP_EVENT_LOG.",
         -301: "See shttp_server_options.response_mode.",
         -303: "It must send notifications/initialized before the host may call it.",
-        -304: "Nothing has been sent. Wait for the client to catch up, or raise the limit.",
+        -304: """
+        Nothing has been sent. Wait for the loop or the client to catch up, or raise the limit.
+        """,
         -306: "Or the call is made from inside a callback and would have to wait for itself.",
     ]
 

@@ -109,7 +109,9 @@ extension ABI {
                 Answers a load: the store does not have all of what was asked for.
 
                 The client gets HTTP status 400, and nothing of the stream: a part of it would be
-                taken for the whole.
+                taken for the whole. A primary stream begins afresh instead; see
+                SHTTP_EVENT_PRIMARY_GAP. When no answer comes for ten seconds, the client gets 503,
+                and a primary stream begins afresh.
                 """,
                 target, statuses: [.ok, .invalidArgument, gone, .limit, .closed], mayIgnore: true)),
     ]

@@ -1,0 +1,96 @@
+import Replay
+import Session
+import Wire
+
+/// What the engine can reach, by what it is for, as the heap has it: not what its counters say.
+/// Tests hold the counters, and the bounds, to it.
+package struct Inventory {
+    package var connections = 0
+    package var arriving = 0
+    package var requests = 0
+    package var sessions = 0
+    package var unsent = 0
+    package var replay = 0
+    package var tables = 0
+
+    package var heldBytes: Int {
+        connections + arriving + requests + sessions + unsent + replay + tables
+    }
+
+    /// The messages that each kind has met: what several refer to is in memory once.
+    private var waiting: Set<ObjectIdentifier> = []
+    private var kept: Set<ObjectIdentifier> = []
+    private var posted: Set<ObjectIdentifier> = []
+
+    /// `outputs` are those that the driver has not given back.
+    package init(of engine: ServerEngine, outputs: [Output]) {
+        for connection in engine.connections.elements { add(connection) }
+        for output in outputs {
+            output.forEachBuffer { buffer in unsent += Inventory.bytes(of: buffer, &waiting) }
+        }
+        for request in engine.requests.elements { add(request) }
+        for session in engine.sessions.all {
+            add(session, engine.store?.log(of: session.key))
+        }
+        requests += engine.calls.count * OpenCall.heldBytes
+        tables = engine.tableBytes
+    }
+
+    private mutating func add(_ connection: ServerConnection) {
+        connections += HeapBlock.size(of: connection) + HeapBlock.size(of: connection.longPieces)
+        connections += connection.crossOriginFields?.heapBytes ?? 0
+        connections += connection.fence.heapBytes
+        if let parser = connection.parser {
+            connections += HeapBlock.size(of: parser)
+            if parser.isUnfinished { arriving += parser.heapBytes }
+        }
+        arriving += connection.pipelined?.heapBytes ?? 0
+        for buffer in connection.pieces + [connection.output].compactMap({ $0 }) {
+            unsent += Inventory.bytes(of: buffer, &waiting)
+        }
+        unsent += HeapBlock.size(of: connection.pieces)
+        var waiting = self.waiting
+        unsent += connection.backlog.heapBytes { _ in }
+        _ = connection.backlog.heapBytes { text in
+            unsent += Inventory.bytes(of: text, &waiting)
+        }
+        self.waiting = waiting
+        if let resumption = connection.resumption {
+            unsent += HeapBlock.size(of: resumption) + (resumption.end?.heapBytes ?? 0)
+        }
+    }
+
+    private mutating func add(_ request: OpenRequest) {
+        requests += HeapBlock.size(of: request) + HeapBlock.size(of: request.calls)
+        requests += HeapBlock.size(of: request.fences)
+        requests += request.progressToken?.heapBytes ?? 0
+        requests += request.head?.heapBytes ?? 0
+    }
+
+    private mutating func add(_ session: ServerSession, _ log: EventLog?) {
+        var kept = self.kept
+        var posted = self.posted
+        sessions += HeapBlock.size(of: session) + session.ledger.heapBytes
+        sessions += session.clientInfo.heapBytes + session.clientCapabilities.heapBytes
+        sessions += HeapBlock.size(of: session.held)
+        sessions += session.mailbox.heapBytes { text in
+            sessions += Inventory.bytes(of: text, &posted)
+        }
+        for request in session.held {
+            unsent += HeapBlock.size(of: request) + HeapBlock.size(of: request.fences)
+            unsent += request.heldAnswer?.heapBytes ?? 0
+            unsent += request.head?.heapBytes ?? 0
+            unsent += request.progressToken?.heapBytes ?? 0
+        }
+        if let log {
+            sessions += log.ownHeapBytes
+            replay += log.heapBytes { text in replay += Inventory.bytes(of: text, &kept) }
+        }
+        self.kept = kept
+        self.posted = posted
+    }
+
+    private static func bytes(of buffer: ByteBuffer, _ met: inout Set<ObjectIdentifier>) -> Int {
+        met.insert(ObjectIdentifier(buffer)).inserted ? buffer.heapBytes : 0
+    }
+}

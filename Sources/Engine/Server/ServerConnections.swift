@@ -1,0 +1,138 @@
+import Session
+import Wire
+
+/// How a connection waits, ends its exchanges, and leaves; and what follows from that.
+extension ServerEngine {
+    func wait(_ wait: Wait, _ connection: ServerConnection) {
+        connectionDeadlines.arm(connection.id.index, wait.rawValue, at: now)
+    }
+
+    /// The driver reads nothing from a connection for now: that does not make its client late.
+    package func readingPaused(on connection: ServerConnection) {
+        connection.isPaused = true
+    }
+
+    /// The driver reads again, and the client has as long as it had.
+    package func readingResumed(on connection: ServerConnection) {
+        guard connection.isPaused else { return }
+        connection.isPaused = false
+        let list = connectionDeadlines.list(of: connection.id.index)
+        if let wait = list.flatMap({ Wait(rawValue: $0) }), wait.isForClient {
+            self.wait(wait, connection)
+        }
+    }
+
+    func stopWaiting(_ connection: ServerConnection) {
+        connectionDeadlines.disarm(connection.id.index)
+    }
+
+    /// Never inlined: Swift 6.3.1's optimizer fails on it inside the loop that calls it.
+    @inline(never)
+    func waitIsOver(_ wait: Wait, _ connection: ServerConnection) {
+        if connection.isPaused, wait.isForClient { return self.wait(wait, connection) }
+        switch wait {
+        case .nextRequest, .hangUp, .drain:
+            discard(connection)
+        case .head, .body:
+            guard case .receiving = connection.exchange else { return discard(connection) }
+            connection.keepsAlive = false
+            refuse(
+                Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
+                connection)
+            noteArriving(of: connection)
+        case .responseHead:
+            guard case .request(let request) = connection.exchange else { return }
+            beginStream(of: request, on: connection)
+        case .keepAlive:
+            keepAlive(connection)
+        case .load:
+            loadFailed(on: connection)
+        case .authorization:
+            authorizationIsLate(on: connection)
+        }
+    }
+
+    /// Forgets a connection, and has it closed. What it carried goes on without it.
+    func discard(_ connection: ServerConnection) {
+        guard !connection.isClosed else { return }
+        let exchange = connection.exchange
+        if connection.isStreaming { counters.streams -= 1 }
+        noteUnsent(connection.backlog.removeAll())
+        noteUnsent(-connection.unsentBytes)
+        noteArriving(0, of: connection)
+        connection.exchange = .closed
+        spare.takeParser(of: connection)
+        spare.forgetHead(of: connection.id)
+        connection.pieces = []
+        connection.longPieces = []
+        connection.output = nil
+        connection.pipelined = nil
+        if let load = connection.resumption?.load { loads[load] = nil }
+        connection.resumption = nil
+        stopWaiting(connection)
+        connections.remove(connection.id)
+        connection.share?.connections -= 1
+        shares.forget(connection.share)
+        releaseAll(of: connection)
+        switch exchange {
+        case .request(let request): clientLeft(request)
+        case .primary(let session): primaryLost(session, connection)
+        case .authorizing(let key): authorizations.remove(key)
+        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
+        }
+        effects.append(.close(connection))
+    }
+
+    /// The last response of a connection has been written. Its client is left to hang up, since
+    /// closing while it still sends could cost it the response; a server that closes cannot wait.
+    func responded(on connection: ServerConnection) {
+        guard !isClosing else { return discard(connection) }
+        connection.exchange = .lingering
+        wait(.hangUp, connection)
+        effects.append(.shutDown(connection))
+    }
+
+    /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
+    /// writes what comes before the end.
+    func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
+        guard !connection.isClosed else { return }
+        if let resumption = connection.resumption {
+            let end = ByteBuffer()
+            last(end)
+            resumption.end = end
+            counters.streams -= connection.isStreaming ? 1 : 0
+            connection.exchange = .loading
+            return
+        }
+        composeBacklog(of: connection, atMost: .max)
+        if connection.isStreaming { counters.streams -= 1 }
+        connection.exchange = .finishing
+        write(to: connection) { output in
+            last(output)
+            output.endBody(connection.framing)
+        }
+        exchangeEnded(on: connection)
+    }
+
+    /// The exchange on a connection is over, and its response is queued as a whole.
+    func exchangeEnded(on connection: ServerConnection) {
+        guard !connection.isClosed else { return }
+        if connection.isStreaming { counters.streams -= 1 }
+        spare.takeParser(of: connection)
+        connection.crossOriginFields = nil
+        connection.headBytes = 0
+        guard connection.keepsAlive, !isClosing else {
+            connection.exchange = .finishing
+            return wait(isClosing ? .hangUp : .drain, connection)
+        }
+        connection.exchange = .idle
+        wait(.nextRequest, connection)
+        if connection.pipelined != nil { unread.append(connection) }
+        if connection.hasReadAll { closeIfRead(connection) }
+    }
+
+    /// Whether a client has sent more requests while it left too much of the answers unread.
+    func isTooFarAhead(_ connection: ServerConnection) -> Bool {
+        connection.unsentBytes > options.pipelinedBytesMax
+    }
+}

@@ -1,0 +1,159 @@
+import Session
+import Wire
+
+/// Sessions and open requests are kept within their bounds, and nobody has more than a share of
+/// them.
+extension ServerEngine {
+    /// Notes by how much the memory of a session has changed.
+    func noteSession(_ change: Int, of session: ServerSession) {
+        counters.sessionBytes = UInt64(Int(counters.sessionBytes) + change)
+        session.shares.forEach { $0.sessionBytes += change }
+    }
+
+    /// Notes by how much the memory of open requests has changed.
+    @inline(__always)
+    func noteRequest(_ change: Int, of request: OpenRequest) {
+        guard let session = request.session else {
+            counters.requestBytes = UInt64(Int(counters.requestBytes) + change)
+            request.shares.forEach { $0.requestBytes += change }
+            return
+        }
+        noteRequest(change, of: session)
+    }
+
+    /// Notes by how much the memory of a session's open requests and calls has changed.
+    @inline(__always)
+    func noteRequest(_ change: Int, of session: ServerSession) {
+        counters.requestBytes = UInt64(Int(counters.requestBytes) + change)
+        session.shares.address?.requestBytes += change
+        session.shares.principal?.requestBytes += change
+        if session.state.hasEnded { session.shares.forEach { shares.forget($0) } }
+    }
+
+    /// Makes room for a session of so many bytes: those that nobody has used give way, the idlest
+    /// first. False if there is none.
+    func makeRoom(forSession bytes: Int, in shares: Shares) -> Bool {
+        let hasRoom = makeRoom(in: shares, of: "sessions_max and session_bytes_max") {
+            share, part in
+            let isFull = share.map { $0.sessions >= part(options.sessionsMax) } ?? sessions.isFull
+            return isFull
+                || (share?.sessionBytes ?? Int(counters.sessionBytes)) + bytes
+                    > part(options.sessionBytesMax)
+        } evict: { share in
+            guard share?.idleSessions ?? idleSessions > 0,
+                let session = sessions.idlest({ session in
+                    session.mayGiveWay && share.map { session.shares.include($0) } ?? true
+                })
+            else { return false }
+            counters.sessionsEvicted += 1
+            log(.notice, "A session that nobody has used makes room for another one")
+            end(session, because: "Session ended", .limit)
+            return true
+        }
+        if !hasRoom {
+            log(.warning, "Sessions that are used take all room (sessions_max, session_bytes_max)")
+        }
+        return hasRoom
+    }
+
+    /// Makes room for a request of so many bytes: those whose clients have gone give way, the one
+    /// that went first before the others. False if there is none.
+    @inline(__always)
+    func makeRoom(forRequest bytes: Int, in shares: @autoclosure () -> Shares) -> Bool {
+        // No share has so much before all have it together.
+        let least = min(options.addressSharePercent, options.principalSharePercent, 100)
+        let isWanting = Int(counters.requestBytes) + bytes > options.requestBytesMax / 100 * least
+        return !isWanting || findRoom(forRequest: bytes, in: shares())
+    }
+
+    @inline(never)
+    private func findRoom(forRequest bytes: Int, in shares: Shares) -> Bool {
+        makeRoom(in: shares, of: "request_bytes_max") { share, part in
+            (share?.requestBytes ?? Int(counters.requestBytes)) + bytes
+                > part(options.requestBytesMax)
+        } evict: { share in
+            guard let request = detachedRequest(of: share) else { return false }
+            log(.notice, "A request whose client has gone makes room for another one")
+            giveUp(request)
+            return true
+        }
+    }
+
+    /// Whether there is room for so many bytes more of a session. Nobody gives way.
+    func hasRoom(for bytes: Int, of session: ServerSession) -> Bool {
+        makeRoom(in: session.shares, of: "session_bytes_max") { share, part in
+            (share?.sessionBytes ?? Int(counters.sessionBytes)) + bytes
+                > part(options.sessionBytesMax)
+        } evict: { _ in
+            false
+        }
+    }
+
+    /// Has others give way until neither a share nor the whole `isFull`: of those whose share is
+    /// used up, their own. `isFull` is told whose share it is about, nil for the whole, and how
+    /// much of a bound that may have. `bounds` are the options that this is about.
+    private func makeRoom(
+        in shares: Shares, of bounds: StaticString,
+        isFull: (_ share: Share?, _ part: (Int) -> Int) -> Bool,
+        evict: (_ share: Share?) -> Bool
+    ) -> Bool {
+        while let share = shares.address, isFull(share, { options.addressShare(of: $0) }) {
+            guard evict(share) else {
+                log(
+                    .warning, "An address has its share (address_share_percent) of ",
+                    bounds.rawBytes)
+                return false
+            }
+        }
+        while let share = shares.principal, isFull(share, { options.principalShare(of: $0) }) {
+            guard evict(share) else {
+                log(
+                    .warning, "A principal has its share (principal_share_percent) of ",
+                    bounds.rawBytes)
+                return false
+            }
+        }
+        while isFull(nil, { $0 }) {
+            guard evict(nil) else { return false }
+        }
+        return true
+    }
+
+    /// Of the requests whose clients have gone, the one that went first, of a share if one is
+    /// given.
+    private func detachedRequest(of share: Share?) -> OpenRequest? {
+        guard share?.detachedRequests ?? 1 > 0 else { return nil }
+        var found: OpenRequest?
+        detachedDeadlines.forEach(in: 0) { index, _ in
+            guard let request = requests[index: index],
+                share.map({ request.shares.include($0) }) ?? true
+            else { return true }
+            found = request
+            return false
+        }
+        return found
+    }
+
+    /// Notes whether a session may give way, for its shares: to look for one where there is none
+    /// would cost time for nothing.
+    func note(_ session: ServerSession, mayGiveWay: Bool) {
+        guard session.mayGiveWay != mayGiveWay else { return }
+        session.mayGiveWay = mayGiveWay
+        let change = mayGiveWay ? 1 : -1
+        idleSessions += change
+        session.shares.forEach { $0.idleSessions += change }
+    }
+
+    /// Notes whether a request's client has gone: it may be so for a time only.
+    func note(_ request: OpenRequest, isDetached: Bool) {
+        guard request.isDetached != isDetached else { return }
+        request.isDetached = isDetached
+        let change = isDetached ? 1 : -1
+        request.shares.forEach { $0.detachedRequests += change }
+        if isDetached {
+            detachedDeadlines.arm(request.key.index, 0, at: now)
+        } else {
+            detachedDeadlines.disarm(request.key.index)
+        }
+    }
+}
