@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 //
 // The fuzzers: the library's own layers, compiled once more with libFuzzer's and AddressSanitizer's
-// instruments in them, and one program per fuzzer. Optimized, with Swift's checks: run.sh builds it.
+// instruments in them, and one program per fuzzer. Optimized, with Swift's checks: run.sh builds
+// it.
 
 import PackageDescription
 
@@ -51,11 +52,15 @@ let package = Package(
         .target(
             name: "Fuzzing", dependencies: ["CLibFuzzer", "CLibc", "Wire"],
             swiftSettings: [.treatAllWarnings(as: .error), .unsafeFlags([instruments])]),
+        .executableTarget(
+            name: "OracleCheck", dependencies: ["Fuzzing", "CLibc"],
+            swiftSettings: [.treatAllWarnings(as: .error), .unsafeFlags([instruments])],
+            linkerSettings: [.unsafeFlags([instruments, "-use-ld=lld"])]),
         fuzzer("Canary", []),
         fuzzer("MemoryCanary", []),
         fuzzer("HTTP", ["Wire"]),
-        fuzzer("SSE", ["Replay", "Session", "Wire"]),
-        fuzzer("Envelope", ["Wire"]),
+        fuzzer("SSE", ["Engine", "Replay", "Session", "Wire"]),
+        fuzzer("Envelope", ["CJansson", "Wire"]),
         fuzzer("EventID", ["Replay", "Session", "Wire"]),
         fuzzer("Engine", ["Engine", "Replay", "Session", "Wire"]),
     ],

@@ -77,6 +77,7 @@ grow() {
 export -f program run check fuzz runs
 
 swift build --package-path "$here" --scratch-path "$scratch" -c release
+"$scratch/release/OracleCheck"
 canary Canary 'The canary has been found'
 canary MemoryCanary 'AddressSanitizer: heap-buffer-overflow'
 for name in "${fuzzers[@]}"; do replay "$name"; done

@@ -1,5 +1,6 @@
 import Engine
 import Fuzzing
+import Replay
 import Session
 import Wire
 
@@ -11,12 +12,19 @@ final class Client {
     let number: Int
     let connection: ServerConnection
     var appetite = Appetite.all
-    /// Bytes that have been handed to the socket and that it has not taken.
-    var unsent = 0
+    /// What has been handed to the socket and it has not taken.
+    var unwritten: Output?
+    var unsent: Int { unwritten?.count ?? 0 }
     var hasShutDown = false
+    /// Whether the client sends no more.
+    var hasFinished = false
     /// Whether nothing is to be read from the socket.
     var isHeldBack = false
-    private(set) var reader = ResponseReader()
+    /// Whether it may have come back for what it had missed.
+    private(set) var mayReplay = false
+    private var reader = ResponseReader()
+    /// What has come and has not been read.
+    private let received = ByteBuffer()
     /// Reads what the client sends, for the order of its requests.
     private let parser: HTTPParser
     private var hasFailed = false
@@ -28,11 +36,19 @@ final class Client {
         parser.head = HTTPHead()
     }
 
-    func read(_ bytes: UnsafeRawBufferPointer) {
-        reader.read(bytes)
+    func receive(_ bytes: UnsafeRawBufferPointer) {
+        received.append(bytes)
     }
 
-    func willSend(_ bytes: UnsafeRawBufferPointer) {
+    /// `gaps` is how many primaries have lost something.
+    func read(_ names: inout Names, gaps: UInt64) {
+        reader.gaps = gaps
+        reader.read(received.bytes)
+        received.removeAll()
+        names.events[number] = reader.lastEventID
+    }
+
+    func willSend(_ bytes: UnsafeRawBufferPointer, gaps: UInt64) {
         var rest = bytes
         var hasStopped = false
         while rest.count > 0 || hasStopped, !hasFailed {
@@ -40,7 +56,13 @@ final class Client {
             rest = rest.dropBytes(used)
             hasStopped = step == .head
             if case .fault = step { hasFailed = true }
-            if step == .head, let head = parser.head { reader.asked.append(head.method) }
+            guard step == .head, let head = parser.head else { continue }
+            let cursor = head.method == .get ? head[.lastEventID] : nil
+            reader.asked.append(
+                .init(
+                    method: head.method, cursor: cursor.flatMap { EventIDCodec.read($0) },
+                    gaps: gaps))
+            if cursor != nil { mayReplay = true }
         }
     }
 }
@@ -63,13 +85,15 @@ extension World {
         case verb("p"): send(request("POST", line, text), line.first, inPieces: line.says("k"))
         case verb("g"): send(request("GET", line, text), line.first, inPieces: line.says("k"))
         case verb("d"): send(request("DELETE", line, text), line.first, inPieces: line.says("k"))
-        case verb("l"): if let client = clients[line.first] { lose(client) }
+        case verb("l"): if let client = clients[line.first] { leave(client, line) }
         case verb("s"):
             guard let client = clients[line.first] else { return true }
             client.appetite = [.all, .none, .half][line.second % 3]
-            finishWriting(client)
+            goOnWriting(client)
             flush(client)
-        case verb("t"): wait(line.first, late: false)
+        case verb("t"):
+            if line.says("d") { engine.dropSpareParts() }
+            wait(line.first, late: false)
         case verb("j"): wait(line.first, late: true)
         default: return false
         }
@@ -81,21 +105,34 @@ extension World {
     private func open(_ number: Int) -> Client? {
         if let client = clients[number] { return client }
         guard let driver = UnsafeMutableRawPointer(bitPattern: 1),
-            let connection = engine.connectionOpened(driver: driver)
+            let connection = engine.connectionOpened(driver: driver, from: address(number))
         else { return nil }
         let client = Client(number, connection, options.limits)
         clients[number] = client
         return client
     }
 
-    private func lose(_ client: Client) {
-        engine.connectionLost(client.connection)
+    /// Each two connections are from one machine, and some from a network of version 6.
+    private func address(_ number: Int) -> PeerAddress? {
+        guard program.hasAddresses else { return nil }
+        let machine = UInt64(number / 2)
+        return number < 4
+            ? PeerAddress(ipv4: UInt32(machine)) : PeerAddress(ipv6: machine, UInt64(number))
+    }
+
+    /// A client goes, or has only finished sending.
+    private func leave(_ client: Client, _ line: Line) {
+        guard line.says("h"), !client.hasFinished else {
+            return engine.connectionLost(client.connection)
+        }
+        client.hasFinished = true
+        engine.readingEnded(on: client.connection)
     }
 
     /// Sends on a connection, which is opened if there is none.
     private func send(_ bytes: ByteBuffer, _ number: Int, inPieces: Bool) {
-        guard let client = open(number), !client.isHeldBack else { return }
-        client.willSend(bytes.bytes)
+        guard let client = open(number), !client.isHeldBack, !client.hasFinished else { return }
+        client.willSend(bytes.bytes, gaps: engine.statistics.primaryGaps)
         withExtendedLifetime(bytes) {
             guard inPieces else { return engine.received(bytes.bytes, on: client.connection) }
             forEachPiece(of: bytes.bytes, seed: UInt8(number)) { piece in
@@ -126,6 +163,8 @@ extension World {
         if line.says("w") { output.append("Connection: keep-alive\r\n") }
         if line.says("e") { output.append("Expect: 100-continue\r\n") }
         if line.says("o") { output.append("Origin: http://a.example\r\n") }
+        if line.says("a") { output.append("Authorization: Bearer x\r\n") }
+        if line.says("b") { output.append("Authorization: bearer y\r\n") }
         guard isPost else {
             if !text.isEmpty {
                 output.append("Last-Event-ID: ")

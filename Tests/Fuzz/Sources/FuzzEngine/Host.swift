@@ -25,15 +25,24 @@ extension World {
     // MARK: What the host hears
 
     func hear(_ event: HostEvent) {
-        keepsakes.append(Keepsake(event))
+        heed(event)
+        if program.recyclesEvents {
+            engine.recycle(event)
+        } else {
+            keepsakes.append(Keepsake(event))
+        }
+    }
+
+    private func heed(_ event: HostEvent) {
         switch event.kind {
         case .request:
             guard let key = event.request else { fatalError("a request without a key") }
             require(!requests.contains(key), "delivered twice")
             requests.append(key)
             require(JSONValue(event.id, depthMax: 0) != nil, "an id that is no JSON")
-            require((try? engine.headers(of: key)) != nil, "no headers")
-            if answersAtOnce { answer(key, "{}", code: nil) }
+            let lines = try? engine.headers(of: key)
+            require(lines?.count == event.head?.lines.count, "other headers")
+            if program.answersAtOnce { answer(key, "{}", code: nil) }
         case .authorize:
             guard let key = event.authorization else { fatalError("nothing to allow") }
             authorizations.append(key)
@@ -57,13 +66,22 @@ extension World {
             let place = sessions.firstIndex { $0 == event.sessionKey }
             require(place != nil, "closed what is not open")
             if let place { sessions.remove(at: place) }
-        case .notification, .primaryOpened, .primaryClosed, .commandFailed, .log, .closed: break
+        case .primaryOpened, .primaryClosed, .primaryGap:
+            require(event.session != nil, "a primary without a session")
+        case .notification:
+            require(event.method.count > 0, "a notification without a method")
+        case .commandFailed, .log, .closed:
+            fatalError("an event that is the runtime's to make")
         }
     }
 
     /// Allows a request for so many seconds, or refuses it; it may be gone.
     private func authorize(_ key: AuthorizationKey, _ line: Line, _ text: ByteBuffer) {
-        guard let principal = Principal(text.bytes), !line.says("n") else {
+        let principal = Principal(text.bytes)
+        require(
+            (principal == nil) == (text.isEmpty || text.count > Principal.bytesMax),
+            "no principal, or everybody's")
+        guard let principal, !line.says("n") else {
             let challenge = Challenge(
                 .insufficientScope, scope: text.bytes, description: text.bytes)
             try? engine.refuse(key, challenge ?? Challenge(.invalidToken))
@@ -79,8 +97,9 @@ extension World {
     func command(_ line: Line, _ text: ByteBuffer) {
         let request = line.first < requests.count ? requests[line.first] : nil
         let session = line.first < sessions.count ? sessions[line.first] : nil
+        longestMessage = max(longestMessage, 6 * text.count + 700)
         switch line.verb {
-        case verb("a"): if let request { answer(request, text, code: nil) }
+        case verb("a"): if let request { answer(request, line, text) }
         case verb("f"): if let request { answer(request, text, code: Int32(line.second) - 4) }
         case verb("q"): if let request { progress(request, line, text) }
         case verb("n"):
@@ -107,13 +126,7 @@ extension World {
         case verb("e"): if let session { try? engine.close(session) }
         case verb("u"):
             engine.drain(until: Instant(milliseconds: now + Int64(line.first) * 1_000))
-        case verb("v"):
-            guard line.first < loads.count else { return }
-            text.joinLines()
-            let found = [ByteBuffer](repeating: text, count: line.second)
-            try? engine.loaded(
-                loads.remove(at: line.first), line.says("g") ? nil : found,
-                hasEnded: line.says("e"))
+        case verb("v"): find(line, text)
         case verb("z"):
             guard line.first < authorizations.count else { return }
             authorize(authorizations.remove(at: line.first), line, text)
@@ -123,18 +136,63 @@ extension World {
         }
     }
 
+    /// Answers from the store: with what there is, or with anything.
+    private func find(_ line: Line, _ text: ByteBuffer) {
+        guard line.first < books.searches.count else { return }
+        let search = books.searches[line.first]
+        var found: [ByteBuffer]? = []
+        var hasEnded = line.says("e")
+        if line.says("x") {
+            let truth = books.find(search)
+            found = truth?.messages
+            hasEnded = truth?.hasEnded ?? false
+        } else if !text.isEmpty, UTF8Text.isValid(text.bytes) {
+            let none = UnsafeRawBufferPointer(start: nil, count: 0)
+            let lie = ByteBuffer()
+            lie.appendNotification(method: text.bytes, params: none)
+            found = [ByteBuffer](repeating: lie, count: line.second)
+        }
+        if line.says("g") { found = nil }
+        foundBytes += (found ?? []).reduce(0) { $0 + $1.count }
+        try? engine.loaded(search.load, found, hasEnded: hasEnded)
+        if line.says("d") {
+            require(
+                (try? engine.loaded(search.load, found, hasEnded: hasEnded)) == nil,
+                "found what is not looked for")
+        }
+        books.searches.remove(at: line.first)
+    }
+
+    /// Answers a request with a result, which may be so long that it is not copied.
+    private func answer(_ key: RequestKey, _ line: Line, _ text: ByteBuffer) {
+        guard line.says("l") else { return answer(key, text, code: nil) }
+        let long = ByteBuffer()
+        long.append("{\"long\":\"")
+        for _ in 0..<ServerEngine.longBytes { long.append(UInt8(ascii: "x")) }
+        long.append("\",\"text\":")
+        long.append(text)
+        long.append("}")
+        longestMessage = max(longestMessage, long.count + 700)
+        answer(key, long, code: nil, isGiven: line.says("t"))
+    }
+
     func answer(_ key: RequestKey, _ result: StaticString, code: Int32?) {
         answer(key, ByteBuffer(copying: result.rawBytes), code: code)
     }
 
     /// Answers a request, which is then at its end.
-    private func answer(_ key: RequestKey, _ text: ByteBuffer, code: Int32?) {
+    private func answer(
+        _ key: RequestKey, _ text: ByteBuffer, code: Int32?, isGiven: Bool = false
+    ) {
+        lastAnswer = now
         let messages = HostMessage(options)
         do {
             if let code {
                 try messages.checkText(text.bytes)
                 try engine.fail(
                     key, code: code, message: text.bytes, data: .init(start: nil, count: 0))
+            } else if isGiven {
+                try engine.respond(key, taking: try messages.take(text))
             } else {
                 try messages.withValue(text.bytes) { result throws(CallerFault) in
                     try engine.respond(key, result)
@@ -142,7 +200,8 @@ extension World {
             }
         } catch {
             require(error == .invalidMessage || error == .disconnected, "not answered: \(error)")
-            if error == .invalidMessage { return }
+            // An `initialize` ends with an answer that is none.
+            if (try? engine.headers(of: key)) != nil { return }
         }
         withExtendedLifetime(text) {}
         requests.removeAll { $0 == key }

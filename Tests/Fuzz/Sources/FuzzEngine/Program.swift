@@ -1,4 +1,3 @@
-import Engine
 import Wire
 
 /// One line of a program: a verb, the numbers of what it is about, letters, and a text.
@@ -63,81 +62,6 @@ struct Names {
             text.append(sessions[number - 1])
         } else {
             text.append("ffffffffffffffffffffffffffffffff")
-        }
-    }
-}
-
-/// A server's options: small limits, and a letter for each choice.
-struct ProgramOptions {
-    var engine = ServerOptions()
-    /// Whether the host answers each request when it hears of it.
-    var answersAtOnce = false
-    var isLoopback = true
-
-    init(_ letters: UnsafeRawBufferPointer) {
-        setLimits()
-        for letter in letters { choose(letter) }
-    }
-
-    private mutating func setLimits() {
-        engine.logLevel = .debug
-        engine.limits.messageBytes = 1_024
-        engine.limits.headerBytes = 1_024
-        engine.limits.headerCount = 16
-        engine.limits.targetBytes = 128
-        engine.limits.jsonDepth = 8
-        engine.limits.requestIDBytes = 32
-        engine.connectionsMax = 6
-        engine.sessionsMax = 3
-        engine.sessionRequestsMax = 3
-        engine.mailboxMessagesMax = 3
-        engine.mailboxBytesMax = 256
-        engine.replayEventsMax = 6
-        engine.replayBytesMax = 512
-        engine.replayTotalBytesMax = 1_024
-        engine.unsentBytesMax = 512
-        engine.sessionUnsentBytesMax = 768
-        engine.totalUnsentBytesMax = 1_024
-        engine.pipelinedBytesMax = 1_024
-        engine.sessionIdle = 10_000
-        engine.initialize = 2_000
-        engine.keepAlive = 1_000
-        engine.headArrival = 500
-        engine.bodyArrival = 500
-        engine.replayAge = 3_000
-        engine.priming = 100
-        engine.connectionIdle = 5_000
-        engine.linger = 300
-        engine.detached = 4_000
-        engine.authorizationWait = 800
-        engine.load = 700
-    }
-
-    private mutating func choose(_ letter: UInt8) {
-        switch letter {
-        case UInt8(ascii: "a"): engine.responseMode = .auto
-        case UInt8(ascii: "j"): engine.responseMode = .json
-        case UInt8(ascii: "q"): engine.progressRoute = .request
-        case UInt8(ascii: "s"): engine.isStateless = true
-        case UInt8(ascii: "n"): engine.hasReplay = false
-        case UInt8(ascii: "u"): engine.authorization = .host
-        case UInt8(ascii: "t"): engine.hasHostStore = true
-        case UInt8(ascii: "h"): answersAtOnce = true
-        case UInt8(ascii: "r"): isLoopback = false
-        case UInt8(ascii: "g"):
-            let object: StaticString = "{}"
-            engine.greeting = Greeting(
-                serverInfo: object.rawBytes, capabilities: object.rawBytes,
-                instructions: object.rawBytes)
-        case UInt8(ascii: "l"):
-            let hosts: StaticString = "localhost, b.example:8080"
-            engine.allowedHosts = AccessList(hosts.rawBytes)
-            let origins: StaticString = "http://b.example:8080"
-            engine.allowedOrigins = AccessList(origins.rawBytes)
-        case UInt8(ascii: "o"):
-            let origins: StaticString = "http://a.example"
-            engine.crossOrigins = AccessList(origins.rawBytes)
-        default: break
         }
     }
 }

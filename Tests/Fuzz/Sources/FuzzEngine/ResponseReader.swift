@@ -13,13 +13,25 @@ struct ResponseReader {
         case ended
     }
 
-    /// The methods of requests that have no response yet.
-    var asked: [HTTPMethod] = []
+    /// A request that has no response yet.
+    struct Request {
+        let method: HTTPMethod
+        /// From where on its client wants a stream, and how many primaries had lost something by
+        /// then.
+        let cursor: EventID?
+        let gaps: UInt64
+    }
+
+    var asked: [Request] = []
+    /// How many primaries have lost something.
+    var gaps: UInt64 = 0
     /// The id of the last event, as it stands in the stream.
     private(set) var lastEventID: [UInt8] = []
     private var state = State.head
     private var isLast = false
     private var events = EventStreamReader()
+    /// The id of its last event.
+    private var lastEventInStream: [UInt8] = []
     /// The last event of the stream that is being read.
     private var lastEvent: EventID?
 
@@ -48,6 +60,7 @@ struct ResponseReader {
         var length: Int?
         var isChunked = false
         var isStream = false
+        var isText = false
         while true {
             (line, rest) = takeLine(rest)
             if line.isEmpty { break }
@@ -58,7 +71,12 @@ struct ResponseReader {
                 require(length != nil, "no length")
             }
             if name.equals("Transfer-Encoding") { isChunked = value.equals("chunked") }
-            if name.equals("Content-Type") { isStream = value.equals("text/event-stream; charset=utf-8") }
+            if name.equals("Content-Type") {
+                isStream = value.equals("text/event-stream; charset=utf-8")
+                isText = value.equals("text/plain; charset=utf-8")
+                require(isStream || isText || value.equals("application/json"), "another type")
+            }
+            if name.equals("Date") { require(value.count == 29, "no date") }
             if name.equals("Connection") { isLast = value.equals("close") }
             if name.equals("Mcp-Session-Id") {
                 require(SessionID(text: value) != nil, "no session's id")
@@ -72,16 +90,23 @@ struct ResponseReader {
         }
         // What could not be read as a request is refused, too, and then all is over.
         require(!asked.isEmpty || (status >= 400 && isLast), "a response that nobody asked for")
-        let method = asked.isEmpty ? .other : asked.removeFirst()
+        let request = asked.isEmpty ? nil : asked.removeFirst()
         if isStream {
             require(status == 200 && length == nil && isChunked != isLast || isChunked, "no stream")
             state = .stream(isChunked: isChunked)
-            lastEvent = nil
+            lastEvent = request?.gaps == gaps ? request?.cursor : nil
+            events = EventStreamReader()
+            lastEventInStream = []
             return rest
         }
         require(status == 204 ? length == nil : length != nil, "a body without an end")
         state = isLast ? .ended : .head
-        return method == .head ? rest : readBody(rest, length ?? 0, isError: status >= 400)
+        if request?.method == .head { return rest }
+        guard !isText else {
+            require(status == 404, "text for \(status)")
+            return rest.dropBytes(length ?? 0)
+        }
+        return readBody(rest, length ?? 0, isError: status >= 400)
     }
 
     private func readField(
@@ -138,7 +163,10 @@ struct ResponseReader {
         require(events.isBetweenEvents, "an event is cut off")
         for event in events.takeEvents() {
             if !event.data.isEmpty { event.data.withUnsafeBytes { _ = readMessage($0) } }
-            guard !event.lastEventID.isEmpty, event.lastEventID != lastEventID else { continue }
+            guard !event.lastEventID.isEmpty, event.lastEventID != lastEventInStream else {
+                continue
+            }
+            lastEventInStream = event.lastEventID
             lastEventID = event.lastEventID
             guard let id = lastEventID.withUnsafeBytes({ EventIDCodec.read($0) }) else {
                 fatalError("no event id")
@@ -149,12 +177,14 @@ struct ResponseReader {
         }
     }
 
-    private enum Kind { case request, notification, result, error }
+    private enum Kind { case request, notification, result, error, metadata }
 
     private func readMessage(_ bytes: UnsafeRawBufferPointer) -> Kind {
-        guard let root = JSONValue(bytes, depthMax: 64),
-            root["jsonrpc"]?.text.equals("\"2.0\"") == true
-        else { fatalError("no message: \(String(decoding: bytes, as: UTF8.self))") }
+        let root = JSONValue(bytes, depthMax: 64)
+        if root?["authorization_servers"] != nil { return .metadata }
+        guard let root, root["jsonrpc"]?.text.equals("\"2.0\"") == true else {
+            fatalError("no message: \(String(decoding: bytes, as: UTF8.self))")
+        }
         if root["method"]?.string != nil { return root["id"] == nil ? .notification : .request }
         require(root["id"] != nil, "an answer without an id")
         require((root["result"] == nil) != (root["error"] == nil), "no answer")

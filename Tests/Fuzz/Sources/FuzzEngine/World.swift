@@ -4,13 +4,12 @@ import Replay
 import Session
 import Wire
 
-/// An engine with its driver; the clients and the host are in files of their own.
+/// An engine with its driver; the clients, the host and the checks are in files of their own.
 final class World {
-    let options: ServerOptions
-    let answersAtOnce: Bool
+    let program: ProgramOptions
     let engine: ServerEngine
     var names = Names()
-    var now: Int64 = 0
+    private(set) var now: Int64 = 0
     /// The connections by their numbers in the program.
     var clients = [Client?](repeating: nil, count: 8)
     /// What the host has been told of and has not seen the end of.
@@ -20,22 +19,26 @@ final class World {
     var lastCall: UInt64 = 0
     /// What the host has yet to allow.
     var authorizations: [AuthorizationKey] = []
-    /// What the host's store has been asked for.
-    var loads: [LoadKey] = []
+    var books = HostBooks()
     var keepsakes: [Keepsake] = []
-    private let longestLine: Int
-    private var isClosed = false
+    /// The bytes of the longest message that there may have been.
+    var longestMessage = 700
+    /// When the host answered a request the last time.
+    var lastAnswer: Int64 = .min / 2
+    /// Bytes of what the host's store has found.
+    var foundBytes = 0
+    private(set) var isClosed = false
 
-    init(_ program: ProgramOptions, longestLine: Int) {
-        options = program.engine
-        answersAtOnce = program.answersAtOnce
-        self.longestLine = longestLine
+    var options: ServerOptions { program.engine }
+
+    init(_ program: ProgramOptions) {
+        self.program = program
         var counter: UInt64 = 0
         engine = ServerEngine(program.engine) {
             counter += 1
             return counter
         }
-        engine.bound(program.isLoopback ? .loopback : .network)
+        engine.bound(program.reach)
     }
 
     // MARK: Time
@@ -55,6 +58,7 @@ final class World {
     private func wake(at time: Int64) {
         now = max(now, time)
         engine.advance(to: Instant(milliseconds: now))
+        engine.clock(now / 1_000)
         engine.deadlineReached()
         settle()
         require(engine.nextDeadline.map { $0.milliseconds > now } ?? true, "a deadline is stuck")
@@ -80,7 +84,7 @@ final class World {
                 hear(event)
             case .store(let order):
                 require(options.hasHostStore, "there is no store")
-                if case .load(let load, _, _) = order { loads.append(load) }
+                books.note(order)
             case .stopReading(let connection): client(of: connection)?.isHeldBack = true
             case .startReading(let connection): client(of: connection)?.isHeldBack = false
             case .shutDown(let connection):
@@ -103,68 +107,36 @@ final class World {
 
     /// Writes what the engine has for a client, as far as its socket takes it.
     func flush(_ client: Client) {
-        guard client.appetite != .none, client.unsent == 0, !client.connection.hasEnded,
-            let output = engine.takeOutput(of: client.connection)
+        guard client.appetite != .none, client.unwritten == nil, !client.connection.hasEnded,
+            var output = engine.takeOutput(of: client.connection)
         else { return }
         require(!client.hasShutDown, "something follows the last byte")
-        output.forEachPiece { client.read($0) }
-        names.events[client.number] = client.reader.lastEventID
+        output.forEachPiece { client.receive($0) }
         let sent = client.appetite == .all ? output.count : output.count / 2
-        client.unsent = output.count - sent
+        if sent < output.count {
+            output.wait(behind: sent)
+            client.unwritten = output
+            engine.sent(sent, on: client.connection)
+        } else {
+            engine.sent(sent, on: client.connection)
+            engine.recycle(output)
+        }
+        client.read(&names, gaps: engine.statistics.primaryGaps)
+    }
+
+    /// The socket has taken the rest, or half of it.
+    func goOnWriting(_ client: Client) {
+        guard let output = client.unwritten, client.appetite != .none,
+            !client.connection.hasEnded
+        else { return }
+        let sent = client.appetite == .all ? output.count : (output.count + 1) / 2
+        let isAll = sent == output.count
+        if isAll { client.unwritten = nil } else { client.unwritten?.wait(behind: sent) }
         engine.sent(sent, on: client.connection)
-        engine.recycle(output)
+        if isAll { engine.recycle(output) }
     }
 
-    /// The socket has taken the rest.
-    func finishWriting(_ client: Client) {
-        let count = client.unsent
-        client.unsent = 0
-        if count > 0, !client.connection.hasEnded { engine.sent(count, on: client.connection) }
-    }
-
-    private func client(of connection: ServerConnection) -> Client? {
+    func client(of connection: ServerConnection) -> Client? {
         clients.first { $0?.connection === connection } ?? nil
-    }
-
-    // MARK: Checks
-
-    /// The figures are what they should be, and within limits.
-    private func check() {
-        let statistics = engine.statistics
-        let live = clients.compactMap { $0 }
-        require(statistics.connections == live.count, "connections are lost or left")
-        require(statistics.sessions <= options.sessionsMax, "too many sessions")
-        require(statistics.requests == requests.count, "requests are lost or left")
-        require(statistics.calls == calls.count, "calls are lost or left")
-        require(statistics.streams <= statistics.connections, "streams without a connection")
-        require(statistics.replayBytes <= options.replayTotalBytesMax, "too much is kept")
-        let inFlight = live.reduce(0) { $0 + $1.unsent }
-        // What is sent to a client that has come back waits for the host's store.
-        let stalled = live.count { $0.appetite == .none || $0.unsent > 0 } + loads.count
-        require(statistics.unsentBytes >= inFlight, "unsent bytes are lost")
-        require(stalled > 0 || statistics.unsentBytes == 0, "unsent bytes are left")
-        // A head and one message may pass the limit; escapes make a text up to eight times as long.
-        let most = options.unsentBytesMax + 2_048 + 8 * longestLine
-        require(
-            statistics.unsentBytes <= stalled * most,
-            "\(statistics.unsentBytes) bytes wait for \(stalled) clients")
-    }
-
-    // MARK: The end
-
-    /// Everybody leaves, and time goes by: nothing stays.
-    func end() {
-        for client in clients { if let client { engine.connectionLost(client.connection) } }
-        settle()
-        while let request = requests.first { answer(request, "{}", code: 1) }
-        settle()
-        for _ in 0..<8 { wait(7, late: false) }
-        let statistics = engine.statistics
-        require(engine.population == 0 && engine.isDeserted, "something is left")
-        require(engine.nextDeadline == nil, "a deadline is left")
-        require(sessions.isEmpty && requests.isEmpty && calls.isEmpty, "the host waits for ever")
-        require(statistics.streams == 0 && statistics.unsentBytes == 0, "streams are left")
-        require(statistics.replayBytes == 0, "events are left")
-        for keepsake in keepsakes { keepsake.check() }
     }
 }

@@ -7,7 +7,7 @@ import Wire
 fuzz { input in
     var lines: [UnsafeRawBufferPointer] = []
     input.forEachPart(separatedBy: 0x0A) { lines.append($0) }
-    let world = World(ProgramOptions(lines[0]), longestLine: lines.map(\.count).max() ?? 0)
+    let world = World(ProgramOptions(lines[0]))
     for line in lines.dropFirst() { world.perform(Line(line)) }
     world.end()
 }

@@ -9,7 +9,8 @@ func text(of id: EventID) -> ByteBuffer {
     return text
 }
 
-/// Every id is read as what was written, and whatever is read is what would be written.
+/// Every id that has a number of 63 bits is read as what was written, and whatever is read is what
+/// would be written.
 fuzz { input in
     let made = EventID(
         stream: StreamToken(high: input.leadingNumber, low: input.dropBytes(8).leadingNumber),
@@ -17,7 +18,8 @@ fuzz { input in
     let written = text(of: made)
     withExtendedLifetime(written) {
         let id = EventIDCodec.read(written.bytes)
-        require(id == made, "\(made) is read as \(String(describing: id))")
+        let isRead = made.sequence <= Int64.max
+        require(id == (isRead ? made : nil), "\(made) is read as \(String(describing: id))")
     }
     if let id = EventIDCodec.read(input) {
         let again = text(of: id)

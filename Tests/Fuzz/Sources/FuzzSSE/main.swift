@@ -1,3 +1,4 @@
+import Engine
 import Fuzzing
 import Replay
 import Session
@@ -45,12 +46,19 @@ struct Expected {
         return id
     }
 
-    /// Sends a message, which is on one line.
+    /// Sends what a host may send: JSON, however it is laid out, or else the text as a string.
     private mutating func send(_ text: UnsafeRawBufferPointer) {
-        let message = ByteBuffer(copying: text)
-        message.joinLines()
+        let message = ByteBuffer()
+        if let json = JSONValue(text, depthMax: hostMessage.depthMax)?.text {
+            try? hostMessage.messages.withValue(text) { message.append($0) }
+            expect(onOneLine(json))
+        } else if UTF8Text.isValid(text) {
+            message.append(jsonString: text)
+            expect(quoted(text))
+        } else {
+            return
+        }
         SSEFrame.append(to: stream) { $0.append(message) }
-        expect(withExtendedLifetime(message) { Array(message.bytes) })
     }
 
     private mutating func expect(_ message: [UInt8]) {
@@ -59,8 +67,54 @@ struct Expected {
     }
 }
 
-/// What is framed is what a client reads. The first byte says how the stream is cut on its way; then
-/// come a kind, a length, and so many bytes, again and again.
+/// What the library checks a host's JSON with.
+let hostMessage = (messages: HostMessage(ServerOptions()), depthMax: Limits().jsonDepth)
+
+/// Whether some client ends a line here: any of those that Python's `splitlines` names.
+func isLineEnd(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029: true
+    default: false
+    }
+}
+
+/// JSON text of the same meaning on which no client finds a line end.
+func onOneLine(_ json: UnsafeRawBufferPointer) -> [UInt8] {
+    var line = ""
+    for scalar in String(decoding: json, as: UTF8.self).unicodeScalars {
+        switch scalar {
+        case "\n", "\r": line += " "
+        case _ where isLineEnd(scalar): line += escape(scalar)
+        default: line.unicodeScalars.append(scalar)
+        }
+    }
+    return Array(line.utf8)
+}
+
+/// A text as a JSON string.
+func quoted(_ text: UnsafeRawBufferPointer) -> [UInt8] {
+    var line = "\""
+    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+        switch scalar {
+        case "\"", "\\": line += "\\\(scalar)"
+        case "\n": line += "\\n"
+        case "\r": line += "\\r"
+        case "\t": line += "\\t"
+        case _ where scalar.value < 0x20 || isLineEnd(scalar): line += escape(scalar)
+        default: line.unicodeScalars.append(scalar)
+        }
+    }
+    return Array((line + "\"").utf8)
+}
+
+func escape(_ scalar: Unicode.Scalar) -> String {
+    let digits = String(scalar.value, radix: 16)
+    return "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+}
+
+/// What is framed is what a client reads, whatever it takes for the end of a line. The first byte
+/// says how the stream is cut on its way; then come a kind, a length, and so many bytes, again and
+/// again.
 fuzz { input in
     guard let seed = input.first else { return }
     var expected = Expected()
@@ -70,10 +124,14 @@ fuzz { input in
         expected.append(rest[0], text)
         rest = rest.dropBytes(2 + text.count)
     }
+    let stream = expected.stream
     var reader = EventStreamReader()
-    forEachPiece(of: expected.stream.bytes, seed: seed) { reader.read($0) }
-    withExtendedLifetime(expected.stream) {}
+    forEachPiece(of: stream.bytes, seed: seed) { reader.read($0) }
     require(reader.events == expected.events, "\(reader.events)\nis not\n\(expected.events)")
     require(reader.retry == expected.retry, "a wrong retry")
     require(reader.isBetweenEvents, "the stream ends within an event")
+    let others = String(decoding: stream.bytes, as: UTF8.self).unicodeScalars
+        .filter { $0 != "\n" && isLineEnd($0) }
+    require(others.isEmpty, "some client takes \(others) for line ends")
+    withExtendedLifetime(stream) {}
 }
