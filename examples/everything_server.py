@@ -4,9 +4,10 @@
     python examples/everything_server.py [--port N] [--host ADDRESS] [--stateless] [--json-response]
 
 Every tool, resource and prompt is a row of a table. A request is served in an asyncio task of its
-own, so a slow tool delays nobody. Where the server's mode cannot carry a message (JSON answers
-carry no log, a stateless server can ask the client nothing and not hang up), the tool still
-answers.
+own, so a slow tool delays nobody. Where the answer is a JSON document, which carries nothing but
+the result, the client is asked on the session's primary stream. What the server's mode cannot carry
+at all (JSON answers carry no log, a stateless server can ask the client nothing and not hang up) is
+left out, and the tool still answers.
 """
 
 from __future__ import annotations
@@ -26,17 +27,21 @@ except ImportError:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bindings" / "python"))
 
 from streamablehttp import (
+    Call,
     Cancelled,
     ClientError,
     ClosedError,
     JSONResponseError,
     NotFoundError,
     NotResumableError,
+    PrimaryClosed,
+    PrimaryOpened,
     Request,
     RequestCancelledError,
     Server,
     Session,
     SessionClosed,
+    SessionOpened,
     StatelessError,
     StreamableHTTPError,
 )
@@ -66,6 +71,8 @@ AWAY_SECONDS = 0.2
 RETRY_MS = 500
 CLIENT_SECONDS = 60.0
 """How long a person at the client may take to answer."""
+LISTEN_SECONDS = 2.0
+"""How long a client may take to open its primary stream, where it can be asked on no other."""
 
 subscriptions: dict[Session, set[str]] = {}
 
@@ -136,10 +143,25 @@ async def reconnection(request: Request, arguments: JSON) -> JSON:
     return content(text("The client has come back."))
 
 
+async def question(request: Request, method: str, params: JSON) -> Call:
+    """Asks on the request's own stream, or on the primary if the request has none."""
+    try:
+        return request.call(method, params, timeout=CLIENT_SECONDS)
+    except JSONResponseError:
+        session = request.session
+        if session is None:
+            raise
+    try:
+        await asyncio.wait_for(session.data.wait(), LISTEN_SECONDS)
+    except asyncio.TimeoutError as error:
+        raise ToolFailed("The client cannot be asked: it has no primary stream.") from error
+    return session.call(method, params, timeout=CLIENT_SECONDS)
+
+
 async def ask(request: Request, method: str, params: JSON) -> JSON:
     """The client's answer; what goes wrong is told in the tool's result."""
     try:
-        answer: JSON = await request.call(method, params, timeout=CLIENT_SECONDS)
+        answer: JSON = await (await question(request, method, params))
         return answer
     except (ClientError, StreamableHTTPError) as error:
         raise ToolFailed(f"The client did not answer: {error}") from error
@@ -526,6 +548,12 @@ async def serve(server: Server) -> None:
             start(event)
         elif isinstance(event, Cancelled) and event.request in running:
             running[event.request].cancel()
+        elif isinstance(event, SessionOpened):
+            event.session.data = asyncio.Event()  # set while it has a primary stream
+        elif isinstance(event, PrimaryOpened):
+            event.session.data.set()
+        elif isinstance(event, PrimaryClosed):
+            event.session.data.clear()
         elif isinstance(event, SessionClosed):
             subscriptions.pop(event.session, None)
 

@@ -45,6 +45,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_DISCONNECTED = -100
     SHTTP_ERR_SESSION_ENDED = -101
     SHTTP_ERR_CANCELLED = -102
+    SHTTP_ERR_NOT_REPRESENTABLE = -103
     SHTTP_ERR_ADDRESS_IN_USE = -200
     SHTTP_ERR_ADDRESS_UNAVAILABLE = -201
     SHTTP_ERR_PERMISSION = -202
@@ -139,6 +140,7 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_LOG = 10
     SHTTP_EVENT_CLOSED = 11
     SHTTP_EVENT_AUTHORIZE = 12
+    SHTTP_EVENT_PRIMARY_GAP = 13
 
 
 class shttp_log_level(IntEnum):
@@ -351,6 +353,17 @@ class shttp_server_options(Structure):
     authorize_ms: int
     bearer_tokens: bytes | None
     resource_metadata: shttp_bytes
+    head_ms: int
+    fence_ms: int
+    half_close: int
+    unix_mode: int
+    arriving_bytes_max: int
+    request_bytes_max: int
+    session_bytes_max: int
+    client_info_bytes_max: int
+    queue_bytes_max: int
+    address_share_percent: int
+    principal_share_percent: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -399,6 +412,17 @@ class shttp_server_options(Structure):
         ("authorize_ms", c_uint32),
         ("bearer_tokens", c_char_p),
         ("resource_metadata", shttp_bytes),
+        ("head_ms", c_uint32),
+        ("fence_ms", c_uint32),
+        ("half_close", c_uint32),
+        ("unix_mode", c_uint32),
+        ("arriving_bytes_max", c_uint32),
+        ("request_bytes_max", c_uint32),
+        ("session_bytes_max", c_uint32),
+        ("client_info_bytes_max", c_uint32),
+        ("queue_bytes_max", c_uint32),
+        ("address_share_percent", c_uint32),
+        ("principal_share_percent", c_uint32),
     ]
 
 
@@ -430,6 +454,12 @@ class shttp_stats(Structure):
     authorizations: int
     credential_refusals: int
     scope_refusals: int
+    primary_gaps: int
+    sessions_evicted: int
+    held_bytes: int
+    arriving_bytes: int
+    request_bytes: int
+    session_bytes: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -459,6 +489,12 @@ class shttp_stats(Structure):
         ("authorizations", c_uint64),
         ("credential_refusals", c_uint64),
         ("scope_refusals", c_uint64),
+        ("primary_gaps", c_uint64),
+        ("sessions_evicted", c_uint64),
+        ("held_bytes", c_uint64),
+        ("arriving_bytes", c_uint64),
+        ("request_bytes", c_uint64),
+        ("session_bytes", c_uint64),
     ]
 
 
@@ -485,6 +521,7 @@ FUNCTIONS = (
     "shttp_loop_timeout_ms",
     "shttp_loop_step",
     "shttp_event_document",
+    "shttp_event_parse",
     "shttp_event_store_init_sized",
     "shttp_server_options_init_sized",
     "shttp_server_create",
@@ -591,6 +628,11 @@ def declare(library: CDLL) -> None:
         POINTER(shttp_event),  # event
     ]
     library.shttp_event_document.restype = c_void_p
+    library.shttp_event_parse.argtypes = [
+        POINTER(shttp_event),  # event
+        POINTER(c_void_p),  # out
+    ]
+    library.shttp_event_parse.restype = c_int32
     library.shttp_event_store_init_sized.argtypes = [
         POINTER(shttp_event_store),  # store
         c_size_t,  # struct_size

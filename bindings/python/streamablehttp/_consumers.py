@@ -7,12 +7,18 @@ import select
 import sys
 import threading
 import time
+import weakref
 from typing import Callable, Protocol
 
+from ._handles import FORKED
 from ._pump import Pump
-from .events import Event
+from .errors import ClosedError
+from .events import Event, Idle, Request
 
 PENDING_MAX = 4096
+
+IDLE_SECONDS = 0.5
+"""How long the variable of a loop may keep a request alive that nobody else holds."""
 
 
 class Consumer(Protocol):
@@ -21,12 +27,21 @@ class Consumer(Protocol):
     def is_here(self) -> bool:
         """It takes them on the calling thread."""
 
+    def is_gone(self) -> bool:
+        """It will not take any more."""
+
     def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
         """Takes events on this thread until `done`; False after `timeout` seconds."""
 
+    def wake(self) -> None:
+        """Somebody else has taken events. [any thread]"""
+
+    def forget(self) -> None:
+        """In a fork: the events are for the parent."""
+
 
 SIGNAL_SECONDS = 0.5
-"""A signal between Python's last look for one and the poll does not end the poll: it waits so long."""
+"""How long a signal may wait that comes between Python's last look for one and the poll."""
 
 
 class ThreadConsumer:
@@ -40,6 +55,9 @@ class ThreadConsumer:
 
     def is_here(self) -> bool:
         return threading.get_ident() == self._thread
+
+    def is_gone(self) -> bool:
+        return self._pump.closed
 
     def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -55,9 +73,24 @@ class ThreadConsumer:
 
     def next(self) -> Event | None:
         """The next event; None when the server has closed."""
-        events = self._pump.events
-        self.wait(lambda: bool(events), None)
-        return events.popleft() if events else None
+        pump = self._pump
+        while not pump.events:
+            if self.wait(lambda: bool(pump.events), IDLE_SECONDS):
+                break
+            if pump.is_forked:
+                raise ClosedError(FORKED)
+            if pump.closed:
+                return None
+            if pump.is_last_open():
+                pump.last = None
+                return Idle(None)
+        return pump.hand_over()
+
+    def wake(self) -> None:
+        pass  # it looks every SIGNAL_SECONDS
+
+    def forget(self) -> None:
+        pass
 
 
 class LoopConsumer:
@@ -76,6 +109,7 @@ class LoopConsumer:
         self._on_closed = on_closed
         self._waiter: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
+        self._idle: asyncio.TimerHandle | None = None
         self._reading = False
         self._read(True)
 
@@ -85,6 +119,9 @@ class LoopConsumer:
         except RuntimeError:
             return False
 
+    def is_gone(self) -> bool:
+        return self.loop.is_closed()
+
     def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
         raise RuntimeError("await the call: its answer arrives on this thread's event loop")
 
@@ -92,14 +129,18 @@ class LoopConsumer:
         """The next event; None when the server has closed."""
         if self._waiter is not None:
             raise RuntimeError("another task is waiting for the events of this server")
-        events = self._pump.events
-        while not events and not self._pump.closed:
+        pump, events = self._pump, self._pump.events
+        while not events and not pump.closed:
             self._waiter = self.loop.create_future()
+            if pump.last is not None and self._idle is None:
+                self._look_out(pump.last)
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        event = events.popleft() if events else None
+        if pump.is_forked:
+            raise ClosedError(FORKED)
+        event = pump.hand_over()
         if len(events) <= self._pending_max // 2:
             self._read(True)
         return event
@@ -117,7 +158,35 @@ class LoopConsumer:
         else:
             self.loop.call_soon_threadsafe(self._stop)
 
+    def wake(self) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._readable)
+        except RuntimeError:
+            pass  # the loop has been closed
+
+    def forget(self) -> None:
+        # The loop shares its epoll instance with the parent's: leave that alone.
+        self._reading = False
+
+    def _look_out(self, last: weakref.ref[Request]) -> None:
+        self._idle = self.loop.call_later(IDLE_SECONDS, self._look, last)
+
+    def _look(self, last: weakref.ref[Request]) -> None:
+        self._idle = None
+        pump = self._pump
+        if self._waiter is None or pump.closed or pump.last is None:
+            return
+        if pump.last is not last:
+            self._look_out(pump.last)  # a later one has had less time
+        elif pump.is_last_open():
+            pump.last = None
+            pump.events.append(Idle(None))
+            self._wake()
+
     def _stop(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
         self._read(False)
         self._ended.set()
         self._wake()
@@ -127,12 +196,20 @@ class LoopConsumer:
             self._waiter.set_result(None)
 
     def _readable(self) -> None:
-        self._pump.take()
-        if self._pump.closed:
-            self._on_closed()
-        elif len(self._pump.events) >= self._pending_max:
-            self._read(False)
-        self._wake()
+        if self._pump.is_forked:
+            return
+        try:
+            self._pump.take()
+        except BaseException:
+            if not self._pump.closed:  # it may have left a batch half read
+                self.loop.call_soon(self._readable)
+            raise
+        finally:
+            if self._pump.closed:
+                self._on_closed()
+            elif len(self._pump.events) >= self._pending_max:
+                self._read(False)
+            self._wake()
 
     def _read(self, reading: bool) -> None:
         if reading == self._reading or (reading and self._pump.closed):

@@ -1,21 +1,36 @@
-"""What requests and sessions hold of their server: its commands, and the calls under way."""
+"""What requests and sessions hold of their server: its commands, and what is under way."""
 
 from __future__ import annotations
 
 import itertools
-import json
+import logging
+import sys
+import threading
+import weakref
+from collections import deque
+from concurrent.futures import InvalidStateError
 from ctypes import byref
 from typing import TYPE_CHECKING, Any, Callable
 
-from ._abi import shttp_bytes
-from ._library import error
-from ._values import EMPTY, borrowed, dump
+from ._abi import shttp_request
+from ._handles import FORKED
+from ._library import error, library
+from ._values import EMPTY, load, message_params, method_name, seconds, text
 from .calls import Call
-from .errors import ClientError, ClosedError
+from .errors import ClientError, ClosedError, InvalidMessageError, LimitError
 
 if TYPE_CHECKING:
     from ._consumers import Consumer
     from ._handles import Handle
+    from .events import Request
+
+INTERNAL_ERROR = -32603
+NOT_ANSWERED = "The handler did not answer"
+
+DROPPED_MAX = 1024
+"""Requests that were dropped last, whose failed commands concern nobody."""
+
+logger = logging.getLogger("streamablehttp")
 
 
 class Link:
@@ -24,63 +39,172 @@ class Link:
     def __init__(self, server: Handle) -> None:
         self.invoke = server.invoke
         self.consumer: Consumer | None = None
+        self.stand_in: Callable[[], Consumer] | None = None
+        """Makes one for a call that would wait in vain, since nobody takes events."""
+        self.is_forked = False
+        self.requests: dict[int, weakref.ref[Request]] = {}
+        """Those that exist. Weak: a request that the host has let go of needs no news."""
+        self.unfailed: deque[int] = deque()
+        """Dropped requests that there was no room to fail."""
+        self.dropped: deque[int] = deque(maxlen=DROPPED_MAX)
+        self._server = server
         self._calls: dict[int, Call] = {}
         self._tokens = itertools.count(1)
+
+    # ---- Requests that nobody can answer any more -------------------------------
+
+    def drop(self, request: Request) -> None:
+        """Fails a request that nobody holds and nobody has answered.
+
+        For `__del__`: on any thread, in the midst of anything, and nothing is raised.
+        """
+        try:
+            if sys.is_finalizing() or self._server.is_forked or self._server.closed:
+                return
+            self.dropped.append(request._request.key)
+            self._fail(request._request.key)
+            request._end_waits()
+            logger.warning(
+                "The request %r of %s was dropped without an answer: its client gets error %d",
+                request.method,
+                request.session or "a client without a session",
+                INTERNAL_ERROR,
+            )
+        except ClosedError:
+            pass
+        except Exception as problem:
+            report(problem)
+
+    def fail_unfailed(self) -> None:
+        """Fails dropped requests for which there is room by now."""
+        for _ in range(len(self.unfailed)):
+            self._fail(self.unfailed[0])
+            self.unfailed.popleft()
+
+    def _fail(self, key: int) -> None:
+        try:
+            self.invoke(
+                library.shttp_request_fail,
+                shttp_request(key),
+                INTERNAL_ERROR,
+                text("message", NOT_ANSWERED),
+                EMPTY,
+            )
+        except LimitError:
+            self.unfailed.append(key)
+
+    # ---- Calls --------------------------------------------------------------------
 
     def call(
         self, function: Any, target: Any, method: str, params: Any, timeout: float | None
     ) -> Call:
         """Makes a call with `function`, shttp_request_call or shttp_session_call."""
-        call = Call(self, next(self._tokens), timeout)
-        text, json_params = borrowed(method.encode()), optional(params)
+        name, json_params = method_name(method), message_params(params)
+        call = Call(self, next(self._tokens), seconds("timeout", timeout))
         # The answer may be taken on another thread before the function has returned.
         self._calls[call._token] = call
         try:
-            self.invoke(function, target, text, json_params, call._token, byref(call._call))
+            self.invoke(function, target, name, json_params, call._token, byref(call._call))
         except BaseException:
-            self.forget(call._token)
+            self.forget_call(call._token)
             raise
         return call
 
-    def forget(self, token: int) -> Call | None:
-        """Whoever gets the call from here, and nobody else, ends it."""
+    def forget_call(self, token: int) -> Call | None:
+        """Whoever gets the call from here, and nobody else, gives it up."""
         return self._calls.pop(token, None)
 
     def end_call(self, token: int, status: int, message: bytes) -> None:
-        """The client's answer to a call, or the status that stands for it."""
-        call = self.forget(token)
+        """The client's answer to a call, or the status that stands for it.
+
+        May be done again after an interruption, so the call is let go of last.
+        """
+        call = self._calls.get(token)
         if call is None:
             return
-        if status:
-            call.set_exception(error(status))
-            return
-        response = json.loads(message)
-        failure = response.get("error")
-        if failure is None:
-            call.set_result(response.get("result"))
-        else:
-            call.set_exception(
-                ClientError(failure.get("code", 0), failure.get("message", ""), failure.get("data"))
-            )
+        try:
+            outcome = error(status) if status else _outcome(message)
+            if isinstance(outcome, Exception):
+                call.set_exception(outcome)
+            else:
+                call.set_result(outcome.get("result"))
+        except InvalidStateError:
+            pass  # it has been given up
+        self.forget_call(token)
 
     def end_calls(self) -> None:
         """Fails what is still under way when the server has gone."""
         for token in list(self._calls):
-            call = self.forget(token)
-            if call is not None:
+            call = self.forget_call(token)
+            if call is not None and not call.done():
                 call.set_exception(ClosedError("the server has closed"))
 
-    def take_events_until(
-        self, done: Callable[[], bool], timeout: float | None
-    ) -> float | None:
-        """Takes events if that is this thread's job. The seconds that are left to wait."""
+    def taker(self) -> Consumer | None:
+        """Who takes the events now."""
         consumer = self.consumer
-        if consumer is None or not consumer.is_here():
-            return timeout
-        consumer.wait(done, timeout)
-        return 0
+        return None if consumer is None or consumer.is_gone() else consumer
+
+    def take_events_until(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Takes events until `done` or the end of the time; False if another thread does that.
+
+        A thread that nobody takes events for does it itself, until somebody comes.
+        """
+        consumer = self.taker()
+        if consumer is not None:
+            if not consumer.is_here():
+                return False
+            consumer.wait(done, timeout)
+            return True
+        if self.stand_in is None:
+            return False
+        stand_in = self.stand_in()
+        stand_in.wait(lambda: done() or self.taker() is not None, timeout)
+        consumer = self.taker()
+        if consumer is not None:
+            consumer.wake()  # it may be waiting for what was taken in its place
+        elif stand_in.is_gone():
+            self.end_calls()
+        return True
+
+    # ---- Forks --------------------------------------------------------------------
+
+    def check_process(self) -> None:
+        """Raises ClosedError in a fork of the server's process."""
+        if self.is_forked:
+            raise ClosedError(FORKED)
+
+    def forget(self) -> None:
+        self.is_forked = True
+        self.consumer = None
+        self._calls.clear()
+        for reference in list(self.requests.values()):
+            request = reference()
+            if request is not None:
+                request._lock = threading.Lock()
 
 
-def optional(value: Any) -> shttp_bytes:
-    """JSON for the library; nothing for None."""
-    return EMPTY if value is None else borrowed(dump(value))
+def _outcome(message: bytes) -> Exception | dict[str, Any]:
+    """A client's JSON-RPC response, or the exception that it stands for."""
+    try:
+        response: dict[str, Any] = load(message)
+    except (RecursionError, ValueError) as problem:
+        return InvalidMessageError(f"the client's answer cannot be read: {problem}")
+    failure = response.get("error")
+    if failure is None:
+        return response
+    return ClientError(failure.get("code", 0), failure.get("message", ""), failure.get("data"))
+
+
+class _WhileTakingEvents:
+    """Hands an exception to sys.unraisablehook, which takes them from the interpreter only."""
+
+    def __init__(self, problem: BaseException) -> None:
+        self._problem = problem
+
+    def __del__(self) -> None:
+        raise self._problem
+
+
+def report(problem: BaseException) -> None:
+    """Tells whoever looks after the process of an exception that nobody can be given."""
+    _WhileTakingEvents(problem)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 from collections.abc import Iterable, Mapping
 from ctypes import byref, sizeof
-from typing import Any, TypedDict
+from typing import Any, Callable, TypedDict
 
 from ._abi import shttp_log_level, shttp_progress_route, shttp_response_mode, shttp_server_options
 from ._library import library
-from ._values import borrowed, dump
-from .errors import InvalidOptionError
+from ._values import EMPTY, UINT32_MAX, borrowed, dump, encoded, exact, integer, text, wrong_type
+from .errors import AddressUnavailableError, InvalidOptionError
 
-UINT32_MAX = 0xFFFFFFFF
+LOOPBACK = "127.0.0.1"
+UNIX_PATH_BYTES_MAX = 107
 NEVER = UINT32_MAX
-"""For `session_idle_ms`, `keepalive_ms`, `detached_ms` and `replay_ms`."""
+"""For `session_idle_ms`, `keepalive_ms`, `detached_ms`, `replay_ms` and `head_ms`."""
 
 RESPONSE_MODES = {
     "stream": shttp_response_mode.SHTTP_RESPONSE_STREAM,
@@ -47,7 +50,8 @@ class Limits(TypedDict, total=False):
     connections_max: int
     """Connections at one time. Default 16384."""
     sessions_max: int
-    """Sessions at one time; initialize is then refused with HTTP status 503. Default 10000."""
+    """Sessions at one time. Beyond, one that was never used is closed, or initialize is refused with
+    HTTP status 503. Default 10000."""
     session_requests_max: int
     """Requests of one session that wait for an answer, and as many calls. Default 256."""
     session_idle_ms: int
@@ -62,6 +66,12 @@ class Limits(TypedDict, total=False):
     """How long its body may take to arrive after that. Default 30000."""
     detached_ms: int
     """How long a request goes on whose client has gone and stays away. Default 300000; NEVER."""
+    head_ms: int
+    """How long a request may wait for its answer before the head of its stream leaves without one.
+    Default 250; NEVER: not before the first keep-alive."""
+    fence_ms: int
+    """How long a result waits behind progress on the primary stream, for clients that would take it
+    first. Default 3, at most 1000; UINT32_MAX is 0."""
     authorize_ms: int
     """How long the host may leave an Authorization unanswered. Default 10000."""
     connection_idle_ms: int
@@ -70,6 +80,21 @@ class Limits(TypedDict, total=False):
     """Messages kept for each session while no primary stream is attached. Default 64."""
     mailbox_bytes_max: int
     """The same limit by size. Default 65536."""
+    arriving_bytes_max: int
+    """What all clients may have sent of requests that have not arrived as a whole. Beyond, the
+    largest is refused with HTTP status 503. Default 134217728."""
+    request_bytes_max: int
+    """What all open requests may hold; beyond, requests are refused with HTTP status 503. Default
+    67108864."""
+    session_bytes_max: int
+    """What all sessions may hold, their mailboxes included. Default 67108864."""
+    client_info_bytes_max: int
+    """How long the clientInfo and capabilities of a client may be together. Default 65536."""
+    address_share_percent: int
+    """How much of the limits of connections, sessions, requests and replay one address may have.
+    Default 50; behind a proxy, which has one address for all, 100."""
+    principal_share_percent: int
+    """How much of those of sessions, requests and replay one principal may have. Default 50."""
     unsent_bytes_max: int
     """What a client may leave unread on a connection. Beyond, older progress and the oldest log
     messages are dropped, and if that does not do, the connection is closed. Default 16777216."""
@@ -79,6 +104,8 @@ class Limits(TypedDict, total=False):
     """The same limit for all connections together. Default 268435456."""
     queue_events_max: int
     """Events that wait to be taken; beyond, the server reads no more. Default 4096."""
+    queue_bytes_max: int
+    """The same limit by size. Default 67108864."""
     command_bytes_max: int
     """Commands not carried out yet; beyond, they raise LimitError. Default 67108864."""
     replay_events_max: int
@@ -110,6 +137,8 @@ def server_options(
     bearer_tokens: Mapping[str, str] | Iterable[str] | None,
     resource_metadata: Mapping[str, Any] | None,
     log_level: str,
+    half_close: bool,
+    unix_mode: int | None,
     raw: bool,
     limits: Mapping[str, int],
 ) -> shttp_server_options:
@@ -124,10 +153,12 @@ def server_options(
     else:
         if name is None:
             raise InvalidOptionError("name is needed, unless raw")
-        options.server_info = borrowed(dump({"name": name, "version": version}))
-        options.server_capabilities = borrowed(dump({} if capabilities is None else capabilities))
-        if instructions is not None:
-            options.instructions = borrowed(instructions.encode())
+        encoded("name", name), encoded("version", version)
+        options.server_info = borrowed(dump("name", {"name": name, "version": version}))
+        options.server_capabilities = borrowed(
+            _object("capabilities", {} if capabilities is None else capabilities)
+        )
+        options.instructions = text("instructions", instructions)
     if response_mode is None:
         response_mode = "json" if json_response else "stream"
     elif json_response and response_mode != "json":
@@ -136,14 +167,19 @@ def server_options(
     options.progress_route = _choice("progress_route", progress_route, PROGRESS_ROUTES)
     options.log_level = _choice("log_level", log_level, LOG_LEVELS)
     options.stateless = bool(stateless)
+    options.half_close = bool(half_close)
+    if unix_mode is not None:
+        options.unix_mode = integer("unix_mode", unix_mode, 1, 0o777, InvalidOptionError)
     options.path = _text("path", path)
     options.allowed_origins = _list("allowed_origins", allowed_origins)
     options.allowed_hosts = _list("allowed_hosts", allowed_hosts)
     options.cors_origins = _list("cors_origins", cors_origins)
+    if authorize and bearer_tokens is not None:
+        raise InvalidOptionError("authorize and bearer_tokens contradict: who is asked, and when?")
     options.authorize = bool(authorize)
     options.bearer_tokens = _tokens(bearer_tokens)
     if resource_metadata is not None:
-        options.resource_metadata = borrowed(dump(resource_metadata))
+        options.resource_metadata = borrowed(_object("resource_metadata", resource_metadata))
     if not replay:
         if any(name_of_limit.startswith("replay_") for name_of_limit in limits):
             raise InvalidOptionError("without replay nothing is kept, so nothing is to be limited")
@@ -151,14 +187,78 @@ def server_options(
     for name_of_limit, value in limits.items():
         if name_of_limit not in Limits.__annotations__:
             raise TypeError(f"Server has no option {name_of_limit!r}")
-        # ctypes would cut a number that does not fit.
-        if not 0 <= value <= UINT32_MAX:
-            raise InvalidOptionError(f"{name_of_limit}: {value} is not in 0 ... {UINT32_MAX}")
-        setattr(options, name_of_limit, value)
+        number = integer(name_of_limit, value, 0, UINT32_MAX, InvalidOptionError)
+        setattr(options, name_of_limit, number)
     return options
 
 
+_HINTS: dict[str, tuple[str, Any, str]] = {
+    "path": ("path", None, "it begins with a slash, and is printable ASCII without ? and #"),
+    "server_capabilities": ("capabilities", EMPTY, "it nests too deeply, or is not an object"),
+    "bearer_tokens": (
+        "bearer_tokens",
+        None,
+        "there is at least one token, each once, of letters, digits and -._~+/=; a principal is not"
+        " empty, and has no colon",
+    ),
+    "resource_metadata": (
+        "resource_metadata",
+        EMPTY,
+        'it needs "resource", an absolute URL, and "authorization_servers"',
+    ),
+}
+"""Fields that only the library can judge: the keyword, no value, and what a value should be."""
+
+
+def blame(
+    options: shttp_server_options, is_accepted: Callable[[shttp_server_options], bool]
+) -> str | None:
+    """What is wrong with options that the library refuses: it does not say which field it is."""
+    for field, (keyword, nothing, hint) in _HINTS.items():
+        trial = shttp_server_options.from_buffer_copy(options)
+        setattr(trial, field, nothing)
+        if is_accepted(trial):
+            return f"{keyword} cannot be used: {hint}"
+    return None
+
+
+def internet_address(host: str) -> str:
+    """The address in digits that `host` means. Raises TypeError, AddressUnavailableError.
+
+    Names are not looked up, and localhost alone needs no looking up.
+    """
+    encoded("host", host)
+    if host.lower() == "localhost":
+        return LOOPBACK
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise AddressUnavailableError(
+            f"host: {host!r} is no address in digits, such as 127.0.0.1, 0.0.0.0 or ::1; names"
+            " other than localhost are not looked up, and a Unix socket is a unix_path"
+        ) from None
+    return host
+
+
+def unix_socket_path(path: str | os.PathLike[str]) -> str:
+    """The path of a Unix socket. Raises TypeError, InvalidOptionError."""
+    try:
+        name = os.fsencode(path)
+    except TypeError:
+        raise wrong_type("unix_path", "a str or a path", path) from None
+    except UnicodeEncodeError:
+        raise InvalidOptionError("unix_path: not the name of a file") from None
+    if not name or b"\0" in name or len(name) > UNIX_PATH_BYTES_MAX:
+        raise InvalidOptionError(
+            f"unix_path: {path!r} is empty, has a NUL in it, or is longer than the"
+            f" {UNIX_PATH_BYTES_MAX} bytes that the system takes"
+        )
+    return os.fsdecode(name)
+
+
 def _choice(option: str, value: str, choices: Mapping[str, int]) -> int:
+    if not isinstance(value, str):
+        raise wrong_type(option, "a str", value)
     try:
         return choices[value]
     except KeyError:
@@ -167,14 +267,25 @@ def _choice(option: str, value: str, choices: Mapping[str, int]) -> int:
         ) from None
 
 
+def _object(option: str, value: Mapping[str, Any]) -> bytes:
+    if not isinstance(value, (Mapping, bytes)):
+        raise wrong_type(option, "a dict", value)
+    return dump(option, value)
+
+
 def _text(option: str, value: str) -> bytes:
-    if "\0" in value:
+    data = encoded(option, value)
+    if b"\0" in data:
         raise InvalidOptionError(f"{option} has a NUL in it")
-    return value.encode()
+    return data
 
 
 def _tokens(tokens: Mapping[str, str] | Iterable[str] | None) -> bytes | None:
     if isinstance(tokens, Mapping):
+        for part in (*tokens.keys(), *tokens.values()):
+            encoded("bearer_tokens", part)
+        for principal in tokens.values():
+            exact("bearer_tokens", principal, InvalidOptionError)
         tokens = [f"{principal}:{token}" for token, principal in tokens.items()]
     return _list("bearer_tokens", tokens)
 
@@ -182,7 +293,14 @@ def _tokens(tokens: Mapping[str, str] | Iterable[str] | None) -> bytes | None:
 def _list(option: str, values: Iterable[str] | None) -> bytes | None:
     if values is None:
         return None
-    items = [values] if isinstance(values, str) else list(values)
-    if any("," in item for item in items):
-        raise InvalidOptionError(f"{option}: one value has a comma in it")
+    try:
+        items = [values] if isinstance(values, str) else list(values)
+    except TypeError:
+        raise wrong_type(option, "a list of str", values) from None
+    for item in items:
+        if "," in encoded(option, item).decode():
+            raise InvalidOptionError(
+                f"{option}: one value has a comma in it; give a list"
+                + (" of tokens, or a dict of {token: principal}" if option == "bearer_tokens" else "")
+            )
     return _text(option, ",".join(items))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+import weakref
 from collections import deque
 from ctypes import byref, c_size_t, sizeof
+from threading import get_ident
 from typing import TYPE_CHECKING, Callable
-from weakref import WeakValueDictionary
 
 from ._abi import shttp_event, shttp_event_kind, shttp_log_level, shttp_status
 from ._library import error, library
-from ._values import copied
+from ._link import logger, report
+from ._values import copied, decoded
 from .events import (
     Authorization,
     Cancelled,
@@ -19,6 +22,7 @@ from .events import (
     Event,
     Notification,
     PrimaryClosed,
+    PrimaryGap,
     PrimaryOpened,
     Request,
     SessionClosed,
@@ -30,8 +34,9 @@ if TYPE_CHECKING:
     from ._link import Link
 
 BATCH = 64
+ATTEMPTS = 8
+"""How often an event is read that raises an Exception: it may be a signal handler's."""
 
-_logger = logging.getLogger("streamablehttp")
 _LEVELS: dict[int, int] = {
     shttp_log_level.SHTTP_LOG_ERROR: logging.ERROR,
     shttp_log_level.SHTTP_LOG_WARNING: logging.WARNING,
@@ -51,18 +56,92 @@ class Pump:
         self.events: deque[Event] = deque()
         self.sessions: dict[int, Session] = {}
         self.closed = False
-        self.taking = threading.Lock()
+        self.is_forked = False
+        # Up to Python 3.10 an interruption may leave a lock held: it must not shut this thread out.
+        self.taking = threading.RLock()
+        self.last: weakref.ref[Request] | None = None
+        """What was handed over last, if it was a request."""
         self._link = link
-        # Weak: a request that the host has let go of needs no news.
-        self._requests: WeakValueDictionary[int, Request] = WeakValueDictionary()
         self._batch = (shttp_event * BATCH)()
         self._count = c_size_t()
+        """Events of the batch that are not all in `events` yet."""
+        self._read: list[Event | None] = []
+        self._first = 0
+        self._taker: int | None = None
+        self._is_ending = False
+
+    # ---- From the library ---------------------------------------------------------
 
     def take(self) -> None:
-        """Takes one batch, without waiting."""
+        """Takes one batch, without waiting.
+
+        No event of it is lost. What a signal handler raises meanwhile, KeyboardInterrupt for one,
+        is raised when the whole batch has been read; what the host's logging raises goes to
+        sys.unraisablehook.
+        """
+        thread = get_ident()
+        if self._taker == thread and self._is_inside_take():
+            raise RuntimeError("events are being taken here: wait for the answer elsewhere")
         with self.taking:
             if self.closed:
                 return
+            try:
+                self._taker = thread
+                if self._link.unfailed:
+                    self._link.fail_unfailed()
+                self._take_batch()
+            except BaseException as problem:
+                if not self._count.value:  # nothing is half read
+                    self._read.clear()
+                    raise
+                self._finish_batch([problem])
+            finally:
+                self._taker = None
+
+    def _is_inside_take(self) -> bool:
+        """A callback of a call, or the host's logging, has called this thread's `take` again."""
+        frame = sys._getframe(1).f_back
+        while frame is not None:
+            if frame.f_code is Pump.take.__code__ and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
+
+    def _finish_batch(self, interruptions: list[BaseException]) -> None:
+        """Goes on with a batch after an exception, until it is complete. Raises the first."""
+        index = len(self._read)
+        failures = int(isinstance(interruptions[0], Exception))
+        while self._count.value:
+            try:
+                self._take_batch()
+            except BaseException as problem:
+                if index != len(self._read):
+                    index, failures = len(self._read), 0
+                interruptions.append(problem)
+                failures += isinstance(problem, Exception)
+                if failures == ATTEMPTS:
+                    # Nobody interrupts so often: this event cannot be read.
+                    self._read.append(None)
+                    interruptions = [one for one in interruptions if not isinstance(one, Exception)]
+                    report(problem)
+        self._read.clear()
+        for late in interruptions[1:]:
+            report(late)
+        if interruptions:
+            try:
+                raise interruptions[0]
+            finally:
+                interruptions.clear()  # they hold this frame, and it holds them
+
+    def _take_batch(self) -> None:
+        """Can be called again after an exception at any point, and then goes on.
+
+        So an event counts as read by being appended, in one step; and readers can be repeated.
+        """
+        events, read = self.events, self._read
+        count = self._count.value
+        if not count:
+            self._first = len(events)
             self._link.invoke(
                 library.shttp_server_take_events_sized,
                 self._batch,
@@ -70,21 +149,70 @@ class Pump:
                 BATCH,
                 byref(self._count),
             )
-            for index in range(self._count.value):
-                raw = self._batch[index]
-                read = _READERS.get(raw.kind)
-                event = read(self, raw) if read else None
-                if event is not None:
-                    self.events.append(event)
+            count = self._count.value
+        while len(read) < count:
+            raw = self._batch[len(read)]
+            reader = _READERS.get(raw.kind)
+            read.append(reader(self, raw) if reader else None)
+        if len(events) <= self._first:
+            events.extend(filter(None, read))
+        if self._is_ending:
+            self.closed = True
+        self._count.value = 0
+        read.clear()  # it would keep requests that the host has let go of
+
+    # ---- To the host --------------------------------------------------------------
+
+    def hand_over(self) -> Event | None:
+        """The next event, which is the host's from now on; None if there is none."""
+        if not self.events:
+            return None
+        event = self.events[0]
+        if isinstance(event, Request):
+            event._is_handed_over = True
+            self.last = weakref.ref(event)
+        else:
+            self.last = None
+            if isinstance(event, SessionClosed):
+                self.sessions.pop(event.session._session.key, None)
+        # Last: an interruption in between changes nothing.
+        return self.events.popleft()
+
+    def is_last_open(self) -> bool:
+        """What was handed over last is a request that still exists, and has no answer."""
+        request = self.last() if self.last is not None else None
+        return request is not None and request._is_open
+
+    # ---- The end ------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Takes nothing any more: what a batch points to is about to go."""
+        self.closed = True
+        self._count.value = 0
+
+    def forget(self) -> None:
+        """Of a fork: the events are for the parent."""
+        self.is_forked = True
+        self.taking = threading.RLock()
+        self._taker = None
+        self.end()
+        self.events.clear()
+        self._read.clear()
+
+    # ---- Readers, one for each kind -----------------------------------------------
 
     def _session(self, raw: shttp_event) -> Session | None:
         return self.sessions.get(raw.session.key)
+
+    def _existing(self, raw: shttp_event) -> Request | None:
+        reference = self._link.requests.get(raw.request.key)
+        return reference() if reference else None
 
     def _authorization(self, raw: shttp_event) -> Authorization:
         return Authorization(
             self._link,
             raw.authorization.key,
-            copied(raw.http_method).decode(),
+            decoded(raw.http_method),
             copied(raw.target).decode("latin-1"),
             copied(raw.scheme).decode("latin-1"),
             copied(raw.credentials).decode("latin-1"),
@@ -93,34 +221,35 @@ class Pump:
 
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
-        request = self._requests[key] = Request(
+        request = Request(
             self._link,
             key,
             self._session(raw),
-            copied(raw.method).decode(),
+            decoded(raw.method),
             copied(raw.id),
             copied(raw.message),
             copied(raw.headers),
-            copied(raw.revision).decode(),
-            copied(raw.principal).decode(),
+            decoded(raw.revision),
+            decoded(raw.principal),
         )
+        self._link.requests[key] = weakref.ref(request)
         return request
 
     def _notification(self, raw: shttp_event) -> Notification:
         return Notification(
             self._session(raw),
-            copied(raw.method).decode(),
+            decoded(raw.method),
             copied(raw.message),
             copied(raw.headers),
-            copied(raw.revision).decode(),
-            copied(raw.principal).decode(),
+            decoded(raw.revision),
+            decoded(raw.principal),
         )
 
     def _response(self, raw: shttp_event) -> None:
         self._link.end_call(raw.call_data or 0, raw.status, copied(raw.message))
 
     def _cancelled(self, raw: shttp_event) -> Cancelled | None:
-        request = self._requests.pop(raw.request.key, None)
+        request = self._existing(raw)
         if request is None:
             return None
         request._cancel()
@@ -131,27 +260,33 @@ class Pump:
         session = self.sessions[key] = Session(
             self._link,
             key,
-            copied(raw.wire_id).decode(),
-            copied(raw.principal).decode(),
-            copied(raw.revision).decode(),
+            decoded(raw.wire_id),
+            decoded(raw.principal),
+            decoded(raw.revision),
             copied(raw.client_info),
             copied(raw.client_capabilities),
         )
         return SessionOpened(session, copied(raw.headers))
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
-        session = self.sessions.pop(raw.session.key, None)
+        session = self._session(raw)
         if session is None:
             return None
         session.closed = True
-        for request in list(self._requests.values()):
-            if request.session is session:
+        for reference in list(self._link.requests.values()):
+            request = reference()
+            if request is not None and request.session is session:
                 request._cancel()
-        return SessionClosed(session)
+        made_room = raw.status == shttp_status.SHTTP_ERR_LIMIT
+        return SessionClosed(session, made_room)
 
     def _primary_opened(self, raw: shttp_event) -> PrimaryOpened | None:
         session = self._session(raw)
         return PrimaryOpened(session) if session else None
+
+    def _primary_gap(self, raw: shttp_event) -> PrimaryGap | None:
+        session = self._session(raw)
+        return PrimaryGap(session) if session else None
 
     def _primary_closed(self, raw: shttp_event) -> PrimaryClosed | None:
         session = self._session(raw)
@@ -162,15 +297,21 @@ class Pump:
             return None  # the call was given up as its answer came
         if raw.authorization.key:
             return None  # its client has gone, or the host was too slow
-        request = self._requests.get(raw.request.key)
+        request = self._existing(raw)
+        if request is None and raw.request.key in self._link.dropped:
+            return None  # no command of the host's
         session = request.session if request else self._session(raw)
         return CommandFailed(error(raw.status), session, request)
 
     def _log(self, raw: shttp_event) -> None:
-        _logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", copied(raw.text).decode())
+        text = decoded(raw.text)
+        try:
+            logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", text)
+        except Exception as problem:  # of the host's filters and handlers
+            report(problem)
 
     def _server_closed(self, raw: shttp_event) -> None:
-        self.closed = True
+        self._is_ending = True
 
 
 _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
@@ -183,6 +324,7 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_SESSION_CLOSED: Pump._session_closed,
     shttp_event_kind.SHTTP_EVENT_PRIMARY_OPENED: Pump._primary_opened,
     shttp_event_kind.SHTTP_EVENT_PRIMARY_CLOSED: Pump._primary_closed,
+    shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
     shttp_event_kind.SHTTP_EVENT_LOG: Pump._log,
     shttp_event_kind.SHTTP_EVENT_CLOSED: Pump._server_closed,

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
+import threading
 from ctypes import c_char_p, c_void_p, cast, string_at
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, SupportsIndex
 
 from ._abi import shttp_bytes
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, InvalidMessageError, StreamableHTTPError
 
 EMPTY = shttp_bytes()
+UINT32_MAX = 0xFFFFFFFF
+METHOD_BYTES_MAX = 1024
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+# ---- To C: whatever cannot be is refused here, by the name of its argument ------
 
 
 def borrowed(data: bytes) -> shttp_bytes:
@@ -19,23 +27,167 @@ def borrowed(data: bytes) -> shttp_bytes:
     return shttp_bytes(cast(c_char_p(data), c_void_p), len(data))
 
 
+def encoded(argument: str, value: str) -> bytes:
+    """A str in UTF-8. Raises TypeError.
+
+    UTF-8 has no surrogates, but a str may: JSON's escapes can name one without the other. Such a
+    one becomes U+FFFD.
+    """
+    if not isinstance(value, str):
+        raise wrong_type(argument, "a str", value)
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def exact(
+    argument: str, value: str, error: type[StreamableHTTPError] = InvalidArgumentError
+) -> bytes:
+    """A str in UTF-8 that tells users apart: no two may become one, so nothing is replaced.
+
+    Raises TypeError, or `error`, which is a ValueError.
+    """
+    data = encoded(argument, value)
+    if data.decode() != value:
+        raise error(f"{argument}: {value!r} has a surrogate in it, and is no Unicode text")
+    return data
+
+
+def text(argument: str, value: str | None) -> shttp_bytes:
+    """A str for the library; nothing for None. Raises TypeError."""
+    return EMPTY if value is None else borrowed(encoded(argument, value))
+
+
+def method_name(method: str) -> shttp_bytes:
+    """The method of a message. Raises TypeError, InvalidMessageError."""
+    name = encoded("method", method)
+    if not name or len(name) > METHOD_BYTES_MAX or name.startswith(b"rpc."):
+        raise InvalidMessageError(
+            f"method: {method[:100]!r} is empty, longer than {METHOD_BYTES_MAX} bytes, or one of"
+            " JSON-RPC's own (rpc.)"
+        )
+    return borrowed(name)
+
+
+def load(text: bytes) -> Any:
+    """What JSON text holds.
+
+    An integer with more digits than Python reads (sys.set_int_max_str_digits) is a float, as other
+    numbers that are too large: infinity.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
+def dump(argument: str, value: Any) -> bytes:
+    """`value` as JSON text; bytes are JSON text already. Raises TypeError, InvalidMessageError."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    try:
+        json_text = _encode(value)
+    except TypeError as error:
+        raise TypeError(f"{argument}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessageError(f"{argument}: {error}") from error
+    try:
+        return json_text.encode()
+    except UnicodeEncodeError:
+        return encoded(argument, json_text)
+
+
+def optional(argument: str, value: Any) -> shttp_bytes:
+    """JSON for the library; nothing for None. Raises TypeError, InvalidMessageError."""
+    return EMPTY if value is None else borrowed(dump(argument, value))
+
+
+def message_params(value: Any) -> shttp_bytes:
+    """The params of a message. Raises TypeError, InvalidMessageError."""
+    if value is None:
+        return EMPTY
+    params = dump("params", value)
+    if params[:1] not in (b"{", b"[") and not isinstance(value, (bytes, bytearray, memoryview)):
+        raise wrong_type("params", "a dict or a list", value)
+    return borrowed(params)
+
+
+def integer(
+    argument: str,
+    value: SupportsIndex,
+    least: int,
+    most: int,
+    error: type[StreamableHTTPError] = InvalidArgumentError,
+) -> int:
+    """`value` as a number of C's: ctypes would cut one that does not fit.
+
+    Raises TypeError, or `error`, which is a ValueError.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise wrong_type(argument, "an int", value) from None
+    if not least <= number <= most:
+        # A number of thousands of digits has no text: sys.set_int_max_str_digits.
+        shown = str(number) if abs(number) < 1 << 64 else "it"
+        raise error(f"{argument}: {shown} is not in {least} ... {most}")
+    return number
+
+
+def milliseconds(argument: str, value: SupportsIndex) -> int:
+    """`value` as a uint32_t. Raises TypeError, InvalidArgumentError."""
+    return integer(argument, value, 0, UINT32_MAX)
+
+
+def finite(argument: str, value: float) -> float:
+    """`value` as a double. Raises TypeError, InvalidArgumentError."""
+    try:
+        if math.isfinite(value):
+            return float(value)
+    except TypeError:
+        raise wrong_type(argument, "a number", value) from None
+    except OverflowError:
+        pass
+    raise InvalidArgumentError(f"{argument}: not a finite number")
+
+
+def seconds(argument: str, value: float | None) -> float | None:
+    """`value` as a time to wait; None is for ever. Raises TypeError, InvalidArgumentError."""
+    if value is None:
+        return None
+    duration = finite(argument, value)
+    if not 0 <= duration <= threading.TIMEOUT_MAX:
+        raise InvalidArgumentError(
+            f"{argument}: {duration} s is not in 0 ... {threading.TIMEOUT_MAX}"
+        )
+    return duration
+
+
+def wrong_type(argument: str, wanted: str, value: Any) -> TypeError:
+    return TypeError(f"{argument}: {wanted} is needed, not {type(value).__name__}")
+
+
+# ---- From C ------------------------------------------------------------------
+
+
 def copied(value: shttp_bytes) -> bytes:
     """The library's bytes, copied: it keeps them only until the next events are taken."""
     return string_at(value.data, value.len) if value.len else b""
 
 
-def dump(value: Any) -> bytes:
-    """`value` as JSON text. Bytes are taken as JSON text already. Raises ValueError, TypeError."""
-    if isinstance(value, bytes):
-        return value
-    return _encode(value).encode()
-
-
-def milliseconds(value: int) -> int:
-    """`value` as a uint32_t: ctypes would cut a number that does not fit."""
-    if not 0 <= value <= 0xFFFFFFFF:
-        raise InvalidArgumentError(f"{value} ms is not in 0 ... {0xFFFFFFFF}")
-    return value
+def decoded(value: shttp_bytes) -> str:
+    """The library's text, copied. It should be UTF-8, and never raises."""
+    return string_at(value.data, value.len).decode("utf-8", "replace") if value.len else ""
 
 
 class Headers(Mapping[str, str]):
@@ -51,7 +203,7 @@ class Headers(Mapping[str, str]):
                 self._fields[name] = value if before is None else f"{before}, {value}"
 
     def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower()]
+        return self._fields[name.lower() if isinstance(name, str) else name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)

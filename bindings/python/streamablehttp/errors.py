@@ -74,6 +74,12 @@ class RequestCancelledError(StreamableHTTPError):
     status = shttp_status.SHTTP_ERR_CANCELLED
 
 
+class NotRepresentableError(StreamableHTTPError, ValueError):
+    """The message is JSON that jansson has no tree for. Only hosts in C meet this."""
+
+    status = shttp_status.SHTTP_ERR_NOT_REPRESENTABLE
+
+
 class _SystemStatusError(StreamableHTTPError, OSError):
     """A status that the operating system is the reason for."""
 

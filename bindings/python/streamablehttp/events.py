@@ -4,24 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import json
 import math
+import re
 import threading
 from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._abi import shttp_authorization, shttp_refusal, shttp_request
+from ._abi import shttp_authorization, shttp_bytes, shttp_refusal, shttp_request
+from ._handles import stays_here
 from ._library import library
-from ._link import optional
-from ._values import EMPTY, Headers, borrowed, dump, milliseconds
-from .errors import NotFoundError, RequestCancelledError, StreamableHTTPError
+from ._values import (
+    Headers,
+    borrowed,
+    dump,
+    encoded,
+    exact,
+    finite,
+    integer,
+    load,
+    message_params,
+    method_name,
+    milliseconds,
+    optional,
+    text,
+    wrong_type,
+)
+from .errors import (
+    InvalidArgumentError,
+    InvalidMessageError,
+    NotFoundError,
+    RequestCancelledError,
+    StreamableHTTPError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from typing_extensions import Literal
 
     from ._link import Link
     from .calls import Call
     from .session import Session
+
+PRINCIPAL_BYTES_MAX = 256
+CHALLENGE_BYTES_MAX = 2048
+
+LEVELS = (
+    b"debug",
+    b"info",
+    b"notice",
+    b"warning",
+    b"error",
+    b"critical",
+    b"alert",
+    b"emergency",
+)
+
+_REFUSALS = {
+    "no_credentials": shttp_refusal.SHTTP_REFUSE_NO_CREDENTIALS,
+    "invalid_token": shttp_refusal.SHTTP_REFUSE_INVALID_TOKEN,
+    "insufficient_scope": shttp_refusal.SHTTP_REFUSE_INSUFFICIENT_SCOPE,
+}
+_PRINTABLE = re.compile(rb"[ -~]*")
+_SCOPES = re.compile(rb"(?:[!#-\[\]-~]+(?: [!#-\[\]-~]+)*)?")
 
 
 class Event:
@@ -35,6 +81,18 @@ class Event:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.session}>"
+
+    __reduce__ = stays_here
+
+
+class Idle(Event):
+    """Nothing has happened for half a second, and the request that came last has no answer yet.
+
+    There is nothing to do about it. It comes so that the variable of a loop over the events lets
+    go of that request, which fails if nobody else holds it: see `Request`.
+    """
+
+    session: None
 
 
 class Authorization(Event):
@@ -88,14 +146,22 @@ class Authorization(Event):
     def allow(self, principal: str, expires_in_ms: int = 0) -> None:
         """Lets the request go on in the name of `principal`.
 
-        The same string for every token of one user, at most 256 bytes. A session is unknown to any
-        principal but the one that opened it. Streams of the request end after `expires_in_ms`, and
-        their client comes back with new credentials; 0: never.
+        The same string for every token of one user, not empty, and at most 256 bytes. A session is
+        unknown to any principal but the one that opened it. Streams of the request end after
+        `expires_in_ms`, and their client comes back with new credentials; 0: never.
+
+        Raises TypeError, InvalidArgumentError, NotFoundError the second time, and ClosedError.
         """
+        name = exact("principal", principal)
+        if not 0 < len(name) <= PRINCIPAL_BYTES_MAX:
+            raise InvalidArgumentError(
+                f"principal: {len(name)} bytes are not in 1 ... {PRINCIPAL_BYTES_MAX}; use one name"
+                " for everybody if users are not told apart"
+            )
         self._answer(
             library.shttp_authorization_allow,
-            borrowed(principal.encode()),
-            milliseconds(expires_in_ms),
+            borrowed(name),
+            milliseconds("expires_in_ms", expires_in_ms),
         )
 
     def refuse(
@@ -108,18 +174,27 @@ class Authorization(Event):
 
         Without a `reason` it is what the header suggests: no credentials, or an invalid token.
         `scope` are the scopes that are needed, a space between each two; `description` is for the
-        developer of the client, in ASCII.
+        developer of the client, in printable ASCII. At most 2048 bytes each.
+
+        Raises TypeError, InvalidArgumentError, NotFoundError the second time, and ClosedError.
         """
         if reason is None:
             reason = "no_credentials" if self.token is None else "invalid_token"
+        if not isinstance(reason, str):
+            raise wrong_type("reason", "a str", reason)
+        if reason not in _REFUSALS:
+            raise InvalidArgumentError(
+                f"reason: {reason!r} is none of {', '.join(map(repr, _REFUSALS))}"
+            )
         self._answer(
             library.shttp_authorization_refuse,
             _REFUSALS[reason],
-            borrowed(scope.encode()),
-            borrowed(description.encode()),
+            _header_text("scope", scope, _SCOPES, "scopes with a space between each two"),
+            _header_text("description", description, _PRINTABLE, "printable ASCII"),
         )
 
     def _answer(self, function: Any, *arguments: Any) -> None:
+        self._link.check_process()  # before the lock, which somebody of the parent's may hold
         with self._lock:
             if self._answered:
                 raise NotFoundError("the request has been allowed or refused")
@@ -127,11 +202,13 @@ class Authorization(Event):
             self._answered = True
 
 
-_REFUSALS = {
-    "no_credentials": shttp_refusal.SHTTP_REFUSE_NO_CREDENTIALS,
-    "invalid_token": shttp_refusal.SHTTP_REFUSE_INVALID_TOKEN,
-    "insufficient_scope": shttp_refusal.SHTTP_REFUSE_INSUFFICIENT_SCOPE,
-}
+def _header_text(argument: str, value: str, pattern: re.Pattern[bytes], wanted: str) -> shttp_bytes:
+    data = encoded(argument, value)
+    if len(data) > CHALLENGE_BYTES_MAX or not pattern.fullmatch(data):
+        raise InvalidArgumentError(
+            f"{argument}: a header takes {wanted}, at most {CHALLENGE_BYTES_MAX} bytes"
+        )
+    return borrowed(data)
 
 
 class Message(Event):
@@ -157,12 +234,13 @@ class Message(Event):
         self._header_lines = header_lines
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.method} {self.session}>"
+        return f"<{type(self).__name__} {self.method!r} {self.session}>"
 
     @cached_property
     def params(self) -> Any:
-        """The params, parsed when first asked for; an empty dict if there are none."""
-        return json.loads(self.message).get("params", {})
+        """The params, parsed when first asked for: a dict or a list; {} if there are none."""
+        params = load(self.message).get("params")
+        return {} if params is None else params
 
     @cached_property
     def headers(self) -> Headers:
@@ -180,8 +258,17 @@ class Request(Message):
     The methods may be called on any thread. An argument or a mode of the server that makes a
     command impossible raises at once, and so do NotFoundError, once the request has been
     answered, and RequestCancelledError. What the library finds out only later (the client has
-    gone, a mailbox is full) comes as a CommandFailed event.
+    gone, a mailbox is full) comes as a CommandFailed event. In every str a surrogate without its
+    other half becomes U+FFFD, in JSON too.
+
+    Hold it until then: a request that nobody holds any more, because its handler has raised, is
+    failed with error -32603, and a warning goes to the logger "streamablehttp". As a context
+    manager it is failed like that at the end of the block, whoever holds it: a task that has failed
+    holds its variables for as long as somebody holds the task.
     """
+
+    _is_handed_over = False
+    """It is the host's: before, nobody could have answered it."""
 
     def __init__(
         self,
@@ -204,10 +291,25 @@ class Request(Message):
         self._cancelled = False
         self._cancel_waiters: list[concurrent.futures.Future[None]] = []
 
+    def __enter__(self) -> Request:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            is_open = self._is_open
+            self._answered = True
+        if is_open:
+            self._link.drop(self)
+
     @cached_property
     def id(self) -> int | str:
         """The JSON-RPC id: 7 and "7" are two."""
-        id: int | str = json.loads(self._id)
+        id: int | str = load(self._id)
         return id
 
     @property
@@ -215,26 +317,35 @@ class Request(Message):
         """The client has cancelled the request, or its session has ended: stop working on it."""
         return self._cancelled
 
-    async def wait_cancelled(self) -> None:
-        """Returns when the request is cancelled."""
+    def wait_cancelled(self) -> Coroutine[Any, Any, None]:
+        """Returns, when awaited, once the request is cancelled, or has been dropped."""
         waiter: concurrent.futures.Future[None] = concurrent.futures.Future()
-        with self._lock:
-            if self._cancelled:
-                return
-            self._cancel_waiters.append(waiter)
-        await asyncio.wrap_future(waiter)
+        self._cancel_waiters.append(waiter)
+        if self._cancelled:
+            self._end_waits()
+        # No coroutine of this object, which whoever waits in vain would hold for ever.
+        return _until_cancelled(waiter)
 
     def respond(self, result: Any) -> None:
-        """Answers with a result: JSON-able, for MCP a dict; or bytes of JSON."""
+        """Answers with a result: JSON-able, for MCP a dict; or bytes of JSON.
+
+        Raises TypeError, InvalidMessageError, LimitError, and as said above.
+        """
         with self._lock:
-            self._invoke(library.shttp_request_respond, borrowed(dump(result)))
+            self._invoke(library.shttp_request_respond, borrowed(dump("result", result)))
             self._answered = True
 
     def fail(self, code: int, message: str, data: Any = None) -> None:
-        """Answers with a JSON-RPC error."""
+        """Answers with a JSON-RPC error; `code` has 32 bits, and `data` is JSON-able.
+
+        Raises TypeError, InvalidArgumentError, InvalidMessageError, LimitError, and as said above.
+        """
         with self._lock:
             self._invoke(
-                library.shttp_request_fail, code, borrowed(message.encode()), optional(data)
+                library.shttp_request_fail,
+                integer("code", code, -(1 << 31), (1 << 31) - 1),
+                borrowed(encoded("message", message)),
+                optional("data", data),
             )
             self._answered = True
 
@@ -243,29 +354,34 @@ class Request(Message):
     ) -> None:
         """Tells how far the request has come; does nothing if the client did not ask for that.
 
-        It goes to the session's primary stream, or to the request's own: see `progress_route`.
+        It goes to the session's primary stream, or to the request's own: see `progress_route`. Both
+        numbers must be finite; a `total` of 0 or less is unknown, like None.
         """
         self._invoke(
             library.shttp_request_progress,
-            progress,
-            math.nan if total is None else total,
-            EMPTY if message is None else borrowed(message.encode()),
+            finite("progress", progress),
+            math.nan if total is None else finite("total", total),
+            text("message", message),
         )
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
         """Sends a log message on the request's stream; `level` is debug ... emergency."""
+        severity = encoded("level", level)
+        if severity not in LEVELS:
+            raise InvalidMessageError(f"level: {level!r} is none of {b', '.join(LEVELS).decode()}")
         self._invoke(
             library.shttp_request_log,
-            borrowed(level.encode()),
-            EMPTY if logger is None else borrowed(logger.encode()),
-            borrowed(dump(data)),
+            borrowed(severity),
+            text("logger", logger),
+            borrowed(dump("data", data)),
         )
 
     def notify(self, method: str, params: Any = None) -> None:
-        """Sends a notification that belongs to the request, on the request's stream."""
-        self._invoke(
-            library.shttp_request_notify, borrowed(method.encode()), optional(params)
-        )
+        """Sends a notification that belongs to the request, on the request's stream.
+
+        `params` is a dict or a list, or bytes of JSON.
+        """
+        self._invoke(library.shttp_request_notify, method_name(method), message_params(params))
 
     def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
         """Makes a request to the client on the request's stream; `timeout` in seconds.
@@ -274,9 +390,7 @@ class Request(Message):
         NotReadyError, come out of the Call.
         """
         self._check_open()
-        return self._link.call(
-            library.shttp_request_call, self._request, method, params, timeout
-        )
+        return self._link.call(library.shttp_request_call, self._request, method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Ends the connection of the request's stream and keeps the stream, for work that is long.
@@ -286,7 +400,7 @@ class Request(Message):
         server keeps nothing (`replay`) or its revision is older than 2025-11-25, nothing happens
         but a CommandFailed event with NotResumableError; the request is answered as ever.
         """
-        self._invoke(library.shttp_request_hang_up, milliseconds(retry_ms))
+        self._invoke(library.shttp_request_hang_up, milliseconds("retry_ms", retry_ms))
 
     def _invoke(self, function: Any, *arguments: Any) -> None:
         self._check_open()
@@ -298,13 +412,31 @@ class Request(Message):
         if self._answered:
             raise NotFoundError("the request has been answered")
 
+    @property
+    def _is_open(self) -> bool:
+        return not (self._answered or self._cancelled)
+
     def _cancel(self) -> None:
-        with self._lock:
-            self._cancelled = True
-            waiters, self._cancel_waiters = self._cancel_waiters, []
-        for waiter in waiters:
-            if waiter.set_running_or_notify_cancel():
+        """May be done again after an interruption."""
+        self._cancelled = True
+        self._end_waits()
+
+    def _end_waits(self) -> None:
+        for waiter in list(self._cancel_waiters):
+            try:
                 waiter.set_result(None)
+            except concurrent.futures.InvalidStateError:
+                pass  # it has been, or nobody waits any more
+
+    def __del__(self) -> None:
+        if self._is_handed_over:
+            self._link.requests.pop(self._request.key, None)
+            if not (self._answered or self._cancelled):
+                self._link.drop(self)
+
+
+async def _until_cancelled(waiter: concurrent.futures.Future[None]) -> None:
+    await asyncio.wrap_future(waiter)
 
 
 class Cancelled(Event):
@@ -318,9 +450,9 @@ class Cancelled(Event):
     @cached_property
     def reason(self) -> str | None:
         """Why, in the client's words."""
-        params = json.loads(self._message).get("params", {}) if self._message else {}
-        reason: str | None = params.get("reason")
-        return reason
+        params = load(self._message).get("params") if self._message else None
+        reason = params.get("reason") if isinstance(params, dict) else None
+        return reason if isinstance(reason, str) else None
 
 
 class SessionEvent(Event):
@@ -345,9 +477,22 @@ class SessionOpened(SessionEvent):
 class SessionClosed(SessionEvent):
     """The session has ended: deleted by the client, idle, or closed. The last event of it."""
 
+    def __init__(self, session: Session, made_room: bool = False) -> None:
+        super().__init__(session)
+        self.made_room = made_room
+        """It was never used, and made room for another one."""
+
 
 class PrimaryOpened(SessionEvent):
     """The client has opened the session's primary stream, for the first time or again."""
+
+
+class PrimaryGap(SessionEvent):
+    """The client has come back to its primary stream for messages that are not kept any more.
+
+    They are lost to it; what is sent from now on is not. What it should know all the same, such as
+    that a list has changed, is to be sent again. It comes behind PrimaryOpened.
+    """
 
 
 class PrimaryClosed(SessionEvent):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ._abi import shttp_session
+from ._handles import stays_here
 from ._library import library
-from ._link import optional
-from ._values import borrowed, milliseconds
+from ._values import load, message_params, method_name, milliseconds
 from .errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -41,27 +41,43 @@ class Session:
         """Who opened it, and alone may use it; empty without authorization."""
         self.revision = revision
         """The protocol revision, such as 2025-11-25."""
-        self.client_info: dict[str, Any] = json.loads(info or b"{}")
-        self.client_capabilities: dict[str, Any] = json.loads(capabilities or b"{}")
+        self._info = info
+        self._capabilities = capabilities
         self.data: Any = None
         """Anything the host wants to keep with the session."""
         self.closed = False
 
+    @cached_property
+    def client_info(self) -> dict[str, Any]:
+        """The clientInfo of initialize, parsed when first asked for."""
+        info: dict[str, Any] = load(self._info or b"{}")
+        return info
+
+    @cached_property
+    def client_capabilities(self) -> dict[str, Any]:
+        """The capabilities of initialize, parsed when first asked for."""
+        capabilities: dict[str, Any] = load(self._capabilities or b"{}")
+        return capabilities
+
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
-        return f"<Session {self._session.key:#x} {self.client_info.get('name', '?')}{state}>"
+        # The name is the client's, and may have line ends in it.
+        return f"<Session {self._session.key:#x} {self.client_info.get('name', '?')!r}{state}>"
+
+    __reduce__ = stays_here
 
     def notify(self, method: str, params: Any = None) -> None:
         """Sends a notification on the primary stream, or keeps it until there is one.
 
-        A CommandFailed event with LimitError says that the mailbox was full.
+        `params` is a dict or a list, or bytes of JSON. A CommandFailed event with LimitError says
+        that the mailbox was full.
         """
         self._check_open()
         self._link.invoke(
             library.shttp_session_notify,
             self._session,
-            borrowed(method.encode()),
-            optional(params),
+            method_name(method),
+            message_params(params),
         )
 
     def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
@@ -71,9 +87,7 @@ class Session:
         needs no primary stream.
         """
         self._check_open()
-        return self._link.call(
-            library.shttp_session_call, self._session, method, params, timeout
-        )
+        return self._link.call(library.shttp_session_call, self._session, method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Ends the connection of the primary stream and keeps the stream.
@@ -83,7 +97,7 @@ class Session:
         """
         self._check_open()
         self._link.invoke(
-            library.shttp_session_hang_up, self._session, milliseconds(retry_ms)
+            library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms)
         )
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
 """Requests that the host makes to the client."""
 
+import asyncio
 import concurrent.futures
 import threading
+import time
 
 import pytest
 
@@ -16,7 +18,7 @@ from streamablehttp import (
     SessionEndedError,
     SessionOpened,
 )
-from wire import SECONDS, Client
+from wire import HUGE, SECONDS, Client
 
 
 @pytest.fixture
@@ -39,6 +41,14 @@ def test_the_answer_of_the_client(asked):
     assert call.result(SECONDS) == {"text": "ja"}
     request.respond({})
     assert "result" in exchange.next()
+
+
+def test_an_answer_with_a_number_that_no_integer_of_pythons_is_read_from(asked):
+    _, client, exchange, request = asked
+    call = request.call("sampling/createMessage", {})
+    question = exchange.next()
+    assert client.answer(question, {"n": HUGE}).status == 202
+    assert call.result(timeout=SECONDS) == {"n": float("inf")}
 
 
 def test_an_error_of_the_client(asked):
@@ -164,3 +174,103 @@ def test_waiting_inside_the_iteration_ends_in_time():
             event.respond({})
     thread.join(SECONDS)
     assert outcome == [["roots/list", "notifications/cancelled", None]]
+
+
+def test_exception_waits_like_result():
+    """On the thread that iterates nobody else would take the answer."""
+    server = Server(name="x")
+    outcome = []
+
+    def talk():
+        client = Client(server.port)
+        client.initialize()
+        exchange = client.request("x")
+        client.answer(exchange.next(), error={"code": -1, "message": "no"})
+        client.answer(exchange.next(), {})
+        outcome.extend(exchange.messages)
+        server.close()
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    for event in server:
+        if isinstance(event, Request):
+            assert isinstance(event.call("roots/list").exception(SECONDS), ClientError)
+            assert event.call("roots/list").exception(SECONDS) is None
+            with pytest.raises(concurrent.futures.TimeoutError):
+                event.call("roots/list").exception(0.01)
+            event.respond({})
+    thread.join(SECONDS)
+    assert [message.get("method") for message in outcome] == [
+        "roots/list",
+        "notifications/cancelled",
+        None,
+    ]
+
+
+@pytest.fixture
+def left():
+    """An iteration that was left: the server, its client, the exchange and the request."""
+    with Server(name="x") as server:
+        client = Client(server.port)
+        client.initialize()
+        exchange = client.request("x")
+        for event in server:
+            if isinstance(event, Request):
+                break
+        yield server, client, exchange, event
+        client.hang_up()
+
+
+def test_an_answer_arrives_though_nobody_iterates(left):
+    server, client, exchange, request = left
+    calls = [request.call("roots/list", {"n": number}) for number in range(4)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waits = [pool.submit(call.result, SECONDS) for call in calls]
+        client.request("later")
+        for _ in calls:
+            question = exchange.next()
+            client.answer(question, question["params"])
+        assert [wait.result(SECONDS)["n"] for wait in waits] == list(range(4))
+    # What has come meanwhile is there.
+    later = next(event for event in server if isinstance(event, Request))
+    assert later.method == "later"
+    request.respond({})
+    later.respond({})
+    call = later.session.call("roots/list", timeout=0.01)
+    with pytest.raises(concurrent.futures.TimeoutError):
+        call.result()
+    assert not server._link._calls
+
+
+def test_whoever_iterates_gets_what_a_wait_has_taken(left):
+    server, client, exchange, request = left
+    call = request.call("roots/list")
+    question = exchange.next()
+
+    async def iterate():
+        async for event in server.events():
+            if isinstance(event, Request):
+                event.respond({"n": 1})
+                return
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        wait = pool.submit(call.result, SECONDS)
+        time.sleep(0.05)
+        iteration = pool.submit(lambda: asyncio.run(asyncio.wait_for(iterate(), SECONDS)))
+        assert client.request("y").next()["result"] == {"n": 1}
+        iteration.result(SECONDS)
+        client.answer(question, {"n": 2})
+        assert wait.result(SECONDS) == {"n": 2}
+    request.respond({})
+
+
+def test_a_call_that_nobody_takes_the_answer_of_ends_with_the_server(left):
+    server, client, exchange, request = left
+    call = request.call("roots/list")
+    exchange.next()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        wait = pool.submit(call.result)
+        time.sleep(0.05)
+        server.close()
+        with pytest.raises((SessionEndedError, ClosedError)):
+            wait.result(SECONDS)

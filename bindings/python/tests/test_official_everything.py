@@ -75,9 +75,11 @@ async def test_a_client_that_is_hung_up_on_comes_back(everything, revision, opti
     assert len(set(returns)) == (3 if can_hang_up else 0)
 
 
+@pytest.mark.parametrize("options", [[], ["--json-response"]], ids=["stream", "json"])
 @on_asyncio
-async def test_the_server_asks_the_client(everything, revision):
-    async with connected(everything()) as (client, seen):
+async def test_the_server_asks_the_client(everything, revision, options):
+    """On the request's stream or, where its answer is a JSON document, on the primary."""
+    async with connected(everything(*options)) as (client, seen):
         sampled = await client.call_tool("test_sampling", {"prompt": "hello"})
         assert text(sampled) == "LLM response: heard hello"
         assert seen.sampled[0].max_tokens == 100
@@ -89,9 +91,39 @@ async def test_the_server_asks_the_client(everything, revision):
             assert seen.elicited[0].message == "who?"
 
 
+def test_a_json_server_asks_on_the_primary(everything):
+    client = by_hand(everything("--json-response"))
+    client.initialize(capabilities={"sampling": {}})
+    # The primary may come late.
+    exchange = client.call_tool("test_sampling", prompt="hello")
+    primary = client.listen()
+    question = primary.next()
+    assert question["method"] == "sampling/createMessage"
+    assert question["params"]["messages"][0]["content"]["text"] == "hello"
+    said = {"role": "assistant", "model": "m", "content": {"type": "text", "text": "heard"}}
+    assert client.answer(question, said).status == 202
+    assert exchange.header.get_content_type() == "application/json"
+    result = exchange.next()["result"]
+    assert result["content"][0]["text"] == "LLM response: heard"
+    assert not result.get("isError")
+    primary.close()
+
+
+def test_a_client_without_a_primary_cannot_be_asked_by_a_json_server(everything):
+    client = by_hand(everything("--json-response"))
+    client.initialize(capabilities={"sampling": {}})
+    result = client.call_tool("test_sampling", prompt="hello").next()["result"]
+    assert result["isError"] and "primary stream" in result["content"][0]["text"]
+
+
+def by_hand(url):
+    return Client(int(url.rsplit(":", 1)[1].split("/")[0]))
+
+
+@pytest.mark.parametrize("options", [[], ["--json-response"]], ids=["stream", "json"])
 @on_asyncio
-async def test_elicitation_schemas(everything):
-    async with connected(everything()) as (client, seen):
+async def test_elicitation_schemas(everything, options):
+    async with connected(everything(*options)) as (client, seen):
         await client.call_tool("test_elicitation_sep1034_defaults")
         properties = seen.elicited[0].requested_schema["properties"]
         assert {name: schema["default"] for name, schema in properties.items()} == {
@@ -192,7 +224,7 @@ async def test_every_tool_answers_in_every_mode(everything, options):
         assert all(result.content for result in results.values())
         failed = {name for name, result in results.items() if result.is_error}
         asking = {name for name in results if "sampling" in name or "elicitation" in name}
-        assert failed == {"test_error_handling"} | (asking if options else set())
+        assert failed == {"test_error_handling"} | (asking if "--stateless" in options else set())
         assert len(seen.logs) == (0 if "--json-response" in options else 3)
         if len(options) < 2:
             await seen.all_progress(3)
@@ -212,6 +244,6 @@ async def test_leaving_deletes_the_session(everything):
     async with overheard(url) as (client, responses):
         await client.call_tool("test_simple_text")
     ids = [response.headers.get("mcp-session-id") for response in responses]
-    hand = Client(int(url.rsplit(":", 1)[1].split("/")[0]))
+    hand = by_hand(url)
     hand.headers["Mcp-Session-Id"] = next(id for id in ids if id)
     assert hand.request("ping").status == 404

@@ -3,7 +3,7 @@
 import http.client
 import logging
 
-from streamablehttp import PrimaryOpened, SessionClosed, SessionOpened
+from streamablehttp import Cancelled, PrimaryOpened, SessionClosed, SessionOpened
 
 
 def test_a_drain_lets_open_requests_finish_and_then_ends(host):
@@ -29,9 +29,10 @@ def test_a_drain_cancels_what_is_left_at_its_deadline(host):
     client = one.client()
     client.initialize()
     waiting = client.call_tool("endless")
-    one.next()
+    request = one.next()
     one.server.drain(0)
     assert waiting.next()["error"]["code"] == -32800
+    assert one.next(Cancelled).request is request
 
 
 def test_figures(host):

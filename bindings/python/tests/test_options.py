@@ -37,6 +37,8 @@ def options(**changed):
         "bearer_tokens": None,
         "resource_metadata": None,
         "log_level": "warning",
+        "half_close": False,
+        "unix_mode": None,
         "raw": False,
         "limits": {},
     }

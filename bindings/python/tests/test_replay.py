@@ -13,7 +13,9 @@ from streamablehttp import (
     NotFoundError,
     NotResumableError,
     PrimaryClosed,
+    PrimaryGap,
     PrimaryOpened,
+    SessionClosed,
     SessionOpened,
     StatelessError,
 )
@@ -235,6 +237,40 @@ def test_arguments(host):
 
 
 # ---- The primary stream -----------------------------------------------------
+
+
+def test_a_gap_in_the_primary_is_told(host):
+    one = host(replay_events_max=2)
+    client, session = opened(one)
+    primary = client.listen()
+    one.next(PrimaryOpened)
+    session.notify("notifications/x", {"n": 0})
+    assert numbers(primary, 1) == [0]
+    cursor = primary.last_id
+    for number in range(1, 10):
+        session.notify("notifications/x", {"n": number})
+    assert numbers(primary, 9) == list(range(1, 10))
+    primary.close()
+    one.next(PrimaryClosed)
+    resumed = client.resume(cursor)  # as if all after the first had been lost
+    one.next(PrimaryOpened)
+    assert one.next(PrimaryGap).session is session
+    session.notify("notifications/x", {"n": 10})
+    assert numbers(resumed, 1)[-1] == 10
+    assert one.server.stats()["primary_gaps"] == 1
+
+
+def test_a_session_that_nobody_has_used_makes_room(host):
+    one = host(sessions_max=1)
+    first, second = one.client(), one.client()
+    first.initialize()
+    session = one.next(SessionOpened).session
+    second.initialize()
+    closed = one.next(SessionClosed)
+    assert closed.session is session and closed.made_room
+    second.delete()
+    one.next(SessionOpened)
+    assert not one.next(SessionClosed).made_room
 
 
 @pytest.mark.parametrize("json_response", [False, True])

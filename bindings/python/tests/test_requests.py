@@ -4,6 +4,8 @@ import logging
 
 import pytest
 
+from wire import HUGE
+
 from streamablehttp import (
     Cancelled,
     ClosedError,
@@ -29,6 +31,17 @@ def test_the_library_answers_initialize(host):
         "instructions": "Hello.",
     }
     assert client.request("ping").next()["result"] == {}
+
+
+def test_an_integer_that_python_does_not_read_is_as_large_as_a_float_can_be(host):
+    one = host()
+    client = one.client()
+    client.initialize(capabilities={"roots": HUGE})
+    client.request("tools/call", {"n": HUGE, "m": 7})
+    request = one.next()
+    assert request.params == {"n": float("inf"), "m": 7}
+    assert request.session.client_capabilities == {"roots": float("inf")}
+    assert b"1" * 5000 in request.message
 
 
 @pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", "2025-11-25"])
@@ -73,6 +86,7 @@ def test_a_request_and_its_result(host, id):
     assert request.revision == "2025-11-25"
     assert request.headers["content-TYPE"] == "application/json"
     assert "x-none" not in request.headers
+    assert 1 not in request.headers
     assert one.server.sessions == [request.session]
     assert b'"tools/call"' in request.message
     request.respond({"content": []})
