@@ -60,6 +60,7 @@ stage "Sanitizers" bash Tests/Sanitizers/run.sh "$build"
 stage "Load" bash Tests/Load/run.sh "$build"
 stage "Budgets" python3 -B Tests/Benchmarks/budgets.py "$build"
 stage "Python tests" python_tests
+stage "Strangers" bash Tests/Strangers/run.sh "$build"
 
 say "Summary"
 grep . <<<"$summaries"

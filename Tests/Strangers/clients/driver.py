@@ -1,0 +1,187 @@
+"""What a foreign client does, in an environment of its own: a line of JSON for each deed, and how it went.
+
+usage: driver.py NAME URLS DEED..., where URLS is JSON: the plain server's, one's that answers in `auto`, and one's that
+keeps little of what it has sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import time
+import traceback
+
+import adapters
+from proxy import Proxy
+from versions import BY_TOKEN, VERSIONS
+
+DEED_SECONDS = 60
+BURST_MAX = 50
+BURSTS_TRIED = 3
+WORK_MS = 3000
+ARRIVAL_SECONDS = 10
+FORGOTTEN = 20
+LIST_CHANGED = "notifications/tools/list_changed"
+
+
+class Heard:
+    """The notifications that a client has been told of."""
+
+    def __init__(self):
+        self.methods = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, method):
+        self.methods.append(method)
+        self._changed.set()
+
+    async def until(self, method):
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            while method not in self.methods:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+class Driver:
+    def __init__(self, version, urls):
+        self.version = version
+        self.urls = urls
+        self._adapter = getattr(adapters, version.adapter)
+
+    def client(self, url, **more):
+        return self._adapter(url, **more)
+
+    async def with_primary(self, client, heard):
+        """Returns when the client's primary stream carries messages."""
+        await client.call("notify", method=LIST_CHANGED)
+        await heard.until(LIST_CHANGED)
+        heard.methods.clear()
+
+    # ---- Deeds ----
+
+    async def calls(self):
+        """Small and large answers, one after the other and together."""
+        async with self.client(self.urls["plain"]) as client:
+            for n in (1, 100, 100_000, 500_000):
+                await client.call("size", n=n)
+            await asyncio.gather(*(client.call("size", n=n) for n in range(20)))
+
+    async def bursts(self):
+        """Progress in bursts with the result right behind: every callback has been called when the call returns.
+
+        Both are on their way by themselves, so that a machine which stands still for a moment can bring them in
+        any order: it may be tried again, and no server that lets them race comes through once.
+        """
+        for _ in range(BURSTS_TRIED):
+            missed = await self._bursts_missed()
+            if not missed:
+                return
+        raise AssertionError(f"{len(missed)} of {self.version.rounds} rounds: {', '.join(missed[:10])}")
+
+    async def _bursts_missed(self):
+        heard, missed = Heard(), []
+        async with self.client(self.urls["plain"], on_method=heard) as client:
+            await self.with_primary(client, heard)
+            for number in range(self.version.rounds):
+                burst, seen = 1 + number * 7 % BURST_MAX, []
+                await client.call("progress", on_progress=seen.append, n=burst)
+                if seen != list(range(1, burst + 1)):
+                    missed.append(f"{len(seen)} of {burst}")
+        return missed
+
+    async def sampling(self):
+        """The server asks while it serves a call."""
+        async with self.client(self.urls["plain"]) as client:
+            for prompt in ("one", "two"):
+                result = await client.call("ask", prompt=prompt)
+                assert adapters.HEARD + prompt in str(result), result
+
+    async def cut(self):
+        """The connection of a call is cut in its middle, after it has said something."""
+        await self._cut("plain", "progress", n=0, logs=1, ms=WORK_MS)
+
+    async def cut_in_silence(self):
+        """Before it has said anything."""
+        if self.version.resumes == BY_TOKEN:
+            return "it comes back only after an event"
+        await self._cut("plain", "sleep", ms=WORK_MS)
+
+    async def cut_in_silence_with_auto(self):
+        """On a server that would rather answer with a document."""
+        if self.version.resumes == BY_TOKEN:
+            return "it comes back only after an event"
+        await self._cut("auto", "sleep", ms=WORK_MS)
+
+    async def _cut(self, which, tool, **arguments):
+        tokens = []
+        async with Proxy(self.urls[which]) as proxy:
+            async with self.client(proxy.url, on_token=tokens.append) as client:
+                await client.call("size")
+                answered = proxy.answered("POST")
+                by_token = self.version.resumes == BY_TOKEN
+                work = asyncio.create_task((client.begin if by_token else client.call)(tool, **arguments))
+                try:
+                    async with asyncio.timeout(WORK_MS / 2000):
+                        await proxy.until_answered("POST", answered + 1)
+                        while by_token and not tokens:
+                            await asyncio.sleep(0.01)
+                except TimeoutError:
+                    pass  # No head in all this time: the cut comes all the same.
+                proxy.cut("POST")
+                if by_token:
+                    work.cancel()
+                    await client.resume(tool, tokens[-1], **arguments)
+                else:
+                    await work
+                await client.call("size")
+
+    async def lost_cursor(self):
+        """What was sent on the primary stream is lost, and the server does not keep it either."""
+        if not self.version.returns_to_primary:
+            return "it does not come back for its primary stream"
+        heard = Heard()
+        async with Proxy(self.urls["forgetful"]) as proxy:
+            async with self.client(proxy.url, on_method=heard) as client:
+                await self.with_primary(client, heard)
+                answered = proxy.answered("GET")
+                proxy.swallow("GET")
+                await client.call("notify", n=FORGOTTEN)
+                proxy.cut("GET")
+                await proxy.until_answered("GET", answered + 1)
+                await client.call("notify", method=LIST_CHANGED)
+                await heard.until(LIST_CHANGED)
+        return None
+
+
+def leaves(error):
+    """The errors of a group, each with the place in this file where it came by."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for one in error.exceptions for leaf in leaves(one)]
+    here = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
+    return [f"{type(error).__name__}: {str(error)[:500]} (line {here[-1] if here else '?'})"]
+
+
+async def do(driver, deed):
+    """How a deed went: `ok`, or why not; `skipped` says why there was nothing to do."""
+    began = time.monotonic()
+    outcome = {"deed": deed, "ok": True}
+    try:
+        async with asyncio.timeout(DEED_SECONDS):
+            outcome["skipped"] = await getattr(driver, deed)()
+    except BaseException as error:
+        outcome.update(ok=False, why="; ".join(leaves(error)))
+    return {**outcome, "seconds": round(time.monotonic() - began, 1)}
+
+
+async def main():
+    logging.disable(logging.CRITICAL)
+    version = next(one for one in VERSIONS if one.name == sys.argv[1])
+    driver = Driver(version, json.loads(sys.argv[2]))
+    for deed in sys.argv[3:]:
+        print(json.dumps(await do(driver, deed)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
