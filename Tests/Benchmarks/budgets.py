@@ -40,7 +40,7 @@ class Workload:
 
 
 def echo(*options):
-    return ["examples/echo_server", "--port", "0", *options]
+    return ["examples/echo_server", "--port", "0", "--address-share-percent", "100", *options]
 
 
 def repeated(server, load, times, each=1, threads=False):

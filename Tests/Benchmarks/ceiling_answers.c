@@ -32,7 +32,7 @@ static void frame_result(struct text *before, struct text *after, const char *id
   static const char event[] = EVENT_ID "event: message\ndata: ";
   size_t json = sizeof opening - 1 + id_len + sizeof middle - 1 + text_len + sizeof closing - 1;
   if (answers_json) {
-    text_add_literal(before, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ");
+    text_add_literal(before, "HTTP/1.1 200 OK\r\n" DATE "Content-Type: application/json\r\nContent-Length: ");
     text_add_number(before, json);
     text_add_literal(before, "\r\n\r\n");
   } else {
@@ -108,7 +108,7 @@ static void broadcast(uint64_t seq) {
 /* ---- Requests --------------------------------------------------------------------------- */
 
 static void initialize(struct peer *peer, const char *id, size_t id_len) {
-  char json[300], out[700];
+  char json[300], out[800];
   if (session_count == session_capacity) {
     session_capacity = session_capacity == 0 ? 64 : 2 * session_capacity;
     primaries = realloc(primaries, session_capacity * sizeof *primaries);
@@ -120,10 +120,11 @@ static void initialize(struct peer *peer, const char *id, size_t id_len) {
                      "\"capabilities\":{\"tools\":{},\"logging\":{}},\"serverInfo\":{\"name\":\"ceiling\",\"version\":\"1\"}}}",
                      (int)id_len, id);
   if (answers_json)
-    len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\nMcp-Session-Id: %zx\r\nContent-Type: application/json\r\n"
-                   "Content-Length: %d\r\n\r\n%s", session, len, json);
+    len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\n" DATE "Mcp-Session-Id: %zx\r\n"
+                   "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", session, len, json);
   else
-    len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\nMcp-Session-Id: %zx\r\nContent-Type: text/event-stream\r\n"
+    len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\n" DATE "Mcp-Session-Id: %zx\r\n"
+                   "Content-Type: text/event-stream; charset=utf-8\r\n"
                    "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
                    "Transfer-Encoding: chunked\r\n\r\n"
                    PRIMING_CHUNK "%08zx\r\n" EVENT_ID "event: message\ndata: %s\n\n\r\n" LAST_CHUNK,
@@ -162,12 +163,12 @@ void answer(struct peer *peer, const char *body, size_t len) {
   }
   if (peer->parser.method == HTTP_DELETE) {
     delete_session(peer);
-    write_literal(peer, "HTTP/1.1 204 No Content\r\n\r\n");
+    write_literal(peer, "HTTP/1.1 204 No Content\r\n" DATE "\r\n");
     return;
   }
   const char *id = find(body, len, MESSAGE_START, "\"id\":");
   if (id == NULL) {
-    write_literal(peer, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+    write_literal(peer, "HTTP/1.1 202 Accepted\r\n" DATE "Content-Length: 0\r\n\r\n");
     return;
   }
   size_t id_len = strspn(id, "0123456789");

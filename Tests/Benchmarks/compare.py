@@ -91,7 +91,7 @@ class Commands:
         return [self.build / "benchmarks/ceiling", *options]
 
     def library(self, *options):
-        return [self.build / "examples/echo_server", "--port", "0", *options]
+        return [self.build / "examples/echo_server", "--port", "0", "--address-share-percent", "100", *options]
 
     def host(self, *options):
         return [self.build / "benchmarks/host", *options]

@@ -137,9 +137,10 @@ static inline void add_chunk_head(struct text *out, size_t len) {
   text_add(out, line, (size_t)snprintf(line, sizeof line, "%08zx\r\n", len));
 }
 
+#define DATE "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 #define STREAM_HEAD \
-  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n" \
-  "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"
+  "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/event-stream; charset=utf-8\r\n" \
+  "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define EVENT_ID "id: 0123456789abcdef0123456789abcdef.1\n"
 #define PRIMING_CHUNK "0000002e\r\nid: 0123456789abcdef0123456789abcdef.0\ndata:\n\n\r\n"
 #define LAST_CHUNK "0\r\n\r\n"

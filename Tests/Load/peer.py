@@ -68,7 +68,7 @@ class Server(Process):
 
     def __init__(self, program, *options, descriptors=None):
         limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
-        super().__init__(program, "--port", 0, *options, preexec_fn=limit)
+        super().__init__(program, "--port", 0, "--address-share-percent", 100, *options, preexec_fn=limit)
         line = self.line()
         self.port = int(line.rsplit(":", 1)[1].split("/")[0])
         self.control = Connection(self.port)
