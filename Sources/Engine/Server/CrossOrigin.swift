@@ -36,12 +36,14 @@ package struct CrossOrigin {
         output.append("MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name")
         let question: StaticString = "access-control-request-headers"
         let names = head.list(question)
-        names.bytes.forEachPart(separatedBy: 0x2C) { name in
-            guard name.count <= 128, name.prefixBytes(10).equalsIgnoringCase("mcp-param-"),
-                name.allSatisfy({ $0.isTokenByte })
-            else { return }
-            output.append(", ")
-            output.append(name)
+        withExtendedLifetime(names) {
+            names.bytes.forEachPart(separatedBy: 0x2C) { name in
+                guard name.count <= 128, name.prefixBytes(10).equalsIgnoringCase("mcp-param-"),
+                    name.allSatisfy({ $0.isTokenByte })
+                else { return }
+                output.append(", ")
+                output.append(name)
+            }
         }
         output.append("\r\nAccess-Control-Max-Age: 86400\r\n")
     }

@@ -205,6 +205,7 @@ extension ServerEngine {
             return request
         }
         guard let request = opened else {
+            ownShares?.forEach { shares.forget($0) }
             refuse(ServerEngine.tooManyRequests, connection, id: id)
             return nil
         }

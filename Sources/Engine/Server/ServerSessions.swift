@@ -68,8 +68,7 @@ extension ServerEngine {
         // A share is forgotten with the last session that gave way.
         let shares = shares(of: connection)
         guard hasRoom else {
-            self.shares.forget(shares.address)
-            self.shares.forget(shares.principal)
+            shares.forEach { self.shares.forget($0) }
             return .refused(ServerEngine.tooManySessions)
         }
         let id = SessionID(high: random(), low: random())
@@ -81,7 +80,10 @@ extension ServerEngine {
                 key: key, id: id, principal: principal, shares: shares,
                 primary: primary, clientInfo: clientInfo, clientCapabilities: capabilities)
         }
-        guard let session = added else { return .refused(ServerEngine.tooManySessions) }
+        guard let session = added else {
+            shares.forEach { self.shares.forget($0) }
+            return .refused(ServerEngine.tooManySessions)
+        }
         counters.sessionsTotal += 1
         shares.forEach { $0.sessions += 1 }
         noteSession(session.heldBytes, of: session)
@@ -112,8 +114,7 @@ extension ServerEngine {
         sessions.remove(session.key, session.id)
         noteSession(session.mailbox.takeAll().change - session.heldBytes, of: session)
         session.shares.forEach { $0.sessions -= 1 }
-        shares.forget(session.shares.address)
-        shares.forget(session.shares.principal)
+        session.shares.forEach { shares.forget($0) }
         store?.forget(session.key)
     }
 
