@@ -16,18 +16,19 @@ public func shttp_load_finish(
     _ server: OpaquePointer!, _ load: shttp_load, _ messages: UnsafePointer<shttp_bytes>!,
     _ count: Int, _ ended: Int32
 ) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server), let found = copies(messages, count) else {
-        return SHTTP_ERR_INVALID_ARGUMENT
-    }
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    var found = copies(messages, count)
+    guard found != nil else { return SHTTP_ERR_INVALID_ARGUMENT }
     return status { () throws(CallerFault) in
-        try runtime.loaded(LoadKey(rawValue: load.key), found, hasEnded: ended != 0)
+        try runtime.loaded(LoadKey(rawValue: load.key), &found, hasEnded: ended != 0)
     }
 }
 
 @_cdecl("shttp_load_fail") @implementation
 public func shttp_load_fail(_ server: OpaquePointer!, _ load: shttp_load) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    var nothing: [ByteBuffer]?
     return status { () throws(CallerFault) in
-        try runtime.loaded(LoadKey(rawValue: load.key), nil, hasEnded: false)
+        try runtime.loaded(LoadKey(rawValue: load.key), &nothing, hasEnded: false)
     }
 }

@@ -4,8 +4,8 @@ import Wire
 
 /// A command on its way from another thread.
 package enum Command {
-    case allow(AuthorizationKey, Principal, expiresIn: Int64?)
-    case refuse(AuthorizationKey, Challenge)
+    case allow(AuthorizationKey, principal: Text, expiresIn: Int64?)
+    case refuse(AuthorizationKey, Challenge.Cause, scope: Text, description: Text)
     case respond(RequestKey, Text)
     case fail(RequestKey, code: Int32, message: Text, data: Text)
     case progress(RequestKey, Double, total: Double?, message: Text)
@@ -30,9 +30,14 @@ package enum Command {
     /// Carries it out, with its texts, which are in `batch`.
     func perform(on engine: ServerEngine, in batch: CommandBatch) throws(CallerFault) {
         switch self {
-        case .allow(let key, let principal, let expiresIn):
+        case .allow(let key, let name, let expiresIn):
+            guard let principal = Principal(batch.bytes(of: name)) else { return }
             try engine.allow(key, principal, expiresIn: expiresIn)
-        case .refuse(let key, let challenge):
+        case .refuse(let key, let cause, let scope, let description):
+            guard
+                let challenge = Challenge(
+                    cause, scope: batch.bytes(of: scope), description: batch.bytes(of: description))
+            else { return }
             try engine.refuse(key, challenge)
         case .respond(let key, .alone(let result)):
             try engine.respond(key, taking: result)
@@ -89,7 +94,7 @@ package enum Command {
             .notify(let key, _, _), .hangUp(let key, _):
             event = HostEvent(.commandFailed)
             event.request = key
-        case .allow(let key, _, _), .refuse(let key, _):
+        case .allow(let key, _, _), .refuse(let key, _, _, _):
             event = HostEvent(.commandFailed)
             event.authorization = key
         case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):

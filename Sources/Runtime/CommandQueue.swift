@@ -43,19 +43,22 @@ package struct CommandBatch {
     /// Adds the command that `make` builds, unless all would then weigh more than `limit`. One that
     /// finds no other waiting may weigh more: waiting would not help it.
     fileprivate mutating func add(
-        _ first: Letter, _ second: Letter, extraWeight: Int, atMost limit: Int,
+        _ first: inout Letter, _ second: inout Letter, extraWeight: Int, atMost limit: Int,
         _ make: (Text, Text) -> Command
     ) -> Bool {
         let more = CommandBatch.ownWeight + first.count + second.count + extraWeight
         guard limit == .max || weight == 0 || weight + more <= limit else { return false }
         weight += more
-        commands.append(make(enclose(first), enclose(second)))
+        commands.append(make(enclose(&first), enclose(&second)))
         return true
     }
 
-    private func enclose(_ letter: Letter) -> Text {
+    /// Moves a long text in, so that its caller does not hold it any longer.
+    private func enclose(_ letter: inout Letter) -> Text {
         switch letter {
-        case .long(let buffer): return .alone(buffer)
+        case .long(let buffer):
+            letter = .short(UnsafeRawBufferPointer(start: nil, count: 0))
+            return .alone(buffer)
         case .short(let bytes):
             let start = texts.count
             texts.append(bytes)
@@ -97,6 +100,10 @@ private enum Letter {
 }
 
 /// Commands that wait for the loop's thread, bounded by what they weigh.
+///
+/// What is put in belongs to the loop's thread from then on. The caller's thread keeps no reference:
+/// if it released the last one, it would free what the loop's thread has read, and a host's thread
+/// sanitizer, which does not see our reference counts, would call that a data race.
 package final class CommandQueue {
     private let waiting = Locked(CommandBatch())
     private let weightMax: Int
@@ -133,11 +140,12 @@ package final class CommandQueue {
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, extraWeight: Int,
         atMost limit: Int, _ make: (Text, Text) -> Command
     ) -> Receipt {
-        let letters = (Letter(first), Letter(second))
+        var first = Letter(first)
+        var second = Letter(second)
         return waiting.withLock { batch in
             let wasEmpty = batch.isEmpty
             let isIn = batch.add(
-                letters.0, letters.1, extraWeight: extraWeight, atMost: limit, make)
+                &first, &second, extraWeight: extraWeight, atMost: limit, make)
             return isIn ? (wasEmpty ? .isFirst : .joined) : .full
         }
     }

@@ -7,18 +7,22 @@ extension ServerRuntime {
     package func allow(
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
-        try command(extraWeight: principal.name.capacity) { engine throws(CallerFault) in
-            try engine.allow(key, principal, expiresIn: expiresIn)
-        } later: { _, _ in
-            .allow(key, principal, expiresIn: expiresIn)
+        try withExtendedLifetime(principal) { () throws(CallerFault) in
+            try command(copying: principal.name.bytes) { engine throws(CallerFault) in
+                try engine.allow(key, principal, expiresIn: expiresIn)
+            } later: { name, _ in
+                .allow(key, principal: name, expiresIn: expiresIn)
+            }
         }
     }
 
     package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
-        try command(extraWeight: challenge.weight) { engine throws(CallerFault) in
-            try engine.refuse(key, challenge)
-        } later: { _, _ in
-            .refuse(key, challenge)
+        try challenge.withTexts { scope, description throws(CallerFault) in
+            try command(copying: scope, description) { engine throws(CallerFault) in
+                try engine.refuse(key, challenge)
+            } later: { scope, description in
+                .refuse(key, challenge.cause, scope: scope, description: description)
+            }
         }
     }
 
@@ -179,21 +183,24 @@ extension ServerRuntime {
         }
     }
 
-    /// What the host's store has found; nil if it has not kept everything.
+    /// What the host's store has found; nil if it has not kept everything. Takes `messages` over.
     package func loaded(
-        _ load: LoadKey, _ messages: [ByteBuffer]?, hasEnded: Bool
+        _ load: LoadKey, _ messages: inout [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
-        var taken: [ByteBuffer]?
-        if let messages {
-            taken = []
-            for message in messages { taken?.append(try self.messages.take(message)) }
+        var weight = 0
+        for index in 0..<(messages?.count ?? 0) {
+            guard let message = messages?[index] else { continue }
+            weight += message.capacity
+            messages?[index] = try self.messages.take(message)
         }
-        let found = taken
-        let weight = (messages ?? []).reduce(0) { $0 + $1.capacity }
+        var found: [ByteBuffer]?
+        swap(&found, &messages)
         try command(extraWeight: weight) { engine throws(CallerFault) in
             try engine.loaded(load, found, hasEnded: hasEnded)
         } later: { _, _ in
-            .loaded(load, found, hasEnded: hasEnded)
+            let moved = found
+            found = nil
+            return .loaded(load, moved, hasEnded: hasEnded)
         }
     }
 

@@ -73,8 +73,16 @@ package struct Challenge {
         return isValid && (text.isEmpty || before != UInt8(ascii: " "))
     }
 
-    /// The bytes that the challenge keeps.
-    package var weight: Int { (scope?.capacity ?? 0) + (description?.capacity ?? 0) }
+    /// Calls `body` with the scope and the description, which are empty if there is none. They are
+    /// valid until it returns.
+    package func withTexts(
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        try withExtendedLifetime(self) { () throws(CallerFault) in
+            try body(scope?.bytes ?? nothing, description?.bytes ?? nothing)
+        }
+    }
 
     var status: HTTPStatus {
         switch cause {
