@@ -126,6 +126,7 @@ package final class HostEvent {
     func end() -> ByteBuffer? {
         var buffer: ByteBuffer?
         swap(&buffer, &messageBuffer)
+        kind = .closed
         message = nil
         fault = nil
         sessionKey = nil

@@ -88,6 +88,7 @@ final class Player {
             }
         }
         settle()
+        outputs += engine.violations().map { "violated \($0)" }
         return outputs
     }
 

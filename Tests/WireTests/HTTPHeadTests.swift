@@ -27,6 +27,37 @@ struct HTTPHeadTests {
         }
     }
 
+    @Test("A head that is used again shows nothing of its last request, whatever fields it has")
+    func reset() {
+        let text = """
+            PURGE /some/target HTTP/1.0\r\nHost: h\r\nContent-Length: 12\r\n\
+            Mcp-Session-Id: s\r\nAuthorization: Bearer t\r\n\r\n
+            """
+        let head = HTTPHead()
+        text.withBytes { bytes in
+            let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
+            parser.head = head
+            #expect(parser.parse(bytes).step == .head)
+            #expect(head.note(asArrived: bytes))
+        }
+        #expect(fields(of: head) != fields(of: HTTPHead()))
+        head.reset()
+        #expect(fields(of: head) == fields(of: HTTPHead()))
+        for field in KnownField.allCases { #expect(head[field] == nil) }
+    }
+
+    /// What each field of a head shows, by its name. A pointer of its own says nothing.
+    private func fields(of head: HTTPHead) -> [String: String] {
+        let fields = Mirror(reflecting: head).children.map { field in
+            switch field.value {
+            case let buffer as ByteBuffer: (field.label!, "\(buffer.bytes.text)")
+            case is UnsafeRawPointer?: (field.label!, "\(field.value)")
+            default: (field.label!, String(reflecting: field.value))
+            }
+        }
+        return Dictionary(uniqueKeysWithValues: fields).filter { $0.key != "known" }
+    }
+
     @Test("Of several lines the first is the value, and all are counted")
     func repeatedField() throws {
         let head = try #require(parseHead("GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nhost: b\r\n\r\n"))

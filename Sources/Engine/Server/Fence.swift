@@ -46,6 +46,11 @@ struct Fence {
 
     var isEmpty: Bool { waiting.isEmpty && settling.isEmpty }
 
+    /// The requests whose answers wait, in no order.
+    var requests: [OpenRequest] {
+        waiting.map { $0.request } + settling[firstSettling...].map { $0.request }
+    }
+
     /// When the next answer may go that waits for nothing but time; nil if there is none.
     var nextRelease: Instant? {
         firstSettling < settling.count ? settling[firstSettling].release : nil

@@ -67,6 +67,7 @@ extension ServerEngine {
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
+        defer { settle() }
         let request = try findForMessages(key)
         guard let token = request.progressToken else { return }
         let primary = primaryConnection(of: request.session)
@@ -110,6 +111,7 @@ extension ServerEngine {
     package func notify(
         _ key: RequestKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
+        defer { settle() }
         let request = try findForMessages(key)
         let route = router.related(clientIsWaiting: request.isReachable)
         try send(kind(of: method), route, request) {
@@ -123,6 +125,7 @@ extension ServerEngine {
     package func notify(
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
+        defer { settle() }
         let session = try find(key)
         let message = ByteBuffer()
         message.appendNotification(method: method, params: params)
@@ -142,6 +145,7 @@ extension ServerEngine {
     /// is best written before the next: while it is in the cache, and to use its buffers again. A
     /// session whose mailbox is full misses it.
     package func proceed(_ broadcast: inout Broadcast) -> Bool {
+        defer { settle() }
         let places = broadcast.place..<broadcast.place + ServerEngine.broadcastCount
         for place in places {
             guard let session = sessions[index: place], session.state.isLive else { continue }
@@ -164,6 +168,7 @@ extension ServerEngine {
         _ call: CallKey, _ key: RequestKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
+        defer { settle() }
         let request = try findForMessages(key)
         let route = router.relatedCall(clientIsWaiting: request.isReachable)
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
@@ -180,6 +185,7 @@ extension ServerEngine {
         _ call: CallKey, _ key: SessionKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
+        defer { settle() }
         let session = try find(key)
         let message = ByteBuffer()
         message.appendRequest(id: call.rawValue, method: method, params: params)
@@ -196,6 +202,7 @@ extension ServerEngine {
 
     /// Gives up a call. The client is told; a late answer is dropped; no event comes.
     package func close(_ key: CallKey) throws(CallerFault) {
+        defer { settle() }
         guard let call = calls.removeValue(forKey: key) else { throw .notFound }
         call.session.ledger.close(key)
         noteRequest(-OpenCall.heldBytes, of: call.session)

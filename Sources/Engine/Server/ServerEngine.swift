@@ -315,6 +315,9 @@ package final class ServerEngine {
 
     // MARK: Questions
 
+    var writableNow: ArraySlice<ServerConnection> { writable[nextWritableIndex...] }
+    var isSettled: Bool { nextReleased == released.count && unread.isEmpty }
+
     /// Whether there is neither session nor request; connections may idle on.
     package var isDeserted: Bool { sessions.count + requests.count == 0 }
 
@@ -346,6 +349,8 @@ package final class ServerEngine {
         while let request = connection.fence.release(by: now) { released.append(request) }
         if let next = connection.fence.nextRelease {
             fenceReleases.arm(connection.id.index, 0, at: next)
+        } else {
+            fenceReleases.disarm(connection.id.index)
         }
     }
 

@@ -153,7 +153,11 @@ final class OpenRequest {
 
     /// Lets go of everything.
     func end() {
+        key = RequestKey(rawValue: 0)
         id = .integer(0)
+        revision = .assumed
+        isInitialize = false
+        isDetached = false
         session = nil
         ownShares = nil
         progressToken = nil

@@ -64,6 +64,8 @@ extension ServerEngine {
     /// Writes the head of an event stream.
     func writeStreamHead(to connection: ServerConnection, _ sessionID: SessionID? = nil) {
         watchExpiry(of: connection)
+        // What was written before it, such as 100 Continue, is no backlog of the stream's.
+        wait(.keepAlive, connection)
         writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
         if connection.framing == .untilClose { connection.keepsAlive = false }
     }

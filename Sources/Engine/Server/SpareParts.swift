@@ -133,6 +133,29 @@ struct SpareParts: ~Copyable {
     }
 }
 
+#if !hasFeature(Embedded)
+    extension SpareParts {
+        /// How the objects on top of each shelf differ from new ones, field by field.
+        var differencesFromNew: [String] {
+            differences(events.top, HostEvent(.closed), "event")
+                + differences(requests.top, OpenRequest(), "request")
+        }
+
+        /// Compares what the fields show of themselves: whoever adds a field need not name it here.
+        private func differences<Thing>(
+            _ used: Thing?, _ new: Thing, _ what: String
+        ) -> [String] {
+            guard let used else { return [] }
+            let pairs = zip(Mirror(reflecting: used).children, Mirror(reflecting: new).children)
+            return pairs.compactMap { used, new in
+                let name = used.label ?? ""
+                let (left, right) = (String(reflecting: used.value), String(reflecting: new.value))
+                return left == right ? nil : "a spare \(what)'s \(name) is \(left), not \(right)"
+            }
+        }
+    }
+#endif
+
 /// A shelf of buffers, which may have so much room together.
 private struct BufferShelf: ~Copyable {
     private var shelf: Shelf<ByteBuffer>
@@ -174,6 +197,9 @@ private struct Shelf<Thing: AnyObject>: ~Copyable {
     }
 
     var isFull: Bool { count == capacity }
+
+    /// The thing that was put down last.
+    var top: Thing? { count > 0 ? things[count - 1] : nil }
 
     mutating func take() -> Thing? {
         guard count > 0 else { return nil }

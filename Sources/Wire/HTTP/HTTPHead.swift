@@ -225,7 +225,7 @@ package final class HTTPHead {
 
     // MARK: Filling, by the parser
 
-    func reset() {
+    package func reset() {
         method = .other
         isHTTP10 = false
         keepsAlive = true
@@ -235,6 +235,7 @@ package final class HTTPHead {
         target.removeAll()
         text.removeAll()
         raw.removeAll()
+        rawLength = 0..<0
         lengthRead = nil
         lineCount = 0
         name.clear()

@@ -1,0 +1,315 @@
+#if !hasFeature(Embedded)
+    import Replay
+    import Session
+    import Wire
+
+    /// A rule that several objects keep together.
+    package enum Invariant: String, CaseIterable, Sendable {
+        /// The number of streams is that of the connections which carry one.
+        case streamCount
+        /// The total of unsent bytes is what connections, backlogs and held answers add up to; a
+        /// message that waits for several clients counts once.
+        case unsentTotal
+        /// The total of bytes that have arrived in part.
+        case arrivingTotal
+        /// The totals of open requests and calls, and of sessions.
+        case requestTotal, sessionTotal
+        /// A connection's exchange and the request or session that it serves name each other.
+        case exchange
+        /// A request of a session is in the table exactly if it is in the session's ledger.
+        case requestLedger
+        /// A call is in the table exactly if it is in its session's ledger, and, if it belongs to
+        /// a request, in that request's list.
+        case callLedger
+        /// A held answer, the session that lists it and the connection that holds it agree.
+        case fence
+        /// A connection's timer is one that its exchange needs.
+        case timer
+        /// An exchange that waits for a verdict or a store is in the table of those that do.
+        case parked
+        /// A request whose client has gone has a deadline; no other has.
+        case detached
+        /// Shares add up to what belongs to their owners.
+        case shares
+        /// Whatever can be written, read or released is queued for it.
+        case queues
+        /// A recycled object shows nothing of its last use.
+        case recycled
+    }
+
+    /// An invariant that does not hold, and where.
+    package struct BrokenInvariant: CustomStringConvertible {
+        package let invariant: Invariant
+        package let detail: String
+
+        package var description: String { "\(invariant.rawValue): \(detail)" }
+    }
+
+    extension ServerEngine {
+        /// The invariants that do not hold. For tests: between inputs and commands all hold, and
+        /// the library that ships does not have this.
+        package func violations() -> [BrokenInvariant] {
+            var audit = Audit()
+            let connections = self.connections.elements
+            for connection in connections { check(connection, &audit) }
+            checkTotals(connections, &audit)
+            for request in requests.elements { check(request, &audit) }
+            for (key, call) in calls { check(key, call, &audit) }
+            for session in sessions.all { check(session, &audit) }
+            checkShares(connections, &audit)
+            checkQueues(connections, &audit)
+            for difference in spare.differencesFromNew { audit.fail(.recycled, difference) }
+            return audit.broken
+        }
+
+        // MARK: Totals
+
+        private func checkTotals(_ connections: [ServerConnection], _ audit: inout Audit) {
+            let streams = connections.count { $0.isStreaming }
+            audit.expect(.streamCount, counters.streams, UInt64(streams))
+            var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
+            var unsent = 0
+            for connection in connections {
+                unsent += connection.unsentBytes - connection.backlog.byteCount
+                _ = connection.backlog.heapBytes { text in
+                    texts[ObjectIdentifier(text), default: (text, 0)].count += 1
+                    unsent += MemoryLayout<Backlog.Message>.stride
+                }
+            }
+            for (text, count) in texts.values {
+                unsent += text.heldBytes
+                if text.backlogs != count { audit.fail(.unsentTotal, "a text's backlogs") }
+            }
+            audit.expect(.unsentTotal, counters.unsentBytes, UInt64(unsent))
+            audit.expect(
+                .arrivingTotal, counters.arrivingBytes,
+                UInt64(connections.reduce(0) { $0 + $1.arrivingBytes }))
+            for connection in connections {
+                audit.expect(
+                    .arrivingTotal, connection.arrivingBytes, connection.arrivingBytesNow)
+            }
+            let requestBytes = requests.elements.reduce(0) { $0 + $1.heldBytes }
+            audit.expect(
+                .requestTotal, counters.requestBytes,
+                UInt64(requestBytes + calls.count * OpenCall.heldBytes))
+            var posted: Set<ObjectIdentifier> = []
+            var sessionBytes = 0
+            for session in sessions.all {
+                sessionBytes += session.heldBytes
+                sessionBytes += session.mailbox.count * MemoryLayout<ByteBuffer>.stride
+                _ = session.mailbox.heapBytes { text in
+                    if posted.insert(ObjectIdentifier(text)).inserted {
+                        sessionBytes += text.heldBytes
+                    }
+                }
+            }
+            audit.expect(.sessionTotal, counters.sessionBytes, UInt64(sessionBytes))
+        }
+
+        // MARK: One of each
+
+        private func check(_ connection: ServerConnection, _ audit: inout Audit) {
+            let id = connection.id.index
+            switch connection.exchange {
+            case .request(let request):
+                if request.connection !== connection {
+                    audit.fail(.exchange, "the request of connection \(id) has another one")
+                }
+            case .primary(let session):
+                if session.primary.connection != connection.id {
+                    audit.fail(.exchange, "the session of connection \(id) has another primary")
+                }
+            case .authorizing(let key):
+                if authorizations[key] !== connection {
+                    audit.fail(.parked, "connection \(id) waits for no verdict")
+                }
+            case .closed:
+                audit.fail(.exchange, "connection \(id) is closed, and in the table")
+            case .idle, .receiving, .refused, .loading, .finishing, .lingering: break
+            }
+            if let load = connection.resumption?.load, loads[load] !== connection {
+                audit.fail(.parked, "connection \(id) waits for no store")
+            }
+            checkTimer(of: connection, &audit)
+            checkFence(of: connection, &audit)
+        }
+
+        private func checkTimer(of connection: ServerConnection, _ audit: inout Audit) {
+            let list = connectionDeadlines.list(of: connection.id.index)
+            let wait = list.flatMap { Wait(rawValue: $0) }
+            let mayWait: [Wait?]
+            switch connection.exchange {
+            case _ where connection.resumption != nil: mayWait = [.load]
+            case .idle: mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
+            case .receiving, .refused:
+                mayWait = [
+                    .head, .body,
+                    options.headArrival == nil || options.bodyArrival == nil ? nil : .head,
+                ]
+            case .authorizing: mayWait = [options.authorizationWait == nil ? nil : .authorization]
+            case .request(let request) where request.isInitialize || !mayStream: mayWait = [nil]
+            case .request(let request):
+                let isEarly = !request.isStreaming && options.responseHead != nil
+                mayWait = [
+                    isEarly ? .responseHead : options.keepAlive == nil ? nil : .keepAlive
+                ]
+            case .primary: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
+            case .loading: mayWait = [.load]
+            case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
+            case .lingering: mayWait = [.hangUp]
+            case .closed: mayWait = [nil]
+            }
+            if !mayWait.contains(wait) {
+                audit.fail(.timer, "\(connection.exchange) waits for \(wait as Any)")
+            }
+        }
+
+        private var mayStream: Bool { router.mode != .json }
+
+        private func checkFence(of connection: ServerConnection, _ audit: inout Audit) {
+            // A client that has left for good takes its answer along, but not out of the queue.
+            let waiting = connection.fence.requests.filter { $0.heldAnswer != nil }
+            for request in waiting where request.heldBy !== connection {
+                audit.fail(.fence, "a connection holds an answer of another one")
+            }
+            let bytes = waiting.reduce(0) { $0 + $1.heldAnswerBytes }
+            audit.expect(.fence, connection.fencedBytes, bytes)
+            if fenceReleases.isArmed(connection.id.index) != (connection.fence.nextRelease != nil) {
+                audit.fail(.fence, "the timer of a fence")
+            }
+        }
+
+        private func check(_ request: OpenRequest, _ audit: inout Audit) {
+            if let connection = request.connection {
+                if case .request(let other) = connection.exchange, other === request {
+                } else {
+                    audit.fail(.exchange, "the connection of a request serves another one")
+                }
+            }
+            if let session = request.session, session.ledger.find(request.id) != request.key {
+                audit.fail(.requestLedger, "a request is not in its session's ledger")
+            }
+            for call in request.calls where calls[call]?.request !== request {
+                audit.fail(.callLedger, "a call of a request is not in the table")
+            }
+            if request.heldAnswer != nil || request.heldIndex != nil {
+                audit.fail(.fence, "an open request has an answer")
+            }
+            if detachedDeadlines.isArmed(request.key.index) != request.isDetached {
+                if options.detached != nil { audit.fail(.detached, "a request's deadline") }
+            }
+            if request.isDetached, request.connection != nil {
+                audit.fail(.detached, "a request with a client is detached")
+            }
+        }
+
+        private func check(_ key: CallKey, _ call: OpenCall, _ audit: inout Audit) {
+            if !call.session.ledger.openCalls.contains(key) {
+                audit.fail(.callLedger, "a call is not in its session's ledger")
+            }
+            if let request = call.request, !request.calls.contains(key) {
+                audit.fail(.callLedger, "a call is not in its request's list")
+            }
+        }
+
+        private func check(_ session: ServerSession, _ audit: inout Audit) {
+            for key in session.ledger.requestKeys where requests[key]?.session !== session {
+                audit.fail(.requestLedger, "a request of a ledger is not in the table")
+            }
+            for key in session.ledger.openCalls where calls[key]?.session !== session {
+                audit.fail(.callLedger, "a call of a ledger is not in the table")
+            }
+            if let id = session.primary.connection {
+                if let connection = connections[id], case .primary(let other) = connection.exchange,
+                    other === session
+                {
+                } else {
+                    audit.fail(.exchange, "the connection of a primary serves another stream")
+                }
+            }
+            for (index, request) in session.held.enumerated() {
+                if request.heldIndex != index || request.heldAnswer == nil
+                    || request.heldBy.map({ !$0.fence.requests.contains { $0 === request } })
+                        ?? true
+                {
+                    audit.fail(.fence, "a held answer of a session is not at a connection")
+                }
+            }
+        }
+
+        // MARK: All together
+
+        private func checkShares(_ connections: [ServerConnection], _ audit: inout Audit) {
+            var sums: [ObjectIdentifier: (share: Share, sum: Share)] = [:]
+            func add(_ share: Share?, _ change: (Share) -> Void) {
+                guard let share else { return }
+                let entry = sums[ObjectIdentifier(share)] ?? (share, Share())
+                sums[ObjectIdentifier(share)] = entry
+                change(entry.sum)
+            }
+            for connection in connections { add(connection.share) { $0.connections += 1 } }
+            for session in sessions.all {
+                session.shares.forEach { share in
+                    add(share) { sum in
+                        sum.sessions += 1
+                        sum.idleSessions += session.mayGiveWay ? 1 : 0
+                        sum.requestBytes += session.ledger.openCalls.count * OpenCall.heldBytes
+                    }
+                }
+            }
+            for request in requests.elements {
+                request.shares.forEach { share in
+                    add(share) { sum in
+                        sum.requestBytes += request.heldBytes
+                        sum.detachedRequests += request.isDetached ? 1 : 0
+                    }
+                }
+            }
+            for (share, sum) in sums.values {
+                audit.expect(.shares, share.connections, sum.connections)
+                audit.expect(.shares, share.sessions, sum.sessions)
+                audit.expect(.shares, share.idleSessions, sum.idleSessions)
+                audit.expect(.shares, share.requestBytes, sum.requestBytes)
+                audit.expect(.shares, share.detachedRequests, sum.detachedRequests)
+                audit.expect(.shares, share.sum, 0)
+            }
+            audit.expect(.shares, shares.count, sums.count)
+            audit.expect(.shares, idleSessions, sessions.all.count { $0.mayGiveWay })
+        }
+
+        private func checkQueues(_ connections: [ServerConnection], _ audit: inout Audit) {
+            let queued = Set(writableNow.map { ObjectIdentifier($0) })
+            for connection in connections {
+                let isQueued = queued.contains(ObjectIdentifier(connection))
+                if connection.isQueuedForWriting != isQueued {
+                    audit.fail(.queues, "a connection is marked as writable, and is not queued")
+                }
+                if connection.untakenBytes > 0, !connection.isBlocked, !isQueued {
+                    audit.fail(.queues, "a connection has bytes to write, and is not queued")
+                }
+            }
+            if !isSettled { audit.fail(.queues, "an input has ended with work left over") }
+            let waiting = connections.count { connection in
+                if case .authorizing = connection.exchange { true } else { false }
+            }
+            audit.expect(.parked, authorizations.count, waiting)
+            audit.expect(
+                .parked, loads.count, connections.count { $0.resumption?.load != nil })
+        }
+    }
+
+    /// Collects what does not hold.
+    private struct Audit {
+        private(set) var broken: [BrokenInvariant] = []
+
+        mutating func fail(_ invariant: Invariant, _ detail: String) {
+            broken.append(BrokenInvariant(invariant: invariant, detail: detail))
+        }
+
+        mutating func expect<Number: Equatable>(
+            _ invariant: Invariant, _ actual: Number, _ expected: Number
+        ) {
+            if actual != expected { fail(invariant, "\(actual), but \(expected) are there") }
+        }
+    }
+#endif
