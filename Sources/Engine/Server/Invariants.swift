@@ -58,7 +58,7 @@
             for session in sessions.all { check(session, &audit) }
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
-            for difference in spare.differencesFromNew { audit.fail(.recycled, difference) }
+            for difference in core.spare.differencesFromNew { audit.fail(.recycled, difference) }
             return audit.broken
         }
 
@@ -66,7 +66,7 @@
 
         private func checkTotals(_ connections: [ServerConnection], _ audit: inout Audit) {
             let streams = connections.count { $0.isStreaming }
-            audit.expect(.streamCount, counters.streams, UInt64(streams))
+            audit.expect(.streamCount, core.counters.streams, UInt64(streams))
             var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var unsent = 0
             for connection in connections {
@@ -80,9 +80,9 @@
                 unsent += text.heldBytes
                 if text.backlogs != count { audit.fail(.unsentTotal, "a text's backlogs") }
             }
-            audit.expect(.unsentTotal, counters.unsentBytes, UInt64(unsent))
+            audit.expect(.unsentTotal, core.counters.unsentBytes, UInt64(unsent))
             audit.expect(
-                .arrivingTotal, counters.arrivingBytes,
+                .arrivingTotal, core.counters.arrivingBytes,
                 UInt64(connections.reduce(0) { $0 + $1.arrivingBytes }))
             for connection in connections {
                 audit.expect(
@@ -90,7 +90,7 @@
             }
             let requestBytes = requests.elements.reduce(0) { $0 + $1.heldBytes }
             audit.expect(
-                .requestTotal, counters.requestBytes,
+                .requestTotal, core.counters.requestBytes,
                 UInt64(requestBytes + calls.count * OpenCall.heldBytes))
             var posted: Set<ObjectIdentifier> = []
             var sessionBytes = 0
@@ -103,7 +103,7 @@
                     }
                 }
             }
-            audit.expect(.sessionTotal, counters.sessionBytes, UInt64(sessionBytes))
+            audit.expect(.sessionTotal, core.counters.sessionBytes, UInt64(sessionBytes))
         }
 
         // MARK: One of each

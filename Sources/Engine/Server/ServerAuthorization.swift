@@ -42,7 +42,7 @@ extension ServerEngine {
         let event = HostEvent(.authorize)
         event.authorization = key
         event.head = head
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
     }
 
     // MARK: The host's answer
@@ -79,7 +79,7 @@ extension ServerEngine {
     func authorizationIsLate(on connection: ServerConnection) {
         guard case .authorizing(let key) = connection.exchange else { return }
         authorizations.remove(key)
-        log(.warning, "The host took too long to authorize a request (authorize_ms)")
+        core.log(.warning, "The host took too long to authorize a request (authorize_ms)")
         refuse(
             Refusal(.serviceUnavailable, .internalError, "Authorization took too long"), connection)
         readOn(connection)
@@ -95,14 +95,14 @@ extension ServerEngine {
         pipelined.append(bytes)
         guard pipelined.count >= options.pipelinedBytesMax, !connection.isHeldBack else { return }
         connection.isHeldBack = true
-        effects.append(.stopReading(connection))
+        core.perform(.stopReading(connection))
     }
 
     /// Goes on behind the head of a request that has been decided.
     private func readOn(_ connection: ServerConnection) {
         if connection.isHeldBack {
             connection.isHeldBack = false
-            effects.append(.startReading(connection))
+            core.perform(.startReading(connection))
         }
         let rest = connection.pipelined ?? ByteBuffer()
         connection.pipelined = nil
@@ -137,7 +137,7 @@ extension ServerEngine {
         default:
             return
         }
-        log(.debug, "A stream's authorization has expired")
+        core.log(.debug, "A stream's authorization has expired")
         endStream(on: connection)
     }
 
@@ -145,20 +145,20 @@ extension ServerEngine {
 
     /// Refuses a request for want of authorization.
     private func challenge(_ challenge: Challenge, _ connection: ServerConnection) {
-        log(.debug, "Refused a request: ", challenge.message.rawBytes)
+        core.log(.debug, "Refused a request: ", challenge.message.rawBytes)
         switch challenge.cause {
-        case .credentialsMissing, .invalidToken: counters.credentialRefusals += 1
-        case .insufficientScope: counters.scopeRefusals += 1
-        case .invalidRequest: counters.otherRefusals += 1
+        case .credentialsMissing, .invalidToken: core.counters.credentialRefusals += 1
+        case .insufficientScope: core.counters.scopeRefusals += 1
+        case .invalidRequest: core.counters.otherRefusals += 1
         }
-        let error = spare.takeBuffer()
+        let error = core.spare.takeBuffer()
         error.appendError(
             id: nil, code: ErrorCode.invalidRequest.rawValue, message: challenge.message.rawBytes)
         respondEarly(challenge.status, error, on: connection) { output in
             challenge.append(to: output, options.resourceMetadata)
             output.append("Cache-Control: no-store\r\n")
         }
-        spare.give(error)
+        core.spare.give(error)
     }
 
     /// public, for pages of any origin too.

@@ -13,7 +13,7 @@ extension ServerEngine {
     package func respond(_ key: RequestKey, _ result: UnsafeRawBufferPointer) throws(CallerFault) {
         var request = try find(key)
         defer {
-            spare.giveIfUnused(&request)
+            core.spare.giveIfUnused(&request)
             settle()
         }
         guard request.isInitialize else {
@@ -92,10 +92,10 @@ extension ServerEngine {
         let route = router.progress(
             primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
         if route == .primary, let primary, let session = request.session {
-            var message = spare.takeBuffer(for: 128)
+            var message = core.spare.takeBuffer(for: 128)
             compose(message)
             writePrimaryEvent(.progress(key), session, to: primary, message)
-            spare.giveIfUnused(&message)
+            core.spare.giveIfUnused(&message)
             if request.fences.last?.connection === primary {
                 request.fences.removeLast()
             } else {
@@ -152,7 +152,7 @@ extension ServerEngine {
             do {
                 try send(broadcast.kind, broadcast.message, isShared: true, to: session)
             } catch {
-                log(.notice, "A session's mailbox is full; it misses a broadcast")
+                core.log(.notice, "A session's mailbox is full; it misses a broadcast")
             }
         }
         broadcast.place = places.upperBound
@@ -239,7 +239,7 @@ extension ServerEngine {
             let event = HostEvent(.cancelled)
             event.request = request.key
             event.fault = .closed
-            effects.append(.deliver(event))
+            core.perform(.deliver(event))
             cut(request, because: "The server is closing", .closed)
         }
         for connection in connections.elements {
@@ -326,7 +326,7 @@ extension ServerEngine {
             let change = session.mailbox.keep(
                 message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)
         else {
-            counters.mailboxDrops += 1
+            core.counters.mailboxDrops += 1
             throw .limit
         }
         noteSession(change, of: session)

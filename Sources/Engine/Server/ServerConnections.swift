@@ -56,13 +56,13 @@ extension ServerEngine {
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
         let exchange = connection.exchange
-        if connection.isStreaming { counters.streams -= 1 }
+        if connection.isStreaming { core.counters.streams -= 1 }
         noteUnsent(connection.backlog.removeAll())
         noteUnsent(-connection.unsentBytes)
         noteArriving(0, of: connection)
         connection.exchange = .closed
-        spare.takeParser(of: connection)
-        spare.forgetHead(of: connection.id)
+        core.spare.takeParser(of: connection)
+        core.spare.forgetHead(of: connection.id)
         connection.pieces = []
         connection.longPieces = []
         connection.output = nil
@@ -80,7 +80,7 @@ extension ServerEngine {
         case .authorizing(let key): authorizations.remove(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
-        effects.append(.close(connection))
+        core.perform(.close(connection))
     }
 
     /// The last response of a connection has been written. Its client is left to hang up, since
@@ -89,7 +89,7 @@ extension ServerEngine {
         guard !isClosing else { return discard(connection) }
         connection.exchange = .lingering
         wait(.hangUp, connection)
-        effects.append(.shutDown(connection))
+        core.perform(.shutDown(connection))
     }
 
     /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
@@ -100,12 +100,12 @@ extension ServerEngine {
             let end = ByteBuffer()
             last(end)
             resumption.end = end
-            counters.streams -= connection.isStreaming ? 1 : 0
+            core.counters.streams -= connection.isStreaming ? 1 : 0
             connection.exchange = .loading
             return
         }
         composeBacklog(of: connection, atMost: .max)
-        if connection.isStreaming { counters.streams -= 1 }
+        if connection.isStreaming { core.counters.streams -= 1 }
         connection.exchange = .finishing
         write(to: connection) { output in
             last(output)
@@ -117,8 +117,8 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued as a whole.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        if connection.isStreaming { counters.streams -= 1 }
-        spare.takeParser(of: connection)
+        if connection.isStreaming { core.counters.streams -= 1 }
+        core.spare.takeParser(of: connection)
         connection.crossOriginFields = nil
         connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {

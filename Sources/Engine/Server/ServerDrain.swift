@@ -6,7 +6,7 @@ import Wire
 extension ServerEngine {
     /// What a client is told to wait before it comes back, in milliseconds: each a time of its own,
     /// so that they do not come back all at once.
-    private var retry: Int64 { 1_000 + Int64(random() % 1_000) }
+    private var retry: Int64 { 1_000 + Int64(core.randomBits() % 1_000) }
 
     /// Takes no new work, ends the primary streams, lets open requests finish until `deadline`, and
     /// then ends everything. `.closed` is the last effect. A second call may only bring it forward.
@@ -39,7 +39,7 @@ extension ServerEngine {
         guard let deadline = drainDeadline, !isClosing else { return }
         guard requests.count == 0 || deadline <= now else { return }
         if requests.count > 0 {
-            log(.notice, "The drain's time is over; the requests that are left are cancelled")
+            core.log(.notice, "The drain's time is over; the requests that are left are cancelled")
         }
         close()
     }

@@ -14,10 +14,9 @@ package final class ServerEngine {
     let router: Router
     let crossOrigin: CrossOrigin?
     let admission: Admission
-    var now = Instant(milliseconds: 0)
     /// The Date of responses (RFC 9110 §6.6.1), as a line; empty as long as nobody has told it.
     let dateField = ByteBuffer()
-    var effects = EffectQueue()
+    var core: Core
 
     var connections = SlotTable<ConnectionID, ServerConnection>()
     var connectionDeadlines: DeadlineBoard
@@ -36,20 +35,16 @@ package final class ServerEngine {
     package let store: EventStore?
     /// Connections that wait for what the store has kept.
     var loads: [LoadKey: ServerConnection] = [:]
-    var counters = Statistics()
     package internal(set) var shares = ShareTable()
     var relief = ReliefOrder()
     /// Sessions that may give way to others.
     var idleSessions = 0
-    var logLimit = LogLimit()
     /// The memory of the tables, when they had so many places.
     var measuredTableBytes = 0
     var measuredPlaces = 0
-    var spare = SpareParts()
     var isClosing = false
     /// When a drain ends at the latest; nil while there is none.
     var drainDeadline: Instant?
-    let random: () -> UInt64
 
     private let parserSettings = LLHTTPSettings()
     var writable: [ServerConnection] = []
@@ -90,7 +85,7 @@ package final class ServerEngine {
         _ options: ServerOptions, keysAfter serial: UInt64 = 0, random: @escaping () -> UInt64
     ) {
         self.options = options
-        self.random = random
+        core = Core(logLevel: options.logLevel, random: random)
         router = options.router
         admission = Admission(options)
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
@@ -112,7 +107,7 @@ package final class ServerEngine {
 
     /// Tells the time. The driver does so before the inputs and commands of each turn.
     package func advance(to instant: Instant) {
-        now = max(now, instant)
+        core.advance(to: instant)
     }
 
     /// Tells the second since 1970, whenever that changes: for the Date of responses.
@@ -139,8 +134,8 @@ package final class ServerEngine {
         guard connections.count < options.connectionsMax,
             share?.connections ?? 0 < options.addressShare(of: connectionsMax)
         else {
-            counters.limitRefusals += 1
-            log(
+            core.counters.limitRefusals += 1
+            core.log(
                 .warning, "Closed a new connection: ",
                 connections.count < options.connectionsMax
                     ? ("an address has its share (address_share_percent)" as StaticString).rawBytes
@@ -153,7 +148,7 @@ package final class ServerEngine {
             ServerConnection(id: id, driver: driver, share: share)
         }
         guard let connection else { return nil }
-        counters.connectionsTotal += 1
+        core.counters.connectionsTotal += 1
         share?.connections += 1
         wait(.nextRequest, connection)
         return connection
@@ -161,8 +156,9 @@ package final class ServerEngine {
 
     /// Clients that connect have to wait, because the system has nothing to accept them with.
     package func acceptingPaused(_ reason: UnsafeRawBufferPointer) {
-        counters.acceptPauses += 1
-        log(.warning, "New clients wait; raise RLIMIT_NOFILE or lower connections_max: ", reason)
+        core.counters.acceptPauses += 1
+        core.log(
+            .warning, "New clients wait; raise RLIMIT_NOFILE or lower connections_max: ", reason)
     }
 
     /// Bytes have arrived. If they are `lent`, they stay where they are until every effect has been
@@ -179,7 +175,7 @@ package final class ServerEngine {
     package func sent(_ count: Int, on connection: ServerConnection) {
         connection.handedBytes += UInt64(count)
         guard !connection.isClosed else { return }
-        counters.unsentBytes -= UInt64(count)
+        core.counters.unsentBytes -= UInt64(count)
         if !connection.longPieces.isEmpty { noteBegun(on: connection) }
         guard !connection.isBlocked else { return readSlowly(connection) }
         if connection.handedBytes == connection.queuedBytes { handedAll(of: connection) }
@@ -270,9 +266,9 @@ package final class ServerEngine {
     /// The next thing to do; nil if everything is done.
     package func nextEffect() -> Effect? {
         if let order = store?.nextOrder() { return .store(order) }
-        if let effect = effects.popFirst() { return effect }
+        if let effect = core.nextEffect() { return effect }
         closeIfDrained()
-        if let effect = effects.popFirst() { return effect }
+        if let effect = core.nextEffect() { return effect }
         guard isClosing, connections.count == 0, !hasReportedClosed else { return nil }
         hasReportedClosed = true
         return .closed
@@ -315,6 +311,8 @@ package final class ServerEngine {
 
     // MARK: Questions
 
+    var now: Instant { core.now }
+
     var writableNow: ArraySlice<ServerConnection> { writable[nextWritableIndex...] }
     var isSettled: Bool { nextReleased == released.count && unread.isEmpty }
 
@@ -323,20 +321,20 @@ package final class ServerEngine {
 
     /// How many things the engine holds memory for, 16 KB of unsent messages being one.
     package var population: Int {
-        sessions.count + requests.count + Int(counters.unsentBytes >> 14)
+        sessions.count + requests.count + Int(core.counters.unsentBytes >> 14)
     }
 
     /// The parser of a request that arrives.
     func parser(of connection: ServerConnection) -> HTTPParser {
         if let parser = connection.parser { return parser }
         let parser = lendParser(to: connection)
-        parser.head = spare.takeHead()
+        parser.head = core.spare.takeHead()
         return parser
     }
 
     func lendParser(to connection: ServerConnection) -> HTTPParser {
         let parser =
-            spare.takeParser() ?? HTTPParser(limits: options.limits, settings: parserSettings)
+            core.spare.takeParser() ?? HTTPParser(limits: options.limits, settings: parserSettings)
         connection.parser = parser
         return parser
     }

@@ -22,7 +22,7 @@ extension ServerEngine {
             let message = try Message(body, limits: options.limits)
             messageArrived(message, head, on: connection)
         } catch {
-            if let buffer = body.buffer { spare.give(buffer) }
+            if let buffer = body.buffer { core.spare.give(buffer) }
             refuse(error, connection)
         }
     }
@@ -193,12 +193,13 @@ extension ServerEngine {
         let ownShares = session == nil ? shares(of: connection) : nil
         guard hasRoom else {
             ownShares?.forEach { shares.forget($0) }
-            log(.warning, "Open requests hold too much; others are refused (request_bytes_max)")
+            core.log(
+                .warning, "Open requests hold too much; others are refused (request_bytes_max)")
             refuse(ServerEngine.tooManyRequests, connection, id: id)
             return nil
         }
         let opened = requests.insert { key in
-            let request = spare.takeRequest() ?? OpenRequest()
+            let request = core.spare.takeRequest() ?? OpenRequest()
             request.begin(
                 key, id, of: session, revision, isInitialize: isInitialize, progressToken: token,
                 head: head, on: connection, ownShares: ownShares)
@@ -212,7 +213,7 @@ extension ServerEngine {
         let opening = session?.ledger.open(id, as: request.key, atMost: options.sessionRequestsMax)
         switch opening ?? .opened {
         case .opened:
-            counters.requestsTotal += 1
+            core.counters.requestsTotal += 1
             request.heldBytes = held
             noteRequest(held, of: request)
             if !isInitialize { session?.isUsed = true }
@@ -228,7 +229,7 @@ extension ServerEngine {
                 connection, id: id)
         case .full:
             requests.remove(request.key)
-            log(.warning, "A session has all requests that it may (session_requests_max)")
+            core.log(.warning, "A session has all requests that it may (session_requests_max)")
             refuse(ServerEngine.tooManyRequests, connection, id: id)
         }
         return nil
@@ -241,7 +242,7 @@ extension ServerEngine {
     private func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message
     ) -> HostEvent {
-        let event = spare.takeEvent() ?? HostEvent(kind)
+        let event = core.spare.takeEvent() ?? HostEvent(kind)
         event.begin(kind, of: session, message)
         return event
     }
@@ -252,7 +253,7 @@ extension ServerEngine {
         event.head = request.head
         event.revision = request.revision
         event.principal = request.connection?.principal
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
     }
 
     // MARK: Notifications and responses
@@ -273,7 +274,7 @@ extension ServerEngine {
         event.head = head
         event.revision = revision(of: session, head)
         event.principal = principal
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
     }
 
     /// S-225, S-226. False if it names no open request: then it is the host's to ignore.
@@ -286,7 +287,7 @@ extension ServerEngine {
         event.request = request.key
         event.fault = .cancelled
         event.revision = request.revision
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
         cut(request, because: "Request cancelled", .cancelled)
         return true
     }
@@ -305,11 +306,11 @@ extension ServerEngine {
         let event = newEvent(.response, of: session, message)
         event.call = key
         event.callData = call.data
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
     }
 
     private func dropResponse() {
-        counters.responseDrops += 1
-        log(.debug, "Dropped a response that answers no call")
+        core.counters.responseDrops += 1
+        core.log(.debug, "Dropped a response that answers no call")
     }
 }

@@ -25,17 +25,17 @@ extension ServerEngine {
 
     /// Takes back what has been written.
     package func recycle(_ output: consuming Output) {
-        spare.give(output)
+        core.spare.give(output)
     }
 
     /// Lets go of what was kept to be used again.
     package func dropSpareParts() {
-        spare = SpareParts()
+        core.spare = SpareParts()
     }
 
     /// Takes back an event that the host has heard. Nobody may look at it any more.
     package func recycle(_ event: HostEvent) {
-        spare.give(event)
+        core.spare.give(event)
     }
 
     /// Lets `compose` append to what `connection` has to write.
@@ -57,7 +57,7 @@ extension ServerEngine {
     /// A buffer for what a connection has to write. One whose client does not read waits with it,
     /// so it gets one without much room.
     private func takeOutputBuffer(for connection: ServerConnection) -> ByteBuffer {
-        connection.isBlocked ? ByteBuffer() : spare.takeBuffer()
+        connection.isBlocked ? ByteBuffer() : core.spare.takeBuffer()
     }
 
     /// Hands over a long text as it is, behind what has been written before. Nobody may change it.
@@ -87,7 +87,7 @@ extension ServerEngine {
 
     private func noteQueued(_ count: Int, on connection: ServerConnection) {
         connection.queuedBytes += UInt64(count)
-        counters.unsentBytes += UInt64(count)
+        core.counters.unsentBytes += UInt64(count)
         if connection.untakenBytes > ServerEngine.outputBytes, !connection.isBlocked {
             hasMuchToWrite = true
         }
@@ -115,7 +115,7 @@ extension ServerEngine {
 
     /// Notes by how much the memory of what waits for all clients has changed.
     func noteUnsent(_ change: Backlog.Change) {
-        counters.unsentBytes = UInt64(Int(counters.unsentBytes) + change)
+        core.counters.unsentBytes = UInt64(Int(core.counters.unsentBytes) + change)
     }
 
     /// Writes one event without any delay.

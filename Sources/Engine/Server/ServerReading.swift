@@ -44,7 +44,7 @@ extension ServerEngine {
         }
         // Empty lines before a request are none of it.
         if let parser = connection.parser, case .idle = connection.exchange, !parser.isUnfinished {
-            spare.takeParser(of: connection)
+            core.spare.takeParser(of: connection)
         }
     }
 
@@ -56,14 +56,14 @@ extension ServerEngine {
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool
     ) -> Int? {
         guard connection.parser == nil,
-            let recurrence = spare.recurrence(of: connection.id, in: bytes),
+            let recurrence = core.spare.recurrence(of: connection.id, in: bytes),
             recurrence.bodyCount <= options.limits.messageBytes
         else { return nil }
-        let head = spare.takeHead(of: connection.id, as: recurrence)
+        let head = core.spare.takeHead(of: connection.id, as: recurrence)
         let count = recurrence.headCount + recurrence.bodyCount
         let body = bytes.prefixBytes(count).dropBytes(recurrence.headCount)
         lendParser(to: connection)
-            .take(head, body, in: lent ? nil : spare.takeBuffer(for: body.count))
+            .take(head, body, in: lent ? nil : core.spare.takeBuffer(for: body.count))
         begin(head, on: connection)
         messageArrived(on: connection)
         return count
@@ -79,8 +79,8 @@ extension ServerEngine {
             bytes.count <= ServerEngine.knownHeadBytesMax,
             bytes.count + ServerEngine.knownHeadBytesMax <= options.limits.headerBytes,
             head.note(asArrived: bytes)
-        else { return spare.forgetHead(of: connection.id) }
-        spare.keep(head, of: connection.id)
+        else { return core.spare.forgetHead(of: connection.id) }
+        core.spare.keep(head, of: connection.id)
     }
 
     /// How long a head may be that is kept. That it is as far from the limit of all heads leaves
@@ -158,7 +158,7 @@ extension ServerEngine {
         if length > 0, length <= lentCount {
             parser.borrowBody()
         } else {
-            parser.receiveBody(in: spare.takeBuffer(for: min(length, ServerEngine.longBytes)))
+            parser.receiveBody(in: core.spare.takeBuffer(for: min(length, ServerEngine.longBytes)))
         }
     }
 
@@ -168,7 +168,7 @@ extension ServerEngine {
         connection.pipelined = pipelined
         pipelined.append(bytes)
         if pipelined.count > options.pipelinedBytesMax {
-            log(
+            core.log(
                 .warning,
                 "A client sent too much behind a request that waits; its connection is closed")
             discard(connection)
@@ -193,9 +193,10 @@ extension ServerEngine {
     /// Tells the operator which option would have admitted a request.
     private func noteRefusal(_ refusal: Refusal, _ head: HTTPHead) {
         if refusal == Admission.hostRefused {
-            log(.warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
+            core.log(
+                .warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
         } else if refusal == Admission.originRefused {
-            log(
+            core.log(
                 .warning, "Refused an Origin that allowed_origins would have to name: ",
                 head[.origin])
         }

@@ -43,7 +43,7 @@ extension ServerEngine {
         if connection.isBlocked, let session = session(of: connection) {
             relieve(session, to: options.sessionUnsentBytesMax)
         }
-        if counters.unsentBytes > UInt64(options.totalUnsentBytesMax) { relieveAll() }
+        if core.counters.unsentBytes > UInt64(options.totalUnsentBytesMax) { relieveAll() }
         return !connection.isClosed
     }
 
@@ -65,8 +65,8 @@ extension ServerEngine {
     /// give way first, and of them whoever has most itself.
     private func relieveAll() {
         var mayLook = true
-        while case let excess = Int(counters.unsentBytes) - options.totalUnsentBytesMax, excess > 0
-        {
+        let limit = options.totalUnsentBytesMax
+        while case let excess = Int(core.counters.unsentBytes) - limit, excess > 0 {
             if !relief.isCurrent(at: now) {
                 guard mayLook else { return }
                 mayLook = false
@@ -100,12 +100,12 @@ extension ServerEngine {
         let target = limit - limit / 16 - (connection.unsentBytes - connection.backlog.byteCount)
         let shed = connection.backlog.shed(to: max(0, target))
         noteUnsent(shed.change)
-        counters.progressDrops += UInt64(shed.progress)
-        counters.logDrops += UInt64(shed.logs)
+        core.counters.progressDrops += UInt64(shed.progress)
+        core.counters.logDrops += UInt64(shed.logs)
         // Without some room to spare the next message would look through all again.
         guard connection.unsentBytes > limit - limit / 16 else { return }
-        counters.slowConnections += 1
-        log(
+        core.counters.slowConnections += 1
+        core.log(
             .warning, "A client does not read its stream; its connection is closed: ",
             option.rawBytes)
         discard(connection)
@@ -141,12 +141,12 @@ extension ServerEngine {
 
     private func noteArrivingNow(of connection: ServerConnection) {
         noteArriving(connection.isClosed ? 0 : connection.arrivingBytesNow, of: connection)
-        if counters.arrivingBytes > UInt64(options.arrivingBytesMax) { relieveArriving() }
+        if core.counters.arrivingBytes > UInt64(options.arrivingBytesMax) { relieveArriving() }
     }
 
     func noteArriving(_ bytes: Int, of connection: ServerConnection) {
-        counters.arrivingBytes = UInt64(
-            Int(counters.arrivingBytes) + bytes - connection.arrivingBytes)
+        core.counters.arrivingBytes = UInt64(
+            Int(core.counters.arrivingBytes) + bytes - connection.arrivingBytes)
         connection.arrivingBytes = bytes
     }
 
@@ -154,9 +154,10 @@ extension ServerEngine {
     /// holds most give way first, and of them those that hold most themselves.
     private func relieveArriving() {
         let limit = options.arrivingBytesMax - options.arrivingBytesMax / 16
-        log(.warning, "Too much is arriving at once; requests are refused (arriving_bytes_max)")
+        core.log(
+            .warning, "Too much is arriving at once; requests are refused (arriving_bytes_max)")
         for connection in heaviestFirst(connections.elements, { $0.arrivingBytes }) {
-            guard counters.arrivingBytes > UInt64(limit) else { return }
+            guard core.counters.arrivingBytes > UInt64(limit) else { return }
             if case .receiving = connection.exchange {
                 connection.keepsAlive = false
                 refuse(
@@ -165,7 +166,7 @@ extension ServerEngine {
                 connection.pipelined = nil
                 noteArriving(0, of: connection)
             } else {
-                counters.limitRefusals += 1
+                core.counters.limitRefusals += 1
                 discard(connection)
             }
         }

@@ -13,7 +13,7 @@ extension ServerEngine {
 
     /// A name for a stream that nobody can guess.
     func newToken() -> StreamToken {
-        StreamToken(high: random(), low: random())
+        StreamToken(high: core.randomBits(), low: core.randomBits())
     }
 
     /// Gives a request's stream its identity, before its first byte.
@@ -86,7 +86,7 @@ extension ServerEngine {
         case .all(let events, let hasEnded):
             guard hasEnded || stream != nil else { return refuseResume(connection) }
             guard !hasEnded, let stream else {
-                counters.resumed += 1
+                core.counters.resumed += 1
                 return replay(events, on: connection)
             }
             goOn(stream, of: session, with: events, on: connection)
@@ -97,7 +97,7 @@ extension ServerEngine {
             connection.resumption = resumption
             loads[load] = connection
             connection.exchange = .loading
-            spare.takeParser(of: connection)
+            core.spare.takeParser(of: connection)
             if let stream { attach(stream, of: session, to: connection) }
             if case .primary = stream { sendMailbox(of: session, on: connection) }
             wait(.load, connection)
@@ -136,16 +136,16 @@ extension ServerEngine {
         }
         request.connection = connection
         note(request, isDetached: false)
-        spare.takeParser(of: connection)
+        core.spare.takeParser(of: connection)
         connection.exchange = .request(request)
-        counters.streams += 1
+        core.counters.streams += 1
     }
 
     private func goOn(
         _ stream: Resumable, of session: ServerSession, with events: [StoredEvent],
         on connection: ServerConnection
     ) {
-        counters.resumed += 1
+        core.counters.resumed += 1
         attach(stream, of: session, to: connection)
         goOn(with: events, on: connection)
     }
@@ -179,7 +179,7 @@ extension ServerEngine {
     }
 
     func refuseResume(_ connection: ServerConnection) {
-        counters.resumesRefused += 1
+        core.counters.resumesRefused += 1
         refuse(
             Refusal(.badRequest, .invalidRequest, "Last-Event-ID is not resumable"), connection)
     }
@@ -202,7 +202,7 @@ extension ServerEngine {
             return refuseResume(connection)
         }
         finishLoading(on: connection)
-        counters.resumed += 1
+        core.counters.resumed += 1
         // What a stream that goes on has sent since is in the backlog, known to the store or not.
         let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
         let events = found.prefix(missed).enumerated().map { place, message in
@@ -251,10 +251,10 @@ extension ServerEngine {
     /// The store has not answered in time.
     func loadFailed(on connection: ServerConnection) {
         guard connection.resumption != nil else { return }
-        log(.warning, "The event store took too long; a client has lost events")
+        core.log(.warning, "The event store took too long; a client has lost events")
         if beginAfresh(on: connection) { return }
         detach(connection)
-        counters.resumesRefused += 1
+        core.counters.resumesRefused += 1
         refuse(
             Refusal(.serviceUnavailable, .internalError, "The event store does not answer"),
             connection)
@@ -265,7 +265,7 @@ extension ServerEngine {
         finishLoading(on: connection)
         dropBacklog(of: connection)
         let exchange = connection.exchange
-        if connection.isStreaming { counters.streams -= 1 }
+        if connection.isStreaming { core.counters.streams -= 1 }
         connection.exchange = .receiving
         switch exchange {
         case .request(let request): clientLeft(request)

@@ -50,9 +50,9 @@ extension ServerEngine {
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
     ) {
-        log(.debug, "Refused a request: ", refusal.message.rawBytes)
+        core.log(.debug, "Refused a request: ", refusal.message.rawBytes)
         count(refusal)
-        let error = spare.takeBuffer()
+        let error = core.spare.takeBuffer()
         if refusal.isText {
             error.append(refusal.message.rawBytes)
             error.append("\n")
@@ -67,7 +67,7 @@ extension ServerEngine {
                 output.appendField("Retry-After", ("1" as StaticString).rawBytes)
             }
         }
-        spare.give(error)
+        core.spare.give(error)
     }
 
     /// Writes a whole response, with the header lines that `fields` writes. If the request is still
@@ -96,17 +96,17 @@ extension ServerEngine {
 
     private func count(_ refusal: Refusal) {
         switch refusal.status {
-        case .forbidden where refusal == Admission.hostRefused: counters.hostRefusals += 1
-        case .forbidden: counters.originRefusals += 1
+        case .forbidden where refusal == Admission.hostRefused: core.counters.hostRefusals += 1
+        case .forbidden: core.counters.originRefusals += 1
         case .serviceUnavailable where refusal == ServerEngine.drainingRefusal:
-            counters.otherRefusals += 1
+            core.counters.otherRefusals += 1
         case .contentTooLarge, .targetTooLong, .headersTooLarge, .serviceUnavailable,
             .requestTimeout:
-            counters.limitRefusals += 1
+            core.counters.limitRefusals += 1
         case _ where refusal == ServerEngine.sessionMissing,
             _ where refusal == ServerEngine.sessionUnknown:
-            counters.sessionRefusals += 1
-        default: counters.otherRefusals += 1
+            core.counters.sessionRefusals += 1
+        default: core.counters.otherRefusals += 1
         }
     }
 
@@ -128,15 +128,15 @@ extension ServerEngine {
         on connection: ServerConnection, sessionID: SessionID?, about length: Int = 128,
         _ compose: (ByteBuffer) -> Void
     ) {
-        let message = spare.takeBuffer(for: length)
+        let message = core.spare.takeBuffer(for: length)
         compose(message)
         guard router.mode != .stream else {
             respond(on: connection, withStreamOf: message, for: nil, sessionID)
-            return spare.give(message)
+            return core.spare.give(message)
         }
         guard keepsUp(connection) else {
-            counters.resultDrops += 1
-            return spare.give(message)
+            core.counters.resultDrops += 1
+            return core.spare.give(message)
         }
         let keepsAlive = connection.keepsAlive && !isClosing
         let isLong = message.count >= ServerEngine.longBytes
@@ -146,7 +146,7 @@ extension ServerEngine {
             output.endHead(length: message.count, keepsAlive: keepsAlive)
             if !isLong { output.append(message) }
         }
-        if isLong { write(message, asItIsTo: connection) } else { spare.give(message) }
+        if isLong { write(message, asItIsTo: connection) } else { core.spare.give(message) }
         exchangeEnded(on: connection)
     }
 

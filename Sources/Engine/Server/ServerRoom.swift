@@ -6,7 +6,7 @@ import Wire
 extension ServerEngine {
     /// Notes by how much the memory of a session has changed.
     func noteSession(_ change: Int, of session: ServerSession) {
-        counters.sessionBytes = UInt64(Int(counters.sessionBytes) + change)
+        core.counters.sessionBytes = UInt64(Int(core.counters.sessionBytes) + change)
         session.shares.forEach { $0.sessionBytes += change }
     }
 
@@ -14,7 +14,7 @@ extension ServerEngine {
     @inline(__always)
     func noteRequest(_ change: Int, of request: OpenRequest) {
         guard let session = request.session else {
-            counters.requestBytes = UInt64(Int(counters.requestBytes) + change)
+            core.counters.requestBytes = UInt64(Int(core.counters.requestBytes) + change)
             request.shares.forEach { $0.requestBytes += change }
             return
         }
@@ -24,7 +24,7 @@ extension ServerEngine {
     /// Notes by how much the memory of a session's open requests and calls has changed.
     @inline(__always)
     func noteRequest(_ change: Int, of session: ServerSession) {
-        counters.requestBytes = UInt64(Int(counters.requestBytes) + change)
+        core.counters.requestBytes = UInt64(Int(core.counters.requestBytes) + change)
         session.shares.address?.requestBytes += change
         session.shares.principal?.requestBytes += change
         if session.state.hasEnded { session.shares.forEach { shares.forget($0) } }
@@ -37,7 +37,7 @@ extension ServerEngine {
             share, part in
             let isFull = share.map { $0.sessions >= part(options.sessionsMax) } ?? sessions.isFull
             return isFull
-                || (share?.sessionBytes ?? Int(counters.sessionBytes)) + bytes
+                || (share?.sessionBytes ?? Int(core.counters.sessionBytes)) + bytes
                     > part(options.sessionBytesMax)
         } evict: { share in
             guard share?.idleSessions ?? idleSessions > 0,
@@ -45,13 +45,14 @@ extension ServerEngine {
                     session.mayGiveWay && share.map { session.shares.include($0) } ?? true
                 })
             else { return false }
-            counters.sessionsEvicted += 1
-            log(.notice, "A session that nobody has used makes room for another one")
+            core.counters.sessionsEvicted += 1
+            core.log(.notice, "A session that nobody has used makes room for another one")
             end(session, because: "Session ended", .limit)
             return true
         }
         if !hasRoom {
-            log(.warning, "Sessions that are used take all room (sessions_max, session_bytes_max)")
+            core.log(
+                .warning, "Sessions that are used take all room (sessions_max, session_bytes_max)")
         }
         return hasRoom
     }
@@ -62,18 +63,19 @@ extension ServerEngine {
     func makeRoom(forRequest bytes: Int, in shares: @autoclosure () -> Shares) -> Bool {
         // No share has so much before all have it together.
         let least = min(options.addressSharePercent, options.principalSharePercent, 100)
-        let isWanting = Int(counters.requestBytes) + bytes > options.requestBytesMax / 100 * least
+        let wanted = Int(core.counters.requestBytes) + bytes
+        let isWanting = wanted > options.requestBytesMax / 100 * least
         return !isWanting || findRoom(forRequest: bytes, in: shares())
     }
 
     @inline(never)
     private func findRoom(forRequest bytes: Int, in shares: Shares) -> Bool {
         makeRoom(in: shares, of: "request_bytes_max") { share, part in
-            (share?.requestBytes ?? Int(counters.requestBytes)) + bytes
+            (share?.requestBytes ?? Int(core.counters.requestBytes)) + bytes
                 > part(options.requestBytesMax)
         } evict: { share in
             guard let request = detachedRequest(of: share) else { return false }
-            log(.notice, "A request whose client has gone makes room for another one")
+            core.log(.notice, "A request whose client has gone makes room for another one")
             giveUp(request)
             return true
         }
@@ -82,7 +84,7 @@ extension ServerEngine {
     /// Whether there is room for so many bytes more of a session. Nobody gives way.
     func hasRoom(for bytes: Int, of session: ServerSession) -> Bool {
         makeRoom(in: session.shares, of: "session_bytes_max") { share, part in
-            (share?.sessionBytes ?? Int(counters.sessionBytes)) + bytes
+            (share?.sessionBytes ?? Int(core.counters.sessionBytes)) + bytes
                 > part(options.sessionBytesMax)
         } evict: { _ in
             false
@@ -99,7 +101,7 @@ extension ServerEngine {
     ) -> Bool {
         while let share = shares.address, isFull(share, { options.addressShare(of: $0) }) {
             guard evict(share) else {
-                log(
+                core.log(
                     .warning, "An address has its share (address_share_percent) of ",
                     bounds.rawBytes)
                 return false
@@ -107,7 +109,7 @@ extension ServerEngine {
         }
         while let share = shares.principal, isFull(share, { options.principalShare(of: $0) }) {
             guard evict(share) else {
-                log(
+                core.log(
                     .warning, "A principal has its share (principal_share_percent) of ",
                     bounds.rawBytes)
                 return false

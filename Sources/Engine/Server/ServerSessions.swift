@@ -71,7 +71,7 @@ extension ServerEngine {
             shares.forEach { self.shares.forget($0) }
             return .refused(ServerEngine.tooManySessions)
         }
-        let id = SessionID(high: random(), low: random())
+        let id = SessionID(high: core.randomBits(), low: core.randomBits())
         let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
         let added = sessions.insert(id) { key in
             store?.open(key, in: shares)
@@ -84,7 +84,7 @@ extension ServerEngine {
             shares.forEach { self.shares.forget($0) }
             return .refused(ServerEngine.tooManySessions)
         }
-        counters.sessionsTotal += 1
+        core.counters.sessionsTotal += 1
         shares.forEach { $0.sessions += 1 }
         noteSession(session.heldBytes, of: session)
         return .added(session)
@@ -128,7 +128,7 @@ extension ServerEngine {
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
             event.principal = session.principal
-            effects.append(.deliver(event))
+            core.perform(.deliver(event))
         }
         try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }
     }
@@ -173,7 +173,7 @@ extension ServerEngine {
             let event = HostEvent(.cancelled, of: session)
             event.request = key
             event.fault = .sessionEnded
-            effects.append(.deliver(event))
+            core.perform(.deliver(event))
             cut(request, because: reason, .sessionEnded)
         }
         for key in session.ledger.openCalls { fail(key, .sessionEnded) }
@@ -184,6 +184,6 @@ extension ServerEngine {
         guard wasLive else { return }
         let event = HostEvent(.sessionClosed, of: session)
         event.fault = fault
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
     }
 }

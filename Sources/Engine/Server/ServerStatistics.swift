@@ -10,7 +10,7 @@ extension ServerEngine {
 
     /// Writes what is held, and what has happened, where it is to be: a copy costs more.
     package func write(_ statistics: inout Statistics) {
-        statistics = counters
+        statistics = core.counters
         statistics.connections = UInt64(connections.count)
         statistics.sessions = UInt64(sessions.count)
         statistics.requests = UInt64(requests.count)

@@ -11,10 +11,10 @@ extension ServerEngine {
         _ compose: (ByteBuffer) -> Void
     ) {
         if let connection = request.connection { beginStream(of: request, on: connection) }
-        var message = spare.takeBuffer(for: length)
+        var message = core.spare.takeBuffer(for: length)
         compose(message)
         writeEvent(kind, of: request, message)
-        spare.giveIfUnused(&message)
+        core.spare.giveIfUnused(&message)
     }
 
     private func writeEvent(_ kind: Backlog.Kind, of request: OpenRequest, _ message: ByteBuffer) {
@@ -41,7 +41,7 @@ extension ServerEngine {
     ) {
         guard !request.isStreaming else { return }
         request.isStreaming = true
-        counters.streams += 1
+        core.counters.streams += 1
         beginLog(of: request)
         writeStreamHead(to: connection, sessionID)
         if let stream = request.stream, request.hasPriming {
@@ -93,8 +93,9 @@ extension ServerEngine {
             return
         }
         guard !isStuck else {
-            counters.slowConnections += 1
-            log(.notice, "A stream was not read between two keep-alives; its connection is closed")
+            core.counters.slowConnections += 1
+            core.log(
+                .notice, "A stream was not read between two keep-alives; its connection is closed")
             return discard(connection)
         }
         connection.handedAtKeepAlive = connection.handedBytes
@@ -113,8 +114,8 @@ extension ServerEngine {
     ) throws(CallerFault) {
         close(request, .cancelled)
         guard request.isReachable else {
-            counters.resultDrops += 1
-            log(.notice, "Dropped a result whose client is gone")
+            core.counters.resultDrops += 1
+            core.log(.notice, "Dropped a result whose client is gone")
             throw .disconnected
         }
         guard let fence = nextFence(of: request) else {
@@ -155,7 +156,7 @@ extension ServerEngine {
         let count = request.heldAnswerBytes
         request.heldBy = fence.connection
         fence.connection.fencedBytes += count
-        counters.unsentBytes += UInt64(count)
+        core.counters.unsentBytes += UInt64(count)
         fence.connection.fence.hold(
             request, behind: fence.events, breadth: options.fenceBreadth)
         if let release = fence.connection.fence.nextRelease {
@@ -172,7 +173,7 @@ extension ServerEngine {
         request.session?.release(request)
         if let connection = request.heldBy, !connection.isClosed {
             connection.fencedBytes -= count
-            counters.unsentBytes -= UInt64(count)
+            core.counters.unsentBytes -= UInt64(count)
         }
         request.heldBy = nil
         return held
@@ -199,7 +200,7 @@ extension ServerEngine {
             guard let connection = request.takeConnection() else { return }
             return respond(on: connection, sessionID: sessionID, about: length, compose)
         }
-        var message = spare.takeBuffer(for: length)
+        var message = core.spare.takeBuffer(for: length)
         compose(message)
         if !request.isStreaming, message.count < ServerEngine.longBytes,
             let connection = request.takeConnection()
@@ -208,7 +209,7 @@ extension ServerEngine {
         } else {
             endStream(of: request, with: message, sessionID)
         }
-        spare.giveIfUnused(&message)
+        core.spare.giveIfUnused(&message)
     }
 
     /// Writes a response that is a stream of one event.
@@ -217,7 +218,7 @@ extension ServerEngine {
         for request: OpenRequest?, _ sessionID: SessionID?
     ) {
         guard keepsUp(connection) else {
-            counters.resultDrops += 1
+            core.counters.resultDrops += 1
             return
         }
         let token = request.flatMap { keep(message, asStreamOf: $0) }
@@ -245,7 +246,7 @@ extension ServerEngine {
         endLog(of: request)
         guard let connection = request.takeConnection() else {
             // Gone before the answer, or because of it.
-            if request.stream == nil { counters.resultDrops += 1 }
+            if request.stream == nil { core.counters.resultDrops += 1 }
             return
         }
         endStream(on: connection)
@@ -296,7 +297,7 @@ extension ServerEngine {
         let event = HostEvent(.cancelled, of: request.session)
         event.request = request.key
         event.fault = .disconnected
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
         cut(request, because: "The client was away for too long", .disconnected)
     }
 
@@ -315,7 +316,7 @@ extension ServerEngine {
         event.call = key
         event.callData = call.data
         event.fault = fault
-        effects.append(.deliver(event))
+        core.perform(.deliver(event))
     }
 
     // MARK: The primary stream
@@ -336,9 +337,9 @@ extension ServerEngine {
         hasGap: Bool
     ) {
         if hasGap {
-            counters.primaryGaps += 1
-            log(.notice, "A client came back for events that are not kept any more")
-            effects.append(.deliver(HostEvent(.primaryGap, of: session)))
+            core.counters.primaryGaps += 1
+            core.log(.notice, "A client came back for events that are not kept any more")
+            core.perform(.deliver(HostEvent(.primaryGap, of: session)))
         }
         writePrimaryHead(to: connection, hasGap: hasGap)
         // A client that has come back has a cursor; any other learns where it comes in (M-025).
@@ -352,11 +353,11 @@ extension ServerEngine {
         session.isUsed = true
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
-        spare.takeParser(of: connection)
+        core.spare.takeParser(of: connection)
         connection.exchange = .primary(session)
-        counters.streams += 1
+        core.counters.streams += 1
         sessions.becameBusy(session.key)
-        effects.append(.deliver(HostEvent(.primaryOpened, of: session)))
+        core.perform(.deliver(HostEvent(.primaryOpened, of: session)))
     }
 
     /// Writes the head of a primary stream. If its client has lost events, it learns so first.
@@ -385,7 +386,7 @@ extension ServerEngine {
     func primaryLost(_ session: ServerSession, _ connection: ServerConnection) {
         guard session.primary.connectionLost(connection.id) else { return }
         noteActivity(of: session)
-        effects.append(.deliver(HostEvent(.primaryClosed, of: session)))
+        core.perform(.deliver(HostEvent(.primaryClosed, of: session)))
     }
 
     /// The connection that carries a session's primary stream.

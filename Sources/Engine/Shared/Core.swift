@@ -1,0 +1,66 @@
+import Session
+import Wire
+
+/// What every part of an engine may use: the time, effects, event counters, recycled objects and
+/// random numbers.
+///
+/// Parts get it as an `inout` argument: a function without one does none of this.
+struct Core: ~Copyable {
+    /// The time of the current input or command.
+    private(set) var now = Instant(milliseconds: 0)
+    private var effects = EffectQueue()
+    /// What has happened. What is there now is counted by its owners (`ServerStatistics`).
+    var counters = Statistics()
+    /// Objects to use again.
+    var spare = SpareParts()
+    private var logLimit = LogLimit()
+    /// The least urgent level to log; nil for nothing.
+    private let logLevel: LogLevel?
+    /// Returns 64 bits from a secure source.
+    private let random: () -> UInt64
+
+    init(logLevel: LogLevel?, random: @escaping () -> UInt64) {
+        self.logLevel = logLevel
+        self.random = random
+    }
+
+    /// Sets the time. It never goes back.
+    mutating func advance(to instant: Instant) {
+        now = max(now, instant)
+    }
+
+    /// Returns 64 random bits.
+    func randomBits() -> UInt64 { random() }
+
+    // MARK: Effects
+
+    /// Queues an effect for the driver.
+    @inline(__always)
+    mutating func perform(_ effect: Effect) {
+        effects.append(effect)
+    }
+
+    @inline(__always)
+    mutating func nextEffect() -> Effect? { effects.popFirst() }
+
+    /// Logs a line, `detail` after `text`, unless its level is not wanted or its kind floods the
+    /// log.
+    mutating func log(
+        _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil
+    ) {
+        guard let most = logLevel, level <= most else { return }
+        // Levels below warning are off by default: who turns them on wants every line.
+        guard let dropped = level <= .warning ? logLimit.admit(text, at: now) : 0 else { return }
+        let line = ByteBuffer(copying: text.rawBytes)
+        // A client may have written it, in any encoding and at any length: the log is UTF-8.
+        for byte in (detail ?? .init(start: nil, count: 0)).prefix(256) {
+            line.append((0x20..<0x7F).contains(byte) ? byte : UInt8(ascii: "?"))
+        }
+        if dropped > 0 {
+            line.append(" (and so ")
+            line.append(decimal: Int64(clamping: dropped))
+            line.append(" more times before)")
+        }
+        effects.append(.log(level, line))
+    }
+}
