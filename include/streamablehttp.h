@@ -1181,7 +1181,7 @@ typedef struct shttp_server_options {
    *  without Last-Event-ID does not get them again. Default 64. */
   uint32_t mailbox_messages_max;
 
-  /** The same limit in bytes. Bytes; default 65536. */
+  /** The same limit for their memory. Bytes; default 65536. */
   uint32_t mailbox_bytes_max;
 
   /** Maximum unsent data of one connection. Over this limit,
@@ -1216,7 +1216,7 @@ typedef struct shttp_server_options {
    *  Bytes; default 1048576. */
   uint32_t replay_bytes_max;
 
-  /** The same limit in memory for all sessions together. Bytes; default
+  /** The same limit for the memory of all sessions together. Bytes; default
    *  268435456. */
   uint32_t replay_total_bytes_max;
 

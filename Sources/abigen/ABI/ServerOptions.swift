@@ -197,7 +197,7 @@ extension ABI {
             """),
         Field(
             "mailbox_bytes_max", .uint32, fallback: .bytes(65_536),
-            "The same limit in bytes."),
+            "The same limit for their memory."),
         Field(
             "unsent_bytes_max", .uint32, fallback: .bytes(16_777_216),
             """
@@ -235,7 +235,7 @@ extension ABI {
             "The same limit for their memory, plus one eighth for spare capacity."),
         Field(
             "replay_total_bytes_max", .uint32, fallback: .bytes(268_435_456),
-            "The same limit in memory for all sessions together."),
+            "The same limit for the memory of all sessions together."),
         Field(
             "replay_ms", .uint32, fallback: .millisecondsOrNever(300_000),
             "An event is dropped at this age."),
