@@ -1,13 +1,13 @@
 /*
- * A server with six tools, living inside an ordinary libuv program: the library gets the program's
- * own uv_loop_t, and everything here runs on that one thread.
+ * A server with six tools inside an ordinary libuv program: the library uses the program's own
+ * uv_loop_t, and everything runs on one thread.
  *
  *   echo {text}               answers the text
  *   progress {count,delay_ms} reports progress 1..count, then answers
  *   log {count,delay_ms}      logs 1..count, then answers
- *   ask {prompt}              has the client's model answer the prompt, and answers what it said
+ *   ask {prompt}              sends the prompt to the client's model, and answers with its reply
  *   broadcast {seq}           sends a log message to every session, then answers
- *   stats                     answers what the server holds, and what has happened
+ *   stats                     answers with the server's statistics
  */
 #include <jansson.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 
 #define STEPS_MAX 1000000
 #define DELAY_MS_MAX 60000
-#define DRAIN_MS 2000 /* what open requests get after SIGTERM */
+#define DRAIN_MS 2000 /* time for open requests after SIGTERM */
 
 static const char tools[] =
     "{\"tools\":["
@@ -35,7 +35,7 @@ static const char tools[] =
     "\"properties\":{\"seq\":{\"type\":\"integer\"}},\"required\":[\"seq\"]}},"
     "{\"name\":\"stats\",\"description\":\"Answers the server's figures\",\"inputSchema\":{\"type\":\"object\"}}]}";
 
-/* A progress or log call that is under way. */
+/* A progress or log call in progress. */
 struct job {
   uv_timer_t timer;
   shttp_request request;
@@ -54,7 +54,7 @@ static int is(shttp_bytes bytes, const char *text) {
   return bytes.len == strlen(text) && memcmp(bytes.data, text, bytes.len) == 0;
 }
 
-/* A request may end at any moment (cancelled, its session deleted, the server closing): that is no mistake. */
+/* A request may end at any moment (cancelled, its session deleted, the server closing): that is not an error. */
 static void expect(shttp_status status) {
   switch (status) {
     case SHTTP_OK:
@@ -95,7 +95,7 @@ static void job_step(shttp_request request, int is_log, int step, int count) {
   } else {
     status = shttp_request_progress(server, request, step, count, shttp_text(""));
   }
-  /* A client that takes one JSON document can be told nothing on the way. */
+  /* If the answer is one JSON document, no message can be sent before the result. */
   if (status != SHTTP_ERR_JSON_RESPONSE) expect(status);
 }
 
@@ -191,7 +191,7 @@ static void stats(shttp_request request) {
 
 /* ---- tools/call ------------------------------------------------------------ */
 
-/* An integer argument from 0 to `max`; a missing one is `missing`. -1: not usable. */
+/* An integer argument from 0 to `max`; `missing` if it is absent, -1 if it is invalid. */
 static int integer(const json_t *arguments, const char *name, int missing, int max) {
   const json_t *value = json_object_get(arguments, name);
   if (value == NULL) return missing;
@@ -199,7 +199,7 @@ static int integer(const json_t *arguments, const char *name, int missing, int m
   return json_is_integer(value) && number >= 0 && number <= max ? (int)number : -1;
 }
 
-/* The quick way for what is called most: the text goes back as it is written, and nobody parses it. */
+/* A fast path for the most frequent call: the JSON text of the argument is sent back verbatim, without parsing. */
 static int echo_as_written(const shttp_event *event) {
   static const char before[] = "{\"content\":[{\"type\":\"text\",\"text\":", after[] = "}]}";
   const size_t before_len = sizeof before - 1, after_len = sizeof after - 1;
@@ -282,7 +282,7 @@ static void on_cancelled(shttp_request request) {
   }
 }
 
-/* The server has closed: let go of everything, and uv_run() in main() comes to its end. */
+/* The server has closed: release everything; then uv_run() in main() returns. */
 static void on_closed(void) {
   while (jobs != NULL) job_end(jobs);
   uv_close((uv_handle_t *)&signals[0], NULL);

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""One of everything: the server that MCP test clients try, on the streamablehttp package.
+"""A server with one example of every feature, for MCP test clients.
 
     python examples/everything_server.py [--port N] [--host ADDRESS] [--stateless] [--json-response]
 
-Every tool, resource and prompt is a row of a table. A request is served in an asyncio task of its
-own, so a slow tool delays nobody. Where the answer is a JSON document, which carries nothing but
-the result, the client is asked on the session's primary stream. What the server's mode cannot carry
-at all (JSON answers carry no log, a stateless server can ask the client nothing and not hang up) is
-left out, and the tool still answers.
+Every tool, resource and prompt is a row of a table. Each request is served in its own asyncio task,
+so a slow tool does not delay other requests. If the answer is a JSON document, which can contain
+only the result, requests to the client are sent on the session's primary stream. Messages that the
+server's mode cannot send at all are omitted, and the tool still answers: with JSON answers there
+are no logs, and a stateless server can neither send requests to the client nor hang up.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ PNG = (
 WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
 
 DRAIN_MS = 2000
-"""What open requests get after SIGTERM."""
+"""The time for open requests after SIGTERM, in milliseconds."""
 
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
@@ -67,12 +67,12 @@ WATCHED = "test://watched-resource"
 
 STEP_SECONDS = 0.05
 AWAY_SECONDS = 0.2
-"""How long the work takes that nobody holds a connection for."""
+"""The duration of the work during which the client is disconnected."""
 RETRY_MS = 500
 CLIENT_SECONDS = 60.0
-"""How long a person at the client may take to answer."""
+"""The time-out for an answer of the client's user."""
 LISTEN_SECONDS = 2.0
-"""How long a client may take to open its primary stream, where it can be asked on no other."""
+"""How long to wait for the primary stream, if requests to the client need it."""
 
 subscriptions: dict[Session, set[str]] = {}
 
@@ -111,11 +111,11 @@ def constant(result: JSON) -> Tool:
     return tool
 
 
-# ---- Tools that talk while they work ----------------------------------------
+# ---- Tools that send messages while they work -------------------------------
 
 
 def if_possible(command: Callable[..., None], *arguments: Any) -> None:
-    """A message that this server's mode cannot carry is left out."""
+    """Runs a command; omits its message if the server's mode cannot send it."""
     try:
         command(*arguments)
     except (JSONResponseError, NotResumableError, StatelessError):
@@ -137,14 +137,14 @@ async def with_logging(request: Request, arguments: JSON) -> JSON:
 
 
 async def reconnection(request: Request, arguments: JSON) -> JSON:
-    """A client that cannot come back is not hung up on, and waits."""
+    """Hangs up, so that the client reconnects. One that cannot resume stays connected."""
     if_possible(request.hang_up, RETRY_MS)
     await asyncio.sleep(AWAY_SECONDS)
     return content(text("The client has come back."))
 
 
 async def question(request: Request, method: str, params: JSON) -> Call:
-    """Asks on the request's own stream, or on the primary if the request has none."""
+    """Calls the client on the request's own stream, or on the primary if there is none."""
     try:
         return request.call(method, params, timeout=CLIENT_SECONDS)
     except JSONResponseError:
@@ -159,7 +159,7 @@ async def question(request: Request, method: str, params: JSON) -> Call:
 
 
 async def ask(request: Request, method: str, params: JSON) -> JSON:
-    """The client's answer; what goes wrong is told in the tool's result."""
+    """The client's answer. A failure is reported in the tool's result."""
     try:
         answer: JSON = await (await question(request, method, params))
         return answer
@@ -520,7 +520,7 @@ CAPABILITIES: JSON = {
 
 
 async def answer(request: Request) -> None:
-    """Serves one request; a client that has gone meanwhile is nobody's mistake."""
+    """Serves one request. It is not an error if the client disconnects meanwhile."""
     try:
         method = METHODS.get(request.method)
         if method is None:
@@ -549,7 +549,7 @@ async def serve(server: Server) -> None:
         elif isinstance(event, Cancelled) and event.request in running:
             running[event.request].cancel()
         elif isinstance(event, SessionOpened):
-            event.session.data = asyncio.Event()  # set while it has a primary stream
+            event.session.data = asyncio.Event()  # set while the session has a primary stream
         elif isinstance(event, PrimaryOpened):
             event.session.data.set()
         elif isinstance(event, PrimaryClosed):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The streams of Streamable HTTP, made visible.
+"""Shows the streams of Streamable HTTP.
 
     python examples/walkthrough.py
 
-A server and a client talk over real connections, and a picture shows which message travelled on
-which stream: first with a session, then in the two modes that do without parts of it. The host
-waits for each message to arrive before it sends the next, so the order is always the same. Exits
-with 1 if what was seen is not what is explained here.
+A server and a client use real connections, and a table shows which message was sent on which
+stream: first with a session, then in the two modes that disable parts of it. The host waits until
+each message has arrived before it sends the next, so the order is always the same. The exit status
+is 1 if the result differs from the one described here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ except ImportError:
 from streamablehttp import Request, Server, StreamableHTTPError
 
 SECONDS = 10.0
-"""Nothing here takes so long; what does is a failure."""
+"""The time-out of every step: nothing here should take this long."""
 
 CLIENT, PRIMARY, CALL, HOST = range(4)
 
@@ -88,29 +88,30 @@ ACTS = [
         "With a session",
         {},
         WITH_SESSION,
-        "The primary stream lives as long as the session and carries progress. The call has a\n"
-        "stream of its own, which carries what belongs to it and ends with its result.",
+        "The primary stream stays open as long as the session, and progress is sent on it. The\n"
+        "call has its own stream for its other messages, which ends with its result.",
     ),
     (
         "The same call, stateless",
         {"stateless": True},
         STATELESS,
-        "Lost: the session id and the primary stream, so progress moves to the call's own; and\n"
-        "requests to the client, because its answer would come back to a server that remembers\n"
-        "nothing: the host gets StatelessError at once, and never waits in vain.",
+        "Not available: the session id; the primary stream, so progress is sent on the call's\n"
+        "own; and requests to the client, because a stateless server could not match the\n"
+        "response: the host gets StatelessError at once, and does not wait for one.",
     ),
     (
         "The same call, json_response",
         {"json_response": True},
         JSON_RESPONSE,
-        "Lost: the call's own stream. Its answer is one JSON document, so logs and requests to\n"
-        "the client that belong to the call are JSONResponseError. Progress has the primary.",
+        "Not available: the call's own stream. Its answer is one JSON document, so logs and\n"
+        "requests to the client that belong to the call raise JSONResponseError. Progress is\n"
+        "sent on the primary.",
     ),
 ]
 
 
 class Picture:
-    """Who saw what, in the order it happened. Several threads draw on it."""
+    """The table of sent messages, in their order. Several threads add rows."""
 
     WIDTHS = (30, 22, 33)
 
@@ -122,7 +123,7 @@ class Picture:
         print("-" * 6 + "".join("+" + "-" * (width + 2) for width in self.WIDTHS))
 
     def add(self, column: int, what: str, detail: str = "") -> None:
-        """`detail` is shown, but differs from run to run."""
+        """Adds a row. `detail` is shown but not compared: it differs from run to run."""
         with self._changed:
             self.rows.append((column, what))
             ms = f"{(time.monotonic() - self._start) * 1000:.0f}"
@@ -158,7 +159,7 @@ def host(server: Server, picture: Picture) -> None:
 
 
 def research(request: Request, picture: Picture) -> None:
-    """The tool: it reports, logs, asks the client's model, and answers."""
+    """The tool: it sends progress and logs, calls the client's model, and answers."""
     prompt = {"messages": [], "maxTokens": 10}
     said = "no model to ask"
 
@@ -175,7 +176,7 @@ def research(request: Request, picture: Picture) -> None:
 
 
 def attempt(picture: Picture, name: str, command: Callable[[], None], seen: str) -> None:
-    """Waits until the client has seen the message, or shows why it cannot be sent."""
+    """Sends a message and waits until the client has it, or shows why it cannot be sent."""
     try:
         command()
         picture.wait_for(seen)
@@ -187,7 +188,7 @@ def attempt(picture: Picture, name: str, command: Callable[[], None], seen: str)
 
 
 class Client:
-    """Speaks HTTP by hand: a connection for each stream, and a message is a POST."""
+    """A client on plain HTTP: each stream has its own connection, each message is a POST."""
 
     def __init__(self, port: int, picture: Picture) -> None:
         self.port = port
@@ -223,7 +224,7 @@ class Client:
         self.send("POST", {"method": "notifications/initialized"}).read()
 
     def listen(self) -> threading.Thread | None:
-        """Opens the primary stream, and reads it on a thread of its own."""
+        """Opens the primary stream, and reads it on its own thread."""
         self.picture.add(CLIENT, "GET -->")
         response = self.send("GET")
         if response.status != 200:
@@ -263,10 +264,10 @@ def is_stream(response: http.client.HTTPResponse) -> bool:
 
 
 def messages(response: http.client.HTTPResponse) -> Iterator[Any]:
-    """The JSON-RPC messages of an answer, as they arrive: one document, or a stream of events.
+    """The JSON-RPC messages of an answer, as they arrive: one document, or an event stream.
 
-    Events have ids too, and a stream begins with one that has nothing else: they are for clients
-    that lose a connection and come back, which is not shown here.
+    Events also have ids, and a stream starts with an event that has only an id. Clients use them to
+    resume a stream after a lost connection, which is not shown here.
     """
     if not is_stream(response):
         yield json.loads(response.read())
@@ -295,7 +296,7 @@ def describe(message: Any) -> str:
 
 
 def play(options: Any) -> list[tuple[int, str]]:
-    """Runs the server and the client, and returns what was seen."""
+    """Runs the server and the client, and returns the rows of the table."""
     picture = Picture()
     with Server(name="walkthrough", version="1", capabilities={"tools": {}}, **options) as server:
         thread = threading.Thread(target=host, args=(server, picture))

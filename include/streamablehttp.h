@@ -3,19 +3,19 @@
 /*
  * streamablehttp.h - serve the Model Context Protocol over Streamable HTTP.
  *
- * The host gives the library a port, gets JSON-RPC messages and answers them.
- * All between the socket and the message is the library's: HTTP/1.1, event
- * streams (SSE), sessions, the routing of messages to streams, keep-alives,
- * limits, the checks of Origin and Host, and the differences between protocol
- * revisions. What the messages mean, tools and resources and prompts, is the
- * host's.
+ * The host, which is your program, gives the library a port, receives JSON-RPC
+ * messages and answers them. The library does everything between the socket and
+ * the message: HTTP/1.1, event streams (SSE), sessions, routing of messages to
+ * streams, keep-alives, limits, checks of Origin and Host, and the differences
+ * between protocol revisions. The host decides what the messages mean: tools,
+ * resources and prompts.
  *
  * SESSIONS AND STREAMS
  *
- * A client opens a session with initialize and names it in every later request.
- * It opens one stream with GET, the session's primary stream, which stays open
- * for whatever the server has to say. Each request opens a stream of its own,
- * which ends with the result.
+ * A client opens a session with initialize and sends its id with every later
+ * request. With GET it opens one stream, the session's primary stream, which
+ * stays open for messages from the server. Each request opens a stream of its
+ * own, which ends with the result.
  *
  *      client                              host
  *        | POST initialize      ------>      | SHTTP_EVENT_SESSION_OPENED
@@ -29,36 +29,38 @@
  *        | DELETE               ------>      | SHTTP_EVENT_SESSION_CLOSED
  *
  * - Progress goes to the primary stream, or to the request's own stream while
- *   no primary is attached. The option progress_route sends it to the request's
- *   own stream always.
+ *   no primary is attached. The option progress_route can send it always to the
+ *   request's own stream.
  * - Log messages, notifications and calls to the client that belong to a
  *   request go to the request's own stream, and so does the result.
  * - Messages that belong to no request go to the primary stream. While none is
- *   attached they wait in the session's mailbox, which is bounded.
+ *   attached, they are queued in the session's mailbox, which is bounded.
  *
- * Streams outlive their connections. What a session's streams have sent is
- * kept, within the bounds of the replay options, and a client that comes back
- * (GET with Last-Event-ID) gets everything after its last event, and then what
- * follows; or HTTP status 400, never a part. A primary stream whose messages
- * are gone begins afresh instead, and says so to both sides. A request goes on
- * while its client is away. The host need not know of it; with
- * shttp_request_hang_up() it may send the client away itself.
+ * A stream survives the loss of its connection. The events that a session's
+ * streams have sent are kept, within the limits of the replay options. A client
+ * that reconnects (GET with Last-Event-ID) gets all events after its last one,
+ * and then new ones. If one of them is no longer kept, it gets HTTP status 400,
+ * never only some of them. A primary stream whose events are no longer kept
+ * restarts instead, and client and host are both notified. A request continues
+ * while its client is disconnected, and the host need not know. With
+ * shttp_request_hang_up() the host can close the connection itself.
  *
  * AUTHORIZATION
  *
- * Off, unless an option says how requests are authorized: bearer_tokens is a
- * list of tokens; with authorize the host is asked, by SHTTP_EVENT_AUTHORIZE,
- * before anything else is done with a request. Either way each HTTP request is
- * checked by itself, the session's id proves nothing, and a session exists only
- * for the principal that opened it. resource_metadata tells clients where to
- * get a token (RFC 9728). Use it behind TLS: put a proxy in front.
+ * Off by default. Two options turn it on: bearer_tokens is a list of accepted
+ * tokens; with authorize, the host decides on each request, which it receives
+ * as SHTTP_EVENT_AUTHORIZE before its body is read. Either way each HTTP
+ * request is checked by itself, knowing a session's id is not enough, and a
+ * session is visible only to the principal that opened it. resource_metadata
+ * tells clients where to get a token (RFC 9728). Use TLS with it: put a proxy
+ * in front.
  *
  * MODES
  *
- * The options stateless and response_mode switch parts of this off. What a mode
- * cannot do fails with the status that the table shows: at once, or, from
- * another thread, where only the loop knows, by SHTTP_EVENT_COMMAND_FAILED.
- * SHTTP_RESPONSE_AUTO counts as a stream.
+ * The options stateless and response_mode disable parts of this. A call that
+ * the mode does not support fails with the status in the table: it returns that
+ * status, or, if it is made on another thread and only the loop can find out,
+ * SHTTP_EVENT_COMMAND_FAILED reports it. SHTTP_RESPONSE_AUTO counts as stream.
  *
  *                                  with sessions      stateless
  *                                  stream   JSON      stream   JSON
@@ -81,71 +83,74 @@
  *     (2)  on the request's own stream
  *     (3)  J if the client asked for progress; otherwise nothing is sent
  *
- * THREE KINDS OF THINGS
+ * THREE KINDS OF OBJECTS
  *
- * - Loops and servers are pointers with one owner: what a create function gave,
- *   its destroy function takes. Destroying NULL does nothing.
- * - Sessions, requests and calls can end at any moment, because the client ends
- *   them. They are plain values with a key. One that has ended is
- *   SHTTP_ERR_NOT_FOUND, never a dangling pointer.
- * - Bytes are borrowed, in the direction of travel. What the host passes is
- *   copied before the call returns. What the library passes is valid as long as
- *   its description says, and is never freed by the host.
+ * - Loops and servers are pointers with one owner: a create function returns
+ *   them, and the matching destroy function frees them. Destroying NULL does
+ *   nothing.
+ * - Sessions, requests and calls are plain values that contain a key, because
+ *   the client can end them at any moment. Using one that has ended returns
+ *   SHTTP_ERR_NOT_FOUND; it is never a dangling pointer.
+ * - Bytes are borrowed by the side that receives them. Bytes that the host
+ *   passes are read or copied before the call returns. Bytes that the library
+ *   passes are valid as long as their description says, and the host never
+ *   frees them.
  *
  * THREADS
  *
  * A loop and its servers belong to one thread at a time, the loop's thread: the
- * one that runs the loop or, while none does, the one that created it, ran it
- * or joined it last. Each function is marked:
+ * one that runs the loop or, while none does, the one that last created, ran or
+ * joined it. Each function is marked:
  *
- * - [any thread] may be called anywhere and at any time. On the loop's thread a
- *   command is carried out before it returns. On another thread its arguments
+ * - [any thread] may be called on any thread, at any time. On the loop's thread
+ *   a command is executed before it returns. On another thread its arguments
  *   are checked and copied, and it is queued; commands of one thread keep their
- *   order. SHTTP_OK then means queued, and SHTTP_EVENT_COMMAND_FAILED tells if
- *   it could not be carried out.
+ *   order. SHTTP_OK then means queued; if the command fails later,
+ *   SHTTP_EVENT_COMMAND_FAILED reports it.
  * - [loop's thread] returns SHTTP_ERR_WRONG_THREAD on another thread, and
  *   changes nothing.
  *
- * Callbacks are made by the loop only, never from inside the call that caused
- * them, and may call anything, the destroy functions included. While one runs,
- * the loop does nothing else: nobody is read, written or kept alive, so hand
- * over what takes long. A C++ exception, or a longjmp, must not leave a
- * callback: an exception that would ends the process (std::terminate). The
- * library starts no thread but that of shttp_loop_run_thread().
+ * Callbacks are called only by the loop, never from inside the call that caused
+ * them. They may call any function, including the destroy functions. While a
+ * callback runs, the loop does nothing else: it reads, writes and keeps alive
+ * no connection. Do long work on another thread. A C++ exception or a longjmp
+ * must not leave a callback; such an exception ends the process
+ * (std::terminate). The only thread that the library starts is that of
+ * shttp_loop_run_thread().
  *
  * SIGNALS AND PROCESSES
  *
- * The library changes no signal's disposition, and nothing it writes raises
+ * The library changes no signal disposition, and its writes never raise
  * SIGPIPE.
  *
- * A child that fork() makes has no part in the loops and servers of its parent.
- * Whatever it calls with one of their handles returns SHTTP_ERR_CLOSED, and the
- * destroy functions only forget: they wait for no thread, call nothing, and
- * leave sockets and files to the parent. The child holds copies of the
- * listening sockets until it ends or calls exec. It may create loops and
- * servers of its own. fork() may be called on any thread and at any time, but
- * in a program with several threads the child may do little until it calls
- * exec: see fork(2).
+ * A child of fork() cannot use the loops and servers of its parent. Functions
+ * called with one of their handles return SHTTP_ERR_CLOSED, and the destroy
+ * functions do nothing: they wait for no thread, make no callback, and leave
+ * sockets and files to the parent. The child holds copies of the listening
+ * sockets until it exits or calls exec. It may create its own loops and
+ * servers. fork() may be called on any thread and at any time, but after the
+ * fork of a program with several threads the child may call only a few
+ * functions until it calls exec: see fork(2).
  *
  * EVENTS
  *
- * A host gets events in one of two ways, and the events are the same. With
- * on_event set, the loop calls it. With on_event NULL, they wait in a queue,
- * and shttp_server_take_events() moves them out on any thread: no callback,
- * nothing held while the host works.
+ * A host receives events in one of two ways; the events are the same. With
+ * on_event set, the loop calls it. With on_event NULL, events are queued, and
+ * shttp_server_take_events() takes them out on any thread: there is no
+ * callback, and the loop keeps running while the host works.
  *
  * STATUSES AND OPTIONS
  *
- * Functions return a shttp_status, 0 or negative, and write their outputs on
- * success only. There is no last error to ask for. Options start with the init
- * macro of their struct, and a field left 0 takes its default.
+ * Functions return a shttp_status, 0 or negative, and write their outputs only
+ * on success. There is no separate "last error". Initialize options with the
+ * init macro of their struct; a field left 0 takes its default.
  *
- * PROMISE
+ * COMPATIBILITY
  *
  * Within one SHTTP_ABI_VERSION, which is the number in libstreamablehttp.so.0,
- * functions are only added, and fields only appended: to the options and to
- * shttp_event. Numbers are never reused. A program built with this header runs
- * with every later library of that number.
+ * functions are only added, and fields only appended: to options, shttp_event
+ * and shttp_stats. Numbers are never reused. A program built with this header
+ * runs with every later library of the same ABI version.
  *
  * A WHOLE SERVER
  *
@@ -208,7 +213,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* SHTTP_API exports; SHTTP_NODISCARD warns when a status is not looked at. */
+/* SHTTP_API exports; SHTTP_NODISCARD warns when a status is ignored. */
 #if defined(__GNUC__)
 #define SHTTP_API __attribute__((visibility("default")))
 #define SHTTP_NODISCARD __attribute__((warn_unused_result))
@@ -221,8 +226,8 @@
 extern "C" {
 #endif
 
-struct json_t;    /* jansson's value: include <jansson.h> to look inside. */
-struct uv_loop_s; /* libuv's uv_loop_t: include <uv.h> to have one. */
+struct json_t;    /* jansson's value: include <jansson.h> to read it. */
+struct uv_loop_s; /* libuv's uv_loop_t: include <uv.h> to create one. */
 
 /* ---- Version ------------------------------------------------------------- */
 
@@ -251,19 +256,20 @@ SHTTP_API uint32_t shttp_version(void);
 /**
  * The SHTTP_ABI_VERSION that the library was built with. [any thread]
  *
- * A program that loads the library at run time compares this with its own
- * SHTTP_ABI_VERSION before it calls anything else, and gives up if they differ.
+ * A program that loads the library at run time must compare this with its own
+ * SHTTP_ABI_VERSION before any other call, and must not use the library if they
+ * differ.
  */
 SHTTP_API uint32_t shttp_abi_version(void);
 
 /* ---- Status -------------------------------------------------------------- */
 
 /**
- * What became of a call: SHTTP_OK, or a negative number.
+ * The result of a function: SHTTP_OK, or a negative number.
  *
- * The numbers are grouped by who must act. A number is never reused, and a
- * later library may return one that this list lacks: treat every negative
- * number as an error. Each function lists the statuses it returns.
+ * The numbers are grouped by who must act. A number is never reused. A later
+ * library may return one that is not in this list: treat every negative number
+ * as an error. Each function lists the statuses it returns.
  */
 typedef enum shttp_status {
   /** Success. */
@@ -274,26 +280,26 @@ typedef enum shttp_status {
   /** An argument is NULL, out of range, or bytes with a length but no data. */
   SHTTP_ERR_INVALID_ARGUMENT = -1,
 
-  /** A field of the options cannot be used. An enum out of range, JSON that
-   *  is not an object, one field that needs another, or a struct from a
-   *  newer header that sets fields this library does not know. */
+  /** A field of the options is invalid. An enum out of range, JSON that is
+   *  not an object, a field that needs another one, or a struct from a newer
+   *  header that sets fields unknown to this library. */
   SHTTP_ERR_INVALID_OPTION = -2,
 
-  /** Not valid JSON or UTF-8, nested beyond json_depth_max, or no method
-   *  name. Nothing has been sent. */
+  /** Not valid JSON or UTF-8, nested deeper than json_depth_max, or no
+   *  method name. Nothing was sent. */
   SHTTP_ERR_INVALID_MESSAGE = -3,
 
-  /** This may be called on the loop's thread only. */
+  /** This may be called only on the loop's thread. */
   SHTTP_ERR_WRONG_THREAD = -4,
 
-  /** What this refers to has ended or never was. Expected in a working
-   *  program: the client can end a session or a request at any moment. */
+  /** The object has ended or never existed. Normal in a correct program: the
+   *  client can end a session or a request at any moment. */
   SHTTP_ERR_NOT_FOUND = -5,
 
   /* The client did something. */
 
-  /** The client has gone away. The stream that would carry this message is
-   *  gone, and the message with it. */
+  /** The client has disconnected. The stream for this message has no
+   *  connection, and the message is dropped. */
   SHTTP_ERR_DISCONNECTED = -100,
 
   /** The session ended before the client answered. */
@@ -302,18 +308,18 @@ typedef enum shttp_status {
   /** The request or the call was cancelled. */
   SHTTP_ERR_CANCELLED = -102,
 
-  /** The message is JSON that no jansson tree holds. */
+  /** The message is JSON that jansson cannot represent. */
   SHTTP_ERR_NOT_REPRESENTABLE = -103,
 
   /* The system refused. */
 
-  /** The address and port are in use, or a file is at the path. */
+  /** The address and port are in use, or a file exists at the path. */
   SHTTP_ERR_ADDRESS_IN_USE = -200,
 
-  /** Not an IP address of this machine, or no path where a socket can be.
-   *  Addresses are digits, such as 127.0.0.1 or ::1: names are not looked
-   *  up. The directory of a path must be there, and the path has at most 107
-   *  bytes. */
+  /** Not an IP address of this machine, or not a usable path for a socket.
+   *  Addresses are numeric, such as 127.0.0.1 or ::1: host names are not
+   *  resolved. The directory of a path must exist, and the path has at most
+   *  107 bytes. */
   SHTTP_ERR_ADDRESS_UNAVAILABLE = -201,
 
   /** The system does not permit this. */
@@ -322,11 +328,11 @@ typedef enum shttp_status {
   /** The process has no file descriptor left. */
   SHTTP_ERR_DESCRIPTORS = -203,
 
-  /** The system reports an error; the log tells which. See
-   *  shttp_server_options.on_log and SHTTP_EVENT_LOG. */
+  /** The system reports an error; see the log. The log is delivered by
+   *  shttp_server_options.on_log or SHTTP_EVENT_LOG. */
   SHTTP_ERR_SYSTEM = -204,
 
-  /* The library is in no state for this. */
+  /* The library is not in a state that allows this. */
 
   /** This needs a session, and the server is stateless. */
   SHTTP_ERR_STATELESS = -300,
@@ -342,34 +348,34 @@ typedef enum shttp_status {
    *  notifications/initialized before the host may call it. */
   SHTTP_ERR_NOT_READY = -303,
 
-  /** A bounded queue or table is full. Nothing has been sent. Wait for the
-   *  loop or the client to catch up, or raise the limit. */
+  /** A bounded queue or table is full. Nothing was sent. Wait until the loop
+   *  or the client has caught up, or raise the limit. */
   SHTTP_ERR_LIMIT = -304,
 
   /** The loop or the server is closing. */
   SHTTP_ERR_CLOSED = -305,
 
-  /** The loop runs or the server listens already. Or the call is made from
-   *  inside a callback and would have to wait for itself. */
+  /** The loop already runs, or the server already listens. Or the function
+   *  was called from inside a callback and would deadlock. */
   SHTTP_ERR_BUSY = -306,
 
-  /** Nothing of the stream is kept, or its client cannot come back. */
+  /** The stream has no replay, or its client cannot resume it. */
   SHTTP_ERR_NOT_RESUMABLE = -307
 } shttp_status;
 
 /**
  * The name of a status, such as "SHTTP_ERR_NOT_FOUND". [any thread]
  *
- * The name of a number that is no status is "SHTTP_ERR_UNKNOWN". Never NULL.
+ * For an unknown number it is "SHTTP_ERR_UNKNOWN". Never NULL.
  *
  * The result is borrowed: valid until the library is unloaded.
  */
 SHTTP_API const char *shttp_status_name(shttp_status status);
 
 /**
- * What a status means, in one English sentence. [any thread]
+ * The meaning of a status, in one English sentence. [any thread]
  *
- * Never NULL and never empty, whatever the number.
+ * Never NULL and never empty, also for unknown numbers.
  *
  * The result is borrowed: valid until the library is unloaded.
  */
@@ -378,14 +384,13 @@ SHTTP_API const char *shttp_status_text(shttp_status status);
 /* ---- Values -------------------------------------------------------------- */
 
 /**
- * Bytes that belong to someone else: text or JSON in UTF-8, without a NUL at
- * the end.
+ * Borrowed bytes: text or JSON in UTF-8, not NUL-terminated.
  *
- * Always borrowed, in the direction of travel: what the host passes is read or
- * copied before the call returns, and what the library passes is valid as long
- * as its description says. Nobody ever frees what the other side passed. NULL
- * with len 0 is empty; a len without data is SHTTP_ERR_INVALID_ARGUMENT, in
- * options SHTTP_ERR_INVALID_OPTION.
+ * The side that passes bytes keeps their ownership: bytes that the host passes
+ * are read or copied before the call returns, and bytes that the library passes
+ * are valid as long as their description says. Neither side frees the bytes of
+ * the other. NULL with len 0 is empty; NULL with a nonzero len is
+ * SHTTP_ERR_INVALID_ARGUMENT, or in options SHTTP_ERR_INVALID_OPTION.
  */
 typedef struct shttp_bytes {
   const uint8_t *data; /* May be NULL if len is 0. */
@@ -393,10 +398,10 @@ typedef struct shttp_bytes {
 } shttp_bytes;
 
 /**
- * A C string as bytes; NULL as no bytes.
+ * A C string as bytes; NULL gives empty bytes.
  *
- * The bytes are the string's own. It is an inline function: the library has no
- * such symbol.
+ * The bytes are not copied: they point to the string. It is an inline function:
+ * the library exports no such symbol.
  */
 static inline shttp_bytes shttp_text(const char *text)
 {
@@ -408,15 +413,16 @@ static inline shttp_bytes shttp_text(const char *text)
 }
 
 /**
- * Finds a value in JSON text by its JSON pointer (RFC 6901), such as
+ * Finds a value in JSON text by its JSON Pointer (RFC 6901), such as
  * /arguments/text. [any thread]
  *
- * `*out` points into `json` and lives as long: the value as it is written, a
- * string with its quotes and escapes, without blanks around it. Of members with
- * the same name the last one counts. The empty pointer means the whole value.
+ * `*out` points into `json` and is valid as long as it is: the text of the
+ * value, unchanged, without whitespace around it; a string includes its quotes
+ * and escapes. If several members have the same name, the last one counts. The
+ * empty pointer means the whole value.
  *
- * `json` should be valid, such as an event's message or params: in what is no
- * JSON, anything may be found, or nothing.
+ * `json` should be valid JSON, such as an event's message or params. In invalid
+ * JSON, the result is some part of it, or nothing.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_NOT_FOUND if there
  * is no such value.
@@ -425,59 +431,59 @@ SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_json_find(shttp_bytes json, const char *pointer, shttp_bytes *out);
 
 /**
- * Refers to a session of a client.
+ * Identifies a session of a client.
  *
- * A plain value: copy it, keep it, compare its key. It is safe to use after the
- * session has ended; calls then return SHTTP_ERR_NOT_FOUND, and the key never
- * refers to another session. It is not the Mcp-Session-Id on the wire; see
+ * A plain value: copy it, keep it, compare its key. It may be used after the
+ * session has ended: calls then return SHTTP_ERR_NOT_FOUND, and the key is
+ * never reused for another session. It is not the Mcp-Session-Id in HTTP; see
  * shttp_session_wire_id().
  */
 typedef struct shttp_session {
-  uint64_t key; /* 0 refers to no session. */
+  uint64_t key; /* 0 is no session. */
 } shttp_session;
 
 /**
- * Refers to a client's request that waits for the host's answer.
+ * Identifies a client's request that the host has not answered yet.
  *
- * A plain value like shttp_session, dead once the request has been answered or
- * cancelled. It is not the JSON-RPC id, which two clients may share; see
- * shttp_event.id.
+ * A plain value like shttp_session, invalid once the request has been answered
+ * or cancelled. It is not the JSON-RPC id, which may be the same for two
+ * clients; see shttp_event.id.
  */
 typedef struct shttp_request {
-  uint64_t key; /* 0 refers to no request. */
+  uint64_t key; /* 0 is no request. */
 } shttp_request;
 
 /**
- * Refers to a request that the host made to the client.
+ * Identifies a request that the host made to the client.
  *
- * A plain value like shttp_session, dead once SHTTP_EVENT_RESPONSE has brought
- * the client's answer or the host has given up the call.
+ * A plain value like shttp_session, invalid once the host has received
+ * SHTTP_EVENT_RESPONSE or has closed the call.
  */
 typedef struct shttp_call {
-  uint64_t key; /* 0 refers to no call. */
+  uint64_t key; /* 0 is no call. */
 } shttp_call;
 
 /**
- * Refers to a request that waits for the host to allow or refuse it.
+ * Identifies a request that the host has not allowed or refused yet.
  *
- * A plain value like shttp_session, dead once the host has answered, the client
- * has gone, or authorize_ms have passed.
+ * A plain value like shttp_session, invalid once the host has answered, the
+ * client has disconnected, or authorize_ms have passed.
  */
 typedef struct shttp_authorization {
-  uint64_t key; /* 0 refers to nothing. */
+  uint64_t key; /* 0 is no authorization. */
 } shttp_authorization;
 
 /* ---- Loop ---------------------------------------------------------------- */
 
 /*
- * A loop carries servers. Choose one way to run it:
+ * A loop runs servers. Choose one way to run it:
  *
  * - shttp_loop_run() on a thread of the host.
- * - shttp_loop_run_thread(), on a thread of the library's own.
- * - shttp_loop_descriptor(), shttp_loop_timeout_ms() and shttp_loop_step()
+ * - shttp_loop_run_thread(), on a thread that the library starts.
+ * - shttp_loop_descriptor(), shttp_loop_timeout_ms() and shttp_loop_step(),
  *   inside a poll loop of the host.
  * - shttp_loop_options.uv_loop: the host runs its own uv_loop_t, and the
- *   servers live on it.
+ *   servers use it.
  */
 
 /**
@@ -496,9 +502,9 @@ typedef struct shttp_loop_options {
   /** Set by the initializer. Read-only. */
   size_t struct_size;
 
-  /** The host's own libuv loop: it runs it, and keeps it until the handles
-   *  that the library has on it are closed. Default NULL: the library makes
-   *  a loop. Not copied. */
+  /** The host's own libuv loop. The host runs it, and must keep it until the
+   *  library's handles on it are closed. Default NULL: the library creates a
+   *  loop. Not copied. */
   struct uv_loop_s *uv_loop;
 } shttp_loop_options;
 
@@ -506,13 +512,13 @@ typedef struct shttp_loop_options {
  * Sets every field to 0, and struct_size. Use shttp_loop_options_init()
  * instead. [any thread]
  *
- * A NULL or a `struct_size` smaller than that of the first version changes
- * nothing.
+ * It does nothing if the pointer is NULL or `struct_size` is smaller than the
+ * field struct_size.
  */
 SHTTP_API void shttp_loop_options_init_sized(shttp_loop_options *options,
                                              size_t struct_size);
 
-/** Gives every field of `*(options)` its default. */
+/** Sets every field of `*(options)` to its default. */
 #define shttp_loop_options_init(options) \
   shttp_loop_options_init_sized((options), sizeof *(options))
 
@@ -520,11 +526,10 @@ SHTTP_API void shttp_loop_options_init_sized(shttp_loop_options *options,
  * Creates a loop. It does not run yet. [any thread]
  *
  * The calling thread is the loop's thread until shttp_loop_run() or
- * shttp_loop_run_thread() makes another one so. `options` may be NULL, which
- * means all defaults.
+ * shttp_loop_run_thread() changes that. `options` may be NULL: all defaults.
  *
  * `options` is copied before this returns. On success `*out` is owned by the
- * caller. On failure it is untouched.
+ * caller. On failure it is unchanged.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_OPTION,
  * SHTTP_ERR_DESCRIPTORS or SHTTP_ERR_SYSTEM.
@@ -533,67 +538,63 @@ SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_loop_create(const shttp_loop_options *options, shttp_loop **out);
 
 /**
- * Stops the loop and frees it, with every server that still lives on it.
- * [loop's thread]
+ * Stops the loop and frees it, with all servers on it. [loop's thread]
  *
- * It joins the thread that shttp_loop_run_thread() started, and each server
- * gets its user_data_free. From inside a callback it takes effect when the
- * callback has returned. From another thread while the loop runs on a thread of
- * the host it does nothing: call shttp_loop_stop() first and let
- * shttp_loop_run() return. A loop on the library's own thread may be destroyed
- * by any thread. With a uv_loop of the host, the handles close as the host goes
- * on running that loop.
+ * It joins the thread that shttp_loop_run_thread() started, and calls
+ * user_data_free of each server. Called inside a callback, it takes effect
+ * after the callback has returned. Called on another thread while the loop runs
+ * on a thread of the host, it does nothing: call shttp_loop_stop() first and
+ * wait until shttp_loop_run() returns. A loop on the library's own thread may
+ * be destroyed on any thread. With a uv_loop of the host, the handles close
+ * while the host continues to run that loop.
  *
- * `loop` is dead to the caller on return. NULL is ignored.
+ * `loop` is invalid after this returns. NULL is ignored.
  */
 SHTTP_API void shttp_loop_destroy(shttp_loop *loop);
 
 /**
- * Runs the loop on the calling thread, until shttp_loop_stop(). [any thread]
+ * Runs the loop on the calling thread until shttp_loop_stop(). [any thread]
  *
- * The loop belongs to this thread from now on, also after the return. A loop
- * that has been stopped may run again.
+ * The loop belongs to this thread from now on, also after the function returns.
+ * A loop that was stopped may run again.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_BUSY if it runs
- * already, or the host owns its uv_loop.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_BUSY if it already
+ * runs, or the host owns its uv_loop.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_run(shttp_loop *loop);
 
 /**
- * Starts a thread of the library's own that runs the loop, until
- * shttp_loop_stop(). [any thread]
+ * Starts a thread that runs the loop until shttp_loop_stop(). [any thread]
  *
- * The loop belongs to that thread until shttp_loop_join(): what is marked
- * [loop's thread] may then be called in callbacks only. So create the servers
+ * The loop belongs to that thread until shttp_loop_join(): functions marked
+ * [loop's thread] may then be called only in callbacks. So create the servers
  * and listen first.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_BUSY if it runs
- * already, or the host owns its uv_loop, or SHTTP_ERR_SYSTEM if the system
- * starts no thread.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_BUSY if it already
+ * runs, or the host owns its uv_loop, or SHTTP_ERR_SYSTEM if the system cannot
+ * start a thread.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_run_thread(shttp_loop *loop);
 
 /**
- * Makes the loop stop soon after its current turn. It does not wait for that.
+ * Makes the loop stop after its current iteration. It does not wait for that.
  * [any thread]
  *
- * It may be called in a signal handler. It closes no server and no connection:
- * the loop may run again.
+ * It may be called in a signal handler. No server or connection is closed: the
+ * loop may run again.
  *
  * Returns SHTTP_OK or SHTTP_ERR_INVALID_ARGUMENT.
  */
 SHTTP_API shttp_status shttp_loop_stop(shttp_loop *loop);
 
 /**
- * Waits until the thread that shttp_loop_run_thread() started has ended.
- * [any thread]
+ * Waits until the thread of shttp_loop_run_thread() has ended. [any thread]
  *
- * It does not make the thread end: call shttp_loop_stop() before. Afterwards
- * the loop belongs to the calling thread.
+ * It does not stop the thread: call shttp_loop_stop() before. Afterwards the
+ * loop belongs to the calling thread.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD if it is
- * called on that thread itself, or SHTTP_ERR_NOT_FOUND if there is no such
- * thread.
+ * called on that thread, or SHTTP_ERR_NOT_FOUND if there is no such thread.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_join(shttp_loop *loop);
 
@@ -606,20 +607,20 @@ SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_join(shttp_loop *loop);
 SHTTP_API int shttp_loop_descriptor(const shttp_loop *loop);
 
 /**
- * How long the host may poll before it must call shttp_loop_step(). -1: for
- * ever. [loop's thread]
+ * The time-out for poll(), after which the host must call shttp_loop_step().
+ * -1: infinite. [loop's thread]
  *
- * In milliseconds. Ask right before every poll: each call and each step can
- * change the answer.
+ * In milliseconds. Call it right before every poll: each call and each step can
+ * change the result.
  */
 SHTTP_API int shttp_loop_timeout_ms(const shttp_loop *loop);
 
 /**
- * Does what is due, callbacks included, without waiting for more.
+ * Processes all pending work, including callbacks, without blocking.
  * [loop's thread]
  *
- * Call it when the descriptor is readable or the timeout has passed; calling it
- * too often does no harm.
+ * Call it when the descriptor is readable or the time-out has passed. Extra
+ * calls are harmless.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
  * SHTTP_ERR_BUSY if it is called in a callback.
@@ -629,9 +630,9 @@ SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_step(shttp_loop *loop);
 /* ---- Events -------------------------------------------------------------- */
 
 /*
- * What a server tells the host. It comes to shttp_server_options.on_event or,
- * if there is none, waits for shttp_server_take_events(); the events are the
- * same.
+ * A server reports to the host by events. They are passed to
+ * shttp_server_options.on_event or, if that is NULL, queued for
+ * shttp_server_take_events(); the events are the same.
  */
 
 /**
@@ -643,7 +644,7 @@ SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_step(shttp_loop *loop);
 typedef struct shttp_server shttp_server;
 
 /**
- * What happened. Each kind lists the fields of shttp_event that it sets,
+ * The kind of an event. Each kind lists the fields of shttp_event that it sets,
  * besides kind.
  */
 typedef enum shttp_event_kind {
@@ -654,8 +655,8 @@ typedef enum shttp_event_kind {
    *  params, headers and revision. */
   SHTTP_EVENT_REQUEST = 1,
 
-  /** A client's notification. It wants no answer. notifications/cancelled is
-   *  among them if it names no request that is open, or the server is
+  /** A client's notification; it needs no answer. notifications/cancelled is
+   *  delivered this way only if it names no open request, or the server is
    *  stateless.
    *
    *  Sets session, session_data, principal, method, message, params, headers
@@ -663,18 +664,19 @@ typedef enum shttp_event_kind {
   SHTTP_EVENT_NOTIFICATION = 2,
 
   /** The end of a call that the host made. With status SHTTP_OK, message is
-   *  the client's JSON-RPC response, which holds a result or an error. With
-   *  any other status no answer will come: SHTTP_ERR_DISCONNECTED,
+   *  the client's JSON-RPC response, which contains a result or an error.
+   *  With any other status there is no response: SHTTP_ERR_DISCONNECTED,
    *  SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
    *
    *  Sets status, session, session_data, call, call_data and message. */
   SHTTP_EVENT_RESPONSE = 3,
 
   /** A request has ended without an answer: stop working on it, and do not
-   *  answer. status is SHTTP_ERR_CANCELLED if the client has said so, and
-   *  message is then its notification; SHTTP_ERR_DISCONNECTED if it has gone
-   *  and did not come back, or, on a stateless server, if it has gone;
-   *  SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
+   *  answer it. status is SHTTP_ERR_CANCELLED if the client cancelled it,
+   *  and message is then its notification; SHTTP_ERR_DISCONNECTED if the
+   *  client disconnected and did not resume in time or, on a stateless
+   *  server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
+   *  SHTTP_ERR_CLOSED.
    *
    *  Sets status, session, session_data, request and message. */
   SHTTP_EVENT_CANCELLED = 4,
@@ -687,78 +689,78 @@ typedef enum shttp_event_kind {
 
   /** The session has ended: deleted by the client, idle for too long, not
    *  initialized in time (initialize_ms), or closed by the host; status is
-   *  SHTTP_ERR_LIMIT if it had to make room for another one. The last event
-   *  of the session, and the time to free session_data.
+   *  SHTTP_ERR_LIMIT if it was closed to make room for another one. The last
+   *  event of the session: free session_data now.
    *
    *  Sets status, session and session_data. */
   SHTTP_EVENT_SESSION_CLOSED = 6,
 
   /** The client has opened the session's primary stream, for the first time
-   *  or again. What waited in the session's mailbox is sent now. A client
-   *  that opens it while it is open moves it to its new connection: the
-   *  former one ends without SHTTP_EVENT_PRIMARY_CLOSED.
+   *  or again. Messages in the session's mailbox are sent now. If the stream
+   *  was already open, it moves to the new connection: the old connection
+   *  ends without SHTTP_EVENT_PRIMARY_CLOSED.
    *
    *  Sets session and session_data. */
   SHTTP_EVENT_PRIMARY_OPENED = 7,
 
-  /** The primary stream is gone. Messages for it wait in the session's
-   *  mailbox.
+  /** The primary stream has lost its connection. Messages for it are queued
+   *  in the session's mailbox.
    *
    *  Sets session and session_data. */
   SHTTP_EVENT_PRIMARY_CLOSED = 8,
 
-  /** A command that another thread had queued could not be carried out.
-   *  status says why; session, request, call or authorization is the one
-   *  that was passed.
+  /** A command that was queued by another thread has failed. status is the
+   *  reason; session, request, call or authorization is the one that was
+   *  passed.
    *
    *  Sets status and one of session, request, call, authorization. */
   SHTTP_EVENT_COMMAND_FAILED = 9,
 
-  /** What on_log would have said. Only for a host that takes events and has
-   *  no on_log.
+  /** A line of the log. Only for a host that takes events from the queue and
+   *  has no on_log.
    *
    *  Sets level and text. */
   SHTTP_EVENT_LOG = 10,
 
-  /** The server has closed, after shttp_server_close(). The last event. Sets
-   *  nothing. */
+  /** The server has closed, after shttp_server_close() or
+   *  shttp_server_drain(). The last event. Sets nothing. */
   SHTTP_EVENT_CLOSED = 11,
 
-  /** A request has arrived, and waits to be authorized: only with the option
-   *  authorize. Answer it with shttp_authorization_allow() or
+  /** A request waits to be authorized: only with the option authorize.
+   *  Answer it with shttp_authorization_allow() or
    *  shttp_authorization_refuse(), now or later, from any thread. Its body
-   *  has not been read, and what follows on its connection waits. If the
-   *  client goes away, no further event tells so.
+   *  has not been read, and later requests on its connection wait. If the
+   *  client disconnects, no further event reports that.
    *
    *  Sets authorization, http_method, target, scheme, credentials and
    *  headers. */
   SHTTP_EVENT_AUTHORIZE = 12,
 
-  /** A client has come back to the session's primary stream for messages
-   *  that are not kept any more. It has lost them, has been told so, and
-   *  gets what follows. If it must know the state that they were about, this
-   *  is the time to send that again.
+  /** A client has resumed the session's primary stream, but events after its
+   *  Last-Event-ID are no longer kept. It has lost them, is notified of
+   *  that, and receives the following ones. If the client needs the state
+   *  that they described, send that again now.
    *
    *  Sets session and session_data. */
   SHTTP_EVENT_PRIMARY_GAP = 13
 } shttp_event_kind;
 
-/** How much a line of the log matters. */
+/** The severity of a line of the log. */
 typedef enum shttp_log_level {
   SHTTP_LOG_DEFAULT = 0, /* As an option: SHTTP_LOG_WARNING. */
   SHTTP_LOG_ERROR = 1,   /* Something does not work. */
-  SHTTP_LOG_WARNING = 2, /* Something should be mended. */
-  SHTTP_LOG_NOTICE = 3,  /* Rare and normal: listening, closing. */
-  SHTTP_LOG_DEBUG = 4,   /* Every refused request, and why. */
+  SHTTP_LOG_WARNING = 2, /* Something should be fixed. */
+  SHTTP_LOG_NOTICE = 3,  /* Rare, normal events: listening, closing. */
+  SHTTP_LOG_DEBUG = 4,   /* Every refused request, with the reason. */
   SHTTP_LOG_OFF = 5      /* As an option: nothing. */
 } shttp_log_level;
 
 /**
  * An event. Fields that its kind does not list are 0, NULL or empty.
  *
- * It ends when on_event returns or, for a host that takes events, with the next
- * shttp_server_take_events(). Copy what you keep; the keys may be kept as they
- * are. Fields are only ever appended.
+ * It is valid until on_event returns or, for a host that takes events, until
+ * the next shttp_server_take_events(). Copy any bytes that you need longer;
+ * keys are plain values and may be kept. New fields are only appended.
  *
  * What it points to is borrowed: valid until the event ends.
  */
@@ -766,25 +768,26 @@ typedef struct shttp_event {
   /** What happened. */
   shttp_event_kind kind;
 
-  /** How a call or a command ended. */
+  /** The status of an ended call, request or session, or of a failed
+   *  command. */
   shttp_status status;
 
-  /** Key 0 when the server is stateless. */
+  /** Key 0 if the server is stateless. */
   shttp_session session;
 
-  /** What to answer, or what was cancelled. */
+  /** The request to answer, or that was cancelled. */
   shttp_request request;
 
   /** The call that ended. */
   shttp_call call;
 
-  /** What shttp_session_set_data() attached. */
+  /** The pointer of shttp_session_set_data(). */
   void *session_data;
 
-  /** What the call was made with. */
+  /** The pointer that was passed with the call. */
   void *call_data;
 
-  /** Such as tools/call. */
+  /** The JSON-RPC method, such as tools/call. */
   shttp_bytes method;
 
   /** The request's JSON-RPC id as JSON text: 7, or "seven" with its quotes.
@@ -792,12 +795,12 @@ typedef struct shttp_event {
    *  1024 bytes are refused. */
   shttp_bytes id;
 
-  /** The whole JSON-RPC message, as the client wrote it: valid JSON in
-   *  UTF-8, not NUL-terminated. */
+  /** The whole JSON-RPC message, unchanged: valid JSON in UTF-8, not
+   *  NUL-terminated. */
   shttp_bytes message;
 
-  /** The message's params as they stand in it: a JSON object or array, or
-   *  empty. See shttp_json_find(). */
+  /** The message's params, unchanged: a JSON object or array, or empty. See
+   *  shttp_json_find(). */
   shttp_bytes params;
 
   /** The HTTP request's header lines, "name: value\r\n" each, names in lower
@@ -807,7 +810,8 @@ typedef struct shttp_event {
   /** The protocol revision in use, such as 2025-11-25. */
   shttp_bytes revision;
 
-  /** The Mcp-Session-Id. Who knows it can use the session: do not log it. */
+  /** The Mcp-Session-Id. It is a secret that gives access to the session: do
+   *  not log it. */
   shttp_bytes wire_id;
 
   /** The clientInfo of initialize, a JSON object. */
@@ -816,68 +820,69 @@ typedef struct shttp_event {
   /** The capabilities of initialize, a JSON object. */
   shttp_bytes client_capabilities;
 
-  /** How much text matters. */
+  /** The severity of text. */
   shttp_log_level level;
 
   /** A line of the log, in UTF-8. */
   shttp_bytes text;
 
-  /** Who made the request; empty without authorization. */
+  /** The principal of the request; empty without authorization. */
   shttp_bytes principal;
 
-  /** What to allow or refuse. */
+  /** The request to allow or refuse. */
   shttp_authorization authorization;
 
-  /** The request's method as sent. */
+  /** The HTTP method, verbatim. */
   shttp_bytes http_method;
 
-  /** The request's target as sent, such as /mcp?x=1. */
+  /** The request target, verbatim, such as /mcp?x=1. */
   shttp_bytes target;
 
   /** The scheme of the Authorization header in lower case, such as bearer or
    *  dpop; empty without that header. */
   shttp_bytes scheme;
 
-  /** What stands behind the scheme: with bearer, a token in the syntax of
+  /** The credentials after the scheme: with bearer, a token in the syntax of
    *  RFC 6750. Do not log it. */
   shttp_bytes credentials;
 
-  /** For shttp_event_document(). */
+  /** Used by shttp_event_document() and shttp_event_parse(). */
   void *handle;
 } shttp_event;
 
 /**
- * Something happened. `event->kind` says what, and which fields are set.
+ * Receives one event. `event->kind` says what happened, and which fields are
+ * set.
  *
- * Ignore kinds that you do not know: a later library may have more.
+ * Ignore unknown kinds: a later library may have more.
  *
  * `event` is borrowed: valid until this returns.
  *
- * Runs on the loop's thread, with no lock held and no update half done: it may
- * call any function in this header, shttp_server_destroy() included.
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_on_event)(shttp_server *server, const shttp_event *event,
                                void *user_data);
 
 /**
- * The library has something to say to whoever operates the server.
+ * Receives one line of the log, for the operator of the server.
  *
- * `text` is one line of English without a line end. It never holds a session
- * id. Of one kind of warning, ten lines are made in five seconds; the next one
- * says how many were not: clients do not fill a disk.
+ * `text` is one line of English without a newline. It never contains a session
+ * id. Of each kind of warning at most ten lines are logged in five seconds, so
+ * that clients cannot fill a disk; the next line says how many were suppressed.
  *
  * `text` is borrowed: valid until this returns.
  *
- * Runs on the loop's thread, with no lock held and no update half done: it may
- * call any function in this header, shttp_server_destroy() included.
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_on_log)(shttp_log_level level, shttp_bytes text,
                              void *user_data);
 
 /**
- * The server is gone, and no callback with this `user_data` will follow.
+ * The server has been destroyed; no callback with this `user_data` follows.
  *
- * Comes once for each server that was created.
+ * Called once for each server that was created.
  *
  * Runs on the thread that destroys the server or its loop, or on the loop's
  * thread. It must not use the server.
@@ -885,24 +890,24 @@ typedef void (*shttp_on_log)(shttp_log_level level, shttp_bytes text,
 typedef void (*shttp_user_data_free)(void *user_data);
 
 /**
- * The event's message as a tree: a json_t of jansson, to be read only.
- * [any thread]
+ * The event's message as a tree: a json_t of jansson, read-only. [any thread]
  *
- * It is made at the first call; a host that can do with shttp_json_find(), or
- * has a JSON parser of its own, saves that. NULL if there is no tree:
- * shttp_event_parse() tells why. Not from two threads at a time with one event.
+ * The tree is built at the first call; a host that uses only shttp_json_find(),
+ * or its own JSON parser, avoids that cost. NULL if there is no tree:
+ * shttp_event_parse() returns the reason. Do not call it on two threads at the
+ * same time with the same event.
  *
  * The result is borrowed: valid until the event ends.
  */
 SHTTP_API const struct json_t *shttp_event_document(const shttp_event *event);
 
 /**
- * Writes what shttp_event_document() returns to `*out`, or says why there is no
- * tree. [any thread]
+ * Writes the tree of shttp_event_document() to `*out`, or returns why there is
+ * none. [any thread]
  *
- * A message may be valid JSON (RFC 8259) and yet more than jansson holds: a
- * string cut inside a character, as in "\ud83d", a NUL in the name of a member,
- * or a number beyond a double. Then only its bytes can be read, with
+ * jansson cannot represent every valid JSON text (RFC 8259): not an unpaired
+ * surrogate such as "\ud83d", a NUL in the name of a member, or a number beyond
+ * the range of a double. Such a message can be read only as bytes, with
  * shttp_json_find() or another parser. `*out` is borrowed: valid until the
  * event ends.
  *
@@ -915,119 +920,119 @@ shttp_event_parse(const shttp_event *event, const struct json_t **out);
 /* ---- Event store --------------------------------------------------------- */
 
 /*
- * Where a server keeps what its streams have sent, so that a client that lost
- * its connection can resume (Last-Event-ID). By default that is the memory of
- * the process, within the replay_ limits. A host that wants more, or another
- * place, gives shttp_server_options.event_store: it then decides how much to
- * keep, and for how long.
+ * An event store keeps the events that a server's streams have sent, so that a
+ * client that lost its connection can resume (Last-Event-ID). By default events
+ * are kept in memory, within the replay_ limits. A host that needs more, or
+ * another storage, sets shttp_server_options.event_store: it then decides how
+ * much to keep, and for how long.
  *
- * The functions are called by the loop's pump, as on_event is: in the order in
- * which things happen, before the client gets the message, and they may call
- * anything. They should return quickly; a store that is far away writes behind,
- * and answers a load when it can, as long as it answers in the order in which
- * it was told.
+ * The functions are called by the loop, like on_event: in the order in which
+ * things happen, before the client gets the message, and they may call any
+ * function. They should return quickly. A slow or remote store may write later
+ * (write-behind) and answer a load later, if its answers reflect the calls in
+ * the order in which it received them.
  */
 
 /**
- * Refers to a client that waits for what the store has kept.
+ * Identifies a load: a client that waits for events from the store.
  *
- * A plain value like shttp_session, dead once it was answered, the client has
- * gone or ten seconds have passed.
+ * A plain value like shttp_session, invalid once it was answered, the client
+ * has disconnected or ten seconds have passed.
  */
 typedef struct shttp_load {
-  uint64_t key; /* 0 refers to no load. */
+  uint64_t key; /* 0 is no load. */
 } shttp_load;
 
 /**
- * Keep a message of a stream.
+ * Stores a message of a stream.
  *
- * `stream` is the stream's name, 32 characters that no other stream has or ever
- * will. The messages of a stream are numbered from 1, without a gap.
+ * `stream` is the stream's name: 32 characters, unique and never reused. The
+ * messages of a stream are numbered from 1, without gaps.
  *
  * `stream` is borrowed: valid until this returns. `message` is borrowed: valid
  * until this returns.
  *
- * Runs on the loop's thread, with no lock held and no update half done: it may
- * call any function in this header, shttp_server_destroy() included.
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_store_keep)(shttp_server *server, shttp_session session,
                                  shttp_bytes stream, uint64_t number,
                                  shttp_bytes message, void *user_data);
 
 /**
- * No message will follow on a stream: keep that too.
+ * The stream has ended: no message follows. Store that, too.
  *
  * `stream` is borrowed: valid until this returns.
  *
- * Runs on the loop's thread, with no lock held and no update half done: it may
- * call any function in this header, shttp_server_destroy() included.
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_store_end)(shttp_server *server, shttp_session session,
                                 shttp_bytes stream, void *user_data);
 
 /**
- * A client has come back. Find all messages of the stream after number `after`,
- * which is 0 for all of them, and answer with shttp_load_finish(), or with
- * shttp_load_fail() if one is missing or the stream is not known.
+ * A client resumes a stream. Find all its messages after number `after` (0: all
+ * messages), and answer with shttp_load_finish(), or with shttp_load_fail() if
+ * one is missing or the stream is unknown.
  *
- * The client has shown that the session is its own, and nothing about the
- * stream: a stream of another session is not known.
+ * The library has checked that the client may use the session, but not that the
+ * stream belongs to it: treat a stream of another session as unknown.
  *
  * `stream` is borrowed: valid until this returns.
  *
- * Runs on the loop's thread, with no lock held and no update half done: it may
- * call any function in this header, shttp_server_destroy() included.
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_store_load)(shttp_server *server, shttp_load load,
                                  shttp_session session, shttp_bytes stream,
                                  uint64_t after, void *user_data);
 
 /**
- * A session has ended: what was kept for it is of no more use.
+ * A session has ended: its messages are no longer needed.
  *
- * Runs on the loop's thread, with no lock held and no update half done: it may
- * call any function in this header, shttp_server_destroy() included.
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_store_forget)(shttp_server *server, shttp_session session,
                                    void *user_data);
 
-/** A store of the host's. Every function must be set. */
+/** An event store of the host. Every function must be set. */
 typedef struct shttp_event_store {
   size_t struct_size;        /* Set by the initializer. Read-only. */
-  shttp_store_keep keep;     /* Keeps a message. */
-  shttp_store_end end;       /* Keeps that a stream has ended. */
-  shttp_store_load load;     /* Looks for messages. */
-  shttp_store_forget forget; /* Drops a session's. */
-  void *user_data;           /* Passed to each of them. Not copied. */
+  shttp_store_keep keep;     /* Stores a message. */
+  shttp_store_end end;       /* Stores that a stream has ended. */
+  shttp_store_load load;     /* Finds messages. */
+  shttp_store_forget forget; /* Deletes a session's messages. */
+  void *user_data;           /* Passed to each function. Not copied. */
 } shttp_event_store;
 
 /**
  * Sets every field to 0, and struct_size. Use shttp_event_store_init() instead.
  * [any thread]
  *
- * A NULL or a `struct_size` smaller than that of the first version changes
- * nothing.
+ * It does nothing if the pointer is NULL or `struct_size` is smaller than the
+ * field struct_size.
  */
 SHTTP_API void shttp_event_store_init_sized(shttp_event_store *store,
                                             size_t struct_size);
 
-/** Gives every field of `*(store)` its default. */
+/** Sets every field of `*(store)` to its default. */
 #define shttp_event_store_init(store) \
   shttp_event_store_init_sized((store), sizeof *(store))
 
 /* ---- Server options ------------------------------------------------------ */
 
-/** What the answer to a client's request looks like in HTTP. */
+/** The HTTP form of the answer to a client's request. */
 typedef enum shttp_response_mode {
-  /** A stream, which ends after the result. */
+  /** An event stream, which ends after the result. */
   SHTTP_RESPONSE_STREAM = 0,
 
-  /** One JSON document. Nothing but the result can be sent: see the table of
-   *  modes at the top. */
+  /** One JSON document. Only the result can be sent: see the table of modes
+   *  at the top. */
   SHTTP_RESPONSE_JSON = 1,
 
-  /** A stream if anything is sent on it before the result, otherwise one
-   *  JSON document. For the host it is like SHTTP_RESPONSE_STREAM. */
+  /** An event stream if anything is sent before the result, otherwise one
+   *  JSON document. For the host it is the same as SHTTP_RESPONSE_STREAM. */
   SHTTP_RESPONSE_AUTO = 2
 } shttp_response_mode;
 
@@ -1044,48 +1049,50 @@ typedef enum shttp_progress_route {
  * Options for shttp_server_create(). Start with shttp_server_options_init(); a
  * field left 0 takes its default.
  *
- * What is marked as copied need not outlive shttp_server_create(). Fields are
- * only ever appended: a program built with an older header gets the defaults
- * for the rest, and one built with a newer header is refused only if it sets a
- * field that this library does not know.
+ * A field marked "Copied" need not outlive shttp_server_create(). New fields
+ * are only appended: a program built with an older header gets the defaults of
+ * the fields it lacks. One built with a newer header gets
+ * SHTTP_ERR_INVALID_OPTION only if it sets a field that this library does not
+ * know.
  */
 typedef struct shttp_server_options {
   /** Set by the initializer. Read-only. */
   size_t struct_size;
 
-  /** Gets every event. Default NULL: events wait for
+  /** Receives every event. Default NULL: events are queued for
    *  shttp_server_take_events(). */
   shttp_on_event on_event;
 
-  /** Gets the lines of the log. Default NULL: see SHTTP_EVENT_LOG. */
+  /** Receives the lines of the log. Default NULL: see SHTTP_EVENT_LOG. */
   shttp_on_log on_log;
 
-  /** Passed to every callback, never looked at. Default NULL. Not copied. */
+  /** Passed to every callback. The library never reads through it. Default
+   *  NULL. Not copied. */
   void *user_data;
 
   /** Called once, after the last callback of the server. Default NULL. */
   shttp_user_data_free user_data_free;
 
-  /** Lines that matter less than this are not made. Default
-   *  SHTTP_LOG_WARNING. */
+  /** Lines less severe than this are not logged. Default SHTTP_LOG_WARNING. */
   shttp_log_level log_level;
 
-  /** How requests are answered. Default SHTTP_RESPONSE_STREAM. */
+  /** The HTTP form of the answers to requests. Default
+   *  SHTTP_RESPONSE_STREAM. */
   shttp_response_mode response_mode;
 
-  /** Where progress goes. Default SHTTP_PROGRESS_PRIMARY. */
+  /** The stream that carries progress. Default SHTTP_PROGRESS_PRIMARY. */
   shttp_progress_route progress_route;
 
-  /** Nonzero: no sessions, and nothing is remembered between two requests.
-   *  Default 0. */
+  /** Nonzero: no sessions, and no state is kept between requests. Default 0. */
   uint32_t stateless;
 
-  /** The path of the endpoint, from its first slash. Default "/mcp". Copied. */
+  /** The path of the endpoint. It starts with a slash. Default "/mcp".
+   *  Copied. */
   const char *path;
 
   /** The serverInfo of initialize, a JSON object such as
    *  {"name":"x","version":"1"}. The library then answers initialize and
-   *  ping itself. Default empty: the host gets both as requests and answers
+   *  ping itself. Default empty: the host receives both requests and answers
    *  them. Copied. */
   shttp_bytes server_info;
 
@@ -1097,17 +1104,17 @@ typedef struct shttp_server_options {
    *  Default none. Copied. */
   shttp_bytes instructions;
 
-  /** The web origins whose pages may use the server, as scheme://host or
-   *  scheme://host:port, separated by commas; "*" allows all. A request
-   *  without an Origin header comes from no web page and is not checked.
-   *  Default NULL: loopback origins if the server is bound to loopback,
-   *  otherwise none. Copied. */
+  /** An allow-list of web origins, as scheme://host or scheme://host:port,
+   *  separated by commas; "*" allows all. A request without an Origin header
+   *  does not come from a web page and is not checked. Default NULL:
+   *  loopback origins if the server is bound to loopback, otherwise none.
+   *  Copied. */
   const char *allowed_origins;
 
-  /** The names clients may call the server by in the Host header, without
-   *  port, separated by commas; "*" allows all. It keeps out web pages that
-   *  use DNS rebinding. On a Unix socket, which no web page reaches, any
-   *  name will do. Default NULL: loopback names if bound to loopback,
+  /** An allow-list of names in the Host header, without port, separated by
+   *  commas; "*" allows all. It is a protection against web pages that use
+   *  DNS rebinding. On a Unix socket, which no web page can reach, every
+   *  name is accepted. Default NULL: loopback names if bound to loopback,
    *  otherwise all. Copied. */
   const char *allowed_hosts;
 
@@ -1122,204 +1129,209 @@ typedef struct shttp_server_options {
    *  100. */
   uint32_t headers_max;
 
-  /** JSON with more levels of arrays and objects is refused. At most 2048.
+  /** JSON with more nested arrays and objects is refused. At most 2048.
    *  Default 64. */
   uint32_t json_depth_max;
 
-  /** Connections at one time; further ones are closed at once. Default
-   *  16384. */
+  /** Maximum number of open connections; further ones are closed at once.
+   *  Default 16384. */
   uint32_t connections_max;
 
-  /** Sessions at one time. Beyond, the session that has been idle for
-   *  longest gives way, of those that never had a primary stream nor a
-   *  request; if there is none, initialize is refused with HTTP status 503,
-   *  and a warning says so. Default 10000. */
+  /** Maximum number of sessions. At the limit, the session that has been
+   *  idle for longest is closed, of those that never had a primary stream or
+   *  a request. If there is none, initialize is refused with HTTP status
+   *  503, and a warning is logged. Default 10000. */
   uint32_t sessions_max;
 
-  /** Requests of one session that wait for an answer, and as many calls to
-   *  its client. Beyond, requests are refused with HTTP status 503, and
-   *  calls with SHTTP_ERR_LIMIT. Default 256. */
+  /** Maximum number of open requests of one session, and of open calls to
+   *  its client. Further requests are refused with HTTP status 503, and
+   *  further calls with SHTTP_ERR_LIMIT. Default 256. */
   uint32_t session_requests_max;
 
-  /** A session that nobody uses for so long is closed. Milliseconds; default
-   *  1800000; UINT32_MAX: never. */
+  /** A session that has been idle for this time is closed. Milliseconds;
+   *  default 1800000; UINT32_MAX: never. */
   uint32_t session_idle_ms;
 
-  /** How long after the answer to initialize a client may take to send
-   *  notifications/initialized before its session is closed. Milliseconds;
-   *  default 30000. */
+  /** Time-out from the answer to initialize until the client sends
+   *  notifications/initialized; after it, the session is closed.
+   *  Milliseconds; default 30000. */
   uint32_t initialize_ms;
 
-  /** How often a quiet stream gets a comment, so that proxies do not time it
-   *  out. Milliseconds; default 15000; UINT32_MAX: never. */
+  /** Interval between comments on an idle stream, so that proxies do not
+   *  time it out. Milliseconds; default 15000; UINT32_MAX: never. */
   uint32_t keepalive_ms;
 
-  /** How long the head of a request may take to arrive; one that takes
-   *  longer is refused with HTTP status 408. Milliseconds; default 30000. */
+  /** Time-out for the head of a request to arrive; after it, the request is
+   *  refused with HTTP status 408. Milliseconds; default 30000. */
   uint32_t header_ms;
 
-  /** The same limit for its body, from the end of the head. A client that
-   *  reads the last response of its connection may take as long without
-   *  reading any more of it. Milliseconds; default 30000. */
+  /** The same time-out for the body, from the end of the head. Also the
+   *  time-out of a client that reads the last response of its connection;
+   *  each part that it reads restarts it. Milliseconds; default 30000. */
   uint32_t body_ms;
 
-  /** A connection without a request or a stream for so long is closed. The
-   *  time begins when its client has read all it was sent, and with each
-   *  part that it reads. Milliseconds; default 120000. */
+  /** A connection without a request or a stream is closed after this time.
+   *  The time starts when its client has read everything that was sent, and
+   *  restarts with each part that it reads. Milliseconds; default 120000. */
   uint32_t connection_idle_ms;
 
-  /** Messages kept for each session while no primary stream is attached.
-   *  They are sent when one is, and kept like others for a client that
-   *  resumes it: one that comes without a Last-Event-ID does not get them
-   *  again. Default 64. */
+  /** Maximum number of messages queued in a session's mailbox while no
+   *  primary stream is attached. They are sent when one is attached, and
+   *  then kept for replay like other events: a client that reconnects
+   *  without Last-Event-ID does not get them again. Default 64. */
   uint32_t mailbox_messages_max;
 
-  /** The same limit by size. Bytes; default 65536. */
+  /** The same limit for their memory. Bytes; default 65536. */
   uint32_t mailbox_bytes_max;
 
-  /** What a client may leave unread on a connection. Beyond, and beyond
-   *  session_unsent_bytes_max and total_unsent_bytes_max, of each request
-   *  only the newest progress is kept, and the oldest log messages are
-   *  dropped; if that does not do, the connection with most to read is
-   *  closed, so that its client resumes. Results and requests are not
-   *  dropped, but what replay does not keep, because it is longer than
-   *  replay_bytes_max or was pushed out, is lost with its connection. One
-   *  message may be longer than the bound. The memory that messages take
-   *  counts; so do results that wait until the client has read progress on
-   *  its primary stream, and what a resumed stream has to send again. Bytes;
+  /** Maximum unsent data of one connection. Over this limit,
+   *  session_unsent_bytes_max or total_unsent_bytes_max, only the newest
+   *  progress of each request is kept, and the oldest log messages are
+   *  dropped. If that is not enough, the connection with the most unsent
+   *  data is closed; its client can resume. Results and requests are not
+   *  dropped, but a message that replay does not keep, because it is longer
+   *  than replay_bytes_max or was removed for newer ones, is lost with its
+   *  connection. One message may be longer than the limit. The memory of the
+   *  messages counts, including results that wait for progress on the
+   *  primary stream, and events that a resumed stream sends again. Bytes;
    *  default 16777216. */
   uint32_t unsent_bytes_max;
 
-  /** Events that wait to be taken; beyond, or beyond queue_bytes_max, the
-   *  server reads no more from its clients until the host catches up. Has no
-   *  effect with on_event. Default 4096. */
+  /** Maximum number of queued events. At this limit, or at queue_bytes_max,
+   *  the server stops reading from its clients until the host has taken the
+   *  events. Has no effect with on_event. Default 4096. */
   uint32_t queue_events_max;
 
-  /** Commands from other threads that are not carried out yet; beyond, they
-   *  return SHTTP_ERR_LIMIT. If none waits, one of any length is taken.
-   *  Bytes; default 67108864. */
+  /** Maximum size of queued commands from other threads; further ones return
+   *  SHTTP_ERR_LIMIT. While the queue is empty, a command of any length is
+   *  accepted. Bytes; default 67108864. */
   uint32_t command_bytes_max;
 
-  /** Messages kept for each session, so that a client that lost its
-   *  connection can resume a stream (Last-Event-ID). UINT32_MAX: none, and
-   *  no stream can be resumed. Default 1024. */
+  /** Maximum number of events kept for each session, so that a client that
+   *  lost its connection can resume a stream (Last-Event-ID). UINT32_MAX: no
+   *  events, and no stream can be resumed. Default 1024. */
   uint32_t replay_events_max;
 
-  /** The same limit by the memory that they take, and an eighth more. Bytes;
-   *  default 1048576. */
+  /** The same limit for their memory, plus one eighth for spare capacity.
+   *  Bytes; default 1048576. */
   uint32_t replay_bytes_max;
 
-  /** The same limit for all sessions together. Bytes; default 268435456. */
+  /** The same limit for the memory of all sessions together. Bytes; default
+   *  268435456. */
   uint32_t replay_total_bytes_max;
 
-  /** A message that is so old is forgotten. Milliseconds; default 300000;
+  /** An event is dropped at this age. Milliseconds; default 300000;
    *  UINT32_MAX: never. */
   uint32_t replay_ms;
 
-  /** Origins whose pages, in browsers, may use the server: a comma-separated
-   *  list as in allowed_origins, or "*". They pass the check of Origin too.
-   *  NULL: no CORS fields. Copied. */
+  /** Origins whose web pages may use the server from a browser (CORS): a
+   *  comma-separated list as in allowed_origins, or "*". They also pass the
+   *  check of Origin. NULL: no CORS header fields. Copied. */
   const char *cors_origins;
 
-  /** What the clients of one session's open streams may leave unread
-   *  together. Bytes; default 33554432. */
+  /** Maximum unsent data of all open streams of one session. Bytes; default
+   *  33554432. */
   uint32_t session_unsent_bytes_max;
 
-  /** What all clients may leave unread together. Bytes; default 268435456. */
+  /** Maximum unsent data of all connections. Bytes; default 268435456. */
   uint32_t total_unsent_bytes_max;
 
-  /** When a client has been gone for so long, and has not come back, its
-   *  request is given up. The host then gets SHTTP_EVENT_CANCELLED.
-   *  Milliseconds; default 300000; UINT32_MAX: never. */
+  /** A request whose client has been disconnected for this time, and has not
+   *  resumed its stream, is cancelled. The host then gets
+   *  SHTTP_EVENT_CANCELLED. Milliseconds; default 300000; UINT32_MAX: never. */
   uint32_t detached_ms;
 
-  /** The host's own store of events. NULL: they are kept in memory, within
-   *  the replay_ limits, which have no effect on a store of the host's. Not
-   *  with stateless. Copied. */
+  /** An event store of the host. NULL: events are kept in memory, within the
+   *  replay_ limits, which have no effect on a store of the host. Not
+   *  together with stateless. Copied. */
   const shttp_event_store *event_store;
 
   /** Nonzero: the host allows or refuses each request; see
    *  SHTTP_EVENT_AUTHORIZE. Not together with bearer_tokens. Default 0. */
   uint32_t authorize;
 
-  /** A request that the host leaves waiting for so long is refused with HTTP
-   *  status 503. Milliseconds; default 10000. */
+  /** A request that the host has not allowed after this time is refused with
+   *  HTTP status 503. Milliseconds; default 10000. */
   uint32_t authorize_ms;
 
-  /** The tokens that may use the server, separated by commas. Each is a
-   *  token or principal:token; without a principal it is its own, token-1
-   *  and so on. Several tokens may have one principal. Blanks after a comma
-   *  do not count; an empty token, and one that comes twice, are
-   *  SHTTP_ERR_INVALID_OPTION. Requests without one of them get HTTP status
-   *  401. The library does not show the token to anybody. Default NULL: no
+  /** An allow-list of bearer tokens, separated by commas. Each is a token or
+   *  principal:token; a token without a principal gets its own, token-1 and
+   *  so on. Several tokens may have the same principal. Spaces after a comma
+   *  are ignored; an empty or repeated token is SHTTP_ERR_INVALID_OPTION.
+   *  Requests without one of the tokens get HTTP status 401. The library
+   *  never logs the tokens or puts them in an event. Default NULL: no
    *  authorization. Copied. */
   const char *bearer_tokens;
 
   /** The OAuth 2.0 Protected Resource Metadata (RFC 9728): a JSON object
-   *  with the absolute URL of the endpoint, as clients know it, as resource,
-   *  and one or more authorization_servers. It is served without
-   *  authorization at /.well-known/oauth-protected-resource, with and
-   *  without the path of the resource, and named in each WWW-Authenticate
-   *  header. Default empty: none is served. Copied. */
+   *  with the members resource, the absolute URL of the endpoint as clients
+   *  use it, and authorization_servers, with one or more elements. It is
+   *  served without authorization at /.well-known/oauth-protected-resource,
+   *  with and without the path of the resource, and named in each
+   *  WWW-Authenticate header. Default empty: none is served. Copied. */
   shttp_bytes resource_metadata;
 
-  /** How long a request may wait for its answer before the head of its
-   *  stream leaves without one, so that the client and what is between see
-   *  that it arrived, and, with replay, the client has an id to resume from.
-   *  UINT32_MAX: not before the first keep-alive. Has no effect with
-   *  SHTTP_RESPONSE_JSON. Milliseconds; default 250. */
+  /** If a request has no answer after this time, the head of its stream is
+   *  sent without one. The client and proxies then see that the request
+   *  arrived and, with replay, the client has an event id to resume from.
+   *  UINT32_MAX: the head is sent with the first keep-alive at the latest.
+   *  Has no effect with SHTTP_RESPONSE_JSON. Milliseconds; default 250. */
   uint32_t head_ms;
 
-  /** How long a result waits after progress of its request on the primary
-   *  stream is with the socket. Clients that read their two streams in two
-   *  tasks, such as the official Python one, otherwise take the result
-   *  first, and miss that progress. It waits a third of this longer for each
-   *  event that left the primary right before, so that such a client can
-   *  read them all, and 32 times this at most. Milliseconds, at most 1000.
-   *  Default 3: UINT32_MAX: it does not wait. */
+  /** How long a result is delayed after progress of its request was written
+   *  to the primary stream's socket. Clients that read the two streams in
+   *  two tasks, such as the official Python client, would otherwise process
+   *  the result first and miss that progress. The delay grows by a third of
+   *  this for each event written to the primary just before, and is at most
+   *  32 times this. Milliseconds, at most 1000; UINT32_MAX: no delay.
+   *  Default 3. */
   uint32_t fence_ms;
 
-  /** Nonzero: a client that has finished sending (a half-closed connection,
-   *  such as nc makes) still gets its answers. 0: it is taken for one that
-   *  has gone, which is what the end of what real clients send means, and is
-   *  found out at once. Default 0. */
+  /** Nonzero: a client that has closed its sending side (a half-closed
+   *  connection, as nc makes) still gets its answers. 0: such a client is
+   *  treated as disconnected at once, which is what real clients mean by it.
+   *  Default 0. */
   uint32_t half_close;
 
-  /** The permissions of a Unix socket, such as 0660: who may connect to it.
-   *  Default 0: what the process's umask leaves. */
+  /** The file mode of a Unix socket, such as 0660: it decides who may
+   *  connect. Default 0: as the process's umask allows. */
   uint32_t unix_mode;
 
-  /** What all clients may have sent of requests that have not arrived as a
-   *  whole, or that wait behind another one. Beyond, the request that holds
+  /** Maximum memory of all requests that have arrived only in part, or are
+   *  queued after another request. Over the limit, the request that holds
    *  most is refused with HTTP status 503. Bytes; default 134217728. */
   uint32_t arriving_bytes_max;
 
-  /** What all open requests may hold: their heads, ids and progress tokens,
-   *  and calls to their clients. Beyond, requests are refused with HTTP
-   *  status 503. Bytes; default 67108864. */
+  /** Maximum memory of all open requests: their heads, ids and progress
+   *  tokens, and calls to their clients. At the limit, requests whose
+   *  clients have disconnected are cancelled, the first to disconnect first;
+   *  if there is none, further requests are refused with HTTP status 503.
+   *  Bytes; default 67108864. */
   uint32_t request_bytes_max;
 
-  /** What all sessions may hold: what is known of their clients, and their
-   *  mailboxes. Beyond, it is as with sessions_max, and mailboxes take no
-   *  more. Bytes; default 67108864. */
+  /** Maximum memory of all sessions: the clientInfo and capabilities of
+   *  their clients, and their mailboxes. At the limit, sessions are closed
+   *  or refused as with sessions_max, and mailboxes accept no more messages.
+   *  Bytes; default 67108864. */
   uint32_t session_bytes_max;
 
-  /** How long the clientInfo and the capabilities of a client may be
-   *  together; initialize is otherwise refused. Bytes; default 65536. */
+  /** Maximum size of the clientInfo and the capabilities of a client
+   *  together; a larger initialize is refused. Bytes; default 65536. */
   uint32_t client_info_bytes_max;
 
-  /** What the events that wait to be taken may hold, as queue_events_max.
-   *  Has no effect with on_event. Bytes; default 67108864. */
+  /** Maximum memory of queued events; see queue_events_max. Has no effect
+   *  with on_event. Bytes; default 67108864. */
   uint32_t queue_bytes_max;
 
-  /** How much of connections_max, sessions_max, session_bytes_max,
-   *  request_bytes_max and replay_total_bytes_max one peer address may have,
-   *  in per cent; 100 or more: all of it. Of IPv6 the first 64 bits are an
-   *  address. Behind a proxy all clients have the proxy's: 100 is right
-   *  there. Has no effect on a Unix socket. Default 50. */
+  /** Maximum share that one peer address may use of connections_max,
+   *  sessions_max, session_bytes_max, request_bytes_max and
+   *  replay_total_bytes_max, in per cent; 100 or more: no limit per address.
+   *  The first 64 bits of an IPv6 address count as one address. Behind a
+   *  proxy all clients have the proxy's address: use 100 there. Has no
+   *  effect on a Unix socket. Default 50. */
   uint32_t address_share_percent;
 
-  /** The same for one principal, connections_max aside; see
+  /** The same share for one principal, but not of connections_max; see
    *  shttp_authorization_allow(). Has no effect without authorization.
    *  Default 50. */
   uint32_t principal_share_percent;
@@ -1329,13 +1341,13 @@ typedef struct shttp_server_options {
  * Sets every field to 0, and struct_size. Use shttp_server_options_init()
  * instead. [any thread]
  *
- * A NULL or a `struct_size` smaller than that of the first version changes
- * nothing.
+ * It does nothing if the pointer is NULL or `struct_size` is smaller than the
+ * field struct_size.
  */
 SHTTP_API void shttp_server_options_init_sized(shttp_server_options *options,
                                                size_t struct_size);
 
-/** Gives every field of `*(options)` its default. */
+/** Sets every field of `*(options)` to its default. */
 #define shttp_server_options_init(options) \
   shttp_server_options_init_sized((options), sizeof *(options))
 
@@ -1347,7 +1359,7 @@ SHTTP_API void shttp_server_options_init_sized(shttp_server_options *options,
  * On failure user_data_free is not called.
  *
  * `options` is copied before this returns. On success `*out` is owned by the
- * caller. On failure it is untouched.
+ * caller. On failure it is unchanged.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_OPTION,
  * SHTTP_ERR_WRONG_THREAD, SHTTP_ERR_DESCRIPTORS or SHTTP_ERR_SYSTEM.
@@ -1357,22 +1369,22 @@ shttp_server_create(shttp_loop *loop, const shttp_server_options *options,
                     shttp_server **out);
 
 /**
- * Starts to accept connections at `address` and `port`. [loop's thread]
+ * Binds `address` and `port`, and starts to accept connections. [loop's thread]
  *
- * - An IPv4 or IPv6 address in digits: "127.0.0.1", "::1", "0.0.0.0". NULL
- *   means "127.0.0.1". Host names are not looked up.
+ * - A numeric IPv4 or IPv6 address: "127.0.0.1", "::1", "0.0.0.0". NULL means
+ *   "127.0.0.1". Host names are not resolved.
  * - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file
- *   is replaced, and the file is removed when the server closes, unless another
- *   one has taken its place. See the option unix_mode.
+ *   is replaced. The file is removed when the server closes, unless another
+ *   file has replaced it. See the option unix_mode.
  *
- * With port 0 the system chooses one; shttp_server_port() tells which. On an
- * address other than loopback, read about allowed_origins and allowed_hosts
- * first.
+ * With port 0 the system chooses one; shttp_server_port() returns it. Before
+ * you listen on an address other than loopback, read about allowed_origins and
+ * allowed_hosts.
  *
  * `address` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
- * SHTTP_ERR_BUSY if it listens already, SHTTP_ERR_CLOSED,
+ * SHTTP_ERR_BUSY if the server already listens, SHTTP_ERR_CLOSED,
  * SHTTP_ERR_ADDRESS_IN_USE, SHTTP_ERR_ADDRESS_UNAVAILABLE,
  * SHTTP_ERR_PERMISSION, SHTTP_ERR_DESCRIPTORS, or SHTTP_ERR_SYSTEM.
  */
@@ -1380,23 +1392,24 @@ SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_listen(shttp_server *server, const char *address, uint16_t port);
 
 /**
- * The port the server listens on; 0 if it does not listen, or on a Unix socket.
- * [any thread]
+ * The port the server listens on; 0 if it does not listen, or listens on a Unix
+ * socket. [any thread]
  */
 SHTTP_API uint16_t shttp_server_port(const shttp_server *server);
 
 /**
- * What a server holds now, and, from connections_total on, what has happened
- * since it was created. New fields are appended.
+ * Counters of a server. Fields before connections_total are current values;
+ * from there on they count since the server was created, unless marked "Now".
+ * New fields are appended.
  */
 typedef struct shttp_stats {
   /** Open connections. */
   uint64_t connections;
 
-  /** Sessions that have not ended. */
+  /** Open sessions. */
   uint64_t sessions;
 
-  /** Event streams that a connection carries. */
+  /** Event streams that are attached to a connection. */
   uint64_t streams;
 
   /** Requests without an answer. */
@@ -1405,37 +1418,37 @@ typedef struct shttp_stats {
   /** Calls without an answer. */
   uint64_t calls;
 
-  /** Bytes that clients have not taken yet. */
+  /** Bytes queued for clients, not yet sent. */
   uint64_t unsent_bytes;
 
-  /** Bytes kept for clients that may resume. */
+  /** Bytes kept for replay to clients that resume. */
   uint64_t replay_bytes;
 
   /** Connections accepted. */
   uint64_t connections_total;
 
-  /** Sessions begun. */
+  /** Sessions opened. */
   uint64_t sessions_total;
 
   /** Requests accepted. */
   uint64_t requests_total;
 
-  /** Streams that clients came back for. */
+  /** Streams that clients resumed. */
   uint64_t resumed;
 
-  /** Streams that they came back for in vain. */
+  /** Attempts to resume a stream that were refused. */
   uint64_t resumes_refused;
 
-  /** Messages that a full mailbox did not take. */
+  /** Messages dropped because a mailbox was full. */
   uint64_t mailbox_drops;
 
-  /** Answers whose client was gone for good. */
+  /** Answers dropped because their client had disconnected for good. */
   uint64_t result_drops;
 
-  /** Responses of clients that answered no call. */
+  /** Responses of clients that matched no open call. */
   uint64_t response_drops;
 
-  /** Connections ended because nobody read them. */
+  /** Connections closed because their client did not read. */
   uint64_t slow_connections;
 
   /** Requests refused for their Host. */
@@ -1444,25 +1457,25 @@ typedef struct shttp_stats {
   /** Requests refused for their Origin. */
   uint64_t origin_refusals;
 
-  /** Requests without a session, or of an unknown one. */
+  /** Requests without a session, or with an unknown one. */
   uint64_t session_refusals;
 
-  /** Requests and connections beyond a limit. */
+  /** Requests and connections refused because of a limit. */
   uint64_t limit_refusals;
 
   /** All other refused requests. */
   uint64_t other_refusals;
 
-  /** Progress that a client did not read before there was newer. */
+  /** Progress replaced by newer progress before it was sent. */
   uint64_t progress_drops;
 
-  /** Log messages that a client did not read in time. */
+  /** Log messages dropped because a client did not read. */
   uint64_t log_drops;
 
-  /** Times when new clients had to wait for a descriptor. */
+  /** Times when accepting paused, for lack of descriptors. */
   uint64_t accept_pauses;
 
-  /** Now: requests that the host has yet to allow. */
+  /** Now: requests that wait to be authorized by the host. */
   uint64_t authorizations;
 
   /** Requests without valid credentials (401). */
@@ -1471,33 +1484,32 @@ typedef struct shttp_stats {
   /** Requests with insufficient credentials (403). */
   uint64_t scope_refusals;
 
-  /** Primary streams that began afresh, because their client's events were
-   *  gone. */
+  /** Primary streams that restarted, because the events to resend were gone. */
   uint64_t primary_gaps;
 
-  /** Sessions that made room for others. */
+  /** Sessions closed to make room for others. */
   uint64_t sessions_evicted;
 
-  /** Now: the memory that the server holds for its clients, unsent_bytes,
-   *  replay_bytes and the following included. */
+  /** Now: the memory that the server holds for its clients. Includes
+   *  unsent_bytes, replay_bytes and the following fields. */
   uint64_t held_bytes;
 
-  /** Now: what arriving_bytes_max bounds. */
+  /** Now: the bytes that arriving_bytes_max limits. */
   uint64_t arriving_bytes;
 
-  /** Now: what request_bytes_max bounds. */
+  /** Now: the bytes that request_bytes_max limits. */
   uint64_t request_bytes;
 
-  /** Now: what session_bytes_max bounds. */
+  /** Now: the bytes that session_bytes_max limits. */
   uint64_t session_bytes;
 } shttp_stats;
 
 /**
- * Writes what the server holds, and what has happened, as of the loop's last
- * turn. [any thread]
+ * Writes the server's counters, as of the last iteration of the loop.
+ * [any thread]
  *
  * Use shttp_server_stats(), which passes `stats_size`: the size of the caller's
- * shttp_stats. Fields that this library does not know are 0.
+ * shttp_stats. Fields that this library does not know are set to 0.
  *
  * Returns SHTTP_OK or SHTTP_ERR_INVALID_ARGUMENT.
  */
@@ -1505,22 +1517,23 @@ SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
                          size_t stats_size);
 
-/** Writes the server's figures into a shttp_stats. */
+/** Writes the server's counters into a shttp_stats. */
 #define shttp_server_stats(server, stats) \
   shttp_server_stats_sized((server), (stats), sizeof *(stats))
 
 /**
- * Ends the server in good order: for SIGTERM. [any thread]
+ * Shuts the server down gracefully, for example on SIGTERM. [any thread]
  *
  * It stops listening and refuses new requests with HTTP status 503. Primary
- * streams end, and their clients are told to come back after one to two
- * seconds, each after a time of its own, perhaps to another process. Open
- * requests may be answered until `deadline_ms` have passed; those that are left
- * then are cancelled. All else is as with shttp_server_close(), and
- * SHTTP_EVENT_CLOSED comes last. A second call may only bring the end forward.
+ * streams end, and their clients are told to reconnect, perhaps to another
+ * process, after a random time of one to two seconds. Open requests may be
+ * answered until `deadline_ms` have passed; those that are left then are
+ * cancelled. Everything else is as with shttp_server_close(), and
+ * SHTTP_EVENT_CLOSED comes last. A second call can only make the deadline
+ * earlier.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_CLOSED if it is
- * closing already.
+ * already closing.
  */
 SHTTP_API shttp_status
 shttp_server_drain(shttp_server *server, uint32_t deadline_ms);
@@ -1528,44 +1541,44 @@ shttp_server_drain(shttp_server *server, uint32_t deadline_ms);
 /**
  * Stops listening, and ends every session and stream. [any thread]
  *
- * Each session gets its SHTTP_EVENT_SESSION_CLOSED, and SHTTP_EVENT_CLOSED
- * comes last. The server remains to be destroyed.
+ * The host gets SHTTP_EVENT_SESSION_CLOSED for each session, and
+ * SHTTP_EVENT_CLOSED last. The server must still be destroyed.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_CLOSED if it is
- * closing already.
+ * already closing.
  */
 SHTTP_API shttp_status shttp_server_close(shttp_server *server);
 
 /**
  * Closes the server without further events, and frees it. [loop's thread]
  *
- * user_data_free is called once the last callback has run. It may be called in
- * a callback of this server. While no thread runs the loop, any thread may call
- * it. No other thread may be inside a call with this server, or make one
- * afterwards.
+ * user_data_free is called after the last callback has run. This function may
+ * be called in a callback of this server. While no thread runs the loop, any
+ * thread may call it. No other thread may be inside a call with this server, or
+ * make one afterwards.
  *
- * On the loop's thread, no callback of the server follows, of an event_store
- * neither, but for user_data_free, which comes before this returns, or, in a
- * callback, after that. From another thread, the destruction is queued, and
- * callbacks may run until user_data_free has been called. A store that outlives
- * the server is not told to forget the sessions: shttp_server_close() or
- * shttp_server_drain() end them in order.
+ * On the loop's thread, no callback of the server or of its event_store
+ * follows, except user_data_free. It is called before this returns or, if this
+ * is called in a callback, after that callback. On another thread, the
+ * destruction is queued, and callbacks may run until user_data_free has been
+ * called. The forget function of an event_store is not called for the sessions
+ * that are left: use shttp_server_close() or shttp_server_drain() before, which
+ * end them in order.
  *
- * `server` is dead to the caller on return. NULL is ignored.
+ * `server` is invalid after this returns. NULL is ignored.
  */
 SHTTP_API void shttp_server_destroy(shttp_server *server);
 
 /* ---- Events without callbacks -------------------------------------------- */
 
 /*
- * For hosts that cannot be called from a foreign thread, or would rather not:
- * leave on_event NULL, run the loop with shttp_loop_run_thread(), wait on the
+ * For hosts that cannot, or do not want to, be called on a foreign thread:
+ * leave on_event NULL, run the loop with shttp_loop_run_thread(), poll the
  * descriptor, and take the events in batches.
  */
 
 /**
- * A descriptor to poll: it is readable while events wait to be taken.
- * [any thread]
+ * A descriptor to poll: it is readable while events are queued. [any thread]
  *
  * It belongs to the server: do not read, write or close it. -1 if `server` is
  * NULL or has an on_event.
@@ -1573,12 +1586,12 @@ SHTTP_API void shttp_server_destroy(shttp_server *server);
 SHTTP_API int shttp_server_descriptor(const shttp_server *server);
 
 /**
- * Moves up to `capacity` waiting events into `events`; it never waits for one.
+ * Moves up to `capacity` queued events into `events`. It never blocks.
  * [any thread]
  *
  * What the events point to is valid until the next call for this server, so
  * only one thread at a time may take events. `*out_count` may be 0. The
- * descriptor stops being readable once no event waits. Use
+ * descriptor stops being readable when the queue is empty. Use
  * shttp_server_take_events(), which passes `event_size`: the size of the
  * caller's shttp_event.
  *
@@ -1598,45 +1611,47 @@ shttp_server_take_events_sized(shttp_server *server, shttp_event *events,
 /* ---- Authorization ------------------------------------------------------- */
 
 /*
- * With the option authorize, each SHTTP_EVENT_AUTHORIZE is answered once, with
- * one of these, now or later. As for requests, a command from another thread is
- * queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED: the client may
- * have gone.
+ * With the option authorize, answer each SHTTP_EVENT_AUTHORIZE once, with one
+ * of these functions, now or later. As for requests, a command from another
+ * thread is queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED, for
+ * example if the client has disconnected.
  */
 
 /**
- * Why a request is refused. The client learns it from the status and from the
- * WWW-Authenticate header (RFC 6750, section 3), which also names the
- * resource_metadata if the server has that option.
+ * Why a request is refused. The client receives it as the HTTP status and in
+ * the WWW-Authenticate header (RFC 6750, section 3). That header also contains
+ * the URL of the resource_metadata, if the server has that option.
  */
 typedef enum shttp_refusal {
-  /** There are no credentials, or none of a kind we take. HTTP status 401. */
+  /** There are no credentials, or none of a supported scheme. HTTP status
+   *  401. */
   SHTTP_REFUSE_NO_CREDENTIALS = 1,
 
-  /** The token is expired, revoked, meant for another server, or no token of
-   *  ours. HTTP status 401, error="invalid_token". */
+  /** The token is expired, revoked, issued for another server, or unknown.
+   *  HTTP status 401, error="invalid_token". */
   SHTTP_REFUSE_INVALID_TOKEN = 2,
 
-  /** The token is good, and does not suffice. HTTP status 403,
-   *  error="insufficient_scope"; the scope should name all that is needed. */
+  /** The token is valid, but its scopes are not sufficient. HTTP status 403,
+   *  error="insufficient_scope"; `scope` should list all scopes that are
+   *  needed. */
   SHTTP_REFUSE_INSUFFICIENT_SCOPE = 3
 } shttp_refusal;
 
 /**
- * Lets a request go on in the name of `principal`. [any thread]
+ * Authorizes a request, as a request of `principal`. [any thread]
  *
- * The principal is whatever tells the host's users apart, such as issuer,
- * subject and client in one string, the same for each token of one user; at
- * least one byte and at most 256. A session belongs to the principal that
- * opened it: to any other it is unknown. After `expires_in_ms`, when the
- * credentials expire, a stream that the request still has open ends, and its
- * client comes back for it with new ones; 0: never.
+ * The principal identifies a user of the host, for example issuer, subject and
+ * client in one string. It must be the same for all tokens of one user, and has
+ * 1 to 256 bytes. A session belongs to the principal that opened it: for any
+ * other, it does not exist. After `expires_in_ms`, when the credentials expire,
+ * a stream that the request still has open ends, and its client can resume it
+ * with new credentials; 0: never.
  *
  * `principal` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if it was
- * answered, or the request is gone, SHTTP_ERR_LIMIT if the queue of commands is
- * full, or SHTTP_ERR_CLOSED.
+ * already answered, or the request has ended, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_authorization_allow(shttp_server *server,
@@ -1646,15 +1661,15 @@ shttp_authorization_allow(shttp_server *server,
 /**
  * Refuses a request. [any thread]
  *
- * `scope` is a list of scopes with a space between each two (RFC 6749, section
- * 3.3): what a token needs. `description` is for the developer of the client,
- * in printable ASCII. Both have at most 2048 bytes and may be empty.
+ * `scope` is the list of scopes that a token needs, separated by single spaces
+ * (RFC 6749, section 3.3). `description` is for the developer of the client, in
+ * printable ASCII. Both have at most 2048 bytes and may be empty.
  *
  * `scope` and `description` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if it was
- * answered, or the request is gone, SHTTP_ERR_LIMIT if the queue of commands is
- * full, or SHTTP_ERR_CLOSED.
+ * already answered, or the request has ended, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_authorization_refuse(shttp_server *server,
@@ -1666,24 +1681,26 @@ shttp_authorization_refuse(shttp_server *server,
 
 /*
  * Answer every SHTTP_EVENT_REQUEST once, with shttp_request_respond() or
- * shttp_request_fail(). Until then the functions below send messages that
- * belong to it.
+ * shttp_request_fail(). Before that, the functions below send messages that
+ * belong to the request.
  *
- * On the loop's thread a command is carried out before it returns. On another
+ * On the loop's thread a command is executed before it returns. On another
  * thread it is checked, copied and queued in order: SHTTP_OK then means queued,
- * and if it cannot be carried out the host gets SHTTP_EVENT_COMMAND_FAILED.
+ * and if it fails later the host gets SHTTP_EVENT_COMMAND_FAILED.
  *
- * JSON may be written on several lines. It is sent, and kept for clients that
- * come back, on one: a blank stands for each line end, and none around it.
+ * JSON may contain newlines. It is sent, and kept for replay, on one line: each
+ * CR or LF becomes a space, and whitespace before and after the JSON is
+ * removed.
  */
 
 /**
  * Answers a request with a result, and ends its stream. [any thread]
  *
- * `result` is a JSON value, for MCP an object: not the whole response, which
- * the library builds around it. With SHTTP_ERR_DISCONNECTED the client has gone
- * and the result is dropped. The request is dead afterwards, except with
- * SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_LIMIT and SHTTP_ERR_INVALID_ARGUMENT.
+ * `result` is a JSON value, for MCP an object: only the result, not the whole
+ * response, which the library builds. With SHTTP_ERR_DISCONNECTED the client
+ * has disconnected and the result is dropped. The request is closed afterwards,
+ * except with SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_LIMIT and
+ * SHTTP_ERR_INVALID_ARGUMENT.
  *
  * `result` is copied before this returns.
  *
@@ -1700,7 +1717,7 @@ shttp_request_respond(shttp_server *server, shttp_request request,
  *
  * `message` is plain text. `data` is a JSON value, or empty for none. Common
  * codes are -32601, method not found, and -32602, invalid parameters. A tool
- * that fails is not an error in this sense: its result says isError.
+ * that fails is not such an error: answer with a result that has isError.
  *
  * `message` and `data` are copied before this returns.
  *
@@ -1713,12 +1730,12 @@ shttp_request_fail(shttp_server *server, shttp_request request, int32_t code,
                    shttp_bytes message, shttp_bytes data);
 
 /**
- * Tells the client how far a request has come. [any thread]
+ * Sends the progress of a request to the client. [any thread]
  *
- * `progress` must be finite and grow from call to call. A `total` that is 0,
- * negative or NaN is unknown, and `message` may be empty. If the client gave no
- * progressToken it wants no progress: this then does nothing and returns
- * SHTTP_OK.
+ * `progress` must be finite and increase with each call. A `total` that is 0,
+ * negative or NaN means unknown, and `message` may be empty. If the client sent
+ * no progressToken, it does not want progress: nothing is sent, and SHTTP_OK is
+ * returned.
  *
  * `message` is copied before this returns.
  *
@@ -1770,12 +1787,13 @@ shttp_request_notify(shttp_server *server, shttp_request request,
  * Makes a request to the client, such as sampling/createMessage, on the
  * request's stream. [any thread]
  *
- * The answer comes as SHTTP_EVENT_RESPONSE, with `call_data` and with the call
- * that is written to `*out`; `out` may be NULL. `params` is a JSON object or
- * array, or empty for none. If this fails, no such event comes.
+ * The host receives the response as SHTTP_EVENT_RESPONSE, with `call_data` and
+ * with the call that is written to `*out`; `out` may be NULL. `params` is a
+ * JSON object or array, or empty for none. If this function fails, there is no
+ * such event.
  *
- * `method` and `params` are copied before this returns. `call_data` is kept as
- * it is, and never followed.
+ * `method` and `params` are copied before this returns. `call_data` is stored
+ * unchanged and never dereferenced.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
  * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
@@ -1788,12 +1806,12 @@ shttp_request_call(shttp_server *server, shttp_request request,
                    shttp_call *out);
 
 /**
- * Ends the connection of the request's stream, and keeps the stream.
+ * Closes the connection of the request's stream, and keeps the stream.
  * [any thread]
  *
- * The client is told to come back after `retry_ms`; what is sent meanwhile, the
- * result included, waits for it. For work that takes long and should not hold a
- * connection (MCP 2025-11-25, SEP-1699).
+ * The client is told to reconnect after `retry_ms`; messages sent in the
+ * meantime, including the result, are kept for it. For long work that should
+ * not hold a connection open (MCP 2025-11-25, SEP-1699).
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
  * request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED,
@@ -1804,10 +1822,10 @@ shttp_request_hang_up(shttp_server *server, shttp_request request,
                       uint32_t retry_ms);
 
 /**
- * Gives up a call that the host made. [any thread]
+ * Cancels a call that the host made. [any thread]
  *
- * The client gets notifications/cancelled, a late answer is dropped, and no
- * SHTTP_EVENT_RESPONSE comes.
+ * The client gets notifications/cancelled, a late response is dropped, and
+ * there is no SHTTP_EVENT_RESPONSE.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the call
  * has ended, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
@@ -1830,8 +1848,8 @@ shttp_request_headers(shttp_server *server, shttp_request request,
 /**
  * Finds the first value of a header in header lines. [any thread]
  *
- * `name` is compared without regard to case. `*out` points into `headers` and
- * lives as long.
+ * `name` is case-insensitive. `*out` points into `headers` and is valid as long
+ * as it is.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_NOT_FOUND if there
  * is no such header.
@@ -1843,8 +1861,8 @@ shttp_headers_find(shttp_bytes headers, const char *name, shttp_bytes *out);
 
 /*
  * Messages that belong to no request. They go to the session's primary stream,
- * and wait in its mailbox while none is attached. As for requests, a command
- * from another thread is queued, and may fail later with
+ * and are queued in its mailbox while none is attached. As for requests, a
+ * command from another thread is queued, and may fail later with
  * SHTTP_EVENT_COMMAND_FAILED.
  */
 
@@ -1867,14 +1885,14 @@ shttp_session_notify(shttp_server *server, shttp_session session,
 /**
  * Makes a request to the client of a session, such as roots/list. [any thread]
  *
- * The answer comes as SHTTP_EVENT_RESPONSE, with `call_data` and with the call
- * that is written to `*out`; `out` may be NULL. `params` is a JSON object or
- * array, or empty for none. If this fails, no such event comes. While the host
- * serves a request, shttp_request_call() is the better way: it needs no primary
- * stream.
+ * The host receives the response as SHTTP_EVENT_RESPONSE, with `call_data` and
+ * with the call that is written to `*out`; `out` may be NULL. `params` is a
+ * JSON object or array, or empty for none. If this function fails, there is no
+ * such event. While the host serves a request, prefer shttp_request_call(): it
+ * needs no primary stream.
  *
- * `method` and `params` are copied before this returns. `call_data` is kept as
- * it is, and never followed.
+ * `method` and `params` are copied before this returns. `call_data` is stored
+ * unchanged and never dereferenced.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
  * SHTTP_ERR_NOT_FOUND if the session has ended, SHTTP_ERR_STATELESS,
@@ -1887,10 +1905,10 @@ shttp_session_call(shttp_server *server, shttp_session session,
                    shttp_call *out);
 
 /**
- * Ends the connection of the session's primary stream, and keeps the stream.
+ * Closes the connection of the session's primary stream, and keeps the stream.
  * [any thread]
  *
- * The client is told to come back after `retry_ms`; messages wait in the
+ * The client is told to reconnect after `retry_ms`; messages are queued in the
  * mailbox.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
@@ -1905,8 +1923,8 @@ shttp_session_hang_up(shttp_server *server, shttp_session session,
 /**
  * Ends a session, with its streams and requests. [any thread]
  *
- * SHTTP_EVENT_SESSION_CLOSED comes. Later requests of the client get HTTP
- * status 404, which tells it to initialize again.
+ * The host gets SHTTP_EVENT_SESSION_CLOSED. Later requests of the client get
+ * HTTP status 404, which tells it to initialize again.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
  * session has ended, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
@@ -1918,7 +1936,7 @@ shttp_session_close(shttp_server *server, shttp_session session);
  * Sends one notification to the client of every session. [any thread]
  *
  * `params` is a JSON object or array, or empty for none. A session whose
- * mailbox is full misses it, and the log says so.
+ * mailbox is full does not receive it, and the log reports that.
  *
  * `method` and `params` are copied before this returns.
  *
@@ -1931,14 +1949,15 @@ shttp_server_broadcast(shttp_server *server, shttp_bytes method,
                        shttp_bytes params);
 
 /**
- * Attaches a pointer of the host to a session, in the place of the one before.
+ * Attaches a pointer of the host to a session. It replaces the previous one.
  * [loop's thread]
  *
- * It comes with every event of the session. The library never frees it: do so
- * at SHTTP_EVENT_SESSION_CLOSED. With events from a queue and a loop that runs
- * on another thread, nobody may call this: keep a table by session.key instead.
+ * Every event of the session contains it. The library never frees it: do so at
+ * SHTTP_EVENT_SESSION_CLOSED. A host that takes events from the queue, with a
+ * loop on another thread, cannot call this: keep a table by session.key
+ * instead.
  *
- * `data` is kept as it is, and never followed.
+ * `data` is stored unchanged and never dereferenced.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
  * SHTTP_ERR_NOT_FOUND if the session has ended.
@@ -1947,7 +1966,7 @@ SHTTP_API shttp_status
 shttp_session_set_data(shttp_server *server, shttp_session session, void *data);
 
 /**
- * The pointer that shttp_session_set_data() attached; NULL if it never did.
+ * The pointer of shttp_session_set_data(); NULL if none was set.
  * [loop's thread]
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
@@ -1959,7 +1978,7 @@ shttp_session_data(shttp_server *server, shttp_session session, void **out);
 /**
  * The session's Mcp-Session-Id. [loop's thread]
  *
- * Who knows it can use the session: do not log it.
+ * It is a secret that gives access to the session: do not log it.
  *
  * `*out` is borrowed: valid until the session ends.
  *
@@ -1983,7 +2002,8 @@ shttp_session_revision(shttp_server *server, shttp_session session,
                        shttp_bytes *out);
 
 /**
- * Who opened a session; empty without authorization. [loop's thread]
+ * The principal that opened a session; empty without authorization.
+ * [loop's thread]
  *
  * `*out` is borrowed: valid until the session ends.
  *
@@ -2023,18 +2043,18 @@ shttp_session_client_capabilities(shttp_server *server, shttp_session session,
 /* ---- Answers of an event store ------------------------------------------- */
 
 /**
- * Answers a load with every message that follows the one it named, in order.
+ * Answers a load with all messages after the one it named, in order.
  * [any thread]
  *
- * `ended` says, if not 0, that the stream ended with the last of them. An
- * answer that stops short of what the store was told to keep counts as
+ * A nonzero `ended` means that the stream ended with the last of them. An
+ * answer that does not reach the last stored message is treated as
  * shttp_load_fail().
  *
  * `messages` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if messages is NULL and count is
  * not 0, SHTTP_ERR_INVALID_MESSAGE if one of the messages is not JSON,
- * SHTTP_ERR_NOT_FOUND if the client has gone, or has its answer,
+ * SHTTP_ERR_NOT_FOUND if the client has disconnected, or the load was answered,
  * SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API shttp_status
@@ -2042,16 +2062,16 @@ shttp_load_finish(shttp_server *server, shttp_load load,
                   const shttp_bytes *messages, size_t count, int ended);
 
 /**
- * Answers a load: the store does not have all of what was asked for.
- * [any thread]
+ * Answers a load: the store does not have all the messages. [any thread]
  *
- * The client gets HTTP status 400, and nothing of the stream: a part of it
- * would be taken for the whole. A primary stream begins afresh instead; see
- * SHTTP_EVENT_PRIMARY_GAP. When no answer comes for ten seconds, the client
- * gets 503, and a primary stream begins afresh.
+ * The client gets HTTP status 400 and no message of the stream, because it
+ * could not detect that some are missing. A primary stream restarts instead;
+ * see SHTTP_EVENT_PRIMARY_GAP. If there is no answer for ten seconds, the
+ * client gets 503, or a primary stream restarts.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
- * client has gone, or has its answer, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
+ * client has disconnected, or the load was answered, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
  */
 SHTTP_API shttp_status shttp_load_fail(shttp_server *server, shttp_load load);
 

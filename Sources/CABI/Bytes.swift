@@ -2,7 +2,7 @@ import CStreamableHTTP
 import Wire
 
 extension shttp_bytes {
-    /// Bytes of ours, lent to the host.
+    /// The library's bytes, lent to the host.
     init(_ bytes: UnsafeRawBufferPointer) {
         self.init(
             data: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), len: bytes.count)
@@ -16,7 +16,7 @@ extension shttp_bytes {
         self.init(text?.rawBytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
-    /// The host's bytes, lent to us; nil if there is a length without bytes, or an absurd one.
+    /// The host's bytes; nil if the length is too large, or nonzero with a NULL pointer.
     var borrowed: UnsafeRawBufferPointer? {
         guard len >= 0, len <= Int32.max else { return nil }  // SIZE_MAX is -1 here.
         guard len > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -25,16 +25,16 @@ extension shttp_bytes {
 }
 
 extension UInt32 {
-    /// The value, or what 0 stands for.
+    /// The value, or the default for 0.
     func orDefault(_ standard: UInt32) -> UInt32 { self == 0 ? standard : self }
 
-    /// The value as milliseconds, where the largest stands for never.
+    /// The value as milliseconds; nil for UINT32_MAX, which means never.
     func milliseconds(_ standard: Int64) -> Int64? {
         self == .max ? nil : self == 0 ? standard : Int64(self)
     }
 }
 
-/// The text a C string holds, without its NUL; nil for a null pointer.
+/// The bytes of a C string without its NUL; nil for a NULL pointer.
 func text(_ string: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
     guard let string else { return nil }
     var count = 0
@@ -42,7 +42,7 @@ func text(_ string: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
     return UnsafeRawBufferPointer(start: string, count: count)
 }
 
-/// Copies of an array of bytes; nil if the array or one of its elements cannot be read.
+/// Copies of an array of bytes; nil if the array or one of its elements is invalid.
 func copies(_ array: UnsafePointer<shttp_bytes>?, _ count: Int) -> [ByteBuffer]? {
     guard count > 0 else { return count == 0 ? [] : nil }
     guard let array, count <= 1 << 24 else { return nil }

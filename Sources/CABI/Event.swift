@@ -3,7 +3,7 @@ import Engine
 import Session
 import Wire
 
-/// An event with everything that its C form points to.
+/// An event with all memory that its C struct points to.
 struct BorrowedEvent {
     private let event: HostEvent
     private let wireID: ByteBuffer?
@@ -15,7 +15,7 @@ struct BorrowedEvent {
         scheme = event.credentials?.lowercasedScheme
     }
 
-    /// Lends the event's C form, which is valid as long as this value.
+    /// Passes the event as a C struct, which is valid as long as this value.
     func withEvent(_ body: (UnsafePointer<shttp_event>) -> Void) {
         var form = shttp_event()
         form.kind = kind
@@ -53,7 +53,7 @@ struct BorrowedEvent {
         withUnsafePointer(to: &form, body)
     }
 
-    /// The event that a C form is of.
+    /// The event of a C struct.
     static func event(behind form: UnsafePointer<shttp_event>?) -> HostEvent? {
         form?.pointee.handle.map { Unmanaged<HostEvent>.fromOpaque($0).takeUnretainedValue() }
     }

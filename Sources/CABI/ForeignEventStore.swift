@@ -3,11 +3,11 @@ import Replay
 import Session
 import Wire
 
-/// A C caller's table of functions, which keeps a server's events.
+/// An event store of a C caller: a table of functions.
 struct ForeignEventStore {
     private let table: shttp_event_store
 
-    /// Nil unless every function is there.
+    /// Nil if a function is missing.
     init?(_ given: UnsafePointer<shttp_event_store>) {
         guard let table = read(given, empty: shttp_event_store()), table.keep != nil,
             table.end != nil, table.load != nil, table.forget != nil

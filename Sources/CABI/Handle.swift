@@ -4,8 +4,8 @@ import Replay
 import Runtime
 import Wire
 
-/// What a C handle points to. The tag tells the kinds apart: every opaque type is the same pointer
-/// to Swift, so the compiler cannot.
+/// The object that a C handle points to. The tag identifies its type, because Swift imports all
+/// opaque C types as the same pointer type.
 class TaggedHandle {
     fileprivate let tag: UInt64
 
@@ -13,7 +13,7 @@ class TaggedHandle {
         self.tag = tag
     }
 
-    /// Hands ownership to the caller: the `create` functions.
+    /// Transfers ownership to the caller: for the `create` functions.
     final func give() -> OpaquePointer {
         OpaquePointer(Unmanaged.passRetained(self).toOpaque())
     }
@@ -22,7 +22,7 @@ class TaggedHandle {
         look(at: pointer, tag: tag) { $0 }
     }
 
-    /// What `find` finds in an object that the caller keeps. The reference is not counted.
+    /// The result of `find` for an object that the caller owns. The reference is not counted.
     fileprivate static func look<Found>(
         at pointer: OpaquePointer?, tag: UInt64, _ find: (TaggedHandle) -> Found?
     ) -> Found? {
@@ -31,13 +31,13 @@ class TaggedHandle {
             ._withUnsafeGuaranteedRef { $0.tag == tag ? find($0) : nil }
     }
 
-    /// Takes ownership back: the `destroy` functions.
+    /// Takes ownership back: for the `destroy` functions.
     final func release() {
         Unmanaged.passUnretained(self).release()
     }
 }
 
-/// What a `shttp_loop` points to.
+/// The object behind a `shttp_loop`.
 final class LoopHandle: TaggedHandle {
     private static let tag: UInt64 = 0x7368_7474_704C_6F6F
     let loop: Loop
@@ -47,13 +47,13 @@ final class LoopHandle: TaggedHandle {
         super.init(tag: LoopHandle.tag)
     }
 
-    /// Looks at an object the caller keeps; nil if it is null or of another kind.
+    /// The object of a handle that the caller owns; nil if it is NULL or of another type.
     static func borrow(_ pointer: OpaquePointer?) -> LoopHandle? {
         TaggedHandle.borrow(pointer, tag: tag).map { unsafeDowncast($0, to: LoopHandle.self) }
     }
 }
 
-/// What a `shttp_server` points to: the server, and who hears its events.
+/// The object behind a `shttp_server`: the server and the receiver of its events.
 final class ServerHandle: TaggedHandle {
     private static let tag: UInt64 = 0x7368_7474_7053_6572
     private let options: shttp_server_options
@@ -61,7 +61,7 @@ final class ServerHandle: TaggedHandle {
     private var server: ServerRuntime?
     /// Whether the caller still owns the handle, and the server has not ended.
     private var isGiven = false
-    /// The events of the last `take`; the same with the texts that were made for them.
+    /// The events of the last `take`; `lent` has the same events with the texts made for them.
     private var taken: [HostEvent] = []
     private var lent: [BorrowedEvent] = []
 
@@ -79,7 +79,7 @@ final class ServerHandle: TaggedHandle {
         look(at: pointer, tag: tag) { unsafeDowncast($0, to: ServerHandle.self).server }
     }
 
-    /// Makes a server on `loop`, owned by the caller.
+    /// Creates a server on `loop`, owned by the caller.
     static func create(
         on loop: Loop, _ given: shttp_server_options, _ options: ServerOptions,
         _ store: ForeignEventStore?
@@ -121,7 +121,7 @@ final class ServerHandle: TaggedHandle {
         return { order in store.perform(order, for: pointer) }
     }
 
-    /// Runs once, after the last event: by the caller's `destroy`, or the loop's.
+    /// Runs once, after the last event, when the server or its loop is destroyed.
     private func ended() {
         options.user_data_free?(options.user_data)
         server = nil
@@ -139,7 +139,7 @@ final class ServerHandle: TaggedHandle {
         release()
     }
 
-    /// Moves events out of the queue into the caller's array; its elements are `size` bytes apart.
+    /// Moves events from the queue into the caller's array, whose elements have `size` bytes.
     func take(_ events: UnsafeMutableRawPointer, size: Int, capacity: Int) -> Int {
         guard let server else { return 0 }
         lent.removeAll(keepingCapacity: true)

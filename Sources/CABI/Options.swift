@@ -3,9 +3,9 @@ import Engine
 import Session
 import Wire
 
-/// A caller's options, whose struct may be older or newer than ours.
+/// Reads a caller's options struct, which may be older or newer than ours.
 ///
-/// What it lacks is 0; what it has beyond ours must be 0. Nil for a size or a tail that cannot be.
+/// Missing fields are 0; bytes beyond our struct must be 0. Nil for an invalid size or tail.
 func read<Options>(_ given: UnsafePointer<Options>, empty: Options) -> Options? {
     let source = UnsafeRawPointer(given)
     let size = source.load(as: Int.self)
@@ -22,7 +22,7 @@ func read<Options>(_ given: UnsafePointer<Options>, empty: Options) -> Options? 
     return options
 }
 
-/// Fills a caller's options with zeros and their size.
+/// Initializes a caller's options with zeros and their size.
 func initialize<Options>(_ options: UnsafeMutablePointer<Options>?, _ size: Int) {
     guard let options, size >= MemoryLayout<Int>.size else { return }
     let room = UnsafeMutableRawPointer(options)
@@ -31,7 +31,7 @@ func initialize<Options>(_ options: UnsafeMutablePointer<Options>?, _ size: Int)
 }
 
 extension ServerOptions {
-    /// Checks what a C caller gave; nil if some field cannot be used.
+    /// Checks the options of a C caller; nil if a field is invalid.
     init?(_ given: shttp_server_options) {
         self.init()
         guard setModes(given), setTexts(given), setGreeting(given), setStore(given),
@@ -134,7 +134,7 @@ extension ServerOptions {
         return true
     }
 
-    /// A limit that is given; 0 leaves the default.
+    /// Sets a limit; 0 keeps the default.
     private func set(_ field: inout Int, _ value: UInt32) {
         if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
     }

@@ -124,7 +124,7 @@ public func shttp_headers_find(
     return SHTTP_OK
 }
 
-/// Looks something up on the loop's thread, and writes it only if it is there.
+/// Looks a value up on the loop's thread, and writes it only if it exists.
 func answer<Answer>(
     _ server: OpaquePointer?, _ out: UnsafeMutablePointer<Answer>?,
     _ ask: (ServerEngine) throws(CallerFault) -> Answer

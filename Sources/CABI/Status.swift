@@ -2,7 +2,7 @@ import CStreamableHTTP
 import Engine
 import Runtime
 
-/// Faults to statuses, exhaustively.
+/// Maps every fault to its status.
 func status(_ fault: CallerFault) -> shttp_status {
     switch fault {
     case .invalidMessage: SHTTP_ERR_INVALID_MESSAGE
@@ -40,7 +40,7 @@ func status(_ fault: RuntimeFault) -> shttp_status {
     }
 }
 
-/// Runs what a thunk calls, and maps how it ends.
+/// Runs the body of a thunk, and returns its result as a status.
 func status(of body: () throws(CallerFault) -> Void) -> shttp_status {
     do {
         try body()

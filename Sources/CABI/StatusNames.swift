@@ -30,32 +30,32 @@ func statusName(_ status: Int32) -> StaticString {
     }
 }
 
-/// What a status means, in one English sentence.
+/// The meaning of a status, in one English sentence.
 func statusText(_ status: Int32) -> StaticString {
     switch status {
     case 0: "Success."
     case -1: "An argument is NULL, out of range, or bytes with a length but no data."
-    case -2: "A field of the options cannot be used."
-    case -3: "Not valid JSON or UTF-8, nested beyond json_depth_max, or no method name."
-    case -4: "This may be called on the loop's thread only."
-    case -5: "What this refers to has ended or never was."
-    case -100: "The client has gone away."
+    case -2: "A field of the options is invalid."
+    case -3: "Not valid JSON or UTF-8, nested deeper than json_depth_max, or no method name."
+    case -4: "This may be called only on the loop's thread."
+    case -5: "The object has ended or never existed."
+    case -100: "The client has disconnected."
     case -101: "The session ended before the client answered."
     case -102: "The request or the call was cancelled."
-    case -103: "The message is JSON that no jansson tree holds."
-    case -200: "The address and port are in use, or a file is at the path."
-    case -201: "Not an IP address of this machine, or no path where a socket can be."
+    case -103: "The message is JSON that jansson cannot represent."
+    case -200: "The address and port are in use, or a file exists at the path."
+    case -201: "Not an IP address of this machine, or not a usable path for a socket."
     case -202: "The system does not permit this."
     case -203: "The process has no file descriptor left."
-    case -204: "The system reports an error; the log tells which."
+    case -204: "The system reports an error; see the log."
     case -300: "This needs a session, and the server is stateless."
     case -301: "This needs a stream, and the answer is a JSON document."
     case -302: "No stream of the session can carry this message."
     case -303: "The client has not finished initializing."
     case -304: "A bounded queue or table is full."
     case -305: "The loop or the server is closing."
-    case -306: "The loop runs or the server listens already."
-    case -307: "Nothing of the stream is kept, or its client cannot come back."
+    case -306: "The loop already runs, or the server already listens."
+    case -307: "The stream has no replay, or its client cannot resume it."
     default: "Not a status of this library."
     }
 }

@@ -2,25 +2,24 @@ import CLibc
 import Session
 import Wire
 
-/// Events one behind the other in one block of memory, the oldest first: what many clients may come
-/// back for must cost no allocation each, and none may be touched before its time.
+/// A ring buffer of events in one block of memory, the oldest first. The events of many clients
+/// need no allocation each, and no memory is read before it is needed.
 ///
-/// A short message is copied into the block; a long one, or one for many sessions, is referred to.
-/// The block is used in turns: behind its end it goes on at its start. An empty one holds no
-/// memory.
+/// A short message is copied into the block; a long one, or one shared by several sessions, is
+/// stored as a reference. An empty buffer has no memory.
 ///
-/// The blocks of some sessions are more than a processor's caches hold, so what will be wanted next
-/// is fetched ahead, and nothing is read that need not be.
+/// The blocks of many sessions do not fit into the processor's caches. So the memory that is needed
+/// next is prefetched, and as little as possible is read.
 struct EventBlock: ~Copyable {
-    /// What stands before each message.
+    /// The header before each message.
     private struct Header {
         let id: EventID
         let time: Instant
-        /// The bytes that follow; negative if a reference does.
+        /// The number of bytes that follow; negative if a reference follows.
         let length: Int
 
         static var reference: Int { -1 }
-        /// The message is other sessions' too.
+        /// The message is shared with other sessions.
         static var sharedReference: Int { -2 }
 
         var size: Int { EventBlock.size(of: length) }
@@ -28,23 +27,23 @@ struct EventBlock: ~Copyable {
 
     private var storage: UnsafeMutableRawPointer?
     private var capacity = 0
-    /// Where the oldest event stands, and where the next one would.
+    /// The offsets of the oldest event and of the next one.
     private var first = 0
     private var end = 0
-    /// Where the events end that stand before those at the start; nil if there are none.
+    /// The end offset of the upper part, if the events wrap around; nil if they do not.
     private var turn: Int?
     private(set) var count = 0
-    /// The memory that the messages take which are referred to, whoever else refers to them.
+    /// The memory of all messages stored as references, shared or not.
     private var referredBytes = 0
-    /// Of that, what is other sessions' too.
+    /// The part of it that is shared with other sessions.
     private var sharedBytes = 0
 
-    /// The memory that its events take, and what it takes with its unused room.
+    /// The memory of its events, and the same with its unused capacity.
     var byteCount: Int { liveBytes + referredBytes }
     var heldBytes: Int { (capacity > 0 ? capacity + 16 : 0) + referredBytes }
-    /// The same without what is other sessions' too.
+    /// The same without messages shared with other sessions.
     var ownBytes: Int { heldBytes - sharedBytes }
-    /// What it takes on the heap, but for what others refer to as well: `body` is given that.
+    /// Its heap memory without messages stored as references, which are passed to `body`.
     func heapBytes(_ body: (ByteBuffer) -> Void) -> Int {
         forEach { place, header in
             if header.length < 0 { body(reference(at: place).takeUnretainedValue()) }
@@ -52,26 +51,26 @@ struct EventBlock: ~Copyable {
         return HeapBlock.size(storage)
     }
 
-    /// By how much the memory of all blocks has changed since this was set to 0: what several refer
-    /// to is in memory once.
+    /// The change of the memory of all blocks since this was set to 0. A message shared by several
+    /// blocks counts once.
     var change = 0
 
     private static var longBytes: Int { 16 << 10 }
     private static var lineBytes: Int { 64 }
-    /// Up to here a block need not shrink; from the next on it grows by a quarter only: what is
-    /// unused of it is held, too.
+    /// Up to `smallBytes` a block need not shrink. From `largeBytes` on it grows only by a quarter,
+    /// because unused capacity counts as held memory.
     private static var smallBytes: Int { 4 << 10 }
     private static var largeBytes: Int { 64 << 10 }
 
-    /// Beyond, it has room for no more than it needs.
+    /// Above this, the capacity is exactly what the events need.
     private let roomMax: Int
 
-    /// A block that is to hold so many bytes at most: its room is an eighth more.
+    /// A block for at most `bytesMax` bytes of events; its capacity is up to an eighth more.
     init(bytesMax: Int) {
         roomMax = bytesMax > .max / 2 ? .max : bytesMax + bytesMax / 8
     }
 
-    /// When the oldest event was made.
+    /// The time of the oldest event.
     var oldest: Instant? { count > 0 ? header(at: first).time : nil }
 
     deinit {
@@ -86,7 +85,7 @@ struct EventBlock: ~Copyable {
         _ id: EventID, _ message: ByteBuffer, isShared: Bool = false, at time: Instant
     ) {
         let isReferred = (isShared || message.count >= EventBlock.longBytes) && message.count > 0
-        if isReferred { message.trim() }  // It is counted with the room that it has now.
+        if isReferred { message.trim() }  // Its capacity counts as memory from now on.
         let reference = isShared ? Header.sharedReference : Header.reference
         let header = Header(
             id: id, time: time, length: isReferred ? reference : message.count)
@@ -107,13 +106,13 @@ struct EventBlock: ~Copyable {
         withExtendedLifetime(message) {}
         end += header.size
         count += 1
-        // The next event is likely to be as long as this one.
+        // Prefetch for the next event, which is probably as long as this one.
         for line in 0..<min(1 + header.size / EventBlock.lineBytes, 4) {
             prefetch_line(storage + end + line * EventBlock.lineBytes)
         }
     }
 
-    /// Removes the oldest event, of which there must be one; tells which it was.
+    /// Removes the oldest event, which must exist, and returns its id.
     mutating func removeFirst() -> EventID {
         let header = header(at: first)
         if header.length < 0 { release(reference(at: first), header) }
@@ -157,7 +156,7 @@ struct EventBlock: ~Copyable {
         if message.logs == 0 { change -= message.heldBytes }
     }
 
-    /// Gives back memory that is not needed any more.
+    /// Frees memory that is no longer needed.
     mutating func shrink() {
         if count == 0 {
             move(to: 0)
@@ -168,7 +167,7 @@ struct EventBlock: ~Copyable {
         }
     }
 
-    /// Gives back all memory but what the events take.
+    /// Frees all unused capacity.
     mutating func compact() {
         move(to: liveBytes)
     }
@@ -185,7 +184,7 @@ struct EventBlock: ~Copyable {
         }
     }
 
-    /// The bytes that a message of such a length takes with its header.
+    /// The size of a message of this length with its header.
     private static func size(of length: Int) -> Int {
         let payload = length < 0 ? MemoryLayout<UnsafeMutableRawPointer>.size : length
         return MemoryLayout<Header>.stride + (payload + 7) & ~7
@@ -209,10 +208,11 @@ struct EventBlock: ~Copyable {
                 start: storage! + place + MemoryLayout<Header>.stride, count: header.length))
     }
 
-    /// The bytes of all events with their headers.
+    /// The size of all events with their headers.
     private var liveBytes: Int { turn.map { $0 - first + end } ?? (end - first) }
 
-    /// Makes room at `end`: behind the last event, at the start, or in a larger block.
+    /// Makes space for `size` bytes at `end`: after the last event, by wrapping around, or in a
+    /// larger block.
     private mutating func makeRoom(_ size: Int) {
         if count == 0 {
             first = 0
@@ -233,7 +233,7 @@ struct EventBlock: ~Copyable {
         move(to: max(live + size, min(grown, roomMax)))
     }
 
-    /// Moves what there is to the start of a new block of `room` bytes.
+    /// Moves the events to the start of a new block of `room` bytes.
     private mutating func move(to room: Int) {
         let block = room > 0 ? malloc(room) : nil
         if room > 0, block == nil { fatalError("out of memory") }

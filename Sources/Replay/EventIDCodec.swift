@@ -1,10 +1,11 @@
 import Session
 import Wire
 
-/// Event ids as text: 32 hexadecimal digits for the stream, a dot, the number of the event (S-232).
+/// The text format of event ids: 32 hexadecimal digits for the stream, a dot, and the event's
+/// number (S-232).
 package enum EventIDCodec {
     private static let tokenLength = 32
-    /// Enough for every 64-bit number.
+    /// Enough digits for every 64-bit number.
     private static let numberLengthMax = 20
 
     package static func append(_ id: EventID, to output: ByteBuffer) {
@@ -13,14 +14,14 @@ package enum EventIDCodec {
         output.append(decimal: id.sequence)
     }
 
-    /// Appends a stream's part of its ids.
+    /// Appends the part of an id that identifies the stream.
     package static func append(_ stream: StreamToken, to output: ByteBuffer) {
         output.append(hex16: stream.high)
         output.append(hex16: stream.low)
     }
 
-    /// Reads an id; nil for anything that `append` did not write. Numbers have 63 bits: a database
-    /// may have no more, and sums of them do not overflow.
+    /// Parses an id; nil for any text that `append` does not write. Numbers have at most 63 bits:
+    /// many databases store no more, and sums of them do not overflow.
     package static func read(_ text: UnsafeRawBufferPointer) -> EventID? {
         let (token, number) = text.cut(at: UInt8(ascii: "."))
         guard token.count == tokenLength, let number, number.count > 0,

@@ -1,14 +1,14 @@
 import Session
 import Wire
 
-/// What a session's streams have sent and may have to send again, within bounds.
+/// The events that a session's streams have sent and may have to send again, within limits.
 ///
-/// A log belongs to one session: an id of another session's finds nothing here (S-503). It answers
-/// everything after a cursor or says that it cannot; never a part.
+/// A log belongs to one session: an id of another session is not found here (S-503). It returns all
+/// events after a cursor, or a gap; never only some of them.
 package final class EventLog {
-    /// What is known of a stream that goes on. Of one that has ended, its events tell all.
+    /// The state of an open stream. For an ended stream, its events are enough.
     private struct Progress {
-        /// The number of the last event that is gone, and of the last there was.
+        /// The numbers of the last dropped event and of the last event.
         var lastGone: UInt64 = 0
         var last: UInt64 = 0
     }
@@ -16,42 +16,42 @@ package final class EventLog {
     private var events: EventBlock
     private var open = TokenTable<StreamToken, Progress>()
 
-    /// A log that is trimmed to `bytesMax`.
+    /// A log whose events will be trimmed to `bytesMax`.
     package init(bytesMax: Int = .max) {
         events = EventBlock(bytesMax: bytesMax)
     }
 
     package var count: Int { events.count }
 
-    /// The memory that the events take, and what they take with the room kept for others.
+    /// The memory of the events, and the same with unused capacity.
     package var byteCount: Int { events.byteCount }
     package var heldBytes: Int { events.heldBytes }
-    /// The same without what other sessions' logs hold too.
+    /// The same without messages shared with other sessions' logs.
     package var ownBytes: Int { events.ownBytes }
-    /// What the events take on the heap, but for messages that are referred to: `body` is given
-    /// those.
+    /// The heap memory of the events without messages stored as references, which are passed to
+    /// `body`.
     package func heapBytes(_ body: (ByteBuffer) -> Void) -> Int { events.heapBytes(body) }
-    /// What it takes besides.
+    /// Its other heap memory.
     package var ownHeapBytes: Int { HeapBlock.size(of: self) + open.heapBytes }
 
-    /// How much of that has been counted.
+    /// The part of `ownBytes` that was counted in the shares.
     package var countedBytes = 0
 
-    /// By how much the memory of all logs has changed since it was asked last.
+    /// The change of the memory of all logs since the last call.
     package func takeChange() -> Int {
         defer { events.change = 0 }
         return events.change
     }
 
-    /// When the oldest event was made.
+    /// The time of the oldest event.
     package var oldest: Instant? { events.oldest }
 
-    /// Begins to keep a stream.
+    /// Opens a stream.
     package func begin(_ stream: StreamToken) {
         open.set(stream, Progress())
     }
 
-    /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
+    /// Stores an event of an open stream. Events arrive in the order of their numbers.
     package func append(_ event: StoredEvent, at now: Instant) {
         var isOpen = false
         open.update(event.id.stream) { progress in
@@ -62,17 +62,17 @@ package final class EventLog {
         events.append(event.id, event.message, isShared: event.isShared, at: now)
     }
 
-    /// Keeps the only event of a stream, which begins and ends with it.
+    /// Stores the only event of a stream that has already ended.
     package func append(whole stream: StreamToken, _ message: ByteBuffer, at now: Instant) {
         events.append(EventID(stream: stream, sequence: 1), message, at: now)
     }
 
-    /// Notes that no event will follow. The stream is known as long as one of its events is kept.
+    /// Ends a stream. It can be found as long as one of its events is kept.
     package func end(_ stream: StreamToken) {
         open.remove(stream)
     }
 
-    /// What the stream has sent after `cursor`.
+    /// The events of the cursor's stream after `cursor`.
     package func events(after cursor: EventID) -> EventStore.Answer {
         let progress = open[cursor.stream]
         let kept = progress == nil ? events.range(of: cursor.stream) : nil
@@ -83,8 +83,8 @@ package final class EventLog {
         return .all(events.events(after: cursor), hasEnded: progress == nil)
     }
 
-    /// Drops the oldest events until the rest is within bounds, and younger than `limit` if it is
-    /// told.
+    /// Drops the oldest events until the rest is within the limits and, if `limit` is given, newer
+    /// than it.
     package func trim(countMax: Int, bytesMax: Int, before limit: Instant?) {
         while count > countMax || byteCount > bytesMax && count > 0 { dropOldest() }
         if let limit {
@@ -93,7 +93,7 @@ package final class EventLog {
         events.shrink()
     }
 
-    /// Gives back the room that the events do not take.
+    /// Frees unused capacity.
     package func compact() { events.compact() }
 
     private func dropOldest() {

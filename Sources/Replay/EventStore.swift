@@ -1,11 +1,11 @@
 import Session
 import Wire
 
-/// An event as a store keeps it.
+/// An event in a store.
 package struct StoredEvent {
     package let id: EventID
     package let message: ByteBuffer
-    /// Whether other sessions get the message too, so that it stays in memory anyway.
+    /// Whether the message is shared with other sessions, so that it stays in memory anyway.
     package let isShared: Bool
 
     package init(id: EventID, message: ByteBuffer, isShared: Bool = false) {
@@ -15,37 +15,37 @@ package struct StoredEvent {
     }
 }
 
-/// Where events are kept for clients that come back for them: the port.
+/// The interface of event stores, which keep events for clients that resume.
 ///
-/// The engine calls it in the order of the wire, in the same step in which it numbers and sends an
-/// event. A store that is far away writes behind and answers `load` later; the order of its
-/// answers is the order in which it was told. Every call names the session: what is kept for one
-/// is never found by another (S-503).
+/// The engine calls it in the order in which events are sent, in the same step that numbers and
+/// sends an event. A remote store may write later (write-behind) and answer `load` later; its
+/// answers must reflect the calls in the order in which it received them. Every call names the
+/// session: events of one session are never found by another (S-503).
 package class EventStore {
     package enum Answer {
-        /// Everything after the cursor, in order, and whether that is the stream's end.
+        /// All events after the cursor, in order, and whether the stream ends with them.
         case all([StoredEvent], hasEnded: Bool)
-        /// Something after the cursor is gone, or the stream or the event is not known.
+        /// An event after the cursor was dropped, or the stream or the event is unknown.
         case gap
-        /// The answer will come under this key.
+        /// The answer will arrive later, with this key.
         case later(LoadKey)
     }
 
     init() {}
 
-    /// Begins to keep a session's streams, whose memory counts in `shares`.
+    /// Starts to keep a session's streams, whose memory counts in `shares`.
     package func open(_ session: SessionKey, in shares: Shares) {}
 
-    /// Begins to keep a stream.
+    /// Opens a stream.
     package func begin(_ stream: StreamToken, of session: SessionKey) {}
 
-    /// Keeps an event of a stream that has begun. Events come in the order of their numbers.
+    /// Stores an event of an open stream. Events arrive in the order of their numbers.
     package func keep(_ event: StoredEvent, of session: SessionKey, at now: Instant) {}
 
-    /// Notes that no event will follow.
+    /// Ends a stream: no event follows.
     package func end(_ stream: StreamToken, of session: SessionKey) {}
 
-    /// Keeps a stream of one event, which has begun and ended.
+    /// Stores a stream of one event, which has already ended.
     package func keep(
         whole stream: StreamToken, _ message: ByteBuffer, of session: SessionKey, at now: Instant
     ) {
@@ -55,29 +55,29 @@ package class EventStore {
         end(stream, of: session)
     }
 
-    /// What the cursor's stream has sent after it.
+    /// The events of the cursor's stream after the cursor.
     package func load(after cursor: EventID, of session: SessionKey, at now: Instant) -> Answer {
         .gap
     }
 
-    /// Lets go of everything that is kept for a session.
+    /// Drops all events of a session.
     package func forget(_ session: SessionKey) {}
 
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? { nil }
     package func deadlineReached(at now: Instant) {}
 
-    /// The bytes that are kept in this process.
+    /// The memory of the events in this process, in bytes.
     package var byteCount: Int { 0 }
 
-    /// What is kept of a session in this process, for those who look into it.
+    /// The log of a session in this process, for inspection.
     package func log(of session: SessionKey) -> EventLog? { nil }
 
-    /// What somebody else is to do for the store next, in order; nil if there is nothing.
+    /// The next order for the host's store; nil if there is none.
     package func nextOrder() -> StoreOrder? { nil }
 }
 
-/// What the store of a host is asked to do.
+/// An order for the event store of a host.
 package enum StoreOrder {
     case keep(StoredEvent, of: SessionKey)
     case end(StreamToken, of: SessionKey)
@@ -85,7 +85,7 @@ package enum StoreOrder {
     case forget(SessionKey)
 }
 
-/// The port's side of a store that the host has: it hands on what it is told.
+/// The event store that forwards all calls to the host's store.
 package final class HostEventStore: EventStore {
     private var orders: [StoreOrder] = []
     private var first = 0

@@ -1,15 +1,15 @@
 import Session
 import Wire
 
-/// A store in this process's memory: one `EventLog` for each session, within bounds.
+/// An event store in memory: one `EventLog` per session, within limits.
 package final class MemoryEventStore: EventStore {
-    /// What may be kept: for one session, for all, and for how long in milliseconds (S-245). Bytes
-    /// are memory.
+    /// The limits of one session, of all sessions, and of the age in milliseconds (S-245). Bytes
+    /// count memory.
     package struct Bounds {
         package var events = 1024
         package var bytes = 1 << 20
         package var totalBytes = 256 << 20
-        /// What the sessions of one address may have of all, and of one principal.
+        /// The share of `totalBytes` for the sessions of one address, and of one principal.
         package var addressBytes = Int.max
         package var principalBytes = Int.max
         package var age: Int64? = 5 * 60_000
@@ -24,11 +24,11 @@ package final class MemoryEventStore: EventStore {
 
     private let bounds: Bounds
     private let lifetime: Int64
-    /// By the places of their sessions.
+    /// Indexed by `SessionKey.index`.
     private var keepings: [Keeping?] = []
     private var count = 0
-    /// When a session's oldest event becomes too old, or earlier; without an age still about who
-    /// has the oldest.
+    /// Per session, when its oldest event expires; may be too early. Without a maximum age, it only
+    /// orders the sessions by their oldest event.
     private var deadlines: DeadlineBoard
     private var bytesKept = 0
 
@@ -67,7 +67,7 @@ package final class MemoryEventStore: EventStore {
         noteKept(keeping, session.index)
     }
 
-    /// Sees to it that a session that has more than before keeps the bounds, and so do all.
+    /// Enforces all limits after a session has stored an event.
     private func noteKept(_ keeping: Keeping, _ place: Int) {
         trim(place, keeping, countMax: bounds.events)
         guard bytesKept > min(bounds.addressBytes, bounds.principalBytes, bounds.totalBytes)
@@ -84,15 +84,15 @@ package final class MemoryEventStore: EventStore {
             if deadlines.next == oldest.advanced(byMilliseconds: lifetime) {
                 halve(place, keeping)
             } else {
-                // What it was noted for is gone. Another session's oldest may be older.
+                // The entry was outdated, so another session may have an older event.
                 deadlines.arm(place, 0, at: oldest)
             }
         }
     }
 
-    /// Drops the older half of the events of the session that has about the oldest, of those whose
-    /// share is used up; of `last`, which has just kept some, if none is among the first. False if
-    /// there is none left.
+    /// Drops the older half of a session's events: of the session in `share` with approximately the
+    /// oldest event or, if none is found among the first 4,096, of `last`, which has just stored
+    /// one. False if there is no event to drop.
     private func dropOldest(of share: Share, _ last: Int) -> Bool {
         var oldest = last
         deadlines.forEach(in: 0, atMost: 4_096) { place, _ in
@@ -105,7 +105,7 @@ package final class MemoryEventStore: EventStore {
         return true
     }
 
-    /// Drops the older half of a session's events, and the room that they leave.
+    /// Drops the older half of a session's events, and frees their memory.
     private func halve(_ place: Int, _ keeping: Keeping) {
         keeping.log.trim(countMax: keeping.log.count / 2, bytesMax: .max, before: nil)
         keeping.log.compact()
@@ -142,15 +142,15 @@ package final class MemoryEventStore: EventStore {
         }
     }
 
-    /// What is kept for a session.
+    /// The log of a session.
     package override func log(of session: SessionKey) -> EventLog? { keeping(of: session)?.log }
 
     private func keeping(of session: SessionKey) -> Keeping? {
         session.index < keepings.count ? keepings[session.index] : nil
     }
 
-    /// Drops what is too much and, if the time is told, what is too old. The deadline of what is
-    /// left may be too early.
+    /// Drops events beyond the limits and, if `now` is given, expired ones. The deadline of the
+    /// remaining events may be too early.
     private func trim(_ place: Int, _ keeping: Keeping, countMax: Int, at now: Instant? = nil) {
         var limit: Instant?
         if let now, let age = bounds.age { limit = now.advanced(byMilliseconds: -age) }

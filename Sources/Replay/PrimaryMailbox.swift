@@ -1,25 +1,24 @@
 import Wire
 
-/// Messages that wait for a session's primary stream to be attached: few, small, in order.
+/// A small, bounded FIFO queue of messages for a session's primary stream while it is not attached.
 package struct PrimaryMailbox {
     private var messages: [ByteBuffer] = []
-    /// The memory that the messages take.
+    /// The memory of the messages.
     package private(set) var byteCount = 0
 
     package init() {}
 
     package var count: Int { messages.count }
 
-    /// What became of a message, or of all: by how much the memory of all mailboxes has changed.
-    /// One that waits in many is in memory once.
+    /// A change of the memory of all mailboxes. A message in several mailboxes counts once.
     package typealias Change = Int
 
-    /// By how much all mailboxes would grow with a message.
+    /// The growth of all mailboxes if a message is added.
     package static func cost(of message: ByteBuffer) -> Change {
         MemoryLayout<ByteBuffer>.stride + (message.mailboxes == 0 ? message.heldBytes : 0)
     }
 
-    /// Keeps a message; nil if it would be one too many, and then it is not kept.
+    /// Adds a message; nil, and no change, if that would exceed a limit.
     package mutating func keep(_ message: ByteBuffer, countMax: Int, byteMax: Int) -> Change? {
         let own = MemoryLayout<ByteBuffer>.stride + message.heldBytes
         guard messages.count < countMax, byteCount + own <= byteMax else { return nil }
@@ -30,13 +29,13 @@ package struct PrimaryMailbox {
         return change
     }
 
-    /// What it takes on the heap, but for the messages: `body` is given those.
+    /// Its heap memory without the messages, which are passed to `body`.
     package func heapBytes(_ body: (ByteBuffer) -> Void) -> Int {
         messages.forEach(body)
         return HeapBlock.size(of: messages)
     }
 
-    /// Takes all messages out, the oldest first.
+    /// Removes and returns all messages, the oldest first.
     package mutating func takeAll() -> (messages: [ByteBuffer], change: Change) {
         defer { self = PrimaryMailbox() }
         var change: Change = 0

@@ -1,20 +1,21 @@
 import CLibuv
 
-/// What a server's sockets have read in a turn of the loop, until the engine takes it all at once.
+/// The bytes that a server's sockets have read in one iteration of the loop. The engine takes them
+/// in one batch.
 ///
-/// The kernel puts it into one slab, so an idle connection owns no buffer. It is taken together
-/// because code is what a small call waits for: the kernel reads for all connections, then the
-/// engine takes all requests, then the host answers them, each while its code is in the cache.
+/// They are read into one slab, so an idle connection owns no buffer. Batching keeps the
+/// instruction cache warm, which dominates the cost of a small call: the kernel reads for all
+/// connections, then the engine takes all requests, then the host answers them.
 struct Arrivals: ~Copyable {
     private struct Arrival {
-        /// A socket outlives the turn in which it is closed, so it need not be counted.
+        /// Not reference-counted: a socket outlives the iteration in which it is closed.
         let socket: Unmanaged<Socket>
         let bytes: UnsafeRawBufferPointer
     }
 
     private static let slabSize = 256 << 10
-    /// The most that is taken together: a host's queue may be passed by as many events, and long
-    /// messages had better be taken while they are in the cache themselves.
+    /// The maximum of a batch. A host's queue may exceed its limit by this many events, and long
+    /// messages should be taken while they are still in the cache.
     private static let countMax = 64
     private static let byteMax = 16 << 10
 
@@ -29,7 +30,7 @@ struct Arrivals: ~Copyable {
         arrivals.deallocate()
     }
 
-    /// Where the next read goes.
+    /// The buffer for the next read.
     var room: uv_buf_t {
         uv_buf_t(
             base: (slab + used).assumingMemoryBound(to: CChar.self), len: Arrivals.slabSize - used)
@@ -37,8 +38,8 @@ struct Arrivals: ~Copyable {
 
     var isEmpty: Bool { count == 0 }
 
-    /// Enters what a read has put into `room`. Says whether no more should be read before it is
-    /// taken.
+    /// Adds the bytes of a read into `room`. Returns true if the batch must be taken before the
+    /// next read.
     mutating func add(_ count: Int, on socket: Socket) -> Bool {
         let bytes = UnsafeRawBufferPointer(start: slab + used, count: count)
         (arrivals + self.count).initialize(

@@ -2,7 +2,7 @@ import Engine
 import Session
 import Wire
 
-/// A command on its way from another thread.
+/// A command queued by another thread.
 package enum Command {
     case allow(AuthorizationKey, principal: Text, expiresIn: Int64?)
     case refuse(AuthorizationKey, Challenge.Cause, scope: Text, description: Text)
@@ -24,10 +24,10 @@ package enum Command {
     case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
-    /// The host has caught up with the event queue.
+    /// The host has emptied the event queue, or has returned many events.
     case readOn
 
-    /// Carries it out, with its texts, which are in `batch`.
+    /// Executes the command. Its texts are in `batch`.
     func perform(on engine: ServerEngine, in batch: CommandBatch) throws(CallerFault) {
         switch self {
         case .allow(let key, let name, let expiresIn):
@@ -71,12 +71,12 @@ package enum Command {
         case .closeSession(let key):
             try engine.close(key)
         case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
-            break  // The runtime's own.
+            break  // Executed by the runtime.
         }
     }
 
-    /// What the host hears when the command could not be carried out: a call fails like any call.
-    /// Nil if there is nothing that it could do about it.
+    /// The event for a command that failed: a call ends with a response event, like any call. Nil
+    /// if the host need not know.
     func failure(_ fault: CallerFault) -> HostEvent? {
         let event: HostEvent
         switch self {
@@ -104,7 +104,7 @@ package enum Command {
             event = HostEvent(.commandFailed)
             event.call = call
         case .loaded:
-            return nil  // The client has gone.
+            return nil  // The client has disconnected.
         case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
             event = HostEvent(.commandFailed)
         }

@@ -1,14 +1,13 @@
 import Engine
 import Wire
 
-/// Text that a command brings along: among that of the others, or, if it is long, in a buffer of
-/// its own.
+/// A text of a command: a range of the batch's shared buffer or, if it is long, its own buffer.
 package enum Text {
     case among(Range<Int>)
     case alone(ByteBuffer)
 }
 
-/// Commands from other threads, in order, with their texts in one piece of memory.
+/// Commands from other threads, in order, with their texts in one shared buffer.
 package struct CommandBatch {
     private var commands: [Command] = []
     private var nextIndex = 0
@@ -17,7 +16,7 @@ package struct CommandBatch {
 
     package init() {}
 
-    /// What a command weighs besides what it brings.
+    /// The weight of a command without its texts, in bytes.
     package static var ownWeight: Int { 128 }
     private static var roomMax: Int { 256 << 10 }
 
@@ -31,7 +30,7 @@ package struct CommandBatch {
 
     fileprivate var isEmpty: Bool { commands.isEmpty }
 
-    /// Takes the next command out; its texts stay.
+    /// Removes and returns the next command; its texts stay in the batch.
     package mutating func next() -> Command? {
         guard nextIndex < commands.count else { return nil }
         var command = Command.readOn
@@ -40,8 +39,8 @@ package struct CommandBatch {
         return command
     }
 
-    /// Adds the command that `make` builds, unless all would then weigh more than `limit`. One that
-    /// finds no other waiting may weigh more: waiting would not help it.
+    /// Adds the command that `make` builds; false if the total weight would exceed `limit`. An
+    /// empty batch accepts a command of any weight, because waiting would not help.
     fileprivate mutating func add(
         _ first: inout Letter, _ second: inout Letter, extraWeight: Int, atMost limit: Int,
         _ make: (Text, Text) -> Command
@@ -53,7 +52,7 @@ package struct CommandBatch {
         return true
     }
 
-    /// Moves a long text in, so that its caller does not hold it any longer.
+    /// Moves a long text into the batch, so that the caller keeps no reference to it.
     private func enclose(_ letter: inout Letter) -> Text {
         switch letter {
         case .long(let buffer):
@@ -66,7 +65,7 @@ package struct CommandBatch {
         }
     }
 
-    /// Makes the batch empty. It keeps some room.
+    /// Empties the batch. It keeps its capacity, up to a limit.
     package mutating func clear() {
         weight = 0
         nextIndex = 0
@@ -78,12 +77,12 @@ package struct CommandBatch {
     }
 }
 
-/// A caller's text on its way into a batch.
+/// A caller's text before it is moved into a batch.
 private enum Letter {
     case short(UnsafeRawBufferPointer)
     case long(ByteBuffer)
 
-    /// Copies a long text here: nobody should wait for that.
+    /// Copies a long text here, outside the lock.
     init(_ bytes: UnsafeRawBufferPointer) {
         self =
             bytes.count < ServerEngine.longBytes
@@ -99,11 +98,11 @@ private enum Letter {
     }
 }
 
-/// Commands that wait for the loop's thread, bounded by what they weigh.
+/// The queue of commands for the loop's thread, bounded by their weight in bytes.
 ///
-/// What is put in belongs to the loop's thread from then on. The caller's thread keeps no
-/// reference: if it released the last one, it would free what the loop's thread has read, and a
-/// host's thread sanitizer, which does not see our reference counts, would call that a data race.
+/// A queued command belongs to the loop's thread. The caller's thread keeps no reference: if it
+/// released the last one, it would free memory that the loop's thread has read, and a host's thread
+/// sanitizer, which does not see Swift's reference counts, would report a data race.
 package final class CommandQueue {
     private let waiting = Locked(CommandBatch())
     private let weightMax: Int
@@ -113,22 +112,22 @@ package final class CommandQueue {
     }
 
     package enum Receipt {
-        /// The loop has others to take, or is taking them.
+        /// Queued after other commands: the loop is already awake, or will be.
         case joined
-        /// It is the only one: the loop must be woken.
+        /// The queue was empty: the loop must be woken.
         case isFirst
-        /// It would be too much, and was not taken.
+        /// Not queued: it would exceed the limit.
         case full
     }
 
-    /// Puts in a command that ends something: always.
+    /// Queues a command without a limit: for commands that end something.
     package func put(_ command: Command) -> Receipt {
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         return put(nothing, nothing, extraWeight: 0, atMost: .max) { _, _ in command }
     }
 
-    /// Puts in the command that `make` builds with copies of two texts, unless all that wait would
-    /// then weigh too much. `extraWeight` is the bytes that it brings otherwise.
+    /// Queues the command that `make` builds with copies of two texts, unless the weight would
+    /// exceed the limit. `extraWeight` is the size of its other data in bytes.
     package func put(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, extraWeight: Int = 0,
         _ make: (Text, Text) -> Command
@@ -150,7 +149,7 @@ package final class CommandQueue {
         }
     }
 
-    /// Takes all commands out, in exchange for a batch that is empty.
+    /// Takes all commands, and leaves the empty `batch` in their place.
     package func exchange(_ batch: inout CommandBatch) {
         waiting.withLock { swap(&$0, &batch) }
     }

@@ -1,13 +1,13 @@
-/// Finds out when a crowd has left, so that its memory can be given back to the system: free chunks
-/// between live ones are the C library's to keep otherwise. Rarely enough that the cost is spread
-/// over the crowd.
+/// Detects that many objects have been freed, so that their memory can be returned to the system:
+/// otherwise the C library keeps free chunks between live ones. It fires rarely enough that the
+/// cost is amortized over the freed objects.
 struct Crowd {
-    /// The most that there was to hold since memory was last given back.
+    /// The largest population since memory was last returned.
     private var peak = 0
-    /// Whether some of a crowd was still there when memory was last given back.
+    /// Whether objects were left when memory was last returned, so that it must be done again.
     private var owesMemory = false
 
-    /// Whether memory is to be given back, with so many things that are still held.
+    /// Whether to return memory now, with `population` objects that are still alive.
     mutating func hasLeft(_ population: Int, isDeserted: Bool) -> Bool {
         peak = max(peak, population)
         let hasShrunk = peak - population > max(population, 256)

@@ -1,11 +1,11 @@
 import CLibuv
 
-/// One timer for the next of many deadlines. It may fire early, and a little late: first the loop
-/// reads what had arrived by then, however long the host kept the loop to itself.
+/// One timer for the next of many deadlines. It may fire early, and slightly late: when it is due,
+/// the loop first reads what has already arrived, even if the host has blocked the loop for long.
 final class DeadlineTimer {
     private let timer: UnsafeMutablePointer<uv_timer_t>
     private var armedFor: UInt64?
-    /// Whether the deadline has come, and the loop reads once more.
+    /// Whether the deadline has passed, and the loop polls once more before `onFire`.
     private var isOverdue = false
     private var onFire: (() -> Void)?
 
@@ -17,7 +17,7 @@ final class DeadlineTimer {
         letLoopEnd()
     }
 
-    /// Makes sure that the timer fires soon after `deadline`, in the loop's milliseconds.
+    /// Arms the timer for `deadline` at the latest, in the loop's milliseconds.
     func arm(_ deadline: UInt64, now: UInt64) {
         if let armedFor, armedFor <= deadline { return }
         armedFor = deadline
@@ -32,7 +32,8 @@ final class DeadlineTimer {
     private func deadlineCame() {
         guard isOverdue else {
             isOverdue = true
-            // Timers that are due run in one go, with no time for a poll before they are all done.
+            // libuv runs all due timers before it polls, so a delay of 1 ms forces a poll in
+            // between.
             return start(after: 1)
         }
         isOverdue = false
@@ -40,12 +41,12 @@ final class DeadlineTimer {
         onFire?()
     }
 
-    /// Lets the loop run on until the timer has fired.
+    /// Keeps the loop running until the timer has fired.
     func keepLoopAlive() {
         uv_ref(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self))
     }
 
-    /// The loop need not run on for the timer.
+    /// Lets the loop end although the timer is active.
     func letLoopEnd() {
         HandleMemory.unreference(timer)
     }

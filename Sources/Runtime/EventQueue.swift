@@ -2,24 +2,25 @@ import CLibc
 import Engine
 
 extension ServerRuntime {
-    /// Who hears the events.
+    /// The receiver of the events.
     package enum Audience {
-        /// A function of the host's, called on the loop's thread.
+        /// A function of the host, called on the loop's thread.
         case callback((HostEvent) -> Void)
-        /// A queue that the host drains from a thread of its own.
+        /// A queue that the host drains on its own thread.
         case queue(countMax: Int, bytesMax: Int)
     }
 
-    /// Readable while events wait; -1 if the host has a callback.
+    /// Readable while events are queued; -1 if the host has a callback.
     package var descriptor: Int32 { loop.isInherited ? -1 : queue?.descriptor ?? -1 }
 
-    /// Gives back the `events` taken before, and takes the oldest that wait. Any thread, one at a
-    /// time.
+    /// Returns the `events` taken before, and takes the oldest queued ones. Any thread, but only
+    /// one at a time.
     package func exchangeEvents(_ events: inout [HostEvent], atMost limit: Int) {
         if queue?.exchange(&events, atMost: limit) == true { post(.readOn) }
     }
 
-    /// The host has caught up, or has done with much.
+    /// The host has emptied the queue, or has returned many events: recycles them and resumes
+    /// reading.
     func readOn() {
         queue?.takeBack { engine.recycle($0) }
         guard isCongested else { return }
@@ -30,19 +31,19 @@ extension ServerRuntime {
     }
 }
 
-/// Events on their way to a host that takes them on a thread of its own, and their way back: the
-/// loop's thread made them, so it takes them apart, and uses their memory again.
+/// The queue of events for a host that takes them on its own thread, and of the events it returns.
+/// The loop's thread created them, so that thread also recycles them.
 ///
-/// Both sides hand over whole arrays, and get back others with room in them.
+/// Both sides swap whole arrays, so that their capacity is reused.
 package final class EventQueue {
     private struct State {
         var waiting: [HostEvent] = []
         var first = 0
         var spent: [HostEvent] = []
-        /// The memory of them all, until the loop has them back.
+        /// The memory of all events that the loop has not got back yet.
         var bytes = 0
         var spentBytes = 0
-        /// Whether the loop knows that too many wait.
+        /// Whether the queue has reached a limit, and the loop has stopped reading.
         var isCongested = false
 
         var count: Int { waiting.count - first }
@@ -57,7 +58,7 @@ package final class EventQueue {
             }
         }
 
-        /// Moves the oldest into an empty array.
+        /// Moves the oldest events into an empty array.
         mutating func take(into events: inout [HostEvent], atMost limit: Int) {
             guard count > limit else {
                 guard first > 0 else { return swap(&waiting, &events) }
@@ -78,20 +79,20 @@ package final class EventQueue {
     private let state = Locked(State())
     private let countMax: Int
     private let bytesMax: Int
-    /// Readable while events wait; negative if there was none to be had.
+    /// An eventfd, readable while events are queued; negative if it could not be created.
     package let descriptor: Int32
 
     // The loop's thread only:
     private var added: [HostEvent] = []
     private var addedBytes = 0
-    /// The memory that events held when the loop last looked.
+    /// The value of `State.bytes` at the last exchange by the loop.
     package private(set) var heldBytes = 0
     private var returned: [HostEvent] = []
     private var mustSignal = false
 
-    /// From so many events on, the loop hands them over before the end of its turn.
+    /// At this number of events, the loop hands them over before the end of its iteration.
     private static var portion: Int { 64 }
-    /// So much memory of events that the host is done with does not wait for the next event.
+    /// At this size, returned events are recycled without waiting for the next event.
     private static var spentBytesMax: Int { 1 << 20 }
 
     package init(countMax: Int, bytesMax: Int) {
@@ -106,7 +107,7 @@ package final class EventQueue {
 
     // MARK: The loop's side
 
-    /// Keeps an event for `handOver`; says whether that is due.
+    /// Adds an event for `handOver`; returns true if that is due.
     package func add(_ event: HostEvent) -> Bool {
         added.append(event)
         event.weight = event.heldBytes
@@ -114,14 +115,14 @@ package final class EventQueue {
         return added.count >= min(countMax, EventQueue.portion) || addedBytes >= bytesMax
     }
 
-    /// Lets the host have what was added, and passes what it is done with to `recycle`. Says
-    /// whether so many wait that nothing more should be read for the host.
+    /// Queues the added events for the host, and passes the returned ones to `recycle`. Returns
+    /// true if the queue has reached a limit, so that reading must stop.
     package func handOver(_ recycle: (HostEvent) -> Void) -> Bool {
         guard !added.isEmpty else { return false }
         return exchange(recycle)
     }
 
-    /// Takes back what the host is done with.
+    /// Takes back the events that the host has returned.
     package func takeBack(_ recycle: (HostEvent) -> Void) {
         _ = exchange(recycle)
     }
@@ -145,7 +146,7 @@ package final class EventQueue {
         return isCongested
     }
 
-    /// Wakes the host if it had nothing left to take: once a turn.
+    /// Wakes the host if its queue was empty: once per iteration.
     package func wakeHost() {
         guard mustSignal else { return }
         mustSignal = false
@@ -154,9 +155,9 @@ package final class EventQueue {
 
     // MARK: The host's side
 
-    /// Gives back the `events` that were taken before, and takes the oldest that wait, at most
-    /// `limit`. Says whether the loop is to be told: it waits for room that there is now, or for
-    /// much memory.
+    /// Returns the `events` that were taken before, and takes the oldest queued ones, at most
+    /// `limit`. Returns true if the loop must be notified: it waits for space in the queue, or much
+    /// memory can be recycled.
     package func exchange(_ events: inout [HostEvent], atMost limit: Int) -> Bool {
         var signals: UInt64 = 0
         _ = CLibc.read(descriptor, &signals, MemoryLayout<UInt64>.size)

@@ -1,18 +1,18 @@
 import CLibc
 import Synchronization
 
-/// Tells a process from those that fork() makes of it.
+/// Detects fork(): whether an object was created in this process or in its parent.
 ///
-/// A child has copies of its parent's loops, but neither their threads nor, by itself, their
-/// sockets: what it does to a descriptor, it does to its parent. So it leaves them all alone.
+/// A child has copies of its parent's loops but not their threads, and it shares their sockets: a
+/// change to a descriptor also affects the parent. So the child must not use any of them.
 enum Family {
     private static let generations = Atomic<Int>(0)
     private static let isWatching = Atomic<Bool>(false)
 
-    /// How many forks this process is away from where the library came in.
+    /// The number of forks between this process and the one that first used the library.
     static var generation: Int { generations.load(ordering: .relaxed) }
 
-    /// Counts forks from now on.
+    /// Starts to count forks.
     static func watch() {
         guard !isWatching.exchange(true, ordering: .relaxed) else { return }
         pthread_atfork(nil, nil) { Family.generations.wrappingAdd(1, ordering: .relaxed) }

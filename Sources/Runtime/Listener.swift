@@ -5,8 +5,9 @@ import Session
 
 /// A bound, listening socket: TCP over IPv4 or IPv6, or a Unix socket.
 ///
-/// It accepts by itself: when descriptors run out, libuv's listeners hang up on everybody who
-/// waits. This one stops watching its socket until one is free, and clients wait in its backlog.
+/// It calls accept() itself: when descriptors run out, libuv's listeners close all waiting
+/// connections. This one stops polling its socket until a descriptor is free, and clients wait in
+/// its backlog.
 final class Listener {
     private let address: ListenAddress
     private let descriptor: Int32
@@ -19,12 +20,12 @@ final class Listener {
     private var isClosed = false
 
     private static let backlog: Int32 = 1024
-    /// How many connections a turn of the loop accepts, while those that are open wait.
+    /// The maximum number of connections accepted per iteration, so that open ones are not delayed.
     private static let batch = 64
-    /// When to try again, in case others than our connections hold the descriptors.
+    /// When to retry, in case the descriptors are not held by our connections.
     private static let retryMilliseconds: UInt64 = 100
 
-    /// `unixMode` is the permissions of a Unix socket; nil for what the umask leaves.
+    /// `unixMode` is the file mode of a Unix socket; nil to let the umask decide.
     static func open(at address: ListenAddress, unixMode: UInt32?, for runtime: ServerRuntime)
         throws(SystemFault) -> Listener
     {
@@ -39,7 +40,7 @@ final class Listener {
         return Listener(address, descriptor, poll, runtime)
     }
 
-    /// It does not throw: Embedded Swift 6.3.1 leaks an object that is given up half made.
+    /// It must not throw: Embedded Swift 6.3.1 leaks a partially initialized object.
     private init(
         _ address: ListenAddress, _ descriptor: Int32, _ poll: UnsafeMutablePointer<uv_poll_t>,
         _ runtime: ServerRuntime
@@ -62,7 +63,7 @@ final class Listener {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | flags, 0)
         guard descriptor >= 0 else { throw SystemFault.last }
         if case .internet = address { setOptions(of: descriptor) }
-        // Nobody can connect before listen(), so nobody gets in by what the umask leaves.
+        // No client can connect before listen(), so setting the mode after bind() leaves no gap.
         let isBound = address.withSocketAddress { bind(descriptor, $0, $1) } == 0
         if isBound, address.setMode(unixMode), listen(descriptor, backlog) == 0 {
             return descriptor
@@ -75,9 +76,8 @@ final class Listener {
 
     private static let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
 
-    /// Linux lets accepted sockets inherit all of this. The kernel ends connections whose peer has
-    /// vanished: idle ones by probes, and those with bytes on their way when nothing is
-    /// acknowledged.
+    /// On Linux, accepted sockets inherit all these options. The kernel ends connections whose peer
+    /// has vanished: idle ones by keep-alive probes, others when sent bytes are not acknowledged.
     private static func setOptions(of descriptor: Int32) {
         func set(_ level: Int32, _ name: Int32, _ value: Int32) {
             var value = value
@@ -103,7 +103,7 @@ final class Listener {
         return bound.port
     }
 
-    /// From where it can be reached.
+    /// Where clients can connect from.
     var reach: Reach {
         guard case .internet(let address) = address else { return .unixSocket }
         return address.isLoopback ? .loopback : .network
@@ -140,7 +140,7 @@ final class Listener {
         if isPaused { watch() }
     }
 
-    /// Accepts nothing until a connection closes, or some time has passed.
+    /// Stops accepting until a connection closes or the retry timer fires.
     private func pause(_ error: Int32) {
         let now = runtime.loop.now
         retryTimer?.arm(now + Listener.retryMilliseconds, now: now)
@@ -154,12 +154,12 @@ final class Listener {
         runtime.pump()
     }
 
-    /// A descriptor may be free now.
+    /// Retries accepting, after a descriptor may have become free.
     func retry() {
         if isPaused { acceptWaiting() }
     }
 
-    /// Stops listening, and removes the file of a Unix socket, unless another has taken its place.
+    /// Stops listening, and removes the file of a Unix socket, unless another file has replaced it.
     func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -167,14 +167,14 @@ final class Listener {
         poll.pointee.data = nil
         HandleMemory.close(poll)
         retryTimer?.close()
-        // A child of this process may hold a copy, at which clients would wait in vain.
+        // A forked child may hold a copy of the socket, whose backlog would accept clients.
         shutdown(descriptor, Int32(SHUT_RDWR))
         CLibc.close(descriptor)
         file?.remove()
     }
 }
 
-/// The file that a Unix socket is reached by, told apart from others that take its path later.
+/// The file of a Unix socket, identified by device and inode: another file may replace it later.
 private struct SocketFile {
     private let path: [CChar]
     private let device: dev_t
@@ -196,18 +196,18 @@ private struct SocketFile {
     }
 }
 
-/// Where to listen.
+/// An address to listen on.
 package enum ListenAddress {
     case internet(InternetAddress)
-    /// A path, ended by NUL.
+    /// A NUL-terminated path.
     case unix([CChar])
 
-    /// Reads IPv4 or IPv6 text, or `unix:` and a path; nil for anything else.
+    /// Parses a numeric IPv4 or IPv6 address, or `unix:` and a path; nil for anything else.
     package init?(_ text: [CChar], port: UInt16) {
         let prefix: [CChar] = [117, 110, 105, 120, 58]  // unix:
         if text.starts(with: prefix) {
             let path = Array(text.dropFirst(prefix.count))
-            // sockaddr_un holds 108 bytes, the final NUL among them.
+            // sun_path has 108 bytes, including the final NUL.
             guard path.count > 1, path.count <= 108 else { return nil }
             self = .unix(path)
             return
@@ -240,19 +240,19 @@ package enum ListenAddress {
         }
     }
 
-    /// Sets the permissions of a Unix socket; false if the system does not.
+    /// Sets the file mode of a Unix socket; false on failure.
     func setMode(_ mode: UInt32?) -> Bool {
         guard case .unix(let path) = self, let mode else { return true }
         return chmod(path, mode_t(mode)) == 0
     }
 
-    /// Whether a path is a socket that nobody listens on any more.
+    /// Whether a path is a Unix socket without a listener.
     static func isStaleSocket(_ path: [CChar]) -> Bool {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFSOCK) else {
             return false
         }
-        // A listener with a full backlog would have us wait for as long as it likes.
+        // Non-blocking: a listener with a full backlog would block connect().
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else { return false }
@@ -266,7 +266,7 @@ package enum ListenAddress {
 package struct InternetAddress {
     private var storage = sockaddr_storage()
 
-    /// Room for an address that the system tells.
+    /// An empty buffer for an address from the system.
     init() {}
 
     init?(_ text: [CChar], port: UInt16) {
@@ -299,7 +299,7 @@ package struct InternetAddress {
 
     private var isIPv6: Bool { family == sa_family_t(AF_INET6) }
 
-    /// Whose share a client counts in; nil if it has no internet address.
+    /// The address whose share a client counts against; nil if it has no internet address.
     var peerAddress: PeerAddress? {
         withUnsafeBytes(of: storage) { bytes in
             if isIPv6 {
@@ -315,7 +315,7 @@ package struct InternetAddress {
     }
 
     var port: UInt16 {
-        // The port stands at the same place in both kinds of address.
+        // The port has the same offset in sockaddr_in and sockaddr_in6.
         withUnsafeBytes(of: storage) {
             UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self))
         }

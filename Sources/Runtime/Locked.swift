@@ -1,6 +1,6 @@
 import CLibuv
 
-/// A value that threads take turns at. The library's only lock.
+/// A value protected by a mutex.
 final class Locked<Value> {
     private let mutex: UnsafeMutablePointer<uv_mutex_t>
     private var value: Value

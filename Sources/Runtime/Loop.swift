@@ -1,11 +1,10 @@
 import CLibuv
 import Synchronization
 
-/// An event loop: libuv's, on some thread, with the servers that live on it.
+/// A libuv event loop and the servers on it.
 ///
-/// It belongs to one thread at a time: to the one that runs it, or, while nobody does, to the one
-/// that made it, ran it or joined it last. A loop of the host's belongs to the thread that made
-/// this object.
+/// It belongs to one thread at a time: the one that runs it or, while none does, the one that last
+/// created, ran or joined it. A host's uv_loop_t belongs to the thread that created this object.
 package final class Loop {
     let uv: UnsafeMutablePointer<uv_loop_t>
     private let isHosts: Bool
@@ -17,14 +16,14 @@ package final class Loop {
 
     /// The thread that runs the loop; 0 while none does.
     private let runner: Atomic<UInt>
-    /// The thread that made the loop, ran it or joined it last.
+    /// The thread that last created, ran or joined the loop.
     private let keeper = Atomic<UInt>(Loop.thisThread)
     private let isStopping = Atomic<Bool>(false)
     private var isDestroyed = false
     private var isInTurn = false
     private let generation: Int
 
-    /// `hosts` is a `uv_loop_t` that the host runs; nil to have one of our own.
+    /// `hosts` is a `uv_loop_t` that the host runs; nil to create one.
     package init(hosts: UnsafeMutableRawPointer?) throws(SystemFault) {
         Family.watch()
         generation = Family.generation
@@ -34,7 +33,7 @@ package final class Loop {
         wakeup = HandleMemory.allocate(uv_async_t.self)
         prepare = HandleMemory.allocate(uv_prepare_t.self)
         check = HandleMemory.allocate(uv_check_t.self)
-        // Not before: Embedded Swift 6.3.1 leaks an object that is given up half made.
+        // Last: Embedded Swift 6.3.1 leaks a partially initialized object when init throws.
         try startLoop()
         startTurns()
     }
@@ -55,7 +54,8 @@ package final class Loop {
         throw SystemFault(result)
     }
 
-    /// What arrives in one turn of the loop leaves in one write: before the loop waits, and after.
+    /// Registers `turn` before and after the poll, so that all output of one iteration of the loop
+    /// is sent in one write per connection.
     private func startTurns() {
         let here = Unmanaged.passUnretained(self).toOpaque()
         wakeup.pointee.data = here
@@ -70,15 +70,15 @@ package final class Loop {
         if isHosts { HandleMemory.unreference(wakeup) }
     }
 
-    /// Whether this process is a child of the one that the loop lives in. Nothing may be done to
-    /// the loop then, nor any lock be taken: some other thread of the parent's may have had it.
+    /// Whether this process is a forked child of the loop's process. Then the loop must not be
+    /// used, and no lock may be taken: another thread of the parent may have held it during fork().
     package var isInherited: Bool { Family.generation != generation }
 
     // MARK: Threads
 
     private static var thisThread: UInt { UInt(uv_thread_self()) }
 
-    /// Whether the caller may touch the loop and what lives on it.
+    /// Whether the caller may use the loop and its servers.
     package var isOnItsThread: Bool {
         let runner = runner.load(ordering: .acquiring)
         return (runner == 0 ? keeper.load(ordering: .acquiring) : runner) == Loop.thisThread
@@ -93,14 +93,15 @@ package final class Loop {
         guard !isInherited else { throw .closed }
         guard !isHosts, claim(for: Loop.thisThread) else { throw .busy }
         runUntilStopped()
-        // A callback has forked, and this is the child.
+        // A callback has called fork(), and this is the child.
         if isInherited { throw .closed }
     }
 
-    /// Runs on a thread of its own until `stop`.
+    /// Starts a thread that runs the loop until `stop`.
     package func runThread() throws(RuntimeFault) {
         guard !isInherited else { throw .closed }
-        // The new thread is not known yet; no thread has the number 1, so every caller is another.
+        // 1 is no thread's number: until the new thread has registered, every caller counts as
+        // foreign.
         guard !isHosts, thread == nil, claim(for: 1) else { throw .busy }
         let start = Unmanaged.passRetained(ThreadStart(self))
         var started = uv_thread_t()
@@ -122,7 +123,7 @@ package final class Loop {
         start.takeUnretainedValue().allow()
     }
 
-    /// What a new thread is given: its loop, and leave to run it once the loop knows the thread.
+    /// The argument of a new thread: its loop, and a semaphore that holds it until `thread` is set.
     private final class ThreadStart {
         let loop: Loop
         private let gate = UnsafeMutablePointer<uv_sem_t>.allocate(capacity: 1)
@@ -159,14 +160,14 @@ package final class Loop {
         if isLast { tearDown() }
     }
 
-    /// Makes `run` return after the current turn. Any thread, and signal handlers.
+    /// Makes `run` return after the current iteration. Any thread, and signal handlers.
     package func stop() {
         guard !isInherited else { return }
         isStopping.store(true, ordering: .releasing)
         uv_async_send(wakeup)
     }
 
-    /// Waits for the thread that `runThread` started to end.
+    /// Waits until the thread of `runThread` has ended.
     package func join() throws(RuntimeFault) {
         guard !isInherited else { throw .closed }
         guard var thread else { throw .notFound }
@@ -185,7 +186,7 @@ package final class Loop {
 
     package var descriptor: Int32 { isInherited ? -1 : uv_backend_fd(uv) }
 
-    /// How long a poll may wait, in milliseconds; -1 for ever.
+    /// The time-out for a poll, in milliseconds; -1: infinite.
     package var timeout: Int32 {
         if isInherited { return -1 }
         if servers.contains(where: { $0.needsTurn }) || isStopping.load(ordering: .acquiring) {
@@ -195,7 +196,7 @@ package final class Loop {
         return uv_backend_timeout(uv)
     }
 
-    /// Does what is due without waiting.
+    /// Processes all pending work without blocking.
     package func step() throws(RuntimeFault) {
         guard !isInherited else { throw .closed }
         guard isOnItsThread else { throw .wrongThread }
@@ -211,7 +212,7 @@ package final class Loop {
 
     var now: UInt64 { uv_now(uv) }
 
-    /// Asks for `ServerRuntime.drainCommands` soon. Any thread.
+    /// Wakes the loop to run `ServerRuntime.drainCommands`. Any thread.
     func wake() {
         uv_async_send(wakeup)
     }
@@ -223,7 +224,7 @@ package final class Loop {
         if isStopping.load(ordering: .acquiring) { uv_stop(uv) }
     }
 
-    /// Finishes what the current turn has begun.
+    /// Completes the work of the current iteration.
     private func turn() {
         guard !isInTurn else { return }
         isInTurn = true
@@ -242,7 +243,7 @@ package final class Loop {
 
     // MARK: The end
 
-    /// Ends the loop with all that lives on it. In a callback it takes effect after the callback.
+    /// Destroys the loop and its servers. In a callback it takes effect after the callback.
     package func destroy() {
         guard !isDestroyed, !isInherited else { return }
         if isRunning, runner.load(ordering: .acquiring) == Loop.thisThread {
@@ -258,7 +259,7 @@ package final class Loop {
         tearDown()
     }
 
-    /// Closes every handle. The object stays until the last of them has closed.
+    /// Closes every handle. The object is kept alive until the last of them has closed.
     private func tearDown() {
         for server in servers { server.destroy() }
         uv_prepare_stop(prepare)

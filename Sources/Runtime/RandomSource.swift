@@ -1,7 +1,7 @@
 import CLibc
 
-/// Secure random numbers, fetched from the system many at a time: each answer that is an event
-/// stream takes two.
+/// Cryptographically secure random numbers, fetched from the system in batches: each answer that is
+/// an event stream needs two.
 final class RandomSource {
     private let words = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: 128)
     private var left = 0

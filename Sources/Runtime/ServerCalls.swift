@@ -2,7 +2,7 @@ import Engine
 import Session
 import Wire
 
-/// The host's commands: checked on the caller's thread, carried out on the loop's.
+/// The host's commands: checked on the caller's thread, executed on the loop's thread.
 extension ServerRuntime {
     package func allow(
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
@@ -127,7 +127,7 @@ extension ServerRuntime {
         while engine.proceed(&broadcast) { writeAll() }
     }
 
-    /// Asks the client on a request's stream.
+    /// Makes a request to the client on a request's stream.
     package func call(
         _ key: RequestKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer,
         data: UnsafeMutableRawPointer?
@@ -145,7 +145,7 @@ extension ServerRuntime {
         return call
     }
 
-    /// Asks the client on its session's primary stream.
+    /// Makes a request to the client on its session's primary stream.
     package func call(
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer,
         data: UnsafeMutableRawPointer?
@@ -161,7 +161,7 @@ extension ServerRuntime {
         return call
     }
 
-    /// Ends the connection of a request's stream and keeps the stream.
+    /// Closes the connection of a request's stream and keeps the stream.
     package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
         try messages.checkMode(.relatedCall)
         try messages.checkReplay()
@@ -183,7 +183,8 @@ extension ServerRuntime {
         }
     }
 
-    /// What the host's store has found; nil if it has not kept everything. Takes `messages` over.
+    /// The messages that the host's store has found; nil if one is missing. Takes ownership of
+    /// `messages`.
     package func loaded(
         _ load: LoadKey, _ messages: inout [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
@@ -220,7 +221,7 @@ extension ServerRuntime {
         }
     }
 
-    /// Passes on the params of a message that belongs to no request.
+    /// Checks a message that belongs to no request, and passes its params to `use`.
     private func unrelated(
         _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer,
         _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void

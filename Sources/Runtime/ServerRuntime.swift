@@ -6,14 +6,15 @@ import Session
 import Synchronization
 import Wire
 
-/// A server on a loop: feeds the engine, performs its effects, and only then calls the host.
+/// A server on a loop: passes input to the engine, performs its effects, and only then calls the
+/// host.
 package final class ServerRuntime {
     package let loop: Loop
     package let messages: HostMessage
     let engine: ServerEngine
 
     private let onEvent: ((HostEvent) -> Void)?
-    /// What the host is to take; nil if it has a callback.
+    /// The queue of events for the host; nil if it has a callback.
     let queue: EventQueue?
     private let onLog: ((LogLevel, ByteBuffer) -> Void)?
     private let onStore: ((StoreOrder) -> Void)?
@@ -23,7 +24,7 @@ package final class ServerRuntime {
     private var timer: DeadlineTimer?
     private var arrivals = Arrivals()
     private let commands: CommandQueue
-    /// An empty one, unless commands are being carried out.
+    /// An empty batch for reuse; nil while commands are executed.
     private var batch: CommandBatch?
     private let nextCall: Atomic<UInt64>
     private let boundPort = Atomic<UInt32>(0)
@@ -34,9 +35,9 @@ package final class ServerRuntime {
     private var hasEnded = false
 
     private(set) package var needsTurn = false
-    /// Whether the host is behind with its event queue, so that nothing more should be read.
+    /// Whether the host's event queue has reached a limit, so that reading must stop.
     var isCongested = false
-    /// Sockets that wait for the host to catch up.
+    /// Sockets that do not read until the host has emptied its queue.
     var paused: [Socket] = []
     /// Sockets whose close callback has not run.
     var socketCount = 0
@@ -44,7 +45,7 @@ package final class ServerRuntime {
     private var crowd = Crowd()
     private var clock = WallClock()
 
-    /// `unixMode` is the permissions of a Unix socket; nil for what the umask leaves. `onEnd` runs
+    /// `unixMode` is the file mode of a Unix socket; nil to let the umask decide. `onEnd` runs
     /// once, after the last event.
     package init(
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
@@ -73,10 +74,10 @@ package final class ServerRuntime {
         let source = RandomSource()
         var options = options
         options.descriptorsMax = SystemFault.descriptorsMax
-        // Keys begin where chance has them, so that one server's mean nothing to another.
+        // Keys start at random numbers, so that the keys of one server are invalid for another.
         nextCall = Atomic(source.next() >> 20 + 1)
         engine = ServerEngine(options, keysAfter: source.next()) { source.next() }
-        // Not before: Embedded Swift 6.3.1 leaks an object that is given up half made.
+        // Last: Embedded Swift 6.3.1 leaks a partially initialized object when init throws.
         if let fault { throw fault }
         timer = DeadlineTimer(loop.uv) { [unowned(unsafe) self] in
             guard !loop.isInherited else { return }
@@ -109,15 +110,15 @@ package final class ServerRuntime {
         isOver ? 0 : UInt16(truncatingIfNeeded: boundPort.load(ordering: .acquiring))
     }
 
-    /// Whether no command is taken any more.
+    /// Whether commands are refused: the server is closing, or this is a forked child.
     private var isOver: Bool { isClosed.load(ordering: .acquiring) || loop.isInherited }
 
     // MARK: Commands
 
-    /// Carries a command out now, or, from another thread, soon.
+    /// Executes a command now or, on another thread, queues it.
     ///
-    /// `now` is for the loop's thread; `later` makes the same command with copies of its texts.
-    /// `extraWeight` is the bytes that it brings otherwise.
+    /// `now` executes it on the loop's thread; `later` builds the queued command with copies of its
+    /// texts. `extraWeight` is the size of its other data in bytes.
     package func command(
         copying first: UnsafeRawBufferPointer = .init(start: nil, count: 0),
         _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0), extraWeight: Int = 0,
@@ -132,12 +133,12 @@ package final class ServerRuntime {
         writeAhead()
     }
 
-    /// A number that no other call of this server has. Any thread.
+    /// A new, unique call key of this server. Any thread.
     package func mintCall() -> CallKey {
         CallKey(rawValue: nextCall.wrappingAdd(1, ordering: .relaxed).oldValue)
     }
 
-    /// Looks something up in the engine. The loop's thread only.
+    /// Reads from the engine. The loop's thread only.
     package func question<Answer>(
         _ ask: (ServerEngine) throws(CallerFault) -> Answer
     ) throws(CallerFault) -> Answer {
@@ -145,7 +146,7 @@ package final class ServerRuntime {
         return try ask(engine)
     }
 
-    /// What the server held when the loop last waited, and what had happened. Any thread.
+    /// The statistics as of the last iteration of the loop. Any thread.
     package func statistics() throws(CallerFault) -> Statistics {
         guard !loop.isInherited else { throw .closed }
         return published.withLock { $0 }
@@ -188,20 +189,20 @@ package final class ServerRuntime {
 
     // MARK: Reading
 
-    /// Where the kernel puts what it reads next.
+    /// The buffer for the next read.
     var readRoom: uv_buf_t { arrivals.room }
 
-    /// `count` bytes have been put into `readRoom`.
+    /// Adds `count` bytes that were read into `readRoom`.
     func arrived(_ count: Int, on socket: Socket) {
         needsTurn = true
         if arrivals.add(count, on: socket) { takeArrivals() }
     }
 
-    /// Gives the engine all that has been read, and then the host what it says.
+    /// Passes all bytes read to the engine, and then its events to the host.
     func takeArrivals() {
         guard !arrivals.isEmpty else { return }
         begin()
-        // A queue keeps events for longer than the bytes last.
+        // Queued events outlive these bytes, so they need copies.
         arrivals.forEach { $0.hand($1, lent: queue == nil, to: engine) }
         pump()
         if isCongested { arrivals.forEach { socket, _ in socket.pause() } }
@@ -210,13 +211,13 @@ package final class ServerRuntime {
 
     // MARK: The pump
 
-    /// Every entry into the engine begins so.
+    /// Must be called before any input to the engine: sets its time and the wall clock.
     func begin() {
         let now = advance()
         if let second = clock.newSecond(at: now) { engine.clock(second) }
     }
 
-    /// A command begins with no more: the second that has begun meanwhile can wait.
+    /// Sets only the engine's time. That is enough for a command; the wall clock may be late.
     @discardableResult
     @inline(__always)
     private func advance() -> UInt64 {
@@ -226,7 +227,8 @@ package final class ServerRuntime {
         return now
     }
 
-    /// Performs all effects. The engine is at rest meanwhile, so the host may call anything.
+    /// Performs all effects. The engine is not running meanwhile, so the host may call any
+    /// function.
     func pump() {
         guard !isPumping else { return }
         isPumping = true
@@ -235,7 +237,7 @@ package final class ServerRuntime {
         if isDestroyed { end() }
     }
 
-    /// Ends a turn of the loop: everything that has been said leaves, one write per connection.
+    /// Ends an iteration of the loop: writes all output, with one write per connection.
     func turn() {
         takeArrivals()
         pump()
@@ -263,7 +265,7 @@ package final class ServerRuntime {
         }
     }
 
-    /// Writes before the turn ends, so that a host that says much at once does not fill the memory.
+    /// Writes before the iteration ends if much output is queued, to limit its memory.
     private func writeAhead() {
         if engine.hasMuchToWrite { writeAll() }
     }
@@ -277,8 +279,8 @@ package final class ServerRuntime {
         withOwner(of: connection.driver, as: Socket.self) { $0.flush(connection) }
     }
 
-    /// A closed socket holds its memory until here, after the turn that closed it. Its descriptor
-    /// may be what somebody waits for.
+    /// Runs in the close callback of a socket, which frees its memory. A paused listener may use
+    /// its descriptor.
     func socketClosed() {
         socketCount -= 1
         needsTurn = true
@@ -334,7 +336,7 @@ package final class ServerRuntime {
 
     // MARK: The end
 
-    /// Ends everything in an orderly way; the event `closed` comes last. Any thread.
+    /// Closes the server in order; the last event is `closed`. Any thread.
     package func close() throws(CallerFault) {
         guard !loop.isInherited, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else {
             throw .closed
@@ -344,7 +346,8 @@ package final class ServerRuntime {
         closeNow()
     }
 
-    /// Ends everything once open requests are answered, or after so many milliseconds. Any thread.
+    /// Closes the server when all open requests are answered, or after `deadline` milliseconds. Any
+    /// thread.
     package func drain(deadline: Int64) throws(CallerFault) {
         guard !isOver else { throw .closed }
         boundPort.store(0, ordering: .releasing)
@@ -367,7 +370,7 @@ package final class ServerRuntime {
         engine.close()
     }
 
-    /// Ends everything at once, without another event. Any thread.
+    /// Closes the server immediately, without further events. Any thread.
     package func destroy() {
         guard !loop.isInherited else { return }
         isClosed.store(true, ordering: .releasing)
@@ -379,7 +382,7 @@ package final class ServerRuntime {
         pump()
     }
 
-    /// Lets go of everything. Sockets that are still closing keep this object alive.
+    /// Releases everything. Sockets that are still closing keep this object alive.
     private func end() {
         guard !hasEnded else { return }
         hasEnded = true

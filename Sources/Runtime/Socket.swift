@@ -4,10 +4,11 @@ import Engine
 import Session
 import Wire
 
-/// One accepted connection: a descriptor that libuv watches, and that is read and written here.
+/// One accepted connection: a descriptor that libuv polls, with its own reads and writes.
 ///
-/// libuv's own streams write in a way that raises SIGPIPE once the peer has gone, which ends a host
-/// that has not thought of it. Nothing here raises a signal, whatever the host's disposition is.
+/// The writes of libuv's streams raise SIGPIPE after the peer has disconnected, which ends a host
+/// that does not ignore the signal. The writes here never raise a signal, regardless of the host's
+/// signal disposition.
 ///
 /// The object stays alive until the close callback of its handle.
 final class Socket {
@@ -15,21 +16,21 @@ final class Socket {
     private let descriptor: Int32
     private let runtime: ServerRuntime
     private var connection: ServerConnection?
-    /// What the kernel would not take at once.
+    /// Output that the kernel has not accepted completely yet.
     private var pending: Output?
     private var wantsToRead = false
-    /// What the handle is watched for.
+    /// The poll events that the handle is watched for.
     private var watched: Int32 = 0
     private var isClosing = false
-    /// Whether the engine holds enough of what was read.
+    /// Whether the engine has asked to stop reading, because it holds enough data.
     private var isHeldBack = false
 
     private static var readable: Int32 { Int32(UV_READABLE.rawValue) }
     private static var writable: Int32 { Int32(UV_WRITABLE.rawValue) }
-    /// The most pieces that the kernel takes in one call.
+    /// The maximum number of pieces per sendmsg() (IOV_MAX).
     private static var piecesMax: Int { 1024 }
 
-    /// Takes an accepted connection's descriptor, which does not block.
+    /// Takes ownership of the non-blocking descriptor of an accepted connection.
     static func open(
         _ descriptor: Int32, from peer: PeerAddress?, for runtime: ServerRuntime
     ) {
@@ -59,12 +60,12 @@ final class Socket {
         runtime.socketCount += 1
     }
 
-    /// The socket that an engine's connection belongs to.
+    /// The socket of an engine's connection.
     static func of(_ connection: ServerConnection) -> Socket {
         Unmanaged<Socket>.fromOpaque(connection.driver).takeUnretainedValue()
     }
 
-    /// Has libuv watch for what is wanted now.
+    /// Sets the poll events according to the current state.
     private func watch() {
         guard !isClosing, !runtime.loop.isInherited else { return }
         let wanted =
@@ -83,14 +84,14 @@ final class Socket {
     private func happened(_ status: Int32, _ events: Int32) {
         guard !runtime.loop.isInherited else { return }
         guard status >= 0 else {
-            watched = 0  // libuv watches no more.
+            watched = 0  // libuv has stopped polling.
             return failed()
         }
         if events & Socket.writable != 0 { writeOn() }
         if events & Socket.readable != 0, wantsToRead { read() }
     }
 
-    /// The kernel reports an error: takes what had arrived before it, and ends the connection.
+    /// The kernel reports an error: reads what had arrived before it, and ends the connection.
     private func failed() {
         while wantsToRead, !runtime.loop.isInherited, read() {}
         lose()
@@ -114,7 +115,7 @@ final class Socket {
         watch()
     }
 
-    /// Reads no more until `readOn`: what the peer sends stays with the kernel.
+    /// Stops reading until `readOn`: the peer's data stays in the kernel.
     func holdBack() {
         isHeldBack = true
         stopReading()
@@ -130,7 +131,7 @@ final class Socket {
         watch()
     }
 
-    /// Reads what has arrived, as far as there is room; false if there is nothing.
+    /// Reads once, as much as the buffer holds; false if there is nothing to read.
     @discardableResult
     private func read() -> Bool {
         let room = runtime.readRoom
@@ -147,7 +148,7 @@ final class Socket {
         return false
     }
 
-    /// The peer sends no more.
+    /// The peer has closed its sending side.
     private func ended() {
         stopReading()
         runtime.takeArrivals()
@@ -157,12 +158,12 @@ final class Socket {
         runtime.pump()
     }
 
-    /// Gives the engine what has been read.
+    /// Passes bytes to the engine.
     func hand(_ bytes: UnsafeRawBufferPointer, lent: Bool, to engine: ServerEngine) {
         if let connection { engine.received(bytes, on: connection, lent: lent) }
     }
 
-    /// Reads no more until the host has caught up.
+    /// Stops reading until the host has emptied its queue.
     func pause() {
         guard !isClosing, wantsToRead else { return }
         stopReading()
@@ -176,7 +177,7 @@ final class Socket {
 
     // MARK: Writing
 
-    /// Writes what the engine has for the socket's connection, as far as the kernel takes it.
+    /// Writes the engine's output for the connection, as far as the kernel accepts it.
     func flush(_ connection: ServerConnection) {
         guard pending == nil, !isClosing,
             var output = runtime.engine.takeOutput(of: connection)
@@ -193,7 +194,7 @@ final class Socket {
         }
     }
 
-    /// Goes on with what the kernel would not take.
+    /// Continues with the output that the kernel had not accepted.
     private func writeOn() {
         guard let output = pending, let connection else { return }
         runtime.begin()
@@ -214,7 +215,8 @@ final class Socket {
         runtime.pump()
     }
 
-    /// Sends an output; says how many bytes the kernel took, nil if the connection is broken.
+    /// Sends an output. Returns the number of bytes accepted by the kernel; nil if the connection
+    /// is broken.
     private func send(_ output: Output) -> Int? {
         let capacity = min(output.pieceCount, Socket.piecesMax)
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: capacity) { pieces in
@@ -240,7 +242,7 @@ final class Socket {
 
     // MARK: The end
 
-    /// Tells the peer that nothing follows. Its end of the connection stays open.
+    /// Closes the sending side. The peer may still send.
     func shutDown() {
         if !isClosing { shutdown(descriptor, Int32(SHUT_WR)) }
     }
@@ -257,7 +259,7 @@ final class Socket {
             UnsafeMutableRawPointer(handle).deallocate()
             socket.runtime.socketClosed()
         }
-        // A child of this process may hold a copy, and the peer would wait for that to close.
+        // A forked child may hold a copy, so close() alone would not end the connection.
         shutdown(descriptor, Int32(SHUT_RDWR))
         CLibc.close(descriptor)
     }

@@ -1,7 +1,7 @@
 import CLibc
 import CLibuv
 
-/// What the system said no to.
+/// An error of the operating system.
 package enum SystemFault: Error, Equatable, Sendable {
     case addressInUse
     case addressUnavailable
@@ -21,22 +21,22 @@ package enum SystemFault: Error, Equatable, Sendable {
         }
     }
 
-    /// How many descriptors the process may have.
+    /// The process's limit of file descriptors.
     static var descriptorsMax: Int { Int(clamping: descriptors_max()) }
 
-    /// What the last call to the C library failed with.
+    /// The error of the last call to the C library (errno).
     static var last: SystemFault { SystemFault(-last_error()) }
 
-    /// Throws what a libuv result stands for, if it is an error.
+    /// Throws if a libuv result is an error.
     static func check(_ result: Int32) throws(SystemFault) {
         if result < 0 { throw SystemFault(result) }
     }
 }
 
-/// Why the runtime did not do what its caller asked for.
+/// The error of a call to the runtime.
 package enum RuntimeFault: Error, Equatable, Sendable {
     case wrongThread
-    /// It runs already, listens already, or the host owns the loop.
+    /// It already runs, already listens, or the host owns the loop.
     case busy
     case closed
     /// There is no thread to join.
@@ -44,7 +44,7 @@ package enum RuntimeFault: Error, Equatable, Sendable {
     case system(SystemFault)
 }
 
-/// Memory for libuv's handles, which must stay until their close callback has run.
+/// Memory for libuv's handles, which must be valid until their close callback has run.
 enum HandleMemory {
     static func allocate<Handle>(_ type: Handle.Type) -> UnsafeMutablePointer<Handle> {
         let memory = UnsafeMutableRawPointer.allocate(
@@ -53,7 +53,7 @@ enum HandleMemory {
         return memory.bindMemory(to: Handle.self, capacity: 1)
     }
 
-    /// Closes a handle that no callback will use again, and frees it after that.
+    /// Closes a handle that has no more callbacks, and frees it in the close callback.
     static func close<Handle>(_ handle: UnsafeMutablePointer<Handle>) {
         uv_close(UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self)) {
             handle in
@@ -61,14 +61,14 @@ enum HandleMemory {
         }
     }
 
-    /// Stops a handle from keeping its loop alive.
+    /// Lets the loop end although the handle is active.
     static func unreference<Handle>(_ handle: UnsafeMutablePointer<Handle>) {
         uv_unref(UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self))
     }
 }
 
-/// Lends the object behind a handle's `data`, which must live until the handle's close callback: so
-/// its reference need not be counted.
+/// Passes the object in a handle's `data` to `body`. The object must be alive until the handle's
+/// close callback, so the reference need not be counted.
 @inline(__always)
 func withOwner<Owner: AnyObject>(
     of data: UnsafeMutableRawPointer?, as type: Owner.Type, _ body: (Owner) -> Void
@@ -77,7 +77,7 @@ func withOwner<Owner: AnyObject>(
     Unmanaged<Owner>.fromOpaque(data)._withUnsafeGuaranteedRef(body)
 }
 
-/// The object behind a handle's `data`.
+/// The object in a handle's `data`.
 func owner<Owner: AnyObject>(_ data: UnsafeMutableRawPointer?, as type: Owner.Type) -> Owner? {
     data.map { Unmanaged<Owner>.fromOpaque($0).takeUnretainedValue() }
 }

@@ -1,11 +1,11 @@
 import CLibuv
 
-/// The time of day, asked of the system once a second.
+/// The time of day, read from the system once per second.
 struct WallClock {
-    /// When the second is over, in the loop's milliseconds.
+    /// When the current second ends, in the loop's milliseconds.
     private var nextSecond: UInt64 = 0
 
-    /// The second since 1970 that has begun by `now`, the loop's time; nil if it was told before.
+    /// The seconds since 1970, if a new second has begun by `now`, the loop's time; else nil.
     @inline(__always)
     mutating func newSecond(at now: UInt64) -> Int64? {
         now >= nextSecond ? read(at: now) : nil

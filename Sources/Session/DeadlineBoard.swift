@@ -1,9 +1,9 @@
 import Wire
 
-/// Who must act when, for many things that each wait for at most one of a few time-outs.
+/// The deadlines of many elements, each of which waits for at most one of a few time-outs.
 ///
-/// Each time-out is one length of time, so the things that wait for it stand in the order in which
-/// they began: a doubly linked list per time-out, and every operation takes constant time.
+/// All elements of a time-out wait for the same duration, so a doubly linked list per time-out is
+/// sorted by start time, and every operation takes constant time.
 package struct DeadlineBoard {
     private struct Node {
         var previous: Int32 = -1
@@ -22,12 +22,12 @@ package struct DeadlineBoard {
     private var lists: [List]
     private var armedCount = 0
 
-    /// A board with one list per time-out, in milliseconds; nil never comes due.
+    /// A board with one list per time-out, in milliseconds; nil never expires.
     package init(timeouts: [Int64?]) {
         lists = timeouts.map { List(timeout: $0) }
     }
 
-    /// Lets the thing at `index` wait for the time-out `list`, from `now`, and for no other.
+    /// Starts the time-out `list` for the element at `index`, from `now`; it replaces any other.
     package mutating func arm(_ index: Int, _ list: Int, at now: Instant) {
         guard let timeout = lists[list].timeout else { return disarm(index) }
         let deadline = now.advanced(byMilliseconds: timeout)
@@ -45,7 +45,7 @@ package struct DeadlineBoard {
         index < nodes.count && nodes[index].list >= 0
     }
 
-    /// What a thing waits for; nil if for nothing.
+    /// The time-out that an element waits for; nil if none.
     package func list(of index: Int) -> Int? {
         isArmed(index) ? Int(nodes[index].list) : nil
     }
@@ -58,8 +58,8 @@ package struct DeadlineBoard {
         if armedCount == 0, nodes.count > 64 { nodes = [] }
     }
 
-    /// Enters a thing into a list. What begins now stands last; what began earlier finds its place
-    /// from there.
+    /// Inserts an element into a list, sorted. The search starts at the end, where a new deadline
+    /// usually belongs.
     private mutating func link(_ index: Int, _ list: Int, _ deadline: Instant) {
         nodes.withUnsafeMutableBufferPointer { nodes in
             var last = lists[list].last
@@ -92,7 +92,7 @@ package struct DeadlineBoard {
         }
     }
 
-    /// The earliest moment at which something comes due.
+    /// The earliest deadline.
     package var next: Instant? {
         var earliest: Instant?
         for list in lists where list.first >= 0 {
@@ -102,13 +102,13 @@ package struct DeadlineBoard {
         return earliest
     }
 
-    /// The thing that has waited longest for a time-out.
+    /// The element with the earliest deadline of a time-out.
     package func first(in list: Int) -> Int? {
         lists[list].first >= 0 ? Int(lists[list].first) : nil
     }
 
-    /// Tells the things that wait for a time-out with their deadlines, the first due first, until
-    /// `body` says no more or so many have been told.
+    /// Calls `body` for the elements of a time-out, the earliest deadline first, until it returns
+    /// false or was called `limit` times.
     package func forEach(
         in list: Int, atMost limit: Int = .max, _ body: (_ index: Int, _ deadline: Instant) -> Bool
     ) {
@@ -122,7 +122,7 @@ package struct DeadlineBoard {
 
     package var heapBytes: Int { HeapBlock.size(of: nodes) }
 
-    /// Takes off the board one thing that is due, with its time-out.
+    /// Removes and returns one element whose deadline has passed, with its time-out.
     package mutating func popDue(at now: Instant) -> (index: Int, list: Int)? {
         for list in lists.indices {
             let first = Int(lists[list].first)

@@ -1,6 +1,6 @@
 import Wire
 
-/// A moment, in milliseconds from a start that the driver chooses. It only moves forward.
+/// A point in time, in milliseconds since a start that the driver chooses. Time is monotonic.
 package struct Instant: Comparable, Sendable {
     package var milliseconds: Int64
 
@@ -17,58 +17,59 @@ package struct Instant: Comparable, Sendable {
     }
 }
 
-/// A key that a `SlotTable` gave out. It names one element for ever: a key is never given twice.
+/// A key from a `SlotTable`. It identifies one element: a key is never reused.
 package protocol SlotKey: Hashable, Sendable {
     var rawValue: UInt64 { get }
     init(rawValue: UInt64)
 }
 
 extension SlotKey {
-    /// How many of a key's low bits are the place of its element.
+    /// The number of low bits of a key that are its element's index.
     static var indexBits: UInt64 { 20 }
 
-    /// The place of the key's element, for tables beside the one that gave it.
+    /// The index of the key's element, for parallel tables.
     package var index: Int { Int(rawValue & ((1 << Self.indexBits) - 1)) }
 }
 
-/// One TCP connection, or its like.
+/// The key of a TCP connection or a similar one.
 package struct ConnectionID: SlotKey {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
-/// One session, for the host and for tables. It is not the text on the wire.
+/// The key of a session, for the host and for tables. It is not the Mcp-Session-Id.
 package struct SessionKey: SlotKey {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
-/// One request of a client, as long as it waits for the host's answer.
+/// The key of a client's open request.
 package struct RequestKey: SlotKey {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
-/// One request of a client that waits to be allowed.
+/// The key of a client's request that waits to be authorized.
 package struct AuthorizationKey: SlotKey {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
-/// One request of the host's to a client. The number is also its JSON-RPC id, so that it is unique
-/// among all that the server has outstanding (S-242).
+/// The key of a request from the host to a client. The number is also its JSON-RPC id, so it is
+/// unique among all open calls of the server (S-242).
 package struct CallKey: Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
-/// One answer of a store that is still to come.
+/// The key of a pending load from an event store.
 package struct LoadKey: Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
-/// One stream of one session, by 128 random bits: nobody guesses the streams of others (M-020).
+/// The id of a stream: 128 random bits, so that the streams of other clients cannot be guessed
+/// (M-020).
 package struct StreamToken: RandomKey, Hashable, Sendable {
     package let high: UInt64
     package let low: UInt64
@@ -79,7 +80,7 @@ package struct StreamToken: RandomKey, Hashable, Sendable {
     }
 }
 
-/// One event of one stream: a place from which the stream can go on.
+/// The id of an event: a position from which its stream can be resumed.
 package struct EventID: Hashable, Sendable {
     package let stream: StreamToken
     package let sequence: UInt64
@@ -102,7 +103,7 @@ package struct SessionID: RandomKey, Hashable, Sendable {
         self.low = low
     }
 
-    /// Reads the text of an id; nil for anything that we cannot have given out.
+    /// Parses an id; nil for any text that cannot be an id of this server.
     package init?(text: UnsafeRawBufferPointer) {
         guard text.count == SessionID.textLength,
             let high = text.prefixBytes(16).hexadecimal, let low = text.dropBytes(16).hexadecimal
@@ -110,7 +111,7 @@ package struct SessionID: RandomKey, Hashable, Sendable {
         self.init(high: high, low: low)
     }
 
-    /// The id as it stands in `Mcp-Session-Id`.
+    /// The id as text, for `Mcp-Session-Id`.
     package var text: ByteBuffer {
         let text = ByteBuffer()
         append(to: text)

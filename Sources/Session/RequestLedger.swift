@@ -1,6 +1,6 @@
 import Wire
 
-/// Every open request of one session, both ways. Each is answered exactly once.
+/// The open requests of one session, in both directions.
 package struct RequestLedger {
     private var requests: [(id: RequestID, key: RequestKey)] = []
     private var calls: [CallKey] = []
@@ -20,11 +20,11 @@ package struct RequestLedger {
         case opened
         /// A request with this id, of the same type, is still open (S-214).
         case duplicate
-        /// There are as many as there may be.
+        /// The limit is reached.
         case full
     }
 
-    /// Enters a client's request.
+    /// Adds a client's request.
     package mutating func open(_ id: RequestID, as key: RequestKey, atMost limit: Int) -> Opening {
         guard find(id) == nil else { return .duplicate }
         guard requests.count < limit else { return .full }
@@ -32,7 +32,7 @@ package struct RequestLedger {
         return .opened
     }
 
-    /// The open request with this id, type-exact.
+    /// The open request with this id; 7 and "7" are different.
     package func find(_ id: RequestID) -> RequestKey? {
         for entry in requests where entry.id == id { return entry.key }
         return nil
@@ -44,15 +44,15 @@ package struct RequestLedger {
         requests.removeLast()
     }
 
-    /// Enters a request of the host's; false if there are as many as there may be.
+    /// Adds a call of the host; false if the limit is reached.
     package mutating func open(_ call: CallKey, atMost limit: Int) -> Bool {
         guard calls.count < limit else { return false }
         calls.append(call)
         return true
     }
 
-    /// Closes the call that a response with this id answers; nil if there is none (S-243). Our ids
-    /// are integers, so a string never matches.
+    /// Closes and returns the call with this id, on the client's response; nil if there is none
+    /// (S-243). Our ids are integers, so a string never matches.
     package mutating func answered(_ id: RequestID) -> CallKey? {
         guard case .integer(let number) = id, number > 0 else { return nil }
         let call = CallKey(rawValue: UInt64(number))

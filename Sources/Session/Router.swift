@@ -4,17 +4,18 @@ package enum ResponseMode: Sendable {
     case stream
     /// Each request's answer is one JSON document.
     case json
-    /// JSON if the result is the first thing the host says, else a stream.
+    /// JSON if the result is the host's first message, else a stream.
     case auto
 }
 
-/// Where progress goes while a session has a primary stream (PROTOCOL, point 1).
+/// The stream for progress while a session has a primary stream (PROTOCOL, point 1).
 package enum ProgressRoute: Sendable {
     case primary
     case request
 }
 
-/// Which stream an outgoing message takes, or why there is none (PROTOCOL 6.1). It sees no message.
+/// Selects the stream for an outgoing message, or the reason why there is none (PROTOCOL 6.1). It
+/// sees no message.
 package struct Router: Sendable {
     package let mode: ResponseMode
     package let progressRoute: ProgressRoute
@@ -30,23 +31,23 @@ package struct Router: Sendable {
         /// The stream of the request that the message belongs to.
         case request
         case primary
-        /// The primary's mailbox, until a connection carries the primary.
+        /// The mailbox, until the primary stream is attached.
         case mailbox
         case none(Obstacle)
     }
 
-    /// Why a message cannot travel.
+    /// Why a message cannot be sent.
     package enum Obstacle: Equatable, Sendable {
-        /// It needs a session, and the server keeps none.
+        /// It needs a session, and the server is stateless.
         case stateless
         /// It needs a stream, and the answer is one JSON document.
         case jsonResponse
-        /// The client's connection is gone.
+        /// The client has disconnected.
         case disconnected
     }
 
-    /// Progress of a request: the primary by default; the request's own stream while no primary is
-    /// attached, so that it is never lost.
+    /// Progress of a request: on the primary by default; on the request's own stream while no
+    /// primary is attached, so that it is not lost.
     package func progress(primaryIsAttached: Bool, clientIsWaiting: Bool) -> Route {
         let mayTakePrimary = progressRoute == .primary && !isStateless
         if mayTakePrimary, primaryIsAttached { return .primary }
@@ -60,7 +61,7 @@ package struct Router: Sendable {
         return clientIsWaiting ? .request : .none(.disconnected)
     }
 
-    /// A server request made while serving a request (S-242, S-227).
+    /// A call made while serving a request (S-242, S-227).
     package func relatedCall(clientIsWaiting: Bool) -> Route {
         isStateless ? .none(.stateless) : related(clientIsWaiting: clientIsWaiting)
     }

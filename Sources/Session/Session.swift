@@ -1,9 +1,9 @@
-/// One session's life: what it may carry at each stage. It holds no stream and no message.
+/// The state machine of one session. It contains no stream and no message.
 package struct Session: Sendable {
     private enum Phase: Sendable {
-        /// The host has not answered `initialize`. The client does not know the session yet.
+        /// The host has not answered `initialize`; the client does not have the session's id yet.
         case initializing
-        /// The client knows the session and has not sent `notifications/initialized`.
+        /// The client has the session's id but has not sent `notifications/initialized`.
         case awaitingInitialized(Revision)
         case ready(Revision)
         case ended
@@ -25,12 +25,13 @@ package struct Session: Sendable {
         if case .ended = phase { true } else { false }
     }
 
-    /// Whether the client has said that it is initialized, so that the server may ask it (S-213).
+    /// Whether the client has sent `notifications/initialized`, so that the server may call it
+    /// (S-213).
     package var isReady: Bool {
         if case .ready = phase { true } else { false }
     }
 
-    /// What was negotiated; nil before `initialize` has succeeded.
+    /// The negotiated revision; nil before `initialize` has succeeded.
     package var revision: Revision? {
         switch phase {
         case .awaitingInitialized(let revision), .ready(let revision): revision
@@ -38,7 +39,7 @@ package struct Session: Sendable {
         }
     }
 
-    /// The host accepted `initialize`: the session goes live.
+    /// The host accepted `initialize`: clients can now find the session.
     package mutating func initializeSucceeded(_ revision: Revision) {
         guard case .initializing = phase else { return }
         phase = .awaitingInitialized(revision)

@@ -1,4 +1,4 @@
-/// The sessions there are: found by key or by wire id, bounded in number, ended when long quiet.
+/// The table of sessions: lookup by key or by Mcp-Session-Id, a maximum number, idle time-outs.
 package struct SessionTable<Entry: AnyObject> {
     private var entries: SlotTable<SessionKey, Entry>
     private var keys = TokenTable<SessionID, SessionKey>()
@@ -8,13 +8,13 @@ package struct SessionTable<Entry: AnyObject> {
 
     private static var initializing: Int { 0 }
     private static var idle: Int { 1 }
-    /// The idle ones that nobody has used yet.
+    /// Idle sessions that were never used.
     private static var unused: Int { 2 }
 
-    /// Stands for ever: a session that never expires still has its place in the order.
+    /// Means never: a session that never expires is still sorted by its idle time.
     private static var forever: Int64 { 1 << 50 }
 
-    /// Times are milliseconds; nil is for ever.
+    /// Times are in milliseconds; nil means never.
     package init(
         capacity: Int, keysAfter serial: UInt64 = 0, initializeTimeout: Int64?, idleTimeout: Int64?
     ) {
@@ -37,15 +37,15 @@ package struct SessionTable<Entry: AnyObject> {
 
     package subscript(key: SessionKey) -> Entry? { entries[key] }
 
-    /// How many places there are, some of them free.
+    /// The number of slots, including free ones.
     package var placeCount: Int { entries.placeCount }
 
-    /// The session at a place; nil if the place is free.
+    /// The session at an index; nil if the slot is free.
     package subscript(index index: Int) -> Entry? { entries[index: index] }
 
     package func key(for id: SessionID) -> SessionKey? { keys[id] }
 
-    /// Adds a session; nil if there are as many as there may be.
+    /// Adds a session; nil if the table is full.
     package mutating func insert(_ id: SessionID, _ make: (SessionKey) -> Entry) -> Entry? {
         guard !isFull else { return nil }
         var added: SessionKey?
@@ -63,8 +63,8 @@ package struct SessionTable<Entry: AnyObject> {
         keys.remove(id)
     }
 
-    /// Notes that nothing of the session is under way: its time to live begins (S-207). One that is
-    /// not `isUsed` may have to make room for another.
+    /// Starts the idle time-out of a session without open requests and streams (S-207). One that is
+    /// not `isUsed` may be closed to make room for another.
     package mutating func becameQuiet(
         _ key: SessionKey, isReady: Bool, isUsed: Bool, at now: Instant
     ) {
@@ -74,12 +74,12 @@ package struct SessionTable<Entry: AnyObject> {
         deadlines.arm(key.index, list, at: now)
     }
 
-    /// Notes that a request or a stream of the session is open.
+    /// Stops the idle time-out: a request or a stream of the session is open.
     package mutating func becameBusy(_ key: SessionKey) {
         deadlines.disarm(key.index)
     }
 
-    /// One session whose time is up; it leaves the table when the caller removes it.
+    /// Returns one expired session, which the caller must remove from the table.
     package mutating func popExpired(at now: Instant) -> Entry? {
         let latest = Instant(milliseconds: SessionTable.forever - 1)
         return deadlines.popDue(at: min(now, latest)).flatMap { entries[index: $0.index] }
@@ -87,8 +87,8 @@ package struct SessionTable<Entry: AnyObject> {
 
     package var heapBytes: Int { entries.heapBytes + keys.heapBytes + deadlines.heapBytes }
 
-    /// The session that has been idle for longest, of those that nobody has used and that
-    /// `isWanted` wants. Nil if there is none.
+    /// The session that has been idle for longest, of the unused ones for which `isWanted` is true.
+    /// Nil if there is none.
     package func idlest(_ isWanted: (Entry) -> Bool) -> Entry? {
         var idlest: (entry: Entry, since: Int64)?
         for list in [SessionTable.initializing, SessionTable.unused] {

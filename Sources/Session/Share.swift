@@ -1,16 +1,17 @@
 import Wire
 
-/// What one peer address, or one principal, has of a server: nobody may have all of it.
+/// The usage of one peer address or one principal, which is limited to a share of the server's
+/// limits.
 package final class Share {
     package var connections = 0
     package var sessions = 0
     package var sessionBytes = 0
     package var requestBytes = 0
     package var replayBytes = 0
-    /// Sessions that may give way to others, and requests.
+    /// Sessions that may be closed to make room for others, and requests that may be cancelled.
     package var idleSessions = 0
     package var detachedRequests = 0
-    /// For sums over some crowd: 0 between them.
+    /// Scratch for sums over connections: 0 outside of them.
     package var sum = 0
 
     fileprivate enum Owner {
@@ -31,7 +32,7 @@ package final class Share {
     package var isEmpty: Bool { connections + sessions + requestBytes == 0 }
 }
 
-/// The shares that a session, or what belongs to it, counts in.
+/// The shares in which a session and its objects count.
 package struct Shares {
     package let address: Share?
     package let principal: Share?
@@ -49,9 +50,8 @@ package struct Shares {
     }
 }
 
-/// Where a client connects from: 128 bits of an IPv6 address, or of an IPv4 address mapped to one.
-/// A network that has an IPv6 address has 64 bits of them, so only the first 64 count (RFC 4291
-/// §2.5.4).
+/// A client's address: the 128 bits of an IPv6 address, or of an IPv4-mapped one. A network with
+/// IPv6 has a whole 64-bit prefix of addresses, so only the first 64 bits count (RFC 4291 §2.5.4).
 package struct PeerAddress: Hashable, Sendable {
     private let high: UInt64
     private let low: UInt64
@@ -68,7 +68,7 @@ package struct PeerAddress: Hashable, Sendable {
     }
 }
 
-/// The shares there are, by who has them. Those of nobody are forgotten.
+/// The shares by address and by principal. Empty shares are removed.
 package struct ShareTable {
     private var addresses: [PeerAddress: Share] = [:]
     private var principals: [[UInt8]: Share] = [:]
@@ -94,13 +94,13 @@ package struct ShareTable {
         return share
     }
 
-    /// Forgets the share of somebody who has nothing any more.
+    /// Removes a share if it is empty.
     package mutating func forget(_ share: Share?) {
         guard let share, share.isEmpty else { return }
         switch share.owner {
         case .address(let address) where addresses[address] === share: addresses[address] = nil
         case .principal(let name) where principals[name] === share: principals[name] = nil
-        default: break  // It has been forgotten before.
+        default: break  // It was already removed.
         }
     }
 }

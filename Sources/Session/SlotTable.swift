@@ -1,30 +1,31 @@
 import Wire
 
-/// Things that come and go, found by integer keys in constant time.
+/// A slot map: elements are found by integer keys in constant time.
 ///
-/// A key holds the element's place in its low bits and a serial number above. Serial numbers are
-/// never used again, so a stale key finds nothing. An empty table holds no memory.
+/// A key is the element's index in the low bits and a serial number above. Serial numbers are never
+/// reused, so a stale key finds nothing. An empty table has no memory.
 package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     private struct Slot {
-        /// The element's key; in a place that is free, the next free place, which is no key, for
-        /// it has no serial number.
+        /// The element's key or, in a free slot, the index of the next free one (serial number 0,
+        /// so it is never a valid key).
         var key: UInt64
         var element: Element?
     }
 
     private var slots: [Slot] = []
-    /// The free place that was left last; as many as there are places if there is none.
+    /// The head of the free list, the slot freed last; `slots.count` if there is none.
     private var firstFree = 0
     private var serial: UInt64
 
     package private(set) var count = 0
 
-    /// `serial` is where serial numbers begin: elsewhere, and keys of another table find nothing.
+    /// `serial` is the start of the serial numbers. With different starts, keys of one table are
+    /// invalid in another.
     package init(after serial: UInt64 = 0) {
         self.serial = serial & (1 << 40 - 1)
     }
 
-    /// The most elements that a table can hold.
+    /// The maximum number of elements.
     package static var capacity: Int { 1 << 20 }
 
     package subscript(key: Key) -> Element? {
@@ -33,15 +34,15 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
         return slots[index].element
     }
 
-    /// How many places there are, some of them free.
+    /// The number of slots, including free ones.
     package var placeCount: Int { slots.count }
 
-    /// The element at a place; nil if the place is free.
+    /// The element at an index; nil if the slot is free.
     package subscript(index index: Int) -> Element? {
         index < slots.count ? slots[index].element : nil
     }
 
-    /// Adds the element that `make` builds for the key it is given; nil if the table is full.
+    /// Adds the element that `make` builds for its new key; nil if the table is full.
     package mutating func insert(_ make: (Key) -> Element) -> Element? {
         guard count < SlotTable.capacity else { return nil }
         serial += 1
@@ -78,7 +79,7 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
 
     package var heapBytes: Int { HeapBlock.size(of: slots) }
 
-    /// All elements there are now, so that the caller may change the table meanwhile.
+    /// A copy of all elements, so that the caller may change the table while iterating.
     package var elements: [Element] {
         slots.compactMap { $0.element }
     }

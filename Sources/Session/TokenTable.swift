@@ -1,15 +1,15 @@
 import Wire
 
-/// A key of random bits, of which the low ones are as good as a hash.
+/// A random key; its low bits are its hash.
 package protocol RandomKey: Equatable {
     var low: UInt64 { get }
 }
 
-/// Things found by random keys of our own making, in constant time and without hashing.
+/// A hash table for random keys that we generate, in constant time and without a hash function.
 ///
-/// Open addressing: a key stands at the place that its low bits tell, or at the next free one. A
-/// stranger's key finds nothing wherever it leads, and none is ever entered, so nobody can make
-/// them collide. An empty table holds no memory.
+/// Open addressing with linear probing: a key is stored at the index given by its low bits, or in
+/// the next free slot. Only keys that we generate are inserted, never a client's, so clients cannot
+/// cause collisions. An empty table has no memory.
 package struct TokenTable<Key: RandomKey, Value> {
     private var slots: [(key: Key, value: Value)?] = []
     package private(set) var count = 0
@@ -22,7 +22,7 @@ package struct TokenTable<Key: RandomKey, Value> {
         place(of: key).flatMap { slots[$0]?.value }
     }
 
-    /// Enters a value, or replaces the one that is there.
+    /// Inserts or replaces the value of a key.
     package mutating func set(_ key: Key, _ value: Value) {
         if let place = place(of: key) {
             slots[place] = (key, value)
@@ -33,7 +33,7 @@ package struct TokenTable<Key: RandomKey, Value> {
         count += 1
     }
 
-    /// Lets `change` change the value of a key, if there is one.
+    /// Changes the value of a key in place, if there is one.
     package mutating func update(_ key: Key, _ change: (inout Value) -> Void) {
         guard let place = place(of: key), var value = slots[place]?.value else { return }
         change(&value)
@@ -44,7 +44,8 @@ package struct TokenTable<Key: RandomKey, Value> {
         guard var hole = place(of: key) else { return }
         slots[hole] = nil
         count -= 1
-        // What stands behind the hole and was not meant to moves up, or it would not be found.
+        // Backward-shift deletion: later entries of the same probe sequence move into the hole, or
+        // they would not be found.
         var place = next(hole)
         while let slot = slots[place] {
             let home = home(of: slot.key)

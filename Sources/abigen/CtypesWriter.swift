@@ -56,7 +56,7 @@ enum CtypesWriter {
         case .opaque(let name, _):
             """
             class \(name)(Structure):
-                \"\"\"Opaque: only ever seen through \(name)_p.\"\"\"
+                \"\"\"Opaque: used only through \(name)_p.\"\"\"
 
 
             \(name)_p = POINTER(\(name))
@@ -99,7 +99,7 @@ enum CtypesWriter {
             """
     }
 
-    /// ctypes turns a `c_char_p` result into bytes and loses the pointer: it is never one.
+    /// Never `c_char_p` as a result: ctypes converts it to bytes and drops the pointer.
     private static func resultType(_ type: CType) -> String {
         type == .text ? "c_void_p" : ctype(type)
     }
@@ -122,7 +122,7 @@ enum CtypesWriter {
         }
     }
 
-    /// The type of a struct's field for a type checker; Any where ctypes takes several.
+    /// The type of a struct's field for a type checker; Any where ctypes accepts several types.
     private static func annotation(_ type: CType) -> String {
         switch type {
         case .int, .int32, .uint16, .uint32, .uint64, .size, .enumeration: "int"

@@ -14,7 +14,7 @@ func readFile(_ path: String) -> String? {
     return ferror(file) == 0 ? String(decoding: bytes, as: UTF8.self) : nil
 }
 
-/// Makes the missing directories of `path`, then writes the file; false if either fails.
+/// Creates the missing directories of `path`, and writes the file; false on failure.
 func writeFile(_ path: String, _ text: String) -> Bool {
     for index in path.indices.dropFirst() where path[index] == "/" {
         mkdir(String(path[..<index]), 0o777)

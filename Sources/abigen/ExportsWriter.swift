@@ -1,4 +1,4 @@
-/// Writes the linker's version script: the functions of the table, and nothing else, are exported.
+/// Writes the linker's version script, which exports the functions of the table and nothing else.
 enum ExportsWriter {
     static func write(_ table: Table) -> GeneratedFile {
         let names = table.functions.map { "    \($0.name);\n" }.joined()

@@ -26,7 +26,7 @@ struct HeaderWriter {
             #include <stdint.h>
             #include <string.h>
 
-            /* SHTTP_API exports; SHTTP_NODISCARD warns when a status is not looked at. */
+            /* SHTTP_API exports; SHTTP_NODISCARD warns when a status is ignored. */
             #if defined(__GNUC__)
             #define SHTTP_API __attribute__((visibility("default")))
             #define SHTTP_NODISCARD __attribute__((warn_unused_result))
@@ -39,8 +39,8 @@ struct HeaderWriter {
             extern "C" {
             #endif
 
-            struct json_t;    /* jansson's value: include <jansson.h> to look inside. */
-            struct uv_loop_s; /* libuv's uv_loop_t: include <uv.h> to have one. */
+            struct json_t;    /* jansson's value: include <jansson.h> to read it. */
+            struct uv_loop_s; /* libuv's uv_loop_t: include <uv.h> to create one. */
 
             """)
     }
@@ -136,7 +136,7 @@ struct HeaderWriter {
         }
     }
 
-    /// Writes `head`, the parameters in columns under its parenthesis, and the end.
+    /// Writes `head`, the parameters aligned after its parenthesis, and the end.
     private mutating func prototype(_ head: String, _ parameters: [Parameter]) {
         guard !parameters.isEmpty else { return line(head + "void);\n") }
         var current = head
@@ -163,7 +163,7 @@ struct HeaderWriter {
         let group: String?
     }
 
-    /// Writes the comments behind the members if they all fit there, otherwise above them.
+    /// Writes the comments after the members if they all fit on their lines, otherwise above them.
     private mutating func write(_ members: [Member]) {
         let column = (members.map(\.code.count).max() ?? 0) + 3
         if members.allSatisfy({ column + $0.doc.count + 6 <= width }) {

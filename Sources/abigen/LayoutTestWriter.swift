@@ -1,4 +1,4 @@
-/// Writes the C tests that hold the compiled header and library against the table.
+/// Writes the C tests that compare the compiled header and library with the table.
 struct LayoutTestWriter {
     private let table: Table
 

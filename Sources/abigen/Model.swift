@@ -1,15 +1,15 @@
-/// A C type, as far as the declarations of this library need one.
+/// A C type, limited to those that the declarations of this library need.
 indirect enum CType: Equatable, Sendable {
     case void, int, int32, uint16, uint32, uint64, size, double
-    /// `const char *`, ended by a NUL.
+    /// `const char *`, NUL-terminated.
     case text
-    /// `const uint8_t *`, with its length beside it.
+    /// `const uint8_t *`; its length is a separate field.
     case octets
-    /// `void *`: the host's own pointer, never followed.
+    /// `void *`: the host's own pointer, never dereferenced.
     case address
-    /// A struct of another library, only ever seen through a pointer.
+    /// A struct of another library, used only through a pointer.
     case foreign(String)
-    /// A struct of this library whose fields the caller does not see.
+    /// An opaque struct of this library.
     case opaque(String)
     /// A struct of this library, by value.
     case structure(String)
@@ -31,29 +31,29 @@ indirect enum CType: Equatable, Sendable {
     static let server = CType.handle("shttp_server")
 }
 
-/// How long something borrowed stays valid.
+/// How long something borrowed is valid.
 enum Lifetime: Equatable, Sendable {
-    /// For a parameter of a function, the call; for one of a callback, the callback.
+    /// Until the function or the callback that has the parameter returns.
     case returns
     case eventEnds, requestEnds, sessionEnds, unload
 }
 
-/// Who owns what a parameter, field or result refers to, and for how long.
+/// The owner of the object that a parameter, field or result refers to.
 enum Ownership: Equatable, Sendable {
     /// A number, or a handle that the caller keeps.
     case plain
     case borrowed(until: Lifetime)
     /// The library makes its own copy before the call returns.
     case copied
-    /// The library keeps the pointer, and what it points to remains the host's.
+    /// The library stores the pointer; the host still owns what it points to.
     case kept
-    /// The caller owns it from now on.
+    /// Ownership moves to the caller.
     case given
-    /// The library owns it from now on.
+    /// Ownership moves to the library.
     case taken
 }
 
-/// Which thread may make a call, or makes it.
+/// The thread that may call a function, or that calls a callback.
 enum Thread: Equatable, Sendable {
     case loopThread, anyThread
     /// Only for a callback: the thread that destroys something.
@@ -72,14 +72,14 @@ struct Parameter: Sendable {
     }
 }
 
-/// What a field left 0 means, and in which unit it counts.
+/// The meaning of a field left 0, and the field's unit.
 enum Default: Equatable, Sendable {
-    /// The field is no option, or one that every host must set.
+    /// The field is not an option, or one that every host must set.
     case none
-    /// A value by its name, and what it means where the name does not say it.
+    /// A value by its name, and its meaning if the name is not enough.
     case named(String, String? = nil)
     case milliseconds(UInt32)
-    /// As `milliseconds`, and UINT32_MAX switches the limit off.
+    /// As `milliseconds`, and UINT32_MAX disables the limit.
     case millisecondsOrNever(UInt32)
     case bytes(UInt32)
     case count(UInt32)
@@ -118,7 +118,7 @@ struct EnumCase: Sendable {
     let name: String
     let value: Int32
     let doc: String
-    /// A line above the case that opens a group of cases.
+    /// The heading of a group of cases, if the case is its first.
     let group: String?
 
     init(_ name: String, _ value: Int32, _ doc: String, group: String? = nil) {
@@ -139,17 +139,17 @@ struct Callback: Sendable {
     let name: String
     let doc: String
     let parameters: [Parameter]
-    /// The thread that makes the call.
+    /// The thread that calls it.
     var thread = Thread.loopThread
 }
 
-/// A status a function may return, and when.
+/// A status that a function may return, and its condition.
 struct Status: Sendable {
     let number: Int32
     let name: String
-    /// One English sentence: what `shttp_status_text` returns.
+    /// One English sentence: the result of `shttp_status_text`.
     let text: String
-    /// Set where a function lists the status: the case in which it returns it.
+    /// Set where a function lists the status: the condition under which it is returned.
     var condition: String?
 
     init(_ number: Int32, _ name: String, _ text: String) {
@@ -158,7 +158,7 @@ struct Status: Sendable {
         self.text = text
     }
 
-    /// The same status, with the case in which a function returns it.
+    /// The same status, with the condition under which a function returns it.
     func when(_ condition: String) -> Status {
         var status = self
         status.condition = condition
@@ -169,14 +169,14 @@ struct Status: Sendable {
 struct Function: Sendable {
     let name: String
     let thread: Thread
-    /// One sentence, then what the caller must know that no field of this struct says.
+    /// One sentence, then everything the caller must know that the other fields do not say.
     let doc: String
     let parameters: [Parameter]
     let result: CType
     let resultOwnership: Ownership
     /// Empty unless the result is a status.
     let statuses: [Status]
-    /// A status that may be ignored: the call is worth making even if it comes to nothing.
+    /// Whether the status may be ignored: then it is not declared SHTTP_NODISCARD.
     let mayIgnore: Bool
 
     init(
@@ -195,14 +195,14 @@ struct Function: Sendable {
     }
 }
 
-/// A number that a program can compare at compile time; `digits` is how C spells it.
+/// A number that a program can compare at compile time; `digits` is its C spelling.
 struct Constant: Sendable {
     let name: String
     let value: UInt32
     let digits: String
 }
 
-/// One piece of the header, in the order in which it stands there.
+/// One declaration of the header, in the order of the header.
 enum Declaration: Sendable {
     case section(String, doc: String?)
     case constants([Constant], doc: String)
@@ -211,13 +211,13 @@ enum Declaration: Sendable {
     case structure(Structure)
     case callback(Callback)
     case function(Function)
-    /// C text that only the header holds: a macro or an inline function.
+    /// C text for the header only: a macro or an inline function.
     case headerOnly(doc: String, text: String)
 }
 
-/// The whole ABI: every writer reads this and nothing else.
+/// The whole ABI: the only input of every writer.
 struct Table: Sendable {
-    /// The page at the top of the header.
+    /// The introduction at the top of the header.
     let page: String
     let declarations: [Declaration]
     let statuses: [Status]
@@ -239,7 +239,7 @@ struct Table: Sendable {
     }
 }
 
-/// A file made from the table; `path` is relative to the repository.
+/// A generated file; `path` is relative to the repository.
 struct GeneratedFile: Sendable {
     let path: String
     let text: String

@@ -1,10 +1,9 @@
-/// Documentation text, laid out in lines of a comment.
+/// Documentation text, wrapped into the lines of a comment.
 ///
-/// Paragraphs are separated by empty lines. A paragraph that starts with a space is left as it
-/// is; one that starts with "- " is a list, of which each item gets a hanging indent; all
-/// others are filled.
+/// Paragraphs are separated by empty lines. A paragraph that starts with a space is kept verbatim.
+/// One that starts with "- " is a list, whose items get a hanging indent. All others are filled.
 struct Prose {
-    /// A space at which no line is broken.
+    /// A space that does not break a line.
     static let fixedSpace = "\u{A0}"
 
     private var paragraphs: [[Substring]] = []
@@ -52,7 +51,7 @@ struct Prose {
     }
 }
 
-/// Breaks `text` at spaces so that no line is longer than `width`, if its words allow that.
+/// Breaks `text` at spaces into lines of at most `width`, unless a single word is longer.
 func fill(_ text: String, width: Int, hanging: String = "") -> [String] {
     var lines: [String] = []
     var line = ""

@@ -1,7 +1,7 @@
-/// The fields of the model as sentences: each fact is always told in the same words.
+/// Turns the fields of the model into sentences: the same fact always gets the same words.
 
 extension CType {
-    /// The type as C spells it, without a name.
+    /// The C spelling of the type, without a name.
     var spelling: String {
         switch self {
         case .void: "void"
@@ -59,7 +59,7 @@ extension Thread {
 }
 
 extension Function {
-    /// The documentation with the thread's mark behind its first sentence.
+    /// The documentation, with the thread's mark after its first sentence.
     var markedDoc: String {
         let paragraphs = doc.split(separator: "\n\n", maxSplits: 1)
         return ([paragraphs[0] + " " + thread.mark] + paragraphs.dropFirst())
@@ -85,7 +85,7 @@ extension Function {
 }
 
 extension Structure {
-    /// One sentence for all fields, since an event's live equally long.
+    /// One sentence for all fields, since the fields of an event have the same lifetime.
     var lifetimeSentence: String {
         for field in fields {
             if case .borrowed(let lifetime) = field.ownership {
@@ -105,8 +105,8 @@ extension Callback {
         switch thread {
         case .loopThread:
             """
-            Runs on the loop's thread, with no lock held and no update half done: it may call \
-            any function in this header, shttp_server_destroy() included.
+            Runs on the loop's thread, with no lock held and no update in progress: it may call \
+            any function in this header, including shttp_server_destroy().
             """
         case .anyThread: "Runs on any thread."
         case .destroyer:
@@ -132,19 +132,19 @@ private func parameterSentences(_ parameters: [Parameter]) -> [String] {
         case .borrowed(let lifetime):
             sentences.append("\(name) is borrowed: valid until \(lifetime.sentenceEnd).")
         case .kept:
-            sentences.append("\(name) is kept as it is, and never followed.")
+            sentences.append("\(name) is stored unchanged and never dereferenced.")
         case .given:
             sentences.append(
-                "On success \(name) is owned by the caller. On failure it is untouched.")
+                "On success \(name) is owned by the caller. On failure it is unchanged.")
         case .taken:
-            sentences.append("\(name) is dead to the caller on return. NULL is ignored.")
+            sentences.append("\(name) is invalid after this returns. NULL is ignored.")
         }
     }
     return sentences
 }
 
 extension Field {
-    /// The field's documentation with what its ownership, unit and default add to it.
+    /// The field's documentation, followed by its default, unit and ownership.
     var documentation: String {
         var sentences = [doc]
         switch fallback {

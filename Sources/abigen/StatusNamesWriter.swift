@@ -14,7 +14,7 @@ enum StatusNamesWriter {
                     }
                 }
 
-                /// What a status means, in one English sentence.
+                /// The meaning of a status, in one English sentence.
                 func statusText(_ status: Int32) -> StaticString {
                     switch status {
                 \(cases(table.statuses.map { ($0.number, $0.text) }))

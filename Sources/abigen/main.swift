@@ -1,9 +1,9 @@
-/// abigen writes everything that follows from the table in ABI/.
+/// abigen generates all files that are derived from the table in ABI/.
 ///
 ///     abigen [--check] [--root DIRECTORY]
 ///
 /// Without an option it writes the files below the current directory. With `--check` it writes
-/// nothing, names each file that differs from the table, and exits 1 if there is one.
+/// nothing, reports each file that is out of date, and exits with 1 if there is one.
 
 import Glibc
 
@@ -25,7 +25,7 @@ for file in generatedFiles(from: ABI.table) {
     let path = root + "/" + file.path
     if readFile(path) == file.text { continue }
     if isCheck {
-        report("\(file.path) is stale. Mend it with: swift run abigen")
+        report("\(file.path) is out of date; run: swift run abigen")
         failures += 1
     } else if writeFile(path, file.text) {
         print("wrote \(file.path)")

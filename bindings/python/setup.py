@@ -1,4 +1,4 @@
-"""Puts libstreamablehttp into the wheel, which is therefore of one platform and of any Python 3."""
+"""Copies libstreamablehttp into the wheel, which is therefore for one platform and any Python 3."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def library() -> Path:
 
 class BuildWithLibrary(build_py):
     def run(self) -> None:
-        if self.editable_mode:  # the package finds the library in the checkout
+        if self.editable_mode:  # the package uses the library of the checkout
             super().run()
             return
         package = Path(self.build_lib) / "streamablehttp"
-        shutil.rmtree(package, ignore_errors=True)  # what an earlier build has left
+        shutil.rmtree(package, ignore_errors=True)  # left by an earlier build
         super().run()
         shutil.copyfile(library(), package / NAME)
 

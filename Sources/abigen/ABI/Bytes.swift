@@ -5,14 +5,13 @@ extension ABI {
             Structure(
                 name: "shttp_bytes",
                 doc: """
-                    Bytes that belong to someone else: text or JSON in UTF-8, without a NUL at the
-                    end.
+                    Borrowed bytes: text or JSON in UTF-8, not NUL-terminated.
 
-                    Always borrowed, in the direction of travel: what the host passes is read or
-                    copied before the call returns, and what the library passes is valid as long as
-                    its description says. Nobody ever frees what the other side passed. NULL with
-                    len 0 is empty; a len without data is SHTTP_ERR_INVALID_ARGUMENT, in options
-                    SHTTP_ERR_INVALID_OPTION.
+                    The side that passes bytes keeps their ownership: bytes that the host passes are
+                    read or copied before the call returns, and bytes that the library passes are
+                    valid as long as their description says. Neither side frees the bytes of the
+                    other. NULL with len 0 is empty; NULL with a nonzero len is
+                    SHTTP_ERR_INVALID_ARGUMENT, or in options SHTTP_ERR_INVALID_OPTION.
                     """,
                 fields: [
                     Field("data", .octets, "May be NULL if len is 0."),
@@ -20,10 +19,10 @@ extension ABI {
                 ])),
         .headerOnly(
             doc: """
-                A C string as bytes; NULL as no bytes.
+                A C string as bytes; NULL gives empty bytes.
 
-                The bytes are the string's own. It is an inline function: the library has no such
-                symbol.
+                The bytes are not copied: they point to the string. It is an inline function: the
+                library exports no such symbol.
                 """,
             text: """
                 static inline shttp_bytes shttp_text(const char *text)
@@ -39,14 +38,15 @@ extension ABI {
             Function(
                 "shttp_json_find", .anyThread,
                 """
-                Finds a value in JSON text by its JSON pointer (RFC 6901), such as /arguments/text.
+                Finds a value in JSON text by its JSON Pointer (RFC 6901), such as /arguments/text.
 
-                `*out` points into `json` and lives as long: the value as it is written, a string
-                with its quotes and escapes, without blanks around it. Of members with the same name
-                the last one counts. The empty pointer means the whole value.
+                `*out` points into `json` and is valid as long as it is: the text of the value,
+                unchanged, without whitespace around it; a string includes its quotes and escapes.
+                If several members have the same name, the last one counts. The empty pointer means
+                the whole value.
 
-                `json` should be valid, such as an event's message or params: in what is no JSON,
-                anything may be found, or nothing.
+                `json` should be valid JSON, such as an event's message or params. In invalid JSON,
+                the result is some part of it, or nothing.
                 """,
                 [
                     Parameter("json", .bytes), Parameter("pointer", .text),
@@ -60,44 +60,44 @@ extension ABI {
             Structure(
                 name: "shttp_session",
                 doc: """
-                    Refers to a session of a client.
+                    Identifies a session of a client.
 
-                    A plain value: copy it, keep it, compare its key. It is safe to use after the
-                    session has ended; calls then return SHTTP_ERR_NOT_FOUND, and the key never
-                    refers to another session. It is not the Mcp-Session-Id on the wire; see
+                    A plain value: copy it, keep it, compare its key. It may be used after the
+                    session has ended: calls then return SHTTP_ERR_NOT_FOUND, and the key is never
+                    reused for another session. It is not the Mcp-Session-Id in HTTP; see
                     shttp_session_wire_id().
                     """,
-                fields: [Field("key", .uint64, "0 refers to no session.")])),
+                fields: [Field("key", .uint64, "0 is no session.")])),
         .structure(
             Structure(
                 name: "shttp_request",
                 doc: """
-                    Refers to a client's request that waits for the host's answer.
+                    Identifies a client's request that the host has not answered yet.
 
-                    A plain value like shttp_session, dead once the request has been answered or
-                    cancelled. It is not the JSON-RPC id, which two clients may share; see
+                    A plain value like shttp_session, invalid once the request has been answered or
+                    cancelled. It is not the JSON-RPC id, which may be the same for two clients; see
                     shttp_event.id.
                     """,
-                fields: [Field("key", .uint64, "0 refers to no request.")])),
+                fields: [Field("key", .uint64, "0 is no request.")])),
         .structure(
             Structure(
                 name: "shttp_call",
                 doc: """
-                    Refers to a request that the host made to the client.
+                    Identifies a request that the host made to the client.
 
-                    A plain value like shttp_session, dead once SHTTP_EVENT_RESPONSE has brought the
-                    client's answer or the host has given up the call.
+                    A plain value like shttp_session, invalid once the host has received
+                    SHTTP_EVENT_RESPONSE or has closed the call.
                     """,
-                fields: [Field("key", .uint64, "0 refers to no call.")])),
+                fields: [Field("key", .uint64, "0 is no call.")])),
         .structure(
             Structure(
                 name: "shttp_authorization",
                 doc: """
-                    Refers to a request that waits for the host to allow or refuse it.
+                    Identifies a request that the host has not allowed or refused yet.
 
-                    A plain value like shttp_session, dead once the host has answered, the client
-                    has gone, or authorize_ms have passed.
+                    A plain value like shttp_session, invalid once the host has answered, the client
+                    has disconnected, or authorize_ms have passed.
                     """,
-                fields: [Field("key", .uint64, "0 refers to nothing.")])),
+                fields: [Field("key", .uint64, "0 is no authorization.")])),
     ]
 }

@@ -3,8 +3,9 @@ extension ABI {
         .section(
             "Events",
             doc: """
-                What a server tells the host. It comes to shttp_server_options.on_event or, if there
-                is none, waits for shttp_server_take_events(); the events are the same.
+                A server reports to the host by events. They are passed to
+                shttp_server_options.on_event or, if that is NULL, queued for
+                shttp_server_take_events(); the events are the same.
                 """),
         .opaque(
             "shttp_server",
@@ -21,9 +22,9 @@ extension ABI {
             Callback(
                 name: "shttp_on_event",
                 doc: """
-                    Something happened. `event->kind` says what, and which fields are set.
+                    Receives one event. `event->kind` says what happened, and which fields are set.
 
-                    Ignore kinds that you do not know: a later library may have more.
+                    Ignore unknown kinds: a later library may have more.
                     """,
                 parameters: [
                     Parameter("server", .server),
@@ -36,11 +37,11 @@ extension ABI {
             Callback(
                 name: "shttp_on_log",
                 doc: """
-                    The library has something to say to whoever operates the server.
+                    Receives one line of the log, for the operator of the server.
 
-                    `text` is one line of English without a line end. It never holds a session id.
-                    Of one kind of warning, ten lines are made in five seconds; the next one says
-                    how many were not: clients do not fill a disk.
+                    `text` is one line of English without a newline. It never contains a session id.
+                    Of each kind of warning at most ten lines are logged in five seconds, so that
+                    clients cannot fill a disk; the next line says how many were suppressed.
                     """,
                 parameters: [
                     Parameter("level", .enumeration("shttp_log_level")),
@@ -51,20 +52,21 @@ extension ABI {
             Callback(
                 name: "shttp_user_data_free",
                 doc: """
-                    The server is gone, and no callback with this `user_data` will follow.
+                    The server has been destroyed; no callback with this `user_data` follows.
 
-                    Comes once for each server that was created.
+                    Called once for each server that was created.
                     """,
                 parameters: [Parameter("user_data", .address)], thread: .destroyer)),
         .function(
             Function(
                 "shttp_event_document", .anyThread,
                 """
-                The event's message as a tree: a json_t of jansson, to be read only.
+                The event's message as a tree: a json_t of jansson, read-only.
 
-                It is made at the first call; a host that can do with shttp_json_find(), or has a
-                JSON parser of its own, saves that. NULL if there is no tree: shttp_event_parse()
-                tells why. Not from two threads at a time with one event.
+                The tree is built at the first call; a host that uses only shttp_json_find(), or its
+                own JSON parser, avoids that cost. NULL if there is no tree: shttp_event_parse()
+                returns the reason. Do not call it on two threads at the same time with the same
+                event.
                 """,
                 [
                     Parameter("event", .constPointer(.structure("shttp_event")))
@@ -74,11 +76,11 @@ extension ABI {
             Function(
                 "shttp_event_parse", .anyThread,
                 """
-                Writes what shttp_event_document() returns to `*out`, or says why there is no tree.
+                Writes the tree of shttp_event_document() to `*out`, or returns why there is none.
 
-                A message may be valid JSON (RFC 8259) and yet more than jansson holds: a string cut
-                inside a character, as in "\\ud83d", a NUL in the name of a member, or a number
-                beyond a double. Then only its bytes can be read, with shttp_json_find() or another
+                jansson cannot represent every valid JSON text (RFC 8259): not an unpaired surrogate
+                such as "\\ud83d", a NUL in the name of a member, or a number beyond the range of a
+                double. Such a message can be read only as bytes, with shttp_json_find() or another
                 parser. `*out` is borrowed: valid until the event ends.
                 """,
                 [
@@ -94,7 +96,8 @@ extension ABI {
     private static let eventKind = Enumeration(
         name: "shttp_event_kind",
         doc: """
-            What happened. Each kind lists the fields of shttp_event that it sets, besides kind.
+            The kind of an event. Each kind lists the fields of shttp_event that it sets, besides
+            kind.
             """,
         cases: [
             EnumCase(
@@ -109,8 +112,8 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
-                A client's notification. It wants no answer. notifications/cancelled is among them
-                if it names no request that is open, or the server is stateless.
+                A client's notification; it needs no answer. notifications/cancelled is delivered
+                this way only if it names no open request, or the server is stateless.
 
                 Sets session, session_data, principal, method, message, params, headers and
                 revision.
@@ -119,18 +122,20 @@ extension ABI {
                 "SHTTP_EVENT_RESPONSE", 3,
                 """
                 The end of a call that the host made. With status SHTTP_OK, message is the client's
-                JSON-RPC response, which holds a result or an error. With any other status no answer
-                will come: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
+                JSON-RPC response, which contains a result or an error. With any other status there
+                is no response: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or
+                SHTTP_ERR_CANCELLED.
 
                 Sets status, session, session_data, call, call_data and message.
                 """),
             EnumCase(
                 "SHTTP_EVENT_CANCELLED", 4,
                 """
-                A request has ended without an answer: stop working on it, and do not answer. status
-                is SHTTP_ERR_CANCELLED if the client has said so, and message is then its
-                notification; SHTTP_ERR_DISCONNECTED if it has gone and did not come back, or, on a
-                stateless server, if it has gone; SHTTP_ERR_SESSION_ENDED; or SHTTP_ERR_CLOSED.
+                A request has ended without an answer: stop working on it, and do not answer it.
+                status is SHTTP_ERR_CANCELLED if the client cancelled it, and message is then its
+                notification; SHTTP_ERR_DISCONNECTED if the client disconnected and did not resume
+                in time or, on a stateless server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
+                SHTTP_ERR_CLOSED.
 
                 Sets status, session, session_data, request and message.
                 """),
@@ -146,9 +151,9 @@ extension ABI {
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
                 """
                 The session has ended: deleted by the client, idle for too long, not initialized in
-                time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it had to
-                make room for another one. The last event of the session, and the time to free
-                session_data.
+                time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it was
+                closed to make room for another one. The last event of the session: free
+                session_data now.
 
                 Sets status, session and session_data.
                 """),
@@ -156,8 +161,8 @@ extension ABI {
                 "SHTTP_EVENT_PRIMARY_OPENED", 7,
                 """
                 The client has opened the session's primary stream, for the first time or again.
-                What waited in the session's mailbox is sent now. A client that opens it while it is
-                open moves it to its new connection: the former one ends without
+                Messages in the session's mailbox are sent now. If the stream was already open, it
+                moves to the new connection: the old connection ends without
                 SHTTP_EVENT_PRIMARY_CLOSED.
 
                 Sets session and session_data.
@@ -165,14 +170,15 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_CLOSED", 8,
                 """
-                The primary stream is gone. Messages for it wait in the session's mailbox.
+                The primary stream has lost its connection. Messages for it are queued in the
+                session's mailbox.
 
                 Sets session and session_data.
                 """),
             EnumCase(
                 "SHTTP_EVENT_COMMAND_FAILED", 9,
                 """
-                A command that another thread had queued could not be carried out. status says why;
+                A command that was queued by another thread has failed. status is the reason;
                 session, request, call or authorization is the one that was passed.
 
                 Sets status and one of session, request, call, authorization.
@@ -180,29 +186,34 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_LOG", 10,
                 """
-                What on_log would have said. Only for a host that takes events and has no on_log.
+                A line of the log. Only for a host that takes events from the queue and has no
+                on_log.
 
                 Sets level and text.
                 """),
             EnumCase(
                 "SHTTP_EVENT_CLOSED", 11,
-                "The server has closed, after shttp_server_close(). The last event. Sets nothing."),
+                """
+                The server has closed, after shttp_server_close() or shttp_server_drain(). The
+                last event. Sets nothing.
+                """),
             EnumCase(
                 "SHTTP_EVENT_AUTHORIZE", 12,
                 """
-                A request has arrived, and waits to be authorized: only with the option authorize.
-                Answer it with shttp_authorization_allow() or shttp_authorization_refuse(), now or
-                later, from any thread. Its body has not been read, and what follows on its
-                connection waits. If the client goes away, no further event tells so.
+                A request waits to be authorized: only with the option authorize. Answer it with
+                shttp_authorization_allow() or shttp_authorization_refuse(), now or later, from any
+                thread. Its body has not been read, and later requests on its connection wait. If
+                the client disconnects, no further event reports that.
 
                 Sets authorization, http_method, target, scheme, credentials and headers.
                 """),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_GAP", 13,
                 """
-                A client has come back to the session's primary stream for messages that are not
-                kept any more. It has lost them, has been told so, and gets what follows. If it must
-                know the state that they were about, this is the time to send that again.
+                A client has resumed the session's primary stream, but events after its
+                Last-Event-ID are no longer kept. It has lost them, is notified of that, and
+                receives the following ones. If the client needs the state that they described, send
+                that again now.
 
                 Sets session and session_data.
                 """),
@@ -210,13 +221,13 @@ extension ABI {
 
     private static let logLevel = Enumeration(
         name: "shttp_log_level",
-        doc: "How much a line of the log matters.",
+        doc: "The severity of a line of the log.",
         cases: [
             EnumCase("SHTTP_LOG_DEFAULT", 0, "As an option: SHTTP_LOG_WARNING."),
             EnumCase("SHTTP_LOG_ERROR", 1, "Something does not work."),
-            EnumCase("SHTTP_LOG_WARNING", 2, "Something should be mended."),
-            EnumCase("SHTTP_LOG_NOTICE", 3, "Rare and normal: listening, closing."),
-            EnumCase("SHTTP_LOG_DEBUG", 4, "Every refused request, and why."),
+            EnumCase("SHTTP_LOG_WARNING", 2, "Something should be fixed."),
+            EnumCase("SHTTP_LOG_NOTICE", 3, "Rare, normal events: listening, closing."),
+            EnumCase("SHTTP_LOG_DEBUG", 4, "Every refused request, with the reason."),
             EnumCase("SHTTP_LOG_OFF", 5, "As an option: nothing."),
         ])
 
@@ -225,19 +236,23 @@ extension ABI {
         doc: """
             An event. Fields that its kind does not list are 0, NULL or empty.
 
-            It ends when on_event returns or, for a host that takes events, with the next
-            shttp_server_take_events(). Copy what you keep; the keys may be kept as they are. Fields
-            are only ever appended.
+            It is valid until on_event returns or, for a host that takes events, until the next
+            shttp_server_take_events(). Copy any bytes that you need longer; keys are plain values
+            and may be kept. New fields are only appended.
             """,
         fields: [
             Field("kind", .enumeration("shttp_event_kind"), "What happened."),
-            Field("status", .status, "How a call or a command ended."),
-            Field("session", .session, "Key 0 when the server is stateless."),
-            Field("request", .request, "What to answer, or what was cancelled."),
+            Field(
+                "status", .status,
+                "The status of an ended call, request or session, or of a failed command."),
+            Field("session", .session, "Key 0 if the server is stateless."),
+            Field("request", .request, "The request to answer, or that was cancelled."),
             Field("call", .call, "The call that ended."),
-            Field("session_data", .address, "What shttp_session_set_data() attached."),
-            Field("call_data", .address, "What the call was made with."),
-            Field("method", .bytes, .borrowed(until: .eventEnds), "Such as tools/call."),
+            Field("session_data", .address, "The pointer of shttp_session_set_data()."),
+            Field("call_data", .address, "The pointer that was passed with the call."),
+            Field(
+                "method", .bytes, .borrowed(until: .eventEnds),
+                "The JSON-RPC method, such as tools/call."),
             Field(
                 "id", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -247,13 +262,12 @@ extension ABI {
             Field(
                 "message", .bytes, .borrowed(until: .eventEnds),
                 """
-                The whole JSON-RPC message, as the client wrote it: valid JSON in UTF-8, not
-                NUL-terminated.
+                The whole JSON-RPC message, unchanged: valid JSON in UTF-8, not NUL-terminated.
                 """),
             Field(
                 "params", .bytes, .borrowed(until: .eventEnds),
                 """
-                The message's params as they stand in it: a JSON object or array, or empty. See
+                The message's params, unchanged: a JSON object or array, or empty. See
                 shttp_json_find().
                 """),
             Field(
@@ -267,25 +281,27 @@ extension ABI {
                 "The protocol revision in use, such as 2025-11-25."),
             Field(
                 "wire_id", .bytes, .borrowed(until: .eventEnds),
-                "The Mcp-Session-Id. Who knows it can use the session: do not log it."),
+                """
+                The Mcp-Session-Id. It is a secret that gives access to the session: do not log it.
+                """),
             Field(
                 "client_info", .bytes, .borrowed(until: .eventEnds),
                 "The clientInfo of initialize, a JSON object."),
             Field(
                 "client_capabilities", .bytes, .borrowed(until: .eventEnds),
                 "The capabilities of initialize, a JSON object."),
-            Field("level", .enumeration("shttp_log_level"), "How much text matters."),
+            Field("level", .enumeration("shttp_log_level"), "The severity of text."),
             Field("text", .bytes, .borrowed(until: .eventEnds), "A line of the log, in UTF-8."),
             Field(
                 "principal", .bytes, .borrowed(until: .eventEnds),
-                "Who made the request; empty without authorization."),
-            Field("authorization", .authorization, "What to allow or refuse."),
+                "The principal of the request; empty without authorization."),
+            Field("authorization", .authorization, "The request to allow or refuse."),
             Field(
-                "http_method", .bytes, .borrowed(until: .eventEnds), "The request's method as sent."
+                "http_method", .bytes, .borrowed(until: .eventEnds), "The HTTP method, verbatim."
             ),
             Field(
                 "target", .bytes, .borrowed(until: .eventEnds),
-                "The request's target as sent, such as /mcp?x=1."),
+                "The request target, verbatim, such as /mcp?x=1."),
             Field(
                 "scheme", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -295,9 +311,9 @@ extension ABI {
             Field(
                 "credentials", .bytes, .borrowed(until: .eventEnds),
                 """
-                What stands behind the scheme: with bearer, a token in the syntax of RFC 6750. Do
+                The credentials after the scheme: with bearer, a token in the syntax of RFC 6750. Do
                 not log it.
                 """),
-            Field("handle", .address, "For shttp_event_document()."),
+            Field("handle", .address, "Used by shttp_event_document() and shttp_event_parse()."),
         ])
 }

@@ -5,14 +5,14 @@ extension ABI {
         .section(
             "Loop",
             doc: """
-                A loop carries servers. Choose one way to run it:
+                A loop runs servers. Choose one way to run it:
 
                 - shttp_loop_run() on a thread of the host.
-                - shttp_loop_run_thread(), on a thread of the library's own.
-                - shttp_loop_descriptor(), shttp_loop_timeout_ms() and shttp_loop_step() inside a
+                - shttp_loop_run_thread(), on a thread that the library starts.
+                - shttp_loop_descriptor(), shttp_loop_timeout_ms() and shttp_loop_step(), inside a
                   poll loop of the host.
-                - shttp_loop_options.uv_loop: the host runs its own uv_loop_t, and the servers live
-                  on it.
+                - shttp_loop_options.uv_loop: the host runs its own uv_loop_t, and the servers use
+                  it.
                 """),
         .opaque(
             "shttp_loop",
@@ -32,10 +32,10 @@ extension ABI {
                     Field("struct_size", .size, "Set by the initializer. Read-only."),
                     Field(
                         "uv_loop", .pointer(.foreign("uv_loop_s")), .kept,
-                        fallback: .named("NULL", "the library makes a loop"),
+                        fallback: .named("NULL", "the library creates a loop"),
                         """
-                        The host's own libuv loop: it runs it, and keeps it until the handles that
-                        the library has on it are closed.
+                        The host's own libuv loop. The host runs it, and must keep it until the
+                        library's handles on it are closed.
                         """),
                 ])),
         .function(optionsInit("shttp_loop_options")),
@@ -47,8 +47,7 @@ extension ABI {
                 Creates a loop. It does not run yet.
 
                 The calling thread is the loop's thread until shttp_loop_run() or
-                shttp_loop_run_thread() makes another one so. `options` may be NULL, which means
-                all defaults.
+                shttp_loop_run_thread() changes that. `options` may be NULL: all defaults.
                 """,
                 [
                     Parameter("options", .constPointer(.structure("shttp_loop_options")), .copied),
@@ -59,14 +58,14 @@ extension ABI {
             Function(
                 "shttp_loop_destroy", .loopThread,
                 """
-                Stops the loop and frees it, with every server that still lives on it.
+                Stops the loop and frees it, with all servers on it.
 
-                It joins the thread that shttp_loop_run_thread() started, and each server gets its
-                user_data_free. From inside a callback it takes effect when the callback has
-                returned. From another thread while the loop runs on a thread of the host it does
-                nothing: call shttp_loop_stop() first and let shttp_loop_run() return. A loop on the
-                library's own thread may be destroyed by any thread. With a
-                uv_loop of the host, the handles close as the host goes on running that loop.
+                It joins the thread that shttp_loop_run_thread() started, and calls user_data_free
+                of each server. Called inside a callback, it takes effect after the callback has
+                returned. Called on another thread while the loop runs on a thread of the host, it
+                does nothing: call shttp_loop_stop() first and wait until shttp_loop_run() returns.
+                A loop on the library's own thread may be destroyed on any thread. With a uv_loop of
+                the host, the handles close while the host continues to run that loop.
                 """,
                 [Parameter("loop", .loop, .taken)], result: .void)),
     ]
@@ -76,55 +75,55 @@ extension ABI {
             Function(
                 "shttp_loop_run", .anyThread,
                 """
-                Runs the loop on the calling thread, until shttp_loop_stop().
+                Runs the loop on the calling thread until shttp_loop_stop().
 
-                The loop belongs to this thread from now on, also after the return. A loop that has
-                been stopped may run again.
+                The loop belongs to this thread from now on, also after the function returns. A loop
+                that was stopped may run again.
                 """,
                 [Parameter("loop", .loop)],
                 statuses: [
                     .ok, .invalidArgument,
-                    .busy.when("it runs already, or the host owns its uv_loop"),
+                    .busy.when("it already runs, or the host owns its uv_loop"),
                 ])),
         .function(
             Function(
                 "shttp_loop_run_thread", .anyThread,
                 """
-                Starts a thread of the library's own that runs the loop, until shttp_loop_stop().
+                Starts a thread that runs the loop until shttp_loop_stop().
 
-                The loop belongs to that thread until shttp_loop_join(): what is marked [loop's
-                thread] may then be called in callbacks only. So create the servers and listen
+                The loop belongs to that thread until shttp_loop_join(): functions marked [loop's
+                thread] may then be called only in callbacks. So create the servers and listen
                 first.
                 """,
                 [Parameter("loop", .loop)],
                 statuses: [
                     .ok, .invalidArgument,
-                    .busy.when("it runs already, or the host owns its uv_loop"),
-                    .system.when("the system starts no thread"),
+                    .busy.when("it already runs, or the host owns its uv_loop"),
+                    .system.when("the system cannot start a thread"),
                 ])),
         .function(
             Function(
                 "shttp_loop_stop", .anyThread,
                 """
-                Makes the loop stop soon after its current turn. It does not wait for that.
+                Makes the loop stop after its current iteration. It does not wait for that.
 
-                It may be called in a signal handler. It closes no server and no connection: the
-                loop may run again.
+                It may be called in a signal handler. No server or connection is closed: the loop
+                may run again.
                 """,
                 [Parameter("loop", .loop)], statuses: [.ok, .invalidArgument], mayIgnore: true)),
         .function(
             Function(
                 "shttp_loop_join", .anyThread,
                 """
-                Waits until the thread that shttp_loop_run_thread() started has ended.
+                Waits until the thread of shttp_loop_run_thread() has ended.
 
-                It does not make the thread end: call shttp_loop_stop() before. Afterwards the loop
+                It does not stop the thread: call shttp_loop_stop() before. Afterwards the loop
                 belongs to the calling thread.
                 """,
                 [Parameter("loop", .loop)],
                 statuses: [
                     .ok, .invalidArgument,
-                    .wrongThread.when("it is called on that thread itself"),
+                    .wrongThread.when("it is called on that thread"),
                     .notFound.when("there is no such thread"),
                 ])),
     ]
@@ -143,20 +142,21 @@ extension ABI {
             Function(
                 "shttp_loop_timeout_ms", .loopThread,
                 """
-                How long the host may poll before it must call shttp_loop_step(). -1: for ever.
+                The time-out for poll(), after which the host must call shttp_loop_step(). -1:
+                infinite.
 
-                In milliseconds. Ask right before every poll: each call and each step can change
-                the answer.
+                In milliseconds. Call it right before every poll: each call and each step can change
+                the result.
                 """,
                 [Parameter("loop", .constPointer(.opaque("shttp_loop")))], result: .int)),
         .function(
             Function(
                 "shttp_loop_step", .loopThread,
                 """
-                Does what is due, callbacks included, without waiting for more.
+                Processes all pending work, including callbacks, without blocking.
 
-                Call it when the descriptor is readable or the timeout has passed; calling it too
-                often does no harm.
+                Call it when the descriptor is readable or the time-out has passed. Extra calls are
+                harmless.
                 """,
                 [Parameter("loop", .loop)],
                 statuses: [
@@ -165,14 +165,15 @@ extension ABI {
                 ])),
     ]
 
-    /// The initializer that every options struct has.
+    /// The initializer of an options struct.
     static func optionsInit(_ structure: String, as name: String = "options") -> Function {
         Function(
             structure + "_init_sized", .anyThread,
             """
             Sets every field to 0, and struct_size. Use \(structure)_init() instead.
 
-            A NULL or a `struct_size` smaller than that of the first version changes nothing.
+            It does nothing if the pointer is NULL or `struct_size` is smaller than the field
+            struct_size.
             """,
             [
                 Parameter(name, .pointer(.structure(structure))),
@@ -180,10 +181,10 @@ extension ABI {
             ], result: .void)
     }
 
-    /// The macro that tells the initializer how large the caller's struct is.
+    /// The macro that passes the size of the caller's struct to the initializer.
     static func optionsMacro(_ structure: String, as name: String = "options") -> Declaration {
         .headerOnly(
-            doc: "Gives every field of `*(\(name))` its default.",
+            doc: "Sets every field of `*(\(name))` to its default.",
             text: """
                 #define \(structure)_init(\(name)) \\
                   \(structure)_init_sized((\(name)), sizeof *(\(name)))

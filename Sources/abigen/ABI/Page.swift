@@ -1,21 +1,21 @@
 extension ABI {
-    /// The page at the top of the header: what a C programmer reads first.
+    /// The introduction at the top of the header.
     static let page = modelPage + "\n\n" + rulesPage + "\n\n" + programPage
 
     private static let modelPage = """
         streamablehttp.h - serve the Model Context Protocol over Streamable HTTP.
 
-        The host gives the library a port, gets JSON-RPC messages and answers them. All between the
-        socket and the message is the library's: HTTP/1.1, event streams (SSE), sessions, the
-        routing of messages to streams, keep-alives, limits, the checks of Origin and Host, and the
-        differences between protocol revisions. What the messages mean, tools and resources and
-        prompts, is the host's.
+        The host, which is your program, gives the library a port, receives JSON-RPC messages and
+        answers them. The library does everything between the socket and the message: HTTP/1.1,
+        event streams (SSE), sessions, routing of messages to streams, keep-alives, limits, checks
+        of Origin and Host, and the differences between protocol revisions. The host decides what
+        the messages mean: tools, resources and prompts.
 
         SESSIONS AND STREAMS
 
-        A client opens a session with initialize and names it in every later request. It opens one
-        stream with GET, the session's primary stream, which stays open for whatever the server has
-        to say. Each request opens a stream of its own, which ends with the result.
+        A client opens a session with initialize and sends its id with every later request. With GET
+        it opens one stream, the session's primary stream, which stays open for messages from the
+        server. Each request opens a stream of its own, which ends with the result.
 
              client                              host
                | POST initialize      ------>      | SHTTP_EVENT_SESSION_OPENED
@@ -29,32 +29,35 @@ extension ABI {
                | DELETE               ------>      | SHTTP_EVENT_SESSION_CLOSED
 
         - Progress goes to the primary stream, or to the request's own stream while no primary is
-          attached. The option progress_route sends it to the request's own stream always.
+          attached. The option progress_route can send it always to the request's own stream.
         - Log messages, notifications and calls to the client that belong to a request go to the
           request's own stream, and so does the result.
-        - Messages that belong to no request go to the primary stream. While none is attached they
-          wait in the session's mailbox, which is bounded.
+        - Messages that belong to no request go to the primary stream. While none is attached, they
+          are queued in the session's mailbox, which is bounded.
 
-        Streams outlive their connections. What a session's streams have sent is kept, within the
-        bounds of the replay options, and a client that comes back (GET with Last-Event-ID) gets
-        everything after its last event, and then what follows; or HTTP status 400, never a part. A
-        primary stream whose messages are gone begins afresh instead, and says so to both sides. A
-        request goes on while its client is away. The host need not know of it; with
-        shttp_request_hang_up() it may send the client away itself.
+        A stream survives the loss of its connection. The events that a session's streams have sent
+        are kept, within the limits of the replay options. A client that reconnects (GET with
+        Last-Event-ID) gets all events after its last one, and then new ones. If one of them is no
+        longer kept, it gets HTTP status 400, never only some of them. A primary stream whose events
+        are no longer kept restarts instead, and client and host are both notified. A request
+        continues while its client is disconnected, and the host need not know. With
+        shttp_request_hang_up() the host can close the connection itself.
 
         AUTHORIZATION
 
-        Off, unless an option says how requests are authorized: bearer_tokens is a list of tokens;
-        with authorize the host is asked, by SHTTP_EVENT_AUTHORIZE, before anything else is done
-        with a request. Either way each HTTP request is checked by itself, the session's id proves
-        nothing, and a session exists only for the principal that opened it. resource_metadata
-        tells clients where to get a token (RFC 9728). Use it behind TLS: put a proxy in front.
+        Off by default. Two options turn it on: bearer_tokens is a list of accepted tokens; with
+        authorize, the host decides on each request, which it receives as SHTTP_EVENT_AUTHORIZE
+        before its body is read. Either way each HTTP request is checked by itself, knowing a
+        session's id is not enough, and a session is visible only to the principal that opened it.
+        resource_metadata tells clients where to get a token (RFC 9728). Use TLS with it: put a
+        proxy in front.
 
         MODES
 
-        The options stateless and response_mode switch parts of this off. What a mode cannot do
-        fails with the status that the table shows: at once, or, from another thread, where only the
-        loop knows, by SHTTP_EVENT_COMMAND_FAILED. SHTTP_RESPONSE_AUTO counts as a stream.
+        The options stateless and response_mode disable parts of this. A call that the mode does not
+        support fails with the status in the table: it returns that status, or, if it is made on
+        another thread and only the loop can find out, SHTTP_EVENT_COMMAND_FAILED reports it.
+        SHTTP_RESPONSE_AUTO counts as stream.
 
                                          with sessions      stateless
                                          stream   JSON      stream   JSON
@@ -79,63 +82,67 @@ extension ABI {
         """
 
     private static let rulesPage = """
-        THREE KINDS OF THINGS
+        THREE KINDS OF OBJECTS
 
-        - Loops and servers are pointers with one owner: what a create function gave, its destroy
-          function takes. Destroying NULL does nothing.
-        - Sessions, requests and calls can end at any moment, because the client ends them. They are
-          plain values with a key. One that has ended is SHTTP_ERR_NOT_FOUND, never a dangling
-          pointer.
-        - Bytes are borrowed, in the direction of travel. What the host passes is copied before the
-          call returns. What the library passes is valid as long as its description says, and is
-          never freed by the host.
+        - Loops and servers are pointers with one owner: a create function returns them, and the
+          matching destroy function frees them. Destroying NULL does nothing.
+        - Sessions, requests and calls are plain values that contain a key, because the client can
+          end them at any moment. Using one that has ended returns SHTTP_ERR_NOT_FOUND; it is never
+          a dangling pointer.
+        - Bytes are borrowed by the side that receives them. Bytes that the host passes are read or
+          copied before the call returns. Bytes that the library passes are valid as long as their
+          description says, and the host never frees them.
 
         THREADS
 
         A loop and its servers belong to one thread at a time, the loop's thread: the one that runs
-        the loop or, while none does, the one that created it, ran it or joined it last. Each
-        function is marked:
+        the loop or, while none does, the one that last created, ran or joined it. Each function is
+        marked:
 
-        - [any thread] may be called anywhere and at any time. On the loop's thread a command is
-          carried out before it returns. On another thread its arguments are checked and copied, and
-          it is queued; commands of one thread keep their order. SHTTP_OK then means queued, and
-          SHTTP_EVENT_COMMAND_FAILED tells if it could not be carried out.
+        - [any thread] may be called on any thread, at any time. On the loop's thread a command is
+          executed before it returns. On another thread its arguments are checked and copied, and it
+          is queued; commands of one thread keep their order. SHTTP_OK then means queued; if the
+          command fails later, SHTTP_EVENT_COMMAND_FAILED reports it.
         - [loop's thread] returns SHTTP_ERR_WRONG_THREAD on another thread, and changes nothing.
 
-        Callbacks are made by the loop only, never from inside the call that caused them, and may
-        call anything, the destroy functions included. While one runs, the loop does nothing else:
-        nobody is read, written or kept alive, so hand over what takes long. A C++ exception, or a
-        longjmp, must not leave a callback: an exception that would ends the process
-        (std::terminate). The library starts no thread but that of shttp_loop_run_thread().
+        Callbacks are called only by the loop, never from inside the call that caused them. They may
+        call any function, including the destroy functions. While a callback runs, the loop does
+        nothing else: it reads, writes and keeps alive no connection. Do long work on another
+        thread. A C++ exception or a longjmp must not leave a callback; such an exception ends the
+        process (std::terminate). The only thread that the library starts is that of
+        shttp_loop_run_thread().
 
         SIGNALS AND PROCESSES
 
-        The library changes no signal's disposition, and nothing it writes raises SIGPIPE.
+        The library changes no signal disposition, and its writes never raise SIGPIPE.
 
-        A child that fork() makes has no part in the loops and servers of its parent. Whatever it
-        calls with one of their handles returns SHTTP_ERR_CLOSED, and the destroy functions only
-        forget: they wait for no thread, call nothing, and leave sockets and files to the parent.
-        The child holds copies of the listening sockets until it ends or calls exec. It may create
-        loops and servers of its own. fork() may be called on any thread and at any time, but in a
-        program with several threads the child may do little until it calls exec: see fork(2).
+        A child of fork() cannot use the loops and servers of its parent. Functions called with one
+        of their handles return SHTTP_ERR_CLOSED, and the destroy functions do nothing: they wait
+        for no thread, make no callback, and leave sockets and files to the parent. The child holds
+        copies of the listening sockets until it exits or calls exec. It may create its own loops
+        and servers. fork() may be called on any thread and at any time, but after the fork of a
+        program with several threads the child may call only a few functions until it calls exec:
+        see fork(2).
 
         EVENTS
 
-        A host gets events in one of two ways, and the events are the same. With on_event set, the
-        loop calls it. With on_event NULL, they wait in a queue, and shttp_server_take_events()
-        moves them out on any thread: no callback, nothing held while the host works.
+        A host receives events in one of two ways; the events are the same. With on_event set, the
+        loop calls it. With on_event NULL, events are queued, and shttp_server_take_events() takes
+        them out on any thread: there is no callback, and the loop keeps running while the host
+        works.
 
         STATUSES AND OPTIONS
 
-        Functions return a shttp_status, 0 or negative, and write their outputs on success only.
-        There is no last error to ask for. Options start with the init macro of their struct, and a
+        Functions return a shttp_status, 0 or negative, and write their outputs only on success.
+        There is no separate "last error". Initialize options with the init macro of their struct; a
         field left 0 takes its default.
 
-        PROMISE
+        COMPATIBILITY
 
         Within one SHTTP_ABI_VERSION, which is the number in libstreamablehttp.so.0, functions are
-        only added, and fields only appended: to the options and to shttp_event. Numbers are never
-        reused. A program built with this header runs with every later library of that number.
+        only added, and fields only appended: to options, shttp_event and shttp_stats. Numbers are
+        never reused. A program built with this header runs with every later library of the same ABI
+        version.
         """
 
     private static let programPage = #"""

@@ -1,7 +1,7 @@
 extension ABI {
     static let request: [Declaration] = answers + messages + calls + headers
 
-    /// What every command on a request may return.
+    /// The statuses that every command on a request may return.
     private static let outcome: [Status] = [
         .ok, .invalidArgument, .invalidMessage,
         .notFound.when("the request was answered or cancelled, or its session has ended"),
@@ -15,15 +15,15 @@ extension ABI {
             "Requests",
             doc: """
                 Answer every SHTTP_EVENT_REQUEST once, with shttp_request_respond() or
-                shttp_request_fail(). Until then the functions below send messages that belong to
-                it.
+                shttp_request_fail(). Before that, the functions below send messages that belong to
+                the request.
 
-                On the loop's thread a command is carried out before it returns. On another thread
-                it is checked, copied and queued in order: SHTTP_OK then means queued, and if it
-                cannot be carried out the host gets SHTTP_EVENT_COMMAND_FAILED.
+                On the loop's thread a command is executed before it returns. On another thread it
+                is checked, copied and queued in order: SHTTP_OK then means queued, and if it fails
+                later the host gets SHTTP_EVENT_COMMAND_FAILED.
 
-                JSON may be written on several lines. It is sent, and kept for clients that come
-                back, on one: a blank stands for each line end, and none around it.
+                JSON may contain newlines. It is sent, and kept for replay, on one line: each CR or
+                LF becomes a space, and whitespace before and after the JSON is removed.
                 """),
         .function(
             Function(
@@ -31,10 +31,10 @@ extension ABI {
                 """
                 Answers a request with a result, and ends its stream.
 
-                `result` is a JSON value, for MCP an object: not the whole response, which the
-                library builds around it. With SHTTP_ERR_DISCONNECTED the client has gone and the
-                result is dropped. The request is dead afterwards, except with
-                SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_LIMIT and SHTTP_ERR_INVALID_ARGUMENT.
+                `result` is a JSON value, for MCP an object: only the result, not the whole
+                response, which the library builds. With SHTTP_ERR_DISCONNECTED the client has
+                disconnected and the result is dropped. The request is closed afterwards, except
+                with SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_LIMIT and SHTTP_ERR_INVALID_ARGUMENT.
                 """,
                 target + [Parameter("result", .bytes, .copied)], statuses: outcome)),
         .function(
@@ -45,7 +45,7 @@ extension ABI {
 
                 `message` is plain text. `data` is a JSON value, or empty for none. Common codes are
                 -32601, method not found, and -32602, invalid parameters. A tool that fails is not
-                an error in this sense: its result says isError.
+                such an error: answer with a result that has isError.
                 """,
                 target + [
                     Parameter("code", .int32), Parameter("message", .bytes, .copied),
@@ -58,11 +58,11 @@ extension ABI {
             Function(
                 "shttp_request_progress", .anyThread,
                 """
-                Tells the client how far a request has come.
+                Sends the progress of a request to the client.
 
-                `progress` must be finite and grow from call to call. A `total` that is 0, negative
-                or NaN is unknown, and `message` may be empty. If the client gave no progressToken
-                it wants no progress: this then does nothing and returns SHTTP_OK.
+                `progress` must be finite and increase with each call. A `total` that is 0, negative
+                or NaN means unknown, and `message` may be empty. If the client sent no
+                progressToken, it does not want progress: nothing is sent, and SHTTP_OK is returned.
                 """,
                 target + [
                     Parameter("progress", .double), Parameter("total", .double),
@@ -102,9 +102,9 @@ extension ABI {
                 Makes a request to the client, such as sampling/createMessage, on the request's
                 stream.
 
-                The answer comes as SHTTP_EVENT_RESPONSE, with `call_data` and with the call that
-                is written to `*out`; `out` may be NULL. `params` is a JSON object or array, or
-                empty for none. If this fails, no such event comes.
+                The host receives the response as SHTTP_EVENT_RESPONSE, with `call_data` and with
+                the call that is written to `*out`; `out` may be NULL. `params` is a JSON object or
+                array, or empty for none. If this function fails, there is no such event.
                 """,
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
@@ -114,11 +114,11 @@ extension ABI {
             Function(
                 "shttp_request_hang_up", .anyThread,
                 """
-                Ends the connection of the request's stream, and keeps the stream.
+                Closes the connection of the request's stream, and keeps the stream.
 
-                The client is told to come back after `retry_ms`; what is sent meanwhile, the result
-                included, waits for it. For work that takes long and should not hold a connection
-                (MCP 2025-11-25, SEP-1699).
+                The client is told to reconnect after `retry_ms`; messages sent in the meantime,
+                including the result, are kept for it. For long work that should not hold a
+                connection open (MCP 2025-11-25, SEP-1699).
                 """,
                 target + [Parameter("retry_ms", .uint32)],
                 statuses: [
@@ -129,10 +129,10 @@ extension ABI {
             Function(
                 "shttp_call_close", .anyThread,
                 """
-                Gives up a call that the host made.
+                Cancels a call that the host made.
 
-                The client gets notifications/cancelled, a late answer is dropped, and no
-                SHTTP_EVENT_RESPONSE comes.
+                The client gets notifications/cancelled, a late response is dropped, and there is no
+                SHTTP_EVENT_RESPONSE.
                 """,
                 [Parameter("server", .server), Parameter("call", .call)],
                 statuses: [
@@ -153,8 +153,8 @@ extension ABI {
                 """
                 Finds the first value of a header in header lines.
 
-                `name` is compared without regard to case. `*out` points into `headers` and lives as
-                long.
+                `name` is case-insensitive. `*out` points into `headers` and is valid as long as it
+                is.
                 """,
                 [
                     Parameter("headers", .bytes), Parameter("name", .text),

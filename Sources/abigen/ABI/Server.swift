@@ -24,39 +24,43 @@ extension ABI {
             Function(
                 "shttp_server_listen", .loopThread,
                 """
-                Starts to accept connections at `address` and `port`.
+                Binds `address` and `port`, and starts to accept connections.
 
-                - An IPv4 or IPv6 address in digits: "127.0.0.1", "::1", "0.0.0.0". NULL means
-                  "127.0.0.1". Host names are not looked up.
+                - A numeric IPv4 or IPv6 address: "127.0.0.1", "::1", "0.0.0.0". NULL means
+                  "127.0.0.1". Host names are not resolved.
                 - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file is
-                  replaced, and the file is removed when the server closes, unless another one has
-                  taken its place. See the option unix_mode.
+                  replaced. The file is removed when the server closes, unless another file has
+                  replaced it. See the option unix_mode.
 
-                With port 0 the system chooses one; shttp_server_port() tells which. On an address
-                other than loopback, read about allowed_origins and allowed_hosts first.
+                With port 0 the system chooses one; shttp_server_port() returns it. Before you
+                listen on an address other than loopback, read about allowed_origins and
+                allowed_hosts.
                 """,
                 [
                     Parameter("server", .server), Parameter("address", .text, .copied),
                     Parameter("port", .uint16),
                 ],
                 statuses: [
-                    .ok, .invalidArgument, .wrongThread, .busy.when("it listens already"),
+                    .ok, .invalidArgument, .wrongThread, .busy.when("the server already listens"),
                     .closed, .addressInUse, .addressUnavailable, .permission, .descriptors, .system,
                 ])),
         .function(
             Function(
                 "shttp_server_port", .anyThread,
-                "The port the server listens on; 0 if it does not listen, or on a Unix socket.",
+                """
+                The port the server listens on; 0 if it does not listen, or listens on a Unix
+                socket.
+                """,
                 [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .uint16)),
         .structure(stats),
         .function(
             Function(
                 "shttp_server_stats_sized", .anyThread,
                 """
-                Writes what the server holds, and what has happened, as of the loop's last turn.
+                Writes the server's counters, as of the last iteration of the loop.
 
                 Use shttp_server_stats(), which passes `stats_size`: the size of the caller's
-                shttp_stats. Fields that this library does not know are 0.
+                shttp_stats. Fields that this library does not know are set to 0.
                 """,
                 [
                     Parameter("server", .server),
@@ -65,7 +69,7 @@ extension ABI {
                 ],
                 statuses: [.ok, .invalidArgument])),
         .headerOnly(
-            doc: "Writes the server's figures into a shttp_stats.",
+            doc: "Writes the server's counters into a shttp_stats.",
             text: """
                 #define shttp_server_stats(server, stats) \\
                   shttp_server_stats_sized((server), (stats), sizeof *(stats))
@@ -74,17 +78,17 @@ extension ABI {
             Function(
                 "shttp_server_drain", .anyThread,
                 """
-                Ends the server in good order: for SIGTERM.
+                Shuts the server down gracefully, for example on SIGTERM.
 
                 It stops listening and refuses new requests with HTTP status 503. Primary streams
-                end, and their clients are told to come back after one to two seconds, each after a
-                time of its own, perhaps to another process. Open requests may be answered until
-                `deadline_ms` have passed; those that are left then are cancelled. All else is as
-                with shttp_server_close(), and SHTTP_EVENT_CLOSED comes last. A second call may only
-                bring the end forward.
+                end, and their clients are told to reconnect, perhaps to another process, after a
+                random time of one to two seconds. Open requests may be answered until `deadline_ms`
+                have passed; those that are left then are cancelled. Everything else is as with
+                shttp_server_close(), and SHTTP_EVENT_CLOSED comes last. A second call can only make
+                the deadline earlier.
                 """,
                 [Parameter("server", .server), Parameter("deadline_ms", .uint32)],
-                statuses: [.ok, .invalidArgument, .closed.when("it is closing already")],
+                statuses: [.ok, .invalidArgument, .closed.when("it is already closing")],
                 mayIgnore: true)),
         .function(
             Function(
@@ -92,11 +96,11 @@ extension ABI {
                 """
                 Stops listening, and ends every session and stream.
 
-                Each session gets its SHTTP_EVENT_SESSION_CLOSED, and SHTTP_EVENT_CLOSED comes last.
-                The server remains to be destroyed.
+                The host gets SHTTP_EVENT_SESSION_CLOSED for each session, and SHTTP_EVENT_CLOSED
+                last. The server must still be destroyed.
                 """,
                 [Parameter("server", .server)],
-                statuses: [.ok, .invalidArgument, .closed.when("it is closing already")],
+                statuses: [.ok, .invalidArgument, .closed.when("it is already closing")],
                 mayIgnore: true)),
         .function(
             Function(
@@ -104,15 +108,17 @@ extension ABI {
                 """
                 Closes the server without further events, and frees it.
 
-                user_data_free is called once the last callback has run. It may be called in a
-                callback of this server. While no thread runs the loop, any thread may call it. No
-                other thread may be inside a call with this server, or make one afterwards.
+                user_data_free is called after the last callback has run. This function may be
+                called in a callback of this server. While no thread runs the loop, any thread may
+                call it. No other thread may be inside a call with this server, or make one
+                afterwards.
 
-                On the loop's thread, no callback of the server follows, of an event_store neither,
-                but for user_data_free, which comes before this returns, or, in a callback, after
-                that. From another thread, the destruction is queued, and callbacks may run until
-                user_data_free has been called. A store that outlives the server is not told to
-                forget the sessions: shttp_server_close() or shttp_server_drain() end them in order.
+                On the loop's thread, no callback of the server or of its event_store follows,
+                except user_data_free. It is called before this returns or, if this is called in a
+                callback, after that callback. On another thread, the destruction is queued, and
+                callbacks may run until user_data_free has been called. The forget function of an
+                event_store is not called for the sessions that are left: use shttp_server_close()
+                or shttp_server_drain() before, which end them in order.
                 """,
                 [Parameter("server", .server, .taken)], result: .void)),
     ]
@@ -121,15 +127,15 @@ extension ABI {
         .section(
             "Events without callbacks",
             doc: """
-                For hosts that cannot be called from a foreign thread, or would rather not: leave
-                on_event NULL, run the loop with shttp_loop_run_thread(), wait on the descriptor,
-                and take the events in batches.
+                For hosts that cannot, or do not want to, be called on a foreign thread: leave
+                on_event NULL, run the loop with shttp_loop_run_thread(), poll the descriptor, and
+                take the events in batches.
                 """),
         .function(
             Function(
                 "shttp_server_descriptor", .anyThread,
                 """
-                A descriptor to poll: it is readable while events wait to be taken.
+                A descriptor to poll: it is readable while events are queued.
 
                 It belongs to the server: do not read, write or close it. -1 if `server` is NULL or
                 has an on_event.
@@ -139,11 +145,11 @@ extension ABI {
             Function(
                 "shttp_server_take_events_sized", .anyThread,
                 """
-                Moves up to `capacity` waiting events into `events`; it never waits for one.
+                Moves up to `capacity` queued events into `events`. It never blocks.
 
                 What the events point to is valid until the next call for this server, so only one
                 thread at a time may take events. `*out_count` may be 0. The descriptor stops being
-                readable once no event waits. Use shttp_server_take_events(), which passes
+                readable when the queue is empty. Use shttp_server_take_events(), which passes
                 `event_size`: the size of the caller's shttp_event.
                 """,
                 [
@@ -167,51 +173,63 @@ extension ABI {
     private static let stats = Structure(
         name: "shttp_stats",
         doc: """
-            What a server holds now, and, from connections_total on, what has happened since it was
-            created. New fields are appended.
+            Counters of a server. Fields before connections_total are current values; from there on
+            they count since the server was created, unless marked "Now". New fields are appended.
             """,
         fields: [
             Field("connections", .uint64, "Open connections."),
-            Field("sessions", .uint64, "Sessions that have not ended."),
-            Field("streams", .uint64, "Event streams that a connection carries."),
+            Field("sessions", .uint64, "Open sessions."),
+            Field("streams", .uint64, "Event streams that are attached to a connection."),
             Field("requests", .uint64, "Requests without an answer."),
             Field("calls", .uint64, "Calls without an answer."),
-            Field("unsent_bytes", .uint64, "Bytes that clients have not taken yet."),
-            Field("replay_bytes", .uint64, "Bytes kept for clients that may resume."),
+            Field("unsent_bytes", .uint64, "Bytes queued for clients, not yet sent."),
+            Field("replay_bytes", .uint64, "Bytes kept for replay to clients that resume."),
             Field("connections_total", .uint64, "Connections accepted."),
-            Field("sessions_total", .uint64, "Sessions begun."),
+            Field("sessions_total", .uint64, "Sessions opened."),
             Field("requests_total", .uint64, "Requests accepted."),
-            Field("resumed", .uint64, "Streams that clients came back for."),
-            Field("resumes_refused", .uint64, "Streams that they came back for in vain."),
-            Field("mailbox_drops", .uint64, "Messages that a full mailbox did not take."),
-            Field("result_drops", .uint64, "Answers whose client was gone for good."),
-            Field("response_drops", .uint64, "Responses of clients that answered no call."),
-            Field("slow_connections", .uint64, "Connections ended because nobody read them."),
+            Field("resumed", .uint64, "Streams that clients resumed."),
+            Field("resumes_refused", .uint64, "Attempts to resume a stream that were refused."),
+            Field("mailbox_drops", .uint64, "Messages dropped because a mailbox was full."),
+            Field(
+                "result_drops", .uint64,
+                "Answers dropped because their client had disconnected for good."),
+            Field("response_drops", .uint64, "Responses of clients that matched no open call."),
+            Field(
+                "slow_connections", .uint64,
+                "Connections closed because their client did not read."),
             Field("host_refusals", .uint64, "Requests refused for their Host."),
             Field("origin_refusals", .uint64, "Requests refused for their Origin."),
-            Field("session_refusals", .uint64, "Requests without a session, or of an unknown one."),
-            Field("limit_refusals", .uint64, "Requests and connections beyond a limit."),
+            Field(
+                "session_refusals", .uint64,
+                "Requests without a session, or with an unknown one."),
+            Field(
+                "limit_refusals", .uint64,
+                "Requests and connections refused because of a limit."),
             Field("other_refusals", .uint64, "All other refused requests."),
             Field(
                 "progress_drops", .uint64,
-                "Progress that a client did not read before there was newer."),
-            Field("log_drops", .uint64, "Log messages that a client did not read in time."),
-            Field("accept_pauses", .uint64, "Times when new clients had to wait for a descriptor."),
-            Field("authorizations", .uint64, "Now: requests that the host has yet to allow."),
+                "Progress replaced by newer progress before it was sent."),
+            Field("log_drops", .uint64, "Log messages dropped because a client did not read."),
+            Field(
+                "accept_pauses", .uint64,
+                "Times when accepting paused, for lack of descriptors."),
+            Field(
+                "authorizations", .uint64,
+                "Now: requests that wait to be authorized by the host."),
             Field("credential_refusals", .uint64, "Requests without valid credentials (401)."),
             Field("scope_refusals", .uint64, "Requests with insufficient credentials (403)."),
             Field(
                 "primary_gaps", .uint64,
-                "Primary streams that began afresh, because their client's events were gone."),
-            Field("sessions_evicted", .uint64, "Sessions that made room for others."),
+                "Primary streams that restarted, because the events to resend were gone."),
+            Field("sessions_evicted", .uint64, "Sessions closed to make room for others."),
             Field(
                 "held_bytes", .uint64,
                 """
-                Now: the memory that the server holds for its clients, unsent_bytes, replay_bytes
-                and the following included.
+                Now: the memory that the server holds for its clients. Includes unsent_bytes,
+                replay_bytes and the following fields.
                 """),
-            Field("arriving_bytes", .uint64, "Now: what arriving_bytes_max bounds."),
-            Field("request_bytes", .uint64, "Now: what request_bytes_max bounds."),
-            Field("session_bytes", .uint64, "Now: what session_bytes_max bounds."),
+            Field("arriving_bytes", .uint64, "Now: the bytes that arriving_bytes_max limits."),
+            Field("request_bytes", .uint64, "Now: the bytes that request_bytes_max limits."),
+            Field("session_bytes", .uint64, "Now: the bytes that session_bytes_max limits."),
         ])
 }

@@ -4,20 +4,22 @@ extension ABI {
         .enumeration(
             Enumeration(
                 name: "shttp_response_mode",
-                doc: "What the answer to a client's request looks like in HTTP.",
+                doc: "The HTTP form of the answer to a client's request.",
                 cases: [
-                    EnumCase("SHTTP_RESPONSE_STREAM", 0, "A stream, which ends after the result."),
+                    EnumCase(
+                        "SHTTP_RESPONSE_STREAM", 0,
+                        "An event stream, which ends after the result."),
                     EnumCase(
                         "SHTTP_RESPONSE_JSON", 1,
                         """
-                        One JSON document. Nothing but the result can be sent: see the table of
-                        modes at the top.
+                        One JSON document. Only the result can be sent: see the table of modes at
+                        the top.
                         """),
                     EnumCase(
                         "SHTTP_RESPONSE_AUTO", 2,
                         """
-                        A stream if anything is sent on it before the result, otherwise one JSON
-                        document. For the host it is like SHTTP_RESPONSE_STREAM.
+                        An event stream if anything is sent before the result, otherwise one JSON
+                        document. For the host it is the same as SHTTP_RESPONSE_STREAM.
                         """),
                 ])),
         .enumeration(
@@ -37,10 +39,10 @@ extension ABI {
                     Options for shttp_server_create(). Start with shttp_server_options_init(); a
                     field left 0 takes its default.
 
-                    What is marked as copied need not outlive shttp_server_create(). Fields are only
-                    ever appended: a program built with an older header gets the defaults for the
-                    rest, and one built with a newer header is refused only if it sets a field that
-                    this library does not know.
+                    A field marked "Copied" need not outlive shttp_server_create(). New fields are
+                    only appended: a program built with an older header gets the defaults of the
+                    fields it lacks. One built with a newer header gets SHTTP_ERR_INVALID_OPTION
+                    only if it sets a field that this library does not know.
                     """,
                 fields: hostFields + modeFields + securityFields + sizeFields + timeFields
                     + queueFields)),
@@ -52,38 +54,38 @@ extension ABI {
         Field("struct_size", .size, "Set by the initializer. Read-only."),
         Field(
             "on_event", .callback("shttp_on_event"),
-            fallback: .named("NULL", "events wait for shttp_server_take_events()"),
-            "Gets every event."),
+            fallback: .named("NULL", "events are queued for shttp_server_take_events()"),
+            "Receives every event."),
         Field(
             "on_log", .callback("shttp_on_log"), fallback: .named("NULL", "see SHTTP_EVENT_LOG"),
-            "Gets the lines of the log."),
+            "Receives the lines of the log."),
         Field(
             "user_data", .address, .kept, fallback: .named("NULL"),
-            "Passed to every callback, never looked at."),
+            "Passed to every callback. The library never reads through it."),
         Field(
             "user_data_free", .callback("shttp_user_data_free"), fallback: .named("NULL"),
             "Called once, after the last callback of the server."),
         Field(
             "log_level", .enumeration("shttp_log_level"), fallback: .named("SHTTP_LOG_WARNING"),
-            "Lines that matter less than this are not made."),
+            "Lines less severe than this are not logged."),
     ]
 
     private static let modeFields = [
         Field(
             "response_mode", .enumeration("shttp_response_mode"),
-            fallback: .named("SHTTP_RESPONSE_STREAM"), "How requests are answered."),
+            fallback: .named("SHTTP_RESPONSE_STREAM"), "The HTTP form of the answers to requests."),
         Field(
             "progress_route", .enumeration("shttp_progress_route"),
-            fallback: .named("SHTTP_PROGRESS_PRIMARY"), "Where progress goes."),
+            fallback: .named("SHTTP_PROGRESS_PRIMARY"), "The stream that carries progress."),
         Field(
             "stateless", .uint32, fallback: .named("0"),
-            "Nonzero: no sessions, and nothing is remembered between two requests."),
+            "Nonzero: no sessions, and no state is kept between requests."),
         Field(
             "path", .text, .copied, fallback: .named("\"/mcp\""),
-            "The path of the endpoint, from its first slash."),
+            "The path of the endpoint. It starts with a slash."),
         Field(
             "server_info", .bytes, .copied,
-            fallback: .named("empty", "the host gets both as requests and answers them"),
+            fallback: .named("empty", "the host receives both requests and answers them"),
             """
             The serverInfo of initialize, a JSON object such as {"name":"x","version":"1"}. The
             library then answers initialize and ping itself.
@@ -104,9 +106,9 @@ extension ABI {
             fallback: .named(
                 "NULL", "loopback origins if the server is bound to loopback, otherwise none"),
             """
-            The web origins whose pages may use the server, as scheme://host or scheme://host:port,
-            separated by commas; "*" allows all. A request without an Origin header comes from no
-            web page and is not checked.
+            An allow-list of web origins, as scheme://host or scheme://host:port, separated by
+            commas; "*" allows all. A request without an Origin header does not come from a web page
+            and is not checked.
             """),
         Field(
             "allowed_hosts", .text, .copied,
@@ -114,9 +116,9 @@ extension ABI {
                 "NULL",
                 "loopback names if bound to loopback, otherwise all"),
             """
-            The names clients may call the server by in the Host header, without port, separated by
-            commas; "*" allows all. It keeps out web pages that use DNS rebinding. On a Unix socket,
-            which no web page reaches, any name will do.
+            An allow-list of names in the Host header, without port, separated by commas; "*" allows
+            all. It is a protection against web pages that use DNS rebinding. On a Unix socket,
+            which no web page can reach, every name is accepted.
             """),
     ]
 
@@ -132,55 +134,56 @@ extension ABI {
             "A request head with more lines is refused with HTTP status 431."),
         Field(
             "json_depth_max", .uint32, fallback: .count(64),
-            "JSON with more levels of arrays and objects is refused. At most 2048."),
+            "JSON with more nested arrays and objects is refused. At most 2048."),
         Field(
             "connections_max", .uint32, fallback: .count(16_384),
-            "Connections at one time; further ones are closed at once."),
+            "Maximum number of open connections; further ones are closed at once."),
         Field(
             "sessions_max", .uint32, fallback: .count(10_000),
             """
-            Sessions at one time. Beyond, the session that has been idle for longest gives way, of
-            those that never had a primary stream nor a request; if there is none, initialize is
-            refused with HTTP status 503, and a warning says so.
+            Maximum number of sessions. At the limit, the session that has been idle for longest is
+            closed, of those that never had a primary stream or a request. If there is none,
+            initialize is refused with HTTP status 503, and a warning is logged.
             """),
         Field(
             "session_requests_max", .uint32, fallback: .count(256),
             """
-            Requests of one session that wait for an answer, and as many calls to its client.
-            Beyond, requests are refused with HTTP status 503, and calls with SHTTP_ERR_LIMIT.
+            Maximum number of open requests of one session, and of open calls to its client. Further
+            requests are refused with HTTP status 503, and further calls with SHTTP_ERR_LIMIT.
             """),
     ]
 
     private static let timeFields = [
         Field(
             "session_idle_ms", .uint32, fallback: .millisecondsOrNever(1_800_000),
-            "A session that nobody uses for so long is closed."),
+            "A session that has been idle for this time is closed."),
         Field(
             "initialize_ms", .uint32, fallback: .milliseconds(30_000),
             """
-            How long after the answer to initialize a client may take to send
-            notifications/initialized before its session is closed.
+            Time-out from the answer to initialize until the client sends notifications/initialized;
+            after it, the session is closed.
             """),
         Field(
             "keepalive_ms", .uint32, fallback: .millisecondsOrNever(15_000),
-            "How often a quiet stream gets a comment, so that proxies do not time it out."),
+            "Interval between comments on an idle stream, so that proxies do not time it out."),
         Field(
             "header_ms", .uint32, fallback: .milliseconds(30_000),
             """
-            How long the head of a request may take to arrive; one that takes longer is refused with
-            HTTP status 408.
+            Time-out for the head of a request to arrive; after it, the request is refused with HTTP
+            status 408.
             """),
         Field(
             "body_ms", .uint32, fallback: .milliseconds(30_000),
             """
-            The same limit for its body, from the end of the head. A client that reads the last
-            response of its connection may take as long without reading any more of it.
+            The same time-out for the body, from the end of the head. Also the time-out of a client
+            that reads the last response of its connection; each part that it reads restarts it.
             """),
         Field(
             "connection_idle_ms", .uint32, fallback: .milliseconds(120_000),
             """
-            A connection without a request or a stream for so long is closed. The time begins when
-            its client has read all it was sent, and with each part that it reads.
+            A connection without a request or a stream is closed after this time. The time starts
+            when its client has read everything that was sent, and restarts with each part that it
+            reads.
             """),
     ]
 
@@ -188,76 +191,78 @@ extension ABI {
         Field(
             "mailbox_messages_max", .uint32, fallback: .count(64),
             """
-            Messages kept for each session while no primary stream is attached. They are sent when
-            one is, and kept like others for a client that resumes it: one that comes without a
-            Last-Event-ID does not get them again.
+            Maximum number of messages queued in a session's mailbox while no primary stream is
+            attached. They are sent when one is attached, and then kept for replay like other
+            events: a client that reconnects without Last-Event-ID does not get them again.
             """),
         Field(
             "mailbox_bytes_max", .uint32, fallback: .bytes(65_536),
-            "The same limit by size."),
+            "The same limit for their memory."),
         Field(
             "unsent_bytes_max", .uint32, fallback: .bytes(16_777_216),
             """
-            What a client may leave unread on a connection. Beyond, and beyond
-            session_unsent_bytes_max and total_unsent_bytes_max, of each request only the newest
-            progress is kept, and the oldest log messages are dropped; if that does not do, the
-            connection with most to read is closed, so that its client resumes. Results and requests
-            are not dropped, but what replay does not keep, because it is longer than
-            replay_bytes_max or was pushed out, is lost with its connection. One message may be
-            longer than the bound. The memory that messages take counts; so do results that wait
-            until the client has read progress on its primary stream, and what a resumed stream has
-            to send again.
+            Maximum unsent data of one connection. Over this limit, session_unsent_bytes_max or
+            total_unsent_bytes_max, only the newest progress of each request is kept, and the oldest
+            log messages are dropped. If that is not enough, the connection with the most unsent
+            data is closed; its client can resume. Results and requests are not dropped, but a
+            message that replay does not keep, because it is longer than replay_bytes_max or was
+            removed for newer ones, is lost with its connection. One message may be longer than the
+            limit. The memory of the messages counts, including results that wait for progress on
+            the primary stream, and events that a resumed stream sends again.
             """),
         Field(
             "queue_events_max", .uint32, fallback: .count(4_096),
             """
-            Events that wait to be taken; beyond, or beyond queue_bytes_max, the server reads no
-            more from its clients until the host catches up. Has no effect with on_event.
+            Maximum number of queued events. At this limit, or at queue_bytes_max, the server stops
+            reading from its clients until the host has taken the events. Has no effect with
+            on_event.
             """),
         Field(
             "command_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
-            Commands from other threads that are not carried out yet; beyond, they return
-            SHTTP_ERR_LIMIT. If none waits, one of any length is taken.
+            Maximum size of queued commands from other threads; further ones return SHTTP_ERR_LIMIT.
+            While the queue is empty, a command of any length is accepted.
             """),
         Field(
             "replay_events_max", .uint32, fallback: .count(1_024),
             """
-            Messages kept for each session, so that a client that lost its connection can resume a
-            stream (Last-Event-ID). UINT32_MAX: none, and no stream can be resumed.
+            Maximum number of events kept for each session, so that a client that lost its
+            connection can resume a stream (Last-Event-ID). UINT32_MAX: no events, and no stream can
+            be resumed.
             """),
         Field(
             "replay_bytes_max", .uint32, fallback: .bytes(1_048_576),
-            "The same limit by the memory that they take, and an eighth more."),
+            "The same limit for their memory, plus one eighth for spare capacity."),
         Field(
             "replay_total_bytes_max", .uint32, fallback: .bytes(268_435_456),
-            "The same limit for all sessions together."),
+            "The same limit for the memory of all sessions together."),
         Field(
             "replay_ms", .uint32, fallback: .millisecondsOrNever(300_000),
-            "A message that is so old is forgotten."),
+            "An event is dropped at this age."),
         Field(
             "cors_origins", .text, .copied,
             """
-            Origins whose pages, in browsers, may use the server: a comma-separated list as in
-            allowed_origins, or "*". They pass the check of Origin too. NULL: no CORS fields.
+            Origins whose web pages may use the server from a browser (CORS): a comma-separated list
+            as in allowed_origins, or "*". They also pass the check of Origin. NULL: no CORS header
+            fields.
             """),
         Field(
             "session_unsent_bytes_max", .uint32, fallback: .bytes(33_554_432),
-            "What the clients of one session's open streams may leave unread together."),
+            "Maximum unsent data of all open streams of one session."),
         Field(
             "total_unsent_bytes_max", .uint32, fallback: .bytes(268_435_456),
-            "What all clients may leave unread together."),
+            "Maximum unsent data of all connections."),
         Field(
             "detached_ms", .uint32, fallback: .millisecondsOrNever(300_000),
             """
-            When a client has been gone for so long, and has not come back, its request is given up.
-            The host then gets SHTTP_EVENT_CANCELLED.
+            A request whose client has been disconnected for this time, and has not resumed its
+            stream, is cancelled. The host then gets SHTTP_EVENT_CANCELLED.
             """),
         Field(
             "event_store", .constPointer(.structure("shttp_event_store")), .copied,
             """
-            The host's own store of events. NULL: they are kept in memory, within the replay_
-            limits, which have no effect on a store of the host's. Not with stateless.
+            An event store of the host. NULL: events are kept in memory, within the replay_ limits,
+            which have no effect on a store of the host. Not together with stateless.
             """),
         Field(
             "authorize", .uint32, fallback: .named("0"),
@@ -267,96 +272,101 @@ extension ABI {
             """),
         Field(
             "authorize_ms", .uint32, fallback: .milliseconds(10_000),
-            "A request that the host leaves waiting for so long is refused with HTTP status 503."),
+            """
+            A request that the host has not allowed after this time is refused with HTTP status 503.
+            """),
         Field(
             "bearer_tokens", .text, .copied, fallback: .named("NULL", "no authorization"),
             """
-            The tokens that may use the server, separated by commas. Each is a token or
-            principal:token; without a principal it is its own, token-1 and so on. Several tokens
-            may have one principal. Blanks after a comma do not count; an empty token, and one that
-            comes twice, are SHTTP_ERR_INVALID_OPTION. Requests without one of them get HTTP status
-            401. The library does not show the token to anybody.
+            An allow-list of bearer tokens, separated by commas. Each is a token or principal:token;
+            a token without a principal gets its own, token-1 and so on. Several tokens may have the
+            same principal. Spaces after a comma are ignored; an empty or repeated token is
+            SHTTP_ERR_INVALID_OPTION. Requests without one of the tokens get HTTP status 401. The
+            library never logs the tokens or puts them in an event.
             """),
         Field(
             "resource_metadata", .bytes, .copied, fallback: .named("empty", "none is served"),
             """
-            The OAuth 2.0 Protected Resource Metadata (RFC 9728): a JSON object with the absolute
-            URL of the endpoint, as clients know it, as resource, and one or more
-            authorization_servers. It is served without authorization at
+            The OAuth 2.0 Protected Resource Metadata (RFC 9728): a JSON object with the members
+            resource, the absolute URL of the endpoint as clients use it, and authorization_servers,
+            with one or more elements. It is served without authorization at
             /.well-known/oauth-protected-resource, with and without the path of the resource, and
             named in each WWW-Authenticate header.
             """),
         Field(
             "head_ms", .uint32, fallback: .milliseconds(250),
             """
-            How long a request may wait for its answer before the head of its stream leaves without
-            one, so that the client and what is between see that it arrived, and, with replay, the
-            client has an id to resume from. UINT32_MAX: not before the first keep-alive. Has no
-            effect with SHTTP_RESPONSE_JSON.
+            If a request has no answer after this time, the head of its stream is sent without one.
+            The client and proxies then see that the request arrived and, with replay, the client
+            has an event id to resume from. UINT32_MAX: the head is sent with the first keep-alive
+            at the latest. Has no effect with SHTTP_RESPONSE_JSON.
             """),
         Field(
-            "fence_ms", .uint32, fallback: .named("3", "UINT32_MAX: it does not wait"),
+            "fence_ms", .uint32, fallback: .named("3"),
             """
-            How long a result waits after progress of its request on the primary stream is with the
-            socket. Clients that read their two streams in two tasks, such as the official Python
-            one, otherwise take the result first, and miss that progress. It waits a third of this
-            longer for each event that left the primary right before, so that such a client can read
-            them all, and 32 times this at most. Milliseconds, at most 1000.
+            How long a result is delayed after progress of its request was written to the primary
+            stream's socket. Clients that read the two streams in two tasks, such as the official
+            Python client, would otherwise process the result first and miss that progress. The
+            delay grows by a third of this for each event written to the primary just before, and is
+            at most 32 times this. Milliseconds, at most 1000; UINT32_MAX: no delay.
             """),
         Field(
             "half_close", .uint32, fallback: .named("0"),
             """
-            Nonzero: a client that has finished sending (a half-closed connection, such as nc makes)
-            still gets its answers. 0: it is taken for one that has gone, which is what the end of
-            what real clients send means, and is found out at once.
+            Nonzero: a client that has closed its sending side (a half-closed connection, as nc
+            makes) still gets its answers. 0: such a client is treated as disconnected at once,
+            which is what real clients mean by it.
             """),
         Field(
-            "unix_mode", .uint32, fallback: .named("0", "what the process's umask leaves"),
-            "The permissions of a Unix socket, such as 0660: who may connect to it."),
+            "unix_mode", .uint32, fallback: .named("0", "as the process's umask allows"),
+            "The file mode of a Unix socket, such as 0660: it decides who may connect."),
         Field(
             "arriving_bytes_max", .uint32, fallback: .bytes(134_217_728),
             """
-            What all clients may have sent of requests that have not arrived as a whole, or that
-            wait behind another one. Beyond, the request that holds most is refused with HTTP status
+            Maximum memory of all requests that have arrived only in part, or are queued after
+            another request. Over the limit, the request that holds most is refused with HTTP status
             503.
             """),
         Field(
             "request_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
-            What all open requests may hold: their heads, ids and progress tokens, and calls to
-            their clients. Beyond, requests are refused with HTTP status 503.
+            Maximum memory of all open requests: their heads, ids and progress tokens, and calls to
+            their clients. At the limit, requests whose clients have disconnected are cancelled, the
+            first to disconnect first; if there is none, further requests are refused with HTTP
+            status 503.
             """),
         Field(
             "session_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
-            What all sessions may hold: what is known of their clients, and their mailboxes. Beyond,
-            it is as with sessions_max, and mailboxes take no more.
+            Maximum memory of all sessions: the clientInfo and capabilities of their clients, and
+            their mailboxes. At the limit, sessions are closed or refused as with sessions_max, and
+            mailboxes accept no more messages.
             """),
         Field(
             "client_info_bytes_max", .uint32, fallback: .bytes(65_536),
             """
-            How long the clientInfo and the capabilities of a client may be together; initialize is
-            otherwise refused.
+            Maximum size of the clientInfo and the capabilities of a client together; a larger
+            initialize is refused.
             """),
         Field(
             "queue_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
-            What the events that wait to be taken may hold, as queue_events_max. Has no effect with
-            on_event.
+            Maximum memory of queued events; see queue_events_max. Has no effect with on_event.
             """),
         Field(
             "address_share_percent", .uint32, fallback: .named("50"),
             """
-            How much of connections_max, sessions_max, session_bytes_max, request_bytes_max and
-            replay_total_bytes_max one peer address may have, in per cent; 100 or more: all of it.
-            Of IPv6 the first 64 bits are an address. Behind a proxy all clients have the proxy's:
-            100 is right there. Has no effect on a Unix socket.
+            Maximum share that one peer address may use of connections_max, sessions_max,
+            session_bytes_max, request_bytes_max and replay_total_bytes_max, in per cent; 100 or
+            more: no limit per address. The first 64 bits of an IPv6 address count as one address.
+            Behind a proxy all clients have the proxy's address: use 100 there. Has no effect on a
+            Unix socket.
             """),
         Field(
             "principal_share_percent", .uint32, fallback: .named("50"),
             """
-            The same for one principal, connections_max aside; see shttp_authorization_allow().
-            Has no effect without authorization.
+            The same share for one principal, but not of connections_max; see
+            shttp_authorization_allow(). Has no effect without authorization.
             """),
     ]
 }

@@ -12,9 +12,9 @@ extension ABI {
         .section(
             "Sessions",
             doc: """
-                Messages that belong to no request. They go to the session's primary stream, and
-                wait in its mailbox while none is attached. As for requests, a command from another
-                thread is queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED.
+                Messages that belong to no request. They go to the session's primary stream, and are
+                queued in its mailbox while none is attached. As for requests, a command from
+                another thread is queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED.
                 """),
         .function(
             Function(
@@ -34,10 +34,10 @@ extension ABI {
                 """
                 Makes a request to the client of a session, such as roots/list.
 
-                The answer comes as SHTTP_EVENT_RESPONSE, with `call_data` and with the call that
-                is written to `*out`; `out` may be NULL. `params` is a JSON object or array, or
-                empty for none. If this fails, no such event comes. While the host serves a request,
-                shttp_request_call() is the better way: it needs no primary stream.
+                The host receives the response as SHTTP_EVENT_RESPONSE, with `call_data` and with
+                the call that is written to `*out`; `out` may be NULL. `params` is a JSON object or
+                array, or empty for none. If this function fails, there is no such event. While the
+                host serves a request, prefer shttp_request_call(): it needs no primary stream.
                 """,
                 target + message + [
                     Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
@@ -50,9 +50,10 @@ extension ABI {
             Function(
                 "shttp_session_hang_up", .anyThread,
                 """
-                Ends the connection of the session's primary stream, and keeps the stream.
+                Closes the connection of the session's primary stream, and keeps the stream.
 
-                The client is told to come back after `retry_ms`; messages wait in the mailbox.
+                The client is told to reconnect after `retry_ms`; messages are queued in the
+                mailbox.
                 """,
                 target + [Parameter("retry_ms", .uint32)],
                 statuses: [
@@ -65,8 +66,8 @@ extension ABI {
                 """
                 Ends a session, with its streams and requests.
 
-                SHTTP_EVENT_SESSION_CLOSED comes. Later requests of the client get HTTP status 404,
-                which tells it to initialize again.
+                The host gets SHTTP_EVENT_SESSION_CLOSED. Later requests of the client get HTTP
+                status 404, which tells it to initialize again.
                 """,
                 target, statuses: [.ok, .invalidArgument, ended, .limit, .closed],
                 mayIgnore: true)),
@@ -77,7 +78,7 @@ extension ABI {
                 Sends one notification to the client of every session.
 
                 `params` is a JSON object or array, or empty for none. A session whose mailbox is
-                full misses it, and the log says so.
+                full does not receive it, and the log reports that.
                 """,
                 [Parameter("server", .server)] + message,
                 statuses: [
@@ -88,11 +89,11 @@ extension ABI {
             Function(
                 "shttp_session_set_data", .loopThread,
                 """
-                Attaches a pointer of the host to a session, in the place of the one before.
+                Attaches a pointer of the host to a session. It replaces the previous one.
 
-                It comes with every event of the session. The library never frees it: do so at
-                SHTTP_EVENT_SESSION_CLOSED. With events from a queue and a loop that runs on another
-                thread, nobody may call this: keep a table by session.key instead.
+                Every event of the session contains it. The library never frees it: do so at
+                SHTTP_EVENT_SESSION_CLOSED. A host that takes events from the queue, with a loop on
+                another thread, cannot call this: keep a table by session.key instead.
                 """,
                 target + [Parameter("data", .address, .kept)], statuses: questionOutcome,
                 mayIgnore: true)),
@@ -104,17 +105,20 @@ extension ABI {
         .function(
             Function(
                 "shttp_session_data", .loopThread,
-                "The pointer that shttp_session_set_data() attached; NULL if it never did.",
+                "The pointer of shttp_session_set_data(); NULL if none was set.",
                 target + [Parameter("out", .pointer(.address))], statuses: questionOutcome)),
         question(
             "shttp_session_wire_id",
-            "The session's Mcp-Session-Id.\n\nWho knows it can use the session: do not log it."),
+            """
+            The session's Mcp-Session-Id.\n\nIt is a secret that gives access to the session: do not
+            log it.
+            """),
         question(
             "shttp_session_revision",
             "The protocol revision of a session, such as 2025-11-25."),
         question(
             "shttp_session_principal",
-            "Who opened a session; empty without authorization."),
+            "The principal that opened a session; empty without authorization."),
         question(
             "shttp_session_client_info",
             "The clientInfo that the client sent with initialize, a JSON object."),

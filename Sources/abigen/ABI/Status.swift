@@ -6,39 +6,39 @@ extension Status {
         -1, "SHTTP_ERR_INVALID_ARGUMENT",
         "An argument is NULL, out of range, or bytes with a length but no data.")
     static let invalidOption = Status(
-        -2, "SHTTP_ERR_INVALID_OPTION", "A field of the options cannot be used.")
+        -2, "SHTTP_ERR_INVALID_OPTION", "A field of the options is invalid.")
     static let invalidMessage = Status(
         -3, "SHTTP_ERR_INVALID_MESSAGE",
-        "Not valid JSON or UTF-8, nested beyond json_depth_max, or no method name.")
+        "Not valid JSON or UTF-8, nested deeper than json_depth_max, or no method name.")
     static let wrongThread = Status(
-        -4, "SHTTP_ERR_WRONG_THREAD", "This may be called on the loop's thread only.")
+        -4, "SHTTP_ERR_WRONG_THREAD", "This may be called only on the loop's thread.")
     static let notFound = Status(
-        -5, "SHTTP_ERR_NOT_FOUND", "What this refers to has ended or never was.")
+        -5, "SHTTP_ERR_NOT_FOUND", "The object has ended or never existed.")
 
     // The peer.
     static let disconnected = Status(
-        -100, "SHTTP_ERR_DISCONNECTED", "The client has gone away.")
+        -100, "SHTTP_ERR_DISCONNECTED", "The client has disconnected.")
     static let sessionEnded = Status(
         -101, "SHTTP_ERR_SESSION_ENDED", "The session ended before the client answered.")
     static let cancelled = Status(
         -102, "SHTTP_ERR_CANCELLED", "The request or the call was cancelled.")
 
     static let notRepresentable = Status(
-        -103, "SHTTP_ERR_NOT_REPRESENTABLE", "The message is JSON that no jansson tree holds.")
+        -103, "SHTTP_ERR_NOT_REPRESENTABLE", "The message is JSON that jansson cannot represent.")
 
     // The system.
     static let addressInUse = Status(
         -200, "SHTTP_ERR_ADDRESS_IN_USE",
-        "The address and port are in use, or a file is at the path.")
+        "The address and port are in use, or a file exists at the path.")
     static let addressUnavailable = Status(
         -201, "SHTTP_ERR_ADDRESS_UNAVAILABLE",
-        "Not an IP address of this machine, or no path where a socket can be.")
+        "Not an IP address of this machine, or not a usable path for a socket.")
     static let permission = Status(
         -202, "SHTTP_ERR_PERMISSION", "The system does not permit this.")
     static let descriptors = Status(
         -203, "SHTTP_ERR_DESCRIPTORS", "The process has no file descriptor left.")
     static let system = Status(
-        -204, "SHTTP_ERR_SYSTEM", "The system reports an error; the log tells which.")
+        -204, "SHTTP_ERR_SYSTEM", "The system reports an error; see the log.")
 
     // The library's state.
     static let stateless = Status(
@@ -54,10 +54,10 @@ extension Status {
     static let closed = Status(
         -305, "SHTTP_ERR_CLOSED", "The loop or the server is closing.")
     static let busy = Status(
-        -306, "SHTTP_ERR_BUSY", "The loop runs or the server listens already.")
+        -306, "SHTTP_ERR_BUSY", "The loop already runs, or the server already listens.")
     static let notResumable = Status(
         -307, "SHTTP_ERR_NOT_RESUMABLE",
-        "Nothing of the stream is kept, or its client cannot come back.")
+        "The stream has no replay, or its client cannot resume it.")
 
     static let caller = [invalidArgument, invalidOption, invalidMessage, wrongThread, notFound]
     static let peer = [disconnected, sessionEnded, cancelled, notRepresentable]
@@ -77,11 +77,11 @@ extension ABI {
             Enumeration(
                 name: "shttp_status",
                 doc: """
-                    What became of a call: SHTTP_OK, or a negative number.
+                    The result of a function: SHTTP_OK, or a negative number.
 
-                    The numbers are grouped by who must act. A number is never reused, and a later
-                    library may return one that this list lacks: treat every negative number as an
-                    error. Each function lists the statuses it returns.
+                    The numbers are grouped by who must act. A number is never reused. A later
+                    library may return one that is not in this list: treat every negative number as
+                    an error. Each function lists the statuses it returns.
                     """,
                 cases: cases)),
         .function(
@@ -90,16 +90,16 @@ extension ABI {
                 """
                 The name of a status, such as "SHTTP_ERR_NOT_FOUND".
 
-                The name of a number that is no status is "SHTTP_ERR_UNKNOWN". Never NULL.
+                For an unknown number it is "SHTTP_ERR_UNKNOWN". Never NULL.
                 """,
                 [Parameter("status", .status)], result: .text, .borrowed(until: .unload))),
         .function(
             Function(
                 "shttp_status_text", .anyThread,
                 """
-                What a status means, in one English sentence.
+                The meaning of a status, in one English sentence.
 
-                Never NULL and never empty, whatever the number.
+                Never NULL and never empty, also for unknown numbers.
                 """,
                 [Parameter("status", .status)], result: .text, .borrowed(until: .unload))),
     ]
@@ -109,30 +109,30 @@ extension ABI {
         + cases(Status.caller, "The caller must change something.")
         + cases(Status.peer, "The client did something.")
         + cases(Status.machine, "The system refused.")
-        + cases(Status.state, "The library is in no state for this.")
+        + cases(Status.state, "The library is not in a state that allows this.")
 
-    /// More than the text of a status says, for those who read the header.
+    /// Additional text for the header.
     private static let notes: [Int32: String] = [
         -2: """
-        An enum out of range, JSON that is not an object, one field that needs another, or a
-        struct from a newer header that sets fields this library does not know.
+        An enum out of range, JSON that is not an object, a field that needs another one, or a
+        struct from a newer header that sets fields unknown to this library.
         """,
-        -3: "Nothing has been sent.",
+        -3: "Nothing was sent.",
         -5: """
-        Expected in a working program: the client can end a session or a request at any moment.
+        Normal in a correct program: the client can end a session or a request at any moment.
         """,
-        -100: "The stream that would carry this message is gone, and the message with it.",
+        -100: "The stream for this message has no connection, and the message is dropped.",
         -201: """
-        Addresses are digits, such as 127.0.0.1 or ::1: names are not looked up. The directory of a
-        path must be there, and the path has at most 107 bytes.
+        Addresses are numeric, such as 127.0.0.1 or ::1: host names are not resolved. The directory
+        of a path must exist, and the path has at most 107 bytes.
         """,
-        -204: "See shttp_server_options.on_log and SHTTP_EVENT_LOG.",
+        -204: "The log is delivered by shttp_server_options.on_log or SHTTP_EVENT_LOG.",
         -301: "See shttp_server_options.response_mode.",
         -303: "It must send notifications/initialized before the host may call it.",
         -304: """
-        Nothing has been sent. Wait for the loop or the client to catch up, or raise the limit.
+        Nothing was sent. Wait until the loop or the client has caught up, or raise the limit.
         """,
-        -306: "Or the call is made from inside a callback and would have to wait for itself.",
+        -306: "Or the function was called from inside a callback and would deadlock.",
     ]
 
     private static func cases(_ statuses: [Status], _ group: String) -> [EnumCase] {

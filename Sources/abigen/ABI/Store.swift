@@ -3,35 +3,36 @@ extension ABI {
         .section(
             "Event store",
             doc: """
-                Where a server keeps what its streams have sent, so that a client that lost its
-                connection can resume (Last-Event-ID). By default that is the memory of the process,
-                within the replay_ limits. A host that wants more, or another place, gives
+                An event store keeps the events that a server's streams have sent, so that a client
+                that lost its connection can resume (Last-Event-ID). By default events are kept in
+                memory, within the replay_ limits. A host that needs more, or another storage, sets
                 shttp_server_options.event_store: it then decides how much to keep, and for how
                 long.
 
-                The functions are called by the loop's pump, as on_event is: in the order in which
-                things happen, before the client gets the message, and they may call anything. They
-                should return quickly; a store that is far away writes behind, and answers a load
-                when it can, as long as it answers in the order in which it was told.
+                The functions are called by the loop, like on_event: in the order in which things
+                happen, before the client gets the message, and they may call any function. They
+                should return quickly. A slow or remote store may write later (write-behind) and
+                answer a load later, if its answers reflect the calls in the order in which it
+                received them.
                 """),
         .structure(
             Structure(
                 name: "shttp_load",
                 doc: """
-                    Refers to a client that waits for what the store has kept.
+                    Identifies a load: a client that waits for events from the store.
 
-                    A plain value like shttp_session, dead once it was answered, the client has gone
-                    or ten seconds have passed.
+                    A plain value like shttp_session, invalid once it was answered, the client has
+                    disconnected or ten seconds have passed.
                     """,
-                fields: [Field("key", .uint64, "0 refers to no load.")])),
+                fields: [Field("key", .uint64, "0 is no load.")])),
         .callback(
             Callback(
                 name: "shttp_store_keep",
                 doc: """
-                    Keep a message of a stream.
+                    Stores a message of a stream.
 
-                    `stream` is the stream's name, 32 characters that no other stream has or ever
-                    will. The messages of a stream are numbered from 1, without a gap.
+                    `stream` is the stream's name: 32 characters, unique and never reused. The
+                    messages of a stream are numbered from 1, without gaps.
                     """,
                 parameters: [
                     Parameter("server", .server), Parameter("session", .session), stream,
@@ -41,7 +42,7 @@ extension ABI {
         .callback(
             Callback(
                 name: "shttp_store_end",
-                doc: "No message will follow on a stream: keep that too.",
+                doc: "The stream has ended: no message follows. Store that, too.",
                 parameters: [
                     Parameter("server", .server), Parameter("session", .session), stream, userData,
                 ])),
@@ -49,12 +50,12 @@ extension ABI {
             Callback(
                 name: "shttp_store_load",
                 doc: """
-                    A client has come back. Find all messages of the stream after number `after`,
-                    which is 0 for all of them, and answer with shttp_load_finish(), or with
-                    shttp_load_fail() if one is missing or the stream is not known.
+                    A client resumes a stream. Find all its messages after number `after` (0: all
+                    messages), and answer with shttp_load_finish(), or with shttp_load_fail() if one
+                    is missing or the stream is unknown.
 
-                    The client has shown that the session is its own, and nothing about the stream:
-                    a stream of another session is not known.
+                    The library has checked that the client may use the session, but not that the
+                    stream belongs to it: treat a stream of another session as unknown.
                     """,
                 parameters: [
                     Parameter("server", .server), Parameter("load", .structure("shttp_load")),
@@ -63,21 +64,23 @@ extension ABI {
         .callback(
             Callback(
                 name: "shttp_store_forget",
-                doc: "A session has ended: what was kept for it is of no more use.",
+                doc: "A session has ended: its messages are no longer needed.",
                 parameters: [
                     Parameter("server", .server), Parameter("session", .session), userData,
                 ])),
         .structure(
             Structure(
                 name: "shttp_event_store",
-                doc: "A store of the host's. Every function must be set.",
+                doc: "An event store of the host. Every function must be set.",
                 fields: [
                     Field("struct_size", .size, "Set by the initializer. Read-only."),
-                    Field("keep", .callback("shttp_store_keep"), "Keeps a message."),
-                    Field("end", .callback("shttp_store_end"), "Keeps that a stream has ended."),
-                    Field("load", .callback("shttp_store_load"), "Looks for messages."),
-                    Field("forget", .callback("shttp_store_forget"), "Drops a session's."),
-                    Field("user_data", .address, .kept, "Passed to each of them."),
+                    Field("keep", .callback("shttp_store_keep"), "Stores a message."),
+                    Field("end", .callback("shttp_store_end"), "Stores that a stream has ended."),
+                    Field("load", .callback("shttp_store_load"), "Finds messages."),
+                    Field(
+                        "forget", .callback("shttp_store_forget"),
+                        "Deletes a session's messages."),
+                    Field("user_data", .address, .kept, "Passed to each function."),
                 ])),
         .function(optionsInit("shttp_event_store", as: "store")),
         optionsMacro("shttp_event_store", as: "store"),
@@ -89,10 +92,10 @@ extension ABI {
             Function(
                 "shttp_load_finish", .anyThread,
                 """
-                Answers a load with every message that follows the one it named, in order.
+                Answers a load with all messages after the one it named, in order.
 
-                `ended` says, if not 0, that the stream ended with the last of them. An answer that
-                stops short of what the store was told to keep counts as shttp_load_fail().
+                A nonzero `ended` means that the stream ended with the last of them. An answer that
+                does not reach the last stored message is treated as shttp_load_fail().
                 """,
                 target + [
                     Parameter("messages", .constPointer(.bytes), .copied),
@@ -106,12 +109,12 @@ extension ABI {
             Function(
                 "shttp_load_fail", .anyThread,
                 """
-                Answers a load: the store does not have all of what was asked for.
+                Answers a load: the store does not have all the messages.
 
-                The client gets HTTP status 400, and nothing of the stream: a part of it would be
-                taken for the whole. A primary stream begins afresh instead; see
-                SHTTP_EVENT_PRIMARY_GAP. When no answer comes for ten seconds, the client gets 503,
-                and a primary stream begins afresh.
+                The client gets HTTP status 400 and no message of the stream, because it could not
+                detect that some are missing. A primary stream restarts instead; see
+                SHTTP_EVENT_PRIMARY_GAP. If there is no answer for ten seconds, the client gets 503,
+                or a primary stream restarts.
                 """,
                 target, statuses: [.ok, .invalidArgument, gone, .limit, .closed], mayIgnore: true)),
     ]
@@ -121,5 +124,6 @@ extension ABI {
     ]
     private static let stream = Parameter("stream", .bytes, .borrowed(until: .returns))
     private static let userData = Parameter("user_data", .address)
-    private static let gone = Status.notFound.when("the client has gone, or has its answer")
+    private static let gone = Status.notFound.when(
+        "the client has disconnected, or the load was answered")
 }

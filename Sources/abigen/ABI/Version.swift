@@ -33,8 +33,9 @@ extension ABI {
                 """
                 The SHTTP_ABI_VERSION that the library was built with.
 
-                A program that loads the library at run time compares this with its own
-                SHTTP_ABI_VERSION before it calls anything else, and gives up if they differ.
+                A program that loads the library at run time must compare this with its own
+                SHTTP_ABI_VERSION before any other call, and must not use the library if they
+                differ.
                 """,
                 [], result: .uint32)),
     ]

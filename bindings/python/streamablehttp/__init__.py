@@ -1,8 +1,8 @@
-"""MCP's Streamable HTTP transport inside a Python program: sessions, streams, routing.
+"""MCP's Streamable HTTP transport for Python programs: sessions, streams, routing.
 
-A `Server` gives the host JSON-RPC messages as events, and takes its answers. What the messages
-mean, tools and resources and prompts, is the host's. Importing this package loads
-libstreamablehttp, and nothing else happens.
+A `Server` delivers JSON-RPC messages to the host as events, and sends its answers. The host decides
+what the messages mean: tools, resources and prompts. Importing this package loads
+libstreamablehttp; it has no other effect.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class shttp_authorization(Structure):
 
 
 class shttp_loop(Structure):
-    """Opaque: only ever seen through shttp_loop_p."""
+    """Opaque: used only through shttp_loop_p."""
 
 
 shttp_loop_p = POINTER(shttp_loop)
@@ -121,7 +121,7 @@ class shttp_loop_options(Structure):
 
 
 class shttp_server(Structure):
-    """Opaque: only ever seen through shttp_server_p."""
+    """Opaque: used only through shttp_server_p."""
 
 
 shttp_server_p = POINTER(shttp_server)

@@ -1,4 +1,4 @@
-"""The two ways to take events: on an asyncio loop, and on a thread that waits."""
+"""The two ways to take events: on an asyncio loop, and on a blocking thread."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from .events import Event, Idle, Request
 PENDING_MAX = 4096
 
 IDLE_SECONDS = 0.5
-"""How long the variable of a loop may keep a request alive that nobody else holds."""
+"""How long the variable of a loop may keep a request alive as its only reference."""
 
 
 class Consumer(Protocol):
-    """Whoever takes the events of a server."""
+    """The object that takes the events of a server."""
 
     def is_here(self) -> bool:
-        """It takes them on the calling thread."""
+        """Whether it takes them on the calling thread."""
 
     def is_gone(self) -> bool:
-        """It will not take any more."""
+        """Whether it has stopped taking events."""
 
     def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
         """Takes events on this thread until `done`; False after `timeout` seconds."""
 
     def wake(self) -> None:
-        """Somebody else has taken events. [any thread]"""
+        """Notifies it that another thread has taken events. [any thread]"""
 
     def forget(self) -> None:
-        """In a fork: the events are for the parent."""
+        """For a forked child: the events belong to the parent."""
 
 
 SIGNAL_SECONDS = 0.5
-"""How long a signal may wait that comes between Python's last look for one and the poll."""
+"""The maximum delay of a signal that arrives between Python's last check and the poll."""
 
 
 class ThreadConsumer:
-    """Takes events on the thread that made it."""
+    """Takes events on the thread that created it."""
 
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
@@ -87,7 +87,7 @@ class ThreadConsumer:
         return pump.hand_over()
 
     def wake(self) -> None:
-        pass  # it looks every SIGNAL_SECONDS
+        pass  # it checks every SIGNAL_SECONDS
 
     def forget(self) -> None:
         pass
@@ -96,8 +96,8 @@ class ThreadConsumer:
 class LoopConsumer:
     """Takes events whenever an asyncio loop finds the descriptor readable.
 
-    While PENDING_MAX events wait for the host it takes no more: the library's own bounded queue
-    then fills, and clients are slowed down instead of this process growing.
+    While PENDING_MAX events are queued for the host it takes no more: then the library's own
+    bounded queue fills, and clients are slowed down instead of using more memory here.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class LoopConsumer:
         return event
 
     async def ended(self) -> None:
-        """Returns when the server has closed; nobody need iterate meanwhile."""
+        """Returns when the server has closed. No iteration is needed for that."""
         self._pending_max = sys.maxsize
         self._read(True)
         await self._ended.wait()
@@ -165,7 +165,7 @@ class LoopConsumer:
             pass  # the loop has been closed
 
     def forget(self) -> None:
-        # The loop shares its epoll instance with the parent's: leave that alone.
+        # The loop shares its epoll instance with the parent: do not change it.
         self._reading = False
 
     def _look_out(self, last: weakref.ref[Request]) -> None:
@@ -177,7 +177,7 @@ class LoopConsumer:
         if self._waiter is None or pump.closed or pump.last is None:
             return
         if pump.last is not last:
-            self._look_out(pump.last)  # a later one has had less time
+            self._look_out(pump.last)  # a later request has waited for a shorter time
         elif pump.is_last_open():
             pump.last = None
             pump.events.append(Idle(None))
@@ -201,7 +201,7 @@ class LoopConsumer:
         try:
             self._pump.take()
         except BaseException:
-            if not self._pump.closed:  # it may have left a batch half read
+            if not self._pump.closed:  # a batch may be incomplete
                 self.loop.call_soon(self._readable)
             raise
         finally:

@@ -1,4 +1,4 @@
-"""Ownership of the library's objects, and what becomes of them in a forked child."""
+"""Ownership of the library's objects, also in a forked child."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORKED = "the server belongs to the process that made it, and not to a fork of t
 
 
 def stays_here(thing: object) -> NoReturn:
-    """As `__reduce__`: neither a copy nor another process could answer for the original."""
+    """For `__reduce__`: a copy, or an object in another process, could not use the original."""
     raise TypeError(
         f"a {type(thing).__name__} can be neither copied nor pickled: it belongs to the server of"
         " this process"
@@ -23,10 +23,10 @@ def stays_here(thing: object) -> NoReturn:
 
 
 class Forgetful(Protocol):
-    """What holds something of a server: its thread and its sockets stay with the parent."""
+    """An object that refers to a server, whose thread and sockets stay with the parent."""
 
     def forget(self) -> None:
-        """Runs in the child before anything else: lets go, and calls nothing of the library."""
+        """Runs first in the child: drops its references, and calls no function of the library."""
 
 
 _forgetful: weakref.WeakSet[Forgetful] = weakref.WeakSet()
@@ -35,7 +35,7 @@ _is_hooked = False
 
 
 def forget_in_child(thing: Forgetful) -> None:
-    """Has `thing.forget()` called in every fork of this process."""
+    """Calls `thing.forget()` in every forked child of this process."""
     global _is_hooked
     with _hook:
         if not _is_hooked:
@@ -46,19 +46,19 @@ def forget_in_child(thing: Forgetful) -> None:
 
 def _forget_all() -> None:
     global _hook
-    _hook = threading.Lock()  # another thread of the parent's may hold it, and is not here
+    _hook = threading.Lock()  # a thread of the parent may hold it, and does not exist here
     for thing in list(_forgetful):
         thing.forget()
     _forgetful.clear()
 
 
 class Handle:
-    """Owns one object of the library, and is dead once that is destroyed.
+    """Owns one object of the library, and is closed once that is destroyed.
 
-    Every use goes through `invoke`, so that no thread can destroy the object while another is
-    inside a function of it. The lock may be taken again by a signal handler.
+    Every use goes through `invoke`, so that no thread can destroy the object while another one uses
+    it. The lock is reentrant for signal handlers.
 
-    A forked child has the object, but not the thread that works on it: there, it is dead.
+    A forked child has the object but not its thread: there, it is closed.
     """
 
     def __init__(self, pointer: Any, destroy: Callable[[Any], object]) -> None:
@@ -74,11 +74,11 @@ class Handle:
 
     @property
     def is_forked(self) -> bool:
-        """This is a child of the process that the object belongs to."""
+        """Whether this is a child of the process that created the object."""
         return os.getpid() != self._process
 
     def invoke(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Calls `function` with the object before `arguments`. Raises ClosedError when dead."""
+        """Calls `function` with the object before `arguments`. Raises ClosedError once closed."""
         with self._lock:
             try:
                 pointer = self._as_parameter_
@@ -87,8 +87,8 @@ class Handle:
             return function(pointer, *arguments)
 
     def close(self) -> None:
-        """Destroys the object; does nothing the second time."""
-        if self.is_forked:  # not even the lock: whoever holds it may not be here
+        """Destroys the object. A second call does nothing."""
+        if self.is_forked:  # without the lock: its owner may not exist here
             return self.forget()
         with self._lock:
             if not self.closed:
@@ -112,6 +112,6 @@ class Handle:
         self.close()
 
     def __del__(self) -> None:
-        # At exit the module's globals may be gone, and the system takes everything back anyway.
+        # At exit the module's globals may be gone, and the system frees everything anyway.
         if not sys.is_finalizing():
             self.close()

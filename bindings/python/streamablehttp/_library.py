@@ -1,4 +1,4 @@
-"""Finds libstreamablehttp, loads it and checks that it is of the ABI this package was made for."""
+"""Finds libstreamablehttp, loads it and checks that it has the ABI version of this package."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .errors import StreamableHTTPError, error_of
 NAME = "libstreamablehttp.so"
 SONAME = f"{NAME}.{_abi.SHTTP_ABI_VERSION}"
 
-# These return an int that is no status.
+# These return an int that is not a status.
 _NO_STATUS = {"shttp_loop_descriptor", "shttp_loop_timeout_ms", "shttp_server_descriptor"}
 
 
 def _find() -> str:
-    """The file that is named, in the package or in the checkout; or else the loader looks."""
+    """The file from the environment, the package or the checkout; else the name for the loader."""
     if named := os.environ.get("STREAMABLEHTTP_LIBRARY"):
         return named
     package = Path(__file__).resolve().parent
@@ -65,7 +65,7 @@ def _check(status: int, function: Any, arguments: tuple[Any, ...]) -> int:
 
 
 def error(status: int) -> StreamableHTTPError:
-    """The exception for a status, with the library's own sentence."""
+    """The exception for a status, with the library's description."""
     return error_of(status, ctypes.string_at(library.shttp_status_text(status)).decode())
 
 

@@ -1,4 +1,4 @@
-"""What requests and sessions hold of their server: its commands, and what is under way."""
+"""The part of a server that requests and sessions refer to: commands and open calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERNAL_ERROR = -32603
 NOT_ANSWERED = "The handler did not answer"
 
 DROPPED_MAX = 1024
-"""Requests that were dropped last, whose failed commands concern nobody."""
+"""How many dropped requests to remember: their failed commands are not reported."""
 
 logger = logging.getLogger("streamablehttp")
 
@@ -40,23 +40,23 @@ class Link:
         self.invoke = server.invoke
         self.consumer: Consumer | None = None
         self.stand_in: Callable[[], Consumer] | None = None
-        """Makes one for a call that would wait in vain, since nobody takes events."""
+        """Creates a consumer for a call that waits while there is no other consumer."""
         self.is_forked = False
         self.requests: dict[int, weakref.ref[Request]] = {}
-        """Those that exist. Weak: a request that the host has let go of needs no news."""
+        """The existing requests, as weak references: a released request needs no events."""
         self.unfailed: deque[int] = deque()
-        """Dropped requests that there was no room to fail."""
+        """Dropped requests that could not be failed yet, because the command queue was full."""
         self.dropped: deque[int] = deque(maxlen=DROPPED_MAX)
         self._server = server
         self._calls: dict[int, Call] = {}
         self._tokens = itertools.count(1)
 
-    # ---- Requests that nobody can answer any more -------------------------------
+    # ---- Dropped requests ---------------------------------------------------------
 
     def drop(self, request: Request) -> None:
-        """Fails a request that nobody holds and nobody has answered.
+        """Fails a request that was not answered and has no reference left.
 
-        For `__del__`: on any thread, in the midst of anything, and nothing is raised.
+        Called by `__del__`, so on any thread and at any time; it never raises.
         """
         try:
             if sys.is_finalizing() or self._server.is_forked or self._server.closed:
@@ -76,7 +76,7 @@ class Link:
             report(problem)
 
     def fail_unfailed(self) -> None:
-        """Fails dropped requests for which there is room by now."""
+        """Fails dropped requests, as far as the command queue has space again."""
         for _ in range(len(self.unfailed)):
             self._fail(self.unfailed[0])
             self.unfailed.popleft()
@@ -98,10 +98,10 @@ class Link:
     def call(
         self, function: Any, target: Any, method: str, params: Any, timeout: float | None
     ) -> Call:
-        """Makes a call with `function`, shttp_request_call or shttp_session_call."""
+        """Makes a call with `function`: shttp_request_call or shttp_session_call."""
         name, json_params = method_name(method), message_params(params)
         call = Call(self, next(self._tokens), seconds("timeout", timeout))
-        # The answer may be taken on another thread before the function has returned.
+        # The response may arrive on another thread before the function has returned.
         self._calls[call._token] = call
         try:
             self.invoke(function, target, name, json_params, call._token, byref(call._call))
@@ -111,13 +111,13 @@ class Link:
         return call
 
     def forget_call(self, token: int) -> Call | None:
-        """Whoever gets the call from here, and nobody else, gives it up."""
+        """Removes and returns a call. Only the caller that gets it may cancel it."""
         return self._calls.pop(token, None)
 
     def end_call(self, token: int, status: int, message: bytes) -> None:
-        """The client's answer to a call, or the status that stands for it.
+        """Completes a call with the client's response, or with a status instead of it.
 
-        May be done again after an interruption, so the call is let go of last.
+        May be repeated after an interruption, so the call is removed last.
         """
         call = self._calls.get(token)
         if call is None:
@@ -129,25 +129,25 @@ class Link:
             else:
                 call.set_result(outcome.get("result"))
         except InvalidStateError:
-            pass  # it has been given up
+            pass  # it was cancelled
         self.forget_call(token)
 
     def end_calls(self) -> None:
-        """Fails what is still under way when the server has gone."""
+        """Fails all open calls after the server has closed."""
         for token in list(self._calls):
             call = self.forget_call(token)
             if call is not None and not call.done():
                 call.set_exception(ClosedError("the server has closed"))
 
     def taker(self) -> Consumer | None:
-        """Who takes the events now."""
+        """The current consumer, if any."""
         consumer = self.consumer
         return None if consumer is None or consumer.is_gone() else consumer
 
     def take_events_until(self, done: Callable[[], bool], timeout: float | None) -> bool:
-        """Takes events until `done` or the end of the time; False if another thread does that.
+        """Takes events until `done` or `timeout`; False if another thread is the consumer.
 
-        A thread that nobody takes events for does it itself, until somebody comes.
+        If there is no consumer, the calling thread takes events until there is one.
         """
         consumer = self.taker()
         if consumer is not None:
@@ -161,7 +161,7 @@ class Link:
         stand_in.wait(lambda: done() or self.taker() is not None, timeout)
         consumer = self.taker()
         if consumer is not None:
-            consumer.wake()  # it may be waiting for what was taken in its place
+            consumer.wake()  # it may wait for events that were taken here
         elif stand_in.is_gone():
             self.end_calls()
         return True
@@ -169,7 +169,7 @@ class Link:
     # ---- Forks --------------------------------------------------------------------
 
     def check_process(self) -> None:
-        """Raises ClosedError in a fork of the server's process."""
+        """Raises ClosedError in a child of the server's process."""
         if self.is_forked:
             raise ClosedError(FORKED)
 
@@ -184,7 +184,7 @@ class Link:
 
 
 def _outcome(message: bytes) -> Exception | dict[str, Any]:
-    """A client's JSON-RPC response, or the exception that it stands for."""
+    """A client's JSON-RPC response, or the exception for it."""
     try:
         response: dict[str, Any] = load(message)
     except (RecursionError, ValueError) as problem:
@@ -196,7 +196,7 @@ def _outcome(message: bytes) -> Exception | dict[str, Any]:
 
 
 class _WhileTakingEvents:
-    """Hands an exception to sys.unraisablehook, which takes them from the interpreter only."""
+    """Passes an exception to sys.unraisablehook, which only the interpreter can call properly."""
 
     def __init__(self, problem: BaseException) -> None:
         self._problem = problem
@@ -206,5 +206,5 @@ class _WhileTakingEvents:
 
 
 def report(problem: BaseException) -> None:
-    """Tells whoever looks after the process of an exception that nobody can be given."""
+    """Reports an exception that cannot be raised to any caller."""
     _WhileTakingEvents(problem)

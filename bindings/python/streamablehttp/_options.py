@@ -16,7 +16,7 @@ from .errors import AddressUnavailableError, InvalidOptionError
 LOOPBACK = "127.0.0.1"
 UNIX_PATH_BYTES_MAX = 107
 NEVER = UINT32_MAX
-"""For `session_idle_ms`, `keepalive_ms`, `detached_ms`, `replay_ms` and `head_ms`."""
+"""For `session_idle_ms`, `keepalive_ms`, `detached_ms`, `replay_ms`, `head_ms`, `fence_ms`."""
 
 RESPONSE_MODES = {
     "stream": shttp_response_mode.SHTTP_RESPONSE_STREAM,
@@ -37,7 +37,7 @@ LOG_LEVELS = {
 
 
 class Limits(TypedDict, total=False):
-    """Options that are numbers: their unit stands last in the name, and 0 is the default."""
+    """Numeric options. The unit is the last part of the name; 0 means the default."""
 
     message_bytes_max: int
     """A longer body is refused with HTTP status 413. Default 4194304."""
@@ -46,76 +46,76 @@ class Limits(TypedDict, total=False):
     headers_max: int
     """A request head with more lines is refused with HTTP status 431. Default 100."""
     json_depth_max: int
-    """JSON with more levels of arrays and objects is refused. Default 64."""
+    """JSON with more nested arrays and objects is refused. Default 64."""
     connections_max: int
-    """Connections at one time. Default 16384."""
+    """Maximum number of open connections. Default 16384."""
     sessions_max: int
-    """Sessions at one time. Beyond, one that was never used is closed, or initialize is refused with
-    HTTP status 503. Default 10000."""
+    """Maximum number of sessions. At the limit, one that was never used is closed, or initialize is
+    refused with HTTP status 503. Default 10000."""
     session_requests_max: int
-    """Requests of one session that wait for an answer, and as many calls. Default 256."""
+    """Maximum number of open requests of one session, and of open calls. Default 256."""
     session_idle_ms: int
-    """A session that nobody uses for so long is closed. Default 1800000; NEVER."""
+    """A session that has been idle for this time is closed. Default 1800000; NEVER."""
     initialize_ms: int
-    """How long a client may take to send notifications/initialized. Default 30000."""
+    """Time-out for a client to send notifications/initialized. Default 30000."""
     keepalive_ms: int
-    """How often a quiet stream gets a comment. Default 15000; NEVER."""
+    """Interval between comments on an idle stream. Default 15000; NEVER."""
     header_ms: int
-    """How long the head of a request may take to arrive. Default 30000."""
+    """Time-out for the head of a request to arrive. Default 30000."""
     body_ms: int
-    """How long its body may take to arrive after that. Default 30000."""
+    """Time-out for the body to arrive after the head. Default 30000."""
     detached_ms: int
-    """How long a request goes on whose client has gone and stays away. Default 300000; NEVER."""
+    """How long a request continues after its client has disconnected. Default 300000; NEVER."""
     head_ms: int
-    """How long a request may wait for its answer before the head of its stream leaves without one.
-    Default 250; NEVER: not before the first keep-alive."""
+    """If a request has no answer after this time, the head of its stream is sent without one.
+    Default 250; NEVER: with the first keep-alive at the latest."""
     fence_ms: int
-    """How long a result waits behind progress on the primary stream, for clients that would take it
-    first. Default 3, at most 1000; UINT32_MAX is 0."""
+    """How long a result is delayed after progress on the primary stream, for clients that would
+    otherwise process the result first. Default 3, at most 1000; NEVER: no delay."""
     authorize_ms: int
-    """How long the host may leave an Authorization unanswered. Default 10000."""
+    """Time-out for the host to answer an Authorization. Default 10000."""
     connection_idle_ms: int
-    """A connection without a request or a stream for so long is closed. Default 120000."""
+    """A connection without a request or a stream is closed after this time. Default 120000."""
     mailbox_messages_max: int
-    """Messages kept for each session while no primary stream is attached. Default 64."""
+    """Maximum number of messages queued per session without a primary stream. Default 64."""
     mailbox_bytes_max: int
-    """The same limit by size. Default 65536."""
+    """The same limit in bytes. Default 65536."""
     arriving_bytes_max: int
-    """What all clients may have sent of requests that have not arrived as a whole. Beyond, the
-    largest is refused with HTTP status 503. Default 134217728."""
+    """Maximum memory of all requests that have arrived only in part. Over the limit, the largest is
+    refused with HTTP status 503. Default 134217728."""
     request_bytes_max: int
-    """What all open requests may hold; beyond, requests are refused with HTTP status 503. Default
+    """Maximum memory of all open requests; further ones are refused with HTTP status 503. Default
     67108864."""
     session_bytes_max: int
-    """What all sessions may hold, their mailboxes included. Default 67108864."""
+    """Maximum memory of all sessions, including their mailboxes. Default 67108864."""
     client_info_bytes_max: int
-    """How long the clientInfo and capabilities of a client may be together. Default 65536."""
+    """Maximum size of a client's clientInfo and capabilities together. Default 65536."""
     address_share_percent: int
-    """How much of the limits of connections, sessions, requests and replay one address may have.
-    Default 50; behind a proxy, which has one address for all, 100."""
+    """Share in per cent of the limits of connections, sessions, requests and replay that one
+    address may use. Default 50; use 100 behind a proxy, which has one address for all clients."""
     principal_share_percent: int
-    """How much of those of sessions, requests and replay one principal may have. Default 50."""
+    """The same share of sessions, requests and replay for one principal. Default 50."""
     unsent_bytes_max: int
-    """What a client may leave unread on a connection. Beyond, older progress and the oldest log
-    messages are dropped, and if that does not do, the connection is closed. Default 16777216."""
+    """Maximum unsent data of one connection. Over the limit, older progress and the oldest log
+    messages are dropped; if that is not enough, the connection is closed. Default 16777216."""
     session_unsent_bytes_max: int
     """The same limit for all streams of a session. Default 33554432."""
     total_unsent_bytes_max: int
     """The same limit for all connections together. Default 268435456."""
     queue_events_max: int
-    """Events that wait to be taken; beyond, the server reads no more. Default 4096."""
+    """Maximum number of queued events; at the limit, the server stops reading. Default 4096."""
     queue_bytes_max: int
-    """The same limit by size. Default 67108864."""
+    """The same limit in bytes. Default 67108864."""
     command_bytes_max: int
-    """Commands not carried out yet; beyond, they raise LimitError. Default 67108864."""
+    """Maximum size of queued commands; further ones raise LimitError. Default 67108864."""
     replay_events_max: int
-    """Messages kept for each session, for clients that come back. Default 1024."""
+    """Maximum number of events kept per session, for clients that resume. Default 1024."""
     replay_bytes_max: int
-    """The same limit by size. Default 1048576."""
+    """The same limit in bytes. Default 1048576."""
     replay_total_bytes_max: int
     """The same limit for all sessions together. Default 268435456."""
     replay_ms: int
-    """How long a message is kept. Default 300000; NEVER."""
+    """How long an event is kept. Default 300000; NEVER."""
 
 
 def server_options(
@@ -142,7 +142,7 @@ def server_options(
     raw: bool,
     limits: Mapping[str, int],
 ) -> shttp_server_options:
-    """The C struct, which keeps alive what it points to."""
+    """The C struct. It keeps references to everything it points to."""
     options = shttp_server_options()
     library.shttp_server_options_init_sized(byref(options), sizeof(options))
     if raw:
@@ -207,13 +207,13 @@ _HINTS: dict[str, tuple[str, Any, str]] = {
         'it needs "resource", an absolute URL, and "authorization_servers"',
     ),
 }
-"""Fields that only the library can judge: the keyword, no value, and what a value should be."""
+"""Fields that only the library checks: keyword, empty value, and a description of valid values."""
 
 
 def blame(
     options: shttp_server_options, is_accepted: Callable[[shttp_server_options], bool]
 ) -> str | None:
-    """What is wrong with options that the library refuses: it does not say which field it is."""
+    """Finds the field because of which the library refuses the options: it does not report it."""
     for field, (keyword, nothing, hint) in _HINTS.items():
         trial = shttp_server_options.from_buffer_copy(options)
         setattr(trial, field, nothing)
@@ -223,9 +223,9 @@ def blame(
 
 
 def internet_address(host: str) -> str:
-    """The address in digits that `host` means. Raises TypeError, AddressUnavailableError.
+    """The numeric address of `host`. Raises TypeError, AddressUnavailableError.
 
-    Names are not looked up, and localhost alone needs no looking up.
+    Names are not resolved, except localhost, which needs no lookup.
     """
     encoded("host", host)
     if host.lower() == "localhost":

@@ -1,4 +1,4 @@
-"""Moves events out of the library's queue and makes Python objects of them."""
+"""Takes events from the library's queue and converts them to Python objects."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 ATTEMPTS = 8
-"""How often an event is read that raises an Exception: it may be a signal handler's."""
+"""How often reading an event is tried if it raises an Exception: a signal handler may raise it."""
 
 _LEVELS: dict[int, int] = {
     shttp_log_level.SHTTP_LOG_ERROR: logging.ERROR,
@@ -46,9 +46,9 @@ _LEVELS: dict[int, int] = {
 
 
 class Pump:
-    """The events of one server: those of calls and logs end here, the others in `events`.
+    """The events of one server. Call and log events end here, the others are queued in `events`.
 
-    One thread at a time takes events; who that is, the consumer decides.
+    One thread at a time takes events; the consumer decides which.
     """
 
     def __init__(self, link: Link, descriptor: int) -> None:
@@ -57,14 +57,14 @@ class Pump:
         self.sessions: dict[int, Session] = {}
         self.closed = False
         self.is_forked = False
-        # Up to Python 3.10 an interruption may leave a lock held: it must not shut this thread out.
+        # Up to Python 3.10 an interruption may leave a lock held: an RLock lets its owner in.
         self.taking = threading.RLock()
         self.last: weakref.ref[Request] | None = None
-        """What was handed over last, if it was a request."""
+        """The event handed over last, if it was a request."""
         self._link = link
         self._batch = (shttp_event * BATCH)()
         self._count = c_size_t()
-        """Events of the batch that are not all in `events` yet."""
+        """The size of the current batch; 0 once all its events are in `events`."""
         self._read: list[Event | None] = []
         self._first = 0
         self._taker: int | None = None
@@ -73,11 +73,11 @@ class Pump:
     # ---- From the library ---------------------------------------------------------
 
     def take(self) -> None:
-        """Takes one batch, without waiting.
+        """Takes one batch, without blocking.
 
-        No event of it is lost. What a signal handler raises meanwhile, KeyboardInterrupt for one,
-        is raised when the whole batch has been read; what the host's logging raises goes to
-        sys.unraisablehook.
+        No event of it is lost. If a signal handler raises meanwhile (KeyboardInterrupt, for
+        example), the exception is raised after the whole batch has been read. Exceptions of the
+        host's logging go to sys.unraisablehook.
         """
         thread = get_ident()
         if self._taker == thread and self._is_inside_take():
@@ -99,7 +99,7 @@ class Pump:
                 self._taker = None
 
     def _is_inside_take(self) -> bool:
-        """A callback of a call, or the host's logging, has called this thread's `take` again."""
+        """Whether `take` was called recursively, by a callback of a call or the host's logging."""
         frame = sys._getframe(1).f_back
         while frame is not None:
             if frame.f_code is Pump.take.__code__ and frame.f_locals.get("self") is self:
@@ -108,7 +108,7 @@ class Pump:
         return False
 
     def _finish_batch(self, interruptions: list[BaseException]) -> None:
-        """Goes on with a batch after an exception, until it is complete. Raises the first."""
+        """Completes a batch after an exception. Raises the first of all exceptions."""
         index = len(self._read)
         failures = int(isinstance(interruptions[0], Exception))
         while self._count.value:
@@ -120,7 +120,7 @@ class Pump:
                 interruptions.append(problem)
                 failures += isinstance(problem, Exception)
                 if failures == ATTEMPTS:
-                    # Nobody interrupts so often: this event cannot be read.
+                    # Not an interruption, it is repeated too often: this event cannot be read.
                     self._read.append(None)
                     interruptions = [one for one in interruptions if not isinstance(one, Exception)]
                     report(problem)
@@ -131,12 +131,12 @@ class Pump:
             try:
                 raise interruptions[0]
             finally:
-                interruptions.clear()  # they hold this frame, and it holds them
+                interruptions.clear()  # breaks the reference cycle between them and this frame
 
     def _take_batch(self) -> None:
-        """Can be called again after an exception at any point, and then goes on.
+        """Reads a batch. After an exception at any point it can be called again, and continues.
 
-        So an event counts as read by being appended, in one step; and readers can be repeated.
+        So appending an event marks it as read, in one step, and readers must be repeatable.
         """
         events, read = self.events, self._read
         count = self._count.value
@@ -159,12 +159,12 @@ class Pump:
         if self._is_ending:
             self.closed = True
         self._count.value = 0
-        read.clear()  # it would keep requests that the host has let go of
+        read.clear()  # it would keep references to requests that the host has released
 
     # ---- To the host --------------------------------------------------------------
 
     def hand_over(self) -> Event | None:
-        """The next event, which is the host's from now on; None if there is none."""
+        """Removes and returns the next event; None if there is none."""
         if not self.events:
             return None
         event = self.events[0]
@@ -175,23 +175,23 @@ class Pump:
             self.last = None
             if isinstance(event, SessionClosed):
                 self.sessions.pop(event.session._session.key, None)
-        # Last: an interruption in between changes nothing.
+        # As the last step: an interruption before it has no effect.
         return self.events.popleft()
 
     def is_last_open(self) -> bool:
-        """What was handed over last is a request that still exists, and has no answer."""
+        """Whether the event handed over last is a request that still exists and is not answered."""
         request = self.last() if self.last is not None else None
         return request is not None and request._is_open
 
     # ---- The end ------------------------------------------------------------------
 
     def end(self) -> None:
-        """Takes nothing any more: what a batch points to is about to go."""
+        """Stops taking events: the memory that a batch points to is about to be freed."""
         self.closed = True
         self._count.value = 0
 
     def forget(self) -> None:
-        """Of a fork: the events are for the parent."""
+        """For a forked child: the events belong to the parent."""
         self.is_forked = True
         self.taking = threading.RLock()
         self._taker = None
@@ -294,12 +294,12 @@ class Pump:
 
     def _command_failed(self, raw: shttp_event) -> CommandFailed | None:
         if raw.call.key and raw.status == shttp_status.SHTTP_ERR_NOT_FOUND:
-            return None  # the call was given up as its answer came
+            return None  # the call was cancelled at the same time as its response arrived
         if raw.authorization.key:
-            return None  # its client has gone, or the host was too slow
+            return None  # its client has disconnected, or the host was too slow
         request = self._existing(raw)
         if request is None and raw.request.key in self._link.dropped:
-            return None  # no command of the host's
+            return None  # not a command of the host
         session = request.session if request else self._session(raw)
         return CommandFailed(error(raw.status), session, request)
 
@@ -307,7 +307,7 @@ class Pump:
         text = decoded(raw.text)
         try:
             logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", text)
-        except Exception as problem:  # of the host's filters and handlers
+        except Exception as problem:  # raised by the host's filters or handlers
             report(problem)
 
     def _server_closed(self, raw: shttp_event) -> None:

@@ -1,4 +1,4 @@
-"""Python values to C values and back."""
+"""Conversion of Python values to C values and back."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ METHOD_BYTES_MAX = 1024
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-# ---- To C: whatever cannot be is refused here, by the name of its argument ------
+# ---- To C: invalid values are refused here, with the name of the argument ---
 
 
 def borrowed(data: bytes) -> shttp_bytes:
-    """`data` as the library wants it; the result keeps `data` alive."""
+    """`data` as shttp_bytes, which keeps a reference to `data`."""
     return shttp_bytes(cast(c_char_p(data), c_void_p), len(data))
 
 
 def encoded(argument: str, value: str) -> bytes:
     """A str in UTF-8. Raises TypeError.
 
-    UTF-8 has no surrogates, but a str may: JSON's escapes can name one without the other. Such a
-    one becomes U+FFFD.
+    A str may contain unpaired surrogates, for example from JSON escapes, but UTF-8 cannot. They are
+    replaced by U+FFFD.
     """
     if not isinstance(value, str):
         raise wrong_type(argument, "a str", value)
@@ -44,7 +44,7 @@ def encoded(argument: str, value: str) -> bytes:
 def exact(
     argument: str, value: str, error: type[StreamableHTTPError] = InvalidArgumentError
 ) -> bytes:
-    """A str in UTF-8 that tells users apart: no two may become one, so nothing is replaced.
+    """A str in UTF-8 that identifies a user: nothing is replaced, so that names stay different.
 
     Raises TypeError, or `error`, which is a ValueError.
     """
@@ -55,7 +55,7 @@ def exact(
 
 
 def text(argument: str, value: str | None) -> shttp_bytes:
-    """A str for the library; nothing for None. Raises TypeError."""
+    """A str for the library; empty for None. Raises TypeError."""
     return EMPTY if value is None else borrowed(encoded(argument, value))
 
 
@@ -71,10 +71,10 @@ def method_name(method: str) -> shttp_bytes:
 
 
 def load(text: bytes) -> Any:
-    """What JSON text holds.
+    """The value of JSON text.
 
-    An integer with more digits than Python reads (sys.set_int_max_str_digits) is a float, as other
-    numbers that are too large: infinity.
+    An integer with more digits than Python accepts (sys.set_int_max_str_digits) becomes a float,
+    infinity, like other numbers that are too large.
     """
     try:
         return json.loads(text)
@@ -108,7 +108,7 @@ def dump(argument: str, value: Any) -> bytes:
 
 
 def optional(argument: str, value: Any) -> shttp_bytes:
-    """JSON for the library; nothing for None. Raises TypeError, InvalidMessageError."""
+    """JSON for the library; empty for None. Raises TypeError, InvalidMessageError."""
     return EMPTY if value is None else borrowed(dump(argument, value))
 
 
@@ -129,7 +129,7 @@ def integer(
     most: int,
     error: type[StreamableHTTPError] = InvalidArgumentError,
 ) -> int:
-    """`value` as a number of C's: ctypes would cut one that does not fit.
+    """`value` as a C integer, checked for its range: ctypes would truncate it.
 
     Raises TypeError, or `error`, which is a ValueError.
     """
@@ -138,7 +138,7 @@ def integer(
     except TypeError:
         raise wrong_type(argument, "an int", value) from None
     if not least <= number <= most:
-        # A number of thousands of digits has no text: sys.set_int_max_str_digits.
+        # A number of thousands of digits cannot be printed: sys.set_int_max_str_digits.
         shown = str(number) if abs(number) < 1 << 64 else "it"
         raise error(f"{argument}: {shown} is not in {least} ... {most}")
     return number
@@ -162,7 +162,7 @@ def finite(argument: str, value: float) -> float:
 
 
 def seconds(argument: str, value: float | None) -> float | None:
-    """`value` as a time to wait; None is for ever. Raises TypeError, InvalidArgumentError."""
+    """`value` as a time-out; None is infinite. Raises TypeError, InvalidArgumentError."""
     if value is None:
         return None
     duration = finite(argument, value)
@@ -181,17 +181,17 @@ def wrong_type(argument: str, wanted: str, value: Any) -> TypeError:
 
 
 def copied(value: shttp_bytes) -> bytes:
-    """The library's bytes, copied: it keeps them only until the next events are taken."""
+    """A copy of the library's bytes, which are valid only until the next events are taken."""
     return string_at(value.data, value.len) if value.len else b""
 
 
 def decoded(value: shttp_bytes) -> str:
-    """The library's text, copied. It should be UTF-8, and never raises."""
+    """A copy of the library's text. Invalid UTF-8 is replaced; it never raises."""
     return string_at(value.data, value.len).decode("utf-8", "replace") if value.len else ""
 
 
 class Headers(Mapping[str, str]):
-    """The header lines of an HTTP request, under names of any case; repeated lines are joined."""
+    """The headers of an HTTP request. Names are case-insensitive; repeated lines are joined."""
 
     def __init__(self, lines: bytes) -> None:
         self._fields: dict[str, str] = {}

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 LOOK_SECONDS = 0.5
-"""How often a thread that waits looks whether another still takes the events."""
+"""How often a waiting thread checks whether another thread still takes the events."""
 
 
 class Call(concurrent.futures.Future[Any]):
-    """The client's answer to come: await it, or take `result()` on a thread.
+    """The client's future response: await it, or call `result()` on a thread.
 
-    Both give the result of the client, or raise ClientError for its JSON-RPC error and a
-    StreamableHTTPError when no answer will come (SessionEndedError, DisconnectedError, ...).
-    Whoever stops waiting, by a timeout or a cancelled task, gives the call up: the client is
-    told with notifications/cancelled, and a late answer is dropped.
+    Both return the client's result, or raise ClientError for its JSON-RPC error and a
+    StreamableHTTPError if there is no response (SessionEndedError, DisconnectedError, ...). A
+    timeout or a cancelled task cancels the call: the client gets notifications/cancelled, and a
+    late response is dropped.
     """
 
     def __init__(self, link: Link, token: int, timeout: float | None) -> None:
@@ -37,16 +37,17 @@ class Call(concurrent.futures.Future[Any]):
         self._call = shttp_call()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        """Raises asyncio.TimeoutError after the seconds of `timeout` the call was made with."""
+        """Raises asyncio.TimeoutError after the `timeout` (seconds) that the call was made with."""
         self._check_process()
         return asyncio.wait_for(asyncio.wrap_future(self), self._timeout).__await__()
 
     def result(self, timeout: float | None = None) -> Any:
-        """Waits on this thread, by default the seconds of `timeout` the call was made with.
+        """Waits on this thread, by default for the `timeout` (seconds) of the call.
 
         Raises concurrent.futures.TimeoutError. On the thread that iterates over the server, and
-        while nobody iterates, events are taken meanwhile and kept for the iteration. On the thread
-        of an asyncio loop that iterates over it, the answer could never arrive: RuntimeError.
+        while no thread iterates, events are taken in the meantime and queued for the iteration. On
+        the thread of an asyncio loop that iterates over it, the response could never arrive:
+        RuntimeError.
         """
         self._wait(timeout)
         try:
@@ -56,7 +57,7 @@ class Call(concurrent.futures.Future[Any]):
             raise
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Waits as `result()` does; what that would raise, or None."""
+        """Waits like `result()`, and returns the exception that it would raise, or None."""
         self._wait(timeout)
         try:
             return super().exception(0)
@@ -65,17 +66,17 @@ class Call(concurrent.futures.Future[Any]):
             raise
 
     def cancel(self) -> bool:
-        """Gives the call up; False if it has ended already. [any thread]"""
+        """Cancels the call; False if it has already ended. [any thread]"""
         if self._link.forget_call(self._token) is None:
             return False
         try:
             self._link.invoke(library.shttp_call_close, self._call)
         except StreamableHTTPError:
-            pass  # it has ended, or the client cannot be told
+            pass  # it has ended, or the client cannot be notified
         return super().cancel()
 
     def _wait(self, timeout: float | None) -> None:
-        """Waits for the end, of the call or of the time, and takes events if nobody else does."""
+        """Waits for the call or the timeout, and takes events if there is no other consumer."""
         timeout = self._timeout if timeout is None else seconds("timeout", timeout)
         self._check_process()
         end = None if timeout is None else time.monotonic() + timeout
@@ -87,6 +88,6 @@ class Call(concurrent.futures.Future[Any]):
             rest = None if end is None else end - time.monotonic()
 
     def _check_process(self) -> None:
-        """In a fork nobody takes the answer. Raises ClosedError."""
+        """Raises ClosedError in a forked child, where no response can arrive."""
         if not self.done():
             self._link.check_process()

@@ -9,9 +9,9 @@ from ._abi import shttp_status
 
 
 class StreamableHTTPError(Exception):
-    """A status other than OK: returned by a function, or come in place of a client's answer.
+    """A status other than OK: returned by a function, or received instead of a client's answer.
 
-    Every status has a subclass of its own; catch this one to catch them all.
+    Every status has its own subclass; catch this one to catch them all.
     """
 
     status: int = 0
@@ -33,7 +33,7 @@ class InvalidArgumentError(StreamableHTTPError, ValueError):
 
 
 class InvalidOptionError(StreamableHTTPError, ValueError):
-    """An option of the server cannot be used."""
+    """An option of the server is invalid."""
 
     status = shttp_status.SHTTP_ERR_INVALID_OPTION
 
@@ -51,13 +51,13 @@ class WrongThreadError(StreamableHTTPError, RuntimeError):
 
 
 class NotFoundError(StreamableHTTPError, LookupError):
-    """The session, request or call has ended, or never was."""
+    """The session, request or call has ended, or never existed."""
 
     status = shttp_status.SHTTP_ERR_NOT_FOUND
 
 
 class DisconnectedError(StreamableHTTPError):
-    """The client went away: the stream that would carry the message is gone."""
+    """The client has disconnected: the stream for the message has no connection."""
 
     status = shttp_status.SHTTP_ERR_DISCONNECTED
 
@@ -75,13 +75,13 @@ class RequestCancelledError(StreamableHTTPError):
 
 
 class NotRepresentableError(StreamableHTTPError, ValueError):
-    """The message is JSON that jansson has no tree for. Only hosts in C meet this."""
+    """The message is JSON that jansson cannot represent. Only C hosts get this."""
 
     status = shttp_status.SHTTP_ERR_NOT_REPRESENTABLE
 
 
 class _SystemStatusError(StreamableHTTPError, OSError):
-    """A status that the operating system is the reason for."""
+    """A status caused by the operating system."""
 
     status_errno: int | None = None
 
@@ -95,7 +95,7 @@ class _SystemStatusError(StreamableHTTPError, OSError):
 
 
 class AddressInUseError(_SystemStatusError):
-    """Somebody else listens on this address."""
+    """The address is already in use."""
 
     status = shttp_status.SHTTP_ERR_ADDRESS_IN_USE
     status_errno = errno.EADDRINUSE
@@ -109,14 +109,14 @@ class AddressUnavailableError(_SystemStatusError):
 
 
 class AddressPermissionError(_SystemStatusError, PermissionError):
-    """The system does not let this user have the address."""
+    """The user has no permission to use the address."""
 
     status = shttp_status.SHTTP_ERR_PERMISSION
     status_errno = errno.EACCES
 
 
 class DescriptorsError(_SystemStatusError):
-    """The process is out of file descriptors."""
+    """The process has no file descriptors left."""
 
     status = shttp_status.SHTTP_ERR_DESCRIPTORS
     status_errno = errno.EMFILE
@@ -171,7 +171,7 @@ class BusyError(StreamableHTTPError):
 
 
 class NotResumableError(StreamableHTTPError):
-    """The client could not come back: nothing is kept, or its revision does not know how."""
+    """The client cannot resume: nothing is kept, or its revision does not support it."""
 
     status = shttp_status.SHTTP_ERR_NOT_RESUMABLE
 
@@ -202,7 +202,7 @@ _BY_STATUS = _subclasses(StreamableHTTPError)
 
 
 def error_of(status: int, text: str) -> StreamableHTTPError:
-    """The exception for a status; `text` is the library's sentence about it."""
+    """The exception for a status; `text` is the library's description of it."""
     error = _BY_STATUS.get(status, StreamableHTTPError)(text)
     error.status = status
     return error

@@ -1,4 +1,4 @@
-"""What a server tells its host."""
+"""The events of a server."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ _SCOPES = re.compile(rb"(?:[!#-\[\]-~]+(?: [!#-\[\]-~]+)*)?")
 
 
 class Event:
-    """Something happened. Ignore the classes you do not know: later versions may have more."""
+    """The base class of all events. Ignore unknown classes: later versions may have more."""
 
     session: Session | None
-    """Whose event it is; None if the server is stateless."""
+    """The session of the event; None if the server is stateless."""
 
     def __init__(self, session: Session | None) -> None:
         self.session = session
@@ -86,10 +86,10 @@ class Event:
 
 
 class Idle(Event):
-    """Nothing has happened for half a second, and the request that came last has no answer yet.
+    """No event for half a second, and the last request is not answered yet.
 
-    There is nothing to do about it. It comes so that the variable of a loop over the events lets
-    go of that request, which fails if nobody else holds it: see `Request`.
+    Ignore it. It replaces that request in the variable of a loop over the events. If there is no
+    other reference to the request, the request then fails: see `Request`.
     """
 
     session: None
@@ -98,9 +98,9 @@ class Idle(Event):
 class Authorization(Event):
     """An HTTP request that waits to be authorized: answer it once, with `allow` or `refuse`.
 
-    Comes before anything else of the request, if the server has `authorize`. The methods may be
-    called now or later, on any thread. If the client does not wait, the answer comes to nothing;
-    after `authorize_ms` the request is refused with HTTP status 503.
+    It is the first event of a request, if the server has `authorize`. The methods may be called now
+    or later, on any thread. If the client has disconnected, the answer is ignored. After
+    `authorize_ms` the request is refused with HTTP status 503.
     """
 
     session: None
@@ -123,7 +123,7 @@ class Authorization(Event):
         self.scheme = scheme
         """The scheme of the Authorization header in lower case; empty if there is none."""
         self.credentials = credentials
-        """What stands behind the scheme. Do not log it."""
+        """The credentials after the scheme. Do not log them."""
         self._link = link
         self._authorization = shttp_authorization(key)
         self._header_lines = header_lines
@@ -144,13 +144,13 @@ class Authorization(Event):
         return Headers(self._header_lines)
 
     def allow(self, principal: str, expires_in_ms: int = 0) -> None:
-        """Lets the request go on in the name of `principal`.
+        """Authorizes the request, as a request of `principal`.
 
-        The same string for every token of one user, not empty, and at most 256 bytes. A session is
-        unknown to any principal but the one that opened it. Streams of the request end after
-        `expires_in_ms`, and their client comes back with new credentials; 0: never.
+        `principal` must be the same string for all tokens of one user, and has 1 to 256 bytes. A
+        session does not exist for any principal but the one that opened it. Streams of the request
+        end after `expires_in_ms`, and their client can resume them with new credentials; 0: never.
 
-        Raises TypeError, InvalidArgumentError, NotFoundError the second time, and ClosedError.
+        Raises TypeError, InvalidArgumentError, NotFoundError on a second call, and ClosedError.
         """
         name = exact("principal", principal)
         if not 0 < len(name) <= PRINCIPAL_BYTES_MAX:
@@ -172,11 +172,11 @@ class Authorization(Event):
     ) -> None:
         """Refuses the request, with 401 or, for "insufficient_scope", with 403.
 
-        Without a `reason` it is what the header suggests: no credentials, or an invalid token.
-        `scope` are the scopes that are needed, a space between each two; `description` is for the
-        developer of the client, in printable ASCII. At most 2048 bytes each.
+        The default `reason` is "no_credentials" if there is no bearer token, else "invalid_token".
+        `scope` lists the scopes that are needed, separated by single spaces; `description` is for
+        the developer of the client, in printable ASCII. At most 2048 bytes each.
 
-        Raises TypeError, InvalidArgumentError, NotFoundError the second time, and ClosedError.
+        Raises TypeError, InvalidArgumentError, NotFoundError on a second call, and ClosedError.
         """
         if reason is None:
             reason = "no_credentials" if self.token is None else "invalid_token"
@@ -194,7 +194,7 @@ class Authorization(Event):
         )
 
     def _answer(self, function: Any, *arguments: Any) -> None:
-        self._link.check_process()  # before the lock, which somebody of the parent's may hold
+        self._link.check_process()  # before the lock, which a thread of the parent may hold
         with self._lock:
             if self._answered:
                 raise NotFoundError("the request has been allowed or refused")
@@ -226,11 +226,11 @@ class Message(Event):
         super().__init__(session)
         self.method = method
         self.message = message
-        """The whole JSON-RPC message, as the client wrote it."""
+        """The whole JSON-RPC message, unchanged."""
         self.revision = revision
         """The protocol revision in use, such as 2025-11-25."""
         self.principal = principal
-        """Who sent it; empty without authorization."""
+        """The principal of the sender; empty without authorization."""
         self._header_lines = header_lines
 
     def __repr__(self) -> str:
@@ -238,7 +238,7 @@ class Message(Event):
 
     @cached_property
     def params(self) -> Any:
-        """The params, parsed when first asked for: a dict or a list; {} if there are none."""
+        """The params, parsed at the first access: a dict or a list; {} if there are none."""
         params = load(self.message).get("params")
         return {} if params is None else params
 
@@ -249,26 +249,27 @@ class Message(Event):
 
 
 class Notification(Message):
-    """A client's notification; it wants no answer."""
+    """A client's notification; it needs no answer."""
 
 
 class Request(Message):
     """A client's request: answer it once, with `respond` or `fail`, now or later.
 
-    The methods may be called on any thread. An argument or a mode of the server that makes a
-    command impossible raises at once, and so do NotFoundError, once the request has been
-    answered, and RequestCancelledError. What the library finds out only later (the client has
-    gone, a mailbox is full) comes as a CommandFailed event. In every str a surrogate without its
-    other half becomes U+FFFD, in JSON too.
+    The methods may be called on any thread. They raise if an argument is invalid, if the server's
+    mode does not support the command, if the request was answered (NotFoundError) or cancelled
+    (RequestCancelledError). Failures that the library detects later (the client has disconnected, a
+    mailbox is full) are reported by a CommandFailed event. In every str an unpaired surrogate is
+    replaced by U+FFFD, also in JSON.
 
-    Hold it until then: a request that nobody holds any more, because its handler has raised, is
-    failed with error -32603, and a warning goes to the logger "streamablehttp". As a context
-    manager it is failed like that at the end of the block, whoever holds it: a task that has failed
-    holds its variables for as long as somebody holds the task.
+    Keep a reference until it is answered. When the last reference is deleted, for example because
+    its handler has raised, the request is failed with error -32603, and a warning goes to the
+    logger "streamablehttp". As a context manager it is failed this way at the end of the block,
+    even if there are other references: a failed task keeps its variables as long as there is a
+    reference to the task.
     """
 
     _is_handed_over = False
-    """It is the host's: before, nobody could have answered it."""
+    """Whether the host has received it: before that, it could not be answered."""
 
     def __init__(
         self,
@@ -308,37 +309,38 @@ class Request(Message):
 
     @cached_property
     def id(self) -> int | str:
-        """The JSON-RPC id: 7 and "7" are two."""
+        """The JSON-RPC id; 7 and "7" are different ids."""
         id: int | str = load(self._id)
         return id
 
     @property
     def cancelled(self) -> bool:
-        """The client has cancelled the request, or its session has ended: stop working on it."""
+        """Whether the request was cancelled or its session has ended: stop working on it."""
         return self._cancelled
 
     def wait_cancelled(self) -> Coroutine[Any, Any, None]:
-        """Returns, when awaited, once the request is cancelled, or has been dropped."""
+        """Waits, when awaited, until the request is cancelled or dropped."""
         waiter: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._cancel_waiters.append(waiter)
         if self._cancelled:
             self._end_waits()
-        # No coroutine of this object, which whoever waits in vain would hold for ever.
+        # Not a coroutine method: a waiter would keep a reference to this object for ever.
         return _until_cancelled(waiter)
 
     def respond(self, result: Any) -> None:
-        """Answers with a result: JSON-able, for MCP a dict; or bytes of JSON.
+        """Answers with a result: JSON-serializable, for MCP a dict; or bytes of JSON.
 
-        Raises TypeError, InvalidMessageError, LimitError, and as said above.
+        Raises TypeError, InvalidMessageError, LimitError, and those described above.
         """
         with self._lock:
             self._invoke(library.shttp_request_respond, borrowed(dump("result", result)))
             self._answered = True
 
     def fail(self, code: int, message: str, data: Any = None) -> None:
-        """Answers with a JSON-RPC error; `code` has 32 bits, and `data` is JSON-able.
+        """Answers with a JSON-RPC error; `code` has 32 bits, and `data` is JSON-serializable.
 
-        Raises TypeError, InvalidArgumentError, InvalidMessageError, LimitError, and as said above.
+        Raises TypeError, InvalidArgumentError, InvalidMessageError, LimitError, and those described
+        above.
         """
         with self._lock:
             self._invoke(
@@ -352,10 +354,10 @@ class Request(Message):
     def progress(
         self, progress: float, total: float | None = None, message: str | None = None
     ) -> None:
-        """Tells how far the request has come; does nothing if the client did not ask for that.
+        """Sends the progress of the request; does nothing if the client did not ask for progress.
 
-        It goes to the session's primary stream, or to the request's own: see `progress_route`. Both
-        numbers must be finite; a `total` of 0 or less is unknown, like None.
+        It is sent on the session's primary stream or on the request's own: see `progress_route`.
+        Both numbers must be finite; a `total` of 0 or less means unknown, like None.
         """
         self._invoke(
             library.shttp_request_progress,
@@ -386,19 +388,19 @@ class Request(Message):
     def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
         """Makes a request to the client on the request's stream; `timeout` in seconds.
 
-        Raises StatelessError, JSONResponseError and LimitError at once; other statuses, such as
-        NotReadyError, come out of the Call.
+        Raises StatelessError, JSONResponseError and LimitError; other statuses, such as
+        NotReadyError, are raised by the Call.
         """
         self._check_open()
         return self._link.call(library.shttp_request_call, self._request, method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
-        """Ends the connection of the request's stream and keeps the stream, for work that is long.
+        """Closes the connection of the request's stream and keeps the stream, for long work.
 
-        The client comes back after `retry_ms`, and gets what was sent meanwhile. Raises
-        StatelessError and JSONResponseError at once. If the client cannot come back, because the
-        server keeps nothing (`replay`) or its revision is older than 2025-11-25, nothing happens
-        but a CommandFailed event with NotResumableError; the request is answered as ever.
+        The client reconnects after `retry_ms`, and gets the messages sent in the meantime. Raises
+        StatelessError and JSONResponseError. If the client cannot resume, because the server keeps
+        no events (`replay`) or its revision is older than 2025-11-25, the only effect is a
+        CommandFailed event with NotResumableError; the connection stays open.
         """
         self._invoke(library.shttp_request_hang_up, milliseconds("retry_ms", retry_ms))
 
@@ -417,7 +419,7 @@ class Request(Message):
         return not (self._answered or self._cancelled)
 
     def _cancel(self) -> None:
-        """May be done again after an interruption."""
+        """May be repeated after an interruption."""
         self._cancelled = True
         self._end_waits()
 
@@ -426,7 +428,7 @@ class Request(Message):
             try:
                 waiter.set_result(None)
             except concurrent.futures.InvalidStateError:
-                pass  # it has been, or nobody waits any more
+                pass  # it is already set, or its waiter has gone
 
     def __del__(self) -> None:
         if self._is_handed_over:
@@ -440,7 +442,11 @@ async def _until_cancelled(waiter: concurrent.futures.Future[None]) -> None:
 
 
 class Cancelled(Event):
-    """The client has cancelled `request`, whose stream has been ended: stop working on it."""
+    """`request` has ended without an answer: stop working on it.
+
+    Its client has cancelled it or has disconnected for good, or its session or the server has
+    closed.
+    """
 
     def __init__(self, request: Request, message: bytes) -> None:
         super().__init__(request.session)
@@ -449,7 +455,7 @@ class Cancelled(Event):
 
     @cached_property
     def reason(self) -> str | None:
-        """Why, in the client's words."""
+        """The client's reason; None if it gave none."""
         params = load(self._message).get("params") if self._message else None
         reason = params.get("reason") if isinstance(params, dict) else None
         return reason if isinstance(reason, str) else None
@@ -462,7 +468,7 @@ class SessionEvent(Event):
 
 
 class SessionOpened(SessionEvent):
-    """A client has initialized a session: the first event of it."""
+    """A client has initialized a session: the session's first event."""
 
     def __init__(self, session: Session, header_lines: bytes) -> None:
         super().__init__(session)
@@ -475,12 +481,12 @@ class SessionOpened(SessionEvent):
 
 
 class SessionClosed(SessionEvent):
-    """The session has ended: deleted by the client, idle, or closed. The last event of it."""
+    """The session has ended: deleted by the client, idle, or closed. The session's last event."""
 
     def __init__(self, session: Session, made_room: bool = False) -> None:
         super().__init__(session)
         self.made_room = made_room
-        """It was never used, and made room for another one."""
+        """Whether it was an unused session that was closed to make room for another one."""
 
 
 class PrimaryOpened(SessionEvent):
@@ -488,19 +494,19 @@ class PrimaryOpened(SessionEvent):
 
 
 class PrimaryGap(SessionEvent):
-    """The client has come back to its primary stream for messages that are not kept any more.
+    """The client has resumed its primary stream, but missed events are no longer kept.
 
-    They are lost to it; what is sent from now on is not. What it should know all the same, such as
-    that a list has changed, is to be sent again. It comes behind PrimaryOpened.
+    The client has lost them; it receives everything that is sent from now on. Send again what it
+    needs to know, for example that a list has changed. This event follows PrimaryOpened.
     """
 
 
 class PrimaryClosed(SessionEvent):
-    """The primary stream is gone, or hung up; messages for it wait in the session's mailbox."""
+    """The primary stream has no connection; messages are queued in the session's mailbox."""
 
 
 class CommandFailed(Event):
-    """A command could not be carried out, because of `error`; often the client has gone."""
+    """A command has failed with `error`; often because the client has disconnected."""
 
     def __init__(
         self, error: StreamableHTTPError, session: Session | None, request: Request | None
@@ -508,7 +514,7 @@ class CommandFailed(Event):
         super().__init__(session)
         self.error = error
         self.request = request
-        """What the command was for; None if the host keeps the request no longer."""
+        """The request of the command; None if there is none, or no reference to it is left."""
 
     def __repr__(self) -> str:
         return f"<CommandFailed {self.error!r} {self.request or self.session}>"

@@ -28,47 +28,47 @@ if TYPE_CHECKING:
     from typing_extensions import Literal, Unpack
 
 CLOSE_SECONDS = 5.0
-"""How long leaving a `with` block waits for streams to end before it cuts them."""
+"""How long leaving a `with` block waits for streams to end before it closes them."""
 
 
 class Server:
-    """Listens from the moment it is made, on a thread of the library's own.
+    """A Streamable HTTP server. It listens as soon as it is created, on the library's own thread.
 
-    Sockets, framing, sessions, keep-alives and slow readers are that thread's and never wait for
-    the interpreter. The host takes events, in one of two ways, and answers requests::
+    That thread handles sockets, framing, sessions, keep-alives and slow readers, and never waits
+    for the interpreter. The host takes events, in one of two ways, and answers requests::
 
         async with Server(name="hello", version="1", capabilities={"tools": {}}) as server:
             async for event in server.events():   # on asyncio
                 ...
 
         with Server(name="hello", version="1") as server:
-            for event in server:                  # on a thread of its own
+            for event in server:                  # on its own thread
                 ...
 
-    One of them, and one consumer, at a time; start a task or thread for work that takes long.
-    The iteration ends once the server has closed. Answers to calls are delivered while somebody
-    iterates, or waits for one with `Call.result`. Lines of the library's log go to the logger
+    Use only one of them, and one consumer, at a time; start a task or thread for long work. The
+    iteration ends when the server has closed. Responses to calls are delivered while events are
+    iterated, or while a thread waits in `Call.result`. The library's log goes to the logger
     "streamablehttp".
 
-    `name` and `version` (the serverInfo), `capabilities` and `instructions` are what the library
-    answers initialize with; with `raw` it leaves initialize and ping to the host. `host` is an
-    address in digits, or "localhost" for 127.0.0.1, and port 0 one that the system chooses;
-    `unix_path` is a socket to listen on in place of both. `response_mode` is "stream", "json"
-    (`json_response` is short for it) or "auto"; `progress_route` is "primary" or "request". Without
-    `replay` nothing is kept for clients that lose a connection, and none can resume a stream.
-    `allowed_origins` and `allowed_hosts` are exact values, "*" allows all; by default a server on
-    loopback allows only loopback. Pages of `cors_origins` may use the server from browsers. With
-    `bearer_tokens`, a mapping of each token to its principal or a list of tokens, every request
-    needs one of them; with `authorize` the host decides about each, by an `Authorization` event.
-    `resource_metadata` is what RFC 9728 serves. `log_level` is "error", "warning", "notice",
-    "debug" or "off". `unix_mode` is the permissions of the Unix socket, such as 0o660. With
-    `half_close` a client that has finished sending still gets its answers. The numbers of `Limits` are keyword arguments too. streamablehttp.h describes
-    each at length.
+    The library answers initialize with `name` and `version` (the serverInfo), `capabilities` and
+    `instructions`; with `raw` it leaves initialize and ping to the host. `host` is a numeric
+    address, or "localhost" for 127.0.0.1; with port 0 the system chooses one; `unix_path` is a Unix
+    socket to listen on instead of both. `response_mode` is "stream", "json" (the same as
+    `json_response`) or "auto"; `progress_route` is "primary" or "request". Without `replay` no
+    events are kept, and clients cannot resume a stream. `allowed_origins` and `allowed_hosts` are
+    allow-lists of exact values, "*" allows all; by default a server on loopback allows only
+    loopback. Web pages of `cors_origins` may use the server from browsers. With `bearer_tokens`, a
+    mapping of tokens to principals or a list of tokens, every request needs one of them; with
+    `authorize` the host decides on each request, by an `Authorization` event. `resource_metadata`
+    is the metadata document of RFC 9728. `log_level` is "error", "warning", "notice", "debug" or
+    "off". `unix_mode` is the file mode of the Unix socket, such as 0o660. With `half_close` a
+    client that has closed its sending side still gets its answers. The numbers of `Limits` are
+    keyword arguments, too. streamablehttp.h describes all options in detail.
 
-    In a fork of the process the object is dead: it raises ClosedError, and leaving it, dropping it
-    and exiting touch nothing of the parent's.
+    In a forked child the object is closed: it raises ClosedError; leaving the `with` block,
+    deleting the object and exiting have no effect on the parent.
 
-    Raises TypeError, InvalidOptionError, AddressInUseError, AddressUnavailableError, and the like.
+    Raises TypeError, InvalidOptionError, AddressInUseError, AddressUnavailableError and others.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Server:
         )
         port = integer("port", port, 0, 0xFFFF)
         self.host = internet_address(host)
-        """The address that it listens on, in digits."""
+        """The numeric address that it listens on."""
         self.unix_path = None if unix_path is None else unix_socket_path(unix_path)
         if unix_mode is not None and unix_path is None:
             raise InvalidOptionError("unix_mode: it is for a unix_path, and there is none")
@@ -171,12 +171,12 @@ class Server:
 
     @property
     def sessions(self) -> list[Session]:
-        """The sessions that are open, as of the events taken. [any thread]"""
+        """The open sessions, according to the events taken so far. [any thread]"""
         return [session for session in list(self._pump.sessions.values()) if not session.closed]
 
     @property
     def closed(self) -> bool:
-        """The server has closed, and everything it had is freed."""
+        """Whether the server has closed and its resources are freed."""
         return self._handle.closed
 
     def __repr__(self) -> str:
@@ -185,7 +185,7 @@ class Server:
     __reduce__ = stays_here
 
     def events(self) -> AsyncIterator[Event]:
-        """The events, on the running asyncio loop, until the server has closed.
+        """Iterates over the events, on the running asyncio loop, until the server has closed.
 
         Raises RuntimeError if another loop or a thread is taking them, and ClosedError in a fork.
         """
@@ -194,7 +194,7 @@ class Server:
     __aiter__ = events
 
     def __iter__(self) -> Iterator[Event]:
-        """The events, on this thread, until the server has closed.
+        """Iterates over the events, on this thread, until the server has closed.
 
         Raises RuntimeError if another thread or an asyncio loop is taking them, and ClosedError in
         a fork.
@@ -206,7 +206,7 @@ class Server:
         try:
             while (event := consumer.next()) is not None:
                 yield event
-                del event  # the host alone says how long it lives
+                del event  # only the host keeps references to it
         finally:
             self._link.consumer = None
             if self._pump.closed:
@@ -223,9 +223,9 @@ class Server:
         )
 
     def close(self) -> None:
-        """Stops listening and ends every session and stream; the iteration ends after that.
+        """Stops listening and ends every session and stream; then the iteration ends.
 
-        It returns at once, and may be called on any thread and in a signal handler.
+        It does not block, and may be called on any thread and in a signal handler.
         """
         try:
             self._handle.invoke(library.shttp_server_close)
@@ -233,11 +233,11 @@ class Server:
             pass
 
     def drain(self, deadline_ms: int = 10_000) -> None:
-        """Ends the server in good order: for SIGTERM.
+        """Shuts the server down gracefully, for example on SIGTERM.
 
-        New requests get 503, primary streams end and their clients are told to come back in a
-        second; open requests may be answered until `deadline_ms` have passed. The rest is as with
-        close(): it returns at once, and may be called on any thread and in a signal handler.
+        New requests get 503. Primary streams end, and their clients are told to reconnect after one
+        to two seconds. Open requests may be answered until `deadline_ms` have passed. Like close(),
+        it does not block, and may be called on any thread and in a signal handler.
         """
         deadline = milliseconds("deadline_ms", deadline_ms)
         try:
@@ -246,7 +246,7 @@ class Server:
             pass
 
     def stats(self) -> dict[str, int]:
-        """The fields of shttp_stats: what the server holds, and what has happened. Any thread."""
+        """The counters of shttp_stats, by field name. [any thread]"""
         stats = shttp_stats()
         self._handle.invoke(library.shttp_server_stats_sized, byref(stats), sizeof(stats))
         return {name: getattr(stats, name) for name, *_ in stats._fields_}
@@ -260,7 +260,7 @@ class Server:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Closes, waits until that is done, and frees everything."""
+        """Closes the server, waits until it has closed, and frees its resources."""
         self.close()
         consumer = self._link.taker()
         if self.closed:
@@ -281,7 +281,7 @@ class Server:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Closes, waits until that is done, and frees everything."""
+        """Closes the server, waits until it has closed, and frees its resources."""
         self.close()
         if not self.closed:
             try:
@@ -291,7 +291,7 @@ class Server:
             self._destroy()
 
     def _attach(self) -> LoopConsumer:
-        """Takes the events on the running asyncio loop from now on."""
+        """Makes the running asyncio loop the consumer of the events."""
         self._link.check_process()
         loop = asyncio.get_running_loop()
         consumer = self._link.taker()
@@ -305,10 +305,10 @@ class Server:
     async def _events(self, consumer: LoopConsumer) -> AsyncIterator[Event]:
         while (event := await consumer.next()) is not None:
             yield event
-            del event  # the host alone says how long it lives
+            del event  # only the host keeps references to it
 
     def _destroy(self) -> None:
-        """Frees everything; does nothing the second time."""
+        """Frees all resources. A second call does nothing."""
         consumer = self._link.consumer
         if isinstance(consumer, LoopConsumer):
             consumer.stop()
@@ -320,7 +320,7 @@ class Server:
         self._ended.set()
 
     def __del__(self) -> None:
-        # A session or a request that somebody still holds must not keep a server that nobody hears.
+        # References to a session or a request must not keep a server alive that has no consumer.
         if sys.is_finalizing() or not hasattr(self, "_ended"):
             return
         self._handle.close()
@@ -328,7 +328,7 @@ class Server:
             self._link.end_calls()
 
     def forget(self) -> None:
-        """For a fork of the process, which calls it by itself."""
+        """Runs in a forked child, automatically."""
         consumer = self._link.consumer
         if consumer is not None:
             consumer.forget()
@@ -340,7 +340,7 @@ class Server:
 
 
 def _would_do(loop: Handle, options: shttp_server_options) -> bool:
-    """The library makes a server of these options."""
+    """Whether the library accepts these options."""
     pointer = shttp_server_p()
     try:
         loop.invoke(library.shttp_server_create, byref(options), byref(pointer))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Session:
     """A client's session, from SessionOpened to SessionClosed; one object for all its events.
 
-    The methods may be called on any thread. They raise NotFoundError once the SessionClosed
-    event has been taken; before, a CommandFailed event says that the session has ended.
+    The methods may be called on any thread. They raise NotFoundError after the SessionClosed event
+    has been taken; before that, a CommandFailed event reports that the session has ended.
     """
 
     def __init__(
@@ -36,40 +36,40 @@ class Session:
         self._link = link
         self._session = shttp_session(key)
         self.id = id
-        """The Mcp-Session-Id. Who knows it can use the session: do not log it."""
+        """The Mcp-Session-Id. It is a secret that gives access to the session: do not log it."""
         self.principal = principal
-        """Who opened it, and alone may use it; empty without authorization."""
+        """The principal that opened it and that alone may use it; empty without authorization."""
         self.revision = revision
         """The protocol revision, such as 2025-11-25."""
         self._info = info
         self._capabilities = capabilities
         self.data: Any = None
-        """Anything the host wants to keep with the session."""
+        """Free for the host's use."""
         self.closed = False
 
     @cached_property
     def client_info(self) -> dict[str, Any]:
-        """The clientInfo of initialize, parsed when first asked for."""
+        """The clientInfo of initialize, parsed at the first access."""
         info: dict[str, Any] = load(self._info or b"{}")
         return info
 
     @cached_property
     def client_capabilities(self) -> dict[str, Any]:
-        """The capabilities of initialize, parsed when first asked for."""
+        """The capabilities of initialize, parsed at the first access."""
         capabilities: dict[str, Any] = load(self._capabilities or b"{}")
         return capabilities
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
-        # The name is the client's, and may have line ends in it.
+        # The name comes from the client, and may contain newlines.
         return f"<Session {self._session.key:#x} {self.client_info.get('name', '?')!r}{state}>"
 
     __reduce__ = stays_here
 
     def notify(self, method: str, params: Any = None) -> None:
-        """Sends a notification on the primary stream, or keeps it until there is one.
+        """Sends a notification on the primary stream, or queues it until there is one.
 
-        `params` is a dict or a list, or bytes of JSON. A CommandFailed event with LimitError says
+        `params` is a dict or a list, or bytes of JSON. A CommandFailed event with LimitError means
         that the mailbox was full.
         """
         self._check_open()
@@ -83,17 +83,17 @@ class Session:
     def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
         """Makes a request to the client on the primary stream; `timeout` in seconds.
 
-        While a request of the client is being served, `Request.call` is the better way: it
-        needs no primary stream.
+        While a request of the client is being served, prefer `Request.call`: it needs no primary
+        stream.
         """
         self._check_open()
         return self._link.call(library.shttp_session_call, self._session, method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
-        """Ends the connection of the primary stream and keeps the stream.
+        """Closes the connection of the primary stream and keeps the stream.
 
-        The client comes back after `retry_ms`; messages wait for it. A CommandFailed event says
-        that it cannot (NotResumableError), or has no primary stream (NoStreamError).
+        The client reconnects after `retry_ms`; messages are queued for it. A CommandFailed event
+        reports that it cannot resume (NotResumableError), or has no primary stream (NoStreamError).
         """
         self._check_open()
         self._link.invoke(
