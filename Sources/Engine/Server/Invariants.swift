@@ -70,8 +70,9 @@
             var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var unsent = 0
             for connection in connections {
-                unsent += connection.unsentBytes - connection.backlog.byteCount
-                _ = connection.backlog.heapBytes { text in
+                unsent += connection.unsentBytes - connection.outbox.backlogBytes
+                _ = connection.outbox.forEachBuffer { _ in
+                } waiting: { text in
                     texts[ObjectIdentifier(text), default: (text, 0)].count += 1
                     unsent += MemoryLayout<Backlog.Message>.stride
                 }
@@ -284,7 +285,7 @@
                 if connection.isQueuedForWriting != isQueued {
                     audit.fail(.queues, "a connection is marked as writable, and is not queued")
                 }
-                if connection.untakenBytes > 0, !connection.isBlocked, !isQueued {
+                if connection.outbox.untakenBytes > 0, !connection.outbox.isBlocked, !isQueued {
                     audit.fail(.queues, "a connection has bytes to write, and is not queued")
                 }
             }

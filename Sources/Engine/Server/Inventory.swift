@@ -37,7 +37,7 @@ package struct Inventory {
     }
 
     private mutating func add(_ connection: ServerConnection) {
-        connections += HeapBlock.size(of: connection) + HeapBlock.size(of: connection.longPieces)
+        connections += HeapBlock.size(of: connection)
         connections += connection.crossOriginFields?.heapBytes ?? 0
         connections += connection.fence.heapBytes
         if let parser = connection.parser {
@@ -45,16 +45,16 @@ package struct Inventory {
             if parser.isUnfinished { arriving += parser.heapBytes }
         }
         arriving += connection.pipelined?.heapBytes ?? 0
-        for buffer in connection.pieces + [connection.output].compactMap({ $0 }) {
-            unsent += Inventory.bytes(of: buffer, &waiting)
-        }
-        unsent += HeapBlock.size(of: connection.pieces)
+        var bytes = 0
         var waiting = self.waiting
-        unsent += connection.backlog.heapBytes { _ in }
-        _ = connection.backlog.heapBytes { text in
-            unsent += Inventory.bytes(of: text, &waiting)
+        let arrays = connection.outbox.forEachBuffer {
+            bytes += Inventory.bytes(of: $0, &waiting)
+        } waiting: {
+            bytes += Inventory.bytes(of: $0, &waiting)
         }
         self.waiting = waiting
+        connections += arrays.own
+        unsent += bytes + arrays.pieces + arrays.backlog
         if let resumption = connection.resumption {
             unsent += HeapBlock.size(of: resumption) + (resumption.end?.heapBytes ?? 0)
         }

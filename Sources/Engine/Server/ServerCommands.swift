@@ -101,7 +101,7 @@ extension ServerEngine {
             } else {
                 request.fences.removeAll { $0.connection.isClosed }
             }
-            request.fences.append((primary, primary.givenEvents))
+            request.fences.append((primary, primary.outbox.givenEvents))
         } else {
             try send(.progress(key), route, request, compose)
         }
@@ -244,7 +244,7 @@ extension ServerEngine {
         }
         for connection in connections.elements {
             switch connection.exchange {
-            case .idle where connection.handedBytes < connection.queuedBytes:
+            case .idle where !connection.outbox.isDrained:
                 // An answer is on its way: it is the connection's last.
                 connection.exchange = .finishing
                 wait(.hangUp, connection)

@@ -33,37 +33,17 @@ package final class ServerConnection {
 
     var exchange = Exchange.idle
 
-    // What every message that is sent looks at: together, because memory comes in lines.
     var framing = BodyFraming.chunked
     var isQueuedForWriting = false
-    /// Bytes to write: long messages as they are, with what goes before each, and then what has
-    /// been composed since; nil if there is none.
-    var output: ByteBuffer?
-    var pieces: [ByteBuffer] = []
-    /// The long messages among them, by the bytes ever queued.
-    var longPieces: [Range<UInt64>] = []
-    /// What the socket has taken of a long message that is not all taken: its memory goes as a
-    /// whole.
-    var begunBytes = 0
-    /// Bytes ever queued, ever taken by the driver, and ever handed to the socket.
-    var queuedBytes: UInt64 = 0
-    var takenBytes: UInt64 = 0
-    var handedBytes: UInt64 = 0
-    /// Events that the connection was ever given, and that went on to its output.
-    var givenEvents: UInt64 = 0
-    var composedEvents: UInt64 = 0
+    var outbox = Outbox()
     /// How the client is coming back for a stream, while the store looks for what it missed.
     var resumption: Resumption?
     /// Answers that wait until events given before have been handed over.
     var fence = Fence()
     /// The bytes of those answers.
     var fencedBytes = 0
-    /// Whether its client was slow to read what is being sent, or was sent.
-    var isSlow = false
     /// Whether its client has finished sending, and still reads.
     var hasReadAll = false
-    /// Events that are not in the output, since the socket takes no more.
-    var backlog = Backlog()
     /// How much of what was queued is the head of the current stream.
     var headBytes: UInt64 = 0
 
@@ -119,17 +99,8 @@ package final class ServerConnection {
         if case .closed = exchange { true } else { false }
     }
 
-    /// Whether the socket has not taken all it was given.
-    var isBlocked: Bool { handedBytes < takenBytes }
-
-    /// What the driver has yet to take.
-    var untakenBytes: Int { isClosed ? 0 : Int(queuedBytes - takenBytes) }
-
-    /// What the client has yet to read.
-    package var unsentBytes: Int {
-        isClosed
-            ? 0 : Int(queuedBytes - handedBytes) + begunBytes + backlog.byteCount + fencedBytes
-    }
+    /// The memory that waits for the client to read.
+    package var unsentBytes: Int { isClosed ? 0 : outbox.unsentBytes + fencedBytes }
 
     var isStreaming: Bool {
         switch exchange {

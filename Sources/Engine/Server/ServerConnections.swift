@@ -57,15 +57,11 @@ extension ServerEngine {
         guard !connection.isClosed else { return }
         let exchange = connection.exchange
         if connection.isStreaming { core.counters.streams -= 1 }
-        noteUnsent(connection.backlog.removeAll())
-        noteUnsent(-connection.unsentBytes)
+        noteUnsent(connection.outbox.close() - connection.fencedBytes)
         noteArriving(0, of: connection)
         connection.exchange = .closed
         core.spare.takeParser(of: connection)
         core.spare.forgetHead(of: connection.id)
-        connection.pieces = []
-        connection.longPieces = []
-        connection.output = nil
         connection.pipelined = nil
         if let load = connection.resumption?.load { loads[load] = nil }
         connection.resumption = nil

@@ -173,19 +173,16 @@ package final class ServerEngine {
 
     /// `count` bytes of what `takeOutput` gave are with the socket.
     package func sent(_ count: Int, on connection: ServerConnection) {
-        connection.handedBytes += UInt64(count)
         guard !connection.isClosed else { return }
-        core.counters.unsentBytes -= UInt64(count)
-        if !connection.longPieces.isEmpty { noteBegun(on: connection) }
-        guard !connection.isBlocked else { return readSlowly(connection) }
-        if connection.handedBytes == connection.queuedBytes { handedAll(of: connection) }
+        noteUnsent(connection.outbox.sent(count))
+        guard !connection.outbox.isBlocked else { return readSlowly(connection) }
+        if connection.outbox.isDrained { handedAll(of: connection) }
         composeBacklog(of: connection)
         settle()
     }
 
     /// A client has read some of what it was sent: what it takes for that counts from now on.
     private func readSlowly(_ connection: ServerConnection) {
-        connection.isSlow = true
         switch connection.exchange {
         case .finishing where !isClosing: wait(.drain, connection)
         case .idle: wait(.nextRequest, connection)
@@ -194,19 +191,19 @@ package final class ServerEngine {
     }
 
     private func handedAll(of connection: ServerConnection) {
-        if connection.composedEvents > connection.fence.passedEvents {
-            connection.fence.passed(
-                connection.composedEvents, breadth: options.fenceBreadth, at: now)
+        let events = connection.outbox.composedEvents
+        if events > connection.fence.passedEvents {
+            connection.fence.passed(events, breadth: options.fenceBreadth, at: now)
             if !connection.fence.isEmpty { release(connection) }
         }
         switch connection.exchange {
         case .finishing: responded(on: connection)
         case .idle:
             if connection.pipelined != nil { unread.append(connection) }
-            if connection.isSlow { wait(.nextRequest, connection) }
+            if connection.outbox.isSlow { wait(.nextRequest, connection) }
         default: break
         }
-        connection.isSlow = false
+        connection.outbox.forgetSlowness()
     }
 
     /// The client has finished sending. Real clients do so only when they go (§9-A5), unless an

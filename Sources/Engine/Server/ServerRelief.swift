@@ -40,7 +40,7 @@ extension ServerEngine {
         if connection.unsentBytes > options.unsentBytesMax + Int(connection.headBytes) {
             relieve(connection, to: options.unsentBytesMax, "unsent_bytes_max")
         }
-        if connection.isBlocked, let session = session(of: connection) {
+        if connection.outbox.isBlocked, let session = session(of: connection) {
             relieve(session, to: options.sessionUnsentBytesMax)
         }
         if core.counters.unsentBytes > UInt64(options.totalUnsentBytesMax) { relieveAll() }
@@ -97,8 +97,9 @@ extension ServerEngine {
     private func relieve(
         _ connection: ServerConnection, to limit: Int, _ option: StaticString
     ) {
-        let target = limit - limit / 16 - (connection.unsentBytes - connection.backlog.byteCount)
-        let shed = connection.backlog.shed(to: max(0, target))
+        let fixed = connection.unsentBytes - connection.outbox.backlogBytes
+        let target = limit - limit / 16 - fixed
+        let shed = connection.outbox.shed(to: max(0, target))
         noteUnsent(shed.change)
         core.counters.progressDrops += UInt64(shed.progress)
         core.counters.logDrops += UInt64(shed.logs)

@@ -95,6 +95,7 @@ extension ServerEngine {
             let resumption = Resumption(load, after: cursor, upTo: last)
             if case .primary = stream { resumption.isPrimary = true }
             connection.resumption = resumption
+            connection.outbox.hold()
             loads[load] = connection
             connection.exchange = .loading
             core.spare.takeParser(of: connection)
@@ -166,7 +167,7 @@ extension ServerEngine {
     /// as long as a store may keep.
     private func send(missed events: [StoredEvent], on connection: ServerConnection) {
         guard keepsUp(connection) else { return }
-        noteUnsent(connection.backlog.prepend(events))
+        noteUnsent(connection.outbox.prepend(events))
         composeBacklog(of: connection)
     }
 
@@ -218,6 +219,7 @@ extension ServerEngine {
     private func finishLoading(on connection: ServerConnection) {
         if let load = connection.resumption?.load { loads[load] = nil }
         connection.resumption = nil
+        connection.outbox.release()
         stopWaiting(connection)
     }
 
@@ -276,8 +278,7 @@ extension ServerEngine {
     }
 
     private func dropBacklog(of connection: ServerConnection) {
-        noteUnsent(connection.backlog.removeAll())
-        connection.composedEvents = connection.givenEvents  // No fence waits for what is gone.
+        noteUnsent(connection.outbox.dropBacklog())
     }
 
     // MARK: Hanging up

@@ -146,7 +146,7 @@ extension ServerEngine {
             output.endHead(length: message.count, keepsAlive: keepsAlive)
             if !isLong { output.append(message) }
         }
-        if isLong { write(message, asItIsTo: connection) } else { core.spare.give(message) }
+        if isLong { write(long: message, to: connection) } else { core.spare.give(message) }
         exchangeEnded(on: connection)
     }
 

@@ -72,9 +72,9 @@ extension ServerEngine {
 
     /// Writes what comes before a stream's first message.
     private func writeHead(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
-        let before = connection.queuedBytes
+        let before = connection.outbox.queuedBytes
         write(to: connection, compose)
-        connection.headBytes += connection.queuedBytes - before
+        connection.headBytes += connection.outbox.queuedBytes - before
     }
 
     /// A quiet connection gets a sign of life (S-135, S-246). A request that has no answer yet
@@ -82,8 +82,8 @@ extension ServerEngine {
     func keepAlive(_ connection: ServerConnection) {
         // Nothing of what waits has been taken since the last time: the peer is dead or as good.
         let isStuck =
-            connection.handedBytes < connection.queuedBytes
-            && connection.handedBytes == connection.handedAtKeepAlive
+            !connection.outbox.isDrained
+            && connection.outbox.handedBytes == connection.handedAtKeepAlive
         switch connection.exchange {
         case .request(let request):
             beginStream(of: request, on: connection)
@@ -98,7 +98,7 @@ extension ServerEngine {
                 .notice, "A stream was not read between two keep-alives; its connection is closed")
             return discard(connection)
         }
-        connection.handedAtKeepAlive = connection.handedBytes
+        connection.handedAtKeepAlive = connection.outbox.handedBytes
         write(to: connection) { output in
             output.appendPart(connection.framing) { $0.append(SSEFrame.keepAlive) }
         }
@@ -228,7 +228,7 @@ extension ServerEngine {
                 appendPriming(EventID(stream: token, sequence: 0), to: output, on: connection)
             }
             let id = token.map { EventID(stream: $0, sequence: 1) }
-            appendEvent(message, id, to: output, on: connection)
+            Outbox.append(message, id, connection.framing, to: output)
             output.endBody(connection.framing)
         }
         if connection.framing == .untilClose { connection.keepsAlive = false }

@@ -1,0 +1,255 @@
+import Replay
+import Session
+import Wire
+
+/// Bytes and events on their way to a connection's socket.
+///
+/// Bytes are appended to a buffer until the driver takes them; a long message is not copied, its
+/// own buffer becomes a piece of the output. Events that the socket cannot take yet wait in the
+/// backlog. Every method that changes how much memory waits for the client returns the change, for
+/// the total over all connections.
+struct Outbox: ~Copyable {
+    // Hot fields first, to share cache lines.
+    /// The bytes composed last; nil if there are none.
+    private var buffer: ByteBuffer?
+    /// What comes before them: long messages, and the bytes before each.
+    private var pieces: [ByteBuffer] = []
+    /// Bytes ever queued, taken by the driver, and handed to the socket.
+    private(set) var queuedBytes: UInt64 = 0
+    private var takenBytes: UInt64 = 0
+    private(set) var handedBytes: UInt64 = 0
+    /// Events ever given, and those of them that were composed, the backlog's not included.
+    private(set) var givenEvents: UInt64 = 0
+    private(set) var composedEvents: UInt64 = 0
+    /// The long messages that are not all handed over, as ranges of `queuedBytes`.
+    private var longPieces: [Range<UInt64>] = []
+    /// What the socket has taken of the first of these: its memory is released as a whole.
+    private var begunBytes = 0
+    private var backlog = Backlog()
+    /// Whether events wait for earlier ones, which a store looks for.
+    private var isHeld = false
+    /// Whether the client has taken a part of the output only, since it last took all.
+    private(set) var isSlow = false
+
+    /// By how much the memory that waits has changed.
+    typealias Change = Int
+
+    /// Bytes composed ahead of the socket; the rest stays in the backlog.
+    static var composedBytesMax: Int { 256 << 10 }
+
+    /// A message of at least this many bytes is not copied: its buffer goes to the socket.
+    static var longBytes: Int { 16 << 10 }
+
+    /// About what HTTP and SSE put around a message, in bytes.
+    private static var frameBytes: Int { 96 }
+
+    // MARK: Questions
+
+    /// Whether the socket has not taken all it was given.
+    var isBlocked: Bool { handedBytes < takenBytes }
+
+    /// Whether everything composed is with the socket.
+    var isDrained: Bool { handedBytes == queuedBytes }
+
+    /// The bytes that the driver has yet to take.
+    var untakenBytes: Int { Int(queuedBytes - takenBytes) }
+
+    /// The memory that waits for the client, each message of the backlog counted in full.
+    var unsentBytes: Int { Int(queuedBytes - handedBytes) + begunBytes + backlog.byteCount }
+
+    /// What `shed` could release at most.
+    var backlogBytes: Int { backlog.byteCount }
+
+    /// Whether so much is composed that it should not wait for the end of the loop's iteration.
+    var isFull: Bool { untakenBytes > Outbox.composedBytesMax && !isBlocked }
+
+    // MARK: Composing
+
+    /// Appends what `compose` writes, and returns its length.
+    mutating func append(
+        _ spare: inout SpareParts, _ compose: (ByteBuffer) -> Void
+    ) -> Change {
+        let buffer = takeBuffer(&spare)
+        let before = buffer.count
+        compose(buffer)
+        let count = buffer.count - before
+        queuedBytes += UInt64(count)
+        return count
+    }
+
+    /// The buffer to append to. A client that does not read keeps it for long, so it gets one
+    /// without spare capacity.
+    private mutating func takeBuffer(_ spare: inout SpareParts) -> ByteBuffer {
+        if let buffer { return buffer }
+        let new = isBlocked ? ByteBuffer() : spare.takeBuffer()
+        buffer = new
+        return new
+    }
+
+    /// Appends a long text without a copy. Nobody may change it any more.
+    mutating func append(long text: ByteBuffer) -> Change {
+        if let buffer { pieces.append(buffer) }
+        buffer = nil
+        text.trim()
+        pieces.append(text)
+        let end = queuedBytes + UInt64(text.count)
+        longPieces.append(queuedBytes..<end)
+        queuedBytes = end
+        return text.count
+    }
+
+    // MARK: Events
+
+    /// What became of an event.
+    enum Receipt {
+        case composed(Change)
+        /// It waits in the backlog.
+        case waits(Change)
+    }
+
+    /// Takes an event of the stream that the connection carries. With an `id` a client can resume
+    /// after it.
+    mutating func give(
+        _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming,
+        _ spare: inout SpareParts
+    ) -> Receipt {
+        givenEvents += 1
+        guard isBlocked || !backlog.isEmpty || isHeld else {
+            composedEvents = givenEvents
+            return .composed(compose(text, id, framing, &spare))
+        }
+        let message = Backlog.Message(kind: kind, text: text, id: id, ordinal: givenEvents)
+        return .waits(backlog.append(message))
+    }
+
+    private mutating func compose(
+        _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming, _ spare: inout SpareParts
+    ) -> Change {
+        guard text.count >= Outbox.longBytes else {
+            return append(&spare) { Outbox.append(text, id, framing, to: $0) }
+        }
+        let start = append(&spare) { output in
+            output.beginPart(framing, rest: text.count + SSEFrame.end.utf8CodeUnitCount) { part in
+                if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
+                part.append(SSEFrame.start)
+            }
+        }
+        let middle = append(long: text)
+        let end = append(&spare) { output in
+            output.append(SSEFrame.end)
+            output.endPart(framing)
+        }
+        return start + middle + end
+    }
+
+    /// Appends an event to some output.
+    static func append(
+        _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming, to output: ByteBuffer
+    ) {
+        output.appendPart(framing) { part in
+            if let id { SSEFrame.appendID(to: part) { EventIDCodec.append(id, to: $0) } }
+            SSEFrame.append(to: part) { $0.append(text) }
+        }
+    }
+
+    /// Composes what waits in the backlog until `limit` bytes are to be taken; nil if there is
+    /// nothing to compose.
+    mutating func composeBacklog(
+        _ framing: BodyFraming, _ spare: inout SpareParts, atMost limit: Int = composedBytesMax
+    ) -> Change? {
+        guard !isHeld, !backlog.isEmpty, untakenBytes < limit else { return nil }
+        let capacity = min(
+            backlog.textCount + backlog.count * Outbox.frameBytes, limit - untakenBytes)
+        takeBuffer(&spare).reserve(min(capacity, Outbox.composedBytesMax))
+        var change = 0
+        while untakenBytes < limit, let (message, released) = backlog.popFirst() {
+            composedEvents = max(composedEvents, message.ordinal)
+            change += released + compose(message.text, message.id, framing, &spare)
+        }
+        return change
+    }
+
+    /// Makes events wait, until `release`, for earlier ones that a store looks for.
+    mutating func hold() {
+        isHeld = true
+    }
+
+    mutating func release() {
+        isHeld = false
+    }
+
+    /// Puts events of an earlier time before those in the backlog.
+    mutating func prepend(_ events: [StoredEvent]) -> Change { backlog.prepend(events) }
+
+    /// Drops the whole backlog. No fence waits for its events.
+    mutating func dropBacklog() -> Change {
+        composedEvents = givenEvents
+        return backlog.removeAll()
+    }
+
+    /// Drops what the client can do without, until the backlog has `target` bytes.
+    mutating func shed(to target: Int) -> Backlog.Shed { backlog.shed(to: target) }
+
+    // MARK: The driver's side
+
+    /// Takes out what is composed; nil if there is nothing.
+    mutating func take() -> Output? {
+        let count = untakenBytes
+        guard count > 0 else { return nil }
+        var taken: [ByteBuffer] = []
+        swap(&taken, &pieces)
+        var last: ByteBuffer?
+        swap(&last, &buffer)
+        takenBytes = queuedBytes
+        return Output(taken, last, count: count)
+    }
+
+    /// `count` bytes of what was taken are with the socket.
+    mutating func sent(_ count: Int) -> Change {
+        handedBytes += UInt64(count)
+        let released = longPieces.isEmpty ? 0 : releaseHanded()
+        if isBlocked { isSlow = true }
+        return released - count
+    }
+
+    /// Updates what counts for a long message of which the socket has taken only a part.
+    private mutating func releaseHanded() -> Change {
+        while let first = longPieces.first, first.upperBound <= handedBytes {
+            longPieces.removeFirst()
+        }
+        let before = begunBytes
+        let first = longPieces.first
+        begunBytes =
+            first.map { handedBytes > $0.lowerBound ? Int(handedBytes - $0.lowerBound) : 0 } ?? 0
+        return begunBytes - before
+    }
+
+    /// The client has read everything: how slowly does not matter any more.
+    mutating func forgetSlowness() {
+        isSlow = false
+    }
+
+    /// Releases everything: the connection has ended.
+    mutating func close() -> Change {
+        let change = backlog.removeAll() - Int(queuedBytes - handedBytes) - begunBytes
+        pieces = []
+        longPieces = []
+        buffer = nil
+        begunBytes = 0
+        takenBytes = queuedBytes
+        handedBytes = queuedBytes
+        return change
+    }
+
+    // MARK: For tests
+
+    /// Its buffers, and then the texts of its backlog, with the memory of the arrays around them.
+    func forEachBuffer(
+        composed: (ByteBuffer) -> Void, waiting: (ByteBuffer) -> Void
+    ) -> (own: Int, pieces: Int, backlog: Int) {
+        pieces.forEach(composed)
+        if let buffer { composed(buffer) }
+        let backlogBytes = backlog.heapBytes(waiting)
+        return (HeapBlock.size(of: longPieces), HeapBlock.size(of: pieces), backlogBytes)
+    }
+}
