@@ -65,8 +65,8 @@
         // MARK: Totals
 
         private func checkTotals(_ connections: [ServerConnection], _ audit: inout Audit) {
-            let streams = connections.count { $0.isStreaming }
-            audit.expect(.streamCount, core.counters.streams, UInt64(streams))
+            let carriers = connections.count { $0.exchange.isStreaming }
+            audit.expect(.streamCount, streams.value, carriers)
             var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var unsent = 0
             for connection in connections {
@@ -111,7 +111,7 @@
 
         private func check(_ connection: ServerConnection, _ audit: inout Audit) {
             let id = connection.id.index
-            switch connection.exchange {
+            switch connection.exchange.state {
             case .request(let request):
                 if request.connection !== connection {
                     audit.fail(.exchange, "the request of connection \(id) has another one")
@@ -139,7 +139,7 @@
             let list = connectionDeadlines.list(of: connection.id.index)
             let wait = list.flatMap { Wait(rawValue: $0) }
             let mayWait: [Wait?]
-            switch connection.exchange {
+            switch connection.exchange.state {
             case _ where connection.resumption != nil: mayWait = [.load]
             case .idle: mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
             case .receiving, .refused:
@@ -161,7 +161,7 @@
             case .closed: mayWait = [nil]
             }
             if !mayWait.contains(wait) {
-                audit.fail(.timer, "\(connection.exchange) waits for \(wait as Any)")
+                audit.fail(.timer, "\(connection.exchange.state) waits for \(wait as Any)")
             }
         }
 
@@ -182,7 +182,7 @@
 
         private func check(_ request: OpenRequest, _ audit: inout Audit) {
             if let connection = request.connection {
-                if case .request(let other) = connection.exchange, other === request {
+                if case .request(let other) = connection.exchange.state, other === request {
                 } else {
                     audit.fail(.exchange, "the connection of a request serves another one")
                 }
@@ -221,7 +221,7 @@
                 audit.fail(.callLedger, "a call of a ledger is not in the table")
             }
             if let id = session.primary.connection {
-                if let connection = connections[id], case .primary(let other) = connection.exchange,
+                if let connection = connections[id], case .primary(let other) = connection.exchange.state,
                     other === session
                 {
                 } else {
@@ -291,7 +291,7 @@
             }
             if !isSettled { audit.fail(.queues, "an input has ended with work left over") }
             let waiting = connections.count { connection in
-                if case .authorizing = connection.exchange { true } else { false }
+                if case .authorizing = connection.exchange.state { true } else { false }
             }
             audit.expect(.parked, authorizations.count, waiting)
             audit.expect(

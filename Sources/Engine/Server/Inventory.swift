@@ -38,7 +38,7 @@ package struct Inventory {
 
     private mutating func add(_ connection: ServerConnection) {
         connections += HeapBlock.size(of: connection)
-        connections += connection.crossOriginFields?.heapBytes ?? 0
+        connections += connection.exchange.crossOriginBytes
         connections += connection.fence.heapBytes
         if let parser = connection.parser {
             connections += HeapBlock.size(of: parser)

@@ -24,7 +24,7 @@ extension ServerEngine {
             return challenge(Challenge(.invalidToken), connection)
         }
         head.remove(.authorization)  // Nobody else needs the secret.
-        connection.principal = principal
+        connection.exchange.authorize(as: principal)
         admit(head, on: connection)
     }
 
@@ -37,7 +37,7 @@ extension ServerEngine {
             return connection
         }
         guard let key else { return discard(connection) }
-        connection.exchange = .authorizing(key)
+        move(connection, to: .authorizing(key))
         wait(.authorization, connection)
         let event = HostEvent(.authorize)
         event.authorization = key
@@ -54,9 +54,9 @@ extension ServerEngine {
     ) throws(CallerFault) {
         let connection = try take(key)
         defer { settle() }
-        connection.principal = principal
-        connection.expiry = expiresIn.map { now.advanced(byMilliseconds: $0) }
-        connection.exchange = .receiving
+        connection.exchange.authorize(
+            as: principal, until: expiresIn.map { now.advanced(byMilliseconds: $0) })
+        move(connection, to: .receiving)
         connection.isAtBody = false
         wait(.body, connection)
         if let head = connection.head { admit(head, on: connection) }
@@ -77,7 +77,7 @@ extension ServerEngine {
 
     /// The host has not answered in time. That is no verdict about the client.
     func authorizationIsLate(on connection: ServerConnection) {
-        guard case .authorizing(let key) = connection.exchange else { return }
+        guard case .authorizing(let key) = connection.exchange.state else { return }
         authorizations.remove(key)
         core.log(.warning, "The host took too long to authorize a request (authorize_ms)")
         refuse(
@@ -114,14 +114,14 @@ extension ServerEngine {
 
     /// Sees to it that a stream ends with what it was allowed by.
     func watchExpiry(of connection: ServerConnection) {
-        guard let expiry = connection.expiry else { return }
+        guard let expiry = connection.exchange.expiry else { return }
         expiries.arm(connection.id.index, 0, at: expiry)
     }
 
     func expiryReached() {
         while let due = expiries.popDue(at: now) {
             guard let connection = connections[index: due.index],
-                let expiry = connection.expiry, expiry <= now
+                let expiry = connection.exchange.expiry, expiry <= now
             else { continue }
             endExpired(connection)
         }
@@ -129,7 +129,7 @@ extension ServerEngine {
 
     /// Ends the stream of a connection. Its client comes back for it with other credentials.
     private func endExpired(_ connection: ServerConnection) {
-        switch connection.exchange {
+        switch connection.exchange.state {
         case .primary(let session):
             primaryLost(session, connection)
         case .request(let request) where request.isStreaming:
@@ -164,7 +164,7 @@ extension ServerEngine {
     /// public, for pages of any origin too.
     func respondMetadata(_ head: HTTPHead, on connection: ServerConnection) {
         guard let metadata = options.resourceMetadata else { return }
-        connection.crossOriginFields = nil
+        connection.exchange.dropCrossOriginFields()
         if head.method == .options {
             respondEarly(.noContent, nil, on: connection) { output in
                 output.append("Allow: GET, HEAD, OPTIONS\r\n")

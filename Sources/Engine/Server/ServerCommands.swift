@@ -243,10 +243,10 @@ extension ServerEngine {
             cut(request, because: "The server is closing", .closed)
         }
         for connection in connections.elements {
-            switch connection.exchange {
+            switch connection.exchange.state {
             case .idle where !connection.outbox.isDrained:
                 // An answer is on its way: it is the connection's last.
-                connection.exchange = .finishing
+                move(connection, to: .finishing)
                 wait(.hangUp, connection)
             case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
                 discard(connection)

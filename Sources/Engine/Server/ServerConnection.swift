@@ -9,31 +9,8 @@ package final class ServerConnection {
     /// The driver's own name for the connection. The engine only keeps it.
     package let driver: UnsafeMutableRawPointer
 
-    enum Exchange {
-        /// No request is under way.
-        case idle
-        /// A request is arriving.
-        case receiving
-        /// A request's head waits for the host to allow it.
-        case authorizing(AuthorizationKey)
-        /// A request has been answered by its head, and the rest of it is being skipped.
-        case refused
-        /// A request waits for its answer.
-        case request(OpenRequest)
-        /// A session's primary stream.
-        case primary(ServerSession)
-        /// A stream that has ended, of which the store is to say what there was.
-        case loading
-        /// The last response is being written.
-        case finishing
-        /// Everything is written; the client is to hang up.
-        case lingering
-        case closed
-    }
-
-    var exchange = Exchange.idle
-
-    var framing = BodyFraming.chunked
+    /// The request and the response that it carries now.
+    var exchange = Exchange()
     var isQueuedForWriting = false
     var outbox = Outbox()
     /// How the client is coming back for a stream, while the store looks for what it missed.
@@ -44,9 +21,6 @@ package final class ServerConnection {
     var fencedBytes = 0
     /// Whether its client has finished sending, and still reads.
     var hasReadAll = false
-    /// How much of what was queued is the head of the current stream.
-    var headBytes: UInt64 = 0
-
     /// Reads a request, and keeps its head until the exchange is over; nil between exchanges.
     var parser: HTTPParser?
     var keepsAlive = true
@@ -56,14 +30,6 @@ package final class ServerConnection {
     var isPaused = false
     /// Whether a body begins, whose time to arrive is not measured yet: most are there already.
     var isAtBody = false
-    /// Who made the current request; nil without authorization.
-    var principal: Principal?
-    /// When what the current request was allowed by expires.
-    var expiry: Instant?
-    /// What the responses to the current request tell a browser; nil for nothing.
-    var crossOriginFields: ByteBuffer?
-    /// The bytes handed over when the stream last got a sign of life.
-    var handedAtKeepAlive: UInt64 = 0
     /// What arrived behind a request that is not answered yet.
     var pipelined: ByteBuffer?
     /// The memory of what has arrived in part, or waits, as it was counted last.
@@ -95,20 +61,10 @@ package final class ServerConnection {
     /// Whether the engine has forgotten the connection.
     package var hasEnded: Bool { isClosed }
 
-    var isClosed: Bool {
-        if case .closed = exchange { true } else { false }
-    }
+    var isClosed: Bool { exchange.isClosed }
 
     /// The memory that waits for the client to read.
     package var unsentBytes: Int { isClosed ? 0 : outbox.unsentBytes + fencedBytes }
-
-    var isStreaming: Bool {
-        switch exchange {
-        case .request(let request): request.isStreaming
-        case .primary: true
-        default: false
-        }
-    }
 }
 
 /// A client's return to a stream, until the store has said what was sent meanwhile. What is sent

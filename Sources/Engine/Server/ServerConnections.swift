@@ -22,6 +22,11 @@ extension ServerEngine {
         }
     }
 
+    /// Changes the state of a connection's exchange.
+    func move(_ connection: ServerConnection, to state: Exchange.State) {
+        connection.exchange.enter(state, &streams)
+    }
+
     func stopWaiting(_ connection: ServerConnection) {
         connectionDeadlines.disarm(connection.id.index)
     }
@@ -34,14 +39,14 @@ extension ServerEngine {
         case .nextRequest, .hangUp, .drain:
             discard(connection)
         case .head, .body:
-            guard case .receiving = connection.exchange else { return discard(connection) }
+            guard case .receiving = connection.exchange.state else { return discard(connection) }
             connection.keepsAlive = false
             refuse(
                 Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
                 connection)
             noteArriving(of: connection)
         case .responseHead:
-            guard case .request(let request) = connection.exchange else { return }
+            guard case .request(let request) = connection.exchange.state else { return }
             beginStream(of: request, on: connection)
         case .keepAlive:
             keepAlive(connection)
@@ -55,11 +60,10 @@ extension ServerEngine {
     /// Forgets a connection, and has it closed. What it carried goes on without it.
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        let exchange = connection.exchange
-        if connection.isStreaming { core.counters.streams -= 1 }
+        let exchange = connection.exchange.state
         noteUnsent(connection.outbox.close() - connection.fencedBytes)
         noteArriving(0, of: connection)
-        connection.exchange = .closed
+        move(connection, to: .closed)
         core.spare.takeParser(of: connection)
         core.spare.forgetHead(of: connection.id)
         connection.pipelined = nil
@@ -83,7 +87,7 @@ extension ServerEngine {
     /// closing while it still sends could cost it the response; a server that closes cannot wait.
     func responded(on connection: ServerConnection) {
         guard !isClosing else { return discard(connection) }
-        connection.exchange = .lingering
+        move(connection, to: .lingering)
         wait(.hangUp, connection)
         core.perform(.shutDown(connection))
     }
@@ -96,16 +100,14 @@ extension ServerEngine {
             let end = ByteBuffer()
             last(end)
             resumption.end = end
-            core.counters.streams -= connection.isStreaming ? 1 : 0
-            connection.exchange = .loading
+                        move(connection, to: .loading)
             return
         }
         composeBacklog(of: connection, atMost: .max)
-        if connection.isStreaming { core.counters.streams -= 1 }
-        connection.exchange = .finishing
+        move(connection, to: .finishing)
         write(to: connection) { output in
             last(output)
-            output.endBody(connection.framing)
+            output.endBody(connection.exchange.framing)
         }
         exchangeEnded(on: connection)
     }
@@ -113,15 +115,12 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued as a whole.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        if connection.isStreaming { core.counters.streams -= 1 }
         core.spare.takeParser(of: connection)
-        connection.crossOriginFields = nil
-        connection.headBytes = 0
         guard connection.keepsAlive, !isClosing else {
-            connection.exchange = .finishing
+            connection.exchange.end(.finishing, &streams)
             return wait(isClosing ? .hangUp : .drain, connection)
         }
-        connection.exchange = .idle
+        connection.exchange.end(.idle, &streams)
         wait(.nextRequest, connection)
         if connection.pipelined != nil { unread.append(connection) }
         if connection.hasReadAll { closeIfRead(connection) }

@@ -20,6 +20,7 @@ package final class ServerEngine {
 
     var connections = SlotTable<ConnectionID, ServerConnection>()
     var connectionDeadlines: DeadlineBoard
+    var streams = StreamCount()
     /// Connections whose request waits for the host to allow it.
     var authorizations: SlotTable<AuthorizationKey, ServerConnection>
     /// When authorizations expire, one list, by the place of the connection with the stream.
@@ -183,7 +184,7 @@ package final class ServerEngine {
 
     /// A client has read some of what it was sent: what it takes for that counts from now on.
     private func readSlowly(_ connection: ServerConnection) {
-        switch connection.exchange {
+        switch connection.exchange.state {
         case .finishing where !isClosing: wait(.drain, connection)
         case .idle: wait(.nextRequest, connection)
         default: break
@@ -196,7 +197,7 @@ package final class ServerEngine {
             connection.fence.passed(events, breadth: options.fenceBreadth, at: now)
             if !connection.fence.isEmpty { release(connection) }
         }
-        switch connection.exchange {
+        switch connection.exchange.state {
         case .finishing: responded(on: connection)
         case .idle:
             if connection.pipelined != nil { unread.append(connection) }
@@ -220,9 +221,9 @@ package final class ServerEngine {
     /// Closes a connection whose client has finished sending, if nothing is left to answer.
     func closeIfRead(_ connection: ServerConnection) {
         guard connection.hasReadAll, connection.pipelined == nil else { return }
-        switch connection.exchange {
+        switch connection.exchange.state {
         case .idle where connection.unsentBytes > 0:
-            connection.exchange = .finishing
+            move(connection, to: .finishing)
             wait(isClosing ? .hangUp : .drain, connection)
         case .idle, .receiving, .refused, .lingering: discard(connection)
         case .authorizing, .request, .primary, .loading, .finishing, .closed: break

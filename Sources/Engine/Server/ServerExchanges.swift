@@ -43,7 +43,7 @@ extension ServerEngine {
         }
         var session: ServerSession?
         if !options.isStateless {
-            switch findSession(head, of: connection.principal) {
+            switch findSession(head, of: connection.exchange.principal) {
             case .found(let found): session = found
             case .refused(let refusal): return refuse(refusal, connection, id: id)
             }
@@ -53,7 +53,7 @@ extension ServerEngine {
             requestArrived(id, message, head, of: session, on: connection)
         case .notification:
             accept(connection)
-            notificationArrived(message, head, of: session, by: connection.principal)
+            notificationArrived(message, head, of: session, by: connection.exchange.principal)
         case .response(let id, _):
             accept(connection)
             responseArrived(id, message, of: session)
@@ -99,7 +99,7 @@ extension ServerEngine {
             refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
             return nil
         }
-        switch findSession(head, of: connection.principal) {
+        switch findSession(head, of: connection.exchange.principal) {
         case .found(let session): return session
         case .refused(let refusal):
             refuse(refusal, connection)
@@ -217,7 +217,7 @@ extension ServerEngine {
             request.heldBytes = held
             noteRequest(held, of: request)
             if !isInitialize { session?.isUsed = true }
-            connection.exchange = .request(request)
+            move(connection, to: .request(request))
             if router.mode != .json, !isInitialize {
                 wait(options.responseHead == nil ? .keepAlive : .responseHead, connection)
             }
@@ -252,7 +252,7 @@ extension ServerEngine {
         event.request = request.key
         event.head = request.head
         event.revision = request.revision
-        event.principal = request.connection?.principal
+        event.principal = request.connection?.exchange.principal
         core.perform(.deliver(event))
     }
 

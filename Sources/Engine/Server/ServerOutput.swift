@@ -50,7 +50,7 @@ extension ServerEngine {
         if connection.outbox.isFull { hasMuchToWrite = true }
         // Unread output keeps its deadline: a client that does not read is found out, however much
         // is written.
-        if connection.isStreaming, wasDrained { wait(.keepAlive, connection) }
+        if connection.exchange.isStreaming, wasDrained { wait(.keepAlive, connection) }
         guard !connection.isQueuedForWriting else { return }
         connection.isQueuedForWriting = true
         writable.append(connection)
@@ -65,7 +65,7 @@ extension ServerEngine {
     ) {
         guard keepsUp(connection) else { return }
         let wasDrained = connection.outbox.isDrained
-        switch connection.outbox.give(kind, text, id, connection.framing, &core.spare) {
+        switch connection.outbox.give(kind, text, id, connection.exchange.framing, &core.spare) {
         case .waits(let change): noteUnsent(change)
         case .composed(let change):
             noteUnsent(change)
@@ -87,7 +87,7 @@ extension ServerEngine {
         let wasDrained = connection.outbox.isDrained
         guard
             let change = connection.outbox.composeBacklog(
-                connection.framing, &core.spare, atMost: limit)
+                connection.exchange.framing, &core.spare, atMost: limit)
         else { return }
         noteUnsent(change)
         composed(on: connection, wasDrained: wasDrained)

@@ -12,7 +12,7 @@ extension ServerEngine {
         var rest = bytes
         var hasStopped = behindHead
         while rest.count > 0 || hasStopped {
-            switch connection.exchange {
+            switch connection.exchange.state {
             case .idle where connection.pipelined != nil || isTooFarAhead(connection):
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
@@ -43,7 +43,7 @@ extension ServerEngine {
             }
         }
         // Empty lines before a request are none of it.
-        if let parser = connection.parser, case .idle = connection.exchange, !parser.isUnfinished {
+        if let parser = connection.parser, case .idle = connection.exchange.state, !parser.isUnfinished {
             core.spare.takeParser(of: connection)
         }
     }
@@ -64,7 +64,7 @@ extension ServerEngine {
         let body = bytes.prefixBytes(count).dropBytes(recurrence.headCount)
         lendParser(to: connection)
             .take(head, body, in: lent ? nil : core.spare.takeBuffer(for: body.count))
-        begin(head, on: connection)
+        begin(head, on: connection, as: core.spare.knownPrincipal(of: connection.id))
         messageArrived(on: connection)
         return count
     }
@@ -74,13 +74,13 @@ extension ServerEngine {
     private func noteHead(
         asArrived bytes: UnsafeRawBufferPointer, on connection: ServerConnection
     ) {
-        guard case .receiving = connection.exchange, let head = connection.head,
+        guard case .receiving = connection.exchange.state, let head = connection.head,
             head.method == .post, connection.keepsAlive, head[.expect] == nil,
             bytes.count <= ServerEngine.knownHeadBytesMax,
             bytes.count + ServerEngine.knownHeadBytesMax <= options.limits.headerBytes,
             head.note(asArrived: bytes)
         else { return core.spare.forgetHead(of: connection.id) }
-        core.spare.keep(head, of: connection.id)
+        core.spare.keep(head, of: connection.id, as: connection.exchange.principal)
     }
 
     /// How long a head may be that is kept. That it is as far from the limit of all heads leaves
@@ -93,8 +93,8 @@ extension ServerEngine {
         switch step {
         case .needsMore:
             guard connection.isArriving else { return }
-            if case .idle = connection.exchange {
-                connection.exchange = .receiving
+            if case .idle = connection.exchange.state {
+                move(connection, to: .receiving)
                 wait(.head, connection)
             } else if connection.isAtBody {
                 connection.isAtBody = false
@@ -103,13 +103,13 @@ extension ServerEngine {
         case .head:
             headArrived(on: connection)
         case .message:
-            if case .refused = connection.exchange {
+            if case .refused = connection.exchange.state {
                 exchangeEnded(on: connection)
             } else {
                 messageArrived(on: connection)
             }
         case .fault(let fault):
-            if case .refused = connection.exchange { return discard(connection) }
+            if case .refused = connection.exchange.state { return discard(connection) }
             connection.keepsAlive = false
             refuse(ServerEngine.refusal(for: fault), connection)
         }
@@ -131,12 +131,13 @@ extension ServerEngine {
         }
     }
 
-    private func begin(_ head: HTTPHead, on connection: ServerConnection) {
-        connection.exchange = .receiving
+    private func begin(
+        _ head: HTTPHead, on connection: ServerConnection, as principal: Principal? = nil
+    ) {
         connection.isAtBody = true
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
-        connection.framing = head.isHTTP10 ? .untilClose : .chunked
-        connection.crossOriginFields = crossOrigin?.fields(for: head)
+        connection.exchange.begin(
+            head, crossOriginFields: crossOrigin?.fields(for: head), as: principal)
     }
 
     /// Lets a request that is authorized go on to its end.
@@ -152,7 +153,7 @@ extension ServerEngine {
     private func prepareBody(
         _ parser: HTTPParser, of connection: ServerConnection, lent lentCount: Int
     ) {
-        guard case .receiving = connection.exchange, let head = parser.head, head.method == .post
+        guard case .receiving = connection.exchange.state, let head = parser.head, head.method == .post
         else { return }
         let length = Int(clamping: head.contentLength ?? 0)
         if length > 0, length <= lentCount {

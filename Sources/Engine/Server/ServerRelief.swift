@@ -37,10 +37,10 @@ extension ServerEngine {
     /// does not, it loses its connection, and comes back for the rest. One message may be larger
     /// than the bound, so only what waits before it counts, its stream's head aside.
     func keepsUp(_ connection: ServerConnection) -> Bool {
-        if connection.unsentBytes > options.unsentBytesMax + Int(connection.headBytes) {
+        if connection.unsentBytes > options.unsentBytesMax + Int(connection.exchange.headBytes) {
             relieve(connection, to: options.unsentBytesMax, "unsent_bytes_max")
         }
-        if connection.outbox.isBlocked, let session = session(of: connection) {
+        if connection.outbox.isBlocked, let session = connection.exchange.session {
             relieve(session, to: options.sessionUnsentBytesMax)
         }
         if core.counters.unsentBytes > UInt64(options.totalUnsentBytesMax) { relieveAll() }
@@ -112,15 +112,6 @@ extension ServerEngine {
         discard(connection)
     }
 
-    private func session(of connection: ServerConnection) -> ServerSession? {
-        switch connection.exchange {
-        case .request(let request): request.session
-        case .primary(let session): session
-        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
-            nil
-        }
-    }
-
     /// The connections that carry a session's streams.
     package func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
         var carriers = session.ledger.requestKeys.compactMap { requests[$0]?.connection }
@@ -159,7 +150,7 @@ extension ServerEngine {
             .warning, "Too much is arriving at once; requests are refused (arriving_bytes_max)")
         for connection in heaviestFirst(connections.elements, { $0.arrivingBytes }) {
             guard core.counters.arrivingBytes > UInt64(limit) else { return }
-            if case .receiving = connection.exchange {
+            if case .receiving = connection.exchange.state {
                 connection.keepsAlive = false
                 refuse(
                     Refusal(.serviceUnavailable, .internalError, "Too much is arriving at once"),

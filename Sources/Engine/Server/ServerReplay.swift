@@ -97,7 +97,7 @@ extension ServerEngine {
             connection.resumption = resumption
             connection.outbox.hold()
             loads[load] = connection
-            connection.exchange = .loading
+            move(connection, to: .loading)
             core.spare.takeParser(of: connection)
             if let stream { attach(stream, of: session, to: connection) }
             if case .primary = stream { sendMailbox(of: session, on: connection) }
@@ -138,8 +138,7 @@ extension ServerEngine {
         request.connection = connection
         note(request, isDetached: false)
         core.spare.takeParser(of: connection)
-        connection.exchange = .request(request)
-        core.counters.streams += 1
+        move(connection, to: .request(request))
     }
 
     private func goOn(
@@ -153,7 +152,7 @@ extension ServerEngine {
 
     /// Sends what a client has missed, and then what waits.
     private func goOn(with events: [StoredEvent], on connection: ServerConnection) {
-        let exchange = connection.exchange
+        let exchange = connection.exchange.state
         if case .primary = exchange {
             writePrimaryHead(to: connection)
         } else {
@@ -230,7 +229,7 @@ extension ServerEngine {
             let last = resumption.last
         else { return false }
         finishLoading(on: connection)
-        guard case .primary(let session) = connection.exchange else {
+        guard case .primary(let session) = connection.exchange.state else {
             // It is over here, or goes on elsewhere, and the store knows what was sent meanwhile.
             dropBacklog(of: connection)
             writeStreamHead(to: connection)
@@ -266,9 +265,8 @@ extension ServerEngine {
     private func detach(_ connection: ServerConnection) {
         finishLoading(on: connection)
         dropBacklog(of: connection)
-        let exchange = connection.exchange
-        if connection.isStreaming { core.counters.streams -= 1 }
-        connection.exchange = .receiving
+        let exchange = connection.exchange.state
+        move(connection, to: .receiving)
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
@@ -308,7 +306,7 @@ extension ServerEngine {
 
     func hangUp(_ connection: ServerConnection, retry: Int64) {
         endStream(on: connection) { output in
-            output.appendPart(connection.framing) { SSEFrame.appendRetry(retry, to: $0) }
+            output.appendPart(connection.exchange.framing) { SSEFrame.appendRetry(retry, to: $0) }
         }
         settle()
     }

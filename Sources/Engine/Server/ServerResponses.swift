@@ -88,7 +88,7 @@ extension ServerEngine {
             if connection.head?.method != .head { output.append(body) }
         }
         if isArriving, connection.keepsAlive, !connection.isClosed {
-            connection.exchange = .refused
+            move(connection, to: .refused)
         } else {
             exchangeEnded(on: connection)
         }
@@ -155,7 +155,7 @@ extension ServerEngine {
         beginHead(.ok, on: connection, output)
         appendSessionID(sessionID, to: output)
         output.endStreamHead(
-            connection.framing, keepsAlive: connection.keepsAlive && !isClosing)
+            connection.exchange.framing, keepsAlive: connection.keepsAlive && !isClosing)
     }
 
     func beginHead(
@@ -163,10 +163,7 @@ extension ServerEngine {
     ) {
         output.beginHead(status)
         output.append(dateField)
-        if let fields = connection.crossOriginFields {
-            output.append(fields)
-            connection.crossOriginFields = nil  // A stream may last for days.
-        }
+        connection.exchange.appendCrossOriginFields(to: output)
     }
 
     private func appendSessionID(_ id: SessionID?, to output: ByteBuffer) {

@@ -86,7 +86,7 @@ final class OpenRequest {
     /// Who waits for the answer; nil once the client is gone.
     var connection: ServerConnection?
     /// Whether the head of an event stream has been written.
-    var isStreaming = false
+    private(set) var isStreaming = false
     /// The request's own stream, once it has begun in a way that can be resumed.
     var stream: EventStream?
     /// The host's requests to the client that ride on this request's stream.
@@ -142,6 +142,12 @@ final class OpenRequest {
         self.progressToken = progressToken
         self.head = head
         self.connection = connection
+    }
+
+    /// The head of its event stream is about to be written, on a connection that `streams` counts.
+    func beginStreaming(_ streams: inout StreamCount) {
+        isStreaming = true
+        streams.add()
     }
 
     /// Lets go of who waits for the answer, and tells who it was.

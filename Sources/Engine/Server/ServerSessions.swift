@@ -13,7 +13,7 @@ extension ServerEngine {
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
-                switch findSession(head, of: connection.principal) {
+                switch findSession(head, of: connection.exchange.principal) {
                 case .refused(let refusal): return refuse(refusal, connection, id: id)
                 case .found:
                     let refusal = Refusal(
@@ -61,7 +61,7 @@ extension ServerEngine {
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
             return .refused(ServerEngine.clientInfoTooLong)
         }
-        let principal = connection.principal
+        let principal = connection.exchange.principal
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
         let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection))
@@ -93,7 +93,7 @@ extension ServerEngine {
     /// The shares of who speaks on a connection.
     func shares(of connection: ServerConnection) -> Shares {
         Shares(
-            address: connection.share, principal: shares.share(of: connection.principal))
+            address: connection.share, principal: shares.share(of: connection.exchange.principal))
     }
 
     private static let tooManySessions = Refusal(

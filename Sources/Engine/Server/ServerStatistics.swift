@@ -13,6 +13,7 @@ extension ServerEngine {
         statistics = core.counters
         statistics.connections = UInt64(connections.count)
         statistics.sessions = UInt64(sessions.count)
+        statistics.streams = UInt64(streams.value)
         statistics.requests = UInt64(requests.count)
         statistics.calls = UInt64(calls.count)
         statistics.authorizations = UInt64(authorizations.count)

@@ -40,8 +40,7 @@ extension ServerEngine {
         of request: OpenRequest, on connection: ServerConnection, sessionID: SessionID? = nil
     ) {
         guard !request.isStreaming else { return }
-        request.isStreaming = true
-        core.counters.streams += 1
+        request.beginStreaming(&streams)
         beginLog(of: request)
         writeStreamHead(to: connection, sessionID)
         if let stream = request.stream, request.hasPriming {
@@ -56,7 +55,7 @@ extension ServerEngine {
     private func appendPriming(
         _ id: EventID, to output: ByteBuffer, on connection: ServerConnection
     ) {
-        output.appendPart(connection.framing) { part in
+        output.appendPart(connection.exchange.framing) { part in
             SSEFrame.appendPriming(to: part) { EventIDCodec.append(id, to: $0) }
         }
     }
@@ -67,24 +66,22 @@ extension ServerEngine {
         // What was written before it, such as 100 Continue, is no backlog of the stream's.
         wait(.keepAlive, connection)
         writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
-        if connection.framing == .untilClose { connection.keepsAlive = false }
+        if connection.exchange.framing == .untilClose { connection.keepsAlive = false }
     }
 
     /// Writes what comes before a stream's first message.
     private func writeHead(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         let before = connection.outbox.queuedBytes
         write(to: connection, compose)
-        connection.headBytes += connection.outbox.queuedBytes - before
+        connection.exchange.wroteHead(connection.outbox.queuedBytes - before)
     }
 
     /// A quiet connection gets a sign of life (S-135, S-246). A request that has no answer yet
     /// becomes a stream for it: a client cannot wait for a head for ever (S-130).
     func keepAlive(_ connection: ServerConnection) {
         // Nothing of what waits has been taken since the last time: the peer is dead or as good.
-        let isStuck =
-            !connection.outbox.isDrained
-            && connection.outbox.handedBytes == connection.handedAtKeepAlive
-        switch connection.exchange {
+        let isStuck = connection.exchange.isStuck(connection.outbox)
+        switch connection.exchange.state {
         case .request(let request):
             beginStream(of: request, on: connection)
         case .primary:
@@ -98,9 +95,8 @@ extension ServerEngine {
                 .notice, "A stream was not read between two keep-alives; its connection is closed")
             return discard(connection)
         }
-        connection.handedAtKeepAlive = connection.outbox.handedBytes
         write(to: connection) { output in
-            output.appendPart(connection.framing) { $0.append(SSEFrame.keepAlive) }
+            output.appendPart(connection.exchange.framing) { $0.append(SSEFrame.keepAlive) }
         }
         wait(.keepAlive, connection)
     }
@@ -228,10 +224,10 @@ extension ServerEngine {
                 appendPriming(EventID(stream: token, sequence: 0), to: output, on: connection)
             }
             let id = token.map { EventID(stream: $0, sequence: 1) }
-            Outbox.append(message, id, connection.framing, to: output)
-            output.endBody(connection.framing)
+            Outbox.append(message, id, connection.exchange.framing, to: output)
+            output.endBody(connection.exchange.framing)
         }
-        if connection.framing == .untilClose { connection.keepsAlive = false }
+        if connection.exchange.framing == .untilClose { connection.keepsAlive = false }
         exchangeEnded(on: connection)
     }
 
@@ -354,8 +350,7 @@ extension ServerEngine {
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
         core.spare.takeParser(of: connection)
-        connection.exchange = .primary(session)
-        core.counters.streams += 1
+        move(connection, to: .primary(session))
         sessions.becameBusy(session.key)
         core.perform(.deliver(HostEvent(.primaryOpened, of: session)))
     }
@@ -365,7 +360,7 @@ extension ServerEngine {
         writeStreamHead(to: connection)
         let comment = hasGap ? SSEFrame.gap : SSEFrame.opening
         writeHead(to: connection) { output in
-            output.appendPart(connection.framing) { $0.append(comment) }
+            output.appendPart(connection.exchange.framing) { $0.append(comment) }
         }
     }
 

@@ -1,66 +1,79 @@
 import Session
 import Wire
 
-/// The last heads of some connections, for their next requests are likely to have the same.
+/// The last heads of some connections, since the next request of a connection often has the same.
 ///
-/// A connection has one place at most, by its own place in the table of connections, and may lose
-/// it to another one: how many are kept is bounded.
+/// A hash table without chains: a connection's index selects one slot, which the next connection
+/// with the same remainder takes over. Each head is kept with the principal that it was authorized
+/// for, so that a head which recurs can only act for that one.
 struct KnownHeads: ~Copyable {
-    private struct Place {
+    private struct Slot {
         var connection = ConnectionID(rawValue: 0)
         var head: HTTPHead?
+        /// Nil without authorization.
+        var principal: Principal?
     }
 
-    private let places: UnsafeMutablePointer<Place>
+    private let slots: UnsafeMutablePointer<Slot>
 
     private static var count: Int { 256 }
 
     init() {
-        places = .allocate(capacity: KnownHeads.count)
-        places.initialize(repeating: Place(), count: KnownHeads.count)
+        slots = .allocate(capacity: KnownHeads.count)
+        slots.initialize(repeating: Slot(), count: KnownHeads.count)
     }
 
     deinit {
-        places.deinitialize(count: KnownHeads.count)
-        places.deallocate()
+        slots.deinitialize(count: KnownHeads.count)
+        slots.deallocate()
     }
 
-    private func place(of connection: ConnectionID) -> UnsafeMutablePointer<Place> {
-        places + connection.index % KnownHeads.count
+    private func slot(of connection: ConnectionID) -> UnsafeMutablePointer<Slot> {
+        slots + connection.index % KnownHeads.count
     }
 
     func head(of connection: ConnectionID) -> HTTPHead? {
-        let place = place(of: connection)
-        return place.pointee.connection == connection ? place.pointee.head : nil
+        let slot = slot(of: connection)
+        return slot.pointee.connection == connection ? slot.pointee.head : nil
     }
 
-    /// The head of a connection, which has come again; nil if its body has another length now, and
-    /// somebody still looks at the head with the old one.
+    /// The principal that the head of a connection was authorized for.
+    func principal(of connection: ConnectionID) -> Principal? {
+        let slot = slot(of: connection)
+        return slot.pointee.connection == connection ? slot.pointee.principal : nil
+    }
+
+    /// The head of a connection with the length of its new body; nil if it has another length and
+    /// somebody still holds the head.
     mutating func head(of connection: ConnectionID, as recurrence: HTTPHead.Recurrence) -> HTTPHead?
     {
-        let place = place(of: connection)
-        if place.pointee.head?.equals(recurrence) == false {
-            guard isKnownUniquelyReferenced(&place.pointee.head) else { return nil }
-            place.pointee.head?.become(recurrence)
+        let slot = slot(of: connection)
+        if slot.pointee.head?.equals(recurrence) == false {
+            guard isKnownUniquelyReferenced(&slot.pointee.head) else { return nil }
+            slot.pointee.head?.become(recurrence)
         }
-        return place.pointee.head
+        return slot.pointee.head
     }
 
-    /// Keeps the head of a connection, and gives back the one that was in its place.
-    mutating func keep(_ head: HTTPHead, of connection: ConnectionID) -> HTTPHead? {
-        let place = place(of: connection)
+    /// Keeps the head of a connection, and returns the one that was in its slot.
+    mutating func keep(
+        _ head: HTTPHead, of connection: ConnectionID, as principal: Principal?
+    ) -> HTTPHead? {
+        let slot = slot(of: connection)
         var other: HTTPHead? = head
-        swap(&place.pointee.head, &other)
-        place.pointee.connection = connection
+        swap(&slot.pointee.head, &other)
+        slot.pointee.connection = connection
+        slot.pointee.principal = principal
         return other
     }
 
-    /// Gives back what is kept of a connection.
+    /// Removes the head of a connection, and returns it.
     mutating func forget(_ connection: ConnectionID) -> HTTPHead? {
-        let place = place(of: connection)
-        guard place.pointee.connection == connection else { return nil }
+        let slot = slot(of: connection)
+        guard slot.pointee.connection == connection else { return nil }
         var head: HTTPHead?
-        swap(&place.pointee.head, &head)
+        swap(&slot.pointee.head, &head)
+        slot.pointee.principal = nil
         return head
     }
 }

@@ -67,8 +67,13 @@ struct SpareParts: ~Copyable {
         return head
     }
 
-    mutating func keep(_ head: HTTPHead, of connection: ConnectionID) {
-        var last = knownHeads.keep(head, of: connection)
+    /// The principal that the last head of a connection was authorized for.
+    func knownPrincipal(of connection: ConnectionID) -> Principal? {
+        knownHeads.principal(of: connection)
+    }
+
+    mutating func keep(_ head: HTTPHead, of connection: ConnectionID, as principal: Principal?) {
+        var last = knownHeads.keep(head, of: connection, as: principal)
         giveIfUnused(&last)
     }
 

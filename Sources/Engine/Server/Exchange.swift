@@ -1,0 +1,130 @@
+import Session
+import Wire
+
+/// One HTTP request and its response, as its connection carries them.
+///
+/// A connection has one at a time, which begins with a head and ends with the last byte of the
+/// response; the object that outlives it, if the request waits for the host, is an `OpenRequest`.
+struct Exchange {
+    enum State {
+        /// No request is under way.
+        case idle
+        /// A request is arriving.
+        case receiving
+        /// A request's head waits for the host's verdict.
+        case authorizing(AuthorizationKey)
+        /// A request was answered by its head, and the rest of it is skipped.
+        case refused
+        /// A request waits for its answer.
+        case request(OpenRequest)
+        /// A session's primary stream.
+        case primary(ServerSession)
+        /// A stream that has ended; the store is to return what it has sent.
+        case loading
+        /// The last response is being written.
+        case finishing
+        /// Everything is written; the client is to close the connection.
+        case lingering
+        case closed
+    }
+
+    private(set) var state = State.idle
+    private(set) var framing = BodyFraming.chunked
+    /// The length of the head of the current stream, with what comes before its first message.
+    private(set) var headBytes: UInt64 = 0
+    /// The client's principal; nil without authorization.
+    private(set) var principal: Principal?
+    /// When the authorization of the request expires; nil for never.
+    private(set) var expiry: Instant?
+    /// CORS fields for the response; nil for none.
+    private var crossOriginFields: ByteBuffer?
+    /// The bytes handed over when the last keep-alive was written.
+    private var handedAtKeepAlive: UInt64 = 0
+
+    /// Whether the connection carries an event stream.
+    var isStreaming: Bool {
+        switch state {
+        case .request(let request): request.isStreaming
+        case .primary: true
+        default: false
+        }
+    }
+
+    var isClosed: Bool {
+        if case .closed = state { true } else { false }
+    }
+
+    /// The session whose stream the connection carries.
+    var session: ServerSession? {
+        switch state {
+        case .request(let request): request.session
+        case .primary(let session): session
+        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+            nil
+        }
+    }
+
+    /// Changes the state. `streams` counts the connections that carry an event stream.
+    mutating func enter(_ new: State, _ streams: inout StreamCount) {
+        if isStreaming { streams.remove() }
+        state = new
+        if isStreaming { streams.add() }
+    }
+
+    /// Begins with a request's head. `principal` is known already if an equal head was authorized
+    /// on this connection.
+    mutating func begin(
+        _ head: HTTPHead, crossOriginFields: ByteBuffer?, as principal: Principal? = nil
+    ) {
+        state = .receiving
+        framing = head.isHTTP10 ? .untilClose : .chunked
+        self.crossOriginFields = crossOriginFields
+        self.principal = principal
+        expiry = nil
+    }
+
+    /// The request may be made in the name of `principal`, until `expiry`.
+    mutating func authorize(as principal: Principal, until expiry: Instant? = nil) {
+        self.principal = principal
+        self.expiry = expiry
+    }
+
+    /// Appends the CORS fields. A stream may last for days, so they are released.
+    mutating func appendCrossOriginFields(to output: ByteBuffer) {
+        guard let fields = crossOriginFields else { return }
+        output.append(fields)
+        crossOriginFields = nil
+    }
+
+    mutating func dropCrossOriginFields() {
+        crossOriginFields = nil
+    }
+
+    var crossOriginBytes: Int { crossOriginFields?.heapBytes ?? 0 }
+
+    /// `count` bytes of the stream's head were written.
+    mutating func wroteHead(_ count: UInt64) {
+        headBytes += count
+    }
+
+    /// A keep-alive is due. Returns whether the client has read nothing since the last one.
+    mutating func isStuck(_ outbox: borrowing Outbox) -> Bool {
+        defer { handedAtKeepAlive = outbox.handedBytes }
+        return !outbox.isDrained && outbox.handedBytes == handedAtKeepAlive
+    }
+
+    /// The response is complete.
+    mutating func end(_ new: State, _ streams: inout StreamCount) {
+        enter(new, &streams)
+        crossOriginFields = nil
+        headBytes = 0
+    }
+}
+
+/// The number of connections that carry an event stream.
+struct StreamCount {
+    private(set) var value = 0
+
+    mutating func add() { value += 1 }
+    mutating func remove() { value -= 1 }
+}
