@@ -44,6 +44,17 @@ struct HostMessageTests {
     }
 
     @Test(
+        "A method is text of 1024 bytes at most, and none of JSON-RPC's own",
+        arguments: [
+            ("a", true), ("rpc", true), (String(repeating: "a", count: 1024), true),
+            ("", false), ("rpc.a", false), (String(repeating: "a", count: 1025), false),
+        ])
+    func method(_ method: String, _ isUsable: Bool) {
+        let passed: Void? = Array(method.utf8).withUnsafeBytes { try? messages.checkMethod($0) }
+        #expect((passed != nil) == isUsable)
+    }
+
+    @Test(
         "Params are structured, or there are none",
         arguments: [
             ("", ""), ("[]", "[]"), (" {\n}\n", "{ }"),

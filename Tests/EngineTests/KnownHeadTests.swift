@@ -128,5 +128,63 @@ struct KnownHeadTests {
         }
     }
 
+    /// An engine without sessions, and as many connections as share one place among those kept.
+    private func crowd(
+        of count: Int, _ options: ServerOptions
+    ) throws -> (engine: ServerEngine, connections: [ServerConnection]) {
+        var options = options
+        options.isStateless = true
+        options.responseMode = .json
+        let engine = ServerEngine(options) { 1 }
+        let driver = try #require(UnsafeMutableRawPointer(bitPattern: 1))
+        let connections = try (0..<count).map { _ in
+            try #require(engine.connectionOpened(driver: driver))
+        }
+        return (engine, connections)
+    }
+
+    /// What `look` finds in the event of a request, which is answered and taken back.
+    private func hear<Finding>(
+        _ request: String, on connection: ServerConnection, _ engine: ServerEngine,
+        _ look: (HostEvent) throws -> Finding
+    ) throws -> Finding {
+        Array(request.utf8).withUnsafeBytes { engine.received($0, on: connection) }
+        guard case .deliver(let event) = engine.nextEffect() else { throw Missing.event }
+        let finding = try look(event)
+        let key = try #require(event.request)
+        try Array("{}".utf8).withUnsafeBytes { try engine.respond(key, $0) }
+        engine.recycle(event)
+        return finding
+    }
+
+    @Test("A head that is known of one connection is checked on another one")  // A-001, S-018
+    func stranger() throws {
+        var options = ServerOptions()
+        options.authorization = try Array("alice:s3cret".utf8).withUnsafeBytes {
+            .tokens(try #require(BearerTokens($0)))
+        }
+        let (engine, connections) = try crowd(of: 1_025, options)
+        let request = KnownHeadTests.post(1, fields: "Authorization: Bearer s3cret\r\n")
+        for connection in connections {
+            let name = try hear(request, on: connection, engine) { $0.principal?.name.text }
+            #expect(name == "alice")
+        }
+    }
+
+    @Test("The known head of a connection that has gone serves the next one")  // S-507
+    func gone() throws {
+        let (engine, connections) = try crowd(of: 2, ServerOptions())
+        let heads = try connections.enumerated().map { place, connection in
+            let request = KnownHeadTests.post(1, fields: "place: \(place)\r\n")
+            let head = try hear(request, on: connection, engine) { event in
+                ObjectIdentifier(try #require(event.head))
+            }
+            engine.connectionLost(connection)
+            while engine.nextEffect() != nil {}
+            return head
+        }
+        #expect(heads[0] == heads[1])
+    }
+
     private enum Missing: Error { case event }
 }

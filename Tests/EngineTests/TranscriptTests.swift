@@ -18,14 +18,22 @@ struct TranscriptTests {
         #expect(Self.names.count >= 60)
     }
 
-    @Test("A conversation goes the same way however its bytes are cut", arguments: names)
+    @Test("A conversation goes as it is written", arguments: names)
     func play(_ name: String) throws {
-        let file = Self.folder.appendingPathComponent(name)
-        let transcript = Transcript(try String(contentsOf: file, encoding: .utf8))
+        let transcript = try Self.transcript(name)
         try #require(transcript.steps.contains { !$0.outputs.isEmpty })
-        guard let longest = Self.play(transcript, .whole, name) else { return }
-        let cuts = [Cut.bytes] + (1..<max(2, longest)).map { Cut.at($0) }
-        _ = cuts.first { Self.play(transcript, $0, name) == nil }
+        _ = Self.play(transcript, .whole, name)
+    }
+
+    @Test("It goes the same way however its bytes are cut", arguments: names)
+    func cut(_ name: String) throws {
+        let transcript = try Self.transcript(name)
+        guard let longest = Self.play(transcript, .bytes, name) else { return }
+        _ = (1..<max(2, longest)).first { Self.play(transcript, .at($0), name) == nil }
+    }
+
+    private static func transcript(_ name: String) throws -> Transcript {
+        Transcript(try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
     }
 
     /// Plays a transcript; returns its longest input, or nil if it goes wrong.

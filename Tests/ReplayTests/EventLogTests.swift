@@ -43,6 +43,31 @@ struct EventLogTests {
     private let a = stream(1)
     private let b = stream(2)
 
+    @Test("An event of a stream that has ended is not kept")
+    func endedStream() {
+        let log = EventLog()
+        log.begin(a)
+        log.append(StoredEvent(id: event(a, 1), message: message("x")), at: at(0))
+        log.end(a)
+        log.append(StoredEvent(id: event(a, 2), message: message("y")), at: at(0))
+        #expect(log.count == 1 && log.told(after: event(a, 0)) == ["1:x"])
+    }
+
+    @Test("What other logs hold too is not a log's own, and leaves nothing behind")
+    func sharedEvents() {
+        let log = EventLog()
+        log.begin(a)
+        let shared = message("to all")
+        for number in 1...2 {
+            log.append(
+                StoredEvent(id: event(a, UInt64(number)), message: shared, isShared: true),
+                at: at(0))
+        }
+        #expect(log.ownBytes < log.heldBytes)
+        log.trim(countMax: 0, bytesMax: .max, before: nil)
+        #expect(log.ownBytes == 0 && log.heldBytes == 0)
+    }
+
     /// Two streams, their events among each other.
     private var log: EventLog {
         let log = EventLog()

@@ -52,6 +52,21 @@ struct MemoryEventStoreTests {
         return store
     }
 
+    @Test("What has become too old is gone, though nobody has looked yet")
+    func tooOld() {  // S-245
+        let store = store { $0.age = 10 }
+        store.keep(streams[0], 1, 0, 5)
+        let cursor = EventID(stream: streams[0], sequence: 0)
+        func isThere(_ now: Int64) -> Bool {
+            guard case .all = store.load(after: cursor, of: session(0), at: at(now)) else {
+                return false
+            }
+            return true
+        }
+        #expect(isThere(14))
+        #expect(!isThere(15))
+    }
+
     @Test("When all keep too much, the oldest events go, half of their session's, as things are now")
     func eviction() {  // S-245
         func fill(_ store: MemoryEventStore) {

@@ -70,6 +70,19 @@ struct CommandQueueTests {
         }
     }
 
+    @Test("A batch that was cleared weighs nothing")
+    func clearedWeight() {
+        let queue = CommandQueue(weightMax: 2 * CommandBatch.ownWeight + 8)
+        var batch = CommandBatch()
+        for _ in 0..<4 {
+            #expect(queue.put(sessions[0], "ab", "cd") == .isFirst)
+            #expect(queue.put(sessions[1], "ab", "cd") == .joined)
+            #expect(queue.put(sessions[2], "", "") == .full)
+            queue.exchange(&batch)
+            batch.clear()
+        }
+    }
+
     @Test("A long text arrives whole in a buffer of its own")
     func long() throws {
         let queue = CommandQueue(weightMax: 100_000)

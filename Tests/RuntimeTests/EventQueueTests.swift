@@ -83,6 +83,22 @@ struct EventQueueTests {
         #expect(!queue.turn(11..<12))
     }
 
+    @Test("What events hold is counted from when they are made until they are back, and bounded")
+    func memory() {
+        let own = event(0).heldBytes
+        let queue = EventQueue(countMax: 100, bytesMax: 3 * own)
+        var taken: [HostEvent] = []
+        #expect(!queue.turn(0..<2))
+        #expect(queue.turn(2..<3))
+        #expect(queue.heldBytes == 3 * own)
+        #expect(queue.exchange(&taken, atMost: 9))
+        #expect(!queue.exchange(&taken, atMost: 9))
+        for count in 1...2 {
+            #expect(!queue.turn(count..<count + 1))
+            #expect(queue.heldBytes == count * own)
+        }
+    }
+
     @Test("A turn with many events hands them over before its end")
     func portions() {
         let dues = (0..<10).map { queue.add(event($0)) }

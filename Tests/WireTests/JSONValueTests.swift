@@ -212,6 +212,14 @@ struct JSONValueTests {
         withExtendedLifetime(document) {}
     }
 
+    @Test("What stands behind a string with escaped quotes is found")
+    func quotes() throws {
+        let parsed = try #require(parse(#"{"a":"x\"\\\"y\\","b":["\"","\\"],"\"":3}"#))
+        #expect(parsed.root["b"]?.elements.count == 2)
+        #expect(parsed.root["\""]?.integer == 3)
+        withExtendedLifetime(parsed) {}
+    }
+
     @Test("The elements of an array are in its order; nothing else has any")
     func elements() throws {
         let document = try #require(parse("[1, \"a\",[2] ,{}]"))
