@@ -54,6 +54,16 @@ struct Exchange {
         if case .closed = state { true } else { false }
     }
 
+    /// The request that waits for its answer.
+    var request: OpenRequest? {
+        if case .request(let request) = state { request } else { nil }
+    }
+
+    /// The session whose primary stream the connection carries.
+    var primary: ServerSession? {
+        if case .primary(let session) = state { session } else { nil }
+    }
+
     /// The session whose stream the connection carries.
     var session: ServerSession? {
         switch state {

@@ -84,10 +84,10 @@
             audit.expect(.unsentTotal, core.counters.unsentBytes, UInt64(unsent))
             audit.expect(
                 .arrivingTotal, core.counters.arrivingBytes,
-                UInt64(connections.reduce(0) { $0 + $1.arrivingBytes }))
+                UInt64(connections.reduce(0) { $0 + $1.reader.countedBytes }))
             for connection in connections {
                 audit.expect(
-                    .arrivingTotal, connection.arrivingBytes, connection.arrivingBytesNow)
+                    .arrivingTotal, connection.reader.countedBytes, connection.reader.heldBytes)
             }
             let requestBytes = requests.elements.reduce(0) { $0 + $1.heldBytes }
             audit.expect(
@@ -181,11 +181,8 @@
         }
 
         private func check(_ request: OpenRequest, _ audit: inout Audit) {
-            if let connection = request.connection {
-                if case .request(let other) = connection.exchange.state, other === request {
-                } else {
-                    audit.fail(.exchange, "the connection of a request serves another one")
-                }
+            if let connection = request.connection, connection.exchange.request !== request {
+                audit.fail(.exchange, "the connection of a request serves another one")
             }
             if let session = request.session, session.ledger.find(request.id) != request.key {
                 audit.fail(.requestLedger, "a request is not in its session's ledger")
@@ -221,10 +218,8 @@
                 audit.fail(.callLedger, "a call of a ledger is not in the table")
             }
             if let id = session.primary.connection {
-                if let connection = connections[id], case .primary(let other) = connection.exchange.state,
-                    other === session
-                {
-                } else {
+                let other = connections[id]?.exchange.primary
+                if other !== session {
                     audit.fail(.exchange, "the connection of a primary serves another stream")
                 }
             }

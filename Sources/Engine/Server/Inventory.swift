@@ -40,11 +40,8 @@ package struct Inventory {
         connections += HeapBlock.size(of: connection)
         connections += connection.exchange.crossOriginBytes
         connections += connection.fence.heapBytes
-        if let parser = connection.parser {
-            connections += HeapBlock.size(of: parser)
-            if parser.isUnfinished { arriving += parser.heapBytes }
-        }
-        arriving += connection.pipelined?.heapBytes ?? 0
+        connections += connection.reader.heapBytes.own
+        arriving += connection.reader.heapBytes.arriving
         var bytes = 0
         var waiting = self.waiting
         let arrays = connection.outbox.forEachBuffer {

@@ -57,7 +57,7 @@ extension ServerEngine {
         connection.exchange.authorize(
             as: principal, until: expiresIn.map { now.advanced(byMilliseconds: $0) })
         move(connection, to: .receiving)
-        connection.isAtBody = false
+        _ = connection.reader.awaitBody()
         wait(.body, connection)
         if let head = connection.head { admit(head, on: connection) }
         readOn(connection)
@@ -90,22 +90,16 @@ extension ServerEngine {
     /// Keeps what arrives behind a head that waits for the host. Beyond what pipelined requests may
     /// take, the socket is read no further.
     func holdBack(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
-        let pipelined = connection.pipelined ?? ByteBuffer()
-        connection.pipelined = pipelined
-        pipelined.append(bytes)
-        guard pipelined.count >= options.pipelinedBytesMax, !connection.isHeldBack else { return }
-        connection.isHeldBack = true
+        guard connection.reader.postpone(bytes) >= options.pipelinedBytesMax,
+            connection.reader.holdBack()
+        else { return }
         core.perform(.stopReading(connection))
     }
 
     /// Goes on behind the head of a request that has been decided.
     private func readOn(_ connection: ServerConnection) {
-        if connection.isHeldBack {
-            connection.isHeldBack = false
-            core.perform(.startReading(connection))
-        }
-        let rest = connection.pipelined ?? ByteBuffer()
-        connection.pipelined = nil
+        if connection.reader.endHoldBack() { core.perform(.startReading(connection)) }
+        let rest = connection.reader.takePipelined() ?? ByteBuffer()
         withExtendedLifetime(rest) { read(rest.bytes, from: connection, behindHead: true) }
         noteArriving(of: connection)
     }

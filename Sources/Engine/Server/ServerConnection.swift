@@ -19,21 +19,8 @@ package final class ServerConnection {
     var fence = Fence()
     /// The bytes of those answers.
     var fencedBytes = 0
-    /// Whether its client has finished sending, and still reads.
-    var hasReadAll = false
-    /// Reads a request, and keeps its head until the exchange is over; nil between exchanges.
-    var parser: HTTPParser?
+    var reader = MessageReader()
     var keepsAlive = true
-    /// Whether its socket is to read no more for now.
-    var isHeldBack = false
-    /// Whether the driver reads nothing from it for now.
-    var isPaused = false
-    /// Whether a body begins, whose time to arrive is not measured yet: most are there already.
-    var isAtBody = false
-    /// What arrived behind a request that is not answered yet.
-    var pipelined: ByteBuffer?
-    /// The memory of what has arrived in part, or waits, as it was counted last.
-    var arrivingBytes = 0
     /// Where its client is, and what that address has of the server; nil if it has none.
     let share: Share?
 
@@ -43,20 +30,12 @@ package final class ServerConnection {
         self.share = share
     }
 
-    /// The memory of what has arrived in part, or waits behind something.
-    var arrivingBytesNow: Int {
-        (parser?.isUnfinished == true ? parser?.heldBytes ?? 0 : 0) + (pipelined?.heldBytes ?? 0)
-    }
-
     /// The memory that a connection takes besides: this object, the driver's, its handle, a small
     /// buffer for output, and its places in tables.
     package static var heldBytes: Int { 1_600 }
 
     /// The head of the current request.
-    var head: HTTPHead? { parser?.head }
-
-    /// Whether some bytes of a request have arrived and its end has not.
-    var isArriving: Bool { parser?.isInsideMessage ?? false }
+    var head: HTTPHead? { reader.head }
 
     /// Whether the engine has forgotten the connection.
     package var hasEnded: Bool { isClosed }

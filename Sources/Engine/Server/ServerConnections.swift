@@ -9,13 +9,12 @@ extension ServerEngine {
 
     /// The driver reads nothing from a connection for now: that does not make its client late.
     package func readingPaused(on connection: ServerConnection) {
-        connection.isPaused = true
+        connection.reader.pause()
     }
 
     /// The driver reads again, and the client has as long as it had.
     package func readingResumed(on connection: ServerConnection) {
-        guard connection.isPaused else { return }
-        connection.isPaused = false
+        guard connection.reader.resume() else { return }
         let list = connectionDeadlines.list(of: connection.id.index)
         if let wait = list.flatMap({ Wait(rawValue: $0) }), wait.isForClient {
             self.wait(wait, connection)
@@ -34,7 +33,7 @@ extension ServerEngine {
     /// Never inlined: Swift 6.3.1's optimizer fails on it inside the loop that calls it.
     @inline(never)
     func waitIsOver(_ wait: Wait, _ connection: ServerConnection) {
-        if connection.isPaused, wait.isForClient { return self.wait(wait, connection) }
+        if connection.reader.isPaused, wait.isForClient { return self.wait(wait, connection) }
         switch wait {
         case .nextRequest, .hangUp, .drain:
             discard(connection)
@@ -62,11 +61,9 @@ extension ServerEngine {
         guard !connection.isClosed else { return }
         let exchange = connection.exchange.state
         noteUnsent(connection.outbox.close() - connection.fencedBytes)
-        noteArriving(0, of: connection)
         move(connection, to: .closed)
-        core.spare.takeParser(of: connection)
-        core.spare.forgetHead(of: connection.id)
-        connection.pipelined = nil
+        connection.reader.close(of: connection.id, &core.spare)
+        noteArriving(connection.reader.count())
         if let load = connection.resumption?.load { loads[load] = nil }
         connection.resumption = nil
         stopWaiting(connection)
@@ -115,15 +112,15 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued as a whole.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        core.spare.takeParser(of: connection)
+        connection.reader.endMessage(of: connection.id, &core.spare)
         guard connection.keepsAlive, !isClosing else {
             connection.exchange.end(.finishing, &streams)
             return wait(isClosing ? .hangUp : .drain, connection)
         }
         connection.exchange.end(.idle, &streams)
         wait(.nextRequest, connection)
-        if connection.pipelined != nil { unread.append(connection) }
-        if connection.hasReadAll { closeIfRead(connection) }
+        if connection.reader.hasPipelined { unread.append(connection) }
+        if connection.reader.hasEnded { closeIfRead(connection) }
     }
 
     /// Whether a client has sent more requests while it left too much of the answers unread.

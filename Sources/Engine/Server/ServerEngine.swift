@@ -47,7 +47,6 @@ package final class ServerEngine {
     /// When a drain ends at the latest; nil while there is none.
     var drainDeadline: Instant?
 
-    private let parserSettings = LLHTTPSettings()
     var writable: [ServerConnection] = []
     private var nextWritableIndex = 0
     /// Whether so much is ready that it should not wait for the end of the turn.
@@ -86,7 +85,7 @@ package final class ServerEngine {
         _ options: ServerOptions, keysAfter serial: UInt64 = 0, random: @escaping () -> UInt64
     ) {
         self.options = options
-        core = Core(logLevel: options.logLevel, random: random)
+        core = Core(limits: options.limits, logLevel: options.logLevel, random: random)
         router = options.router
         admission = Admission(options)
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
@@ -200,7 +199,7 @@ package final class ServerEngine {
         switch connection.exchange.state {
         case .finishing: responded(on: connection)
         case .idle:
-            if connection.pipelined != nil { unread.append(connection) }
+            if connection.reader.hasPipelined { unread.append(connection) }
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
         default: break
         }
@@ -213,14 +212,14 @@ package final class ServerEngine {
         guard options.allowsHalfClose, !connection.isClosed else {
             return connectionLost(connection)
         }
-        connection.hasReadAll = true
+        connection.reader.end()
         closeIfRead(connection)
         settle()
     }
 
     /// Closes a connection whose client has finished sending, if nothing is left to answer.
     func closeIfRead(_ connection: ServerConnection) {
-        guard connection.hasReadAll, connection.pipelined == nil else { return }
+        guard connection.reader.hasEnded, !connection.reader.hasPipelined else { return }
         switch connection.exchange.state {
         case .idle where connection.unsentBytes > 0:
             move(connection, to: .finishing)
@@ -322,21 +321,6 @@ package final class ServerEngine {
         sessions.count + requests.count + Int(core.counters.unsentBytes >> 14)
     }
 
-    /// The parser of a request that arrives.
-    func parser(of connection: ServerConnection) -> HTTPParser {
-        if let parser = connection.parser { return parser }
-        let parser = lendParser(to: connection)
-        parser.head = core.spare.takeHead()
-        return parser
-    }
-
-    func lendParser(to connection: ServerConnection) -> HTTPParser {
-        let parser =
-            core.spare.takeParser() ?? HTTPParser(limits: options.limits, settings: parserSettings)
-        connection.parser = parser
-        return parser
-    }
-
     // MARK: Consequences
 
     /// Lets go of the answers that nothing but a connection's bytes has held back, and notes when
@@ -386,8 +370,9 @@ package final class ServerEngine {
     }
 
     private func readPipelined(on connection: ServerConnection) {
-        guard !isTooFarAhead(connection), let bytes = connection.pipelined else { return }
-        connection.pipelined = nil
+        guard !isTooFarAhead(connection), let bytes = connection.reader.takePipelined() else {
+            return
+        }
         read(bytes.bytes, from: connection)
         noteArriving(of: connection)
         closeIfRead(connection)

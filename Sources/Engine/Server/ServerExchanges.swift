@@ -17,7 +17,7 @@ extension ServerEngine {
     }
 
     private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
-        guard let body = connection.parser?.takeBody() else { return }
+        guard let body = connection.reader.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
             messageArrived(message, head, on: connection)

@@ -20,7 +20,7 @@ extension ServerEngine {
 
     /// Lets go of what was kept to be used again.
     package func dropSpareParts() {
-        core.spare = SpareParts()
+        core.dropSpareParts()
     }
 
     /// Takes back an event that the host has heard. Nobody may look at it any more.

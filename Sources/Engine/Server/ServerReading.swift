@@ -13,7 +13,7 @@ extension ServerEngine {
         var hasStopped = behindHead
         while rest.count > 0 || hasStopped {
             switch connection.exchange.state {
-            case .idle where connection.pipelined != nil || isTooFarAhead(connection):
+            case .idle where connection.reader.hasPipelined || isTooFarAhead(connection):
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused: break
@@ -29,22 +29,27 @@ extension ServerEngine {
                 rest = rest.dropBytes(count)
                 continue
             }
-            let parser = parser(of: connection)
-            if hasStopped { prepareBody(parser, of: connection, lent: lent ? rest.count : 0) }
-            let isWhole = !parser.isInsideMessage
-            let (step, used) = parser.parse(rest)
-            let parsed = rest.prefixBytes(used)
-            rest = rest.dropBytes(used)
+            if hasStopped, case .receiving = connection.exchange.state,
+                connection.head?.method == .post
+            {
+                connection.reader.prepareBody(lent: lent ? rest.count : 0, &core.spare)
+            }
+            let isWhole = !connection.reader.isInsideMessage
+            let unread = rest
+            let step = connection.reader.parse(&rest, &core.spare)
             // A message without a body ends where its head does: no byte is left to say so.
             hasStopped = step == .head
             handle(step, on: connection)
             if hasStopped {
-                noteHead(asArrived: parsed.prefixBytes(isWhole ? used : 0), on: connection)
+                let parsed = unread.prefixBytes(unread.count - rest.count)
+                noteHead(asArrived: parsed.prefixBytes(isWhole ? parsed.count : 0), on: connection)
             }
         }
         // Empty lines before a request are none of it.
-        if let parser = connection.parser, case .idle = connection.exchange.state, !parser.isUnfinished {
-            core.spare.takeParser(of: connection)
+        if !connection.reader.isIdle, case .idle = connection.exchange.state,
+            !connection.reader.isUnfinished
+        {
+            connection.reader.endMessage(of: connection.id, &core.spare)
         }
     }
 
@@ -55,18 +60,14 @@ extension ServerEngine {
     private func takeKnown(
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool
     ) -> Int? {
-        guard connection.parser == nil,
-            let recurrence = core.spare.recurrence(of: connection.id, in: bytes),
-            recurrence.bodyCount <= options.limits.messageBytes
+        guard
+            let known = connection.reader.takeKnown(
+                bytes, of: connection.id, bodyMax: options.limits.messageBytes, lent: lent,
+                &core.spare)
         else { return nil }
-        let head = core.spare.takeHead(of: connection.id, as: recurrence)
-        let count = recurrence.headCount + recurrence.bodyCount
-        let body = bytes.prefixBytes(count).dropBytes(recurrence.headCount)
-        lendParser(to: connection)
-            .take(head, body, in: lent ? nil : core.spare.takeBuffer(for: body.count))
-        begin(head, on: connection, as: core.spare.knownPrincipal(of: connection.id))
+        begin(known.head, on: connection, as: known.principal)
         messageArrived(on: connection)
-        return count
+        return known.count
     }
 
     /// Keeps the head that has just been read for when it comes again, if its request was admitted
@@ -78,9 +79,10 @@ extension ServerEngine {
             head.method == .post, connection.keepsAlive, head[.expect] == nil,
             bytes.count <= ServerEngine.knownHeadBytesMax,
             bytes.count + ServerEngine.knownHeadBytesMax <= options.limits.headerBytes,
-            head.note(asArrived: bytes)
+            connection.reader.remember(
+                asArrived: bytes, of: connection.id, as: connection.exchange.principal,
+                &core.spare)
         else { return core.spare.forgetHead(of: connection.id) }
-        core.spare.keep(head, of: connection.id, as: connection.exchange.principal)
     }
 
     /// How long a head may be that is kept. That it is as far from the limit of all heads leaves
@@ -92,12 +94,11 @@ extension ServerEngine {
     private func handle(_ step: HTTPParser.Step, on connection: ServerConnection) {
         switch step {
         case .needsMore:
-            guard connection.isArriving else { return }
+            guard connection.reader.isInsideMessage else { return }
             if case .idle = connection.exchange.state {
                 move(connection, to: .receiving)
                 wait(.head, connection)
-            } else if connection.isAtBody {
-                connection.isAtBody = false
+            } else if connection.reader.awaitBody() {
                 wait(.body, connection)
             }
         case .head:
@@ -134,7 +135,7 @@ extension ServerEngine {
     private func begin(
         _ head: HTTPHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
-        connection.isAtBody = true
+        connection.reader.beginBody()
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
         connection.exchange.begin(
             head, crossOriginFields: crossOrigin?.fields(for: head), as: principal)
@@ -149,26 +150,9 @@ extension ServerEngine {
         }
     }
 
-    /// Says where a message goes. If all of it is among the lent bytes, it stays where it is.
-    private func prepareBody(
-        _ parser: HTTPParser, of connection: ServerConnection, lent lentCount: Int
-    ) {
-        guard case .receiving = connection.exchange.state, let head = parser.head, head.method == .post
-        else { return }
-        let length = Int(clamping: head.contentLength ?? 0)
-        if length > 0, length <= lentCount {
-            parser.borrowBody()
-        } else {
-            parser.receiveBody(in: core.spare.takeBuffer(for: min(length, ServerEngine.longBytes)))
-        }
-    }
-
     /// Keeps what arrives behind a request that is not answered yet, or behind unread answers.
     private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
-        let pipelined = connection.pipelined ?? ByteBuffer()
-        connection.pipelined = pipelined
-        pipelined.append(bytes)
-        if pipelined.count > options.pipelinedBytesMax {
+        if connection.reader.postpone(bytes) > options.pipelinedBytesMax {
             core.log(
                 .warning,
                 "A client sent too much behind a request that waits; its connection is closed")

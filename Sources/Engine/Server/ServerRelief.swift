@@ -125,21 +125,16 @@ extension ServerEngine {
     /// Counts what a connection holds of requests that are not complete, or wait.
     @inline(__always)
     func noteArriving(of connection: ServerConnection) {
-        let isUnfinished = connection.parser?.isUnfinished ?? false
-        if isUnfinished || connection.pipelined != nil || connection.arrivingBytes > 0 {
-            noteArrivingNow(of: connection)
-        }
+        if connection.reader.needsCount { noteArrivingNow(of: connection) }
     }
 
     private func noteArrivingNow(of connection: ServerConnection) {
-        noteArriving(connection.isClosed ? 0 : connection.arrivingBytesNow, of: connection)
+        noteArriving(connection.reader.count())
         if core.counters.arrivingBytes > UInt64(options.arrivingBytesMax) { relieveArriving() }
     }
 
-    func noteArriving(_ bytes: Int, of connection: ServerConnection) {
-        core.counters.arrivingBytes = UInt64(
-            Int(core.counters.arrivingBytes) + bytes - connection.arrivingBytes)
-        connection.arrivingBytes = bytes
+    func noteArriving(_ change: Int) {
+        core.counters.arrivingBytes = UInt64(Int(core.counters.arrivingBytes) + change)
     }
 
     /// Refuses what has arrived in part until the rest is within the bound: those whose address
@@ -148,15 +143,15 @@ extension ServerEngine {
         let limit = options.arrivingBytesMax - options.arrivingBytesMax / 16
         core.log(
             .warning, "Too much is arriving at once; requests are refused (arriving_bytes_max)")
-        for connection in heaviestFirst(connections.elements, { $0.arrivingBytes }) {
+        for connection in heaviestFirst(connections.elements, { $0.reader.countedBytes }) {
             guard core.counters.arrivingBytes > UInt64(limit) else { return }
             if case .receiving = connection.exchange.state {
                 connection.keepsAlive = false
                 refuse(
                     Refusal(.serviceUnavailable, .internalError, "Too much is arriving at once"),
                     connection)
-                connection.pipelined = nil
-                noteArriving(0, of: connection)
+                _ = connection.reader.takePipelined()
+                noteArriving(connection.reader.count())
             } else {
                 core.counters.limitRefusals += 1
                 discard(connection)

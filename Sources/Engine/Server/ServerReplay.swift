@@ -98,7 +98,7 @@ extension ServerEngine {
             connection.outbox.hold()
             loads[load] = connection
             move(connection, to: .loading)
-            core.spare.takeParser(of: connection)
+            connection.reader.endMessage(of: connection.id, &core.spare)
             if let stream { attach(stream, of: session, to: connection) }
             if case .primary = stream { sendMailbox(of: session, on: connection) }
             wait(.load, connection)
@@ -137,7 +137,7 @@ extension ServerEngine {
         }
         request.connection = connection
         note(request, isDetached: false)
-        core.spare.takeParser(of: connection)
+        connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .request(request))
     }
 

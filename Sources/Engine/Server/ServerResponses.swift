@@ -76,7 +76,7 @@ extension ServerEngine {
         _ status: HTTPStatus, _ body: ByteBuffer?, isText: Bool = false,
         on connection: ServerConnection, _ fields: (ByteBuffer) -> Void
     ) {
-        let isArriving = connection.isArriving
+        let isArriving = connection.reader.isInsideMessage
         let hasMore = isArriving && connection.head?.hasBody ?? true
         if hasMore { connection.keepsAlive = false }
         let keepsAlive = connection.keepsAlive && !isClosing

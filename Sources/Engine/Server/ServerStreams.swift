@@ -349,7 +349,7 @@ extension ServerEngine {
         session.isUsed = true
         let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
-        core.spare.takeParser(of: connection)
+        connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .primary(session))
         sessions.becameBusy(session.key)
         core.perform(.deliver(HostEvent(.primaryOpened, of: session)))

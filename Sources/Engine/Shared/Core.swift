@@ -12,14 +12,18 @@ struct Core: ~Copyable {
     /// What has happened. What is there now is counted by its owners (`ServerStatistics`).
     var counters = Statistics()
     /// Objects to use again.
-    var spare = SpareParts()
+    var spare: SpareParts
+    private let limits: Limits
     private var logLimit = LogLimit()
     /// The least urgent level to log; nil for nothing.
     private let logLevel: LogLevel?
     /// Returns 64 bits from a secure source.
     private let random: () -> UInt64
 
-    init(logLevel: LogLevel?, random: @escaping () -> UInt64) {
+    /// `limits` are those of requests.
+    init(limits: Limits, logLevel: LogLevel?, random: @escaping () -> UInt64) {
+        self.limits = limits
+        spare = SpareParts(limits: limits)
         self.logLevel = logLevel
         self.random = random
     }
@@ -31,6 +35,11 @@ struct Core: ~Copyable {
 
     /// Returns 64 random bits.
     func randomBits() -> UInt64 { random() }
+
+    /// Releases the objects that were kept to be used again.
+    mutating func dropSpareParts() {
+        spare = SpareParts(limits: limits)
+    }
 
     // MARK: Effects
 

@@ -16,12 +16,22 @@ struct SpareParts: ~Copyable {
     /// which nobody would take again.
     private var lentLongBuffers = 0
 
+    private let limits: Limits
+    private let parserSettings = LLHTTPSettings()
+
     private static var countMax: Int { 64 }
     private static var headBytesMax: Int { 4 << 10 }
     private static var bufferBytesMin: Int { 512 }
     private static var bufferBytesMax: Int { 16 << 10 }
 
-    mutating func takeParser() -> HTTPParser? { parsers.take() }
+    init(limits: Limits) {
+        self.limits = limits
+    }
+
+    mutating func takeParser() -> HTTPParser {
+        parsers.take() ?? HTTPParser(limits: limits, settings: parserSettings)
+    }
+
     mutating func takeEvent() -> HostEvent? { events.take() }
     mutating func takeRequest() -> OpenRequest? { requests.take() }
 
@@ -106,12 +116,10 @@ struct SpareParts: ~Copyable {
         return buffer
     }
 
-    /// Takes a connection's parser back, and its head, which others may still look at, unless that
-    /// is kept for when it comes again.
-    mutating func takeParser(of connection: ServerConnection) {
-        guard let used = connection.parser else { return }
-        connection.parser = nil
-        if let head = used.takeHead(), knownHeads.head(of: connection.id) !== head { give(head) }
+    /// Recycles a connection's parser, and its head unless that is remembered. Others may still
+    /// hold the head.
+    mutating func give(_ used: HTTPParser, of connection: ConnectionID) {
+        if let head = used.takeHead(), knownHeads.head(of: connection) !== head { give(head) }
         guard !parsers.isFull else { return }
         used.reset()
         parsers.give(used)
