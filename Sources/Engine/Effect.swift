@@ -1,4 +1,5 @@
 import Replay
+import MCP
 import Session
 import Wire
 
@@ -168,9 +169,11 @@ package final class HostEvent {
 struct Message: ~Copyable {
     let text: HTTPParser.Body
     let envelope: Envelope
+    let meta: RequestMeta
 
     init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
-        envelope = try Envelope(text.bytes, limits: limits)
+        envelope = try Envelope(text.bytes, limits: limits, noting: MetaKey.meta)
+        meta = RequestMeta(of: envelope)
         self.text = text
     }
 }

@@ -101,9 +101,9 @@ private enum Letter {
 
 /// Commands that wait for the loop's thread, bounded by what they weigh.
 ///
-/// What is put in belongs to the loop's thread from then on. The caller's thread keeps no reference:
-/// if it released the last one, it would free what the loop's thread has read, and a host's thread
-/// sanitizer, which does not see our reference counts, would call that a data race.
+/// What is put in belongs to the loop's thread from then on. The caller's thread keeps no
+/// reference: if it released the last one, it would free what the loop's thread has read, and a
+/// host's thread sanitizer, which does not see our reference counts, would call that a data race.
 package final class CommandQueue {
     private let waiting = Locked(CommandBatch())
     private let weightMax: Int

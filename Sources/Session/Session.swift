@@ -1,3 +1,5 @@
+import MCP
+
 /// One session's life: what it may carry at each stage. It holds no stream and no message.
 package struct Session: Sendable {
     private enum Phase: Sendable {

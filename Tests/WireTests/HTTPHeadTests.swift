@@ -1,9 +1,12 @@
 import Testing
 import Wire
 
+/// What every parser of these tests indexes besides HTTP's fields.
+let testFields = ExtensionFields("x-first", "x-second", "x-the-third")
+
 /// The head of a request whose bytes are `text`.
 func parseHead(_ text: String) -> HTTPHead? {
-    let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
+    let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings(indexing: testFields))
     parser.head = HTTPHead()
     return text.withBytes { parser.parse($0).step } == .head ? parser.head : nil
 }
@@ -13,18 +16,28 @@ struct HTTPHeadTests {
     @Test(
         "The fields that the transport reads are found by any spelling of their names",
         arguments: [
-            ("HOST", KnownField.host), ("Origin", .origin), ("accept", .accept),
-            ("Content-Type", .contentType), ("Mcp-Session-Id", .sessionID),
-            ("MCP-PROTOCOL-VERSION", .protocolVersion), ("Last-Event-ID", .lastEventID),
+            ("HOST", HeaderField.host), ("Origin", .origin), ("accept", .accept),
+            ("Content-Type", .contentType), ("Last-Event-ID", .lastEventID),
             ("authorization", .authorization), ("Expect", .expect),
+            ("Content-ENCODING", .contentEncoding), ("X-First", .extension(0)),
+            ("x-SECOND", .extension(1)), ("X-The-Third", .extension(2)),
         ])
-    func knownFields(_ name: String, _ field: KnownField) throws {  // S-015
+    func indexedFields(_ name: String, _ field: HeaderField) throws {  // S-015
         let head = try #require(parseHead("GET / HTTP/1.1\r\nX: y\r\n\(name):  vaLue\t\r\n\r\n"))
         #expect(head[field]?.text == "vaLue")
-        for other in KnownField.allCases where other != field {
+        for other in HeaderField.allCases where other != field {
             #expect(head[other] == nil)
             #expect(head.occurrences(of: other) == 0)
         }
+    }
+
+    @Test(
+        "A name that is not indexed is in no place of the index",
+        arguments: ["X", "X-Firsu", "X-Secon", "X-The-Third-", String(repeating: "x", count: 71)])
+    func otherFields(_ name: String) throws {
+        let head = try #require(parseHead("GET / HTTP/1.1\r\n\(name): a\r\n\r\n"))
+        #expect(HeaderField.allCases.allSatisfy { head[$0] == nil })
+        #expect(head.lines.text == "\(name.lowercased()): a\r\n")
     }
 
     @Test("Of several lines the first is the value, and all are counted")

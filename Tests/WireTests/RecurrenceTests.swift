@@ -101,7 +101,7 @@ struct RecurrenceTests {
             #expect(head.lines.text == read.lines.text)
             #expect(head.targetBytes.text == "/mcp" && head.method == .post && head.keepsAlive)
             #expect(head.contentLength == read.contentLength && head.hasBody && !head.isHTTP10)
-            for field in KnownField.allCases {
+            for field in HeaderField.allCases {
                 #expect(head[field]?.text == read[field]?.text)
                 #expect(head.occurrences(of: field) == read.occurrences(of: field))
             }

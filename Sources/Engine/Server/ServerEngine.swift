@@ -1,3 +1,4 @@
+import MCP
 import Replay
 import Session
 import Wire
@@ -51,7 +52,7 @@ package final class ServerEngine {
     var drainDeadline: Instant?
     let random: () -> UInt64
 
-    private let parserSettings = LLHTTPSettings()
+    private let parserSettings = LLHTTPSettings(indexing: .mcp)
     var writable: [ServerConnection] = []
     private var nextWritableIndex = 0
     /// Whether so much is ready that it should not wait for the end of the turn.

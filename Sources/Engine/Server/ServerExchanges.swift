@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -31,7 +32,10 @@ extension ServerEngine {
         _ message: borrowing Message, _ head: HTTPHead, on connection: ServerConnection
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
-        let isInitialize = id != nil && message.envelope.method.equals("initialize")
+        if let id, !message.meta.isWithin(options.limits) {
+            return refuse(ServerEngine.progressTokenTooLong, connection, id: id)
+        }
+        let isInitialize = id != nil && message.envelope.method.equals(Method.initialize)
         // S-211: `initialize` names its version in its body, and older clients anything in its
         // head.
         if !isInitialize, let refusal = checkVersion(head) {
@@ -112,6 +116,8 @@ extension ServerEngine {
         case refused(Refusal)
     }
 
+    static let progressTokenTooLong = Refusal(
+        .badRequest, .invalidParams, "The progressToken is longer than 1024 bytes")
     static let sessionMissing = Refusal(
         .badRequest, .invalidRequest, "Mcp-Session-Id is required")
     static let sessionUnknown = Refusal(.notFound, .invalidRequest, "Session not found")
@@ -121,7 +127,7 @@ extension ServerEngine {
         guard let text = head[.sessionID] else {
             return .refused(ServerEngine.sessionMissing)
         }
-        guard head.isUnanimous(.sessionID, "mcp-session-id"), let id = SessionID(text: text),
+        guard head.isUnanimous(.sessionID, FieldName.sessionID), let id = SessionID(text: text),
             let key = sessions.key(for: id), let session = sessions[key], session.state.isLive,
             session.principal == principal
         else {
@@ -133,7 +139,7 @@ extension ServerEngine {
     /// S-208: a version that is named must be one that is served.
     private func checkVersion(_ head: HTTPHead) -> Refusal? {
         guard let text = head[.protocolVersion] else { return nil }
-        guard head.isUnanimous(.protocolVersion, "mcp-protocol-version"),
+        guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
             Revision(text: text) != nil
         else {
             return Refusal(.badRequest, .unsupportedVersion, "Unsupported protocol version")
@@ -163,7 +169,7 @@ extension ServerEngine {
         _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection
     ) {
-        if options.greeting != nil, message.envelope.method.equals("ping") {
+        if options.greeting != nil, message.envelope.method.equals(Method.ping) {
             return respond(on: connection, sessionID: nil) { output in
                 output.appendResult(id: id, ("{}" as StaticString).rawBytes)
             }
@@ -181,7 +187,7 @@ extension ServerEngine {
         _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
-        let token = message.envelope.progressToken.map { token in
+        let token = message.meta.progressToken.map { token in
             let copy = ByteBuffer(capacity: token.text.count)
             copy.append(jsonLine: token.text)
             return copy
@@ -261,12 +267,12 @@ extension ServerEngine {
         _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
         by principal: Principal?
     ) {
-        if message.envelope.method.equals("notifications/cancelled"), let session,
+        if message.envelope.method.equals(Method.cancelled), let session,
             cancelArrived(message, of: session)
         {
             return
         }
-        if message.envelope.method.equals("notifications/initialized") {
+        if message.envelope.method.equals(Method.initialized) {
             session?.state.initializedArrived()
         }
         let event = newEvent(.notification, of: session, message)

@@ -30,28 +30,3 @@ package enum TransferCoding: Sendable, Equatable {
     /// A request whose length nobody could tell.
     case malformed
 }
-
-/// The header fields that the transport reads itself. The raw value is a place in `HTTPHead`.
-package enum KnownField: Int, CaseIterable, Sendable {
-    case host, origin, accept, contentType, contentLength, sessionID, protocolVersion
-    case lastEventID, authorization, expect, transferEncoding, contentEncoding
-
-    /// Finds the field that a lower-case name means.
-    init?(name: UnsafeRawBufferPointer) {
-        switch name.count {
-        case 4 where name.equals("host"): self = .host
-        case 6 where name.equals("origin"): self = .origin
-        case 6 where name.equals("accept"): self = .accept
-        case 6 where name.equals("expect"): self = .expect
-        case 12 where name.equals("content-type"): self = .contentType
-        case 13 where name.equals("last-event-id"): self = .lastEventID
-        case 13 where name.equals("authorization"): self = .authorization
-        case 14 where name.equals("content-length"): self = .contentLength
-        case 14 where name.equals("mcp-session-id"): self = .sessionID
-        case 16 where name.equals("content-encoding"): self = .contentEncoding
-        case 17 where name.equals("transfer-encoding"): self = .transferEncoding
-        case 20 where name.equals("mcp-protocol-version"): self = .protocolVersion
-        default: return nil
-        }
-    }
-}

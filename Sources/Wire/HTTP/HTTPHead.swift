@@ -27,7 +27,7 @@ package final class HTTPHead {
     private var name = Part()
     private var value = Part()
     private let known: UnsafeMutablePointer<KnownValue>
-    private let knownCount = KnownField.allCases.count
+    private let knownCount = HeaderField.count
 
     private struct KnownValue {
         var start: UInt32 = 0
@@ -90,7 +90,7 @@ package final class HTTPHead {
     }
 
     /// What it takes with its buffers, but for what is in those that may grow.
-    private static var ownBytes: Int { 192 + 4 * 80 + 12 * 12 }
+    private static var ownBytes: Int { 192 + 4 * 80 + 12 * HeaderField.count }
 
     /// The same as the heap has it.
     package var heapBytes: Int {
@@ -110,15 +110,15 @@ package final class HTTPHead {
     package var lines: UnsafeRawBufferPointer { text.bytes }
 
     /// The first value of a known field, without blanks around it; nil if it is absent.
-    package subscript(field: KnownField) -> UnsafeRawBufferPointer? {
-        let value = known[field.rawValue]
+    package subscript(field: HeaderField) -> UnsafeRawBufferPointer? {
+        let value = known[field.index]
         guard value.count > 0 else { return nil }
         return text[Int(value.start)..<Int(value.start + value.length)]
     }
 
     /// How many lines carry the field.
-    package func occurrences(of field: KnownField) -> Int {
-        Int(known[field.rawValue].count)
+    package func occurrences(of field: HeaderField) -> Int {
+        Int(known[field.index].count)
     }
 
     /// What the Transfer-Encoding lines, which make one list, say of the body.
@@ -141,12 +141,12 @@ package final class HTTPHead {
 
     /// Whether all lines of a field say the same.
     @inline(__always)
-    package func isUnanimous(_ field: KnownField, _ name: StaticString) -> Bool {
+    package func isUnanimous(_ field: HeaderField, _ name: StaticString) -> Bool {
         occurrences(of: field) <= 1 || areAllTheSame(field, name)
     }
 
     @inline(never)
-    private func areAllTheSame(_ field: KnownField, _ name: StaticString) -> Bool {
+    private func areAllTheSame(_ field: HeaderField, _ name: StaticString) -> Bool {
         guard let first = self[field] else { return true }
         var isSame = true
         HTTPHead.forEachValue(of: name.rawBytes, in: lines) { value in
@@ -166,13 +166,13 @@ package final class HTTPHead {
     }
 
     /// Takes the line of a field out, which must be the only one of that name.
-    package func remove(_ field: KnownField) {
-        let value = known[field.rawValue]
+    package func remove(_ field: HeaderField) {
+        let value = known[field.index]
         guard value.count == 1 else { return }
         let end = Int(value.start + value.length)
         let before = text[0..<Int(value.start)]
         let start = (before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
-        known[field.rawValue] = KnownValue()
+        known[field.index] = KnownValue()
         replace(start..<end + 2, with: UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
@@ -267,18 +267,18 @@ package final class HTTPHead {
     }
 
     /// Ends a line; false if it is one too many.
-    func endLine(limits: Limits) -> Bool {
+    func endLine(limits: Limits, _ extensions: borrowing ExtensionFields) -> Bool {
         guard lineCount < limits.headerCount else { return false }
         let name = self.name.bytes
         let value = self.value.bytes.trimmed
         let start = text.count
         text.appendLine(lowercasing: name, value)
-        if let field = KnownField(name: text[start..<start + name.count]) {
-            if known[field.rawValue].count == 0 {
-                known[field.rawValue].start = UInt32(start + name.count + 2)
-                known[field.rawValue].length = UInt32(value.count)
+        if let field = HeaderField(name: text[start..<start + name.count], extensions) {
+            if known[field.index].count == 0 {
+                known[field.index].start = UInt32(start + name.count + 2)
+                known[field.index].length = UInt32(value.count)
             }
-            known[field.rawValue].count += 1
+            known[field.index].count += 1
             if field == .contentLength { lengthRead = value.baseAddress }
         }
         lineCount += 1
@@ -358,10 +358,10 @@ extension HTTPHead {
 
     /// Becomes the head that has come again. Nobody else may look at this one meanwhile.
     package func become(_ recurrence: Recurrence) {
-        let known = known[KnownField.contentLength.rawValue]
+        let known = known[HeaderField.contentLength.index]
         let place = Int(known.start)..<Int(known.start + known.length)
         replace(place, with: recurrence.length)
-        self.known[KnownField.contentLength.rawValue].length = UInt32(recurrence.length.count)
+        self.known[HeaderField.contentLength.index].length = UInt32(recurrence.length.count)
         contentLength = UInt64(recurrence.bodyCount)
     }
 

@@ -360,8 +360,9 @@ package final class HTTPParser {
     }
 
     func lineEnded() -> Bool {
-        filling?._withUnsafeGuaranteedRef { $0.endLine(limits: limits) } ?? true
-            || stop(.headersTooLarge)
+        filling?._withUnsafeGuaranteedRef {
+            $0.endLine(limits: limits, bridge.settings.fields)
+        } ?? true || stop(.headersTooLarge)
     }
 
     func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {

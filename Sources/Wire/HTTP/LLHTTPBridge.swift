@@ -1,10 +1,12 @@
 import CLLHTTP
 
-/// llhttp's table of callbacks, which every parser of an engine shares.
+/// What every parser of an engine shares: llhttp's table of callbacks, and the fields to index.
 package final class LLHTTPSettings {
     fileprivate let table: UnsafeMutablePointer<llhttp_settings_t>
+    let fields: ExtensionFields
 
-    package init() {
+    package init(indexing fields: ExtensionFields = ExtensionFields()) {
+        self.fields = fields
         table = .allocate(capacity: 1)
         llhttp_settings_init(table)
         table.pointee.on_url = { parser, at, length in
@@ -64,7 +66,7 @@ private func span(_ at: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBuffer
 /// being changed.
 final class LLHTTPBridge {
     private let parser: UnsafeMutablePointer<llhttp_t>
-    private let settings: LLHTTPSettings
+    let settings: LLHTTPSettings
 
     init(settings: LLHTTPSettings) {
         self.settings = settings

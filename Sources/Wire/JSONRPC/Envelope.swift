@@ -22,7 +22,6 @@ package struct Envelope {
         case paramsNotStructured(RequestID?)
         case illegalID
         case idTooLong
-        case progressTokenTooLong(RequestID)
     }
 
     package let kind: Kind
@@ -35,24 +34,26 @@ package struct Envelope {
     package let decodedMethod: ByteBuffer?
     /// The message's params; nil if it has none, or null.
     package let params: JSONValue?
-    /// What the sender wants progress to be named by; nil if it wants none.
-    package let progressToken: JSONValue?
+    /// The member of the params that the reader has asked for; nil if they have none.
+    package let notedParam: JSONValue?
     /// The id as it is written; nil for a notification.
     package let id: JSONValue?
 
     /// Reads a message, which `text` must be all of. The envelope points into it.
-    package init(_ text: UnsafeRawBufferPointer, limits: Limits) throws(Fault) {
-        let members = try Members(text, limits: limits)
+    ///
+    /// `param` names a member of the params that the caller is going to read: params may be long,
+    /// and are scanned once.
+    package init(
+        _ text: UnsafeRawBufferPointer, limits: Limits, noting param: StaticString? = nil
+    ) throws(Fault) {
+        let members = try Members(text, limits: limits, noting: param?.rawBytes)
         var requestID: RequestID?
         if let id = members.id { requestID = try Envelope.requestID(id, limits: limits) }
         guard members.version?.isVersion == true else { throw .notAMessage(requestID) }
         id = members.id
         let params = members.params.flatMap { $0.isNull ? nil : $0 }
         self.params = params
-        let progressToken = members.meta?["progressToken"].flatMap { token in
-            token.isString || token.isInteger ? token : nil
-        }
-        self.progressToken = progressToken
+        notedParam = members.notedParam
         guard let method = members.method else {
             kind = try members.answer(to: requestID)
             self.method = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -66,9 +67,6 @@ package struct Envelope {
         if let params, !params.isObject, !params.isArray { throw .paramsNotStructured(requestID) }
         let written = UnsafeRawBufferPointer(rebasing: method.text[1..<method.text.count - 1])
         guard written.count > 0 else { throw .notAMessage(requestID) }
-        if let requestID, let progressToken, progressToken.text.count > limits.requestIDBytes {
-            throw .progressTokenTooLong(requestID)
-        }
         decodedMethod = JSONName(written).decoded
         decodedMethod?.replaceSurrogates()
         self.method = decodedMethod?.bytes ?? written
@@ -96,12 +94,14 @@ private struct Members {
     var id: JSONValue?
     var method: JSONValue?
     var params: JSONValue?
-    /// The `_meta` of the params.
-    var meta: JSONValue?
+    /// The member of the params that is to be noted.
+    var notedParam: JSONValue?
     var result: JSONValue?
     var error: JSONValue?
 
-    init(_ text: UnsafeRawBufferPointer, limits: Limits) throws(Envelope.Fault) {
+    init(
+        _ text: UnsafeRawBufferPointer, limits: Limits, noting param: UnsafeRawBufferPointer?
+    ) throws(Envelope.Fault) {
         guard var scanner = JSONScanner(text) else { throw .notJSON(nil) }
         let depth = JSONScanner.depth(limits.jsonDepth)
         guard scanner.isAtObject else {
@@ -114,10 +114,13 @@ private struct Members {
         var found = Members()
         let isObject = scanner.members(of: depth) { name, scanner in
             let start = scanner.next
-            let isPassed =
-                scanner.isAtObject && name.means(("params" as StaticString).rawBytes)
-                ? found.passParams(&scanner, depth - 1) : scanner.value(depth - 1)
-            guard isPassed else { return false }
+            let isValid: Bool
+            if let param, scanner.isAtObject, name.means(("params" as StaticString).rawBytes) {
+                isValid = found.scanParams(&scanner, depth - 1, noting: param)
+            } else {
+                isValid = scanner.value(depth - 1)
+            }
+            guard isValid else { return false }
             let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
             found.set(name, JSONValue(valid: value))
             return true
@@ -150,13 +153,13 @@ private struct Members {
         throw self.id == nil ? .notAMessage(nil) : .illegalID
     }
 
-    /// Passes the params and notes their `_meta`: they may be long, and are read once.
-    private mutating func passParams(_ scanner: inout JSONScanner, _ depth: Int) -> Bool {
-        meta = nil
+    /// Scans the params and notes one of their members; of two with that name, the last.
+    private mutating func scanParams(
+        _ scanner: inout JSONScanner, _ depth: Int, noting param: UnsafeRawBufferPointer
+    ) -> Bool {
+        notedParam = nil
         return scanner.object(depth) { name, value in
-            if name.means(("_meta" as StaticString).rawBytes) {
-                meta = JSONValue(valid: value)
-            }
+            if name.means(param) { notedParam = JSONValue(valid: value) }
         }
     }
 
@@ -175,7 +178,7 @@ private struct Members {
         case 6 where name.equals("method"): method = value
         case 6 where name.equals("params"):
             params = value
-            if !value.isObject { meta = nil }  // Otherwise `passParams` has seen it.
+            if !value.isObject { notedParam = nil }  // Otherwise `scanParams` has set it.
         case 6 where name.equals("result"): result = value
         case 7 where name.equals("jsonrpc"): version = value
         default: break

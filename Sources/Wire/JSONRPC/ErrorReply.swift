@@ -1,13 +1,3 @@
-/// The JSON-RPC errors that the transport itself may author (PROTOCOL 7.3).
-package enum ErrorCode: Int32, Sendable {
-    case parseError = -32700
-    case invalidRequest = -32600
-    case invalidParams = -32602
-    case internalError = -32603
-    case unsupportedVersion = -32022
-    case cancelled = -32800
-}
-
 /// JSON-RPC messages of our own making to bytes.
 extension ByteBuffer {
     /// Appends an error response. Without a readable id it carries null (S-017, §9-A1).

@@ -182,8 +182,14 @@ struct JSONName {
         return output
     }
 
+    /// Whether the text stands for `name`.
+    @inline(__always)
     func means(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard hasEscape, let decoded else { return text.equals(name) }
+        hasEscape ? isDecoded(to: name) : text.count == name.count && text.equals(name)
+    }
+
+    private func isDecoded(to name: UnsafeRawBufferPointer) -> Bool {
+        guard let decoded else { return false }
         return withExtendedLifetime(decoded) { decoded.bytes.equals(name) }
     }
 }

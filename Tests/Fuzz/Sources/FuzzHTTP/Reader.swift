@@ -1,4 +1,5 @@
 import Fuzzing
+import MCP
 import Wire
 
 /// What a parser tells of one request.
@@ -11,7 +12,7 @@ struct ToldRequest: Equatable {
     var hasBody: Bool
     var lines: [UInt8]
     /// The first value of each known field, and how many there are.
-    var known: [KnownField: [UInt8]] = [:]
+    var known: [HeaderField: [UInt8]] = [:]
     /// What the head says of the types of content that there are here.
     var types: [Bool] = []
     /// Nil for one that was skipped.
@@ -25,7 +26,7 @@ struct ToldRequest: Equatable {
         contentLength = head.contentLength
         hasBody = head.hasBody
         lines = Array(head.lines)
-        for field in KnownField.allCases {
+        for field in HeaderField.allCases {
             guard let value = head[field] else { continue }
             require(value.equals(value.trimmed), "blanks around a value")
             known[field] = [UInt8(truncatingIfNeeded: head.occurrences(of: field))] + value
@@ -63,7 +64,7 @@ final class Reader {
 
     init(isKnowing: Bool = false) {
         self.isKnowing = isKnowing
-        parser = HTTPParser(limits: Reader.limits, settings: LLHTTPSettings())
+        parser = HTTPParser(limits: Reader.limits, settings: LLHTTPSettings(indexing: .mcp))
         parser.head = HTTPHead()
     }
 
