@@ -72,7 +72,7 @@ package final class HostEvent {
     /// Where `method` stands if it is not written as it reads.
     private var decodedMethod: ByteBuffer?
     private var madeTree: JSONTree?
-    package var head: HTTPHead?
+    package var head: RequestHead?
     package var revision: Revision?
     package var level = LogLevel.warning
     package var text: ByteBuffer?
@@ -116,8 +116,8 @@ package final class HostEvent {
     }
 
     /// Gives back the head of the client's request.
-    func takeHead() -> HTTPHead? {
-        var taken: HTTPHead?
+    func takeHead() -> RequestHead? {
+        var taken: RequestHead?
         swap(&taken, &head)
         return taken
     }

@@ -5,9 +5,9 @@ import Wire
 @Suite("MCP's header fields")
 struct FieldsTests {
     /// The head of a request with one header line.
-    private func read(_ name: String, _ value: String) -> HTTPHead? {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings(indexing: .mcp))
-        parser.head = HTTPHead()
+    private func read(_ name: String, _ value: String) -> RequestHead? {
+        let parser = RequestParser(limits: Limits(), settings: LLHTTPSettings(indexing: .mcp))
+        parser.head = RequestHead()
         let request = "GET / HTTP/1.1\r\n\(name): \(value)\r\n\r\n".buffer
         defer { withExtendedLifetime(request) {} }
         return parser.parse(request.bytes).step == .head ? parser.head : nil

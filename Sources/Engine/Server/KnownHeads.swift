@@ -8,7 +8,7 @@ import Wire
 struct KnownHeads: ~Copyable {
     private struct Place {
         var connection = ConnectionID(rawValue: 0)
-        var head: HTTPHead?
+        var head: RequestHead?
     }
 
     private let places: UnsafeMutablePointer<Place>
@@ -29,14 +29,15 @@ struct KnownHeads: ~Copyable {
         places + connection.index % KnownHeads.count
     }
 
-    func head(of connection: ConnectionID) -> HTTPHead? {
+    func head(of connection: ConnectionID) -> RequestHead? {
         let place = place(of: connection)
         return place.pointee.connection == connection ? place.pointee.head : nil
     }
 
     /// The head of a connection, which has come again; nil if its body has another length now, and
     /// somebody still looks at the head with the old one.
-    mutating func head(of connection: ConnectionID, as recurrence: HTTPHead.Recurrence) -> HTTPHead?
+    mutating func head(of connection: ConnectionID, as recurrence: RequestHead.Recurrence)
+        -> RequestHead?
     {
         let place = place(of: connection)
         if place.pointee.head?.equals(recurrence) == false {
@@ -47,19 +48,19 @@ struct KnownHeads: ~Copyable {
     }
 
     /// Keeps the head of a connection, and gives back the one that was in its place.
-    mutating func keep(_ head: HTTPHead, of connection: ConnectionID) -> HTTPHead? {
+    mutating func keep(_ head: RequestHead, of connection: ConnectionID) -> RequestHead? {
         let place = place(of: connection)
-        var other: HTTPHead? = head
+        var other: RequestHead? = head
         swap(&place.pointee.head, &other)
         place.pointee.connection = connection
         return other
     }
 
     /// Gives back what is kept of a connection.
-    mutating func forget(_ connection: ConnectionID) -> HTTPHead? {
+    mutating func forget(_ connection: ConnectionID) -> RequestHead? {
         let place = place(of: connection)
         guard place.pointee.connection == connection else { return nil }
-        var head: HTTPHead?
+        var head: RequestHead?
         swap(&place.pointee.head, &head)
         return head
     }

@@ -7,7 +7,7 @@ import Wire
 extension ServerEngine {
     // MARK: The decision
 
-    func authorize(_ head: HTTPHead, on connection: ServerConnection) {
+    func authorize(_ head: RequestHead, on connection: ServerConnection) {
         switch options.authorization {
         case .none: admit(head, on: connection)
         case .tokens(let tokens): check(head, against: tokens, on: connection)
@@ -16,7 +16,7 @@ extension ServerEngine {
     }
 
     private func check(
-        _ head: HTTPHead, against tokens: BearerTokens, on connection: ServerConnection
+        _ head: RequestHead, against tokens: BearerTokens, on connection: ServerConnection
     ) {
         if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
         guard let credentials = head[.authorization].map({ Credentials($0) }), credentials.isBearer
@@ -30,7 +30,7 @@ extension ServerEngine {
     }
 
     /// Puts a request to the host. Meanwhile the connection waits, and so does what follows.
-    private func ask(_ head: HTTPHead, on connection: ServerConnection) {
+    private func ask(_ head: RequestHead, on connection: ServerConnection) {
         if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
         var key: AuthorizationKey?
         _ = authorizations.insert { added in
@@ -163,7 +163,7 @@ extension ServerEngine {
     }
 
     /// public, for pages of any origin too.
-    func respondMetadata(_ head: HTTPHead, on connection: ServerConnection) {
+    func respondMetadata(_ head: RequestHead, on connection: ServerConnection) {
         guard let metadata = options.resourceMetadata else { return }
         connection.crossOriginFields = nil
         if head.method == .options {

@@ -68,7 +68,7 @@ package final class ServerConnection {
     var headBytes: UInt64 = 0
 
     /// Reads a request, and keeps its head until the exchange is over; nil between exchanges.
-    var parser: HTTPParser?
+    var parser: RequestParser?
     var keepsAlive = true
     /// Whether its socket is to read no more for now.
     var isHeldBack = false
@@ -107,7 +107,7 @@ package final class ServerConnection {
     package static var heldBytes: Int { 1_600 }
 
     /// The head of the current request.
-    var head: HTTPHead? { parser?.head }
+    var head: RequestHead? { parser?.head }
 
     /// Whether some bytes of a request have arrived and its end has not.
     var isArriving: Bool { parser?.isInsideMessage ?? false }

@@ -325,16 +325,16 @@ package final class ServerEngine {
     }
 
     /// The parser of a request that arrives.
-    func parser(of connection: ServerConnection) -> HTTPParser {
+    func parser(of connection: ServerConnection) -> RequestParser {
         if let parser = connection.parser { return parser }
         let parser = lendParser(to: connection)
         parser.head = spare.takeHead()
         return parser
     }
 
-    func lendParser(to connection: ServerConnection) -> HTTPParser {
+    func lendParser(to connection: ServerConnection) -> RequestParser {
         let parser =
-            spare.takeParser() ?? HTTPParser(limits: options.limits, settings: parserSettings)
+            spare.takeParser() ?? RequestParser(limits: options.limits, settings: parserSettings)
         connection.parser = parser
         return parser
     }

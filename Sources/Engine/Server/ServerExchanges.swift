@@ -17,7 +17,7 @@ extension ServerEngine {
         }
     }
 
-    private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let body = connection.parser?.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
@@ -29,7 +29,7 @@ extension ServerEngine {
     }
 
     private func messageArrived(
-        _ message: borrowing Message, _ head: HTTPHead, on connection: ServerConnection
+        _ message: borrowing Message, _ head: RequestHead, on connection: ServerConnection
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
         if let id, !message.meta.isWithin(options.limits) {
@@ -68,7 +68,7 @@ extension ServerEngine {
         if let session { noteActivity(of: session) }
     }
 
-    private func getArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func getArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         if !head.isUnanimous(.lastEventID, "last-event-id") {
             refuseResume(connection)
@@ -81,13 +81,13 @@ extension ServerEngine {
         }
     }
 
-    private func deleteArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         end(session, because: "Session ended")
         respondEmpty(.noContent, connection)
     }
 
-    private func preflightArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func preflightArrived(_ head: RequestHead, on connection: ServerConnection) {
         write(to: connection) { output in
             beginHead(.noContent, on: connection, output)
             crossOrigin?.appendPreflight(head, to: output)
@@ -97,7 +97,7 @@ extension ServerEngine {
     }
 
     private func findSessionOrRefuse(
-        _ head: HTTPHead, _ connection: ServerConnection
+        _ head: RequestHead, _ connection: ServerConnection
     ) -> ServerSession? {
         if let refusal = checkVersion(head) {
             refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
@@ -123,7 +123,7 @@ extension ServerEngine {
     static let sessionUnknown = Refusal(.notFound, .invalidRequest, "Session not found")
 
     /// S-204, S-205, S-500: the two answers differ, and say nothing else.
-    func findSession(_ head: HTTPHead, of principal: Principal?) -> Lookup {
+    func findSession(_ head: RequestHead, of principal: Principal?) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(ServerEngine.sessionMissing)
         }
@@ -137,7 +137,7 @@ extension ServerEngine {
     }
 
     /// S-208: a version that is named must be one that is served.
-    private func checkVersion(_ head: HTTPHead) -> Refusal? {
+    private func checkVersion(_ head: RequestHead) -> Refusal? {
         guard let text = head[.protocolVersion] else { return nil }
         guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
             Revision(text: text) != nil
@@ -147,7 +147,7 @@ extension ServerEngine {
         return nil
     }
 
-    private static func versionsOffered(_ head: HTTPHead) -> ByteBuffer {
+    private static func versionsOffered(_ head: RequestHead) -> ByteBuffer {
         let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
         data.append(Revision.listed)
         if let text = head[.protocolVersion], UTF8Text.isValid(text) {
@@ -159,14 +159,15 @@ extension ServerEngine {
     }
 
     /// What the exchange of `head` is under: the session's revision decides (S-209, S-210).
-    func revision(of session: ServerSession?, _ head: HTTPHead) -> Revision {
+    func revision(of session: ServerSession?, _ head: RequestHead) -> Revision {
         session?.state.revision ?? head[.protocolVersion].flatMap { Revision(text: $0) } ?? .assumed
     }
 
     // MARK: Requests
 
     private func requestArrived(
-        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        of session: ServerSession?,
         on connection: ServerConnection
     ) {
         if options.greeting != nil, message.envelope.method.equals(Method.ping) {
@@ -184,7 +185,8 @@ extension ServerEngine {
 
     /// Enters a request in the books, or refuses it.
     func open(
-        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
         let token = message.meta.progressToken.map { token in
@@ -264,7 +266,7 @@ extension ServerEngine {
     // MARK: Notifications and responses
 
     private func notificationArrived(
-        _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
+        _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
         by principal: Principal?
     ) {
         if message.envelope.method.equals(Method.cancelled), let session,

@@ -132,7 +132,7 @@ extension ServerEngine {
         }
     }
 
-    private func begin(_ head: HTTPHead, on connection: ServerConnection) {
+    private func begin(_ head: RequestHead, on connection: ServerConnection) {
         connection.exchange = .receiving
         connection.isAtBody = true
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
@@ -141,7 +141,7 @@ extension ServerEngine {
     }
 
     /// Lets a request that is authorized go on to its end.
-    func admit(_ head: HTTPHead, on connection: ServerConnection) {
+    func admit(_ head: RequestHead, on connection: ServerConnection) {
         if let refusal = admission.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
@@ -151,7 +151,7 @@ extension ServerEngine {
 
     /// Says where a message goes. If all of it is among the lent bytes, it stays where it is.
     private func prepareBody(
-        _ parser: HTTPParser, of connection: ServerConnection, lent lentCount: Int
+        _ parser: RequestParser, of connection: ServerConnection, lent lentCount: Int
     ) {
         guard case .receiving = connection.exchange, let head = parser.head, head.method == .post
         else { return }
@@ -192,7 +192,7 @@ extension ServerEngine {
     }
 
     /// Tells the operator which option would have admitted a request.
-    private func noteRefusal(_ refusal: Refusal, _ head: HTTPHead) {
+    private func noteRefusal(_ refusal: Refusal, _ head: RequestHead) {
         if refusal == Admission.hostRefused {
             log(.warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
         } else if refusal == Admission.originRefused {

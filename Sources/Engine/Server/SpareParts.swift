@@ -3,8 +3,8 @@ import Wire
 
 /// Objects that have been used and may be used again, a few of each.
 struct SpareParts: ~Copyable {
-    private var parsers = Shelf<HTTPParser>(capacity: countMax)
-    private var heads = Shelf<HTTPHead>(capacity: countMax)
+    private var parsers = Shelf<RequestParser>(capacity: countMax)
+    private var heads = Shelf<RequestHead>(capacity: countMax)
     private var knownHeads = KnownHeads()
     private var events = Shelf<HostEvent>(capacity: countMax)
     private var requests = Shelf<OpenRequest>(capacity: countMax)
@@ -21,7 +21,7 @@ struct SpareParts: ~Copyable {
     private static var bufferBytesMin: Int { 512 }
     private static var bufferBytesMax: Int { 16 << 10 }
 
-    mutating func takeParser() -> HTTPParser? { parsers.take() }
+    mutating func takeParser() -> RequestParser? { parsers.take() }
     mutating func takeEvent() -> HostEvent? { events.take() }
     mutating func takeRequest() -> OpenRequest? { requests.take() }
 
@@ -42,24 +42,24 @@ struct SpareParts: ~Copyable {
     }
 
     /// A head that nobody else looks at. One that an event still shows comes back with the event.
-    mutating func takeHead() -> HTTPHead {
+    mutating func takeHead() -> RequestHead {
         while var head = heads.take() {
             if isKnownUniquelyReferenced(&head) { return head }
         }
-        return HTTPHead()
+        return RequestHead()
     }
 
     /// Whether bytes begin with a connection's last head, and all of the body that it tells of.
     func recurrence(
         of connection: ConnectionID, in bytes: UnsafeRawBufferPointer
-    ) -> HTTPHead.Recurrence? {
+    ) -> RequestHead.Recurrence? {
         knownHeads.head(of: connection)?.recurrence(in: bytes)
     }
 
     /// The head that has come again on a connection.
     mutating func takeHead(
-        of connection: ConnectionID, as recurrence: HTTPHead.Recurrence
-    ) -> HTTPHead {
+        of connection: ConnectionID, as recurrence: RequestHead.Recurrence
+    ) -> RequestHead {
         if let head = knownHeads.head(of: connection, as: recurrence) { return head }
         let head = takeHead()
         if let known = knownHeads.head(of: connection) { head.become(known) }
@@ -67,7 +67,7 @@ struct SpareParts: ~Copyable {
         return head
     }
 
-    mutating func keep(_ head: HTTPHead, of connection: ConnectionID) {
+    mutating func keep(_ head: RequestHead, of connection: ConnectionID) {
         var last = knownHeads.keep(head, of: connection)
         giveIfUnused(&last)
     }
@@ -77,12 +77,12 @@ struct SpareParts: ~Copyable {
         giveIfUnused(&last)
     }
 
-    private mutating func giveIfUnused(_ head: inout HTTPHead?) {
+    private mutating func giveIfUnused(_ head: inout RequestHead?) {
         if isKnownUniquelyReferenced(&head), let head { give(head) }
     }
 
     /// A long one is not kept: it would stay, and count, with somebody who sends short ones.
-    private mutating func give(_ head: HTTPHead) {
+    private mutating func give(_ head: RequestHead) {
         if head.heldBytes <= SpareParts.headBytesMax { heads.give(head) }
     }
 

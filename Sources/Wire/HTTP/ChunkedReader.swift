@@ -39,8 +39,8 @@ struct ChunkedReader {
     private var bytesLeft: Int
     private var linesLeft: Int
 
-    /// So many lines came in the head.
-    init(_ limits: Limits, behind lineCount: Int) {
+    /// `lineCount` lines came in the head.
+    init(_ limits: Limits, after lineCount: Int) {
         bytesLeft = limits.headerBytes
         linesLeft = limits.headerCount - lineCount
     }

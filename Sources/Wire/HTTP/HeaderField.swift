@@ -33,7 +33,7 @@ package struct HeaderField: Hashable, CaseIterable, Sendable {
     package static var allCases: [HeaderField] { (0..<count).map { HeaderField(index: $0) } }
 
     /// Finds the field that a lower-case name means.
-    init?(name: UnsafeRawBufferPointer, _ extensions: borrowing ExtensionFields) {
+    init?(name: UnsafeRawBufferPointer, _ extensions: ExtensionFields) {
         switch name.count {
         case 4 where name.equals("host"): self = .host
         case 6 where name.equals("origin"): self = .origin
@@ -53,12 +53,12 @@ package struct HeaderField: Hashable, CaseIterable, Sendable {
 }
 
 /// The fields that the protocol above HTTP wants indexed with HTTP's own.
-package struct ExtensionFields: Sendable {
+package final class ExtensionFields: Sendable {
     package static var countMax: Int { 4 }
 
-    private var names: InlineArray<4, StaticString>
+    private let names: InlineArray<4, StaticString>
     /// Bit n is set if a name has n bytes: most header lines need no further look.
-    private var lengths: UInt64 = 0
+    private let lengths: UInt64
 
     /// The names in lower case, of less than 64 bytes. A field's number is its position here.
     package init(
@@ -66,9 +66,11 @@ package struct ExtensionFields: Sendable {
         _ fourth: StaticString = ""
     ) {
         names = [first, second, third, fourth]
+        var lengths: UInt64 = 0
         for index in names.indices where names[index].utf8CodeUnitCount > 0 {
             lengths |= 1 << UInt64(names[index].utf8CodeUnitCount)
         }
+        self.lengths = lengths
     }
 
     /// The number of the field that a lower-case name means; nil if it is none of these.

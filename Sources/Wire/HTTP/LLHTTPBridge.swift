@@ -24,7 +24,7 @@ package final class LLHTTPSettings {
         table.pointee.on_headers_complete = { parser in
             guard let parser else { return failed }
             parser.pointee.upgrade = 0  // We speak HTTP/1.1 only; an offer to upgrade is ignored.
-            let line = LLHTTPBridge.RequestLine(parser)
+            let line = LLHTTPBridge.StartLine(parser)
             return verdict(parser) { $0.headEnded(line) } == 0 ? skipBody : failed
         }
     }
@@ -68,10 +68,10 @@ final class LLHTTPBridge {
     private let parser: UnsafeMutablePointer<llhttp_t>
     let settings: LLHTTPSettings
 
-    init(settings: LLHTTPSettings) {
+    init(_ role: HTTPParser.Role, settings: LLHTTPSettings) {
         self.settings = settings
         parser = .allocate(capacity: 1)
-        llhttp_init(parser, HTTP_REQUEST, settings.table)
+        llhttp_init(parser, role == .request ? HTTP_REQUEST : HTTP_RESPONSE, settings.table)
     }
 
     deinit {
@@ -83,7 +83,7 @@ final class LLHTTPBridge {
         parser.pointee.data = Unmanaged.passUnretained(listener).toOpaque()
     }
 
-    /// Forgets what was read.
+    /// Forgets what was read, but not the role.
     func reset() {
         llhttp_reset(parser)
     }
@@ -97,7 +97,7 @@ final class LLHTTPBridge {
         case version
     }
 
-    /// Reads bytes of a head, of which they must not go beyond the end.
+    /// Reads bytes of a head, which must not go beyond its end.
     func execute(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         guard let start = bytes.baseAddress else { return .read }
         switch llhttp_execute(parser, start.assumingMemoryBound(to: CChar.self), bytes.count) {
@@ -107,29 +107,45 @@ final class LLHTTPBridge {
         }
     }
 
-    /// What llhttp knows of a request when its head has ended.
-    struct RequestLine {
-        let method: HTTPMethod
-        let major: UInt8
-        let minor: UInt8
-        let keepsAlive: Bool
-        let contentLength: UInt64?
+    /// What llhttp knows about a message when its head has ended. Valid during that report.
+    struct StartLine {
+        private let parser: UnsafeMutablePointer<llhttp_t>
 
         init(_ parser: UnsafeMutablePointer<llhttp_t>) {
+            self.parser = parser
+        }
+
+        var major: UInt8 { parser.pointee.http_major }
+        var minor: UInt8 { parser.pointee.http_minor }
+
+        /// A request's method.
+        var method: HTTPMethod {
             switch UInt32(parser.pointee.method) {
-            case HTTP_GET.rawValue: method = .get
-            case HTTP_POST.rawValue: method = .post
-            case HTTP_DELETE.rawValue: method = .delete
-            case HTTP_HEAD.rawValue: method = .head
-            case HTTP_OPTIONS.rawValue: method = .options
-            default: method = .other
+            case HTTP_GET.rawValue: .get
+            case HTTP_POST.rawValue: .post
+            case HTTP_DELETE.rawValue: .delete
+            case HTTP_HEAD.rawValue: .head
+            case HTTP_OPTIONS.rawValue: .options
+            default: .other
             }
-            major = parser.pointee.http_major
-            minor = parser.pointee.http_minor
-            keepsAlive = llhttp_should_keep_alive(parser) != 0
-            let flags = UInt32(parser.pointee.flags)
-            contentLength =
-                flags & F_CONTENT_LENGTH.rawValue != 0 ? parser.pointee.content_length : nil
+        }
+
+        /// A response's status code.
+        var status: Int { Int(parser.pointee.status_code) }
+
+        /// Whether a request lets the connection be used again (RFC 9112 §9.3).
+        var keepsAlive: Bool { llhttp_should_keep_alive(parser) != 0 }
+
+        /// The options of the Connection field.
+        var closes: Bool { has(F_CONNECTION_CLOSE) }
+        var asksToKeepAlive: Bool { has(F_CONNECTION_KEEP_ALIVE) }
+
+        var contentLength: UInt64? {
+            has(F_CONTENT_LENGTH) ? parser.pointee.content_length : nil
+        }
+
+        private func has(_ flag: llhttp_flags) -> Bool {
+            UInt32(parser.pointee.flags) & flag.rawValue != 0
         }
     }
 }

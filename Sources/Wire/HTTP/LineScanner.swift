@@ -25,7 +25,12 @@ struct LineScanner {
     private(set) var firstLineCount = 0
     private var firstLineEnd: UInt64 = 0
 
-    init() {}
+    /// Whether the first line may hold tabs: a reason phrase may, a request line may not.
+    private let startLineHasTabs: Bool
+
+    init(startLineHasTabs: Bool = false) {
+        self.startLineHasTabs = startLineHasTabs
+    }
 
     /// Whether the first line ends like a request line (RFC 9112 §3): with `HTTP/` and one digit on
     /// each side of a dot. What the digits are is for llhttp to judge.
@@ -58,7 +63,7 @@ struct LineScanner {
                 guard index < bytes.count else { return (.needsMore, index) }
                 switch bytes[index] {
                 case 0x0D: state = .carriageReturn(isEmpty: false)
-                case UInt8(ascii: "\t") where lineCount > 0: break
+                case UInt8(ascii: "\t") where lineCount > 0 || startLineHasTabs: break
                 default: return (.malformed, index)
                 }
             case .carriageReturn(let isEmpty):

@@ -18,7 +18,7 @@ struct ToldRequest: Equatable {
     /// Nil for one that was skipped.
     var body: [UInt8]?
 
-    init(_ head: HTTPHead) {
+    init(_ head: RequestHead) {
         method = Array(head.methodName)
         target = Array(head.targetBytes)
         isHTTP10 = head.isHTTP10
@@ -49,10 +49,10 @@ final class Reader {
         return limits
     }()
 
-    private let parser: HTTPParser
+    private let parser: RequestParser
     /// Whether it takes what has a head that it knows without parsing it, and which that is.
     private let isKnowing: Bool
-    private var known: HTTPHead?
+    private var known: RequestHead?
     private var isNoted = false
     /// The complete ones.
     private(set) var requests: [ToldRequest] = []
@@ -64,8 +64,8 @@ final class Reader {
 
     init(isKnowing: Bool = false) {
         self.isKnowing = isKnowing
-        parser = HTTPParser(limits: Reader.limits, settings: LLHTTPSettings(indexing: .mcp))
-        parser.head = HTTPHead()
+        parser = RequestParser(limits: Reader.limits, settings: LLHTTPSettings(indexing: .mcp))
+        parser.head = RequestHead()
     }
 
     func read(_ bytes: UnsafeRawBufferPointer) {
@@ -125,7 +125,7 @@ final class Reader {
         guard !parser.isInsideMessage, let known, let recurrence = known.recurrence(in: bytes),
             recurrence.bodyCount <= Reader.limits.messageBytes
         else { return nil }
-        let head = HTTPHead()
+        let head = RequestHead()
         head.become(known)
         head.become(recurrence)
         var request = ToldRequest(head)
@@ -143,6 +143,6 @@ final class Reader {
         guard isNoted else { return }
         isNoted = false
         known = parser.head
-        parser.head = HTTPHead()
+        parser.head = RequestHead()
     }
 }

@@ -5,14 +5,14 @@ import Wire
 let testFields = ExtensionFields("x-first", "x-second", "x-the-third")
 
 /// The head of a request whose bytes are `text`.
-func parseHead(_ text: String) -> HTTPHead? {
-    let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings(indexing: testFields))
-    parser.head = HTTPHead()
+func parseHead(_ text: String) -> RequestHead? {
+    let parser = RequestParser(limits: Limits(), settings: LLHTTPSettings(indexing: testFields))
+    parser.head = RequestHead()
     return text.withBytes { parser.parse($0).step } == .head ? parser.head : nil
 }
 
-@Suite("HTTPHead")
-struct HTTPHeadTests {
+@Suite("RequestHead")
+struct RequestHeadTests {
     @Test(
         "The fields that the transport reads are found by any spelling of their names",
         arguments: [
@@ -77,6 +77,6 @@ struct HTTPHeadTests {
     func lookup(_ name: String, _ value: String?) throws {
         let head = try #require(
             parseHead("GET / HTTP/1.1\r\nX-One: 1\r\nX-Two: a: b\r\nx-one: 2\r\nX-Three:\r\n\r\n"))
-        #expect(name.withBytes { HTTPHead.find($0, in: head.lines)?.text } == value)
+        #expect(name.withBytes { HeaderLines.find($0, in: head.lines)?.text } == value)
     }
 }
