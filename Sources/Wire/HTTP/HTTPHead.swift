@@ -11,15 +11,15 @@ package class HTTPHead {
     package final internal(set) var contentLength: UInt64?
     package final internal(set) var hasBody = false
 
-    private let text = ByteBuffer()
+    private final let text = ByteBuffer()
     final private(set) var lineCount = 0
     /// The address at which the last Content-Length was read.
     final private(set) var lengthRead: UnsafeRawPointer?
     /// The line that is being read.
-    private var name = Part()
-    private var value = Part()
+    private final var name = Part()
+    private final var value = Part()
     /// Where the values of indexed fields are in `text`, by `HeaderField.index`.
-    private let index: UnsafeMutablePointer<IndexedValue>
+    private final let index: UnsafeMutablePointer<IndexedValue>
 
     private struct IndexedValue {
         var start: UInt32 = 0
@@ -127,7 +127,7 @@ package class HTTPHead {
     }
 
     @inline(never)
-    private func areAllTheSame(_ field: HeaderField, _ name: StaticString) -> Bool {
+    private final func areAllTheSame(_ field: HeaderField, _ name: StaticString) -> Bool {
         guard let first = self[field] else { return true }
         var isSame = true
         HeaderLines.forEachValue(of: name.rawBytes, in: lines) { value in
@@ -164,7 +164,7 @@ package class HTTPHead {
         index[field.index].length = UInt32(bytes.count)
     }
 
-    private func replace(_ range: Range<Int>, with bytes: UnsafeRawBufferPointer) {
+    private final func replace(_ range: Range<Int>, with bytes: UnsafeRawBufferPointer) {
         text.replace(range, with: bytes)
         for field in 0..<HeaderField.count where Int(index[field].start) >= range.upperBound {
             index[field].start = UInt32(Int(index[field].start) + bytes.count - range.count)
@@ -211,7 +211,7 @@ package class HTTPHead {
     }
 
     /// Ends a line; false if it is one too many.
-    final func endLine(limits: Limits, _ extensions: ExtensionFields) -> Bool {
+    final func endLine(limits: Limits, _ extensions: UnsafePointer<ExtensionFields>) -> Bool {
         guard lineCount < limits.headerCount else { return false }
         let name = self.name.bytes
         let value = self.value.bytes.trimmed

@@ -44,10 +44,10 @@ package class HTTPParser {
     /// The same while its head is being read.
     final var filling: Unmanaged<HTTPHead>?
     /// Where the body goes; nil to skip it, or to leave it where it is.
-    private var body: ByteBuffer?
+    private final var body: ByteBuffer?
     /// Whether the body is to be left where it is, and where that is.
-    private var isBodyLent = false
-    private var lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
+    private final var isBodyLent = false
+    private final var lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
 
     enum Phase {
         /// Between messages; whether a CR was read, which an LF must follow.
@@ -65,16 +65,16 @@ package class HTTPParser {
     final var phase = Phase.idle(afterCR: false)
     final private(set) var lines = LineScanner()
     /// The bytes of the head that have been read.
-    private var headCount = 0
+    private final var headCount = 0
     /// The first bytes of a head, until there are enough to judge.
     final let start = ByteBuffer()
-    private let bridge: LLHTTPBridge
-    private let role: Role
-    private var bodyCount = 0
-    private var bodyBytesMax = 0
-    private var fault: HTTPFault?
+    private final let bridge: LLHTTPBridge
+    private final let role: Role
+    private final var bodyCount = 0
+    private final var bodyBytesMax = 0
+    private final var fault: HTTPFault?
     /// Whether llhttp refuses the version that the request line ends with.
-    private var isVersionRefused = false
+    private final var isVersionRefused = false
 
     /// Unused room of a body, or of a head, up to which nothing is released.
     private static var spareBytesMax: Int { 4096 }
@@ -184,7 +184,7 @@ package class HTTPParser {
         filling?._withUnsafeGuaranteedRef { $0.reset() }
     }
 
-    private func parseHead(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
+    private final func parseHead(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
         let (finding, count) = lines.scan(bytes.prefixBytes(limits.headerBytes - headCount))
         headCount += count
         // What comes first is judged first, however the bytes are cut.
@@ -205,7 +205,7 @@ package class HTTPParser {
         }
     }
 
-    private func read(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
+    private final func read(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
         guard case .start = phase else { return execute(bytes) }
         return readStart(bytes)
     }
@@ -229,7 +229,7 @@ package class HTTPParser {
     }
 
     /// Another version of HTTP, or none at all: the end of the line decides.
-    private var versionFault: HTTPFault? {
+    private final var versionFault: HTTPFault? {
         lines.lineCount == 0 ? nil : isStartLine ? .version : .malformed
     }
 
@@ -282,11 +282,11 @@ package class HTTPParser {
     }
 
     /// Takes a part of a body that ends with the connection.
-    private func parseRest(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
+    private final func parseRest(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
         (take(bytes) ? .needsMore : .fault(.bodyTooLarge), bytes.count)
     }
 
-    private func parseBody(
+    private final func parseBody(
         _ bytes: UnsafeRawBufferPointer, _ left: UInt64
     ) -> (step: Step, used: Int) {
         let part = bytes.prefixBytes(Int(min(left, UInt64(bytes.count))))
@@ -299,7 +299,7 @@ package class HTTPParser {
         return (.message, part.count)
     }
 
-    private func parseChunks(
+    private final func parseChunks(
         _ bytes: UnsafeRawBufferPointer, _ reader: inout ChunkedReader
     ) -> (step: Step, used: Int) {
         var rest = bytes
@@ -322,7 +322,7 @@ package class HTTPParser {
     }
 
     /// Takes a part of the body; false if the body is too long.
-    private func take(_ part: UnsafeRawBufferPointer) -> Bool {
+    private final func take(_ part: UnsafeRawBufferPointer) -> Bool {
         bodyCount += part.count
         guard bodyCount <= bodyBytesMax else { return false }
         if isBodyLent {

@@ -33,7 +33,7 @@ package struct HeaderField: Hashable, CaseIterable, Sendable {
     package static var allCases: [HeaderField] { (0..<count).map { HeaderField(index: $0) } }
 
     /// Finds the field that a lower-case name means.
-    init?(name: UnsafeRawBufferPointer, _ extensions: ExtensionFields) {
+    init?(name: UnsafeRawBufferPointer, _ extensions: UnsafePointer<ExtensionFields>) {
         switch name.count {
         case 4 where name.equals("host"): self = .host
         case 6 where name.equals("origin"): self = .origin
@@ -46,14 +46,14 @@ package struct HeaderField: Hashable, CaseIterable, Sendable {
         case 16 where name.equals("content-encoding"): self = .contentEncoding
         case 17 where name.equals("transfer-encoding"): self = .transferEncoding
         default:
-            guard let number = extensions.number(of: name) else { return nil }
+            guard let number = extensions.pointee.number(of: name) else { return nil }
             self = .extension(number)
         }
     }
 }
 
 /// The fields that the protocol above HTTP wants indexed with HTTP's own.
-package final class ExtensionFields: Sendable {
+package struct ExtensionFields: Sendable {
     package static var countMax: Int { 4 }
 
     private let names: InlineArray<4, StaticString>

@@ -3,10 +3,13 @@ import CLLHTTP
 /// What every parser of an engine shares: llhttp's table of callbacks, and the fields to index.
 package final class LLHTTPSettings {
     fileprivate let table: UnsafeMutablePointer<llhttp_settings_t>
-    let fields: ExtensionFields
+    /// Where they are: a pointer is neither copied nor counted for each header line.
+    let fields: UnsafePointer<ExtensionFields>
 
     package init(indexing fields: ExtensionFields = ExtensionFields()) {
-        self.fields = fields
+        let storage = UnsafeMutablePointer<ExtensionFields>.allocate(capacity: 1)
+        storage.initialize(to: fields)
+        self.fields = UnsafePointer(storage)
         table = .allocate(capacity: 1)
         llhttp_settings_init(table)
         table.pointee.on_url = { parser, at, length in
@@ -31,6 +34,7 @@ package final class LLHTTPSettings {
 
     deinit {
         table.deallocate()
+        fields.deallocate()
     }
 }
 
