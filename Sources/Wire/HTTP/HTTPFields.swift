@@ -1,8 +1,8 @@
-/// A request's method, as far as the endpoint tells them apart.
+/// A request's method; those that the endpoint does not serve are all `other`.
 package enum HTTPMethod: Sendable, Equatable {
     case get, post, delete, head, options, other
 
-    /// The method as it stands in a request; nil for one that is not told apart.
+    /// The method as sent; nil for `other`.
     package var name: StaticString? {
         switch self {
         case .get: "GET"
@@ -14,19 +14,19 @@ package enum HTTPMethod: Sendable, Equatable {
         }
     }
 
-    static func isToldApart(_ name: UnsafeRawBufferPointer) -> Bool {
+    static func isListed(_ name: UnsafeRawBufferPointer) -> Bool {
         name.equals("POST") || name.equals("GET") || name.equals("DELETE")
             || name.equals("OPTIONS") || name.equals("HEAD")
     }
 }
 
-/// What Transfer-Encoding says of a request's body (RFC 9112 §6.1).
+/// What Transfer-Encoding says about a body (RFC 9112 §6.1).
 package enum TransferCoding: Sendable, Equatable {
-    /// Nothing: Content-Length tells the length.
+    /// Absent: Content-Length has the length.
     case none
     case chunked
-    /// Something that is to be undone after the chunked coding, and that we cannot.
+    /// Chunked after another coding, which is not supported.
     case unknown
-    /// A request whose length nobody could tell.
+    /// The end of the body cannot be determined.
     case malformed
 }

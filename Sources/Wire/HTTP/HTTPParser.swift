@@ -27,7 +27,7 @@ package class HTTPParser {
     }
 
     package enum Step: Equatable {
-        /// All bytes were used; the message goes on.
+        /// All bytes were used; the message continues.
         case needsMore
         /// The head is complete. Ask for the body, or it will be skipped.
         case head
@@ -55,7 +55,7 @@ package class HTTPParser {
         /// In the first bytes of a head, which the subclass judges.
         case start
         case head
-        /// In a body with so many bytes left.
+        /// In a body; the value is how many bytes of it are left.
         case counted(UInt64)
         case chunked(ChunkedReader)
         /// In a body that ends with the connection.

@@ -1,4 +1,4 @@
-/// The status codes that the transport answers with.
+/// The status codes that the server sends.
 package enum HTTPStatus: Int, Sendable {
     case ok = 200
     case accepted = 202

@@ -26,7 +26,7 @@ package final class LLHTTPSettings {
         }
         table.pointee.on_headers_complete = { parser in
             guard let parser else { return failed }
-            parser.pointee.upgrade = 0  // We speak HTTP/1.1 only; an offer to upgrade is ignored.
+            parser.pointee.upgrade = 0  // Offers to upgrade are ignored (RFC 9110 §7.8).
             let line = LLHTTPBridge.StartLine(parser)
             return verdict(parser) { $0.headEnded(line) } == 0 ? skipBody : failed
         }
@@ -38,17 +38,17 @@ package final class LLHTTPSettings {
     }
 }
 
-/// What `on_headers_complete` returns for the next head to follow at once.
+/// The result of `on_headers_complete` that makes llhttp expect the next head at once.
 private let skipBody: Int32 = 1
 private let failed = Int32(HPE_USER.rawValue)
 
-/// Tells the parser, without counting the reference: this happens three times a header line.
+/// Calls the parser without counting the reference: this happens three times a header line.
 @inline(__always)
 private func report(
-    _ parser: UnsafeMutablePointer<llhttp_t>?, _ tell: (HTTPParser) -> Void
+    _ parser: UnsafeMutablePointer<llhttp_t>?, _ call: (HTTPParser) -> Void
 ) -> Int32 {
     // `attach` sets the pointer before the first byte is parsed, and the parser owns the bridge.
-    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data)._withUnsafeGuaranteedRef(tell)
+    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data)._withUnsafeGuaranteedRef(call)
     return 0
 }
 
@@ -64,10 +64,10 @@ private func span(_ at: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBuffer
     UnsafeRawBufferPointer(start: at, count: length)
 }
 
-/// The only code that sees llhttp: it runs the C parser over heads, and passes on what it reports.
+/// The only code that uses llhttp: it runs the C parser over heads, and forwards its callbacks.
 ///
-/// The C state stands apart from the Swift object, so a callback never meets a Swift value that is
-/// being changed.
+/// The C state is allocated apart from the Swift object, so a callback never accesses a Swift value
+/// during its mutation.
 final class LLHTTPBridge {
     private let parser: UnsafeMutablePointer<llhttp_t>
     let settings: LLHTTPSettings
@@ -82,7 +82,7 @@ final class LLHTTPBridge {
         parser.deallocate()
     }
 
-    /// Names the object that the callbacks report to. It must own the bridge.
+    /// Sets the object that receives the callbacks. It must own the bridge.
     func attach(_ listener: HTTPParser) {
         parser.pointee.data = Unmanaged.passUnretained(listener).toOpaque()
     }
@@ -97,7 +97,7 @@ final class LLHTTPBridge {
         case read
         /// llhttp refused them, or the listener stopped it.
         case failed
-        /// A version that llhttp does not know.
+        /// A version that llhttp does not support.
         case version
     }
 

@@ -46,12 +46,12 @@ package final class RequestParser: HTTPParser {
         guard bytes[count] == UInt8(ascii: " "), method.count > 0 else { return .malformed }
         methodCount = method.count
         phase = .head
-        let isToldApart = HTTPMethod.isToldApart(method)
-        if isToldApart, isWhole { return execute(bytes) }
+        let isListed = HTTPMethod.isListed(method)
+        if isListed, isWhole { return execute(bytes) }
         if method.equals("CONNECT") { return .method }
-        if !isToldApart { head?.noteMethod(method) }
+        if !isListed { head?.noteMethod(method) }
         let other: StaticString = "PUT"
-        return execute(isToldApart ? method : other.rawBytes) ?? execute(bytes.dropBytes(count))
+        return execute(isListed ? method : other.rawBytes) ?? execute(bytes.dropBytes(count))
     }
 
     /// Whether the first line is a request line: with one blank on each side of the target, and

@@ -1,16 +1,17 @@
-/// A JSON-RPC 2.0 message's outside: what kind it is, and whose. Classified, not interpreted.
+/// The outer members of a JSON-RPC 2.0 message: its kind, id and method. Classified, not
+/// interpreted.
 package struct Envelope {
     package enum Kind: Equatable {
-        /// Wants an answer under this id.
+        /// Expects a response with this id.
         case request(RequestID)
         case notification
-        /// Answers a request of ours. `isError` tells the two kinds of answer apart.
+        /// Answers a request of this side, with a result or with an error.
         case response(RequestID, isError: Bool)
         /// An error that names no request: its sender could not read an id.
         case strayError
     }
 
-    /// Why a text is not a message (S-011 to S-014), with the id as far as it is a legal one.
+    /// Why a text is not a message (S-011 to S-014), with its id if that is a legal one.
     package enum Fault: Error, Equatable {
         case notUTF8(RequestID?)
         case notJSON(RequestID?)
@@ -30,13 +31,13 @@ package struct Envelope {
     }
     /// Empty for a response. Valid as long as the text and `decodedMethod`.
     package let method: UnsafeRawBufferPointer
-    /// Where the method stands if it is not written as it reads.
+    /// The buffer that holds the method, if it was written with escape sequences.
     package let decodedMethod: ByteBuffer?
     /// The message's params; nil if it has none, or null.
     package let params: JSONValue?
     /// The member of the params that the reader has asked for; nil if they have none.
     package let notedParam: JSONValue?
-    /// The id as it is written; nil for a notification.
+    /// The id as written; nil for a notification.
     package let id: JSONValue?
 
     /// Reads a message, which `text` must be all of. The envelope points into it.
@@ -131,7 +132,7 @@ private struct Members {
 
     private init() {}
 
-    /// Why a text cannot be read, and the id that stands in it all the same.
+    /// Why a text cannot be parsed, with the id if it can be found all the same.
     private static func fault(
         of text: UnsafeRawBufferPointer, _ scanner: JSONScanner, _ limits: Limits
     ) -> Envelope.Fault {
@@ -143,7 +144,7 @@ private struct Members {
         return scanner.isTooDeep ? .tooDeep(id) : .notJSON(id)
     }
 
-    /// What a message is that has no method.
+    /// The kind of a message that has no method.
     func answer(to id: RequestID?) throws(Envelope.Fault) -> Envelope.Kind {
         guard (result == nil) != (error == nil), error?.isObject ?? true else {
             throw .notAMessage(id)
@@ -187,7 +188,7 @@ private struct Members {
 }
 
 extension JSONValue {
-    /// Whether this is what a message names as its version.
+    /// Whether this is the version of JSON-RPC that a message must name.
     fileprivate var isVersion: Bool {
         if text.count == 5 { return text.equals("\"2.0\"") }
         guard let written = string else { return false }
@@ -196,8 +197,8 @@ extension JSONValue {
 }
 
 extension JSONScanner {
-    /// Finds the `id` of a message that is no valid JSON, so that its sender learns which of its
-    /// requests failed: it looks at quotes and brackets alone, at any depth and in any encoding.
+    /// Finds the `id` of a message that is not valid JSON, so that its sender learns which request
+    /// failed. It only looks at quotes and brackets, at any depth and in any encoding.
     fileprivate static func salvageID(from text: UnsafeRawBufferPointer) -> JSONValue? {
         var depth = 0
         var index = 0
@@ -219,7 +220,7 @@ extension JSONScanner {
         return id
     }
 
-    /// Where the quote stands that ends a string, or where the text ends.
+    /// The index of the quote that ends a string, or the end of the text.
     private static func endOfString(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
         while index < text.count, text[index] != UInt8(ascii: "\"") {
@@ -228,7 +229,7 @@ extension JSONScanner {
         return min(index, text.count)
     }
 
-    /// The string or number behind a colon; nil if there is none.
+    /// The string or number after a colon; nil if there is none.
     private static func value(after index: Int, in text: UnsafeRawBufferPointer) -> JSONValue? {
         let rest = text.dropBytes(index)
         guard let colon = rest.firstIndex(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }),

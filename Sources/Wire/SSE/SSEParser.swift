@@ -4,7 +4,7 @@
 /// Bytes that are not UTF-8 are passed on: whoever reads the data refuses them (C-020).
 package struct SSEParser: ~Copyable {
     package enum Step: Equatable {
-        /// All bytes were used; the event goes on.
+        /// All bytes were used; the event continues.
         case needsMore
         /// An event is complete: see `type`, `data` and `lastEventID`.
         case event
@@ -14,7 +14,7 @@ package struct SSEParser: ~Copyable {
     }
 
     private enum State {
-        /// At the start of the stream, after so many bytes of a byte order mark.
+        /// At the start of the stream, after this many bytes of a byte order mark.
         case byteOrderMark(Int)
         case line
         /// A CR has ended a line; an LF belongs to the same line end (C-021).
