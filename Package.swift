@@ -50,6 +50,7 @@ let tests: [Target] =
     ? []
     : [
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        .testTarget(name: "MCPTests", dependencies: ["MCP", "Wire"]),
         .testTarget(name: "SessionTests", dependencies: ["Session", "Wire", "Seeds"]),
         .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire", "Seeds"]),
         .testTarget(
@@ -86,16 +87,21 @@ let package = Package(
         .target(
             name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: house,
             linkerSettings: [.linkedLibrary("jansson")]),
-        .target(name: "Session", dependencies: ["Wire"], swiftSettings: house),
+        .target(name: "MCP", dependencies: ["Wire"], swiftSettings: house),
+        .target(name: "Session", dependencies: ["MCP", "Wire"], swiftSettings: house),
         .target(name: "Replay", dependencies: ["Session", "Wire"], swiftSettings: house),
-        .target(name: "Engine", dependencies: ["Wire", "Session", "Replay"], swiftSettings: house),
+        .target(
+            name: "Engine", dependencies: ["Wire", "MCP", "Session", "Replay"],
+            swiftSettings: house),
         .target(
             name: "Runtime",
             dependencies: ["Engine", "Replay", "Session", "Wire", "CLibuv", "CLibc"],
             swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
         .target(
             name: "CABI",
-            dependencies: ["Runtime", "Engine", "Replay", "Session", "Wire", "CStreamableHTTP"],
+            dependencies: [
+                "Runtime", "Engine", "Replay", "Session", "MCP", "Wire", "CStreamableHTTP",
+            ],
             exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
         .executableTarget(
             name: "abigen", swiftSettings: [.treatAllWarnings(as: .error)]),

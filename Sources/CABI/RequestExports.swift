@@ -119,7 +119,7 @@ public func shttp_headers_find(
     guard let lines = headers.borrowed, let name = text(name), let out else {
         return SHTTP_ERR_INVALID_ARGUMENT
     }
-    guard let value = HTTPHead.find(name, in: lines) else { return SHTTP_ERR_NOT_FOUND }
+    guard let value = HeaderLines.find(name, in: lines) else { return SHTTP_ERR_NOT_FOUND }
     out.pointee = shttp_bytes(value)
     return SHTTP_OK
 }

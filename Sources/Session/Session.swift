@@ -1,3 +1,5 @@
+import MCP
+
 /// The state machine of one session. It contains no stream and no message.
 package struct Session: Sendable {
     private enum Phase: Sendable {

@@ -1,6 +1,6 @@
 import CLibc
 
-/// Comparisons and cuts of protocol text, which is bytes to us.
+/// Comparing and splitting protocol text, which is handled as bytes.
 extension UnsafeRawBufferPointer {
     /// Whether the bytes are exactly `text`.
     @inline(__always)
@@ -42,7 +42,7 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
-    /// Whether both hold the same bytes, in a time that tells no more than their lengths.
+    /// Whether both hold the same bytes. The time depends on the lengths alone.
     package func equalsInConstantTime(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }
         var difference: UInt8 = 0
@@ -77,14 +77,14 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawBufferPointer(rebasing: self[start..<end])
     }
 
-    /// The byte that two hexadecimal digits of either case make; nil if they are none.
+    /// The value of two hexadecimal digits of either case; nil for anything else.
     package var hexadecimalByte: UInt8? {
         guard count == 2, let high = self[0].hexadecimalDigit, let low = self[1].hexadecimalDigit
         else { return nil }
         return high << 4 | low
     }
 
-    /// The number that at most 16 lower-case hexadecimal digits make; nil if they are none.
+    /// The value of at most 16 lower-case hexadecimal digits; nil for anything else.
     package var hexadecimal: UInt64? {
         guard count > 0, count <= 16 else { return nil }
         if count == 16 { return sixteenDigits }
@@ -99,7 +99,7 @@ extension UnsafeRawBufferPointer {
         return value
     }
 
-    /// The number that exactly 16 digits make, read all at once.
+    /// The value of exactly 16 digits, computed in one vector.
     private var sixteenDigits: UInt64? {
         let text = baseAddress!.loadUnaligned(as: SIMD16<UInt8>.self)
         let digits = text &- SIMD16<UInt8>(repeating: UInt8(ascii: "0"))
@@ -110,7 +110,7 @@ extension UnsafeRawBufferPointer {
         let letterMask = unsafeBitCast(areLetters, to: SIMD2<UInt64>.self)
         let either = digitMask | letterMask
         guard either[0] & either[1] == .max else { return nil }
-        // In each half the first digit is in the lowest byte, and counts most.
+        // In each half the most significant digit is in the lowest byte.
         let halves =
             unsafeBitCast(digits, to: SIMD2<UInt64>.self) & digitMask
             | unsafeBitCast(letters &+ SIMD16<UInt8>(repeating: 10), to: SIMD2<UInt64>.self)
@@ -124,7 +124,7 @@ extension UnsafeRawBufferPointer {
         return joined(halves[0]) << 32 | joined(halves[1])
     }
 
-    /// Where `byte` first stands.
+    /// The index of the first `byte`.
     package func firstIndex(ofByte byte: UInt8) -> Int? {
         guard let start = baseAddress, count > 0,
             let found = memchr(start, Int32(byte), count)
@@ -132,7 +132,7 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - start
     }
 
-    /// The bytes before the first `separator`, and those behind it; all of them if there is none.
+    /// The bytes before the first `separator`, and those after it; all of them if there is none.
     package func cut(at separator: UInt8) -> (
         head: UnsafeRawBufferPointer, tail: UnsafeRawBufferPointer?
     ) {
@@ -196,12 +196,12 @@ extension UInt8 {
 }
 
 extension FixedWidthInteger where Self: UnsignedInteger {
-    /// Its bytes, of which the capital letters become small.
+    /// Its bytes, with ASCII letters in lower case.
     @inline(__always)
     package var lettersLowercased: Self {
         let ones = Self.max / 0xFF
         let sevenBits = self & (0x7F * ones)
-        // The highest bit of each byte says whether it is at least A, and whether it is beyond Z.
+        // The high bit of each byte tells whether it is at least A, and whether it is beyond Z.
         let isAtLeastA = sevenBits + (0x80 - Self(UInt8(ascii: "A"))) * ones
         let isBeyondZ = sevenBits + (0x7F - Self(UInt8(ascii: "Z"))) * ones
         let isCapital = (isAtLeastA ^ isBeyondZ) & ~self & (0x80 * ones)

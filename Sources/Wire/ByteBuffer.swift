@@ -11,7 +11,7 @@ package final class ByteBuffer {
 
     package init() {}
 
-    /// An empty buffer with room for so many bytes.
+    /// An empty buffer with room for `capacity` bytes.
     package init(capacity: Int) {
         reserve(capacity)
     }
@@ -32,20 +32,20 @@ package final class ByteBuffer {
 
     package var isEmpty: Bool { count == 0 }
 
-    /// How many backlogs, mailboxes and logs it stands in, for those who count the memory of each
-    /// kind: it is there once.
+    /// How many backlogs, mailboxes and logs hold it. Memory is counted by kind, but the buffer
+    /// exists once.
     package var backlogs: Int32 = 0
     package var mailboxes: Int32 = 0
     package var logs: Int32 = 0
 
-    /// The memory that it takes: its room, and what an object and an allocation cost besides.
+    /// The memory that it takes: its capacity, and the overhead of an object and an allocation.
     package var heldBytes: Int { 64 + (capacity > 0 ? capacity + 16 : 0) }
 
-    /// The same as the heap has it, for those who hold the counts to it.
+    /// The same as measured on the heap, for tests of `heldBytes`.
     package var heapBytes: Int { HeapBlock.size(of: self) + HeapBlock.size(storage) }
 
-    /// Gives back room that is not used, if it is much: it may have to wait for long. A short text
-    /// leaves a block of its own pages, of which at least one would stay.
+    /// Releases unused capacity, if there is much: the buffer may have to wait for long. A short
+    /// text is moved out of a block of its own pages, since realloc would keep at least one page.
     package func trim(sparing spare: Int = 64) {
         guard capacity - count > spare + count / 8 else { return }
         let room = max(count, 16)
@@ -61,11 +61,11 @@ package final class ByteBuffer {
         capacity = room
     }
 
-    /// From here on the C library may give a block pages of its own.
+    /// From this size on the C library may map a block separately.
     private static var pagedBytesMin: Int { 128 << 10 }
 
-    /// The bytes, valid until the next append or the end of the buffer: keep the buffer in a
-    /// variable of its own while they are used.
+    /// The bytes, valid until the next append or the buffer's release: keep the buffer in a
+    /// variable while they are used.
     package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: storage, count: count)
     }
@@ -96,8 +96,8 @@ package final class ByteBuffer {
         count += bytes.count
     }
 
-    /// Appends what another buffer holds, which is much, and takes its storage for that: what is
-    /// here moves in front of it. The other buffer is of no more use.
+    /// Appends the contents of another, long buffer by taking over its storage; this buffer's own
+    /// bytes are inserted before them. The other buffer is empty afterwards.
     package func append(taking other: ByteBuffer) {
         other.reserve(count)
         guard let storage, let otherStorage = other.storage else { return append(other) }
@@ -141,7 +141,7 @@ package final class ByteBuffer {
         }
     }
 
-    /// Goes word by word, of which `length` has one at least. The last may overlap that before.
+    /// Works word by word; `length` is at least one word. The last may overlap the one before.
     @inline(__always)
     private static func lowercase<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ text: UnsafeRawPointer, _ length: Int, _ type: Word.Type,
@@ -162,7 +162,7 @@ package final class ByteBuffer {
         withExtendedLifetime(other) { append(other.bytes) }
     }
 
-    /// Appends a literal: inlined, so that its length is known, and a few moves do.
+    /// Appends a literal. Inlined: its length is a constant then, and the copy a few moves.
     @inline(__always)
     package func append(_ text: StaticString) {
         let length = text.utf8CodeUnitCount
@@ -207,14 +207,14 @@ package final class ByteBuffer {
         append(UInt8(truncatingIfNeeded: digits))
     }
 
-    /// Writes a number as eight hexadecimal digits over what stands at `offset`.
+    /// Overwrites eight bytes at `offset` with a number's hexadecimal digits.
     package func overwrite(at offset: Int, hex8 value: Int) {
         guard let storage, offset + 8 <= count else { return }
         let digits = ByteBuffer.digits(UInt32(truncatingIfNeeded: value))
         storage.storeBytes(of: digits, toByteOffset: offset, as: UInt64.self)
     }
 
-    /// Eight hexadecimal digits as they stand in memory, made all at once.
+    /// Eight hexadecimal digits in memory order, computed in one word.
     private static func digits(_ value: UInt32) -> UInt64 {
         // One nibble in each byte, the highest first.
         var nibbles = UInt64(value)
@@ -237,17 +237,17 @@ package final class ByteBuffer {
         count += 16
     }
 
-    /// Forgets the bytes and keeps the room.
+    /// Removes the bytes and keeps the capacity.
     package func removeAll() {
         count = 0
     }
 
-    /// Forgets a part of the bytes.
+    /// Removes a part of the bytes.
     package func remove(_ range: Range<Int>) {
         replace(range, with: UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
-    /// Puts other bytes, which are not the buffer's own, in the place of a part.
+    /// Replaces a part with other bytes, which must not be the buffer's own.
     package func replace(_ range: Range<Int>, with bytes: UnsafeRawBufferPointer) {
         guard range.upperBound <= count else { return }
         reserve(max(bytes.count - range.count, 0))
@@ -257,13 +257,13 @@ package final class ByteBuffer {
         count += bytes.count - range.count
     }
 
-    /// Forgets everything past the first `length` bytes.
+    /// Removes everything after the first `length` bytes.
     package func truncate(to length: Int) {
         count = Swift.min(count, length)
     }
 
-    /// Appends bytes of a text that will have `length` bytes in all: room grows with what there is,
-    /// for the rest may never come, and not beyond that.
+    /// Appends bytes of a text that will have `length` bytes in all. The capacity grows with what
+    /// has arrived, for the rest may never arrive, and not beyond `length`.
     package func append(_ bytes: UnsafeRawBufferPointer, of length: Int) {
         let needed = count + bytes.count
         if needed > capacity { grow(to: Swift.max(needed, Swift.min(length, capacity * 2))) }

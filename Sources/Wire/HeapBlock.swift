@@ -1,8 +1,8 @@
 import CLibc
 
-/// What things take on the heap, by the C library's word. For tests that hold counts to it.
+/// Sizes of heap blocks as the C library reports them, for tests of the counted memory.
 package enum HeapBlock {
-    /// What goes before a block.
+    /// The allocator's header before a block.
     private static var headerBytes: Int { 8 }
 
     package static func size(_ block: UnsafeMutableRawPointer?) -> Int {
@@ -13,7 +13,7 @@ package enum HeapBlock {
         size(Unmanaged.passUnretained(object).toOpaque())
     }
 
-    /// An array's elements, which are not objects, or are not counted.
+    /// The storage of an array, without the objects that its elements refer to.
     package static func size<Element>(of array: [Element]) -> Int {
         array.capacity == 0 ? 0 : 32 + array.capacity * MemoryLayout<Element>.stride + headerBytes
     }

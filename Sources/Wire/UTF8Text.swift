@@ -14,8 +14,8 @@ package enum UTF8Text {
         return true
     }
 
-    /// Passes characters beyond ASCII, one at least; false if they are not well-formed. Notes one
-    /// that some readers of lines take for a line end: U+0085, U+2028 or U+2029.
+    /// Skips characters beyond ASCII, at least one; false if they are not well-formed. Sets
+    /// `hasSeparator` at one that some readers take for a line end: U+0085, U+2028 or U+2029.
     static func skip(
         _ next: inout UnsafeRawPointer, _ end: UnsafeRawPointer, _ hasSeparator: inout Bool
     ) -> Bool {
@@ -23,7 +23,7 @@ package enum UTF8Text {
         defer { next = place }
         repeat {
             let lead = place.load(as: UInt8.self)
-            // The bounds keep out long forms, surrogates, and what is beyond U+10FFFF.
+            // The bounds exclude overlong forms, surrogates, and code points beyond U+10FFFF.
             let (length, least, most): (Int, UInt8, UInt8)
             switch lead {
             case 0xC2...0xDF: (length, least, most) = (2, 0x80, 0xBF)

@@ -68,8 +68,8 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         options.resourceMetadata = resource.map { ResourceMetadata(literal: $0) }
         let admission = Admission(options)
         admission.reach = isUnix ? .unixSocket : isLoopback ? .loopback : .network
-        let parser = HTTPParser(limits: options.limits, settings: LLHTTPSettings())
-        let head = HTTPHead()
+        let parser = RequestParser(limits: options.limits, settings: LLHTTPSettings(indexing: .mcp))
+        let head = RequestHead()
         parser.head = head
         let text = (["\(method) \(target) \(version)"] + lines).map { $0 + "\r\n" }.joined()
         let step = Array((text + "\r\n").utf8).withUnsafeBytes { parser.parse($0).step }

@@ -20,7 +20,6 @@ private func classify(_ text: String) -> String {
         case .batch: return "batch"
         case .illegalID: return "illegal id"
         case .idTooLong: return "id too long"
-        case .progressTokenTooLong(let id): return "token too long \(name(id))"
         case .paramsNotStructured(let id): return "params \(id.map(name) ?? "null")"
         case .notAMessage(let id): return "not a message \(id.map(name) ?? "null")"
         }
@@ -110,19 +109,16 @@ struct EnvelopeTests {
         #expect(classify("{\"id\":\(id),\"method\":\"a\"}") == "not a message null")
     }
 
-    @Test("An id is as long as the limit, and no longer; so is a progress token")
+    @Test("An id is as long as the limit, and no longer")
     func longIDs() {
-        func request(_ id: String, _ token: String = "1") -> String {
-            #"{"jsonrpc":"2.0","id":\#(id),"method":"a","params":{"_meta":{"progressToken":\#(token)}}}"#
+        func request(_ id: String) -> String {
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"a"}"#
         }
         let long = String(repeating: "7", count: 1024)
         #expect(classify(request("\"\(long)\"")) == "request \"\(long)\" a")
         #expect(classify(request(long)) == "request \(long) a")
         #expect(classify(request("\"\(long)7\"")) == "id too long")
         #expect(classify(request("\(long)7")) == "id too long")
-        #expect(classify(request("5", long)) == "request 5 a")
-        #expect(classify(request("5", "\(long)7")) == "token too long 5")
-        #expect(classify(request("5", "\"\(long)7\"")) == "token too long 5")
     }
 
     @Test(
@@ -140,41 +136,33 @@ struct EnvelopeTests {
 
     @Test("The params can be looked into")
     func params() throws {
-        let text =
-            #" {"jsonrpc":"2.0","method":"a","params": {"_meta":{"progressToken":"t"}} }"#.buffer
+        let text = #" {"jsonrpc":"2.0","method":"a","params": {"b":{"c":"t"}} }"#.buffer
         let envelope = try Envelope(text.bytes, limits: Limits())
-        #expect(envelope.params?.text.text == #"{"_meta":{"progressToken":"t"}}"#)
-        #expect(envelope.params?["_meta"]?["progressToken"]?.string?.text == "t")
-        #expect(envelope.progressToken?.text.text == "\"t\"")
+        #expect(envelope.params?.text.text == #"{"b":{"c":"t"}}"#)
+        #expect(envelope.params?["b"]?["c"]?.string?.text == "t")
+        #expect(envelope.notedParam == nil)
         withExtendedLifetime(text) {}
     }
 
     @Test(
-        "A progress token is a string or an integer, wherever it stands",
+        "The member of the params that is asked for is noted, wherever it stands",
         arguments: [
-            (#""params":{"_meta":{"progressToken":7},"a":1}"#, "7"),
-            (#""params":{"a":[{}],"_meta":{"progressToken":"\u0061"}}"#, #""\u0061""#),
-            (
-                #""params":{"_meta":{"progressToken":123456789012345678901234567890}}"#,
-                "123456789012345678901234567890"
-            ),
-            (#""p\u0061rams":{"_m\u0065ta":{"progressToken":7}}"#, "7"),
-            (
-                #""params":{"_meta":{"progressToken":7}},"params":{"_meta":{"progressToken":8}}"#,
-                "8"
-            ),
-            (#""params":{"_meta":{"progressToken":7}},"params":{}"#, nil),
-            (#""params":{"_meta":{"progressToken":7}},"params":[]"#, nil),
-            (#""params":{"_meta":{"progressToken":7},"_meta":{}}"#, nil),
-            (#""params":{"_meta":{"progressToken":1.5}}"#, nil),
-            (#""params":{"_meta":{"progressToken":null}}"#, nil),
-            (#""params":{"_meta":7,"progressToken":8}"#, nil),
-            (#""x":{"_meta":{"progressToken":7}}"#, nil),
+            (#""params":{"b":{"c":7},"a":1}"#, #"{"c":7}"#),
+            (#""params":{"a":[{"b":1}],"b":"\u0061"}"#, #""\u0061""#),
+            (#""p\u0061rams":{"\u0062":7}"#, "7"),
+            (#""params":{"b":7},"params":{"b":8}"#, "8"),
+            (#""params":{"b":7},"params":{}"#, nil),
+            (#""params":{"b":7},"params":[]"#, nil),
+            (#""params":{"b":7},"params":null"#, nil),
+            (#""params":{"b":7,"b":{}}"#, "{}"),
+            (#""params":["b"]"#, nil),
+            (#""params":{"B":7,"bb":8,"":9}"#, nil),
+            (#""x":{"b":7},"b":8"#, nil),
         ] as [(String, String?)])
-    func progressTokens(_ members: String, _ token: String?) throws {
+    func notedParams(_ members: String, _ value: String?) throws {
         let text = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\(members)}".buffer
-        let envelope = try Envelope(text.bytes, limits: Limits())
-        #expect(envelope.progressToken?.text.text == token)
+        let envelope = try Envelope(text.bytes, limits: Limits(), noting: "b")
+        #expect(envelope.notedParam?.text.text == value)
         withExtendedLifetime(text) {}
     }
 

@@ -27,9 +27,10 @@ struct ParserReuseTests {
 
     @Test("After a request of another version it reads one of this version")
     func version() {
-        let parser = HTTPParser(limits: Self.limits, settings: LLHTTPSettings())
+        let parser = RequestParser(
+            limits: Self.limits, settings: LLHTTPSettings(indexing: testFields))
         func read(_ text: String) -> HTTPParser.Step {
-            parser.head = HTTPHead()
+            parser.head = RequestHead()
             defer { parser.reset() }
             return text.withBytes { parser.parse($0).step }
         }

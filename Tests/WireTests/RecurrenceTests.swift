@@ -12,18 +12,18 @@ struct RecurrenceTests {
         start + length + end + String(repeating: "x", count: body ?? Int(length) ?? 0)
     }
 
-    private let head = HTTPHead()
+    private let head = RequestHead()
 
     /// A parser that puts heads into `head`, or another one.
-    private func parser(_ head: HTTPHead) -> HTTPParser {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
+    private func parser(_ head: RequestHead) -> RequestParser {
+        let parser = RequestParser(limits: Limits(), settings: LLHTTPSettings())
         parser.head = head
         return parser
     }
 
     /// The head of a request that has been read and noted; nil if it could not be.
-    private func noted(_ request: String) -> HTTPHead? {
-        let parser = parser(HTTPHead())
+    private func noted(_ request: String) -> RequestHead? {
+        let parser = parser(RequestHead())
         return request.withBytes { bytes in
             let (step, used) = parser.parse(bytes)
             guard step == .head, let head = parser.head,
@@ -88,7 +88,7 @@ struct RecurrenceTests {
         let head = try #require(noted(RecurrenceTests.request("45")))
         let request = RecurrenceTests.request(length)
         let read = try #require(parseHead(request))
-        let other = HTTPHead()
+        let other = RequestHead()
         other.become(head)
         for head in [head, other] {
             let recurrence = try #require(
@@ -101,7 +101,7 @@ struct RecurrenceTests {
             #expect(head.lines.text == read.lines.text)
             #expect(head.targetBytes.text == "/mcp" && head.method == .post && head.keepsAlive)
             #expect(head.contentLength == read.contentLength && head.hasBody && !head.isHTTP10)
-            for field in KnownField.allCases {
+            for field in HeaderField.allCases {
                 #expect(head[field]?.text == read[field]?.text)
                 #expect(head.occurrences(of: field) == read.occurrences(of: field))
             }

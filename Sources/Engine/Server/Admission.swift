@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -42,7 +43,7 @@ package final class Admission {
     }
 
     /// What a request wants, as far as anybody may know.
-    package func judge(_ head: HTTPHead) -> Verdict {
+    package func judge(_ head: RequestHead) -> Verdict {
         if let refusal = checkHost(head) { return .refuse(refusal) }
         let path = Admission.path(of: head)
         if let metadata, let path, metadata.isServed(at: path) {
@@ -71,7 +72,7 @@ package final class Admission {
     }
 
     /// Whether a request that may be made is one that can be served; nil if it is.
-    package func examine(_ head: HTTPHead) -> Refusal? {
+    package func examine(_ head: RequestHead) -> Refusal? {
         switch head.method {
         case .post: checkMessage(head)
         case .get: checkStream(head)
@@ -80,7 +81,7 @@ package final class Admission {
     }
 
     /// pages of any origin may read what is public.
-    private static func judgeMetadata(_ head: HTTPHead) -> Verdict {
+    private static func judgeMetadata(_ head: RequestHead) -> Verdict {
         switch head.method {
         case .get, .head, .options: .metadata
         case .post, .delete, .other:
@@ -92,7 +93,7 @@ package final class Admission {
     }
 
     /// S-004, S-505.
-    private func checkHost(_ head: HTTPHead) -> Refusal? {
+    private func checkHost(_ head: RequestHead) -> Refusal? {
         guard head.occurrences(of: .host) == 1 || head.isHTTP10, head.occurrences(of: .host) < 2
         else {
             return Refusal(.badRequest, .invalidRequest, "Exactly one Host header is required")
@@ -109,7 +110,7 @@ package final class Admission {
     }
 
     /// S-002, S-003, S-504.
-    private func checkOrigin(_ head: HTTPHead) -> Refusal? {
+    private func checkOrigin(_ head: RequestHead) -> Refusal? {
         guard let origin = head[.origin] else { return nil }
         guard head.occurrences(of: .origin) == 1 else { return Admission.originRefused }
         let isAdmitted =
@@ -124,7 +125,7 @@ package final class Admission {
 
     /// The path of a request's target, without its query; nil if the target names another host than
     /// Host does (RFC 9112 §3.2.2).
-    private static func path(of head: HTTPHead) -> UnsafeRawBufferPointer? {
+    private static func path(of head: RequestHead) -> UnsafeRawBufferPointer? {
         var target = head.targetBytes
         if target.first != UInt8(ascii: "/"),
             let authority = target.firstIndex(ofByte: UInt8(ascii: ":"))
@@ -179,7 +180,7 @@ package final class Admission {
         return nil
     }
 
-    private func isAccepted(_ type: MediaType, _ head: HTTPHead) -> Bool {
+    private func isAccepted(_ type: MediaType, _ head: RequestHead) -> Bool {
         guard let accept = head[.accept] else { return true }
         guard head.occurrences(of: .accept) > 1 else { return type.isAccepted(by: accept) }
         let list = head.list("accept")
@@ -187,7 +188,7 @@ package final class Admission {
     }
 
     /// S-010, S-228.
-    private func checkStream(_ head: HTTPHead) -> Refusal? {
+    private func checkStream(_ head: RequestHead) -> Refusal? {
         guard isAccepted(.eventStream, head) else {
             return Refusal(.notAcceptable, .invalidRequest, "Accept must admit text/event-stream")
         }
@@ -195,7 +196,7 @@ package final class Admission {
     }
 
     /// S-007 to S-009.
-    private func checkMessage(_ head: HTTPHead) -> Refusal? {
+    private func checkMessage(_ head: RequestHead) -> Refusal? {
         if let length = head.contentLength, length > UInt64(limits.messageBytes) {
             return Refusal(.contentTooLarge, .invalidRequest, "The message is too large")
         }

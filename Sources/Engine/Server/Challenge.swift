@@ -1,3 +1,4 @@
+import MCP
 import Wire
 
 /// Who may use the server.
@@ -31,7 +32,7 @@ package struct Challenge {
 
     /// What is wrong with the Authorization field of a head, whoever decides; nil for nothing
     ///
-    init?(faultOf head: HTTPHead) {
+    init?(faultOf head: RequestHead) {
         guard head.occurrences(of: .authorization) < 2 else {
             self.init(.invalidRequest)
             return

@@ -1,3 +1,4 @@
+import MCP
 import Wire
 
 /// What browsers are told of pages from other origins (Fetch standard, CORS protocol; S-515).
@@ -12,7 +13,7 @@ package struct CrossOrigin {
 
     /// The fields that let a page of an admitted origin read the response; empty for any other
     /// request.
-    func fields(for head: HTTPHead) -> ByteBuffer? {
+    func fields(for head: RequestHead) -> ByteBuffer? {
         guard let origin = head[.origin], head.occurrences(of: .origin) == 1,
             origins.admits(origin)
         else { return nil }
@@ -24,13 +25,13 @@ package struct CrossOrigin {
     }
 
     /// Whether a request asks what a page may send, and wants nothing else.
-    static func isPreflight(_ head: HTTPHead) -> Bool {
+    static func isPreflight(_ head: RequestHead) -> Bool {
         let question: StaticString = "access-control-request-method"
-        return head.method == .options && HTTPHead.find(question.rawBytes, in: head.lines) != nil
+        return head.method == .options && HeaderLines.find(question.rawBytes, in: head.lines) != nil
     }
 
     /// Appends what a page may send.
-    func appendPreflight(_ head: HTTPHead, to output: ByteBuffer) {
+    func appendPreflight(_ head: RequestHead, to output: ByteBuffer) {
         output.appendField("Access-Control-Allow-Methods", methods.rawBytes)
         output.append("Access-Control-Allow-Headers: Content-Type, Accept, Authorization, ")
         output.append("MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name")

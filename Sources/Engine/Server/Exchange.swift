@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -84,7 +85,7 @@ struct Exchange {
     /// Begins with a request's head. `principal` is known already if an equal head was authorized
     /// on this connection.
     mutating func begin(
-        _ head: HTTPHead, crossOriginFields: ByteBuffer?, as principal: Principal? = nil
+        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal? = nil
     ) {
         state = .receiving
         framing = head.isHTTP10 ? .untilClose : .chunked

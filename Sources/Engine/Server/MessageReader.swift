@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -6,7 +7,7 @@ import Wire
 /// Between requests it owns neither a parser nor a buffer.
 struct MessageReader: ~Copyable {
     /// Reads a request, and holds its head until the exchange is over.
-    private var parser: HTTPParser?
+    private var parser: RequestParser?
     /// What arrived after a request that is not answered yet.
     private var pipelined: ByteBuffer?
     /// The memory of both, as it was counted last.
@@ -24,7 +25,7 @@ struct MessageReader: ~Copyable {
     // MARK: Questions
 
     /// The head of the current request.
-    var head: HTTPHead? { parser?.head }
+    var head: RequestHead? { parser?.head }
 
     /// Whether some bytes of a request have arrived and its end has not.
     var isInsideMessage: Bool { parser?.isInsideMessage ?? false }
@@ -56,7 +57,7 @@ struct MessageReader: ~Copyable {
         return step
     }
 
-    private mutating func beginParsing(_ spare: inout SpareParts) -> HTTPParser {
+    private mutating func beginParsing(_ spare: inout SpareParts) -> RequestParser {
         let parser = spare.takeParser()
         parser.head = spare.takeHead()
         self.parser = parser
@@ -68,7 +69,7 @@ struct MessageReader: ~Copyable {
     mutating func takeKnown(
         _ bytes: UnsafeRawBufferPointer, of connection: ConnectionID, bodyMax: Int, lent: Bool,
         _ spare: inout SpareParts
-    ) -> (head: HTTPHead, principal: Principal?, count: Int)? {
+    ) -> (head: RequestHead, principal: Principal?, count: Int)? {
         guard parser == nil, let recurrence = spare.recurrence(of: connection, in: bytes),
             recurrence.bodyCount <= bodyMax
         else { return nil }

@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -6,7 +7,7 @@ import Wire
 extension ServerEngine {
     // MARK: The decision
 
-    func authorize(_ head: HTTPHead, on connection: ServerConnection) {
+    func authorize(_ head: RequestHead, on connection: ServerConnection) {
         switch options.authorization {
         case .none: admit(head, on: connection)
         case .tokens(let tokens): check(head, against: tokens, on: connection)
@@ -15,7 +16,7 @@ extension ServerEngine {
     }
 
     private func check(
-        _ head: HTTPHead, against tokens: BearerTokens, on connection: ServerConnection
+        _ head: RequestHead, against tokens: BearerTokens, on connection: ServerConnection
     ) {
         if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
         guard let credentials = head[.authorization].map({ Credentials($0) }), credentials.isBearer
@@ -29,7 +30,7 @@ extension ServerEngine {
     }
 
     /// Puts a request to the host. Meanwhile the connection waits, and so does what follows.
-    private func ask(_ head: HTTPHead, on connection: ServerConnection) {
+    private func ask(_ head: RequestHead, on connection: ServerConnection) {
         if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
         var key: AuthorizationKey?
         _ = authorizations.insert { added in
@@ -156,7 +157,7 @@ extension ServerEngine {
     }
 
     /// public, for pages of any origin too.
-    func respondMetadata(_ head: HTTPHead, on connection: ServerConnection) {
+    func respondMetadata(_ head: RequestHead, on connection: ServerConnection) {
         guard let metadata = options.resourceMetadata else { return }
         connection.exchange.dropCrossOriginFields()
         if head.method == .options {

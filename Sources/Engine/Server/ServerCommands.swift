@@ -1,3 +1,4 @@
+import MCP
 import Replay
 import Session
 import Wire
@@ -212,8 +213,7 @@ extension ServerEngine {
         params.append(decimal: Int64(truncatingIfNeeded: key.rawValue))
         params.append("}")
         let message = ByteBuffer()
-        let method: StaticString = "notifications/cancelled"
-        message.appendNotification(method: method.rawBytes, params: params.bytes)
+        message.appendNotification(method: Method.cancelled.rawBytes, params: params.bytes)
         if let request = call.request {
             writeEvent(.essential, of: request) { $0.append(message) }
         } else {
@@ -310,7 +310,7 @@ extension ServerEngine {
     }
 
     private func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {
-        method.equals("notifications/message") ? .log : .essential
+        method.equals(Method.message) ? .log : .essential
     }
 
     private func send(
@@ -336,7 +336,7 @@ extension ServerEngine {
         _ call: CallKey, of session: ServerSession, _ request: OpenRequest?,
         _ method: UnsafeRawBufferPointer, _ data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
-        guard session.state.isReady || method.equals("ping") else { throw .notReady }
+        guard session.state.isReady || method.equals(Method.ping) else { throw .notReady }
         guard makeRoom(forRequest: OpenCall.heldBytes, in: session.shares),
             session.ledger.open(call, atMost: options.sessionRequestsMax)
         else { throw .limit }

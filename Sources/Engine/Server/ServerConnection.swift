@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -35,7 +36,7 @@ package final class ServerConnection {
     package static var heldBytes: Int { 1_600 }
 
     /// The head of the current request.
-    var head: HTTPHead? { reader.head }
+    var head: RequestHead? { reader.head }
 
     /// Whether the engine has forgotten the connection.
     package var hasEnded: Bool { isClosed }

@@ -1,3 +1,4 @@
+import MCP
 import Replay
 import Session
 import Wire

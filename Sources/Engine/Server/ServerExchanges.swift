@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -16,7 +17,7 @@ extension ServerEngine {
         }
     }
 
-    private func postArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let body = connection.reader.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
@@ -28,10 +29,13 @@ extension ServerEngine {
     }
 
     private func messageArrived(
-        _ message: borrowing Message, _ head: HTTPHead, on connection: ServerConnection
+        _ message: borrowing Message, _ head: RequestHead, on connection: ServerConnection
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
-        let isInitialize = id != nil && message.envelope.method.equals("initialize")
+        if let id, !message.meta.isWithin(options.limits) {
+            return refuse(ServerEngine.progressTokenTooLong, connection, id: id)
+        }
+        let isInitialize = id != nil && message.envelope.method.equals(Method.initialize)
         // S-211: `initialize` names its version in its body, and older clients anything in its
         // head.
         if !isInitialize, let refusal = checkVersion(head) {
@@ -64,7 +68,7 @@ extension ServerEngine {
         if let session { noteActivity(of: session) }
     }
 
-    private func getArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func getArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         if !head.isUnanimous(.lastEventID, "last-event-id") {
             refuseResume(connection)
@@ -77,13 +81,13 @@ extension ServerEngine {
         }
     }
 
-    private func deleteArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         end(session, because: "Session ended")
         respondEmpty(.noContent, connection)
     }
 
-    private func preflightArrived(_ head: HTTPHead, on connection: ServerConnection) {
+    private func preflightArrived(_ head: RequestHead, on connection: ServerConnection) {
         write(to: connection) { output in
             beginHead(.noContent, on: connection, output)
             crossOrigin?.appendPreflight(head, to: output)
@@ -93,7 +97,7 @@ extension ServerEngine {
     }
 
     private func findSessionOrRefuse(
-        _ head: HTTPHead, _ connection: ServerConnection
+        _ head: RequestHead, _ connection: ServerConnection
     ) -> ServerSession? {
         if let refusal = checkVersion(head) {
             refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
@@ -112,16 +116,18 @@ extension ServerEngine {
         case refused(Refusal)
     }
 
+    static let progressTokenTooLong = Refusal(
+        .badRequest, .invalidParams, "The progressToken is longer than 1024 bytes")
     static let sessionMissing = Refusal(
         .badRequest, .invalidRequest, "Mcp-Session-Id is required")
     static let sessionUnknown = Refusal(.notFound, .invalidRequest, "Session not found")
 
     /// S-204, S-205, S-500: the two answers differ, and say nothing else.
-    func findSession(_ head: HTTPHead, of principal: Principal?) -> Lookup {
+    func findSession(_ head: RequestHead, of principal: Principal?) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(ServerEngine.sessionMissing)
         }
-        guard head.isUnanimous(.sessionID, "mcp-session-id"), let id = SessionID(text: text),
+        guard head.isUnanimous(.sessionID, FieldName.sessionID), let id = SessionID(text: text),
             let key = sessions.key(for: id), let session = sessions[key], session.state.isLive,
             session.principal == principal
         else {
@@ -131,9 +137,9 @@ extension ServerEngine {
     }
 
     /// S-208: a version that is named must be one that is served.
-    private func checkVersion(_ head: HTTPHead) -> Refusal? {
+    private func checkVersion(_ head: RequestHead) -> Refusal? {
         guard let text = head[.protocolVersion] else { return nil }
-        guard head.isUnanimous(.protocolVersion, "mcp-protocol-version"),
+        guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
             Revision(text: text) != nil
         else {
             return Refusal(.badRequest, .unsupportedVersion, "Unsupported protocol version")
@@ -141,7 +147,7 @@ extension ServerEngine {
         return nil
     }
 
-    private static func versionsOffered(_ head: HTTPHead) -> ByteBuffer {
+    private static func versionsOffered(_ head: RequestHead) -> ByteBuffer {
         let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
         data.append(Revision.listed)
         if let text = head[.protocolVersion], UTF8Text.isValid(text) {
@@ -153,17 +159,18 @@ extension ServerEngine {
     }
 
     /// What the exchange of `head` is under: the session's revision decides (S-209, S-210).
-    func revision(of session: ServerSession?, _ head: HTTPHead) -> Revision {
+    func revision(of session: ServerSession?, _ head: RequestHead) -> Revision {
         session?.state.revision ?? head[.protocolVersion].flatMap { Revision(text: $0) } ?? .assumed
     }
 
     // MARK: Requests
 
     private func requestArrived(
-        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        of session: ServerSession?,
         on connection: ServerConnection
     ) {
-        if options.greeting != nil, message.envelope.method.equals("ping") {
+        if options.greeting != nil, message.envelope.method.equals(Method.ping) {
             return respond(on: connection, sessionID: nil) { output in
                 output.appendResult(id: id, ("{}" as StaticString).rawBytes)
             }
@@ -178,10 +185,11 @@ extension ServerEngine {
 
     /// Enters a request in the books, or refuses it.
     func open(
-        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        of session: ServerSession?,
         on connection: ServerConnection, revision: Revision, isInitialize: Bool
     ) -> OpenRequest? {
-        let token = message.envelope.progressToken.map { token in
+        let token = message.meta.progressToken.map { token in
             let copy = ByteBuffer(capacity: token.text.count)
             copy.append(jsonLine: token.text)
             return copy
@@ -259,15 +267,15 @@ extension ServerEngine {
     // MARK: Notifications and responses
 
     private func notificationArrived(
-        _ message: borrowing Message, _ head: HTTPHead, of session: ServerSession?,
+        _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
         by principal: Principal?
     ) {
-        if message.envelope.method.equals("notifications/cancelled"), let session,
+        if message.envelope.method.equals(Method.cancelled), let session,
             cancelArrived(message, of: session)
         {
             return
         }
-        if message.envelope.method.equals("notifications/initialized") {
+        if message.envelope.method.equals(Method.initialized) {
             session?.state.initializedArrived()
         }
         let event = newEvent(.notification, of: session, message)

@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -133,7 +134,7 @@ extension ServerEngine {
     }
 
     private func begin(
-        _ head: HTTPHead, on connection: ServerConnection, as principal: Principal? = nil
+        _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
         connection.reader.beginBody()
         connection.keepsAlive = head.keepsAlive && !head.isHTTP10
@@ -142,7 +143,7 @@ extension ServerEngine {
     }
 
     /// Lets a request that is authorized go on to its end.
-    func admit(_ head: HTTPHead, on connection: ServerConnection) {
+    func admit(_ head: RequestHead, on connection: ServerConnection) {
         if let refusal = admission.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
@@ -176,7 +177,7 @@ extension ServerEngine {
     }
 
     /// Tells the operator which option would have admitted a request.
-    private func noteRefusal(_ refusal: Refusal, _ head: HTTPHead) {
+    private func noteRefusal(_ refusal: Refusal, _ head: RequestHead) {
         if refusal == Admission.hostRefused {
             core.log(
                 .warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])

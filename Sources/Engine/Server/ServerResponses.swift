@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -30,10 +31,6 @@ extension ServerEngine {
             refuse(
                 Refusal(.badRequest, .invalidRequest, "The id is longer than 1024 bytes"),
                 connection)
-        case .progressTokenTooLong(let id):
-            refuse(
-                Refusal(.badRequest, .invalidParams, "The progressToken is longer than 1024 bytes"),
-                connection, id: id)
         case .paramsNotStructured(let id):
             refuse(
                 Refusal(.badRequest, .invalidRequest, "params must be an object or an array"),
@@ -168,7 +165,8 @@ extension ServerEngine {
 
     private func appendSessionID(_ id: SessionID?, to output: ByteBuffer) {
         guard let id else { return }
-        output.append("Mcp-Session-Id: ")
+        output.append(FieldName.sessionID)
+        output.append(": ")
         id.append(to: output)
         output.append("\r\n")
     }

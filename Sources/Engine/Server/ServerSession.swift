@@ -1,3 +1,4 @@
+import MCP
 import Replay
 import Session
 import Wire
@@ -82,7 +83,7 @@ final class OpenRequest {
     /// The client's progress token as JSON text; nil if it wants no progress.
     private(set) var progressToken: ByteBuffer?
     /// What the host may still ask about; nil once the request has ended.
-    var head: HTTPHead?
+    var head: RequestHead?
     /// Who waits for the answer; nil once the client is gone.
     var connection: ServerConnection?
     /// Whether the head of an event stream has been written.
@@ -130,7 +131,7 @@ final class OpenRequest {
     /// Makes this a client's request; it is new, or has ended.
     func begin(
         _ key: RequestKey, _ id: RequestID, of session: ServerSession?, _ revision: Revision,
-        isInitialize: Bool, progressToken: ByteBuffer?, head: HTTPHead,
+        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead,
         on connection: ServerConnection, ownShares: Shares?
     ) {
         self.key = key

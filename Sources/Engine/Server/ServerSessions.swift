@@ -1,3 +1,4 @@
+import MCP
 import Replay
 import Session
 import Wire
@@ -6,7 +7,7 @@ import Wire
 extension ServerEngine {
     /// S-200 to S-203, S-212.
     func initializeArrived(
-        _ id: RequestID, _ message: borrowing Message, _ head: HTTPHead,
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
         on connection: ServerConnection
     ) {
         let params = message.envelope.params

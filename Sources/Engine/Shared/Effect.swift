@@ -1,4 +1,5 @@
 import Replay
+import MCP
 import Session
 import Wire
 
@@ -71,7 +72,7 @@ package final class HostEvent {
     /// Where `method` stands if it is not written as it reads.
     private var decodedMethod: ByteBuffer?
     private var madeTree: JSONTree?
-    package var head: HTTPHead?
+    package var head: RequestHead?
     package var revision: Revision?
     package var level = LogLevel.warning
     package var text: ByteBuffer?
@@ -115,8 +116,8 @@ package final class HostEvent {
     }
 
     /// Gives back the head of the client's request.
-    func takeHead() -> HTTPHead? {
-        var taken: HTTPHead?
+    func takeHead() -> RequestHead? {
+        var taken: RequestHead?
         swap(&taken, &head)
         return taken
     }
@@ -169,9 +170,11 @@ package final class HostEvent {
 struct Message: ~Copyable {
     let text: HTTPParser.Body
     let envelope: Envelope
+    let meta: RequestMeta
 
     init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
-        envelope = try Envelope(text.bytes, limits: limits)
+        envelope = try Envelope(text.bytes, limits: limits, noting: MetaKey.meta)
+        meta = RequestMeta(of: envelope)
         self.text = text
     }
 }

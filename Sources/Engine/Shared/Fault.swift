@@ -1,3 +1,4 @@
+import MCP
 import Wire
 
 /// The host's fault, or the host's bad luck: why a command was not carried out.

@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -9,7 +10,7 @@ import Wire
 struct KnownHeads: ~Copyable {
     private struct Slot {
         var connection = ConnectionID(rawValue: 0)
-        var head: HTTPHead?
+        var head: RequestHead?
         /// Nil without authorization.
         var principal: Principal?
     }
@@ -32,7 +33,7 @@ struct KnownHeads: ~Copyable {
         slots + connection.index % KnownHeads.count
     }
 
-    func head(of connection: ConnectionID) -> HTTPHead? {
+    func head(of connection: ConnectionID) -> RequestHead? {
         let slot = slot(of: connection)
         return slot.pointee.connection == connection ? slot.pointee.head : nil
     }
@@ -45,7 +46,7 @@ struct KnownHeads: ~Copyable {
 
     /// The head of a connection with the length of its new body; nil if it has another length and
     /// somebody still holds the head.
-    mutating func head(of connection: ConnectionID, as recurrence: HTTPHead.Recurrence) -> HTTPHead?
+    mutating func head(of connection: ConnectionID, as recurrence: RequestHead.Recurrence) -> RequestHead?
     {
         let slot = slot(of: connection)
         if slot.pointee.head?.equals(recurrence) == false {
@@ -57,10 +58,10 @@ struct KnownHeads: ~Copyable {
 
     /// Keeps the head of a connection, and returns the one that was in its slot.
     mutating func keep(
-        _ head: HTTPHead, of connection: ConnectionID, as principal: Principal?
-    ) -> HTTPHead? {
+        _ head: RequestHead, of connection: ConnectionID, as principal: Principal?
+    ) -> RequestHead? {
         let slot = slot(of: connection)
-        var other: HTTPHead? = head
+        var other: RequestHead? = head
         swap(&slot.pointee.head, &other)
         slot.pointee.connection = connection
         slot.pointee.principal = principal
@@ -68,10 +69,10 @@ struct KnownHeads: ~Copyable {
     }
 
     /// Removes the head of a connection, and returns it.
-    mutating func forget(_ connection: ConnectionID) -> HTTPHead? {
+    mutating func forget(_ connection: ConnectionID) -> RequestHead? {
         let slot = slot(of: connection)
         guard slot.pointee.connection == connection else { return nil }
-        var head: HTTPHead?
+        var head: RequestHead?
         swap(&slot.pointee.head, &head)
         slot.pointee.principal = nil
         return head

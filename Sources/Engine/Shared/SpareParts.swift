@@ -1,10 +1,11 @@
+import MCP
 import Session
 import Wire
 
 /// Objects that have been used and may be used again, a few of each.
 struct SpareParts: ~Copyable {
-    private var parsers = Shelf<HTTPParser>(capacity: countMax)
-    private var heads = Shelf<HTTPHead>(capacity: countMax)
+    private var parsers = Shelf<RequestParser>(capacity: countMax)
+    private var heads = Shelf<RequestHead>(capacity: countMax)
     private var knownHeads = KnownHeads()
     private var events = Shelf<HostEvent>(capacity: countMax)
     private var requests = Shelf<OpenRequest>(capacity: countMax)
@@ -17,7 +18,7 @@ struct SpareParts: ~Copyable {
     private var lentLongBuffers = 0
 
     private let limits: Limits
-    private let parserSettings = LLHTTPSettings()
+    private let parserSettings = LLHTTPSettings(indexing: .mcp)
 
     private static var countMax: Int { 64 }
     private static var headBytesMax: Int { 4 << 10 }
@@ -28,8 +29,8 @@ struct SpareParts: ~Copyable {
         self.limits = limits
     }
 
-    mutating func takeParser() -> HTTPParser {
-        parsers.take() ?? HTTPParser(limits: limits, settings: parserSettings)
+    mutating func takeParser() -> RequestParser {
+        parsers.take() ?? RequestParser(limits: limits, settings: parserSettings)
     }
 
     mutating func takeEvent() -> HostEvent? { events.take() }
@@ -52,24 +53,24 @@ struct SpareParts: ~Copyable {
     }
 
     /// A head that nobody else looks at. One that an event still shows comes back with the event.
-    mutating func takeHead() -> HTTPHead {
+    mutating func takeHead() -> RequestHead {
         while var head = heads.take() {
             if isKnownUniquelyReferenced(&head) { return head }
         }
-        return HTTPHead()
+        return RequestHead()
     }
 
     /// Whether bytes begin with a connection's last head, and all of the body that it tells of.
     func recurrence(
         of connection: ConnectionID, in bytes: UnsafeRawBufferPointer
-    ) -> HTTPHead.Recurrence? {
+    ) -> RequestHead.Recurrence? {
         knownHeads.head(of: connection)?.recurrence(in: bytes)
     }
 
     /// The head that has come again on a connection.
     mutating func takeHead(
-        of connection: ConnectionID, as recurrence: HTTPHead.Recurrence
-    ) -> HTTPHead {
+        of connection: ConnectionID, as recurrence: RequestHead.Recurrence
+    ) -> RequestHead {
         if let head = knownHeads.head(of: connection, as: recurrence) { return head }
         let head = takeHead()
         if let known = knownHeads.head(of: connection) { head.become(known) }
@@ -82,7 +83,7 @@ struct SpareParts: ~Copyable {
         knownHeads.principal(of: connection)
     }
 
-    mutating func keep(_ head: HTTPHead, of connection: ConnectionID, as principal: Principal?) {
+    mutating func keep(_ head: RequestHead, of connection: ConnectionID, as principal: Principal?) {
         var last = knownHeads.keep(head, of: connection, as: principal)
         giveIfUnused(&last)
     }
@@ -92,12 +93,12 @@ struct SpareParts: ~Copyable {
         giveIfUnused(&last)
     }
 
-    private mutating func giveIfUnused(_ head: inout HTTPHead?) {
+    private mutating func giveIfUnused(_ head: inout RequestHead?) {
         if isKnownUniquelyReferenced(&head), let head { give(head) }
     }
 
     /// A long one is not kept: it would stay, and count, with somebody who sends short ones.
-    private mutating func give(_ head: HTTPHead) {
+    private mutating func give(_ head: RequestHead) {
         if head.heldBytes <= SpareParts.headBytesMax { heads.give(head) }
     }
 
@@ -118,7 +119,7 @@ struct SpareParts: ~Copyable {
 
     /// Recycles a connection's parser, and its head unless that is remembered. Others may still
     /// hold the head.
-    mutating func give(_ used: HTTPParser, of connection: ConnectionID) {
+    mutating func give(_ used: RequestParser, of connection: ConnectionID) {
         if let head = used.takeHead(), knownHeads.head(of: connection) !== head { give(head) }
         guard !parsers.isFull else { return }
         used.reset()

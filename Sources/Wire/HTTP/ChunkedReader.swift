@@ -1,7 +1,7 @@
-/// The chunked transfer coding (RFC 9112 §7.1): finds the data among its framing.
+/// Decodes the chunked transfer coding (RFC 9112 §7.1).
 ///
-/// llhttp is not asked: 8.1 refuses a second chunk extension, which §7.1.1 has recipients ignore,
-/// and unless built to be strict it takes any two bytes for the line end behind a chunk's data.
+/// llhttp is not used: 8.1 refuses a second chunk extension, which recipients must ignore (§7.1.1),
+/// and unless built in strict mode it accepts any two bytes as the line end after a chunk's data.
 struct ChunkedReader {
     enum Step {
         /// The bytes used were framing. If there are more, read on.
@@ -10,14 +10,14 @@ struct ChunkedReader {
         case data
         case end
         case malformed
-        /// There is more in extensions and trailers than there may be.
+        /// Extensions and trailers exceed the limits.
         case tooLarge
     }
 
     private enum State {
-        /// Reading a size, of which there have been so many digits.
+        /// In a size, after this many digits.
         case size(digits: Int)
-        /// Blanks after a size, which only an extension may follow.
+        /// In blanks after a size; only an extension may follow.
         case blanks
         case chunkExtension
         case sizeLineFeed
@@ -33,14 +33,14 @@ struct ChunkedReader {
     }
 
     private var state = State.size(digits: 0)
-    /// The bytes of the current chunk's data that have not been read.
+    /// The unread bytes of the current chunk's data.
     private var left: UInt64 = 0
-    /// How many bytes and lines of extensions and trailers may still come.
+    /// How many bytes and lines of extensions and trailers may still follow.
     private var bytesLeft: Int
     private var linesLeft: Int
 
-    /// So many lines came in the head.
-    init(_ limits: Limits, behind lineCount: Int) {
+    /// `lineCount` lines came in the head.
+    init(_ limits: Limits, after lineCount: Int) {
         bytesLeft = limits.headerBytes
         linesLeft = limits.headerCount - lineCount
     }
@@ -65,7 +65,7 @@ struct ChunkedReader {
         return (.framing, bytes.count)
     }
 
-    /// Takes a byte of framing; false if it is not one.
+    /// Consumes a byte of framing; false if it is malformed.
     private mutating func accept(_ byte: UInt8) -> Bool {
         switch state {
         case .size(let digits): return acceptSize(byte, digits)
@@ -82,7 +82,7 @@ struct ChunkedReader {
         case .lastLineFeed:
             state = .ended
             return byte == 0x0A
-        case .trailerStart where byte == 0x0D:  // The section ends; it is no line of it.
+        case .trailerStart where byte == 0x0D:  // Ends the section; does not count as a line.
             return acceptTrailer(byte)
         case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed:
             bytesLeft -= 1
@@ -94,7 +94,7 @@ struct ChunkedReader {
 
     private mutating func acceptSize(_ byte: UInt8, _ digits: Int) -> Bool {
         if let digit = byte.hexadecimalDigit {
-            // More digits than a number of 64 bits has: no size that we would take.
+            // More digits than 64 bits have: beyond any limit.
             guard digits < 16 else { return false }
             left = left << 4 | UInt64(digit)
             state = .size(digits: digits + 1)

@@ -1,6 +1,6 @@
-/// A moment as HTTP writes it (RFC 9110 §5.6.7): `Fri, 27 Nov 2026 10:45:08 GMT`.
+/// A date in HTTP's format (RFC 9110 §5.6.7): `Fri, 27 Nov 2026 10:45:08 GMT`.
 package enum HTTPDate {
-    /// Appends the date of a second since 1970, which must be of the years 1970 to 9999.
+    /// Appends the date of a Unix time, which must be in the years 1970 to 9999.
     package static func append(_ seconds: Int64, to output: ByteBuffer) {
         let clamped = min(max(seconds, 0), lastSecond)
         let days = clamped / 86_400
@@ -25,7 +25,7 @@ package enum HTTPDate {
     /// The last second of 9999.
     private static var lastSecond: Int64 { 253_402_300_799 }
 
-    /// The Gregorian date of a day since 1970, by eras of 400 years that begin in March.
+    /// The Gregorian date of a day since 1970, computed in eras of 400 years that start in March.
     private static func civil(_ days: Int64) -> (year: Int64, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = shifted / 146_097

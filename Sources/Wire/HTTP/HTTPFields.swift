@@ -1,8 +1,8 @@
-/// A request's method, as far as the endpoint tells them apart.
+/// A request's method; those that the endpoint does not serve are all `other`.
 package enum HTTPMethod: Sendable, Equatable {
     case get, post, delete, head, options, other
 
-    /// The method as it stands in a request; nil for one that is not told apart.
+    /// The method as sent; nil for `other`.
     package var name: StaticString? {
         switch self {
         case .get: "GET"
@@ -14,44 +14,19 @@ package enum HTTPMethod: Sendable, Equatable {
         }
     }
 
-    static func isToldApart(_ name: UnsafeRawBufferPointer) -> Bool {
+    static func isListed(_ name: UnsafeRawBufferPointer) -> Bool {
         name.equals("POST") || name.equals("GET") || name.equals("DELETE")
             || name.equals("OPTIONS") || name.equals("HEAD")
     }
 }
 
-/// What Transfer-Encoding says of a request's body (RFC 9112 §6.1).
+/// What Transfer-Encoding says about a body (RFC 9112 §6.1).
 package enum TransferCoding: Sendable, Equatable {
-    /// Nothing: Content-Length tells the length.
+    /// Absent: Content-Length has the length.
     case none
     case chunked
-    /// Something that is to be undone after the chunked coding, and that we cannot.
+    /// Chunked after another coding, which is not supported.
     case unknown
-    /// A request whose length nobody could tell.
+    /// The end of the body cannot be determined.
     case malformed
-}
-
-/// The header fields that the transport reads itself. The raw value is a place in `HTTPHead`.
-package enum KnownField: Int, CaseIterable, Sendable {
-    case host, origin, accept, contentType, contentLength, sessionID, protocolVersion
-    case lastEventID, authorization, expect, transferEncoding, contentEncoding
-
-    /// Finds the field that a lower-case name means.
-    init?(name: UnsafeRawBufferPointer) {
-        switch name.count {
-        case 4 where name.equals("host"): self = .host
-        case 6 where name.equals("origin"): self = .origin
-        case 6 where name.equals("accept"): self = .accept
-        case 6 where name.equals("expect"): self = .expect
-        case 12 where name.equals("content-type"): self = .contentType
-        case 13 where name.equals("last-event-id"): self = .lastEventID
-        case 13 where name.equals("authorization"): self = .authorization
-        case 14 where name.equals("content-length"): self = .contentLength
-        case 14 where name.equals("mcp-session-id"): self = .sessionID
-        case 16 where name.equals("content-encoding"): self = .contentEncoding
-        case 17 where name.equals("transfer-encoding"): self = .transferEncoding
-        case 20 where name.equals("mcp-protocol-version"): self = .protocolVersion
-        default: return nil
-        }
-    }
 }

@@ -1,10 +1,10 @@
-/// What is wrong with a request that cannot be read to its end.
+/// What is wrong with a message that cannot be read to its end.
 package enum HTTPFault: Error, Equatable, Sendable {
     /// Not HTTP/1.x as RFC 9112 has it.
     case malformed
     /// An HTTP version that is not 1.0 or 1.1.
     case version
-    /// A method that no resource can have.
+    /// A request method that no resource can have.
     case method
     /// A transfer coding other than chunked.
     case coding
@@ -13,78 +13,77 @@ package enum HTTPFault: Error, Equatable, Sendable {
     case bodyTooLarge
 }
 
-/// Bytes to requests, one connection's worth of them, in order.
+/// Bytes to messages, one connection's worth of them, in order: requests or responses.
 ///
-/// It stops after each head, so that a request can be refused before its body is read, and after
+/// It stops after each head, so that a message can be refused before its body is read, and after
 /// each message, so that a pipelined request waits its turn. It decides nothing about either.
 ///
-/// Where a head ends and what its lines are, `LineScanner` finds; llhttp reads what it has passed,
-/// and must find the same end. Bodies are counted here, or read by `ChunkedReader`.
-package final class HTTPParser {
+/// `LineScanner` finds where a head ends and what its lines are; llhttp reads what has passed, and
+/// must find the same end. Bodies are counted here, or read by `ChunkedReader`.
+package class HTTPParser {
+    /// Which side of the connection is read.
+    enum Role {
+        case request, response
+    }
+
     package enum Step: Equatable {
-        /// All bytes were used; the message goes on.
+        /// All bytes were used; the message continues.
         case needsMore
         /// The head is complete. Ask for the body, or it will be skipped.
         case head
         /// The message is complete.
         case message
-        /// The connection is of no more use.
+        /// The connection cannot be used any more.
         case fault(HTTPFault)
     }
 
-    package let limits: Limits
-    /// Where the next head goes. The caller lends it before a message begins.
-    package var head: HTTPHead? {
-        didSet { uncountedHead = head.map { Unmanaged.passUnretained($0) } }
-    }
+    package final let limits: Limits
+    /// The head that is lent, whose subclass keeps it alive; nil if there is none. References are
+    /// not counted while it is filled: there are three reports for each line.
+    final var anyHead: Unmanaged<HTTPHead>?
+    /// The same while its head is being read.
+    final var filling: Unmanaged<HTTPHead>?
     /// Where the body goes; nil to skip it, or to leave it where it is.
-    private var body: ByteBuffer?
+    private final var body: ByteBuffer?
     /// Whether the body is to be left where it is, and where that is.
-    private var isBodyLent = false
-    private var lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
+    private final var isBodyLent = false
+    private final var lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
 
-    private enum Phase {
+    enum Phase {
         /// Between messages; whether a CR was read, which an LF must follow.
         case idle(afterCR: Bool)
-        case method
+        /// In the first bytes of a head, which the subclass judges.
+        case start
         case head
-        /// A body of which so many bytes are left.
+        /// In a body; the value is how many bytes of it are left.
         case counted(UInt64)
         case chunked(ChunkedReader)
+        /// In a body that ends with the connection.
+        case untilClose
     }
 
-    private let bridge: LLHTTPBridge
-    private var phase = Phase.idle(afterCR: false)
-    private var lines = LineScanner()
+    final var phase = Phase.idle(afterCR: false)
+    final private(set) var lines = LineScanner()
     /// The bytes of the head that have been read.
-    private var headCount = 0
-    /// The method, as far as it has arrived without its end.
-    private let methodStart = ByteBuffer()
-    private var methodCount = 0
-    /// `head` without counting the reference, and the same while it is being read: there are three
-    /// reports for each line.
-    private var uncountedHead: Unmanaged<HTTPHead>?
-    private var filling: Unmanaged<HTTPHead>?
-    private var bodyCount = 0
-    private var fault: HTTPFault?
-    /// Whether llhttp does not take the version that the request line ends with.
-    private var isVersionRefused = false
+    private final var headCount = 0
+    /// The first bytes of a head, until there are enough to judge.
+    final let start = ByteBuffer()
+    private final let bridge: LLHTTPBridge
+    private final let role: Role
+    private final var bodyCount = 0
+    private final var bodyBytesMax = 0
+    private final var fault: HTTPFault?
+    /// Whether llhttp refuses the version that the request line ends with.
+    private final var isVersionRefused = false
 
-    private static var methodBytesMax: Int { 32 }
-    /// So much unused room of a body, or of a head, is not worth giving back.
+    /// Unused room of a body, or of a head, up to which nothing is released.
     private static var spareBytesMax: Int { 4096 }
 
-    package init(limits: Limits, settings: LLHTTPSettings) {
+    init(_ role: Role, limits: Limits, settings: LLHTTPSettings) {
+        self.role = role
         self.limits = limits
-        self.bridge = LLHTTPBridge(settings: settings)
+        self.bridge = LLHTTPBridge(role, settings: settings)
         bridge.attach(self)
-    }
-
-    /// Gives back the head that was lent.
-    package func takeHead() -> HTTPHead? {
-        var taken: HTTPHead?
-        swap(&taken, &head)
-        return taken
     }
 
     /// Forgets the message under way, for another connection.
@@ -97,24 +96,26 @@ package final class HTTPParser {
     }
 
     /// Whether some bytes of a message have arrived and its end has not.
-    package var isInsideMessage: Bool {
+    package final var isInsideMessage: Bool {
         if case .idle = phase { false } else { true }
     }
 
-    /// Whether there is something to remember until the next bytes come, be it half a line end
+    /// Whether there is something to remember until the next bytes arrive, be it half a line end
     /// before a message.
-    package var isUnfinished: Bool {
+    package final var isUnfinished: Bool {
         if case .idle(afterCR: false) = phase { false } else { true }
     }
 
-    /// The memory that a message takes that has not ended.
-    package var heldBytes: Int {
-        (head?.heldBytes ?? 0) + methodStart.heldBytes + (body?.heldBytes ?? 0)
+    /// The memory that an unfinished message takes.
+    package final var heldBytes: Int {
+        let head = anyHead?._withUnsafeGuaranteedRef { $0.heldBytes } ?? 0
+        return head + start.heldBytes + (body?.heldBytes ?? 0)
     }
 
-    /// What a message takes on the heap that has not ended.
-    package var heapBytes: Int {
-        (head?.heapBytes ?? 0) + methodStart.heapBytes + (body?.heapBytes ?? 0)
+    /// The same as measured on the heap.
+    package final var heapBytes: Int {
+        let head = anyHead?._withUnsafeGuaranteedRef { $0.heapBytes } ?? 0
+        return head + start.heapBytes + (body?.heapBytes ?? 0)
     }
 
     /// Reads until the next stop. Call again with the bytes that were not used; after a head, even
@@ -138,7 +139,9 @@ package final class HTTPParser {
         case .chunked(var reader):
             defer { if case .chunked = phase { phase = .chunked(reader) } }
             return parseChunks(bytes, &reader)
-        case .method, .head: break
+        case .untilClose:
+            return parseRest(bytes)
+        case .start, .head: break
         }
         let (step, count) = parseHead(bytes.dropBytes(used))
         return (step, used + count)
@@ -161,20 +164,27 @@ package final class HTTPParser {
         return bytes.count
     }
 
-    private func messageBegan() {
-        phase = .method
-        lines = LineScanner()
+    final func messageBegan() {
         headCount = 0
-        fault = nil
-        isVersionRefused = false
-        methodStart.removeAll()
-        filling = uncountedHead
-        filling?._withUnsafeGuaranteedRef { $0.reset() }
+        headBegan()
         skipBody()
         bodyCount = 0
+        bodyBytesMax = limits.messageBytes
     }
 
-    private func parseHead(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
+    /// Begins a head; the bytes of one before it in the same message still count.
+    final func headBegan() {
+        phase = .start
+        if role == .response { bridge.reset() }  // It reads nothing after `Connection: close`.
+        lines = LineScanner(startLineHasTabs: role == .response)
+        fault = nil
+        isVersionRefused = false
+        start.removeAll()
+        filling = anyHead
+        filling?._withUnsafeGuaranteedRef { $0.reset() }
+    }
+
+    private final func parseHead(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
         let (finding, count) = lines.scan(bytes.prefixBytes(limits.headerBytes - headCount))
         headCount += count
         // What comes first is judged first, however the bytes are cut.
@@ -182,7 +192,9 @@ package final class HTTPParser {
         switch finding {
         case .end:
             guard filling == nil else { return (.fault(.malformed), bytes.count) }
-            if headCount > HTTPParser.spareBytesMax { head?.trim() }
+            if headCount > HTTPParser.spareBytesMax {
+                anyHead?._withUnsafeGuaranteedRef { $0.trim() }
+            }
             return (.head, count)
         case .malformed:
             return (.fault(.malformed), bytes.count)
@@ -193,38 +205,19 @@ package final class HTTPParser {
         }
     }
 
+    private final func read(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
+        guard case .start = phase else { return execute(bytes) }
+        return readStart(bytes)
+    }
+
+    /// Judges the first bytes of a head, and then has llhttp execute them.
+    func readStart(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? { execute(bytes) }
+
+    /// Whether the first line is what it must be, apart from its version.
+    var isStartLine: Bool { true }
+
     /// Lets llhttp read some bytes of a head.
-    private func read(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
-        guard case .method = phase else { return execute(bytes) }
-        return readMethod(bytes)
-    }
-
-    /// Reads the method here: llhttp refuses those that it does not know, and has rules of its own
-    /// for some. For those that are not told apart it gets another one.
-    private func readMethod(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
-        let rest = HTTPParser.methodBytesMax + 1 - methodStart.count
-        var count = 0
-        while count < min(bytes.count, rest), bytes[count].isTokenByte { count += 1 }
-        if count == rest { return .method }
-        guard count < bytes.count else {
-            methodStart.append(bytes)
-            return nil
-        }
-        let isWhole = methodStart.isEmpty
-        if !isWhole { methodStart.append(bytes.prefixBytes(count)) }
-        let method = isWhole ? bytes.prefixBytes(count) : methodStart.bytes
-        guard bytes[count] == UInt8(ascii: " "), method.count > 0 else { return .malformed }
-        methodCount = method.count
-        phase = .head
-        let isToldApart = HTTPMethod.isToldApart(method)
-        if isToldApart, isWhole { return execute(bytes) }
-        if method.equals("CONNECT") { return .method }
-        if !isToldApart { filling?._withUnsafeGuaranteedRef { $0.noteMethod(method) } }
-        let other: StaticString = "PUT"
-        return execute(isToldApart ? method : other.rawBytes) ?? execute(bytes.dropBytes(count))
-    }
-
-    private func execute(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
+    final func execute(_ bytes: UnsafeRawBufferPointer) -> HTTPFault? {
         guard !isVersionRefused else { return versionFault }
         switch bridge.execute(bytes) {
         case .read: return nil
@@ -235,19 +228,9 @@ package final class HTTPParser {
         }
     }
 
-    /// Another version of HTTP, or none at all: that shows at the end of the line.
-    private var versionFault: HTTPFault? {
-        lines.lineCount == 0 ? nil : isRequestLine ? .version : .malformed
-    }
-
-    /// Whether the first line is one: with one blank on each side of the target, and HTTP in front
-    /// of the version.
-    private var isRequestLine: Bool {
-        guard let head else { return false }
-        let version: StaticString = " HTTP/1.1"
-        return lines.isRequestLine
-            && lines.firstLineCount
-                == methodCount + 1 + head.targetBytes.count + version.utf8CodeUnitCount
+    /// Another version of HTTP, or none at all: the end of the line decides.
+    private final var versionFault: HTTPFault? {
+        lines.lineCount == 0 ? nil : isStartLine ? .version : .malformed
     }
 
     // MARK: The body
@@ -255,26 +238,29 @@ package final class HTTPParser {
     /// A message's body: in a buffer of its own, or still where it arrived.
     package struct Body {
         package let bytes: UnsafeRawBufferPointer
-        /// What `bytes` stand in; nil if they were lent.
+        /// The buffer that holds `bytes`; nil if they were lent.
         package let buffer: ByteBuffer?
     }
 
-    /// Has the body put into `buffer`.
-    package func receiveBody(in buffer: ByteBuffer) {
+    /// Appends the body to `buffer`.
+    package final func receiveBody(in buffer: ByteBuffer) {
         body = buffer
     }
 
+    /// Appends the body to `buffer`, which the caller empties after each call: an event stream has
+    /// no end, so the limit of a message does not bound it.
+    package final func streamBody(in buffer: ByteBuffer) {
+        body = buffer
+        bodyBytesMax = .max
+    }
+
     /// Leaves the body where it is: all of it is among the bytes to be parsed next.
-    package func borrowBody() {
+    package final func borrowBody() {
         isBodyLent = true
     }
 
-    /// Takes a message that need not be parsed, because its head is known. Its body is put into
-    /// `buffer`, or left where it is.
-    package func take(
-        _ head: HTTPHead, _ bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer?
-    ) {
-        self.head = head
+    /// Takes a body that has arrived as a whole.
+    final func takeBody(_ bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer?) {
         buffer?.append(bytes)
         body = buffer
         isBodyLent = buffer == nil
@@ -282,20 +268,25 @@ package final class HTTPParser {
     }
 
     /// The body of the message that has ended; nil if it was skipped.
-    package func takeBody() -> Body? {
+    package final func takeBody() -> Body? {
         defer { skipBody() }
         if isBodyLent { return Body(bytes: lentBody, buffer: nil) }
         body?.trim(sparing: HTTPParser.spareBytesMax)
         return body.map { Body(bytes: $0.bytes, buffer: $0) }
     }
 
-    private func skipBody() {
+    final func skipBody() {
         body = nil
         isBodyLent = false
         lentBody = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    private func parseBody(
+    /// Takes a part of a body that ends with the connection.
+    private final func parseRest(_ bytes: UnsafeRawBufferPointer) -> (step: Step, used: Int) {
+        (take(bytes) ? .needsMore : .fault(.bodyTooLarge), bytes.count)
+    }
+
+    private final func parseBody(
         _ bytes: UnsafeRawBufferPointer, _ left: UInt64
     ) -> (step: Step, used: Int) {
         let part = bytes.prefixBytes(Int(min(left, UInt64(bytes.count))))
@@ -308,7 +299,7 @@ package final class HTTPParser {
         return (.message, part.count)
     }
 
-    private func parseChunks(
+    private final func parseChunks(
         _ bytes: UnsafeRawBufferPointer, _ reader: inout ChunkedReader
     ) -> (step: Step, used: Int) {
         var rest = bytes
@@ -330,64 +321,41 @@ package final class HTTPParser {
         return (.needsMore, bytes.count)
     }
 
-    /// Takes a part of the body; false if that is too long.
-    private func take(_ part: UnsafeRawBufferPointer) -> Bool {
+    /// Takes a part of the body; false if the body is too long.
+    private final func take(_ part: UnsafeRawBufferPointer) -> Bool {
         bodyCount += part.count
-        guard bodyCount <= limits.messageBytes else { return false }
+        guard bodyCount <= bodyBytesMax else { return false }
         if isBodyLent {
             lentBody = part
         } else {
-            // What is declared may never come; of chunks nothing is declared.
-            body?.append(
-                part, of: Int(min(head?.contentLength ?? .max, UInt64(limits.messageBytes))))
+            // The declared length may never arrive; chunks declare none.
+            let declared = anyHead?._withUnsafeGuaranteedRef { $0.contentLength }
+            body?.append(part, of: Int(min(declared ?? .max, UInt64(limits.messageBytes))))
         }
         return true
     }
 
     // MARK: What the bridge reports; false stops the parser
 
-    func target(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        filling?._withUnsafeGuaranteedRef { $0.appendTarget(bytes, limits: limits) } ?? true
-            || stop(.targetTooLong)
-    }
+    func target(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
 
-    func name(_ bytes: UnsafeRawBufferPointer) {
+    final func name(_ bytes: UnsafeRawBufferPointer) {
         filling?._withUnsafeGuaranteedRef { $0.appendName(bytes) }
     }
 
-    func value(_ bytes: UnsafeRawBufferPointer) {
+    final func value(_ bytes: UnsafeRawBufferPointer) {
         filling?._withUnsafeGuaranteedRef { $0.appendValue(bytes) }
     }
 
-    func lineEnded() -> Bool {
-        filling?._withUnsafeGuaranteedRef { $0.endLine(limits: limits) } ?? true
-            || stop(.headersTooLarge)
+    final func lineEnded() -> Bool {
+        filling?._withUnsafeGuaranteedRef {
+            $0.endLine(limits: limits, bridge.settings.fields)
+        } ?? true || stop(.headersTooLarge)
     }
 
-    func headEnded(_ line: LLHTTPBridge.RequestLine) -> Bool {
-        guard let head, filling != nil, isRequestLine else { return stop(.malformed) }
-        guard line.major == 1 else { return stop(.version) }
-        filling = nil
-        head.method = line.method
-        head.isHTTP10 = line.minor == 0
-        head.keepsAlive = line.keepsAlive
-        head.contentLength = line.contentLength
-        let coding = head.transferCoding
-        switch coding {
-        case .none:
-            phase = .counted(line.contentLength ?? 0)
-        case .chunked where !head.isHTTP10:
-            phase = .chunked(ChunkedReader(limits, behind: head.lineCount))
-        case .unknown where !head.isHTTP10:
-            return stop(.coding)
-        case .chunked, .unknown, .malformed:
-            return stop(.malformed)
-        }
-        head.hasBody = coding == .chunked || (line.contentLength ?? 0) > 0
-        return true
-    }
+    func headEnded(_ line: LLHTTPBridge.StartLine) -> Bool { true }
 
-    private func stop(_ fault: HTTPFault) -> Bool {
+    final func stop(_ fault: HTTPFault) -> Bool {
         self.fault = fault
         return false
     }

@@ -1,10 +1,15 @@
 import CLLHTTP
 
-/// llhttp's table of callbacks, which every parser of an engine shares.
+/// What every parser of an engine shares: llhttp's table of callbacks, and the fields to index.
 package final class LLHTTPSettings {
     fileprivate let table: UnsafeMutablePointer<llhttp_settings_t>
+    /// Where they are: a pointer is neither copied nor counted for each header line.
+    let fields: UnsafePointer<ExtensionFields>
 
-    package init() {
+    package init(indexing fields: ExtensionFields = ExtensionFields()) {
+        let storage = UnsafeMutablePointer<ExtensionFields>.allocate(capacity: 1)
+        storage.initialize(to: fields)
+        self.fields = UnsafePointer(storage)
         table = .allocate(capacity: 1)
         llhttp_settings_init(table)
         table.pointee.on_url = { parser, at, length in
@@ -21,28 +26,29 @@ package final class LLHTTPSettings {
         }
         table.pointee.on_headers_complete = { parser in
             guard let parser else { return failed }
-            parser.pointee.upgrade = 0  // We speak HTTP/1.1 only; an offer to upgrade is ignored.
-            let line = LLHTTPBridge.RequestLine(parser)
+            parser.pointee.upgrade = 0  // Offers to upgrade are ignored (RFC 9110 §7.8).
+            let line = LLHTTPBridge.StartLine(parser)
             return verdict(parser) { $0.headEnded(line) } == 0 ? skipBody : failed
         }
     }
 
     deinit {
         table.deallocate()
+        fields.deallocate()
     }
 }
 
-/// What `on_headers_complete` returns for the next head to follow at once.
+/// The result of `on_headers_complete` that makes llhttp expect the next head at once.
 private let skipBody: Int32 = 1
 private let failed = Int32(HPE_USER.rawValue)
 
-/// Tells the parser, without counting the reference: this happens three times a header line.
+/// Calls the parser without counting the reference: this happens three times a header line.
 @inline(__always)
 private func report(
-    _ parser: UnsafeMutablePointer<llhttp_t>?, _ tell: (HTTPParser) -> Void
+    _ parser: UnsafeMutablePointer<llhttp_t>?, _ call: (HTTPParser) -> Void
 ) -> Int32 {
     // `attach` sets the pointer before the first byte is parsed, and the parser owns the bridge.
-    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data)._withUnsafeGuaranteedRef(tell)
+    Unmanaged<HTTPParser>.fromOpaque(parser!.pointee.data)._withUnsafeGuaranteedRef(call)
     return 0
 }
 
@@ -58,30 +64,30 @@ private func span(_ at: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBuffer
     UnsafeRawBufferPointer(start: at, count: length)
 }
 
-/// The only code that sees llhttp: it runs the C parser over heads, and passes on what it reports.
+/// The only code that uses llhttp: it runs the C parser over heads, and forwards its callbacks.
 ///
-/// The C state stands apart from the Swift object, so a callback never meets a Swift value that is
-/// being changed.
+/// The C state is allocated apart from the Swift object, so a callback never accesses a Swift value
+/// during its mutation.
 final class LLHTTPBridge {
     private let parser: UnsafeMutablePointer<llhttp_t>
-    private let settings: LLHTTPSettings
+    let settings: LLHTTPSettings
 
-    init(settings: LLHTTPSettings) {
+    init(_ role: HTTPParser.Role, settings: LLHTTPSettings) {
         self.settings = settings
         parser = .allocate(capacity: 1)
-        llhttp_init(parser, HTTP_REQUEST, settings.table)
+        llhttp_init(parser, role == .request ? HTTP_REQUEST : HTTP_RESPONSE, settings.table)
     }
 
     deinit {
         parser.deallocate()
     }
 
-    /// Names the object that the callbacks report to. It must own the bridge.
+    /// Sets the object that receives the callbacks. It must own the bridge.
     func attach(_ listener: HTTPParser) {
         parser.pointee.data = Unmanaged.passUnretained(listener).toOpaque()
     }
 
-    /// Forgets what was read.
+    /// Forgets what was read, but not the role.
     func reset() {
         llhttp_reset(parser)
     }
@@ -91,11 +97,11 @@ final class LLHTTPBridge {
         case read
         /// llhttp refused them, or the listener stopped it.
         case failed
-        /// A version that llhttp does not know.
+        /// A version that llhttp does not support.
         case version
     }
 
-    /// Reads bytes of a head, of which they must not go beyond the end.
+    /// Reads bytes of a head, which must not go beyond its end.
     func execute(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         guard let start = bytes.baseAddress else { return .read }
         switch llhttp_execute(parser, start.assumingMemoryBound(to: CChar.self), bytes.count) {
@@ -105,29 +111,45 @@ final class LLHTTPBridge {
         }
     }
 
-    /// What llhttp knows of a request when its head has ended.
-    struct RequestLine {
-        let method: HTTPMethod
-        let major: UInt8
-        let minor: UInt8
-        let keepsAlive: Bool
-        let contentLength: UInt64?
+    /// What llhttp knows about a message when its head has ended. Valid during that report.
+    struct StartLine {
+        private let parser: UnsafeMutablePointer<llhttp_t>
 
         init(_ parser: UnsafeMutablePointer<llhttp_t>) {
+            self.parser = parser
+        }
+
+        var major: UInt8 { parser.pointee.http_major }
+        var minor: UInt8 { parser.pointee.http_minor }
+
+        /// A request's method.
+        var method: HTTPMethod {
             switch UInt32(parser.pointee.method) {
-            case HTTP_GET.rawValue: method = .get
-            case HTTP_POST.rawValue: method = .post
-            case HTTP_DELETE.rawValue: method = .delete
-            case HTTP_HEAD.rawValue: method = .head
-            case HTTP_OPTIONS.rawValue: method = .options
-            default: method = .other
+            case HTTP_GET.rawValue: .get
+            case HTTP_POST.rawValue: .post
+            case HTTP_DELETE.rawValue: .delete
+            case HTTP_HEAD.rawValue: .head
+            case HTTP_OPTIONS.rawValue: .options
+            default: .other
             }
-            major = parser.pointee.http_major
-            minor = parser.pointee.http_minor
-            keepsAlive = llhttp_should_keep_alive(parser) != 0
-            let flags = UInt32(parser.pointee.flags)
-            contentLength =
-                flags & F_CONTENT_LENGTH.rawValue != 0 ? parser.pointee.content_length : nil
+        }
+
+        /// A response's status code.
+        var status: Int { Int(parser.pointee.status_code) }
+
+        /// Whether a request lets the connection be used again (RFC 9112 §9.3).
+        var keepsAlive: Bool { llhttp_should_keep_alive(parser) != 0 }
+
+        /// The options of the Connection field.
+        var closes: Bool { has(F_CONNECTION_CLOSE) }
+        var asksToKeepAlive: Bool { has(F_CONNECTION_KEEP_ALIVE) }
+
+        var contentLength: UInt64? {
+            has(F_CONTENT_LENGTH) ? parser.pointee.content_length : nil
+        }
+
+        private func has(_ flag: llhttp_flags) -> Bool {
+            UInt32(parser.pointee.flags) & flag.rawValue != 0
         }
     }
 }

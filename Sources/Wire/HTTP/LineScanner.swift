@@ -1,8 +1,8 @@
-/// Finds where a section of header lines ends, and holds its lines to RFC 9112.
+/// Finds the end of a section of header lines, and checks its lines against RFC 9112.
 ///
-/// llhttp 8.1 also takes a bare LF for the end of a line (RFC 9112 §2.2), a line that begins with
-/// a blank for more of the one before (§5.2), and a line without a name; a proxy in front may read
-/// any of them otherwise. What has passed here, every reader cuts alike.
+/// llhttp 8.1 also accepts a bare LF as a line end (RFC 9112 §2.2), a line that starts with a blank
+/// as a continuation (§5.2), and a line without a name. A proxy may parse any of them differently,
+/// which is how requests are smuggled; all parsers agree about what passes here.
 struct LineScanner {
     enum Finding {
         case needsMore
@@ -19,24 +19,29 @@ struct LineScanner {
     }
 
     private var state = State.lineStart
-    /// Lines that have ended.
+    /// The number of complete lines.
     private(set) var lineCount = 0
-    /// The bytes of the first line, and the last eight of them.
+    /// The length of the first line, and its last eight bytes.
     private(set) var firstLineCount = 0
     private var firstLineEnd: UInt64 = 0
 
-    init() {}
+    /// Whether the first line may hold tabs: a reason phrase may, a request line may not.
+    private let startLineHasTabs: Bool
+
+    init(startLineHasTabs: Bool = false) {
+        self.startLineHasTabs = startLineHasTabs
+    }
 
     /// Whether the first line ends like a request line (RFC 9112 §3): with `HTTP/` and one digit on
-    /// each side of a dot. What the digits are is for llhttp to judge.
+    /// each side of a dot. llhttp checks the digits.
     var isRequestLine: Bool {
         firstLineEnd & 0xFFFF_FFFF_FF00_FF00 == 0x4854_5450_2F00_2E00  // HTTP/d.d
             && UInt8(truncatingIfNeeded: firstLineEnd >> 16).isDigit
             && UInt8(truncatingIfNeeded: firstLineEnd).isDigit
     }
 
-    /// Scans up to the end of the section. Says how many bytes belong to it; if it is malformed,
-    /// how many come before the first that is wrong.
+    /// Scans up to the end of the section. Returns how many bytes belong to it or, if it is
+    /// malformed, how many precede the first that is wrong.
     mutating func scan(_ bytes: UnsafeRawBufferPointer) -> (finding: Finding, count: Int) {
         var index = 0
         while index < bytes.count {
@@ -58,7 +63,7 @@ struct LineScanner {
                 guard index < bytes.count else { return (.needsMore, index) }
                 switch bytes[index] {
                 case 0x0D: state = .carriageReturn(isEmpty: false)
-                case UInt8(ascii: "\t") where lineCount > 0: break
+                case UInt8(ascii: "\t") where lineCount > 0 || startLineHasTabs: break
                 default: return (.malformed, index)
                 }
             case .carriageReturn(let isEmpty):
@@ -81,7 +86,7 @@ struct LineScanner {
 }
 
 extension UnsafeRawBufferPointer {
-    /// How many bytes stand before the first control character; all of them if there is none.
+    /// How many bytes precede the first control character; all of them if there is none.
     fileprivate var countBeforeControl: Int {
         guard let start = baseAddress else { return 0 }
         var index = 0

@@ -5,10 +5,10 @@ package enum MediaType: Sendable {
     private var type: StaticString { self == .json ? "application" : "text" }
     private var subtype: StaticString { self == .json ? "json" : "event-stream" }
 
-    /// Whether an Accept value admits this type (RFC 9110 §12.5.1): the most specific range that
+    /// Whether an Accept value includes this type (RFC 9110 §12.5.1): the most specific range that
     /// matches decides, and a weight of zero excludes.
     package func isAccepted(by accept: UnsafeRawBufferPointer) -> Bool {
-        // What clients of this protocol are told to say, and say.
+        // The value that the transport's clients must send, and do.
         if accept.equals("application/json, text/event-stream") { return true }
         var best = -1
         var admitted = false

@@ -1,16 +1,17 @@
-/// A JSON-RPC 2.0 message's outside: what kind it is, and whose. Classified, not interpreted.
+/// The outer members of a JSON-RPC 2.0 message: its kind, id and method. Classified, not
+/// interpreted.
 package struct Envelope {
     package enum Kind: Equatable {
-        /// Wants an answer under this id.
+        /// Expects a response with this id.
         case request(RequestID)
         case notification
-        /// Answers a request of ours. `isError` tells the two kinds of answer apart.
+        /// Answers a request of this side, with a result or with an error.
         case response(RequestID, isError: Bool)
         /// An error that names no request: its sender could not read an id.
         case strayError
     }
 
-    /// Why a text is not a message (S-011 to S-014), with the id as far as it is a legal one.
+    /// Why a text is not a message (S-011 to S-014), with its id if that is a legal one.
     package enum Fault: Error, Equatable {
         case notUTF8(RequestID?)
         case notJSON(RequestID?)
@@ -22,7 +23,6 @@ package struct Envelope {
         case paramsNotStructured(RequestID?)
         case illegalID
         case idTooLong
-        case progressTokenTooLong(RequestID)
     }
 
     package let kind: Kind
@@ -31,28 +31,30 @@ package struct Envelope {
     }
     /// Empty for a response. Valid as long as the text and `decodedMethod`.
     package let method: UnsafeRawBufferPointer
-    /// Where the method stands if it is not written as it reads.
+    /// The buffer that holds the method, if it was written with escape sequences.
     package let decodedMethod: ByteBuffer?
     /// The message's params; nil if it has none, or null.
     package let params: JSONValue?
-    /// What the sender wants progress to be named by; nil if it wants none.
-    package let progressToken: JSONValue?
-    /// The id as it is written; nil for a notification.
+    /// The member of the params that the reader has asked for; nil if they have none.
+    package let notedParam: JSONValue?
+    /// The id as written; nil for a notification.
     package let id: JSONValue?
 
     /// Reads a message, which `text` must be all of. The envelope points into it.
-    package init(_ text: UnsafeRawBufferPointer, limits: Limits) throws(Fault) {
-        let members = try Members(text, limits: limits)
+    ///
+    /// `param` names a member of the params that the caller is going to read: params may be long,
+    /// and are scanned once.
+    package init(
+        _ text: UnsafeRawBufferPointer, limits: Limits, noting param: StaticString? = nil
+    ) throws(Fault) {
+        let members = try Members(text, limits: limits, noting: param?.rawBytes)
         var requestID: RequestID?
         if let id = members.id { requestID = try Envelope.requestID(id, limits: limits) }
         guard members.version?.isVersion == true else { throw .notAMessage(requestID) }
         id = members.id
         let params = members.params.flatMap { $0.isNull ? nil : $0 }
         self.params = params
-        let progressToken = members.meta?["progressToken"].flatMap { token in
-            token.isString || token.isInteger ? token : nil
-        }
-        self.progressToken = progressToken
+        notedParam = members.notedParam
         guard let method = members.method else {
             kind = try members.answer(to: requestID)
             self.method = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -66,9 +68,6 @@ package struct Envelope {
         if let params, !params.isObject, !params.isArray { throw .paramsNotStructured(requestID) }
         let written = UnsafeRawBufferPointer(rebasing: method.text[1..<method.text.count - 1])
         guard written.count > 0 else { throw .notAMessage(requestID) }
-        if let requestID, let progressToken, progressToken.text.count > limits.requestIDBytes {
-            throw .progressTokenTooLong(requestID)
-        }
         decodedMethod = JSONName(written).decoded
         decodedMethod?.replaceSurrogates()
         self.method = decodedMethod?.bytes ?? written
@@ -96,12 +95,14 @@ private struct Members {
     var id: JSONValue?
     var method: JSONValue?
     var params: JSONValue?
-    /// The `_meta` of the params.
-    var meta: JSONValue?
+    /// The member of the params that is to be noted.
+    var notedParam: JSONValue?
     var result: JSONValue?
     var error: JSONValue?
 
-    init(_ text: UnsafeRawBufferPointer, limits: Limits) throws(Envelope.Fault) {
+    init(
+        _ text: UnsafeRawBufferPointer, limits: Limits, noting param: UnsafeRawBufferPointer?
+    ) throws(Envelope.Fault) {
         guard var scanner = JSONScanner(text) else { throw .notJSON(nil) }
         let depth = JSONScanner.depth(limits.jsonDepth)
         guard scanner.isAtObject else {
@@ -114,10 +115,13 @@ private struct Members {
         var found = Members()
         let isObject = scanner.members(of: depth) { name, scanner in
             let start = scanner.next
-            let isPassed =
-                scanner.isAtObject && name.means(("params" as StaticString).rawBytes)
-                ? found.passParams(&scanner, depth - 1) : scanner.value(depth - 1)
-            guard isPassed else { return false }
+            let isValid: Bool
+            if let param, scanner.isAtObject, name.means(("params" as StaticString).rawBytes) {
+                isValid = found.scanParams(&scanner, depth - 1, noting: param)
+            } else {
+                isValid = scanner.value(depth - 1)
+            }
+            guard isValid else { return false }
             let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
             found.set(name, JSONValue(valid: value))
             return true
@@ -128,7 +132,7 @@ private struct Members {
 
     private init() {}
 
-    /// Why a text cannot be read, and the id that stands in it all the same.
+    /// Why a text cannot be parsed, with the id if it can be found all the same.
     private static func fault(
         of text: UnsafeRawBufferPointer, _ scanner: JSONScanner, _ limits: Limits
     ) -> Envelope.Fault {
@@ -140,7 +144,7 @@ private struct Members {
         return scanner.isTooDeep ? .tooDeep(id) : .notJSON(id)
     }
 
-    /// What a message is that has no method.
+    /// The kind of a message that has no method.
     func answer(to id: RequestID?) throws(Envelope.Fault) -> Envelope.Kind {
         guard (result == nil) != (error == nil), error?.isObject ?? true else {
             throw .notAMessage(id)
@@ -150,13 +154,13 @@ private struct Members {
         throw self.id == nil ? .notAMessage(nil) : .illegalID
     }
 
-    /// Passes the params and notes their `_meta`: they may be long, and are read once.
-    private mutating func passParams(_ scanner: inout JSONScanner, _ depth: Int) -> Bool {
-        meta = nil
+    /// Scans the params and notes one of their members; of two with that name, the last.
+    private mutating func scanParams(
+        _ scanner: inout JSONScanner, _ depth: Int, noting param: UnsafeRawBufferPointer
+    ) -> Bool {
+        notedParam = nil
         return scanner.object(depth) { name, value in
-            if name.means(("_meta" as StaticString).rawBytes) {
-                meta = JSONValue(valid: value)
-            }
+            if name.means(param) { notedParam = JSONValue(valid: value) }
         }
     }
 
@@ -175,7 +179,7 @@ private struct Members {
         case 6 where name.equals("method"): method = value
         case 6 where name.equals("params"):
             params = value
-            if !value.isObject { meta = nil }  // Otherwise `passParams` has seen it.
+            if !value.isObject { notedParam = nil }  // Otherwise `scanParams` has set it.
         case 6 where name.equals("result"): result = value
         case 7 where name.equals("jsonrpc"): version = value
         default: break
@@ -184,7 +188,7 @@ private struct Members {
 }
 
 extension JSONValue {
-    /// Whether this is what a message names as its version.
+    /// Whether this is the version of JSON-RPC that a message must name.
     fileprivate var isVersion: Bool {
         if text.count == 5 { return text.equals("\"2.0\"") }
         guard let written = string else { return false }
@@ -193,8 +197,8 @@ extension JSONValue {
 }
 
 extension JSONScanner {
-    /// Finds the `id` of a message that is no valid JSON, so that its sender learns which of its
-    /// requests failed: it looks at quotes and brackets alone, at any depth and in any encoding.
+    /// Finds the `id` of a message that is not valid JSON, so that its sender learns which request
+    /// failed. It only looks at quotes and brackets, at any depth and in any encoding.
     fileprivate static func salvageID(from text: UnsafeRawBufferPointer) -> JSONValue? {
         var depth = 0
         var index = 0
@@ -216,7 +220,7 @@ extension JSONScanner {
         return id
     }
 
-    /// Where the quote stands that ends a string, or where the text ends.
+    /// The index of the quote that ends a string, or the end of the text.
     private static func endOfString(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
         while index < text.count, text[index] != UInt8(ascii: "\"") {
@@ -225,7 +229,7 @@ extension JSONScanner {
         return min(index, text.count)
     }
 
-    /// The string or number behind a colon; nil if there is none.
+    /// The string or number after a colon; nil if there is none.
     private static func value(after index: Int, in text: UnsafeRawBufferPointer) -> JSONValue? {
         let rest = text.dropBytes(index)
         guard let colon = rest.firstIndex(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }),

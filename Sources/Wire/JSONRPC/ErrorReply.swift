@@ -1,14 +1,4 @@
-/// The JSON-RPC errors that the transport itself may author (PROTOCOL 7.3).
-package enum ErrorCode: Int32, Sendable {
-    case parseError = -32700
-    case invalidRequest = -32600
-    case invalidParams = -32602
-    case internalError = -32603
-    case unsupportedVersion = -32022
-    case cancelled = -32800
-}
-
-/// JSON-RPC messages of our own making to bytes.
+/// JSON-RPC messages to bytes.
 extension ByteBuffer {
     /// Appends an error response. Without a readable id it carries null (S-017, §9-A1).
     package func appendError(
@@ -35,7 +25,7 @@ extension ByteBuffer {
         append("}")
     }
 
-    /// Appends a result response, and takes the storage of the result, which is long.
+    /// Appends a result response, and takes over the storage of a long result.
     package func appendResult(id: RequestID, taking result: ByteBuffer) {
         beginResponse(id: id)
         append(",\"result\":")
@@ -50,7 +40,7 @@ extension ByteBuffer {
         appendMethod(method, params: params)
     }
 
-    /// Appends a request with an id of the server's own counting.
+    /// Appends a request with an id that the library has counted.
     package func appendRequest(
         id: UInt64, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) {

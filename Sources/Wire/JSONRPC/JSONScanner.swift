@@ -1,27 +1,27 @@
 import CLibc
 
-/// Reads JSON text (RFC 8259) without making anything of it: finds out whether it is valid, and
-/// where its parts begin and end. Messages are only passed on, so nothing more is needed of them,
-/// and a tree of each would cost more than all else that is done for it.
+/// Scans JSON text (RFC 8259) without building a tree: validates it, and finds where its parts
+/// begin and end. Messages are only passed on, so nothing more is needed, and a tree of each would
+/// cost more than everything else that is done for it.
 ///
-/// It takes all that the grammar does, and so more than jansson, whose trees hold no NUL in the
-/// names of members, no lone surrogates and no numbers beyond a double: a message with any of them
-/// reaches hosts that read bytes.
+/// It accepts the whole grammar, and so more than jansson, whose trees cannot hold NUL in members'
+/// names, lone surrogates, or numbers beyond a double: a message with any of them still reaches
+/// hosts that read bytes.
 struct JSONScanner {
     private(set) var next: UnsafeRawPointer
     private let end: UnsafeRawPointer
 
-    /// jansson's own limit. Values nest by recursion, here as there.
+    /// jansson's own limit. Both recurse into nested values.
     private static var depthMax: Int { 2048 }
 
-    /// Whether strings are taken for valid, since they were found to be.
+    /// Whether strings are known to be valid, and are not checked again.
     private let isTrusting: Bool
-    /// Whether the last name is not written as it reads.
+    /// Whether the last name contains escape sequences.
     private var hasEscape = false
-    /// Whether some reader would have seen a line end since this was set to false: CR or LF between
-    /// the parts of a value, or one of Unicode's separators in a string.
+    /// Set at anything that some reader takes for a line end: CR or LF between the parts of a
+    /// value, or one of Unicode's separators in a string.
     var hasLineEnd = false
-    /// Whether a value was refused only because it nests too deep.
+    /// Whether a value was refused because it nests too deep.
     private(set) var isTooDeep = false
 
     /// Starts at the first byte that is not blank; nil if there is none.
@@ -34,7 +34,7 @@ struct JSONScanner {
         if next == end { return nil }
     }
 
-    /// Whether nothing is left but blanks.
+    /// Whether only blanks are left.
     mutating func isAtEnd() -> Bool {
         skipBlanks()
         return next == end
@@ -56,8 +56,8 @@ struct JSONScanner {
 
     // MARK: Values
 
-    /// Passes one value, in which arrays and objects nest no deeper than `depth`; false if there is
-    /// none.
+    /// Skips one value, in which arrays and objects nest no deeper than `depth`; false if it is not
+    /// valid.
     @inline(never)
     mutating func value(_ depth: Int) -> Bool {
         guard next < end else { return false }
@@ -72,7 +72,7 @@ struct JSONScanner {
         }
     }
 
-    /// Passes an object, and tells each member's name and value.
+    /// Skips an object, and calls `member` with each member's name and value.
     @inline(__always)
     mutating func object(
         _ depth: Int, _ member: (JSONName, UnsafeRawBufferPointer) -> Void
@@ -85,7 +85,7 @@ struct JSONScanner {
         }
     }
 
-    /// Passes an object, and lets `pass` pass the value of each member.
+    /// Skips an object; `pass` skips the value of each member.
     @inline(__always)
     mutating func members(
         of depth: Int, _ pass: (JSONName, inout JSONScanner) -> Bool
@@ -121,7 +121,7 @@ struct JSONScanner {
         return false
     }
 
-    /// Passes an array, and tells each element.
+    /// Skips an array, and calls `element` with each element.
     @inline(__always)
     mutating func array(_ depth: Int, _ element: (UnsafeRawBufferPointer) -> Void) -> Bool {
         guard depth > 0 else {
@@ -174,7 +174,7 @@ struct JSONScanner {
 
     // MARK: Strings
 
-    /// Passes a string, from quote to quote. Most are short and plain.
+    /// Skips a string, from quote to quote. Most are short and plain.
     @inline(__always)
     private mutating func string(isName: Bool = false) -> Bool {
         next += 1
@@ -206,7 +206,7 @@ struct JSONScanner {
         }
     }
 
-    /// Passes a string that is known to be one.
+    /// Skips a string that is known to be valid.
     private mutating func trustedString(isName: Bool) -> Bool {
         // It ends at the first quote with no escape before it.
         let start = next
@@ -226,7 +226,7 @@ struct JSONScanner {
 
     private typealias Mask = SIMDMask<SIMD16<Int8>>
 
-    /// Passes the bytes that stand for themselves.
+    /// Skips plain bytes: no quotes, escapes, controls or non-ASCII.
     @inline(__always)
     private mutating func skipPlain() {
         var isFirst = true
@@ -236,7 +236,7 @@ struct JSONScanner {
                 return
             }
             next += 16
-            // What is not short is mostly long.
+            // A string that is not short is usually long.
             while isFirst, end - next >= 128, JSONScanner.arePlain(next) { next += 128 }
             isFirst = false
         }
@@ -247,10 +247,10 @@ struct JSONScanner {
         }
     }
 
-    /// Whether 128 bytes stand for themselves.
+    /// Whether 128 bytes are plain.
     @inline(__always)
     private static func arePlain(_ bytes: UnsafeRawPointer) -> Bool {
-        // With this bit turned, a quote comes before the blank, next to what controls.
+        // XOR 2 maps '"' (0x22) to 0x20, next to the controls: one unsigned comparison finds both.
         let turned = SIMD16<UInt8>(repeating: 2)
         let first: UInt8 = UInt8(ascii: "\"") ^ 2 + 1
         let backslash = SIMD16<UInt8>(repeating: UInt8(ascii: "\\") ^ 2)
@@ -268,7 +268,7 @@ struct JSONScanner {
             (most .>= SIMD16(repeating: 0x80 - first)) .| (least .== SIMD16())) == nil
     }
 
-    /// The first of sixteen bytes that a mask is set for.
+    /// The index of the first of sixteen bytes whose mask is set.
     @inline(__always)
     private static func first(_ mask: Mask) -> Int? {
         let halves = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
@@ -277,18 +277,18 @@ struct JSONScanner {
         return nil
     }
 
-    /// Which of sixteen bytes end what stands for itself.
+    /// A mask of those of sixteen bytes that are not plain.
     @inline(__always)
     private static func specials(_ bytes: UnsafeRawPointer) -> Mask {
         let block = bytes.loadUnaligned(as: SIMD16<Int8>.self)
-        // With a sign, what is beyond ASCII is as small as what controls.
+        // As signed, bytes beyond 0x7F are negative: one comparison finds them and the controls.
         let printable = SIMD16<Int8>(repeating: 0x20)
         let quote = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\"")))
         let backslash = SIMD16(repeating: Int8(bitPattern: UInt8(ascii: "\\")))
         return (block .< printable) .| (block .== quote) .| (block .== backslash)
     }
 
-    /// Passes an escape sequence, and tells what it stands for; nil if it is none.
+    /// Skips an escape sequence and returns its code point; nil if it is malformed.
     mutating func escape() -> UInt32? {
         guard end - next >= 2 else { return nil }
         let letter = next.load(fromByteOffset: 1, as: UInt8.self)
@@ -305,7 +305,7 @@ struct JSONScanner {
         }
     }
 
-    /// Passes what follows `\u`, with the other half of a surrogate pair if it is there.
+    /// Skips the digits after `\u`, and the low half of a surrogate pair if it follows.
     private mutating func codePoint() -> UInt32? {
         guard let first = fourDigits() else { return nil }
         guard (0xD800...0xDBFF).contains(first), end - next >= 6,

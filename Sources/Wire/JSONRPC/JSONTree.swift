@@ -1,20 +1,20 @@
 import CJansson
 
-/// A value as jansson has it. Public for the C function that returns one.
+/// jansson's value. Public for the C function that returns one.
 public typealias JSONNode = json_t
 
-/// The tree that jansson makes of a JSON text, for C hosts that look into messages with it. The
-/// only code that sees jansson.
+/// A JSON text parsed by jansson, for C hosts that read messages with it. The only code that uses
+/// jansson.
 package final class JSONTree {
     private let node: UnsafeMutablePointer<json_t>
 
-    /// Nil if jansson holds no such text: NUL in the name of a member, a lone surrogate, a number
+    /// Nil if jansson cannot represent the text: NUL in a member's name, a lone surrogate, a number
     /// beyond a double.
     package init?(_ text: UnsafeRawBufferPointer) {
         guard let start = text.baseAddress else { return nil }
         let bytes = start.assumingMemoryBound(to: CChar.self)
         let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL)
-        // An integer beyond 64 bits is legal in a payload that we only pass on.
+        // An integer beyond 64 bits is legal in a payload that is only passed on.
         guard
             let tree = json_loadb(bytes, text.count, flags, nil)
                 ?? json_loadb(bytes, text.count, flags | Int(JSON_DECODE_INT_AS_REAL), nil)
@@ -28,8 +28,8 @@ package final class JSONTree {
 
     package var root: UnsafePointer<JSONNode> { UnsafePointer(node) }
 
-    /// A number that is not whole as JSON text, as short as it reads back the same; nil if it is
-    /// not finite.
+    /// The shortest JSON text that reads back as the same number, which has a fraction; nil if it
+    /// is not finite.
     fileprivate static func text(of value: Double) -> ByteBuffer? {
         guard let node = json_real(value) else { return nil }
         defer { json_decref(node) }
@@ -59,7 +59,7 @@ package final class JSONTree {
 }
 
 extension ByteBuffer {
-    /// Appends a finite number as JSON text, a whole one without a fraction (RFC 8259 §6).
+    /// Appends a finite number as JSON text, an integer without a fraction (RFC 8259 §6).
     package func append(number value: Double) {
         if let integer = Int64(exactly: value) {
             append(decimal: integer)

@@ -1,4 +1,4 @@
-/// One JSON value, as it is written. It is known to be valid, and lives as long as the bytes.
+/// One JSON value as text, known to be valid. It points into the bytes that it was read from.
 package struct JSONValue {
     /// The value's text, without blanks around it.
     package let text: UnsafeRawBufferPointer
@@ -15,7 +15,7 @@ package struct JSONValue {
         self.init(bytes, depthMax: depthMax, hasLineEnd: &hasLineEnd)
     }
 
-    /// The same, and tells whether some reader would see a line end within the value.
+    /// The same, and sets `hasLineEnd` if some reader would find a line end within the value.
     package init?(_ bytes: UnsafeRawBufferPointer, depthMax: Int, hasLineEnd: inout Bool) {
         guard var scanner = JSONScanner(bytes) else { return nil }
         let start = scanner.next
@@ -58,8 +58,8 @@ package struct JSONValue {
 
     package var isNull: Bool { text.equals("null") }
 
-    /// What a string stands for; nil for anything else. A lone surrogate stands for itself, in
-    /// three bytes that are no UTF-8: `append(jsonString:)` makes the same string of it again.
+    /// A string's decoded text; nil for anything else. A lone surrogate becomes three bytes that
+    /// are not UTF-8; `append(jsonString:)` encodes them as the same surrogate again.
     package var string: ByteBuffer? {
         guard isString else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: text[1..<text.count - 1])
@@ -82,8 +82,8 @@ package struct JSONValue {
         return value
     }
 
-    /// The value at a JSON pointer (RFC 6901); nil if there is none. In a text that is no JSON,
-    /// anything may be found, or nothing.
+    /// The value at a JSON pointer (RFC 6901); nil if there is none. In a text that is not JSON the
+    /// result is undefined, but safe.
     package static func find(
         _ pointer: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer
     ) -> JSONValue? {
@@ -103,7 +103,7 @@ package struct JSONValue {
         return place
     }
 
-    /// The pointer's first token, as it is written.
+    /// The pointer's first token, not decoded.
     private static func token(_ pointer: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var end = 0
         while end < pointer.count, pointer[end] != UInt8(ascii: "/") { end += 1 }
@@ -116,7 +116,7 @@ package struct JSONValue {
         return withExtendedLifetime(unescaped) { find(unescaped.bytes) }
     }
 
-    /// What a pointer's token stands for.
+    /// A pointer's token, decoded.
     private static func unescaped(_ token: UnsafeRawBufferPointer) -> ByteBuffer {
         let output = ByteBuffer()
         var rest = token
@@ -147,10 +147,10 @@ package struct JSONValue {
     }
 }
 
-/// A string's text between its quotes, as it is written.
+/// A string's text between its quotes, not decoded.
 struct JSONName {
     let text: UnsafeRawBufferPointer
-    /// Whether it is not written as it reads.
+    /// Whether it contains escape sequences.
     let hasEscape: Bool
 
     init(_ text: UnsafeRawBufferPointer, hasEscape: Bool) {
@@ -162,8 +162,7 @@ struct JSONName {
         self.init(text, hasEscape: text.firstIndex(ofByte: UInt8(ascii: "\\")) != nil)
     }
 
-    /// What the text stands for; nil if that is what is written. Lone surrogates are in three
-    /// bytes.
+    /// The decoded text; nil if there is nothing to decode. Lone surrogates become three bytes.
     var decoded: ByteBuffer? {
         guard hasEscape else { return nil }
         let output = ByteBuffer()
@@ -182,14 +181,20 @@ struct JSONName {
         return output
     }
 
+    /// Whether the decoded text is `name`.
+    @inline(__always)
     func means(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard hasEscape, let decoded else { return text.equals(name) }
+        hasEscape ? isDecoded(to: name) : text.count == name.count && text.equals(name)
+    }
+
+    private func isDecoded(to name: UnsafeRawBufferPointer) -> Bool {
+        guard let decoded else { return false }
         return withExtendedLifetime(decoded) { decoded.bytes.equals(name) }
     }
 }
 
 extension ByteBuffer {
-    /// Appends a code point, or a surrogate, as UTF-8 would have it.
+    /// Appends a code point in UTF-8, or a surrogate in the same scheme.
     fileprivate func append(codePoint code: UInt32) {
         func tail(_ shift: UInt32) -> UInt8 { UInt8(0x80 | code >> shift & 0x3F) }
         switch code {
@@ -210,7 +215,7 @@ extension ByteBuffer {
         }
     }
 
-    /// Puts U+FFFD in the place of surrogates, for those who want UTF-8.
+    /// Replaces surrogates with U+FFFD, which makes the text UTF-8.
     func replaceSurrogates() {
         for index in 0..<max(count - 2, 0) where bytes[index] == 0xED && bytes[index + 1] >= 0xA0 {
             let replacement: StaticString = "\u{FFFD}"

@@ -1,10 +1,10 @@
-/// The little JSON that the transport writes itself.
+/// JSON that the transport writes itself.
 ///
-/// Events are made of lines (S-514), and several clients end a line at U+0085, U+2028 and U+2029
-/// too: these are escaped in whatever is sent.
+/// Events consist of lines (S-514), and several clients also end a line at U+0085, U+2028 and
+/// U+2029: these are escaped in everything that is sent.
 extension ByteBuffer {
-    /// Appends UTF-8 text as a JSON string (RFC 8259 §7). A surrogate, which is no UTF-8, becomes
-    /// the escape that it was read from.
+    /// Appends UTF-8 text as a JSON string (RFC 8259 §7). A surrogate in three bytes, which is not
+    /// UTF-8, becomes an escape sequence again.
     package func append(jsonString text: UnsafeRawBufferPointer) {
         append(UInt8(ascii: "\""))
         var plain = 0
@@ -27,8 +27,8 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
-    /// Appends valid JSON text so that every reader takes it for one line: CR and LF, which stand
-    /// between its parts only, become blanks, and what else could end a line is escaped.
+    /// Appends valid JSON text as one line for every reader: CR and LF, which can only be between
+    /// its parts, become blanks, and other line separators are escaped.
     package func append(jsonLine text: UnsafeRawBufferPointer) {
         reserve(text.count)
         var index = 0
@@ -46,8 +46,8 @@ extension ByteBuffer {
         }
     }
 
-    /// The character that bytes begin with if it is not to be sent as it is: U+0085, U+2028, U+2029
-    /// or a surrogate.
+    /// The first character of the bytes if it must be escaped: U+0085, U+2028, U+2029 or a
+    /// surrogate; nil for any other.
     private static func escapedUnit(_ bytes: UnsafeRawBufferPointer) -> UInt16? {
         let second = bytes.count > 1 ? bytes[1] : 0
         let third = bytes.count > 2 ? bytes[2] : 0

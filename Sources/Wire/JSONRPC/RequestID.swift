@@ -1,8 +1,8 @@
 /// A JSON-RPC id: an integer or a string, and `1` is not `"1"` (S-013).
 package enum RequestID: Hashable, Sendable {
     case integer(Int64)
-    /// A string, or an integer beyond 64 bits by its digits: with two cases an id is copied for
-    /// less than with three.
+    /// A string, or the digits of an integer beyond 64 bits: an enum of two cases is cheaper to
+    /// copy than one of three.
     case text([UInt8], isNumber: Bool)
 
     package static func string(_ text: [UInt8]) -> RequestID { .text(text, isNumber: false) }
@@ -18,7 +18,7 @@ package enum RequestID: Hashable, Sendable {
         }
     }
 
-    /// The bytes that it has on the heap.
+    /// Its bytes on the heap.
     package var byteCount: Int {
         switch self {
         case .integer: 0

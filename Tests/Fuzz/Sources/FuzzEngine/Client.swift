@@ -26,14 +26,14 @@ final class Client {
     /// What has come and has not been read.
     private let received = ByteBuffer()
     /// Reads what the client sends, for the order of its requests.
-    private let parser: HTTPParser
+    private let parser: RequestParser
     private var hasFailed = false
 
     init(_ number: Int, _ connection: ServerConnection, _ limits: Limits) {
         self.number = number
         self.connection = connection
-        parser = HTTPParser(limits: limits, settings: LLHTTPSettings())
-        parser.head = HTTPHead()
+        parser = RequestParser(limits: limits, settings: LLHTTPSettings(indexing: .mcp))
+        parser.head = RequestHead()
     }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {

@@ -62,9 +62,6 @@ struct Expectation {
         if let params, !params.isStructured { faults.append(.paramsNotStructured(requestID)) }
         guard let requestID else { return }
         kind = .request(requestID)
-        if let token = progressToken, token.place.count > limits.requestIDBytes {
-            faults.append(.progressTokenTooLong(requestID))
-        }
     }
 
     private mutating func readAnswer() {

@@ -1,4 +1,5 @@
 import Fuzzing
+import MCP
 import Wire
 
 /// So small that a fuzzer comes to them.
@@ -21,7 +22,8 @@ func checkEnvelope(_ input: UnsafeRawBufferPointer) {
         let root = try readJSON(text, depth: limits.jsonDepth)
         let expected = Expectation(root, limits: limits)
         do {
-            compare(try Envelope(input, limits: limits), expected, text)
+            let envelope = try Envelope(input, limits: limits, noting: MetaKey.meta)
+            compare(envelope, expected, text)
         } catch {
             require(expected.faults.contains(error), "\(error) is none of \(expected.faults)")
         }
@@ -41,7 +43,10 @@ private func compare(_ envelope: Envelope, _ expected: Expectation, _ text: [UIn
     require(envelope.method.elementsEqual(expected.method), "another method")
     require(isSame(envelope.params, expected.params), "other params")
     require(isSame(envelope.id, expected.id), "another id")
-    require(isSame(envelope.progressToken, expected.progressToken), "another progress token")
+    let meta = RequestMeta(of: envelope)
+    require(isSame(meta.progressToken, expected.progressToken), "another progress token")
+    let length = expected.progressToken?.place.count ?? 0
+    require(meta.isWithin(limits) == (length <= limits.requestIDBytes), "too long or not")
 }
 
 /// Says why a text is no JSON, and for whom that is.

@@ -1,4 +1,5 @@
 import Fuzzing
+import MCP
 import Wire
 
 /// Holds what a parser has told of some bytes to what a strict reader of the RFCs makes of them.
@@ -92,7 +93,7 @@ struct Comparison {
             && told.hasBody == (request.isChunked || request.contentLength ?? 0 > 0)
             && told.lines == Comparison.lines(of: request.fields)
         require(isSame, "\(told)\nis not\n\(request)")
-        for field in KnownField.allCases {
+        for field in HeaderField.allCases {
             let values = request.fields.filter { $0.name == Comparison.name(of: field) }
                 .map(\.value)
             let expected = values.first.map { [UInt8(truncatingIfNeeded: values.count)] + $0 }
@@ -104,22 +105,16 @@ struct Comparison {
         fields.flatMap { $0.name + Array(": ".utf8) + $0.value + Array("\r\n".utf8) }
     }
 
-    private static func name(of field: KnownField) -> [UInt8] {
-        let name =
-            switch field {
-            case .host: "host"
-            case .origin: "origin"
-            case .accept: "accept"
-            case .contentType: "content-type"
-            case .contentLength: "content-length"
-            case .sessionID: "mcp-session-id"
-            case .protocolVersion: "mcp-protocol-version"
-            case .lastEventID: "last-event-id"
-            case .authorization: "authorization"
-            case .expect: "expect"
-            case .transferEncoding: "transfer-encoding"
-            case .contentEncoding: "content-encoding"
-            }
+    private static func name(of field: HeaderField) -> [UInt8] {
+        let names: [HeaderField: String] = [
+            .host: "host", .origin: "origin", .accept: "accept", .contentType: "content-type",
+            .contentLength: "content-length", .lastEventID: "last-event-id",
+            .authorization: "authorization", .expect: "expect",
+            .transferEncoding: "transfer-encoding", .contentEncoding: "content-encoding",
+            .sessionID: "mcp-session-id", .protocolVersion: "mcp-protocol-version",
+            .method: "mcp-method", .name: "mcp-name",
+        ]
+        guard let name = names[field] else { fatalError("\(field) has no name") }
         return Array(name.utf8)
     }
 

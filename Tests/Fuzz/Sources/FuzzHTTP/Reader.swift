@@ -1,4 +1,5 @@
 import Fuzzing
+import MCP
 import Wire
 
 /// What a parser tells of one request.
@@ -11,13 +12,13 @@ struct ToldRequest: Equatable {
     var hasBody: Bool
     var lines: [UInt8]
     /// The first value of each known field, and how many there are.
-    var known: [KnownField: [UInt8]] = [:]
+    var known: [HeaderField: [UInt8]] = [:]
     /// What the head says of the types of content that there are here.
     var types: [Bool] = []
     /// Nil for one that was skipped.
     var body: [UInt8]?
 
-    init(_ head: HTTPHead) {
+    init(_ head: RequestHead) {
         method = Array(head.methodName)
         target = Array(head.targetBytes)
         isHTTP10 = head.isHTTP10
@@ -25,7 +26,7 @@ struct ToldRequest: Equatable {
         contentLength = head.contentLength
         hasBody = head.hasBody
         lines = Array(head.lines)
-        for field in KnownField.allCases {
+        for field in HeaderField.allCases {
             guard let value = head[field] else { continue }
             require(value.equals(value.trimmed), "blanks around a value")
             known[field] = [UInt8(truncatingIfNeeded: head.occurrences(of: field))] + value
@@ -48,10 +49,10 @@ final class Reader {
         return limits
     }()
 
-    private let parser: HTTPParser
+    private let parser: RequestParser
     /// Whether it takes what has a head that it knows without parsing it, and which that is.
     private let isKnowing: Bool
-    private var known: HTTPHead?
+    private var known: RequestHead?
     private var isNoted = false
     /// The complete ones.
     private(set) var requests: [ToldRequest] = []
@@ -63,8 +64,8 @@ final class Reader {
 
     init(isKnowing: Bool = false) {
         self.isKnowing = isKnowing
-        parser = HTTPParser(limits: Reader.limits, settings: LLHTTPSettings())
-        parser.head = HTTPHead()
+        parser = RequestParser(limits: Reader.limits, settings: LLHTTPSettings(indexing: .mcp))
+        parser.head = RequestHead()
     }
 
     func read(_ bytes: UnsafeRawBufferPointer) {
@@ -124,7 +125,7 @@ final class Reader {
         guard !parser.isInsideMessage, let known, let recurrence = known.recurrence(in: bytes),
             recurrence.bodyCount <= Reader.limits.messageBytes
         else { return nil }
-        let head = HTTPHead()
+        let head = RequestHead()
         head.become(known)
         head.become(recurrence)
         var request = ToldRequest(head)
@@ -142,6 +143,6 @@ final class Reader {
         guard isNoted else { return }
         isNoted = false
         known = parser.head
-        parser.head = HTTPHead()
+        parser.head = RequestHead()
     }
 }

@@ -114,7 +114,7 @@ func escape(_ scalar: Unicode.Scalar) -> String {
 
 /// What is framed is what a client reads, whatever it takes for the end of a line. The first byte
 /// says how the stream is cut on its way; then come a kind, a length, and so many bytes, again and
-/// again.
+/// again. The client's parser reads the same of what is framed, and of the input itself.
 fuzz { input in
     guard let seed = input.first else { return }
     var expected = Expected()
@@ -133,5 +133,7 @@ fuzz { input in
     let others = String(decoding: stream.bytes, as: UTF8.self).unicodeScalars
         .filter { $0 != "\n" && isLineEnd($0) }
     require(others.isEmpty, "some client takes \(others) for line ends")
+    checkParser(stream.bytes, seed: seed)
     withExtendedLifetime(stream) {}
+    checkParser(input.dropBytes(1), seed: seed)
 }

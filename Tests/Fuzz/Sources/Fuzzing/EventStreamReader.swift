@@ -15,6 +15,8 @@ package struct EventStreamReader {
 
     package private(set) var events: [Event] = []
     package private(set) var retry: UInt64?
+    /// The id of the last block that has ended, or of one before that.
+    package private(set) var cursor: [UInt8] = []
     private var lastEventID: [UInt8] = []
     private var type: [UInt8] = []
     private var data: [UInt8] = []
@@ -55,13 +57,14 @@ package struct EventStreamReader {
         case "data": data += value + [0x0A]
         case "id" where !value.contains(0): lastEventID = Array(value)
         case "retry":
-            let digits = String(decoding: value, as: UTF8.self)
-            if let number = UInt64(digits), digits.first != "+" { retry = number }
+            guard !value.isEmpty, value.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
+            retry = UInt64(String(decoding: value, as: UTF8.self)) ?? .max
         default: break
         }
     }
 
     private mutating func dispatch() {
+        cursor = lastEventID
         if !data.isEmpty {
             events.append(
                 Event(

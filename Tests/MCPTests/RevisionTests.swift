@@ -1,4 +1,4 @@
-import Session
+import MCP
 import Testing
 import Wire
 

@@ -1,8 +1,8 @@
 import Testing
 import Wire
 
-@Suite("HTTPSerializer")
-struct HTTPSerializerTests {
+@Suite("ResponseWriter")
+struct ResponseWriterTests {
     @Test("A JSON answer tells its length, and whether the connection stays")
     func jsonHead() {
         let head = ByteBuffer.text {

@@ -3,10 +3,10 @@ import Wire
 
 /// What a parser reports of bytes that arrive in `pieces`: one line per stop, up to a fault.
 func trace(
-    _ pieces: [[UInt8]], _ limits: Limits = Limits(), reusing used: HTTPHead? = nil
+    _ pieces: [[UInt8]], _ limits: Limits = Limits(), reusing used: RequestHead? = nil
 ) -> [String] {
-    let parser = HTTPParser(limits: limits, settings: LLHTTPSettings())
-    parser.head = used ?? HTTPHead()
+    let parser = RequestParser(limits: limits, settings: LLHTTPSettings())
+    parser.head = used ?? RequestHead()
     var stops: [String] = []
     for piece in pieces {
         var rest = piece[...]
@@ -28,7 +28,7 @@ func trace(
     return stops + (parser.isInsideMessage ? ["more"] : [])
 }
 
-private func describe(_ head: HTTPHead) -> String {
+private func describe(_ head: RequestHead) -> String {
     let fields = head.lines.text.split(separator: "\r\n").joined(separator: " | ")
     return [
         "\(head.method)", head.targetBytes.text, head.isHTTP10 ? "1.0" : "1.1",
@@ -53,8 +53,8 @@ struct HTTPCase: Sendable, CustomTestStringConvertible {
     }
 }
 
-@Suite("HTTPParser")
-struct HTTPParserTests {
+@Suite("RequestParser")
+struct RequestParserTests {
     @Test("A request reads the same whole, byte by byte and cut anywhere", arguments: legal)
     func legalRequests(_ row: HTTPCase) {
         for pieces in cuts(of: Array(row.input.utf8)) {
@@ -74,7 +74,7 @@ struct HTTPParserTests {
         let request = Array("GET /b HTTP/1.0\r\nHost: h\r\n\r\n".utf8)
         let earlier = Array("POST /long HTTP/1.1\r\nAccept: a\r\nHost: x\r\n\r\n".utf8)
         for length in 0...earlier.count {
-            let head = HTTPHead()
+            let head = RequestHead()
             _ = trace([Array(earlier[..<length])], reusing: head)
             #expect(trace([request], reusing: head) == ["get /b 1.0 close [host: h]", "body ''"])
             #expect(head[.host]?.text == "h")
@@ -84,8 +84,8 @@ struct HTTPParserTests {
 
     @Test("A body that has arrived as a whole can stay where it is")
     func lentBody() {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
-        parser.head = HTTPHead()
+        let parser = RequestParser(limits: Limits(), settings: LLHTTPSettings())
+        parser.head = RequestHead()
         "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET".withBytes { bytes in
             let (head, used) = parser.parse(bytes)
             #expect(head == .head)
@@ -103,8 +103,8 @@ struct HTTPParserTests {
 
     @Test("A body that nobody wants is skipped, and counts against the limit all the same")
     func skippedBody() {
-        let parser = HTTPParser(limits: Limits(), settings: LLHTTPSettings())
-        parser.head = HTTPHead()
+        let parser = RequestParser(limits: Limits(), settings: LLHTTPSettings())
+        parser.head = RequestHead()
         "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET".withBytes { bytes in
             let (head, used) = parser.parse(bytes)
             #expect(head == .head)
