@@ -38,7 +38,7 @@ package struct SessionTable<Entry: AnyObject> {
     package subscript(key: SessionKey) -> Entry? { entries[key] }
 
     /// The number of slots, including free ones.
-    package var placeCount: Int { entries.placeCount }
+    package var slotCount: Int { entries.slotCount }
 
     /// The session at an index; nil if the slot is free.
     package subscript(index index: Int) -> Entry? { entries[index: index] }

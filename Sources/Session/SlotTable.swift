@@ -35,7 +35,7 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject> {
     }
 
     /// The number of slots, including free ones.
-    package var placeCount: Int { slots.count }
+    package var slotCount: Int { slots.count }
 
     /// The element at an index; nil if the slot is free.
     package subscript(index index: Int) -> Element? {

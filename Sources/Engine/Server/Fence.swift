@@ -1,150 +1,188 @@
 import Session
 import Wire
 
-/// Answers that wait until progress before them is with a connection's socket, and for a little
-/// longer: a client that reads its two streams in two tasks would see the answer first (PROTOCOL,
-/// point 1).
+/// Answers that wait until progress before them is with another connection's socket, and for a
+/// little longer: a client that reads its two streams in two tasks would otherwise see the answer
+/// first (PROTOCOL, point 1).
 ///
-/// How much longer is the fence's breadth, for the last event before the answer, and a third of it
-/// for each event that left right before that one, which the client has to read as well. An answer
-/// waits at one connection at a time. Letting go of all of them takes time in proportion to their
-/// number.
-struct Fence {
-    private struct Entry {
-        /// How many events of the connection must have been handed over.
-        let events: UInt64
-        let request: OpenRequest
+/// This type alone writes a request's barriers and its held answer, the list of held answers of a
+/// session, and the queue of a connection. An answer waits at one connection at a time.
+struct Fences: ~Copyable {
+    /// When a connection's queue releases its next answer: one list, by the connection's index.
+    private var releases = DeadlineBoard(timeouts: [0])
+    /// Requests whose answers no fence holds any more, for the caller to send.
+    private var released: [OpenRequest] = []
+    private var nextIndex = 0
+    /// How long an answer waits after the last event before it, in milliseconds.
+    private let breadth: Int64
+
+    init(breadth: Int64) {
+        self.breadth = breadth
     }
 
-    /// Answers to events that have not been handed over: a heap, the fewest events on top.
-    private var waiting: [Entry] = []
-    /// Answers to events that have, with the time at which they may go, in that order.
-    private var settling: [(request: OpenRequest, release: Instant)] = []
-    private var firstSettling = 0
-    /// The two last times that events were handed over.
-    private var last = Handover()
-    private var lastBefore = Handover()
+    // MARK: Barriers
 
-    /// Events that were handed over at once, and when a client will have read them that takes some
-    /// time for each.
-    private struct Handover {
-        /// All events up to these.
-        var events: UInt64 = 0
-        /// When the first is read, and the last, in thirds of a millisecond.
-        var first: Int64 = .min / 8
-        var end: Int64 = .min / 8
+    /// Progress of a request was given to the primary stream that `connection` carries.
+    func addBarrier(to request: OpenRequest, on connection: ServerConnection) {
+        request.fence.add(
+            RequestFence.Barrier(connection: connection, events: connection.outbox.givenEvents))
     }
 
-    /// The longest that answers wait, in breadths.
-    private static var breadthsMax: Int64 { 32 }
-
-    /// The events that have been handed over.
-    var passedEvents: UInt64 { last.events }
-
-    /// What it takes on the heap, but for the requests.
-    var heapBytes: Int { HeapBlock.size(of: waiting) + HeapBlock.size(of: settling) }
-
-    var isEmpty: Bool { waiting.isEmpty && settling.isEmpty }
-
-    /// The requests whose answers wait, in no order.
-    var requests: [OpenRequest] {
-        waiting.map { $0.request } + settling[firstSettling...].map { $0.request }
+    /// The next barrier that an answer has to wait at; nil if it may leave.
+    @inline(__always)
+    func nextBarrier(of request: OpenRequest, at now: Instant) -> RequestFence.Barrier? {
+        request.fence.barriers.isEmpty ? nil : nextUnpassed(of: request, at: now)
     }
 
-    /// When the next answer may go that waits for nothing but time; nil if there is none.
-    var nextRelease: Instant? {
-        firstSettling < settling.count ? settling[firstSettling].release : nil
-    }
-
-    /// Whether an answer that so many events come before may go at once.
-    func isPassed(_ events: UInt64, breadth: Int64, at now: Instant) -> Bool {
-        events <= last.events && release(of: events, breadth: breadth) <= now
-    }
-
-    /// When an answer behind an event may go that has been handed over. A third of the breadth for
-    /// an event is a breadth in thirds.
-    private func release(of event: UInt64, breadth: Int64) -> Instant {
-        let end =
-            event <= lastBefore.events
-            ? lastBefore.end
-            : min(last.end, last.first + Int64(event - lastBefore.events - 1) * breadth)
-        return Instant(milliseconds: (end + 2) / 3 + breadth)
-    }
-
-    /// Lets a request's answer wait.
-    mutating func hold(_ request: OpenRequest, behind events: UInt64, breadth: Int64) {
-        guard events > last.events else {
-            return settle(request, until: release(of: events, breadth: breadth))
+    private func nextUnpassed(of request: OpenRequest, at now: Instant) -> RequestFence.Barrier? {
+        while let next = request.fence.barriers.last {
+            let isPassed =
+                next.connection.isClosed
+                || next.connection.fence.isPassed(next.events, breadth: breadth, at: now)
+            guard isPassed else { return next }
+            request.fence.barriers.removeLast()
         }
-        waiting.append(Entry(events: events, request: request))
-        siftUp(from: waiting.count - 1)
+        return nil
     }
 
-    /// Notes that the first so many events have been handed over.
-    mutating func passed(_ events: UInt64, breadth: Int64, at now: Instant) {
-        guard events > last.events else { return }
-        let count = Int64(clamping: events - last.events)
-        let limit = now.milliseconds * 3 + (Fence.breadthsMax - 1) * 3 * breadth
-        let first = min(limit, max(now.milliseconds * 3, last.end + breadth))
-        let (more, overflow) = (count - 1).multipliedReportingOverflow(by: breadth)
-        lastBefore = last
-        last = Handover(
-            events: events, first: first, end: overflow ? limit : min(limit, first + more))
-        while let next = waiting.first, next.events <= events {
-            popFirst()
-            settle(next.request, until: release(of: next.events, breadth: breadth))
+    /// The answer leaves: nothing else has to wait.
+    func removeBarriers(of request: OpenRequest) {
+        if !request.fence.barriers.isEmpty { request.fence.barriers = [] }
+    }
+
+    // MARK: Holding
+
+    /// Makes an answer wait at a barrier. Returns the memory that it takes, which counts as unread
+    /// by that connection's client.
+    mutating func hold(
+        _ answer: ByteBuffer, of request: OpenRequest, at barrier: RequestFence.Barrier,
+        _ now: Instant
+    ) -> Int {
+        answer.trim()
+        request.fence.answer = answer
+        request.releaseMessage()
+        request.session?.held.add(request)
+        let connection = barrier.connection
+        let count = request.fence.heldBytes
+        request.fence.holder = connection
+        connection.fence.count(count)
+        connection.fence.hold(request, behind: barrier.events, breadth: breadth)
+        if let release = connection.fence.nextRelease {
+            releases.arm(connection.id.index, 0, at: release)
+        }
+        return count
+    }
+
+    /// Takes a held answer out. `change` is by how much the memory that waits changes.
+    func take(from request: OpenRequest) -> (answer: ByteBuffer, change: Int)? {
+        guard let answer = request.fence.answer else { return nil }
+        var change = 0
+        if let connection = request.fence.holder, !connection.isClosed {
+            change = -request.fence.heldBytes
+            connection.fence.count(change)
+        }
+        request.fence.answer = nil
+        request.fence.holder = nil
+        request.session?.held.remove(request)
+        return (answer, change)
+    }
+
+    // MARK: Releasing
+
+    /// A connection's socket has taken all that was composed for it.
+    mutating func drained(_ connection: ServerConnection, at now: Instant) {
+        let events = connection.outbox.composedEvents
+        guard events > connection.fence.passedEvents else { return }
+        connection.fence.passed(events, breadth: breadth, at: now)
+        if !connection.fence.isEmpty { release(connection, at: now) }
+    }
+
+    private mutating func release(_ connection: ServerConnection, at now: Instant) {
+        while let request = connection.fence.release(by: now) { released.append(request) }
+        if let next = connection.fence.nextRelease {
+            releases.arm(connection.id.index, 0, at: next)
+        } else {
+            releases.disarm(connection.id.index)
         }
     }
 
-    /// Takes out the next answer that may go by `now`.
-    mutating func release(by now: Instant) -> OpenRequest? {
-        guard let next = nextRelease, next <= now else { return nil }
-        let request = settling[firstSettling].request
-        firstSettling += 1
-        if firstSettling == settling.count {
-            settling = []
-            firstSettling = 0
-        } else if firstSettling > 32, firstSettling > settling.count / 2 {
-            settling.removeFirst(firstSettling)
-            firstSettling = 0
+    /// A connection has ended: nothing waits for it any more.
+    mutating func releaseAll(of connection: ServerConnection) {
+        guard !connection.fence.isEmpty else { return }
+        released += connection.fence.releaseAll()
+        releases.disarm(connection.id.index)
+    }
+
+    var nextDeadline: Instant? { releases.next }
+
+    /// Releases the answers of all connections whose time has come.
+    mutating func releaseDue(_ connections: borrowing Connections, at now: Instant) {
+        while let due = releases.popDue(at: now) {
+            if let connection = connections[index: due.index] { release(connection, at: now) }
         }
-        return request
     }
 
-    /// Takes out all answers: nothing is to be waited for any more.
-    mutating func releaseAll() -> [OpenRequest] {
-        defer { self = Fence() }
-        return settling[firstSettling...].map { $0.request } + waiting.map { $0.request }
-    }
+    func isArmed(_ connection: ServerConnection) -> Bool { releases.isArmed(connection.id.index) }
 
-    /// Lets an answer wait for nothing but time, and never for less than those before it.
-    private mutating func settle(_ request: OpenRequest, until release: Instant) {
-        settling.append((request, max(release, settling.last?.release ?? release)))
-    }
+    var hasReleased: Bool { nextIndex < released.count }
 
-    // MARK: The heap
-
-    private mutating func popFirst() {
-        waiting.swapAt(0, waiting.count - 1)
-        waiting.removeLast()
-        var index = 0
-        while true {
-            var least = index
-            for child in [2 * index + 1, 2 * index + 2]
-            where child < waiting.count && waiting[child].events < waiting[least].events {
-                least = child
+    /// The next request whose answer is to be sent, or to wait at another barrier.
+    mutating func nextReleased() -> OpenRequest? {
+        guard nextIndex < released.count else {
+            if nextIndex > 0 {
+                released.removeAll(keepingCapacity: released.count <= 64)
+                nextIndex = 0
             }
-            guard least != index else { return }
-            waiting.swapAt(index, least)
-            index = least
+            return nil
         }
+        nextIndex += 1
+        return released[nextIndex - 1]
+    }
+}
+
+/// What a request's answer has to wait for, and the answer while it waits.
+struct RequestFence {
+    /// A number of events that must be with a connection's socket first.
+    struct Barrier {
+        let connection: ServerConnection
+        let events: UInt64
     }
 
-    private mutating func siftUp(from start: Int) {
-        var index = start
-        while index > 0, waiting[index].events < waiting[(index - 1) / 2].events {
-            waiting.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
+    /// One for each connection that has carried progress of the request.
+    fileprivate(set) var barriers: [Barrier] = []
+    fileprivate(set) var answer: ByteBuffer?
+    /// The connection that the answer waits at.
+    fileprivate(set) var holder: ServerConnection?
+    /// The index of the request among those of its session.
+    fileprivate(set) var index: Int?
+
+    /// The memory of a request whose answer waits: the answer is all it still has.
+    var heldBytes: Int { answer.map { $0.heldBytes + OpenRequest.ownBytes } ?? 0 }
+
+    fileprivate mutating func add(_ barrier: Barrier) {
+        if barriers.last?.connection === barrier.connection {
+            barriers.removeLast()
+        } else {
+            barriers.removeAll { $0.connection.isClosed }
         }
+        barriers.append(barrier)
+    }
+}
+
+/// Requests of a session whose answers are held, in no order.
+struct HeldAnswers {
+    private(set) var requests: [OpenRequest] = []
+
+    fileprivate mutating func add(_ request: OpenRequest) {
+        request.fence.index = requests.count
+        requests.append(request)
+    }
+
+    fileprivate mutating func remove(_ request: OpenRequest) {
+        guard let index = request.fence.index else { return }
+        request.fence.index = nil
+        requests.swapAt(index, requests.count - 1)
+        if index < requests.count - 1 { requests[index].fence.index = index }
+        requests.removeLast()
     }
 }

@@ -50,7 +50,7 @@
         /// the library that ships does not have this.
         package func violations() -> [BrokenInvariant] {
             var audit = Audit()
-            let connections = self.connections.elements
+            let connections = self.connections.all
             for connection in connections { check(connection, &audit) }
             checkTotals(connections, &audit)
             for request in requests.elements { check(request, &audit) }
@@ -66,7 +66,7 @@
 
         private func checkTotals(_ connections: [ServerConnection], _ audit: inout Audit) {
             let carriers = connections.count { $0.exchange.isStreaming }
-            audit.expect(.streamCount, streams.value, carriers)
+            audit.expect(.streamCount, self.connections.streamCount, carriers)
             var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var unsent = 0
             for connection in connections {
@@ -81,10 +81,10 @@
                 unsent += text.heldBytes
                 if text.backlogs != count { audit.fail(.unsentTotal, "a text's backlogs") }
             }
-            audit.expect(.unsentTotal, core.counters.unsentBytes, UInt64(unsent))
+            audit.expect(.unsentTotal, self.connections.unsentBytes, unsent)
             audit.expect(
-                .arrivingTotal, core.counters.arrivingBytes,
-                UInt64(connections.reduce(0) { $0 + $1.reader.countedBytes }))
+                .arrivingTotal, self.connections.arrivingBytes,
+                connections.reduce(0) { $0 + $1.reader.countedBytes })
             for connection in connections {
                 audit.expect(
                     .arrivingTotal, connection.reader.countedBytes, connection.reader.heldBytes)
@@ -136,9 +136,8 @@
         }
 
         private func checkTimer(of connection: ServerConnection, _ audit: inout Audit) {
-            let list = connectionDeadlines.list(of: connection.id.index)
-            let wait = list.flatMap { Wait(rawValue: $0) }
-            let mayWait: [Wait?]
+            let wait = connections.currentWait(of: connection)
+            let mayWait: [Connections.Wait?]
             switch connection.exchange.state {
             case _ where connection.resumption != nil: mayWait = [.load]
             case .idle: mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
@@ -169,13 +168,13 @@
 
         private func checkFence(of connection: ServerConnection, _ audit: inout Audit) {
             // A client that has left for good takes its answer along, but not out of the queue.
-            let waiting = connection.fence.requests.filter { $0.heldAnswer != nil }
-            for request in waiting where request.heldBy !== connection {
+            let waiting = connection.fence.requests.filter { $0.fence.answer != nil }
+            for request in waiting where request.fence.holder !== connection {
                 audit.fail(.fence, "a connection holds an answer of another one")
             }
-            let bytes = waiting.reduce(0) { $0 + $1.heldAnswerBytes }
-            audit.expect(.fence, connection.fencedBytes, bytes)
-            if fenceReleases.isArmed(connection.id.index) != (connection.fence.nextRelease != nil) {
+            let bytes = waiting.reduce(0) { $0 + $1.fence.heldBytes }
+            audit.expect(.fence, connection.fence.heldBytes, bytes)
+            if fences.isArmed(connection) != (connection.fence.nextRelease != nil) {
                 audit.fail(.fence, "the timer of a fence")
             }
         }
@@ -190,7 +189,7 @@
             for call in request.calls where calls[call]?.request !== request {
                 audit.fail(.callLedger, "a call of a request is not in the table")
             }
-            if request.heldAnswer != nil || request.heldIndex != nil {
+            if request.fence.answer != nil || request.fence.index != nil {
                 audit.fail(.fence, "an open request has an answer")
             }
             if detachedDeadlines.isArmed(request.key.index) != request.isDetached {
@@ -223,9 +222,9 @@
                     audit.fail(.exchange, "the connection of a primary serves another stream")
                 }
             }
-            for (index, request) in session.held.enumerated() {
-                if request.heldIndex != index || request.heldAnswer == nil
-                    || request.heldBy.map({ !$0.fence.requests.contains { $0 === request } })
+            for (index, request) in session.held.requests.enumerated() {
+                if request.fence.index != index || request.fence.answer == nil
+                    || request.fence.holder.map({ !$0.fence.requests.contains { $0 === request } })
                         ?? true
                 {
                     audit.fail(.fence, "a held answer of a session is not at a connection")
@@ -274,7 +273,7 @@
         }
 
         private func checkQueues(_ connections: [ServerConnection], _ audit: inout Audit) {
-            let queued = Set(writableNow.map { ObjectIdentifier($0) })
+            let queued = Set(self.connections.writableNow.map { ObjectIdentifier($0) })
             for connection in connections {
                 let isQueued = queued.contains(ObjectIdentifier(connection))
                 if connection.isQueuedForWriting != isQueued {

@@ -24,7 +24,7 @@ package struct Inventory {
 
     /// `outputs` are those that the driver has not given back.
     package init(of engine: ServerEngine, outputs: [Output]) {
-        for connection in engine.connections.elements { add(connection) }
+        for connection in engine.connections.all { add(connection) }
         for output in outputs {
             output.forEachBuffer { buffer in unsent += Inventory.bytes(of: buffer, &waiting) }
         }
@@ -59,7 +59,7 @@ package struct Inventory {
 
     private mutating func add(_ request: OpenRequest) {
         requests += HeapBlock.size(of: request) + HeapBlock.size(of: request.calls)
-        requests += HeapBlock.size(of: request.fences)
+        requests += HeapBlock.size(of: request.fence.barriers)
         requests += request.progressToken?.heapBytes ?? 0
         requests += request.head?.heapBytes ?? 0
     }
@@ -69,13 +69,13 @@ package struct Inventory {
         var posted = self.posted
         sessions += HeapBlock.size(of: session) + session.ledger.heapBytes
         sessions += session.clientInfo.heapBytes + session.clientCapabilities.heapBytes
-        sessions += HeapBlock.size(of: session.held)
+        sessions += HeapBlock.size(of: session.held.requests)
         sessions += session.mailbox.heapBytes { text in
             sessions += Inventory.bytes(of: text, &posted)
         }
-        for request in session.held {
-            unsent += HeapBlock.size(of: request) + HeapBlock.size(of: request.fences)
-            unsent += request.heldAnswer?.heapBytes ?? 0
+        for request in session.held.requests {
+            unsent += HeapBlock.size(of: request) + HeapBlock.size(of: request.fence.barriers)
+            unsent += request.fence.answer?.heapBytes ?? 0
             unsent += request.head?.heapBytes ?? 0
             unsent += request.progressToken?.heapBytes ?? 0
         }

@@ -97,12 +97,7 @@ extension ServerEngine {
             compose(message)
             writePrimaryEvent(.progress(key), session, to: primary, message)
             core.spare.giveIfUnused(&message)
-            if request.fences.last?.connection === primary {
-                request.fences.removeLast()
-            } else {
-                request.fences.removeAll { $0.connection.isClosed }
-            }
-            request.fences.append((primary, primary.outbox.givenEvents))
+            fences.addBarrier(to: request, on: primary)
         } else {
             try send(.progress(key), route, request, compose)
         }
@@ -157,7 +152,7 @@ extension ServerEngine {
             }
         }
         broadcast.place = places.upperBound
-        return broadcast.place < sessions.placeCount
+        return broadcast.place < sessions.slotCount
     }
 
     private static var broadcastCount: Int { 32 }
@@ -242,7 +237,7 @@ extension ServerEngine {
             core.perform(.deliver(event))
             cut(request, because: "The server is closing", .closed)
         }
-        for connection in connections.elements {
+        for connection in connections.all {
             switch connection.exchange.state {
             case .idle where !connection.outbox.isDrained:
                 // An answer is on its way: it is the connection's last.
@@ -258,7 +253,7 @@ extension ServerEngine {
 
     /// Ends all connections at once, whatever is left to write.
     package func abandon() {
-        for connection in connections.elements { discard(connection) }
+        for connection in connections.all { discard(connection) }
     }
 
     // MARK: Questions

@@ -4,8 +4,8 @@ import Wire
 
 /// How a connection waits, ends its exchanges, and leaves; and what follows from that.
 extension ServerEngine {
-    func wait(_ wait: Wait, _ connection: ServerConnection) {
-        connectionDeadlines.arm(connection.id.index, wait.rawValue, at: now)
+    func wait(_ wait: Connections.Wait, _ connection: ServerConnection) {
+        connections.wait(wait, connection, at: now)
     }
 
     /// The driver reads nothing from a connection for now: that does not make its client late.
@@ -16,31 +16,30 @@ extension ServerEngine {
     /// The driver reads again, and the client has as long as it had.
     package func readingResumed(on connection: ServerConnection) {
         guard connection.reader.resume() else { return }
-        let list = connectionDeadlines.list(of: connection.id.index)
-        if let wait = list.flatMap({ Wait(rawValue: $0) }), wait.isForClient {
+        if let wait = connections.currentWait(of: connection), wait.isForClient {
             self.wait(wait, connection)
         }
     }
 
     /// Changes the state of a connection's exchange.
     func move(_ connection: ServerConnection, to state: Exchange.State) {
-        connection.exchange.enter(state, &streams)
+        connections.move(connection, to: state)
     }
 
     func stopWaiting(_ connection: ServerConnection) {
-        connectionDeadlines.disarm(connection.id.index)
+        connections.stopWaiting(connection)
     }
 
     /// Never inlined: Swift 6.3.1's optimizer fails on it inside the loop that calls it.
     @inline(never)
-    func waitIsOver(_ wait: Wait, _ connection: ServerConnection) {
+    func waitIsOver(_ wait: Connections.Wait, _ connection: ServerConnection) {
         if connection.reader.isPaused, wait.isForClient { return self.wait(wait, connection) }
         switch wait {
         case .nextRequest, .hangUp, .drain:
             discard(connection)
         case .head, .body:
             guard case .receiving = connection.exchange.state else { return discard(connection) }
-            connection.keepsAlive = false
+            connection.endAfterExchange()
             refuse(
                 Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
                 connection)
@@ -60,18 +59,11 @@ extension ServerEngine {
     /// Forgets a connection, and has it closed. What it carried goes on without it.
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        let exchange = connection.exchange.state
-        noteUnsent(connection.outbox.close() - connection.fencedBytes)
-        move(connection, to: .closed)
-        connection.reader.close(of: connection.id, &core.spare)
-        noteArriving(connection.reader.count())
+        let exchange = connections.close(connection, &core)
         if let load = connection.resumption?.load { loads[load] = nil }
         connection.resumption = nil
-        stopWaiting(connection)
-        connections.remove(connection.id)
-        connection.share?.connections -= 1
         shares.forget(connection.share)
-        releaseAll(of: connection)
+        fences.releaseAll(of: connection)
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
@@ -101,7 +93,7 @@ extension ServerEngine {
                         move(connection, to: .loading)
             return
         }
-        composeBacklog(of: connection, atMost: .max)
+        connections.composeBacklog(of: connection, &core, atMost: .max)
         move(connection, to: .finishing)
         write(to: connection) { output in
             last(output)
@@ -113,14 +105,13 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued as a whole.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        connection.reader.endMessage(of: connection.id, &core.spare)
         guard connection.keepsAlive, !isClosing else {
-            connection.exchange.end(.finishing, &streams)
+            connections.endExchange(of: connection, .finishing, &core)
             return wait(isClosing ? .hangUp : .drain, connection)
         }
-        connection.exchange.end(.idle, &streams)
+        connections.endExchange(of: connection, .idle, &core)
         wait(.nextRequest, connection)
-        if connection.reader.hasPipelined { unread.append(connection) }
+        connections.noteReadable(connection)
         if connection.reader.hasEnded { closeIfRead(connection) }
     }
 

@@ -28,7 +28,7 @@ extension ServerEngine {
 
     /// Refuses what would begin something. What is under way may be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
-        connection.keepsAlive = false
+        connection.endAfterExchange()
         refuse(ServerEngine.drainingRefusal, connection, id: id)
     }
 

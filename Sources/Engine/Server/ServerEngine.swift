@@ -19,15 +19,12 @@ package final class ServerEngine {
     let dateField = ByteBuffer()
     var core: Core
 
-    var connections = SlotTable<ConnectionID, ServerConnection>()
-    var connectionDeadlines: DeadlineBoard
-    var streams = StreamCount()
+    var connections: Connections
+    var fences: Fences
     /// Connections whose request waits for the host to allow it.
     var authorizations: SlotTable<AuthorizationKey, ServerConnection>
     /// When authorizations expire, one list, by the place of the connection with the stream.
     var expiries = DeadlineBoard(timeouts: [0])
-    /// When connections' fences let go of the next answer, one list, by their places.
-    var fenceReleases = DeadlineBoard(timeouts: [0])
     package internal(set) var sessions: SessionTable<ServerSession>
     var requests: SlotTable<RequestKey, OpenRequest>
     var calls: [CallKey: OpenCall] = [:]
@@ -38,7 +35,6 @@ package final class ServerEngine {
     /// Connections that wait for what the store has kept.
     var loads: [LoadKey: ServerConnection] = [:]
     package internal(set) var shares = ShareTable()
-    var relief = ReliefOrder()
     /// Sessions that may give way to others.
     var idleSessions = 0
     /// The memory of the tables, when they had so many places.
@@ -48,37 +44,8 @@ package final class ServerEngine {
     /// When a drain ends at the latest; nil while there is none.
     var drainDeadline: Instant?
 
-    var writable: [ServerConnection] = []
-    private var nextWritableIndex = 0
-    /// Whether so much is ready that it should not wait for the end of the turn.
-    package internal(set) var hasMuchToWrite = false
-    /// Connections whose exchange has ended while more requests were waiting behind it.
-    var unread: [ServerConnection] = []
-    /// Requests whose answers no fence holds back any more.
-    private var released: [OpenRequest] = []
-    private var nextReleased = 0
     private var isSettling = false
     private var hasReportedClosed = false
-
-    /// What a connection may wait for. The raw value is its list on the board.
-    enum Wait: Int {
-        case nextRequest
-        case head
-        /// The body of a request.
-        case body
-        /// The client's reading of a response behind which the connection ends.
-        case drain
-        /// The answer, without which a stream begins.
-        case responseHead
-        case keepAlive
-        case load
-        case hangUp
-        /// The host's word on a request.
-        case authorization
-
-        /// Whether it is for bytes that a client has to send.
-        var isForClient: Bool { self == .nextRequest || self == .head || self == .body }
-    }
 
     /// `random` gives bits from the system's secure source. Keys are numbered from `serial` on: if
     /// each server has its own, one's keys find nothing at another.
@@ -90,11 +57,8 @@ package final class ServerEngine {
         router = options.router
         admission = Admission(options)
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
-        connectionDeadlines = DeadlineBoard(timeouts: [
-            options.connectionIdle, options.headArrival, options.bodyArrival, options.bodyArrival,
-            options.responseHead, options.keepAlive, options.load, options.linger,
-            options.authorizationWait,
-        ])
+        connections = Connections(options)
+        fences = Fences(breadth: options.fenceBreadth)
         detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
         store = options.makeStore(loadsAfter: serial)
         authorizations = SlotTable(after: serial)
@@ -145,13 +109,8 @@ package final class ServerEngine {
             shares.forget(share)
             return nil
         }
-        let connection = connections.insert { id in
-            ServerConnection(id: id, driver: driver, share: share)
-        }
-        guard let connection else { return nil }
-        core.counters.connectionsTotal += 1
-        share?.connections += 1
-        wait(.nextRequest, connection)
+        let connection = connections.open(driver: driver, share: share, at: now)
+        if connection != nil { core.counters.connectionsTotal += 1 }
         return connection
     }
 
@@ -175,7 +134,7 @@ package final class ServerEngine {
     /// `count` bytes of what `takeOutput` gave are with the socket.
     package func sent(_ count: Int, on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        noteUnsent(connection.outbox.sent(count))
+        connections.sent(count, on: connection)
         guard !connection.outbox.isBlocked else { return readSlowly(connection) }
         if connection.outbox.isDrained { handedAll(of: connection) }
         composeBacklog(of: connection)
@@ -192,15 +151,11 @@ package final class ServerEngine {
     }
 
     private func handedAll(of connection: ServerConnection) {
-        let events = connection.outbox.composedEvents
-        if events > connection.fence.passedEvents {
-            connection.fence.passed(events, breadth: options.fenceBreadth, at: now)
-            if !connection.fence.isEmpty { release(connection) }
-        }
+        fences.drained(connection, at: now)
         switch connection.exchange.state {
         case .finishing: responded(on: connection)
         case .idle:
-            if connection.reader.hasPipelined { unread.append(connection) }
+            connections.noteReadable(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
         default: break
         }
@@ -238,21 +193,14 @@ package final class ServerEngine {
 
     /// The time that `nextDeadline` named has come, or has not: either way nothing is missed.
     package func deadlineReached() {
-        while let due = connectionDeadlines.popDue(at: now) {
-            guard let connection = connections[index: due.index],
-                let wait = Wait(rawValue: due.list)
-            else { continue }
-            waitIsOver(wait, connection)
-        }
+        while let (wait, connection) = connections.popDue(at: now) { waitIsOver(wait, connection) }
         while let session = sessions.popExpired(at: now) {
             end(session, because: "Session expired")
         }
         while let due = detachedDeadlines.popDue(at: now) {
             if let request = requests[index: due.index] { giveUp(request) }
         }
-        while let due = fenceReleases.popDue(at: now) {
-            if let connection = connections[index: due.index] { release(connection) }
-        }
+        fences.releaseDue(connections, at: now)
         store?.deadlineReached(at: now)
         closeIfDrained()
         expiryReached()  // Behind all that may begin a stream whose authorization has expired.
@@ -272,33 +220,21 @@ package final class ServerEngine {
         return .closed
     }
 
-    /// A connection that has bytes to write; nil if there is none left in this turn.
-    package func nextWritable() -> ServerConnection? {
-        guard nextWritableIndex < writable.count else {
-            if nextWritableIndex == 1 {
-                writable.removeLast()  // Mostly there is one, and this is quicker.
-            } else if nextWritableIndex > 0 {
-                writable.removeAll(keepingCapacity: writable.count <= 64)
-            }
-            nextWritableIndex = 0
-            hasMuchToWrite = false
-            return nil
-        }
-        let connection = writable[nextWritableIndex]
-        nextWritableIndex += 1
-        connection.isQueuedForWriting = false
-        return connection
-    }
+    /// A connection that has bytes to write; nil if there is none left in this iteration.
+    package func nextWritable() -> ServerConnection? { connections.nextWritable() }
 
-    /// Whether a turn's work is left to fetch.
-    package var hasWritable: Bool { nextWritableIndex < writable.count }
+    /// Whether `nextWritable` has something left.
+    package var hasWritable: Bool { connections.hasWritable }
+
+    /// Whether so much is composed that it should not wait for the end of the loop's iteration.
+    package var hasMuchToWrite: Bool { connections.hasMuchToWrite }
 
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? {
-        let connections = earliest(connectionDeadlines.next, isClosing ? nil : drainDeadline)
+        let connections = earliest(self.connections.nextDeadline, isClosing ? nil : drainDeadline)
         let requests = earliest(sessions.nextDeadline, detachedDeadlines.next)
         let streams = earliest(
-            fenceReleases.next, earliest(expiries.next, store?.nextDeadline))
+            fences.nextDeadline, earliest(expiries.next, store?.nextDeadline))
         return earliest(connections, earliest(requests, streams))
     }
 
@@ -311,41 +247,23 @@ package final class ServerEngine {
 
     var now: Instant { core.now }
 
-    var writableNow: ArraySlice<ServerConnection> { writable[nextWritableIndex...] }
-    var isSettled: Bool { nextReleased == released.count && unread.isEmpty }
+    var isSettled: Bool { !fences.hasReleased && !connections.hasReadable }
 
     /// Whether there is neither session nor request; connections may idle on.
     package var isDeserted: Bool { sessions.count + requests.count == 0 }
 
     /// How many things the engine holds memory for, 16 KB of unsent messages being one.
     package var population: Int {
-        sessions.count + requests.count + Int(core.counters.unsentBytes >> 14)
+        sessions.count + requests.count + connections.unsentBytes >> 14
     }
 
     // MARK: Consequences
-
-    /// Lets go of the answers that nothing but a connection's bytes has held back, and notes when
-    /// the next may go.
-    private func release(_ connection: ServerConnection) {
-        while let request = connection.fence.release(by: now) { released.append(request) }
-        if let next = connection.fence.nextRelease {
-            fenceReleases.arm(connection.id.index, 0, at: next)
-        } else {
-            fenceReleases.disarm(connection.id.index)
-        }
-    }
-
-    func releaseAll(of connection: ServerConnection) {
-        guard !connection.fence.isEmpty else { return }
-        released += connection.fence.releaseAll()
-        fenceReleases.disarm(connection.id.index)
-    }
 
     /// Ends each input and command: does what that has made possible, one thing after the other,
     /// however much more each makes possible.
     @inline(__always)
     func settle() {
-        if nextReleased < released.count || !unread.isEmpty { settleAll() }
+        if !isSettled { settleAll() }
     }
 
     @inline(never)
@@ -353,19 +271,13 @@ package final class ServerEngine {
         guard !isSettling else { return }
         isSettling = true
         while true {
-            if nextReleased < released.count {
-                let request = released[nextReleased]
-                nextReleased += 1
+            if let request = fences.nextReleased() {
                 releaseAnswer(of: request)
-            } else if let connection = unread.popLast() {
+            } else if let connection = connections.nextReadable() {
                 readPipelined(on: connection)
             } else {
                 break
             }
-        }
-        if nextReleased > 0 {
-            released.removeAll(keepingCapacity: released.count <= 64)
-            nextReleased = 0
         }
         isSettling = false
     }

@@ -28,32 +28,8 @@ extension ServerEngine {
         core.spare.give(event)
     }
 
-    /// Lets `compose` append to what `connection` has to write. Not inlined: each of many callers
-    /// would carry a copy.
-    @inline(never)
     func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
-        guard !connection.isClosed else { return }
-        let wasDrained = connection.outbox.isDrained
-        noteUnsent(connection.outbox.append(&core.spare, compose))
-        composed(on: connection, wasDrained: wasDrained)
-    }
-
-    /// Writes a long text without a copy. Nobody may change it any more.
-    func write(long text: ByteBuffer, to connection: ServerConnection) {
-        guard !connection.isClosed else { return }
-        noteUnsent(connection.outbox.append(long: text))
-        hasMuchToWrite = true  // Its buffer can be the next one's when it has been written.
-    }
-
-    /// Queues a connection with new output for writing.
-    private func composed(on connection: ServerConnection, wasDrained: Bool) {
-        if connection.outbox.isFull { hasMuchToWrite = true }
-        // Unread output keeps its deadline: a client that does not read is found out, however much
-        // is written.
-        if connection.exchange.isStreaming, wasDrained { wait(.keepAlive, connection) }
-        guard !connection.isQueuedForWriting else { return }
-        connection.isQueuedForWriting = true
-        writable.append(connection)
+        connections.write(to: connection, &core, compose)
     }
 
     // MARK: Events
@@ -64,32 +40,10 @@ extension ServerEngine {
         _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, to connection: ServerConnection
     ) {
         guard keepsUp(connection) else { return }
-        let wasDrained = connection.outbox.isDrained
-        switch connection.outbox.give(kind, text, id, connection.exchange.framing, &core.spare) {
-        case .waits(let change): noteUnsent(change)
-        case .composed(let change):
-            noteUnsent(change)
-            if text.count >= Outbox.longBytes { hasMuchToWrite = true }
-            composed(on: connection, wasDrained: wasDrained)
-        }
+        connections.writeEvent(kind, text, id, to: connection, &core)
     }
 
-    /// Updates the total of the memory that waits for clients to read.
-    func noteUnsent(_ change: Outbox.Change) {
-        core.counters.unsentBytes = UInt64(Int(core.counters.unsentBytes) + change)
-    }
-
-    /// Composes what waits in the backlog, as far as there is space in the output.
-    func composeBacklog(
-        of connection: ServerConnection, atMost limit: Int = Outbox.composedBytesMax
-    ) {
-        guard !connection.isClosed else { return }
-        let wasDrained = connection.outbox.isDrained
-        guard
-            let change = connection.outbox.composeBacklog(
-                connection.exchange.framing, &core.spare, atMost: limit)
-        else { return }
-        noteUnsent(change)
-        composed(on: connection, wasDrained: wasDrained)
+    func composeBacklog(of connection: ServerConnection) {
+        connections.composeBacklog(of: connection, &core)
     }
 }

@@ -112,7 +112,7 @@ extension ServerEngine {
             }
         case .fault(let fault):
             if case .refused = connection.exchange.state { return discard(connection) }
-            connection.keepsAlive = false
+            connection.endAfterExchange()
             refuse(ServerEngine.refusal(for: fault), connection)
         }
     }
@@ -136,10 +136,7 @@ extension ServerEngine {
     private func begin(
         _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
-        connection.reader.beginBody()
-        connection.keepsAlive = head.keepsAlive && !head.isHTTP10
-        connection.exchange.begin(
-            head, crossOriginFields: crossOrigin?.fields(for: head), as: principal)
+        connection.begin(head, crossOriginFields: crossOrigin?.fields(for: head), as: principal)
     }
 
     /// Lets a request that is authorized go on to its end.

@@ -113,7 +113,7 @@ extension ServerEngine {
                 return .request(request)
             }
         }
-        return session.held.first { $0.stream?.token == token }.map { .request($0) }
+        return session.held.requests.first { $0.stream?.token == token }.map { .request($0) }
     }
 
     private func position(of stream: Resumable, _ session: ServerSession) -> UInt64 {
@@ -167,7 +167,7 @@ extension ServerEngine {
     /// as long as a store may keep.
     private func send(missed events: [StoredEvent], on connection: ServerConnection) {
         guard keepsUp(connection) else { return }
-        noteUnsent(connection.outbox.prepend(events))
+        connections.noteUnsent(connection.outbox.prepend(events))
         composeBacklog(of: connection)
     }
 
@@ -277,7 +277,7 @@ extension ServerEngine {
     }
 
     private func dropBacklog(of connection: ServerConnection) {
-        noteUnsent(connection.outbox.dropBacklog())
+        connections.noteUnsent(connection.outbox.dropBacklog())
     }
 
     // MARK: Hanging up

@@ -75,7 +75,7 @@ extension ServerEngine {
     ) {
         let isArriving = connection.reader.isInsideMessage
         let hasMore = isArriving && connection.head?.hasBody ?? true
-        if hasMore { connection.keepsAlive = false }
+        if hasMore { connection.endAfterExchange() }
         let keepsAlive = connection.keepsAlive && !isClosing
         write(to: connection) { output in
             beginHead(status, on: connection, output)
@@ -143,7 +143,7 @@ extension ServerEngine {
             output.endHead(length: message.count, keepsAlive: keepsAlive)
             if !isLong { output.append(message) }
         }
-        if isLong { write(long: message, to: connection) } else { core.spare.give(message) }
+        if isLong { connections.write(long: message, to: connection) } else { core.spare.give(message) }
         exchangeEnded(on: connection)
     }
 

@@ -21,8 +21,8 @@ package final class ServerSession {
     package internal(set) var ledger = RequestLedger()
     var primary: EventStream
     var mailbox = PrimaryMailbox()
-    /// Requests whose answers a fence holds back, in no order.
-    private(set) var held: [OpenRequest] = []
+    /// Requests whose answers a fence holds.
+    var held = HeldAnswers()
 
     init(
         key: SessionKey, id: SessionID, principal: Principal?, shares: Shares,
@@ -42,7 +42,7 @@ package final class ServerSession {
     /// Whether it may give way to another one: nobody has used it, and nothing is under way.
     var mayGiveWay = false
 
-    package var heldAnswers: Int { held.count }
+    package var heldAnswers: Int { held.requests.count }
 
     /// The memory that it takes, but for its mailbox: this object, its books, its log's and its
     /// places in tables, and what its client says of itself.
@@ -51,21 +51,6 @@ package final class ServerSession {
     }
 
     package static var ownBytes: Int { 750 }
-
-    /// Notes that a request's answer is held back.
-    func hold(_ request: OpenRequest) {
-        request.heldIndex = held.count
-        held.append(request)
-    }
-
-    /// Notes that it is not any more.
-    func release(_ request: OpenRequest) {
-        guard let index = request.heldIndex else { return }
-        request.heldIndex = nil
-        held.swapAt(index, held.count - 1)
-        if index < held.count - 1 { held[index].heldIndex = index }
-        held.removeLast()
-    }
 
     /// The id as it stands in `Mcp-Session-Id`. Made when somebody asks, and then kept.
     package private(set) lazy var wireID = id.text
@@ -92,28 +77,18 @@ final class OpenRequest {
     var stream: EventStream?
     /// The host's requests to the client that ride on this request's stream.
     var calls: [CallKey] = []
-    /// What must be handed over before the answer may be: so many events of the primary, on each
-    /// connection that has carried progress of this request.
-    var fences: [(connection: ServerConnection, events: UInt64)] = []
-    /// The answer, while a fence holds it back, and the connection that it waits for.
-    var heldAnswer: ByteBuffer?
+    /// What the answer has to wait for, and the answer while it waits.
+    var fence = RequestFence()
     /// Whether its client has gone, and may come back.
     var isDetached = false
-    /// The memory that a request takes whose answer waits: all it still has.
-    var heldAnswerBytes: Int { heldAnswer.map { $0.heldBytes + OpenRequest.ownBytes } ?? 0 }
-    var heldBy: ServerConnection?
-    /// Its place among those of its session.
-    var heldIndex: Int?
     /// The memory that it takes while it is open, as it was counted.
     var heldBytes = 0
 
     /// The memory that a request takes besides its head, its token and its id.
     static var ownBytes: Int { 380 }
 
-    /// Keeps the answer, and of what the client sent nothing: it may wait for long.
-    func hold(_ answer: ByteBuffer) {
-        answer.trim()
-        heldAnswer = answer
+    /// Releases what the client sent: a held answer may wait for long.
+    func releaseMessage() {
         head = nil
         progressToken = nil
     }
@@ -173,10 +148,7 @@ final class OpenRequest {
         isStreaming = false
         stream = nil
         calls = []
-        fences = []
-        heldAnswer = nil
-        heldBy = nil
-        heldIndex = nil
+        fence = RequestFence()
         heldBytes = 0
     }
 }

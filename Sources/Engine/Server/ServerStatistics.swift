@@ -13,7 +13,9 @@ extension ServerEngine {
         statistics = core.counters
         statistics.connections = UInt64(connections.count)
         statistics.sessions = UInt64(sessions.count)
-        statistics.streams = UInt64(streams.value)
+        statistics.streams = UInt64(connections.streamCount)
+        statistics.unsentBytes = UInt64(connections.unsentBytes)
+        statistics.arrivingBytes = UInt64(connections.arrivingBytes)
         statistics.requests = UInt64(requests.count)
         statistics.calls = UInt64(calls.count)
         statistics.authorizations = UInt64(authorizations.count)
@@ -26,7 +28,7 @@ extension ServerEngine {
 
     /// The tables, which keep the room that they once needed.
     var tableBytes: Int {
-        let places = connections.placeCount + sessions.placeCount + requests.placeCount
+        let places = connections.slotCount + sessions.slotCount + requests.slotCount
         if places != measuredPlaces {
             measuredPlaces = places
             measuredTableBytes = tableBytesNow
@@ -35,7 +37,7 @@ extension ServerEngine {
     }
 
     private var tableBytesNow: Int {
-        connections.heapBytes + connectionDeadlines.heapBytes + requests.heapBytes
+        connections.heapBytes + requests.heapBytes
             + detachedDeadlines.heapBytes + sessions.heapBytes
     }
 }

@@ -41,7 +41,7 @@ extension ServerEngine {
         of request: OpenRequest, on connection: ServerConnection, sessionID: SessionID? = nil
     ) {
         guard !request.isStreaming else { return }
-        request.beginStreaming(&streams)
+        connections.beginStream(of: request)
         beginLog(of: request)
         writeStreamHead(to: connection, sessionID)
         if let stream = request.stream, request.hasPriming {
@@ -67,7 +67,7 @@ extension ServerEngine {
         // What was written before it, such as 100 Continue, is no backlog of the stream's.
         wait(.keepAlive, connection)
         writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
-        if connection.exchange.framing == .untilClose { connection.keepsAlive = false }
+        if connection.exchange.framing == .untilClose { connection.endAfterExchange() }
     }
 
     /// Writes what comes before a stream's first message.
@@ -115,75 +115,40 @@ extension ServerEngine {
             core.log(.notice, "Dropped a result whose client is gone")
             throw .disconnected
         }
-        guard let fence = nextFence(of: request) else {
+        guard let barrier = nextBarrier(of: request) else {
             return write(answerOf: request, sessionID, about: length, compose)
         }
         let held = ByteBuffer(capacity: length)
         compose(held)
-        request.hold(held)
-        request.session?.hold(request)
-        hold(request, behind: fence)
+        hold(held, of: request, at: barrier)
     }
 
-    /// The first fence of a request that has not been passed.
+    /// The next barrier that an answer has to wait at: none once the server closes.
     @inline(__always)
-    private func nextFence(
-        of request: OpenRequest
-    ) -> (connection: ServerConnection, events: UInt64)? {
-        request.fences.isEmpty ? nil : nextOfFences(of: request)
+    private func nextBarrier(of request: OpenRequest) -> RequestFence.Barrier? {
+        isClosing ? nil : fences.nextBarrier(of: request, at: now)
     }
 
-    private func nextOfFences(
-        of request: OpenRequest
-    ) -> (connection: ServerConnection, events: UInt64)? {
-        while let next = request.fences.last {
-            let isPassed = next.connection.fence.isPassed(
-                next.events, breadth: options.fenceBreadth, at: now)
-            guard next.connection.isClosed || isPassed || isClosing else { return next }
-            request.fences.removeLast()
-        }
-        return nil
-    }
-
-    /// Lets an answer wait at a connection. It is what that connection's client makes wait, so it
-    /// counts as unread by it.
+    /// Makes an answer wait at a connection. It counts as unread by that connection's client, which
+    /// is what it waits for.
     private func hold(
-        _ request: OpenRequest, behind fence: (connection: ServerConnection, events: UInt64)
+        _ answer: ByteBuffer, of request: OpenRequest, at barrier: RequestFence.Barrier
     ) {
-        let count = request.heldAnswerBytes
-        request.heldBy = fence.connection
-        fence.connection.fencedBytes += count
-        core.counters.unsentBytes += UInt64(count)
-        fence.connection.fence.hold(
-            request, behind: fence.events, breadth: options.fenceBreadth)
-        if let release = fence.connection.fence.nextRelease {
-            fenceReleases.arm(fence.connection.id.index, 0, at: release)
-        }
-        _ = keepsUp(fence.connection)
+        connections.noteUnsent(fences.hold(answer, of: request, at: barrier, now))
+        _ = keepsUp(barrier.connection)
     }
 
-    /// Takes a request's answer from the connection that it waited at.
+    /// Takes a request's answer from the connection that it waits at.
     private func takeHeldAnswer(of request: OpenRequest) -> ByteBuffer? {
-        guard let held = request.heldAnswer else { return nil }
-        let count = request.heldAnswerBytes
-        request.heldAnswer = nil
-        request.session?.release(request)
-        if let connection = request.heldBy, !connection.isClosed {
-            connection.fencedBytes -= count
-            core.counters.unsentBytes -= UInt64(count)
-        }
-        request.heldBy = nil
-        return held
+        guard let (answer, change) = fences.take(from: request) else { return nil }
+        connections.noteUnsent(change)
+        return answer
     }
 
-    /// A connection does not hold a request's answer back any more; another one may.
+    /// A connection does not hold a request's answer any more; another one may.
     func releaseAnswer(of request: OpenRequest) {
         guard let held = takeHeldAnswer(of: request) else { return }
-        if let fence = nextFence(of: request) {
-            request.hold(held)
-            request.session?.hold(request)
-            return hold(request, behind: fence)
-        }
+        if let barrier = nextBarrier(of: request) { return hold(held, of: request, at: barrier) }
         write(answerOf: request, nil, about: held.count) { $0.append(held) }
     }
 
@@ -191,7 +156,7 @@ extension ServerEngine {
         answerOf request: OpenRequest, _ sessionID: SessionID?, about length: Int = 128,
         _ compose: (ByteBuffer) -> Void
     ) {
-        request.fences = []
+        fences.removeBarriers(of: request)
         request.head = nil
         if router.mode != .stream, !request.isStreaming {
             guard let connection = request.takeConnection() else { return }
@@ -228,7 +193,7 @@ extension ServerEngine {
             Outbox.append(message, id, connection.exchange.framing, to: output)
             output.endBody(connection.exchange.framing)
         }
-        if connection.exchange.framing == .untilClose { connection.keepsAlive = false }
+        if connection.exchange.framing == .untilClose { connection.endAfterExchange() }
         exchangeEnded(on: connection)
     }
 

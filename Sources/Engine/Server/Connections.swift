@@ -1,0 +1,362 @@
+import Session
+import Wire
+
+/// One connection: what it carries now, what it reads, and what it has to write.
+///
+/// Between requests it owns neither a parser nor a buffer.
+package final class ServerConnection {
+    package let id: ConnectionID
+    /// The driver's object for the connection. The engine only keeps it.
+    package let driver: UnsafeMutableRawPointer
+
+    // Hot fields first, to share cache lines.
+    /// The request and the response that it carries now.
+    var exchange = Exchange()
+    fileprivate(set) var isQueuedForWriting = false
+    var outbox = Outbox()
+    /// Answers that wait until events given before have been handed over.
+    var fence = FenceQueue()
+    var reader = MessageReader()
+    /// Whether another request may follow the current one.
+    private(set) var keepsAlive = true
+    /// How the client resumes a stream, while the store looks for what it missed.
+    var resumption: Resumption?
+    /// What the client's address has of the server; nil if it has no address.
+    let share: Share?
+
+    fileprivate init(id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?) {
+        self.id = id
+        self.driver = driver
+        self.share = share
+    }
+
+    /// About the memory of a connection: this object, the driver's, its handle, a small buffer for
+    /// output, and its slots in tables.
+    package static var heldBytes: Int { 1_600 }
+
+    /// The head of the current request.
+    var head: RequestHead? { reader.head }
+
+    /// Whether the engine has forgotten the connection.
+    package var hasEnded: Bool { isClosed }
+
+    var isClosed: Bool { exchange.isClosed }
+
+    /// The memory that waits for the client to read.
+    package var unsentBytes: Int { isClosed ? 0 : outbox.unsentBytes + fence.heldBytes }
+
+    /// Begins an exchange with a request's head. `principal` is known already if an equal head was
+    /// authorized on this connection.
+    func begin(_ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?) {
+        reader.beginBody()
+        keepsAlive = head.keepsAlive && !head.isHTTP10
+        exchange.begin(head, crossOriginFields: crossOriginFields, as: principal)
+    }
+
+    /// No request follows the current one.
+    func endAfterExchange() {
+        keepsAlive = false
+    }
+}
+
+/// The connections there are, with their timers, the totals over all of them, and the order in
+/// which they write and give way.
+struct Connections: ~Copyable {
+    private var table = SlotTable<ConnectionID, ServerConnection>()
+    private var deadlines: DeadlineBoard
+    private var streams = StreamCount()
+    /// The memory that waits for clients to read; a message that waits for many counts once.
+    private(set) var unsentBytes = 0
+    /// The memory of requests that have arrived in part, or wait behind others.
+    private(set) var arrivingBytes = 0
+    private var writable: [ServerConnection] = []
+    private var nextWritableIndex = 0
+    /// Whether so much is composed that it should not wait for the end of the loop's iteration.
+    private(set) var hasMuchToWrite = false
+    /// Connections whose exchange has ended while more requests were waiting behind it.
+    private var readable: [ServerConnection] = []
+    private var relief = ReliefOrder()
+
+    /// What a connection may wait for. The raw value is its list on the deadline board.
+    enum Wait: Int {
+        case nextRequest
+        case head
+        /// The body of a request.
+        case body
+        /// The client's reading of the last response.
+        case drain
+        /// The answer, without which a stream begins.
+        case responseHead
+        case keepAlive
+        case load
+        case hangUp
+        /// The host's verdict on a request.
+        case authorization
+
+        /// Whether it is for bytes that a client has to send.
+        var isForClient: Bool { self == .nextRequest || self == .head || self == .body }
+    }
+
+    init(_ options: ServerOptions) {
+        deadlines = DeadlineBoard(timeouts: [
+            options.connectionIdle, options.headArrival, options.bodyArrival, options.bodyArrival,
+            options.responseHead, options.keepAlive, options.load, options.linger,
+            options.authorizationWait,
+        ])
+    }
+
+    // MARK: The table
+
+    var count: Int { table.count }
+    var slotCount: Int { table.slotCount }
+    var heapBytes: Int { table.heapBytes + deadlines.heapBytes }
+    /// The connections that carry an event stream.
+    var streamCount: Int { streams.value }
+    /// All connections there are now, so that the caller may close some meanwhile.
+    var all: [ServerConnection] { table.elements }
+
+    subscript(id: ConnectionID) -> ServerConnection? { table[id] }
+    subscript(index index: Int) -> ServerConnection? { table[index: index] }
+
+    mutating func open(
+        driver: UnsafeMutableRawPointer, share: Share?, at now: Instant
+    ) -> ServerConnection? {
+        let connection = table.insert { id in
+            ServerConnection(id: id, driver: driver, share: share)
+        }
+        guard let connection else { return nil }
+        share?.connections += 1
+        wait(.nextRequest, connection, at: now)
+        return connection
+    }
+
+    /// Removes a connection with all that it holds. Returns what its exchange was.
+    mutating func close(_ connection: ServerConnection, _ core: inout Core) -> Exchange.State {
+        let state = connection.exchange.state
+        unsentBytes += connection.outbox.close() - connection.fence.heldBytes
+        connection.exchange.enter(.closed, &streams)
+        connection.reader.close(of: connection.id, &core.spare)
+        arrivingBytes += connection.reader.count()
+        deadlines.disarm(connection.id.index)
+        table.remove(connection.id)
+        connection.share?.connections -= 1
+        return state
+    }
+
+    // MARK: States
+
+    func isStreaming(_ connection: ServerConnection) -> Bool { connection.exchange.isStreaming }
+
+    /// Changes the state of a connection's exchange.
+    mutating func move(_ connection: ServerConnection, to state: Exchange.State) {
+        connection.exchange.enter(state, &streams)
+    }
+
+    /// Ends a connection's exchange, whose response is queued completely.
+    mutating func endExchange(
+        of connection: ServerConnection, _ state: Exchange.State, _ core: inout Core
+    ) {
+        connection.reader.endMessage(of: connection.id, &core.spare)
+        connection.exchange.end(state, &streams)
+    }
+
+    /// Begins the stream of the request that a connection carries.
+    mutating func beginStream(of request: OpenRequest) {
+        request.beginStreaming(&streams)
+    }
+
+    // MARK: Timers
+
+    mutating func wait(_ wait: Wait, _ connection: ServerConnection, at now: Instant) {
+        deadlines.arm(connection.id.index, wait.rawValue, at: now)
+    }
+
+    mutating func stopWaiting(_ connection: ServerConnection) {
+        deadlines.disarm(connection.id.index)
+    }
+
+    func currentWait(of connection: ServerConnection) -> Wait? {
+        deadlines.list(of: connection.id.index).flatMap { Wait(rawValue: $0) }
+    }
+
+    var nextDeadline: Instant? { deadlines.next }
+
+    /// Takes a timer that has expired off the board.
+    mutating func popDue(at now: Instant) -> (wait: Wait, connection: ServerConnection)? {
+        while let due = deadlines.popDue(at: now) {
+            guard let connection = table[index: due.index], let wait = Wait(rawValue: due.list)
+            else { continue }
+            return (wait, connection)
+        }
+        return nil
+    }
+
+    // MARK: Writing
+
+    /// Lets `compose` append to what `connection` has to write. Not inlined: each of many callers
+    /// would carry a copy.
+    @inline(never)
+    mutating func write(
+        to connection: ServerConnection, _ core: inout Core, _ compose: (ByteBuffer) -> Void
+    ) {
+        guard !connection.isClosed else { return }
+        let wasDrained = connection.outbox.isDrained
+        unsentBytes += connection.outbox.append(&core.spare, compose)
+        composed(on: connection, wasDrained: wasDrained, at: core.now)
+    }
+
+    /// Writes a long text without a copy. Nobody may change it any more.
+    mutating func write(long text: ByteBuffer, to connection: ServerConnection) {
+        guard !connection.isClosed else { return }
+        unsentBytes += connection.outbox.append(long: text)
+        hasMuchToWrite = true  // Its buffer can be the next one's when it has been written.
+    }
+
+    /// Writes one message as an event of the stream that `connection` carries, or keeps it in the
+    /// backlog if the socket takes no more. With an `id`, a client can resume after it.
+    mutating func writeEvent(
+        _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, to connection: ServerConnection,
+        _ core: inout Core
+    ) {
+        let wasDrained = connection.outbox.isDrained
+        let framing = connection.exchange.framing
+        switch connection.outbox.give(kind, text, id, framing, &core.spare) {
+        case .waits(let change): unsentBytes += change
+        case .composed(let change):
+            unsentBytes += change
+            if text.count >= Outbox.longBytes { hasMuchToWrite = true }
+            composed(on: connection, wasDrained: wasDrained, at: core.now)
+        }
+    }
+
+    /// Composes what waits in the backlog, as far as there is space in the output.
+    mutating func composeBacklog(
+        of connection: ServerConnection, _ core: inout Core,
+        atMost limit: Int = Outbox.composedBytesMax
+    ) {
+        guard !connection.isClosed else { return }
+        let wasDrained = connection.outbox.isDrained
+        let framing = connection.exchange.framing
+        guard let change = connection.outbox.composeBacklog(framing, &core.spare, atMost: limit)
+        else { return }
+        unsentBytes += change
+        composed(on: connection, wasDrained: wasDrained, at: core.now)
+    }
+
+    /// Queues a connection with new output for writing.
+    private mutating func composed(
+        on connection: ServerConnection, wasDrained: Bool, at now: Instant
+    ) {
+        if connection.outbox.isFull { hasMuchToWrite = true }
+        // Unread output keeps its deadline: a client that does not read is found out, however much
+        // is written.
+        if wasDrained, connection.exchange.isStreaming { wait(.keepAlive, connection, at: now) }
+        guard !connection.isQueuedForWriting else { return }
+        connection.isQueuedForWriting = true
+        writable.append(connection)
+    }
+
+    /// A connection that has bytes to write; nil if there is none left in this iteration.
+    mutating func nextWritable() -> ServerConnection? {
+        guard nextWritableIndex < writable.count else {
+            if nextWritableIndex == 1 {
+                writable.removeLast()  // Mostly there is one, and this is quicker.
+            } else if nextWritableIndex > 0 {
+                writable.removeAll(keepingCapacity: writable.count <= 64)
+            }
+            nextWritableIndex = 0
+            hasMuchToWrite = false
+            return nil
+        }
+        let connection = writable[nextWritableIndex]
+        nextWritableIndex += 1
+        connection.isQueuedForWriting = false
+        return connection
+    }
+
+    var hasWritable: Bool { nextWritableIndex < writable.count }
+
+    /// The connections that `nextWritable` has yet to return.
+    var writableNow: ArraySlice<ServerConnection> { writable[nextWritableIndex...] }
+
+    /// `count` bytes of what the driver took are with the socket.
+    mutating func sent(_ count: Int, on connection: ServerConnection) {
+        unsentBytes += connection.outbox.sent(count)
+    }
+
+    /// Updates the total of what waits for clients to read.
+    mutating func noteUnsent(_ change: Outbox.Change) {
+        unsentBytes += change
+    }
+
+    // MARK: Reading
+
+    /// Counts what a connection holds of requests that are not complete, or wait.
+    mutating func countArriving(on connection: ServerConnection) {
+        arrivingBytes += connection.reader.count()
+    }
+
+    /// A connection may have pipelined requests that can be read now.
+    mutating func noteReadable(_ connection: ServerConnection) {
+        if connection.reader.hasPipelined { readable.append(connection) }
+    }
+
+    mutating func nextReadable() -> ServerConnection? { readable.popLast() }
+
+    var hasReadable: Bool { !readable.isEmpty }
+
+    // MARK: Relief
+
+    /// The connection that is to give way next when all clients together leave too much unread;
+    /// nil if nobody is left. `mayLook` allows to find a new order, which takes a look at all.
+    mutating func nextToRelieve(at now: Instant, mayLook: inout Bool) -> ServerConnection? {
+        while true {
+            if !relief.isCurrent(at: now) {
+                guard mayLook else { return nil }
+                mayLook = false
+                relief = ReliefOrder(heaviestFirst(all) { $0.unsentBytes }, at: now)
+            }
+            guard let id = relief.popFirst() else { return nil }
+            if let connection = table[id] { return connection }
+        }
+    }
+
+    /// Those of `crowd` that hold something, by what all of their address hold, and then by what
+    /// they hold themselves.
+    func heaviestFirst(
+        _ crowd: [ServerConnection], _ weight: (ServerConnection) -> Int
+    ) -> [ServerConnection] {
+        for connection in crowd { connection.share?.sum += weight(connection) }
+        let weighed = crowd.map { ($0.share?.sum ?? 0, weight($0), $0) }.filter { $0.1 > 0 }
+        for connection in crowd { connection.share?.sum = 0 }
+        return weighed.sorted { ($0.0, $0.1) > ($1.0, $1.1) }.map { $0.2 }
+    }
+}
+
+/// The order in which connections give way when all clients together leave too much unread. It is
+/// kept for some time: sorting all connections for each message would cost too much.
+private struct ReliefOrder {
+    private var connections: [ConnectionID] = []
+    private var next = 0
+    private var since = Instant(milliseconds: 0)
+
+    private static var milliseconds: Int64 { 100 }
+
+    init() {}
+
+    init(_ connections: [ServerConnection], at now: Instant) {
+        self.connections = connections.map { $0.id }
+        since = now
+    }
+
+    func isCurrent(at now: Instant) -> Bool {
+        next < connections.count
+            && now.milliseconds < since.milliseconds + ReliefOrder.milliseconds
+    }
+
+    mutating func popFirst() -> ConnectionID? {
+        guard next < connections.count else { return nil }
+        next += 1
+        return connections[next - 1]
+    }
+}

@@ -1,0 +1,154 @@
+import Session
+import Wire
+
+/// The answers that wait at one connection.
+///
+/// How long after the last event before it an answer waits is the fence's breadth, plus a third of
+/// it for each event that left right before that one, which the client has to read as well. To
+/// release all answers takes time in proportion to their number.
+struct FenceQueue {
+    private struct Entry {
+        /// How many events of the connection must have been handed over.
+        let events: UInt64
+        let request: OpenRequest
+    }
+
+    /// Answers to events that have not been handed over: a heap, the fewest events on top.
+    private var waiting: [Entry] = []
+    /// Answers to events that have, with the time at which they may leave, in that order.
+    private var settling: [(request: OpenRequest, release: Instant)] = []
+    private var firstSettling = 0
+    /// The last two times that events were handed over.
+    private var last = Handover()
+    private var lastBefore = Handover()
+
+    /// Events that were handed over together, and when a client that takes some time for each will
+    /// have read them.
+    private struct Handover {
+        /// All events up to these.
+        var events: UInt64 = 0
+        /// When the first and the last will be read, in thirds of a millisecond.
+        var first: Int64 = .min / 8
+        var end: Int64 = .min / 8
+    }
+
+    /// The memory of the answers, as it was counted.
+    private(set) var heldBytes = 0
+
+    /// The longest that answers wait, in breadths.
+    private static var breadthsMax: Int64 { 32 }
+
+    /// The events that have been handed over.
+    var passedEvents: UInt64 { last.events }
+
+    /// The memory that it takes on the heap, without the requests.
+    var heapBytes: Int { HeapBlock.size(of: waiting) + HeapBlock.size(of: settling) }
+
+    var isEmpty: Bool { waiting.isEmpty && settling.isEmpty }
+
+    /// The requests whose answers wait, in no order.
+    var requests: [OpenRequest] {
+        waiting.map { $0.request } + settling[firstSettling...].map { $0.request }
+    }
+
+    /// When the next answer that waits for time alone may leave; nil if there is none.
+    var nextRelease: Instant? {
+        firstSettling < settling.count ? settling[firstSettling].release : nil
+    }
+
+    /// Whether an answer that comes after `events` events may leave at once.
+    func isPassed(_ events: UInt64, breadth: Int64, at now: Instant) -> Bool {
+        events <= last.events && release(of: events, breadth: breadth) <= now
+    }
+
+    /// When an answer after an event that was handed over may leave. Times are in thirds of a
+    /// millisecond, so a third of the breadth for each event is one breadth.
+    private func release(of event: UInt64, breadth: Int64) -> Instant {
+        let end =
+            event <= lastBefore.events
+            ? lastBefore.end
+            : min(last.end, last.first + Int64(event - lastBefore.events - 1) * breadth)
+        return Instant(milliseconds: (end + 2) / 3 + breadth)
+    }
+
+    mutating func count(_ change: Int) {
+        heldBytes += change
+    }
+
+    /// Makes a request's answer wait.
+    mutating func hold(_ request: OpenRequest, behind events: UInt64, breadth: Int64) {
+        guard events > last.events else {
+            return settle(request, until: release(of: events, breadth: breadth))
+        }
+        waiting.append(Entry(events: events, request: request))
+        siftUp(from: waiting.count - 1)
+    }
+
+    /// Notes that the first `events` events have been handed over.
+    mutating func passed(_ events: UInt64, breadth: Int64, at now: Instant) {
+        guard events > last.events else { return }
+        let count = Int64(clamping: events - last.events)
+        let limit = now.milliseconds * 3 + (FenceQueue.breadthsMax - 1) * 3 * breadth
+        let first = min(limit, max(now.milliseconds * 3, last.end + breadth))
+        let (more, overflow) = (count - 1).multipliedReportingOverflow(by: breadth)
+        lastBefore = last
+        last = Handover(
+            events: events, first: first, end: overflow ? limit : min(limit, first + more))
+        while let next = waiting.first, next.events <= events {
+            popFirst()
+            settle(next.request, until: release(of: next.events, breadth: breadth))
+        }
+    }
+
+    /// Takes out the next answer that may leave at `now`.
+    mutating func release(by now: Instant) -> OpenRequest? {
+        guard let next = nextRelease, next <= now else { return nil }
+        let request = settling[firstSettling].request
+        firstSettling += 1
+        if firstSettling == settling.count {
+            settling = []
+            firstSettling = 0
+        } else if firstSettling > 32, firstSettling > settling.count / 2 {
+            settling.removeFirst(firstSettling)
+            firstSettling = 0
+        }
+        return request
+    }
+
+    /// Takes out all answers: there is nothing left to wait for.
+    mutating func releaseAll() -> [OpenRequest] {
+        defer { self = FenceQueue() }
+        return settling[firstSettling...].map { $0.request } + waiting.map { $0.request }
+    }
+
+    /// Makes an answer wait for time alone, and never for less than those before it.
+    private mutating func settle(_ request: OpenRequest, until release: Instant) {
+        settling.append((request, max(release, settling.last?.release ?? release)))
+    }
+
+    // MARK: The heap
+
+    private mutating func popFirst() {
+        waiting.swapAt(0, waiting.count - 1)
+        waiting.removeLast()
+        var index = 0
+        while true {
+            var least = index
+            for child in [2 * index + 1, 2 * index + 2]
+            where child < waiting.count && waiting[child].events < waiting[least].events {
+                least = child
+            }
+            guard least != index else { return }
+            waiting.swapAt(index, least)
+            index = least
+        }
+    }
+
+    private mutating func siftUp(from start: Int) {
+        var index = start
+        while index > 0, waiting[index].events < waiting[(index - 1) / 2].events {
+            waiting.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+}
