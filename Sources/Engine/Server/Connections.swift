@@ -153,6 +153,7 @@ struct Connections: ~Copyable {
     }
 
     /// Ends a connection's exchange, whose response is queued completely.
+    @inline(__always)
     mutating func endExchange(
         of connection: ServerConnection, _ state: Exchange.State, _ core: inout Core
     ) {
@@ -167,10 +168,12 @@ struct Connections: ~Copyable {
 
     // MARK: Timers
 
+    @inline(__always)
     mutating func wait(_ wait: Wait, _ connection: ServerConnection, at now: Instant) {
         deadlines.arm(connection.id.index, wait.rawValue, at: now)
     }
 
+    @inline(__always)
     mutating func stopWaiting(_ connection: ServerConnection) {
         deadlines.disarm(connection.id.index)
     }
@@ -244,6 +247,7 @@ struct Connections: ~Copyable {
     }
 
     /// Queues a connection with new output for writing.
+    @inline(__always)
     private mutating func composed(
         on connection: ServerConnection, wasDrained: Bool, at now: Instant
     ) {
@@ -280,6 +284,7 @@ struct Connections: ~Copyable {
     var writableNow: ArraySlice<ServerConnection> { writable[nextWritableIndex...] }
 
     /// `count` bytes of what the driver took are with the socket.
+    @inline(__always)
     mutating func sent(_ count: Int, on connection: ServerConnection) {
         unsentBytes += connection.outbox.sent(count)
     }

@@ -70,11 +70,10 @@ struct MessageReader: ~Copyable {
         _ bytes: UnsafeRawBufferPointer, of connection: ConnectionID, bodyMax: Int, lent: Bool,
         _ spare: inout SpareParts
     ) -> (head: RequestHead, principal: Principal?, count: Int)? {
-        guard parser == nil, let recurrence = spare.recurrence(of: connection, in: bytes),
-            recurrence.bodyCount <= bodyMax
+        guard parser == nil,
+            let (head, principal, recurrence) = spare.takeKnownHead(
+                of: connection, in: bytes, bodyMax: bodyMax)
         else { return nil }
-        let principal = spare.knownPrincipal(of: connection)
-        let head = spare.takeHead(of: connection, as: recurrence)
         let count = recurrence.headCount + recurrence.bodyCount
         let body = bytes.prefixBytes(count).dropBytes(recurrence.headCount)
         let parser = spare.takeParser()

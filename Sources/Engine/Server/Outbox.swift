@@ -66,6 +66,7 @@ struct Outbox: ~Copyable {
     // MARK: Composing
 
     /// Appends what `compose` writes, and returns its length.
+    @inline(__always)
     mutating func append(
         _ spare: inout SpareParts, _ compose: (ByteBuffer) -> Void
     ) -> Change {
@@ -79,6 +80,7 @@ struct Outbox: ~Copyable {
 
     /// The buffer to append to. A client that does not read keeps it for long, so it gets one
     /// without spare capacity.
+    @inline(__always)
     private mutating func takeBuffer(_ spare: inout SpareParts) -> ByteBuffer {
         if let buffer { return buffer }
         let new = isBlocked ? ByteBuffer() : spare.takeBuffer()
@@ -205,6 +207,7 @@ struct Outbox: ~Copyable {
     }
 
     /// `count` bytes of what was taken are with the socket.
+    @inline(__always)
     mutating func sent(_ count: Int) -> Change {
         handedBytes += UInt64(count)
         let released = longPieces.isEmpty ? 0 : releaseHanded()

@@ -213,6 +213,12 @@ package final class ServerEngine {
     package func nextEffect() -> Effect? {
         if let order = store?.nextOrder() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
+        return isDraining || isClosing ? lastEffect() : nil
+    }
+
+    /// The effects that end the server, once everything else is done.
+    @inline(never)
+    private func lastEffect() -> Effect? {
         closeIfDrained()
         if let effect = core.nextEffect() { return effect }
         guard isClosing, connections.count == 0, !hasReportedClosed else { return nil }

@@ -28,6 +28,7 @@ extension ServerEngine {
         core.spare.give(event)
     }
 
+    @inline(__always)
     func write(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         connections.write(to: connection, &core, compose)
     }
@@ -43,6 +44,7 @@ extension ServerEngine {
         connections.writeEvent(kind, text, id, to: connection, &core)
     }
 
+    @inline(__always)
     func composeBacklog(of connection: ServerConnection) {
         connections.composeBacklog(of: connection, &core)
     }

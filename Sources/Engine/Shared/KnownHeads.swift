@@ -38,22 +38,35 @@ struct KnownHeads: ~Copyable {
         return slot.pointee.connection == connection ? slot.pointee.head : nil
     }
 
-    /// The principal that the head of a connection was authorized for.
-    func principal(of connection: ConnectionID) -> Principal? {
-        let slot = slot(of: connection)
-        return slot.pointee.connection == connection ? slot.pointee.principal : nil
+    /// A head that recurs, with the principal that it was authorized for.
+    struct Match {
+        /// Nil if the body has another length and somebody still holds the head: then `known` is
+        /// to be copied.
+        let head: RequestHead?
+        let known: RequestHead
+        let principal: Principal?
+        let recurrence: RequestHead.Recurrence
     }
 
-    /// The head of a connection with the length of its new body; nil if it has another length and
-    /// somebody still holds the head.
-    mutating func head(of connection: ConnectionID, as recurrence: RequestHead.Recurrence) -> RequestHead?
-    {
+    /// Returns the head of a connection, with the length of its new body, if `bytes` begin with an
+    /// equal one and a body of at most `bodyMax` bytes.
+    mutating func match(
+        _ bytes: UnsafeRawBufferPointer, of connection: ConnectionID, bodyMax: Int
+    ) -> Match? {
         let slot = slot(of: connection)
-        if slot.pointee.head?.equals(recurrence) == false {
-            guard isKnownUniquelyReferenced(&slot.pointee.head) else { return nil }
+        guard slot.pointee.connection == connection,
+            let recurrence = slot.pointee.head?.recurrence(in: bytes),
+            recurrence.bodyCount <= bodyMax
+        else { return nil }
+        var isCurrent = slot.pointee.head?.equals(recurrence) == true
+        if !isCurrent, isKnownUniquelyReferenced(&slot.pointee.head) {
             slot.pointee.head?.become(recurrence)
+            isCurrent = true
         }
-        return slot.pointee.head
+        guard let known = slot.pointee.head else { return nil }
+        return Match(
+            head: isCurrent ? known : nil, known: known, principal: slot.pointee.principal,
+            recurrence: recurrence)
     }
 
     /// Keeps the head of a connection, and returns the one that was in its slot.

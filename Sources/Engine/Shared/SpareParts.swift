@@ -60,27 +60,19 @@ struct SpareParts: ~Copyable {
         return RequestHead()
     }
 
-    /// Whether bytes begin with a connection's last head, and all of the body that it tells of.
-    func recurrence(
-        of connection: ConnectionID, in bytes: UnsafeRawBufferPointer
-    ) -> RequestHead.Recurrence? {
-        knownHeads.head(of: connection)?.recurrence(in: bytes)
-    }
-
-    /// The head that has come again on a connection.
-    mutating func takeHead(
-        of connection: ConnectionID, as recurrence: RequestHead.Recurrence
-    ) -> RequestHead {
-        if let head = knownHeads.head(of: connection, as: recurrence) { return head }
+    /// Returns the last head of a connection, and the principal that it was authorized for, if
+    /// `bytes` begin with an equal one and the whole of its body.
+    mutating func takeKnownHead(
+        of connection: ConnectionID, in bytes: UnsafeRawBufferPointer, bodyMax: Int
+    ) -> (head: RequestHead, principal: Principal?, recurrence: RequestHead.Recurrence)? {
+        guard let match = knownHeads.match(bytes, of: connection, bodyMax: bodyMax) else {
+            return nil
+        }
+        if let head = match.head { return (head, match.principal, match.recurrence) }
         let head = takeHead()
-        if let known = knownHeads.head(of: connection) { head.become(known) }
-        head.become(recurrence)
-        return head
-    }
-
-    /// The principal that the last head of a connection was authorized for.
-    func knownPrincipal(of connection: ConnectionID) -> Principal? {
-        knownHeads.principal(of: connection)
+        head.become(match.known)
+        head.become(match.recurrence)
+        return (head, match.principal, match.recurrence)
     }
 
     mutating func keep(_ head: RequestHead, of connection: ConnectionID, as principal: Principal?) {
