@@ -105,8 +105,8 @@ enum Budgets {
         if engine.statistics.requests > 0 { simulation.violate(.leftover, "requests") }
         for session in engine.sessions.all {
             if session.heldAnswers > 0 { simulation.violate(.leftover, "answers held back") }
-            if session.ledger.openRequests > 0 { simulation.violate(.leftover, "request ids") }
-            for call in session.ledger.openCalls where !simulation.host.waits(for: call) {
+            if session.ledger.entries.openRequests > 0 { simulation.violate(.leftover, "request ids") }
+            for call in session.ledger.entries.openCalls where !simulation.host.waits(for: call) {
                 simulation.violate(.leftover, "call \(call.rawValue)")
             }
         }

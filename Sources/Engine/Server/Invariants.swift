@@ -53,8 +53,8 @@
             let connections = self.connections.all
             for connection in connections { check(connection, &audit) }
             checkTotals(connections, &audit)
-            for request in requests.elements { check(request, &audit) }
-            for (key, call) in calls { check(key, call, &audit) }
+            for request in requests.all { check(request, &audit) }
+            for (key, call) in requests.allCalls { check(key, call, &audit) }
             for session in sessions.all { check(session, &audit) }
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
@@ -89,10 +89,10 @@
                 audit.expect(
                     .arrivingTotal, connection.reader.countedBytes, connection.reader.heldBytes)
             }
-            let requestBytes = requests.elements.reduce(0) { $0 + $1.heldBytes }
+            let requestBytes = requests.all.reduce(0) { $0 + $1.heldBytes }
             audit.expect(
-                .requestTotal, core.counters.requestBytes,
-                UInt64(requestBytes + calls.count * OpenCall.heldBytes))
+                .requestTotal, requests.heldBytes,
+                requestBytes + requests.callCount * OpenCall.heldBytes)
             var posted: Set<ObjectIdentifier> = []
             var sessionBytes = 0
             for session in sessions.all {
@@ -183,16 +183,16 @@
             if let connection = request.connection, connection.exchange.request !== request {
                 audit.fail(.exchange, "the connection of a request serves another one")
             }
-            if let session = request.session, session.ledger.find(request.id) != request.key {
+            if let session = request.session, session.ledger.entries.find(request.id) != request.key {
                 audit.fail(.requestLedger, "a request is not in its session's ledger")
             }
-            for call in request.calls where calls[call]?.request !== request {
+            for call in request.calls where requests[call: call]?.request !== request {
                 audit.fail(.callLedger, "a call of a request is not in the table")
             }
             if request.fence.answer != nil || request.fence.index != nil {
                 audit.fail(.fence, "an open request has an answer")
             }
-            if detachedDeadlines.isArmed(request.key.index) != request.isDetached {
+            if requests.hasDeadline(request) != request.isDetached {
                 if options.detached != nil { audit.fail(.detached, "a request's deadline") }
             }
             if request.isDetached, request.connection != nil {
@@ -201,7 +201,7 @@
         }
 
         private func check(_ key: CallKey, _ call: OpenCall, _ audit: inout Audit) {
-            if !call.session.ledger.openCalls.contains(key) {
+            if !call.session.ledger.entries.openCalls.contains(key) {
                 audit.fail(.callLedger, "a call is not in its session's ledger")
             }
             if let request = call.request, !request.calls.contains(key) {
@@ -210,10 +210,10 @@
         }
 
         private func check(_ session: ServerSession, _ audit: inout Audit) {
-            for key in session.ledger.requestKeys where requests[key]?.session !== session {
+            for key in session.ledger.entries.requestKeys where requests[key]?.session !== session {
                 audit.fail(.requestLedger, "a request of a ledger is not in the table")
             }
-            for key in session.ledger.openCalls where calls[key]?.session !== session {
+            for key in session.ledger.entries.openCalls where requests[call: key]?.session !== session {
                 audit.fail(.callLedger, "a call of a ledger is not in the table")
             }
             if let id = session.primary.connection {
@@ -248,11 +248,11 @@
                     add(share) { sum in
                         sum.sessions += 1
                         sum.idleSessions += session.mayGiveWay ? 1 : 0
-                        sum.requestBytes += session.ledger.openCalls.count * OpenCall.heldBytes
+                        sum.requestBytes += session.ledger.entries.openCalls.count * OpenCall.heldBytes
                     }
                 }
             }
-            for request in requests.elements {
+            for request in requests.all {
                 request.shares.forEach { share in
                     add(share) { sum in
                         sum.requestBytes += request.heldBytes

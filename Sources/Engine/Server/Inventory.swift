@@ -28,11 +28,11 @@ package struct Inventory {
         for output in outputs {
             output.forEachBuffer { buffer in unsent += Inventory.bytes(of: buffer, &waiting) }
         }
-        for request in engine.requests.elements { add(request) }
+        for request in engine.requests.all { add(request) }
         for session in engine.sessions.all {
             add(session, engine.store?.log(of: session.key))
         }
-        requests += engine.calls.count * OpenCall.heldBytes
+        requests += engine.requests.callCount * OpenCall.heldBytes
         tables = engine.tableBytes
     }
 
@@ -67,7 +67,7 @@ package struct Inventory {
     private mutating func add(_ session: ServerSession, _ log: EventLog?) {
         var kept = self.kept
         var posted = self.posted
-        sessions += HeapBlock.size(of: session) + session.ledger.heapBytes
+        sessions += HeapBlock.size(of: session) + session.ledger.entries.heapBytes
         sessions += session.clientInfo.heapBytes + session.clientCapabilities.heapBytes
         sessions += HeapBlock.size(of: session.held.requests)
         sessions += session.mailbox.heapBytes { text in

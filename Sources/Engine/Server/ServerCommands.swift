@@ -170,7 +170,6 @@ extension ServerEngine {
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
         guard let session = request.session else { throw .stateless }
         try open(call, of: session, request, method, data)
-        request.calls.append(call)
         writeEvent(.essential, of: request) {
             $0.appendRequest(id: call.rawValue, method: method, params: params)
         }
@@ -189,9 +188,7 @@ extension ServerEngine {
         do {
             try send(.essential, message, to: session)
         } catch {
-            calls[call] = nil
-            session.ledger.close(call)
-            noteRequest(-OpenCall.heldBytes, of: session)
+            _ = requests.close(call, &shares)
             throw error
         }
     }
@@ -199,10 +196,7 @@ extension ServerEngine {
     /// Gives up a call. The client is told; a late answer is dropped; no event comes.
     package func close(_ key: CallKey) throws(CallerFault) {
         defer { settle() }
-        guard let call = calls.removeValue(forKey: key) else { throw .notFound }
-        call.session.ledger.close(key)
-        noteRequest(-OpenCall.heldBytes, of: call.session)
-        call.request?.calls.removeAll { $0 == key }
+        guard let call = requests.close(key, &shares) else { throw .notFound }
         let params = ByteBuffer()
         params.append("{\"requestId\":")
         params.append(decimal: Int64(truncatingIfNeeded: key.rawValue))
@@ -230,7 +224,7 @@ extension ServerEngine {
         isClosing = true
         for connection in loads.values { discard(connection) }
         for session in sessions.all { end(session, because: "The server is closing") }
-        for request in requests.elements {
+        for request in requests.all {
             let event = HostEvent(.cancelled)
             event.request = request.key
             event.fault = .closed
@@ -333,10 +327,8 @@ extension ServerEngine {
     ) throws(CallerFault) {
         guard session.state.isReady || method.equals(Method.ping) else { throw .notReady }
         guard makeRoom(forRequest: OpenCall.heldBytes, in: session.shares),
-            session.ledger.open(call, atMost: options.sessionRequestsMax)
+            requests.open(call, OpenCall(session: session, request: request, data: data))
         else { throw .limit }
-        noteRequest(OpenCall.heldBytes, of: session)
-        calls[call] = OpenCall(session: session, request: request, data: data)
     }
 }
 

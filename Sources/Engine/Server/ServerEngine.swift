@@ -26,10 +26,7 @@ package final class ServerEngine {
     /// When authorizations expire, one list, by the place of the connection with the stream.
     var expiries = DeadlineBoard(timeouts: [0])
     package internal(set) var sessions: SessionTable<ServerSession>
-    var requests: SlotTable<RequestKey, OpenRequest>
-    var calls: [CallKey: OpenCall] = [:]
-    /// Requests whose clients have gone, by their places: how long they may go on.
-    var detachedDeadlines: DeadlineBoard
+    var requests: Requests
     /// What clients may come back for; nil if they cannot.
     package let store: EventStore?
     /// Connections that wait for what the store has kept.
@@ -59,10 +56,9 @@ package final class ServerEngine {
         crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
         connections = Connections(options)
         fences = Fences(breadth: options.fenceBreadth)
-        detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
         store = options.makeStore(loadsAfter: serial)
         authorizations = SlotTable(after: serial)
-        requests = SlotTable(after: serial)
+        requests = Requests(options, keysAfter: serial)
         sessions = SessionTable(
             capacity: options.sessionsMax, keysAfter: serial, initializeTimeout: options.initialize,
             idleTimeout: options.sessionIdle)
@@ -197,9 +193,7 @@ package final class ServerEngine {
         while let session = sessions.popExpired(at: now) {
             end(session, because: "Session expired")
         }
-        while let due = detachedDeadlines.popDue(at: now) {
-            if let request = requests[index: due.index] { giveUp(request) }
-        }
+        while let request = requests.popDue(at: now) { giveUp(request) }
         fences.releaseDue(connections, at: now)
         store?.deadlineReached(at: now)
         closeIfDrained()
@@ -238,7 +232,7 @@ package final class ServerEngine {
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? {
         let connections = earliest(self.connections.nextDeadline, isClosing ? nil : drainDeadline)
-        let requests = earliest(sessions.nextDeadline, detachedDeadlines.next)
+        let requests = earliest(sessions.nextDeadline, self.requests.nextDeadline)
         let streams = earliest(
             fences.nextDeadline, earliest(expiries.next, store?.nextDeadline))
         return earliest(connections, earliest(requests, streams))

@@ -183,64 +183,55 @@ extension ServerEngine {
         deliver(request, message)
     }
 
-    /// Enters a request in the books, or refuses it.
+    /// Opens a request, or refuses it.
     func open(
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
-        of session: ServerSession?,
-        on connection: ServerConnection, revision: Revision, isInitialize: Bool
+        of session: ServerSession?, on connection: ServerConnection, revision: Revision,
+        isInitialize: Bool
     ) -> OpenRequest? {
         let token = message.meta.progressToken.map { token in
             let copy = ByteBuffer(capacity: token.text.count)
             copy.append(jsonLine: token.text)
             return copy
         }
-        let held =
-            OpenRequest.ownBytes + head.heldBytes + (token?.heldBytes ?? 0) + 2 * id.byteCount
-        let hasRoom = makeRoom(forRequest: held, in: session?.shares ?? shares(of: connection))
-        // Not before: a share is forgotten with the last that gave way.
-        let ownShares = session == nil ? shares(of: connection) : nil
-        guard hasRoom else {
-            ownShares?.forEach { shares.forget($0) }
-            core.log(
-                .warning, "Open requests hold too much; others are refused (request_bytes_max)")
-            refuse(ServerEngine.tooManyRequests, connection, id: id)
-            return nil
-        }
-        let opened = requests.insert { key in
-            let request = core.spare.takeRequest() ?? OpenRequest()
-            request.begin(
-                key, id, of: session, revision, isInitialize: isInitialize, progressToken: token,
-                head: head, on: connection, ownShares: ownShares)
-            return request
-        }
-        guard let request = opened else {
-            ownShares?.forEach { shares.forget($0) }
-            refuse(ServerEngine.tooManyRequests, connection, id: id)
-            return nil
-        }
-        let opening = session?.ledger.open(id, as: request.key, atMost: options.sessionRequestsMax)
-        switch opening ?? .opened {
-        case .opened:
+        var opening = OpenRequest.Opening(
+            id: id, session: session, shares: nil, revision: revision,
+            isInitialize: isInitialize, progressToken: token, head: head)
+        let hasRoom = makeRoom(
+            forRequest: opening.bytes, in: session?.shares ?? shares(of: connection))
+        // Not before: a share is forgotten with the last request that gave way.
+        if session == nil { opening.shares = shares(of: connection) }
+        let refusal = hasRoom ? open(opening, on: connection) : noRoom()
+        guard let refusal else { return connection.exchange.request }
+        opening.shares?.forEach { shares.forget($0) }
+        refuse(refusal, connection, id: id)
+        return nil
+    }
+
+    private func noRoom() -> Refusal {
+        core.log(.warning, "Open requests hold too much; others are refused (request_bytes_max)")
+        return ServerEngine.tooManyRequests
+    }
+
+    private func open(
+        _ opening: borrowing OpenRequest.Opening, on connection: ServerConnection
+    ) -> Refusal? {
+        switch requests.open(opening, on: connection, &core) {
+        case .opened(let request):
             core.counters.requestsTotal += 1
-            request.heldBytes = held
-            noteRequest(held, of: request)
-            if !isInitialize { session?.isUsed = true }
+            if !opening.isInitialize { opening.session?.isUsed = true }
             move(connection, to: .request(request))
-            if router.mode != .json, !isInitialize {
+            if router.mode != .json, !opening.isInitialize {
                 wait(options.responseHead == nil ? .keepAlive : .responseHead, connection)
             }
-            return request
+            return nil
         case .duplicate:
-            requests.remove(request.key)
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "A request with this id is still open"),
-                connection, id: id)
-        case .full:
-            requests.remove(request.key)
+            return Refusal(.badRequest, .invalidRequest, "A request with this id is still open")
+        case .sessionFull:
             core.log(.warning, "A session has all requests that it may (session_requests_max)")
-            refuse(ServerEngine.tooManyRequests, connection, id: id)
+            return ServerEngine.tooManyRequests
+        case .full: return ServerEngine.tooManyRequests
         }
-        return nil
     }
 
     private static var tooManyRequests: Refusal {
@@ -289,7 +280,7 @@ extension ServerEngine {
     private func cancelArrived(_ message: borrowing Message, of session: ServerSession) -> Bool {
         guard let named = message.envelope.params?["requestId"],
             let id = try? Envelope.requestID(named, limits: options.limits),
-            let key = session.ledger.find(id), let request = requests[key], !request.isInitialize
+            let key = session.ledger.entries.find(id), let request = requests[key], !request.isInitialize
         else { return false }
         let event = newEvent(.cancelled, of: session, message)
         event.request = request.key
@@ -304,13 +295,9 @@ extension ServerEngine {
     private func responseArrived(
         _ id: RequestID, _ message: borrowing Message, of session: ServerSession?
     ) {
-        guard let session, let key = session.ledger.answered(id),
-            let call = calls.removeValue(forKey: key)
-        else {
+        guard let session, let (key, call) = requests.answer(id, of: session, &shares) else {
             return dropResponse()
         }
-        noteRequest(-OpenCall.heldBytes, of: session)
-        call.request?.calls.removeAll { $0 == key }
         let event = newEvent(.response, of: session, message)
         event.call = key
         event.callData = call.data

@@ -70,7 +70,7 @@ extension ServerEngine {
 
     /// The connections that carry a session's streams.
     package func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
-        var carriers = session.ledger.requestKeys.compactMap { requests[$0]?.connection }
+        var carriers = session.ledger.entries.requestKeys.compactMap { requests[$0]?.connection }
         carriers += session.held.requests.compactMap { $0.connection }
         if let primary = primaryConnection(of: session) { carriers.append(primary) }
         return carriers

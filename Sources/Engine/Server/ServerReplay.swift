@@ -21,7 +21,7 @@ extension ServerEngine {
     func beginLog(of request: OpenRequest) {
         guard canResume(request), let session = request.session else { return }
         let token = newToken()
-        request.stream = EventStream(token)
+        request.begin(token)
         store?.begin(token, of: session.key)
     }
 
@@ -108,7 +108,7 @@ extension ServerEngine {
 
     private func resumable(of session: ServerSession, _ token: StreamToken) -> Resumable? {
         if session.primary.token == token { return .primary }
-        for key in session.ledger.requestKeys {
+        for key in session.ledger.entries.requestKeys {
             if let request = requests[key], request.stream?.token == token {
                 return .request(request)
             }
@@ -132,12 +132,9 @@ extension ServerEngine {
             attachPrimary(of: session, to: connection)
             return
         }
-        if let superseded = request.connection {
-            request.connection = nil
-            endStream(on: superseded)
-        }
-        request.connection = connection
-        note(request, isDetached: false)
+        if let superseded = request.detach() { endStream(on: superseded) }
+        request.attach(to: connection)
+        requests.setDetached(request, false, at: now)
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .request(request))
     }
@@ -291,8 +288,8 @@ extension ServerEngine {
         guard let connection = request.connection else { throw .disconnected }
         guard canResume(request), request.revision.hasPolling else { throw .notResumable }
         beginStream(of: request, on: connection)
-        request.connection = nil
-        note(request, isDetached: true)
+        request.detach()
+        requests.setDetached(request, true, at: now)
         hangUp(connection, retry: retry)
     }
 

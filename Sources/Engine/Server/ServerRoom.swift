@@ -10,26 +10,6 @@ extension ServerEngine {
         session.shares.forEach { $0.sessionBytes += change }
     }
 
-    /// Notes by how much the memory of open requests has changed.
-    @inline(__always)
-    func noteRequest(_ change: Int, of request: OpenRequest) {
-        guard let session = request.session else {
-            core.counters.requestBytes = UInt64(Int(core.counters.requestBytes) + change)
-            request.shares.forEach { $0.requestBytes += change }
-            return
-        }
-        noteRequest(change, of: session)
-    }
-
-    /// Notes by how much the memory of a session's open requests and calls has changed.
-    @inline(__always)
-    func noteRequest(_ change: Int, of session: ServerSession) {
-        core.counters.requestBytes = UInt64(Int(core.counters.requestBytes) + change)
-        session.shares.address?.requestBytes += change
-        session.shares.principal?.requestBytes += change
-        if session.state.hasEnded { session.shares.forEach { shares.forget($0) } }
-    }
-
     /// Makes room for a session of so many bytes: those that nobody has used give way, the idlest
     /// first. False if there is none.
     func makeRoom(forSession bytes: Int, in shares: Shares) -> Bool {
@@ -63,7 +43,7 @@ extension ServerEngine {
     func makeRoom(forRequest bytes: Int, in shares: @autoclosure () -> Shares) -> Bool {
         // No share has so much before all have it together.
         let least = min(options.addressSharePercent, options.principalSharePercent, 100)
-        let wanted = Int(core.counters.requestBytes) + bytes
+        let wanted = requests.heldBytes + bytes
         let isWanting = wanted > options.requestBytesMax / 100 * least
         return !isWanting || findRoom(forRequest: bytes, in: shares())
     }
@@ -71,10 +51,10 @@ extension ServerEngine {
     @inline(never)
     private func findRoom(forRequest bytes: Int, in shares: Shares) -> Bool {
         makeRoom(in: shares, of: "request_bytes_max") { share, part in
-            (share?.requestBytes ?? Int(core.counters.requestBytes)) + bytes
+            (share?.requestBytes ?? requests.heldBytes) + bytes
                 > part(options.requestBytesMax)
         } evict: { share in
-            guard let request = detachedRequest(of: share) else { return false }
+            guard let request = requests.firstDetached(of: share) else { return false }
             core.log(.notice, "A request whose client has gone makes room for another one")
             giveUp(request)
             return true
@@ -121,21 +101,6 @@ extension ServerEngine {
         return true
     }
 
-    /// Of the requests whose clients have gone, the one that went first, of a share if one is
-    /// given.
-    private func detachedRequest(of share: Share?) -> OpenRequest? {
-        guard share?.detachedRequests ?? 1 > 0 else { return nil }
-        var found: OpenRequest?
-        detachedDeadlines.forEach(in: 0) { index, _ in
-            guard let request = requests[index: index],
-                share.map({ request.shares.include($0) }) ?? true
-            else { return true }
-            found = request
-            return false
-        }
-        return found
-    }
-
     /// Notes whether a session may give way, for its shares: to look for one where there is none
     /// would cost time for nothing.
     func note(_ session: ServerSession, mayGiveWay: Bool) {
@@ -144,18 +109,5 @@ extension ServerEngine {
         let change = mayGiveWay ? 1 : -1
         idleSessions += change
         session.shares.forEach { $0.idleSessions += change }
-    }
-
-    /// Notes whether a request's client has gone: it may be so for a time only.
-    func note(_ request: OpenRequest, isDetached: Bool) {
-        guard request.isDetached != isDetached else { return }
-        request.isDetached = isDetached
-        let change = isDetached ? 1 : -1
-        request.shares.forEach { $0.detachedRequests += change }
-        if isDetached {
-            detachedDeadlines.arm(request.key.index, 0, at: now)
-        } else {
-            detachedDeadlines.disarm(request.key.index)
-        }
     }
 }

@@ -141,7 +141,7 @@ extension ServerEngine {
     ) throws(CallerFault) {
         if request.isInitialize, let session = request.session {
             remove(session)
-            for call in session.ledger.openCalls { fail(call, .sessionEnded) }
+            for call in session.ledger.entries.openCalls { fail(call, .sessionEnded) }
         }
         try answer(request) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
@@ -151,7 +151,7 @@ extension ServerEngine {
     /// Starts or stops a session's time to live: it runs while nothing is under way (S-207).
     func noteActivity(of session: ServerSession) {
         guard session.state.isLive else { return }
-        if session.ledger.openRequests == 0, session.primary.connection == nil {
+        if session.ledger.entries.openRequests == 0, session.primary.connection == nil {
             note(session, mayGiveWay: !session.isUsed)
             sessions.becameQuiet(
                 session.key, isReady: session.state.isReady, isUsed: session.isUsed, at: now)
@@ -169,7 +169,7 @@ extension ServerEngine {
         guard !session.state.hasEnded else { return }
         let wasLive = session.state.isLive
         remove(session)
-        for key in session.ledger.requestKeys {
+        for key in session.ledger.entries.requestKeys {
             guard let request = requests[key] else { continue }
             let event = HostEvent(.cancelled, of: session)
             event.request = key
@@ -177,7 +177,7 @@ extension ServerEngine {
             core.perform(.deliver(event))
             cut(request, because: reason, .sessionEnded)
         }
-        for key in session.ledger.openCalls { fail(key, .sessionEnded) }
+        for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         if let connection = primaryConnection(of: session) {
             _ = session.primary.connectionLost(connection.id)
             endStream(on: connection)

@@ -17,7 +17,8 @@ extension ServerEngine {
         statistics.unsentBytes = UInt64(connections.unsentBytes)
         statistics.arrivingBytes = UInt64(connections.arrivingBytes)
         statistics.requests = UInt64(requests.count)
-        statistics.calls = UInt64(calls.count)
+        statistics.calls = UInt64(requests.callCount)
+        statistics.requestBytes = UInt64(requests.heldBytes)
         statistics.authorizations = UInt64(authorizations.count)
         statistics.replayBytes = UInt64(store?.byteCount ?? 0)
         statistics.heldBytes =
@@ -37,7 +38,6 @@ extension ServerEngine {
     }
 
     private var tableBytesNow: Int {
-        connections.heapBytes + requests.heapBytes
-            + detachedDeadlines.heapBytes + sessions.heapBytes
+        connections.heapBytes + requests.heapBytes + sessions.heapBytes
     }
 }

@@ -19,7 +19,7 @@ extension ServerEngine {
     }
 
     private func writeEvent(_ kind: Backlog.Kind, of request: OpenRequest, _ message: ByteBuffer) {
-        let id = request.stream?.next()
+        let id = request.nextEventID()
         if let session = request.session, let id { record(id, message, of: session) }
         if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
     }
@@ -157,15 +157,15 @@ extension ServerEngine {
         _ compose: (ByteBuffer) -> Void
     ) {
         fences.removeBarriers(of: request)
-        request.head = nil
+        request.releaseHead()
         if router.mode != .stream, !request.isStreaming {
-            guard let connection = request.takeConnection() else { return }
+            guard let connection = request.detach() else { return }
             return respond(on: connection, sessionID: sessionID, about: length, compose)
         }
         var message = core.spare.takeBuffer(for: length)
         compose(message)
         if !request.isStreaming, message.count < ServerEngine.longBytes,
-            let connection = request.takeConnection()
+            let connection = request.detach()
         {
             respond(on: connection, withStreamOf: message, for: request, sessionID)
         } else {
@@ -206,7 +206,7 @@ extension ServerEngine {
         }
         writeEvent(.essential, of: request, message)
         endLog(of: request)
-        guard let connection = request.takeConnection() else {
+        guard let connection = request.detach() else {
             // Gone before the answer, or because of it.
             if request.stream == nil { core.counters.resultDrops += 1 }
             return
@@ -224,17 +224,13 @@ extension ServerEngine {
         }
     }
 
-    /// Takes a request off the books. Its calls fail: nobody waits for what they would tell.
+    /// Closes a request. Its calls fail: nobody waits for what they would return.
     private func close(_ request: OpenRequest, _ fault: CallerFault) {
-        requests.remove(request.key)
-        noteRequest(-request.heldBytes, of: request)
-        request.heldBytes = 0
-        note(request, isDetached: false)
+        requests.close(request, &shares)
         failCalls(of: request, fault)
         guard let session = request.session else {
             return request.shares.forEach { shares.forget($0) }
         }
-        session.ledger.close(request.key)
         noteActivity(of: session)
     }
 
@@ -242,8 +238,8 @@ extension ServerEngine {
     /// what it sends is kept if the client can come back for it. An answer that a fence holds back
     /// stays held back: the client may be here again before the fence is passed.
     func clientLeft(_ request: OpenRequest) {
-        request.connection = nil
-        if requests[request.key] != nil { note(request, isDetached: true) }
+        request.detach()
+        if requests[request.key] != nil { requests.setDetached(request, true, at: now) }
         guard request.stream == nil else { return }
         _ = takeHeldAnswer(of: request)
         failCalls(of: request, .disconnected)
@@ -264,16 +260,12 @@ extension ServerEngine {
     }
 
     private func failCalls(of request: OpenRequest, _ fault: CallerFault) {
-        let open = request.calls
-        request.calls = []
-        for key in open { fail(key, fault) }
+        for key in request.calls { fail(key, fault) }
     }
 
     /// Closes a call that will never be answered, and tells the host.
     func fail(_ key: CallKey, _ fault: CallerFault) {
-        guard let call = calls.removeValue(forKey: key) else { return }
-        call.session.ledger.close(key)
-        noteRequest(-OpenCall.heldBytes, of: call.session)
+        guard let call = requests.close(key, &shares) else { return }
         let event = HostEvent(.response, of: call.session)
         event.call = key
         event.callData = call.data

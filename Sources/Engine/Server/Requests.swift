@@ -1,0 +1,322 @@
+import MCP
+import Session
+import Wire
+
+/// One request of a client, from its arrival to the last byte of its answer. Objects are recycled.
+final class OpenRequest {
+    fileprivate(set) var key = RequestKey(rawValue: 0)
+    private(set) var id = RequestID.integer(0)
+    private(set) var session: ServerSession?
+    /// The shares that its memory counts in if it belongs to no session.
+    private var ownShares: Shares?
+    private(set) var revision = Revision.assumed
+    private(set) var isInitialize = false
+    /// The client's progress token as JSON text; nil if it wants no progress.
+    private(set) var progressToken: ByteBuffer?
+    /// The HTTP head, for the host; nil once the request has ended.
+    private(set) var head: RequestHead?
+    /// The connection that waits for the answer; nil once the client is gone.
+    private(set) var connection: ServerConnection?
+    /// Whether the head of an event stream has been written.
+    private(set) var isStreaming = false
+    /// The request's own stream, once it has begun in a way that can be resumed.
+    private(set) var stream: EventStream?
+    /// The host's requests to the client that were sent on this request's stream.
+    fileprivate(set) var calls: [CallKey] = []
+    /// What the answer has to wait for, and the answer while it waits.
+    var fence = RequestFence()
+    /// Whether its client has gone, and may reconnect.
+    fileprivate(set) var isDetached = false
+    /// Its memory while it is open, as it was counted.
+    fileprivate(set) var heldBytes = 0
+
+    /// The memory of a request besides its head, its token and its id.
+    static var ownBytes: Int { 380 }
+
+    /// What a new request is made of.
+    struct Opening {
+        let id: RequestID
+        let session: ServerSession?
+        /// Without a session: the shares of the client.
+        var shares: Shares?
+        let revision: Revision
+        let isInitialize: Bool
+        let progressToken: ByteBuffer?
+        let head: RequestHead
+
+        /// The memory that the request will take.
+        var bytes: Int {
+            OpenRequest.ownBytes + head.heldBytes + (progressToken?.heldBytes ?? 0)
+                + 2 * id.byteCount
+        }
+    }
+
+    var shares: Shares {
+        session?.shares ?? ownShares ?? Shares(address: nil, principal: nil)
+    }
+
+    /// Whether what is sent now reaches the client, at once or when it resumes the stream.
+    var isReachable: Bool { connection != nil || stream != nil }
+
+    /// Whether its client understands an event that has only an id: where the stream begins.
+    var hasPriming: Bool { (session?.state.revision ?? revision).hasPriming }
+
+    /// Makes this a client's request; the object is new, or was recycled.
+    fileprivate func begin(
+        _ key: RequestKey, _ opening: borrowing Opening, on connection: ServerConnection
+    ) {
+        self.key = key
+        id = opening.id
+        session = opening.session
+        ownShares = opening.shares
+        revision = opening.revision
+        isInitialize = opening.isInitialize
+        progressToken = opening.progressToken
+        head = opening.head
+        self.connection = connection
+    }
+
+    /// Releases what the client sent: a held answer may wait for long.
+    func releaseMessage() {
+        head = nil
+        progressToken = nil
+    }
+
+    func releaseHead() {
+        head = nil
+    }
+
+    /// The head of its event stream is about to be written, on a connection that `streams` counts.
+    func beginStreaming(_ streams: inout StreamCount) {
+        isStreaming = true
+        streams.add()
+    }
+
+    /// From its first event on, its stream can be resumed under this token.
+    func begin(_ stream: StreamToken) {
+        self.stream = EventStream(stream)
+    }
+
+    /// Numbers the next event of its stream; nil if the stream cannot be resumed.
+    func nextEventID() -> EventID? { stream?.next() }
+
+    /// Its client has reconnected, on `connection`.
+    func attach(to connection: ServerConnection) {
+        self.connection = connection
+    }
+
+    /// Removes the connection that waits for the answer, and returns it.
+    @discardableResult
+    func detach() -> ServerConnection? {
+        var taken: ServerConnection?
+        swap(&taken, &connection)
+        return taken
+    }
+
+    /// Releases everything, so that the object can be recycled.
+    func end() {
+        key = RequestKey(rawValue: 0)
+        id = .integer(0)
+        session = nil
+        ownShares = nil
+        revision = .assumed
+        isInitialize = false
+        releaseMessage()
+        connection = nil
+        isStreaming = false
+        stream = nil
+        calls = []
+        fence = RequestFence()
+        isDetached = false
+        heldBytes = 0
+    }
+}
+
+/// One request of the host's to a client, until it is answered.
+struct OpenCall {
+    let session: ServerSession
+    /// The request on whose stream it was sent; nil for the primary.
+    let request: OpenRequest?
+    let data: UnsafeMutableRawPointer?
+
+    /// The memory of a call, with its entries in tables.
+    static var heldBytes: Int { 160 }
+}
+
+/// The ledger of one session, which `Requests` alone writes.
+package struct SessionLedger {
+    package fileprivate(set) var entries = RequestLedger()
+}
+
+/// The open requests, both ways, with the sessions' ledgers, the deadlines of requests whose
+/// clients have gone, and the memory of them all.
+struct Requests: ~Copyable {
+    private var table: SlotTable<RequestKey, OpenRequest>
+    private var callTable: [CallKey: OpenCall] = [:]
+    /// How long requests whose clients have gone may go on: one list, by their indexes.
+    private var detachedDeadlines: DeadlineBoard
+    /// The memory of open requests and calls.
+    private(set) var heldBytes = 0
+    private let sessionRequestsMax: Int
+
+    init(_ options: ServerOptions, keysAfter serial: UInt64) {
+        table = SlotTable(after: serial)
+        detachedDeadlines = DeadlineBoard(timeouts: [options.detached])
+        sessionRequestsMax = options.sessionRequestsMax
+    }
+
+    var count: Int { table.count }
+    var callCount: Int { callTable.count }
+    var slotCount: Int { table.slotCount }
+    var heapBytes: Int { table.heapBytes + detachedDeadlines.heapBytes }
+    /// All requests there are now, so that the caller may close some meanwhile.
+    var all: [OpenRequest] { table.elements }
+    var allCalls: [CallKey: OpenCall] { callTable }
+
+    subscript(key: RequestKey) -> OpenRequest? { table[key] }
+    subscript(call key: CallKey) -> OpenCall? { callTable[key] }
+
+    // MARK: Requests of clients
+
+    enum Opened {
+        case opened(OpenRequest)
+        /// A request of the session with the same id is still open (S-214).
+        case duplicate
+        /// The session has as many as it may have.
+        case sessionFull
+        case full
+    }
+
+    mutating func open(
+        _ opening: borrowing OpenRequest.Opening, on connection: ServerConnection,
+        _ core: inout Core
+    ) -> Opened {
+        let request = core.spare.takeRequest() ?? OpenRequest()
+        let added = table.insert { key in
+            request.begin(key, opening, on: connection)
+            return request
+        }
+        guard added != nil else { return .full }
+        if let session = request.session {
+            let opening = session.ledger.entries.open(
+                request.id, as: request.key, atMost: sessionRequestsMax)
+            guard opening == .opened else {
+                table.remove(request.key)
+                return opening == .duplicate ? .duplicate : .sessionFull
+            }
+        }
+        request.heldBytes = opening.bytes
+        count(request.heldBytes, in: request)
+        return .opened(request)
+    }
+
+    /// Removes a request. Its calls are left for the caller to fail.
+    mutating func close(_ request: OpenRequest, _ shares: inout ShareTable) {
+        table.remove(request.key)
+        count(-request.heldBytes, in: request)
+        request.heldBytes = 0
+        setDetached(request, false, at: Instant(milliseconds: 0))
+        if let session = request.session {
+            if session.state.hasEnded { forgetUnused(session.shares, &shares) }
+            session.ledger.entries.close(request.key)
+        }
+    }
+
+    /// Starts or stops the deadline of a request whose client has gone.
+    mutating func setDetached(_ request: OpenRequest, _ isDetached: Bool, at now: Instant) {
+        guard request.isDetached != isDetached else { return }
+        request.isDetached = isDetached
+        let change = isDetached ? 1 : -1
+        request.shares.forEach { $0.detachedRequests += change }
+        if isDetached {
+            detachedDeadlines.arm(request.key.index, 0, at: now)
+        } else {
+            detachedDeadlines.disarm(request.key.index)
+        }
+    }
+
+    func hasDeadline(_ request: OpenRequest) -> Bool {
+        detachedDeadlines.isArmed(request.key.index)
+    }
+
+    var nextDeadline: Instant? { detachedDeadlines.next }
+
+    /// The next request whose client has not reconnected in time.
+    mutating func popDue(at now: Instant) -> OpenRequest? {
+        while let due = detachedDeadlines.popDue(at: now) {
+            if let request = table[index: due.index] { return request }
+        }
+        return nil
+    }
+
+    /// Of the requests whose clients have gone, the one whose client went first; of a share, if one
+    /// is given.
+    func firstDetached(of share: Share?) -> OpenRequest? {
+        guard share?.detachedRequests ?? 1 > 0 else { return nil }
+        var found: OpenRequest?
+        detachedDeadlines.forEach(in: 0) { index, _ in
+            guard let request = table[index: index],
+                share.map({ request.shares.include($0) }) ?? true
+            else { return true }
+            found = request
+            return false
+        }
+        return found
+    }
+
+    // MARK: Calls: requests to clients
+
+    /// Enters a call; false if its session has as many as it may have.
+    mutating func open(_ key: CallKey, _ call: OpenCall) -> Bool {
+        guard call.session.ledger.entries.open(key, atMost: sessionRequestsMax) else {
+            return false
+        }
+        callTable[key] = call
+        call.request?.calls.append(key)
+        count(OpenCall.heldBytes, in: call.session)
+        return true
+    }
+
+    /// Removes a call; nil if there is none.
+    mutating func close(_ key: CallKey, _ shares: inout ShareTable) -> OpenCall? {
+        guard let call = callTable.removeValue(forKey: key) else { return nil }
+        call.session.ledger.entries.close(key)
+        call.request?.calls.removeAll { $0 == key }
+        count(-OpenCall.heldBytes, in: call.session)
+        if call.session.state.hasEnded { forgetUnused(call.session.shares, &shares) }
+        return call
+    }
+
+    /// Removes the call that a client's response with `id` answers (S-243).
+    mutating func answer(
+        _ id: RequestID, of session: ServerSession, _ shares: inout ShareTable
+    ) -> (key: CallKey, call: OpenCall)? {
+        guard let key = session.ledger.entries.answered(id), let call = close(key, &shares) else {
+            return nil
+        }
+        return (key, call)
+    }
+
+    // MARK: Memory
+
+    @inline(__always)
+    private mutating func count(_ change: Int, in request: OpenRequest) {
+        guard let session = request.session else {
+            heldBytes += change
+            request.shares.forEach { $0.requestBytes += change }
+            return
+        }
+        count(change, in: session)
+    }
+
+    @inline(__always)
+    private mutating func count(_ change: Int, in session: ServerSession) {
+        heldBytes += change
+        session.shares.address?.requestBytes += change
+        session.shares.principal?.requestBytes += change
+    }
+
+    private func forgetUnused(_ unused: Shares, _ shares: inout ShareTable) {
+        unused.forEach { shares.forget($0) }
+    }
+}
