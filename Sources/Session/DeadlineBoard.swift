@@ -4,7 +4,7 @@ import Wire
 ///
 /// All elements of a time-out wait for the same duration, so a doubly linked list per time-out is
 /// sorted by start time, and every operation takes constant time.
-package struct DeadlineBoard {
+package struct DeadlineBoard: ~Copyable {
     private struct Node {
         var previous: Int32 = -1
         var next: Int32 = -1
@@ -94,12 +94,12 @@ package struct DeadlineBoard {
 
     /// The earliest deadline.
     package var next: Instant? {
-        var earliest: Instant?
+        guard armedCount > 0 else { return nil }
+        var earliest = Int64.max
         for list in lists where list.first >= 0 {
-            let deadline = nodes[Int(list.first)].deadline
-            if earliest.map({ deadline < $0 }) ?? true { earliest = deadline }
+            earliest = min(earliest, nodes[Int(list.first)].deadline.milliseconds)
         }
-        return earliest
+        return Instant(milliseconds: earliest)
     }
 
     /// The element with the earliest deadline of a time-out.

@@ -1,5 +1,5 @@
 /// The table of sessions: lookup by key or by Mcp-Session-Id, a maximum number, idle time-outs.
-package struct SessionTable<Entry: AnyObject> {
+package struct SessionTable<Entry: AnyObject>: ~Copyable {
     private var entries: SlotTable<SessionKey, Entry>
     private var keys = TokenTable<SessionID, SessionKey>()
     private var deadlines: DeadlineBoard

@@ -4,7 +4,7 @@ import Wire
 ///
 /// A key is the element's index in the low bits and a serial number above. Serial numbers are never
 /// reused, so a stale key finds nothing. An empty table has no memory.
-package struct SlotTable<Key: SlotKey, Element: AnyObject> {
+package struct SlotTable<Key: SlotKey, Element: AnyObject>: ~Copyable {
     private struct Slot {
         /// The element's key or, in a free slot, the index of the next free one (serial number 0,
         /// so it is never a valid key).

@@ -14,8 +14,9 @@ enum Budgets {
         let statistics = engine.statistics
 
         for broken in engine.violations() { simulation.violate(.budget, "\(broken)") }
-        for session in engine.sessions.all {
-            guard let log = engine.store?.log(of: session.key) else {
+        let inspection = Inspection(of: engine)
+        for session in inspection.sessions {
+            guard let log = inspection.log(of: session) else {
                 continue
             }
             expect(log.count <= options.replayEventsMax, "events of a session", simulation)
@@ -65,7 +66,7 @@ enum Budgets {
             engine.statistics.unsentBytes <= UInt64(options.totalUnsentBytesMax + slack),
             "all unsent bytes", simulation)
         guard simulation.profile.isTight else { return }
-        for session in engine.sessions.all { checkOutput(of: session, replayed, simulation) }
+        for session in Inspection(of: engine).sessions { checkOutput(of: session, replayed, simulation) }
     }
 
     private static func checkOutput(
@@ -74,7 +75,7 @@ enum Budgets {
         let engine = simulation.engine
         var unsent = 0
         var slack = messageBytesMax
-        for connection in engine.connectionsOf(session) where connection.unsentBytes > 0 {
+        for connection in Inspection(of: engine).connections(of: session) where connection.unsentBytes > 0 {
             let link = Driver.link(of: connection)
             link.isCarrying = true
             link.unchecked = link.unchecked ?? connection.unsentBytes
@@ -103,10 +104,15 @@ enum Budgets {
     static func checkNothingIsUnderWay(_ simulation: Simulation) {
         let engine = simulation.engine
         if engine.statistics.requests > 0 { simulation.violate(.leftover, "requests") }
-        for session in engine.sessions.all {
-            if session.heldAnswers > 0 { simulation.violate(.leftover, "answers held back") }
-            if session.ledger.entries.openRequests > 0 { simulation.violate(.leftover, "request ids") }
-            for call in session.ledger.entries.openCalls where !simulation.host.waits(for: call) {
+        let inspection = Inspection(of: engine)
+        for session in inspection.sessions {
+            if inspection.heldAnswers(of: session) > 0 {
+                simulation.violate(.leftover, "answers held back")
+            }
+            if inspection.openRequests(of: session) > 0 {
+                simulation.violate(.leftover, "request ids")
+            }
+            for call in inspection.openCalls(of: session) where !simulation.host.waits(for: call) {
                 simulation.violate(.leftover, "call \(call.rawValue)")
             }
         }

@@ -19,8 +19,8 @@ package final class ServerConnection {
     var reader = MessageReader()
     /// Whether another request may follow the current one.
     private(set) var keepsAlive = true
-    /// How the client resumes a stream, while the store looks for what it missed.
-    var resumption: Resumption?
+    /// What the client resumes, while the store looks for it.
+    private(set) var resumption: Resumption?
     /// What the client's address has of the server; nil if it has no address.
     let share: Share?
 
@@ -51,6 +51,11 @@ package final class ServerConnection {
         reader.beginBody()
         keepsAlive = head.keepsAlive && !head.isHTTP10
         exchange.begin(head, crossOriginFields: crossOriginFields, as: principal)
+    }
+
+    /// Called by `Parked`, which keeps the table of these.
+    func setResumption(_ resumption: Resumption?) {
+        self.resumption = resumption
     }
 
     /// No request follows the current one.
@@ -182,6 +187,7 @@ struct Connections: ~Copyable {
         deadlines.list(of: connection.id.index).flatMap { Wait(rawValue: $0) }
     }
 
+    @inline(__always)
     var nextDeadline: Instant? { deadlines.next }
 
     /// Takes a timer that has expired off the board.

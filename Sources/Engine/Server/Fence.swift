@@ -90,9 +90,16 @@ struct Fences: ~Copyable {
     // MARK: Releasing
 
     /// A connection's socket has taken all that was composed for it.
+    @inline(__always)
     mutating func drained(_ connection: ServerConnection, at now: Instant) {
         let events = connection.outbox.composedEvents
-        guard events > connection.fence.passedEvents else { return }
+        if events > connection.fence.passedEvents { passed(events, on: connection, at: now) }
+    }
+
+    @inline(never)
+    private mutating func passed(
+        _ events: UInt64, on connection: ServerConnection, at now: Instant
+    ) {
         connection.fence.passed(events, breadth: breadth, at: now)
         if !connection.fence.isEmpty { release(connection, at: now) }
     }
@@ -113,6 +120,7 @@ struct Fences: ~Copyable {
         releases.disarm(connection.id.index)
     }
 
+    @inline(__always)
     var nextDeadline: Instant? { releases.next }
 
     /// Releases the answers of all connections whose time has come.

@@ -104,7 +104,7 @@
                     }
                 }
             }
-            audit.expect(.sessionTotal, core.counters.sessionBytes, UInt64(sessionBytes))
+            audit.expect(.sessionTotal, sessions.heldBytes, sessionBytes)
         }
 
         // MARK: One of each
@@ -121,14 +121,14 @@
                     audit.fail(.exchange, "the session of connection \(id) has another primary")
                 }
             case .authorizing(let key):
-                if authorizations[key] !== connection {
+                if parked[key] !== connection {
                     audit.fail(.parked, "connection \(id) waits for no verdict")
                 }
             case .closed:
                 audit.fail(.exchange, "connection \(id) is closed, and in the table")
             case .idle, .receiving, .refused, .loading, .finishing, .lingering: break
             }
-            if let load = connection.resumption?.load, loads[load] !== connection {
+            if let load = connection.resumption?.load, parked[load] !== connection {
                 audit.fail(.parked, "connection \(id) waits for no store")
             }
             checkTimer(of: connection, &audit)
@@ -164,7 +164,7 @@
             }
         }
 
-        private var mayStream: Bool { router.mode != .json }
+        private var mayStream: Bool { policy.mayStream }
 
         private func checkFence(of connection: ServerConnection, _ audit: inout Audit) {
             // A client that has left for good takes its answer along, but not out of the queue.
@@ -183,7 +183,8 @@
             if let connection = request.connection, connection.exchange.request !== request {
                 audit.fail(.exchange, "the connection of a request serves another one")
             }
-            if let session = request.session, session.ledger.entries.find(request.id) != request.key {
+            let entry = request.session?.ledger.entries.find(request.id)
+            if request.session != nil, entry != request.key {
                 audit.fail(.requestLedger, "a request is not in its session's ledger")
             }
             for call in request.calls where requests[call: call]?.request !== request {
@@ -213,7 +214,8 @@
             for key in session.ledger.entries.requestKeys where requests[key]?.session !== session {
                 audit.fail(.requestLedger, "a request of a ledger is not in the table")
             }
-            for key in session.ledger.entries.openCalls where requests[call: key]?.session !== session {
+            for key in session.ledger.entries.openCalls
+            where requests[call: key]?.session !== session {
                 audit.fail(.callLedger, "a call of a ledger is not in the table")
             }
             if let id = session.primary.connection {
@@ -244,11 +246,12 @@
             }
             for connection in connections { add(connection.share) { $0.connections += 1 } }
             for session in sessions.all {
+                let calls = session.ledger.entries.openCalls.count
                 session.shares.forEach { share in
                     add(share) { sum in
                         sum.sessions += 1
                         sum.idleSessions += session.mayGiveWay ? 1 : 0
-                        sum.requestBytes += session.ledger.entries.openCalls.count * OpenCall.heldBytes
+                        sum.requestBytes += calls * OpenCall.heldBytes
                     }
                 }
             }
@@ -269,7 +272,7 @@
                 audit.expect(.shares, share.sum, 0)
             }
             audit.expect(.shares, shares.count, sums.count)
-            audit.expect(.shares, idleSessions, sessions.all.count { $0.mayGiveWay })
+            audit.expect(.shares, sessions.idleCount, sessions.all.count { $0.mayGiveWay })
         }
 
         private func checkQueues(_ connections: [ServerConnection], _ audit: inout Audit) {
@@ -287,9 +290,9 @@
             let waiting = connections.count { connection in
                 if case .authorizing = connection.exchange.state { true } else { false }
             }
-            audit.expect(.parked, authorizations.count, waiting)
+            audit.expect(.parked, parked.verdictCount, waiting)
             audit.expect(
-                .parked, loads.count, connections.count { $0.resumption?.load != nil })
+                .parked, parked.loadCount, connections.count { $0.resumption?.load != nil })
         }
     }
 

@@ -30,7 +30,7 @@ package struct Inventory {
         }
         for request in engine.requests.all { add(request) }
         for session in engine.sessions.all {
-            add(session, engine.store?.log(of: session.key))
+            add(session, engine.sessions.log(of: session))
         }
         requests += engine.requests.callCount * OpenCall.heldBytes
         tables = engine.tableBytes

@@ -33,22 +33,10 @@ final class OpenRequest {
     /// The memory of a request besides its head, its token and its id.
     static var ownBytes: Int { 380 }
 
-    /// What a new request is made of.
-    struct Opening {
-        let id: RequestID
-        let session: ServerSession?
-        /// Without a session: the shares of the client.
-        var shares: Shares?
-        let revision: Revision
-        let isInitialize: Bool
-        let progressToken: ByteBuffer?
-        let head: RequestHead
-
-        /// The memory that the request will take.
-        var bytes: Int {
-            OpenRequest.ownBytes + head.heldBytes + (progressToken?.heldBytes ?? 0)
-                + 2 * id.byteCount
-        }
+    /// The memory that a request will take.
+    @inline(__always)
+    static func bytes(_ id: RequestID, _ head: RequestHead, _ progressToken: ByteBuffer?) -> Int {
+        ownBytes + head.heldBytes + (progressToken?.heldBytes ?? 0) + 2 * id.byteCount
     }
 
     var shares: Shares {
@@ -62,17 +50,19 @@ final class OpenRequest {
     var hasPriming: Bool { (session?.state.revision ?? revision).hasPriming }
 
     /// Makes this a client's request; the object is new, or was recycled.
+    @inline(__always)
     fileprivate func begin(
-        _ key: RequestKey, _ opening: borrowing Opening, on connection: ServerConnection
+        _ id: RequestID, of session: ServerSession?, _ ownShares: Shares?, _ revision: Revision,
+        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead,
+        on connection: ServerConnection
     ) {
-        self.key = key
-        id = opening.id
-        session = opening.session
-        ownShares = opening.shares
-        revision = opening.revision
-        isInitialize = opening.isInitialize
-        progressToken = opening.progressToken
-        head = opening.head
+        self.id = id
+        self.session = session
+        self.ownShares = ownShares
+        self.revision = revision
+        self.isInitialize = isInitialize
+        self.progressToken = progressToken
+        self.head = head
         self.connection = connection
     }
 
@@ -144,8 +134,8 @@ struct OpenCall {
 }
 
 /// The ledger of one session, which `Requests` alone writes.
-package struct SessionLedger {
-    package fileprivate(set) var entries = RequestLedger()
+struct SessionLedger {
+    fileprivate(set) var entries = RequestLedger()
 }
 
 /// The open requests, both ways, with the sessions' ledgers, the deadlines of requests whose
@@ -178,8 +168,8 @@ struct Requests: ~Copyable {
 
     // MARK: Requests of clients
 
-    enum Opened {
-        case opened(OpenRequest)
+    /// Why a request cannot be opened.
+    enum Obstacle: Error {
         /// A request of the session with the same id is still open (S-214).
         case duplicate
         /// The session has as many as it may have.
@@ -187,30 +177,37 @@ struct Requests: ~Copyable {
         case full
     }
 
+    /// Opens a request that takes `bytes` of memory. Without a session it counts in `ownShares`.
+    @inline(__always)
     mutating func open(
-        _ opening: borrowing OpenRequest.Opening, on connection: ServerConnection,
-        _ core: inout Core
-    ) -> Opened {
+        _ id: RequestID, of session: ServerSession?, _ ownShares: Shares?, _ revision: Revision,
+        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead, bytes: Int,
+        on connection: ServerConnection, _ core: inout Core
+    ) throws(Obstacle) -> OpenRequest {
         let request = core.spare.takeRequest() ?? OpenRequest()
+        request.begin(
+            id, of: session, ownShares, revision, isInitialize: isInitialize,
+            progressToken: progressToken, head: head, on: connection)
         let added = table.insert { key in
-            request.begin(key, opening, on: connection)
+            request.key = key
             return request
         }
-        guard added != nil else { return .full }
-        if let session = request.session {
+        guard added != nil else { throw .full }
+        if let session {
             let opening = session.ledger.entries.open(
-                request.id, as: request.key, atMost: sessionRequestsMax)
+                id, as: request.key, atMost: sessionRequestsMax)
             guard opening == .opened else {
                 table.remove(request.key)
-                return opening == .duplicate ? .duplicate : .sessionFull
+                throw opening == .duplicate ? .duplicate : .sessionFull
             }
         }
-        request.heldBytes = opening.bytes
-        count(request.heldBytes, in: request)
-        return .opened(request)
+        request.heldBytes = bytes
+        count(bytes, in: request)
+        return request
     }
 
     /// Removes a request. Its calls are left for the caller to fail.
+    @inline(__always)
     mutating func close(_ request: OpenRequest, _ shares: inout ShareTable) {
         table.remove(request.key)
         count(-request.heldBytes, in: request)
@@ -223,6 +220,7 @@ struct Requests: ~Copyable {
     }
 
     /// Starts or stops the deadline of a request whose client has gone.
+    @inline(__always)
     mutating func setDetached(_ request: OpenRequest, _ isDetached: Bool, at now: Instant) {
         guard request.isDetached != isDetached else { return }
         request.isDetached = isDetached
@@ -239,6 +237,7 @@ struct Requests: ~Copyable {
         detachedDeadlines.isArmed(request.key.index)
     }
 
+    @inline(__always)
     var nextDeadline: Instant? { detachedDeadlines.next }
 
     /// The next request whose client has not reconnected in time.

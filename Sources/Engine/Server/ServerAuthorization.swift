@@ -8,36 +8,19 @@ extension ServerEngine {
     // MARK: The decision
 
     func authorize(_ head: RequestHead, on connection: ServerConnection) {
-        switch options.authorization {
-        case .none: admit(head, on: connection)
-        case .tokens(let tokens): check(head, against: tokens, on: connection)
-        case .host: ask(head, on: connection)
+        switch gate.authorize(head) {
+        case .allowed(nil): admit(head, on: connection)
+        case .allowed(let principal?):
+            connection.exchange.authorize(as: principal)
+            admit(head, on: connection)
+        case .challenged(let challenge): self.challenge(challenge, connection)
+        case .undecided: ask(head, on: connection)
         }
-    }
-
-    private func check(
-        _ head: RequestHead, against tokens: BearerTokens, on connection: ServerConnection
-    ) {
-        if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
-        guard let credentials = head[.authorization].map({ Credentials($0) }), credentials.isBearer
-        else { return challenge(Challenge(.credentialsMissing), connection) }
-        guard let principal = tokens.principal(of: credentials.value) else {
-            return challenge(Challenge(.invalidToken), connection)
-        }
-        head.remove(.authorization)  // Nobody else needs the secret.
-        connection.exchange.authorize(as: principal)
-        admit(head, on: connection)
     }
 
     /// Puts a request to the host. Meanwhile the connection waits, and so does what follows.
     private func ask(_ head: RequestHead, on connection: ServerConnection) {
-        if let fault = Challenge(faultOf: head) { return challenge(fault, connection) }
-        var key: AuthorizationKey?
-        _ = authorizations.insert { added in
-            key = added
-            return connection
-        }
-        guard let key else { return discard(connection) }
+        guard let key = parked.parkForVerdict(connection) else { return discard(connection) }
         move(connection, to: .authorizing(key))
         wait(.authorization, connection)
         let event = HostEvent(.authorize)
@@ -54,32 +37,34 @@ extension ServerEngine {
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
         let connection = try take(key)
-        defer { settle() }
-        connection.exchange.authorize(
-            as: principal, until: expiresIn.map { now.advanced(byMilliseconds: $0) })
-        move(connection, to: .receiving)
-        _ = connection.reader.awaitBody()
-        wait(.body, connection)
-        if let head = connection.head { admit(head, on: connection) }
-        readOn(connection)
+        try enter { () throws(CallerFault) in
+            connection.exchange.authorize(
+                as: principal, until: expiresIn.map { now.advanced(byMilliseconds: $0) })
+            move(connection, to: .receiving)
+            _ = connection.reader.awaitBody()
+            wait(.body, connection)
+            if let head = connection.head { admit(head, on: connection) }
+            readOn(connection)
+        }
     }
 
     package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
         let connection = try take(key)
-        defer { settle() }
-        self.challenge(challenge, connection)
-        readOn(connection)
+        try enter { () throws(CallerFault) in
+            self.challenge(challenge, connection)
+            readOn(connection)
+        }
     }
 
     private func take(_ key: AuthorizationKey) throws(CallerFault) -> ServerConnection {
-        guard let connection = authorizations.remove(key) else { throw .notFound }
+        guard let connection = parked.take(key) else { throw .notFound }
         return connection
     }
 
     /// The host has not answered in time. That is no verdict about the client.
     func authorizationIsLate(on connection: ServerConnection) {
         guard case .authorizing(let key) = connection.exchange.state else { return }
-        authorizations.remove(key)
+        parked.take(key)
         core.log(.warning, "The host took too long to authorize a request (authorize_ms)")
         refuse(
             Refusal(.serviceUnavailable, .internalError, "Authorization took too long"), connection)
@@ -107,23 +92,8 @@ extension ServerEngine {
 
     // MARK: Expiry
 
-    /// Sees to it that a stream ends with what it was allowed by.
-    func watchExpiry(of connection: ServerConnection) {
-        guard let expiry = connection.exchange.expiry else { return }
-        expiries.arm(connection.id.index, 0, at: expiry)
-    }
-
-    func expiryReached() {
-        while let due = expiries.popDue(at: now) {
-            guard let connection = connections[index: due.index],
-                let expiry = connection.exchange.expiry, expiry <= now
-            else { continue }
-            endExpired(connection)
-        }
-    }
-
     /// Ends the stream of a connection. Its client comes back for it with other credentials.
-    private func endExpired(_ connection: ServerConnection) {
+    func endExpired(_ connection: ServerConnection) {
         switch connection.exchange.state {
         case .primary(let session):
             primaryLost(session, connection)
@@ -150,7 +120,7 @@ extension ServerEngine {
         error.appendError(
             id: nil, code: ErrorCode.invalidRequest.rawValue, message: challenge.message.rawBytes)
         respondEarly(challenge.status, error, on: connection) { output in
-            challenge.append(to: output, options.resourceMetadata)
+            challenge.append(to: output, gate.metadata)
             output.append("Cache-Control: no-store\r\n")
         }
         core.spare.give(error)
@@ -158,7 +128,7 @@ extension ServerEngine {
 
     /// public, for pages of any origin too.
     func respondMetadata(_ head: RequestHead, on connection: ServerConnection) {
-        guard let metadata = options.resourceMetadata else { return }
+        guard let metadata = gate.metadata else { return }
         connection.exchange.dropCrossOriginFields()
         if head.method == .options {
             respondEarly(.noContent, nil, on: connection) { output in

@@ -12,31 +12,30 @@ extension ServerEngine {
 
     /// Answers a request with a result, which is JSON text.
     package func respond(_ key: RequestKey, _ result: UnsafeRawBufferPointer) throws(CallerFault) {
-        var request = try find(key)
-        defer {
-            core.spare.giveIfUnused(&request)
-            settle()
-        }
-        guard request.isInitialize else {
-            let length = result.count + ServerEngine.envelopeBytes
-            return try answer(request, about: length) { output in
-                output.appendResult(id: request.id, result)
+        try enter { () throws(CallerFault) in
+            var request = try find(key)
+            defer { core.spare.giveIfUnused(&request) }
+            guard request.isInitialize else {
+                let length = result.count + ServerEngine.envelopeBytes
+                return try answer(request, about: length) { output in
+                    output.appendResult(id: request.id, result)
+                }
             }
+            // S-203: what the host negotiated must be a revision of ours.
+            let depthMax = options.limits.jsonDepth
+            guard let value = JSONValue(result, depthMax: depthMax),
+                let version = value["protocolVersion"]?.string,
+                let revision = Revision(text: version.bytes)
+            else {
+                // Its client must not wait for what cannot come any more.
+                let message: StaticString = "The server gave no valid answer to initialize"
+                try? fail(
+                    request, ErrorCode.internalError.rawValue, message.rawBytes,
+                    data: .init(start: nil, count: 0))
+                throw .invalidMessage
+            }
+            try succeed(initialize: request, revision, result)
         }
-        // S-203: what the host negotiated must be a revision of ours.
-        let depthMax = options.limits.jsonDepth
-        guard let value = JSONValue(result, depthMax: depthMax),
-            let version = value["protocolVersion"]?.string,
-            let revision = Revision(text: version.bytes)
-        else {
-            // Its client must not wait for what cannot come any more.
-            let message: StaticString = "The server gave no valid answer to initialize"
-            try? fail(
-                request, ErrorCode.internalError.rawValue, message.rawBytes,
-                data: .init(start: nil, count: 0))
-            throw .invalidMessage
-        }
-        try succeed(initialize: request, revision, result)
     }
 
     /// Answers a request with a result that nobody else needs: a long one becomes the message.
@@ -44,8 +43,9 @@ extension ServerEngine {
         guard result.count >= ServerEngine.longBytes else { return try respond(key, result.bytes) }
         let request = try find(key)
         guard !request.isInitialize else { return try respond(key, result.bytes) }
-        defer { settle() }
-        try answer(request) { $0.appendResult(id: request.id, taking: result) }
+        try enter { () throws(CallerFault) in
+            try answer(request) { $0.appendResult(id: request.id, taking: result) }
+        }
     }
 
     /// What a result is likely to get around it.
@@ -57,8 +57,9 @@ extension ServerEngine {
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         let request = try find(key)
-        defer { settle() }
-        try fail(request, code, message, data: data)
+        try enter { () throws(CallerFault) in
+            try fail(request, code, message, data: data)
+        }
     }
 
     // MARK: Notifications that belong to a request
@@ -68,38 +69,39 @@ extension ServerEngine {
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        defer { settle() }
-        let request = try findForMessages(key)
-        guard let token = request.progressToken else { return }
-        let primary = primaryConnection(of: request.session)
-        func compose(_ output: ByteBuffer) {
-            output.append(
-                """
-                {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
-                """)
-            output.append(token)
-            output.append(",\"progress\":")
-            output.append(number: progress)
-            if let total {
-                output.append(",\"total\":")
-                output.append(number: total)
+        try enter { () throws(CallerFault) in
+            let request = try findForMessages(key)
+            guard let token = request.progressToken else { return }
+            let primary = primaryConnection(of: request.session)
+            func compose(_ output: ByteBuffer) {
+                output.append(
+                    """
+                    {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
+                    """)
+                output.append(token)
+                output.append(",\"progress\":")
+                output.append(number: progress)
+                if let total {
+                    output.append(",\"total\":")
+                    output.append(number: total)
+                }
+                if message.count > 0 {
+                    output.append(",\"message\":")
+                    output.append(jsonString: message)
+                }
+                output.append("}}")
             }
-            if message.count > 0 {
-                output.append(",\"message\":")
-                output.append(jsonString: message)
+            let route = router.progress(
+                primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
+            if route == .primary, let primary, let session = request.session {
+                var message = core.spare.takeBuffer(for: 128)
+                compose(message)
+                writePrimaryEvent(.progress(key), session, to: primary, message)
+                core.spare.giveIfUnused(&message)
+                fences.addBarrier(to: request, on: primary)
+            } else {
+                try send(.progress(key), route, request, compose)
             }
-            output.append("}}")
-        }
-        let route = router.progress(
-            primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
-        if route == .primary, let primary, let session = request.session {
-            var message = core.spare.takeBuffer(for: 128)
-            compose(message)
-            writePrimaryEvent(.progress(key), session, to: primary, message)
-            core.spare.giveIfUnused(&message)
-            fences.addBarrier(to: request, on: primary)
-        } else {
-            try send(.progress(key), route, request, compose)
         }
     }
 
@@ -107,11 +109,12 @@ extension ServerEngine {
     package func notify(
         _ key: RequestKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        defer { settle() }
-        let request = try findForMessages(key)
-        let route = router.related(clientIsWaiting: request.isReachable)
-        try send(kind(of: method), route, request) {
-            $0.appendNotification(method: method, params: params)
+        try enter { () throws(CallerFault) in
+            let request = try findForMessages(key)
+            let route = router.related(clientIsWaiting: request.isReachable)
+            try send(kind(of: method), route, request) {
+                $0.appendNotification(method: method, params: params)
+            }
         }
     }
 
@@ -121,11 +124,12 @@ extension ServerEngine {
     package func notify(
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        defer { settle() }
-        let session = try find(key)
-        let message = ByteBuffer()
-        message.appendNotification(method: method, params: params)
-        try send(kind(of: method), message, to: session)
+        try enter { () throws(CallerFault) in
+            let session = try find(key)
+            let message = ByteBuffer()
+            message.appendNotification(method: method, params: params)
+            try send(kind(of: method), message, to: session)
+        }
     }
 
     /// Begins to send one notification on the primary stream of every session; `proceed` sends it.
@@ -141,18 +145,19 @@ extension ServerEngine {
     /// is best written before the next: while it is in the cache, and to use its buffers again. A
     /// session whose mailbox is full misses it.
     package func proceed(_ broadcast: inout Broadcast) -> Bool {
-        defer { settle() }
-        let places = broadcast.place..<broadcast.place + ServerEngine.broadcastCount
-        for place in places {
-            guard let session = sessions[index: place], session.state.isLive else { continue }
-            do {
-                try send(broadcast.kind, broadcast.message, isShared: true, to: session)
-            } catch {
-                core.log(.notice, "A session's mailbox is full; it misses a broadcast")
+        enter {
+            let places = broadcast.place..<broadcast.place + ServerEngine.broadcastCount
+            for place in places {
+                guard let session = sessions[index: place], session.state.isLive else { continue }
+                do throws(CallerFault) {
+                    try send(broadcast.kind, broadcast.message, isShared: true, to: session)
+                } catch {
+                    core.log(.notice, "A session's mailbox is full; it misses a broadcast")
+                }
             }
+            broadcast.place = places.upperBound
+            return broadcast.place < sessions.slotCount
         }
-        broadcast.place = places.upperBound
-        return broadcast.place < sessions.slotCount
     }
 
     private static var broadcastCount: Int { 32 }
@@ -164,14 +169,15 @@ extension ServerEngine {
         _ call: CallKey, _ key: RequestKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
-        defer { settle() }
-        let request = try findForMessages(key)
-        let route = router.relatedCall(clientIsWaiting: request.isReachable)
-        if case .none(let obstacle) = route { throw CallerFault(obstacle) }
-        guard let session = request.session else { throw .stateless }
-        try open(call, of: session, request, method, data)
-        writeEvent(.essential, of: request) {
-            $0.appendRequest(id: call.rawValue, method: method, params: params)
+        try enter { () throws(CallerFault) in
+            let request = try findForMessages(key)
+            let route = router.relatedCall(clientIsWaiting: request.isReachable)
+            if case .none(let obstacle) = route { throw CallerFault(obstacle) }
+            guard let session = request.session else { throw .stateless }
+            try open(call, of: session, request, method, data)
+            writeEvent(.essential, of: request) {
+                $0.appendRequest(id: call.rawValue, method: method, params: params)
+            }
         }
     }
 
@@ -180,33 +186,35 @@ extension ServerEngine {
         _ call: CallKey, _ key: SessionKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
-        defer { settle() }
-        let session = try find(key)
-        let message = ByteBuffer()
-        message.appendRequest(id: call.rawValue, method: method, params: params)
-        try open(call, of: session, nil, method, data)
-        do {
-            try send(.essential, message, to: session)
-        } catch {
-            _ = requests.close(call, &shares)
-            throw error
+        try enter { () throws(CallerFault) in
+            let session = try find(key)
+            let message = ByteBuffer()
+            message.appendRequest(id: call.rawValue, method: method, params: params)
+            try open(call, of: session, nil, method, data)
+            do throws(CallerFault) {
+                try send(.essential, message, to: session)
+            } catch {
+                _ = requests.close(call, &shares)
+                throw error
+            }
         }
     }
 
     /// Gives up a call. The client is told; a late answer is dropped; no event comes.
     package func close(_ key: CallKey) throws(CallerFault) {
-        defer { settle() }
-        guard let call = requests.close(key, &shares) else { throw .notFound }
-        let params = ByteBuffer()
-        params.append("{\"requestId\":")
-        params.append(decimal: Int64(truncatingIfNeeded: key.rawValue))
-        params.append("}")
-        let message = ByteBuffer()
-        message.appendNotification(method: Method.cancelled.rawBytes, params: params.bytes)
-        if let request = call.request {
-            writeEvent(.essential, of: request) { $0.append(message) }
-        } else {
-            try? send(.essential, message, to: call.session)
+        try enter { () throws(CallerFault) in
+            guard let call = requests.close(key, &shares) else { throw .notFound }
+            let params = ByteBuffer()
+            params.append("{\"requestId\":")
+            params.append(decimal: Int64(truncatingIfNeeded: key.rawValue))
+            params.append("}")
+            let message = ByteBuffer()
+            message.appendNotification(method: Method.cancelled.rawBytes, params: params.bytes)
+            if let request = call.request {
+                writeEvent(.essential, of: request) { $0.append(message) }
+            } else {
+                try? send(.essential, message, to: call.session)
+            }
         }
     }
 
@@ -214,40 +222,46 @@ extension ServerEngine {
 
     /// Ends a session. Its client's next request gets 404.
     package func close(_ key: SessionKey) throws(CallerFault) {
-        end(try find(key), because: "Session ended")
-        settle()
+        try enter { () throws(CallerFault) in
+            end(try find(key), because: "Session ended")
+        }
     }
 
     /// Ends everything, and takes nothing new. `.closed` is the last effect.
     package func close() {
-        guard !isClosing else { return }
-        isClosing = true
-        for connection in loads.values { discard(connection) }
-        for session in sessions.all { end(session, because: "The server is closing") }
-        for request in requests.all {
-            let event = HostEvent(.cancelled)
-            event.request = request.key
-            event.fault = .closed
-            core.perform(.deliver(event))
-            cut(request, because: "The server is closing", .closed)
-        }
-        for connection in connections.all {
-            switch connection.exchange.state {
-            case .idle where !connection.outbox.isDrained:
-                // An answer is on its way: it is the connection's last.
-                move(connection, to: .finishing)
-                wait(.hangUp, connection)
-            case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
+        enter {
+            guard shutdown.close() else { return }
+            for connection in connections.all where connection.resumption != nil {
                 discard(connection)
-            case .finishing: wait(.hangUp, connection)
-            case .request, .primary, .closed: break
+            }
+            for session in sessions.all { end(session, because: "The server is closing") }
+            for request in requests.all {
+                let event = HostEvent(.cancelled)
+                event.request = request.key
+                event.fault = .closed
+                core.perform(.deliver(event))
+                cut(request, because: "The server is closing", .closed)
+            }
+            for connection in connections.all {
+                switch connection.exchange.state {
+                case .idle where !connection.outbox.isDrained:
+                    // An answer is on its way: it is the connection's last.
+                    move(connection, to: .finishing)
+                    wait(.hangUp, connection)
+                case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
+                    discard(connection)
+                case .finishing: wait(.hangUp, connection)
+                case .request, .primary, .closed: break
+                }
             }
         }
     }
 
     /// Ends all connections at once, whatever is left to write.
     package func abandon() {
-        for connection in connections.all { discard(connection) }
+        enter {
+            for connection in connections.all { discard(connection) }
+        }
     }
 
     // MARK: Questions
@@ -266,7 +280,7 @@ extension ServerEngine {
     package func attach(
         _ data: UnsafeMutableRawPointer?, to key: SessionKey
     ) throws(CallerFault) {
-        try find(key).data = data
+        try find(key).attach(data)
     }
 
     // MARK: Parts of the above
@@ -311,14 +325,10 @@ extension ServerEngine {
         }
         message.trim()
         let cost = PrimaryMailbox.cost(of: message)
-        guard hasRoom(for: cost, of: session),
-            let change = session.mailbox.keep(
-                message, countMax: options.mailboxMessagesMax, byteMax: options.mailboxBytesMax)
-        else {
+        guard hasRoom(for: cost, of: session), sessions.keep(message, inMailboxOf: session) else {
             core.counters.mailboxDrops += 1
             throw .limit
         }
-        noteSession(change, of: session)
     }
 
     private func open(

@@ -4,6 +4,85 @@ import Wire
 
 /// How a connection waits, ends its exchanges, and leaves; and what follows from that.
 extension ServerEngine {
+    // MARK: Beginning
+
+    func open(driver: UnsafeMutableRawPointer, from peer: PeerAddress?) -> ServerConnection? {
+        let share = shares.share(of: peer)
+        let connectionsMax = min(options.connectionsMax, options.descriptorsMax)
+        guard connections.count < options.connectionsMax,
+            share?.connections ?? 0 < options.addressShare(of: connectionsMax)
+        else {
+            core.counters.limitRefusals += 1
+            core.log(
+                .warning, "Closed a new connection: ",
+                connections.count < options.connectionsMax
+                    ? ("an address has its share (address_share_percent)" as StaticString).rawBytes
+                    : ("there are as many as there may be (connections_max)" as StaticString)
+                        .rawBytes)
+            shares.forget(share)
+            return nil
+        }
+        let connection = connections.open(driver: driver, share: share, at: now)
+        if connection != nil { core.counters.connectionsTotal += 1 }
+        return connection
+    }
+
+    /// Clients that connect have to wait, because the system has no descriptor for them.
+    package func acceptingPaused(_ reason: UnsafeRawBufferPointer) {
+        core.counters.acceptPauses += 1
+        core.log(
+            .warning, "New clients wait; raise RLIMIT_NOFILE or lower connections_max: ", reason)
+    }
+
+    // MARK: Socket
+
+    /// A client has read a part of what it was sent: its time to read the rest begins anew.
+    func readSlowly(_ connection: ServerConnection) {
+        switch connection.exchange.state {
+        case .finishing where !shutdown.isClosing: wait(.drain, connection)
+        case .idle: wait(.nextRequest, connection)
+        default: break
+        }
+    }
+
+    /// A client's socket has taken everything.
+    @inline(__always)
+    func drained(_ connection: ServerConnection) {
+        fences.drained(connection, at: now)
+        switch connection.exchange.state {
+        case .finishing: responded(on: connection)
+        case .idle:
+            connections.noteReadable(connection)
+            if connection.outbox.isSlow { wait(.nextRequest, connection) }
+        default: break
+        }
+        connection.outbox.forgetSlowness()
+    }
+
+    /// Closes a connection whose client has finished sending, if nothing is left to answer.
+    func closeIfRead(_ connection: ServerConnection) {
+        guard connection.reader.hasEnded, !connection.reader.hasPipelined else { return }
+        switch connection.exchange.state {
+        case .idle where connection.unsentBytes > 0:
+            move(connection, to: .finishing)
+            wait(shutdown.isClosing ? .hangUp : .drain, connection)
+        case .idle, .receiving, .refused, .lingering: discard(connection)
+        case .authorizing, .request, .primary, .loading, .finishing, .closed: break
+        }
+    }
+
+    /// Reads pipelined requests, once the ones before are answered and the answers read.
+    func readPipelined(on connection: ServerConnection) {
+        guard !isTooFarAhead(connection), let bytes = connection.reader.takePipelined() else {
+            return
+        }
+        read(bytes.bytes, from: connection)
+        noteArriving(of: connection)
+        closeIfRead(connection)
+    }
+
+    // MARK: Timers
+
     func wait(_ wait: Connections.Wait, _ connection: ServerConnection) {
         connections.wait(wait, connection, at: now)
     }
@@ -60,14 +139,13 @@ extension ServerEngine {
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
         let exchange = connections.close(connection, &core)
-        if let load = connection.resumption?.load { loads[load] = nil }
-        connection.resumption = nil
+        parked.endLoad(of: connection)
         shares.forget(connection.share)
         fences.releaseAll(of: connection)
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .authorizing(let key): authorizations.remove(key)
+        case .authorizing(let key): parked.take(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
         core.perform(.close(connection))
@@ -76,7 +154,7 @@ extension ServerEngine {
     /// The last response of a connection has been written. Its client is left to hang up, since
     /// closing while it still sends could cost it the response; a server that closes cannot wait.
     func responded(on connection: ServerConnection) {
-        guard !isClosing else { return discard(connection) }
+        guard !shutdown.isClosing else { return discard(connection) }
         move(connection, to: .lingering)
         wait(.hangUp, connection)
         core.perform(.shutDown(connection))
@@ -87,9 +165,7 @@ extension ServerEngine {
     func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
         guard !connection.isClosed else { return }
         if let resumption = connection.resumption {
-            let end = ByteBuffer()
-            last(end)
-            resumption.end = end
+            resumption.end(last)
                         move(connection, to: .loading)
             return
         }
@@ -105,9 +181,9 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued as a whole.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        guard connection.keepsAlive, !isClosing else {
+        guard keepsAlive(connection) else {
             connections.endExchange(of: connection, .finishing, &core)
-            return wait(isClosing ? .hangUp : .drain, connection)
+            return wait(shutdown.isClosing ? .hangUp : .drain, connection)
         }
         connections.endExchange(of: connection, .idle, &core)
         wait(.nextRequest, connection)

@@ -12,19 +12,19 @@ extension ServerEngine {
     /// Takes no new work, ends the primary streams, lets open requests finish until `deadline`, and
     /// then ends everything. `.closed` is the last effect. A second call may only bring it forward.
     package func drain(until deadline: Instant) {
-        guard !isClosing else { return }
-        drainDeadline = drainDeadline.map { min($0, deadline) } ?? deadline
-        for session in sessions.all {
-            guard let connection = primaryConnection(of: session) else { continue }
-            primaryLost(session, connection)
-            hangUp(connection, retry: retry)
+        enter {
+            guard shutdown.drain(until: deadline) else { return }
+            for session in sessions.all {
+                guard let connection = primaryConnection(of: session) else { continue }
+                primaryLost(session, connection)
+                hangUp(connection, retry: retry)
+            }
+            closeIfDrained()
         }
-        closeIfDrained()
-        settle()
     }
 
     /// Whether new requests and streams are refused.
-    package var isDraining: Bool { drainDeadline != nil }
+    package var isDraining: Bool { shutdown.isDraining }
 
     /// Refuses what would begin something. What is under way may be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
@@ -37,7 +37,7 @@ extension ServerEngine {
 
     /// Ends the drain once there is nothing to wait for, or no time left.
     func closeIfDrained() {
-        guard let deadline = drainDeadline, !isClosing else { return }
+        guard let deadline = shutdown.deadline else { return }
         guard requests.count == 0 || deadline <= now else { return }
         if requests.count > 0 {
             core.log(.notice, "The drain's time is over; the requests that are left are cancelled")

@@ -90,8 +90,8 @@ extension ServerEngine {
     private func preflightArrived(_ head: RequestHead, on connection: ServerConnection) {
         write(to: connection) { output in
             beginHead(.noContent, on: connection, output)
-            crossOrigin?.appendPreflight(head, to: output)
-            output.endEmptyHead(.noContent, keepsAlive: connection.keepsAlive && !isClosing)
+            gate.appendPreflight(head, to: output)
+            output.endEmptyHead(.noContent, keepsAlive: keepsAlive(connection))
         }
         exchangeEnded(on: connection)
     }
@@ -127,9 +127,8 @@ extension ServerEngine {
         guard let text = head[.sessionID] else {
             return .refused(ServerEngine.sessionMissing)
         }
-        guard head.isUnanimous(.sessionID, FieldName.sessionID), let id = SessionID(text: text),
-            let key = sessions.key(for: id), let session = sessions[key], session.state.isLive,
-            session.principal == principal
+        guard head.isUnanimous(.sessionID, FieldName.sessionID), 
+            let session = sessions.find(text, of: principal)
         else {
             return .refused(ServerEngine.sessionUnknown)
         }
@@ -194,43 +193,50 @@ extension ServerEngine {
             copy.append(jsonLine: token.text)
             return copy
         }
-        var opening = OpenRequest.Opening(
-            id: id, session: session, shares: nil, revision: revision,
-            isInitialize: isInitialize, progressToken: token, head: head)
-        let hasRoom = makeRoom(
-            forRequest: opening.bytes, in: session?.shares ?? shares(of: connection))
+        let bytes = OpenRequest.bytes(id, head, token)
+        let hasRoom = makeRoom(forRequest: bytes, in: session?.shares ?? shares(of: connection))
         // Not before: a share is forgotten with the last request that gave way.
-        if session == nil { opening.shares = shares(of: connection) }
-        let refusal = hasRoom ? open(opening, on: connection) : noRoom()
-        guard let refusal else { return connection.exchange.request }
-        opening.shares?.forEach { shares.forget($0) }
+        let ownShares = session == nil ? shares(of: connection) : nil
+        var refusal = ServerEngine.tooManyRequests
+        if hasRoom {
+            do throws(Requests.Obstacle) {
+                let request = try requests.open(
+                    id, of: session, ownShares, revision, isInitialize: isInitialize,
+                    progressToken: token, head: head, bytes: bytes, on: connection, &core)
+                opened(request, on: connection)
+                return request
+            } catch {
+                refusal = self.refusal(for: error)
+            }
+        } else {
+            core.log(
+                .warning, "Open requests hold too much; others are refused (request_bytes_max)")
+        }
+        ownShares?.forEach { shares.forget($0) }
         refuse(refusal, connection, id: id)
         return nil
     }
 
-    private func noRoom() -> Refusal {
-        core.log(.warning, "Open requests hold too much; others are refused (request_bytes_max)")
-        return ServerEngine.tooManyRequests
+    @inline(__always)
+    private func opened(_ request: OpenRequest, on connection: ServerConnection) {
+        core.counters.requestsTotal += 1
+        move(connection, to: .request(request))
+        guard !request.isInitialize else { return }
+        if let session = request.session { sessions.markUsed(session) }
+        if policy.mayStream {
+            wait(options.responseHead == nil ? .keepAlive : .responseHead, connection)
+        }
     }
 
-    private func open(
-        _ opening: borrowing OpenRequest.Opening, on connection: ServerConnection
-    ) -> Refusal? {
-        switch requests.open(opening, on: connection, &core) {
-        case .opened(let request):
-            core.counters.requestsTotal += 1
-            if !opening.isInitialize { opening.session?.isUsed = true }
-            move(connection, to: .request(request))
-            if router.mode != .json, !opening.isInitialize {
-                wait(options.responseHead == nil ? .keepAlive : .responseHead, connection)
-            }
-            return nil
+    private func refusal(for obstacle: Requests.Obstacle) -> Refusal {
+        switch obstacle {
         case .duplicate:
             return Refusal(.badRequest, .invalidRequest, "A request with this id is still open")
         case .sessionFull:
             core.log(.warning, "A session has all requests that it may (session_requests_max)")
             return ServerEngine.tooManyRequests
-        case .full: return ServerEngine.tooManyRequests
+        case .full:
+            return ServerEngine.tooManyRequests
         }
     }
 
@@ -267,7 +273,7 @@ extension ServerEngine {
             return
         }
         if message.envelope.method.equals(Method.initialized) {
-            session?.state.initializedArrived()
+            if let session { sessions.initializedArrived(session) }
         }
         let event = newEvent(.notification, of: session, message)
         event.head = head
@@ -280,7 +286,8 @@ extension ServerEngine {
     private func cancelArrived(_ message: borrowing Message, of session: ServerSession) -> Bool {
         guard let named = message.envelope.params?["requestId"],
             let id = try? Envelope.requestID(named, limits: options.limits),
-            let key = session.ledger.entries.find(id), let request = requests[key], !request.isInitialize
+            let key = session.ledger.entries.find(id), let request = requests[key],
+            !request.isInitialize
         else { return false }
         let event = newEvent(.cancelled, of: session, message)
         event.request = request.key

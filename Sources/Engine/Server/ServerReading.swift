@@ -120,7 +120,7 @@ extension ServerEngine {
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         begin(head, on: connection)
-        switch admission.judge(head) {
+        switch gate.judge(head) {
         case .refuse(let refusal):
             noteRefusal(refusal, head)
             refuse(refusal, connection)
@@ -136,12 +136,12 @@ extension ServerEngine {
     private func begin(
         _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
-        connection.begin(head, crossOriginFields: crossOrigin?.fields(for: head), as: principal)
+        connection.begin(head, crossOriginFields: gate.crossOriginFields(for: head), as: principal)
     }
 
     /// Lets a request that is authorized go on to its end.
     func admit(_ head: RequestHead, on connection: ServerConnection) {
-        if let refusal = admission.examine(head) { return refuse(refusal, connection) }
+        if let refusal = gate.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
             write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }

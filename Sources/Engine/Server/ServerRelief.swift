@@ -22,7 +22,7 @@ extension ServerEngine {
     /// Brings what waits for a session's clients within `limit`: whoever reads least gives way
     /// first.
     private func relieve(_ session: ServerSession, to limit: Int) {
-        let carriers = connectionsOf(session)
+        let carriers = carriers(of: session)
         var excess = -limit
         for connection in carriers { excess += connection.unsentBytes }
         guard excess > 0 else { return }
@@ -69,7 +69,7 @@ extension ServerEngine {
     }
 
     /// The connections that carry a session's streams.
-    package func connectionsOf(_ session: ServerSession) -> [ServerConnection] {
+    func carriers(of session: ServerSession) -> [ServerConnection] {
         var carriers = session.ledger.entries.requestKeys.compactMap { requests[$0]?.connection }
         carriers += session.held.requests.compactMap { $0.connection }
         if let primary = primaryConnection(of: session) { carriers.append(primary) }

@@ -7,11 +7,6 @@ import Wire
 extension ServerEngine {
     // MARK: Keeping
 
-    /// Whether a request's stream can be resumed.
-    func canResume(_ request: OpenRequest) -> Bool {
-        store != nil && request.session?.state.isLive == true
-    }
-
     /// A name for a stream that nobody can guess.
     func newToken() -> StreamToken {
         StreamToken(high: core.randomBits(), low: core.randomBits())
@@ -19,36 +14,19 @@ extension ServerEngine {
 
     /// Gives a request's stream its identity, before its first byte.
     func beginLog(of request: OpenRequest) {
-        guard canResume(request), let session = request.session else { return }
+        guard sessions.canResume(request), let session = request.session else { return }
         let token = newToken()
         request.begin(token)
-        store?.begin(token, of: session.key)
-    }
-
-    /// Keeps an event of a session that still has a use for it.
-    func record(
-        _ id: EventID, _ message: ByteBuffer, isShared: Bool = false, of session: ServerSession
-    ) {
-        guard !session.state.hasEnded else { return }
-        let event = StoredEvent(id: id, message: message, isShared: isShared)
-        store?.keep(event, of: session.key, at: now)
+        sessions.beginLog(token, of: session)
     }
 
     /// Keeps an answer that is a stream of its own, if its client could come back for it; tells the
     /// stream's name.
     func keep(_ message: ByteBuffer, asStreamOf request: OpenRequest) -> StreamToken? {
-        guard canResume(request), let session = request.session else { return nil }
+        guard sessions.canResume(request), let session = request.session else { return nil }
         let token = newToken()
-        store?.keep(whole: token, message, of: session.key, at: now)
+        sessions.record(whole: token, message, of: session, at: now)
         return token
-    }
-
-    /// Notes that a request's stream has had its last event.
-    func endLog(of request: OpenRequest) {
-        guard let stream = request.stream, let session = request.session,
-            !session.state.hasEnded
-        else { return }
-        store?.end(stream.token, of: session.key)
     }
 
     // MARK: Coming back
@@ -66,7 +44,7 @@ extension ServerEngine {
         after text: UnsafeRawBufferPointer, of session: ServerSession,
         on connection: ServerConnection
     ) {
-        guard let cursor = EventIDCodec.read(text), let store else {
+        guard let cursor = EventIDCodec.read(text), sessions.hasStore else {
             return refuseResume(connection)
         }
         let stream = resumable(of: session, cursor.stream)
@@ -80,8 +58,8 @@ extension ServerEngine {
             // An event that there has not been is none that could be gone.
             guard position > cursor.sequence else { return refuseResume(connection) }
         }
-        switch store.load(after: cursor, of: session.key, at: now) {
-        case .gap:
+        switch sessions.load(after: cursor, of: session, at: now) {
+        case .gap, nil:
             guard case .primary = stream else { return refuseResume(connection) }
             openPrimary(of: session, on: connection, hasGap: true)
         case .all(let events, let hasEnded):
@@ -93,11 +71,10 @@ extension ServerEngine {
             goOn(stream, of: session, with: events, on: connection)
         case .later(let load):
             let last = stream.map { position(of: $0, session) }
-            let resumption = Resumption(load, after: cursor, upTo: last)
-            if case .primary = stream { resumption.isPrimary = true }
-            connection.resumption = resumption
-            connection.outbox.hold()
-            loads[load] = connection
+            var isPrimary = false
+            if case .primary = stream { isPrimary = true }
+            let resumption = Resumption(load, after: cursor, upTo: last, isPrimary: isPrimary)
+            parked.park(connection, for: resumption)
             move(connection, to: .loading)
             connection.reader.endMessage(of: connection.id, &core.spare)
             if let stream { attach(stream, of: session, to: connection) }
@@ -189,34 +166,33 @@ extension ServerEngine {
     package func loaded(
         _ load: LoadKey, _ found: [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
-        guard let connection = loads[load], let resumption = connection.resumption else {
+        guard let connection = parked[load], let resumption = connection.resumption else {
             throw .notFound
         }
-        defer { settle() }
-        let cursor = resumption.cursor
-        guard let found, isComplete(found.count, hasEnded, resumption) else {
-            if beginAfresh(on: connection) { return }
-            detach(connection)
-            return refuseResume(connection)
+        try enter { () throws(CallerFault) in
+            let cursor = resumption.cursor
+            guard let found, isComplete(found.count, hasEnded, resumption) else {
+                if beginAfresh(on: connection) { return }
+                detach(connection)
+                return refuseResume(connection)
+            }
+            finishLoading(on: connection)
+            core.counters.resumed += 1
+            // What a stream that goes on has sent since is in the backlog, in the store or not.
+            let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
+            let events = found.prefix(missed).enumerated().map { index, message in
+                let sequence = cursor.sequence + UInt64(index) + 1
+                return StoredEvent(
+                    id: EventID(stream: cursor.stream, sequence: sequence), message: message)
+            }
+            guard resumption.last != nil else { return replay(events, on: connection) }
+            goOn(with: events, on: connection)
+            if let end = resumption.end { endStream(on: connection) { $0.append(end) } }
         }
-        finishLoading(on: connection)
-        core.counters.resumed += 1
-        // What a stream that goes on has sent since is in the backlog, known to the store or not.
-        let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
-        let events = found.prefix(missed).enumerated().map { place, message in
-            StoredEvent(
-                id: EventID(stream: cursor.stream, sequence: cursor.sequence + UInt64(place) + 1),
-                message: message)
-        }
-        guard resumption.last != nil else { return replay(events, on: connection) }
-        goOn(with: events, on: connection)
-        if let end = resumption.end { endStream(on: connection) { $0.append(end) } }
     }
 
     private func finishLoading(on connection: ServerConnection) {
-        if let load = connection.resumption?.load { loads[load] = nil }
-        connection.resumption = nil
-        connection.outbox.release()
+        parked.endLoad(of: connection)
         stopWaiting(connection)
     }
 
@@ -282,30 +258,37 @@ extension ServerEngine {
     /// Ends the connection of a request's stream and keeps the stream: the client comes back for
     /// it after `retry` milliseconds (S-239).
     package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
-        let request = try findForMessages(key)
-        let route = router.relatedCall(clientIsWaiting: request.connection != nil)
-        if case .none(let obstacle) = route { throw CallerFault(obstacle) }
-        guard let connection = request.connection else { throw .disconnected }
-        guard canResume(request), request.revision.hasPolling else { throw .notResumable }
-        beginStream(of: request, on: connection)
-        request.detach()
-        requests.setDetached(request, true, at: now)
-        hangUp(connection, retry: retry)
+        try enter { () throws(CallerFault) in
+            let request = try findForMessages(key)
+            let route = router.relatedCall(clientIsWaiting: request.connection != nil)
+            if case .none(let obstacle) = route { throw CallerFault(obstacle) }
+            guard let connection = request.connection else { throw .disconnected }
+            guard sessions.canResume(request), request.revision.hasPolling else {
+                throw .notResumable
+            }
+            beginStream(of: request, on: connection)
+            request.detach()
+            requests.setDetached(request, true, at: now)
+            hangUp(connection, retry: retry)
+        }
     }
 
     /// The same for a session's primary stream.
     package func hangUp(_ key: SessionKey, retry: Int64) throws(CallerFault) {
-        guard let session = sessions[key] else { throw .notFound }
-        guard store != nil, session.state.revision?.hasPolling == true else { throw .notResumable }
-        guard let connection = primaryConnection(of: session) else { throw .noStream }
-        primaryLost(session, connection)
-        hangUp(connection, retry: retry)
+        try enter { () throws(CallerFault) in
+            guard let session = sessions[key] else { throw .notFound }
+            guard sessions.hasStore, session.state.revision?.hasPolling == true else {
+                throw .notResumable
+            }
+            guard let connection = primaryConnection(of: session) else { throw .noStream }
+            primaryLost(session, connection)
+            hangUp(connection, retry: retry)
+        }
     }
 
     func hangUp(_ connection: ServerConnection, retry: Int64) {
         endStream(on: connection) { output in
             output.appendPart(connection.exchange.framing) { SSEFrame.appendRetry(retry, to: $0) }
         }
-        settle()
     }
 }

@@ -76,7 +76,7 @@ extension ServerEngine {
         let isArriving = connection.reader.isInsideMessage
         let hasMore = isArriving && connection.head?.hasBody ?? true
         if hasMore { connection.endAfterExchange() }
-        let keepsAlive = connection.keepsAlive && !isClosing
+        let keepsAlive = keepsAlive(connection)
         write(to: connection) { output in
             beginHead(status, on: connection, output)
             fields(output)
@@ -107,6 +107,11 @@ extension ServerEngine {
         }
     }
 
+    /// Whether another request may follow the current one.
+    func keepsAlive(_ connection: ServerConnection) -> Bool {
+        connection.keepsAlive && !shutdown.isClosing
+    }
+
     func accept(_ connection: ServerConnection) {
         respondEmpty(.accepted, connection)
     }
@@ -114,7 +119,7 @@ extension ServerEngine {
     func respondEmpty(_ status: HTTPStatus, _ connection: ServerConnection) {
         write(to: connection) { output in
             beginHead(status, on: connection, output)
-            output.endEmptyHead(status, keepsAlive: connection.keepsAlive && !isClosing)
+            output.endEmptyHead(status, keepsAlive: keepsAlive(connection))
         }
         exchangeEnded(on: connection)
     }
@@ -127,7 +132,7 @@ extension ServerEngine {
     ) {
         let message = core.spare.takeBuffer(for: length)
         compose(message)
-        guard router.mode != .stream else {
+        guard policy.hasDocument else {
             respond(on: connection, withStreamOf: message, for: nil, sessionID)
             return core.spare.give(message)
         }
@@ -135,7 +140,7 @@ extension ServerEngine {
             core.counters.resultDrops += 1
             return core.spare.give(message)
         }
-        let keepsAlive = connection.keepsAlive && !isClosing
+        let keepsAlive = keepsAlive(connection)
         let isLong = message.count >= ServerEngine.longBytes
         write(to: connection) { output in
             beginHead(.ok, on: connection, output)
@@ -143,7 +148,11 @@ extension ServerEngine {
             output.endHead(length: message.count, keepsAlive: keepsAlive)
             if !isLong { output.append(message) }
         }
-        if isLong { connections.write(long: message, to: connection) } else { core.spare.give(message) }
+        if isLong {
+            connections.write(long: message, to: connection)
+        } else {
+            core.spare.give(message)
+        }
         exchangeEnded(on: connection)
     }
 
@@ -152,7 +161,7 @@ extension ServerEngine {
         beginHead(.ok, on: connection, output)
         appendSessionID(sessionID, to: output)
         output.endStreamHead(
-            connection.exchange.framing, keepsAlive: connection.keepsAlive && !isClosing)
+            connection.exchange.framing, keepsAlive: keepsAlive(connection))
     }
 
     func beginHead(

@@ -4,12 +4,6 @@ import Wire
 /// Sessions and open requests are kept within their bounds, and nobody has more than a share of
 /// them.
 extension ServerEngine {
-    /// Notes by how much the memory of a session has changed.
-    func noteSession(_ change: Int, of session: ServerSession) {
-        core.counters.sessionBytes = UInt64(Int(core.counters.sessionBytes) + change)
-        session.shares.forEach { $0.sessionBytes += change }
-    }
-
     /// Makes room for a session of so many bytes: those that nobody has used give way, the idlest
     /// first. False if there is none.
     func makeRoom(forSession bytes: Int, in shares: Shares) -> Bool {
@@ -17,14 +11,10 @@ extension ServerEngine {
             share, part in
             let isFull = share.map { $0.sessions >= part(options.sessionsMax) } ?? sessions.isFull
             return isFull
-                || (share?.sessionBytes ?? Int(core.counters.sessionBytes)) + bytes
+                || (share?.sessionBytes ?? sessions.heldBytes) + bytes
                     > part(options.sessionBytesMax)
         } evict: { share in
-            guard share?.idleSessions ?? idleSessions > 0,
-                let session = sessions.idlest({ session in
-                    session.mayGiveWay && share.map { session.shares.include($0) } ?? true
-                })
-            else { return false }
+            guard let session = sessions.idlest(of: share) else { return false }
             core.counters.sessionsEvicted += 1
             core.log(.notice, "A session that nobody has used makes room for another one")
             end(session, because: "Session ended", .limit)
@@ -64,7 +54,7 @@ extension ServerEngine {
     /// Whether there is room for so many bytes more of a session. Nobody gives way.
     func hasRoom(for bytes: Int, of session: ServerSession) -> Bool {
         makeRoom(in: session.shares, of: "session_bytes_max") { share, part in
-            (share?.sessionBytes ?? Int(core.counters.sessionBytes)) + bytes
+            (share?.sessionBytes ?? sessions.heldBytes) + bytes
                 > part(options.sessionBytesMax)
         } evict: { _ in
             false
@@ -99,15 +89,5 @@ extension ServerEngine {
             guard evict(nil) else { return false }
         }
         return true
-    }
-
-    /// Notes whether a session may give way, for its shares: to look for one where there is none
-    /// would cost time for nothing.
-    func note(_ session: ServerSession, mayGiveWay: Bool) {
-        guard session.mayGiveWay != mayGiveWay else { return }
-        session.mayGiveWay = mayGiveWay
-        let change = mayGiveWay ? 1 : -1
-        idleSessions += change
-        session.shares.forEach { $0.idleSessions += change }
     }
 }

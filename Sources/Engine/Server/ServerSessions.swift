@@ -34,7 +34,7 @@ extension ServerEngine {
                 id, message, head, of: session, on: connection, revision: revision,
                 isInitialize: true)
         else {
-            if let session { remove(session) }
+            if let session { sessions.remove(session, &shares) }
             return
         }
         guard let greeting = options.greeting else { return deliver(request, message) }
@@ -62,7 +62,6 @@ extension ServerEngine {
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
             return .refused(ServerEngine.clientInfoTooLong)
         }
-        let principal = connection.exchange.principal
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
         let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection))
@@ -73,21 +72,15 @@ extension ServerEngine {
             return .refused(ServerEngine.tooManySessions)
         }
         let id = SessionID(high: core.randomBits(), low: core.randomBits())
-        let primary = store == nil ? StreamToken(high: 0, low: 0) : newToken()
-        let added = sessions.insert(id) { key in
-            store?.open(key, in: shares)
-            store?.begin(primary, of: key)
-            return ServerSession(
-                key: key, id: id, principal: principal, shares: shares,
-                primary: primary, clientInfo: clientInfo, clientCapabilities: capabilities)
-        }
-        guard let session = added else {
+        let primary = sessions.hasStore ? newToken() : StreamToken(high: 0, low: 0)
+        let opening = ServerSession.Opening(
+            id: id, principal: connection.exchange.principal, shares: shares, primary: primary,
+            clientInfo: clientInfo, clientCapabilities: capabilities)
+        guard let session = sessions.open(opening) else {
             shares.forEach { self.shares.forget($0) }
             return .refused(ServerEngine.tooManySessions)
         }
         core.counters.sessionsTotal += 1
-        shares.forEach { $0.sessions += 1 }
-        noteSession(session.heldBytes, of: session)
         return .added(session)
     }
 
@@ -108,24 +101,13 @@ extension ServerEngine {
         return ByteBuffer(copying: value.flatMap { $0.isObject ? $0.text : nil } ?? empty.rawBytes)
     }
 
-    /// Lets a session go off the books.
-    private func remove(_ session: ServerSession) {
-        session.state.end()
-        note(session, mayGiveWay: false)
-        sessions.remove(session.key, session.id)
-        noteSession(session.mailbox.takeAll().change - session.heldBytes, of: session)
-        session.shares.forEach { $0.sessions -= 1 }
-        session.shares.forEach { shares.forget($0) }
-        store?.forget(session.key)
-    }
-
     /// The host, or the engine for it, accepts `initialize`: the session goes live.
     func succeed(
         initialize request: OpenRequest, _ revision: Revision, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         let session = request.session
-        session?.state.initializeSucceeded(revision)
         if let session {
+            sessions.initializeSucceeded(session, revision)
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
             event.principal = session.principal
@@ -140,7 +122,7 @@ extension ServerEngine {
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         if request.isInitialize, let session = request.session {
-            remove(session)
+            sessions.remove(session, &shares)
             for call in session.ledger.entries.openCalls { fail(call, .sessionEnded) }
         }
         try answer(request) { output in
@@ -150,15 +132,7 @@ extension ServerEngine {
 
     /// Starts or stops a session's time to live: it runs while nothing is under way (S-207).
     func noteActivity(of session: ServerSession) {
-        guard session.state.isLive else { return }
-        if session.ledger.entries.openRequests == 0, session.primary.connection == nil {
-            note(session, mayGiveWay: !session.isUsed)
-            sessions.becameQuiet(
-                session.key, isReady: session.state.isReady, isUsed: session.isUsed, at: now)
-        } else {
-            note(session, mayGiveWay: false)
-            sessions.becameBusy(session.key)
-        }
+        sessions.noteActivity(of: session, at: now)
     }
 
     /// Ends a session and everything in it (S-206, S-241). The host hears of a fault if there is
@@ -168,7 +142,7 @@ extension ServerEngine {
     ) {
         guard !session.state.hasEnded else { return }
         let wasLive = session.state.isLive
-        remove(session)
+        sessions.remove(session, &shares)
         for key in session.ledger.entries.requestKeys {
             guard let request = requests[key] else { continue }
             let event = HostEvent(.cancelled, of: session)
@@ -179,7 +153,7 @@ extension ServerEngine {
         }
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         if let connection = primaryConnection(of: session) {
-            _ = session.primary.connectionLost(connection.id)
+            _ = sessions.primaryLost(session, connection)
             endStream(on: connection)
         }
         guard wasLive else { return }

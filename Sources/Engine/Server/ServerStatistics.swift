@@ -19,25 +19,35 @@ extension ServerEngine {
         statistics.requests = UInt64(requests.count)
         statistics.calls = UInt64(requests.callCount)
         statistics.requestBytes = UInt64(requests.heldBytes)
-        statistics.authorizations = UInt64(authorizations.count)
-        statistics.replayBytes = UInt64(store?.byteCount ?? 0)
+        statistics.authorizations = UInt64(parked.verdictCount)
+        statistics.replayBytes = UInt64(sessions.storeBytes)
+        statistics.sessionBytes = UInt64(sessions.heldBytes)
         statistics.heldBytes =
             statistics.unsentBytes + statistics.replayBytes + statistics.arrivingBytes
             + statistics.requestBytes + statistics.sessionBytes
             + UInt64(connections.count * ServerConnection.heldBytes + tableBytes)
     }
 
-    /// The tables, which keep the room that they once needed.
+    /// The memory of the tables, whose capacity stays when elements go.
     var tableBytes: Int {
-        let places = connections.slotCount + sessions.slotCount + requests.slotCount
-        if places != measuredPlaces {
-            measuredPlaces = places
-            measuredTableBytes = tableBytesNow
+        let slots = connections.slotCount + sessions.slotCount + requests.slotCount
+        return tableSizes.bytes(at: slots) {
+            connections.heapBytes + requests.heapBytes + sessions.heapBytes
         }
-        return measuredTableBytes
     }
+}
 
-    private var tableBytesNow: Int {
-        connections.heapBytes + requests.heapBytes + sessions.heapBytes
+/// The memory of the tables, measured again when their number of slots changes.
+struct TableSizes {
+    private var slots = 0
+    private var bytes = 0
+
+    @inline(__always)
+    mutating func bytes(at slots: Int, _ measure: () -> Int) -> Int {
+        if slots != self.slots {
+            self.slots = slots
+            bytes = measure()
+        }
+        return bytes
     }
 }

@@ -20,7 +20,9 @@ extension ServerEngine {
 
     private func writeEvent(_ kind: Backlog.Kind, of request: OpenRequest, _ message: ByteBuffer) {
         let id = request.nextEventID()
-        if let session = request.session, let id { record(id, message, of: session) }
+        if let session = request.session, let id {
+            sessions.record(id, message, isShared: false, of: session, at: now)
+        }
         if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
     }
 
@@ -30,8 +32,8 @@ extension ServerEngine {
         _ kind: Backlog.Kind, _ session: ServerSession, to connection: ServerConnection,
         _ message: ByteBuffer, isShared: Bool = false
     ) {
-        let id = store == nil ? nil : session.primary.next()
-        if let id { record(id, message, isShared: isShared, of: session) }
+        let id = sessions.nextPrimaryEvent(of: session)
+        if let id { sessions.record(id, message, isShared: isShared, of: session, at: now) }
         writeEvent(kind, message, id, to: connection)
     }
 
@@ -63,7 +65,7 @@ extension ServerEngine {
 
     /// Writes the head of an event stream.
     func writeStreamHead(to connection: ServerConnection, _ sessionID: SessionID? = nil) {
-        watchExpiry(of: connection)
+        gate.watchExpiry(of: connection)
         // What was written before it, such as 100 Continue, is no backlog of the stream's.
         wait(.keepAlive, connection)
         writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
@@ -126,7 +128,7 @@ extension ServerEngine {
     /// The next barrier that an answer has to wait at: none once the server closes.
     @inline(__always)
     private func nextBarrier(of request: OpenRequest) -> RequestFence.Barrier? {
-        isClosing ? nil : fences.nextBarrier(of: request, at: now)
+        shutdown.isClosing ? nil : fences.nextBarrier(of: request, at: now)
     }
 
     /// Makes an answer wait at a connection. It counts as unread by that connection's client, which
@@ -158,7 +160,7 @@ extension ServerEngine {
     ) {
         fences.removeBarriers(of: request)
         request.releaseHead()
-        if router.mode != .stream, !request.isStreaming {
+        if policy.hasDocument, !request.isStreaming {
             guard let connection = request.detach() else { return }
             return respond(on: connection, sessionID: sessionID, about: length, compose)
         }
@@ -205,7 +207,7 @@ extension ServerEngine {
             beginStream(of: request, on: connection, sessionID: sessionID)
         }
         writeEvent(.essential, of: request, message)
-        endLog(of: request)
+        sessions.endLog(of: request)
         guard let connection = request.detach() else {
             // Gone before the answer, or because of it.
             if request.stream == nil { core.counters.resultDrops += 1 }
@@ -227,7 +229,7 @@ extension ServerEngine {
     /// Closes a request. Its calls fail: nobody waits for what they would return.
     private func close(_ request: OpenRequest, _ fault: CallerFault) {
         requests.close(request, &shares)
-        failCalls(of: request, fault)
+        if !request.calls.isEmpty { failCalls(of: request, fault) }
         guard let session = request.session else {
             return request.shares.forEach { shares.forget($0) }
         }
@@ -244,7 +246,7 @@ extension ServerEngine {
         _ = takeHeldAnswer(of: request)
         failCalls(of: request, .disconnected)
         guard requests[request.key] != nil else { return }
-        if request.session == nil { return giveUp(request) }  // Nobody can come back for it.
+        if policy.onDisconnect == .cancel { return giveUp(request) }
         if request.isInitialize, let session = request.session {
             end(session, because: "Session ended")  // S-202
         }
@@ -297,19 +299,18 @@ extension ServerEngine {
         }
         writePrimaryHead(to: connection, hasGap: hasGap)
         // A client that has come back has a cursor; any other learns where it comes in (M-025).
-        if store != nil, session.state.revision?.hasPriming == true {
+        if sessions.hasStore, session.state.revision?.hasPriming == true {
             prime(position, on: connection)
         }
     }
 
     /// Lets a connection carry a session's primary stream. The newest wins (S-231).
     func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
-        session.isUsed = true
-        let superseded = session.primary.attach(connection.id).flatMap { connections[$0] }
+        let superseded = sessions.attachPrimary(of: session, to: connection)
+            .flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .primary(session))
-        sessions.becameBusy(session.key)
         core.perform(.deliver(HostEvent(.primaryOpened, of: session)))
     }
 
@@ -324,12 +325,9 @@ extension ServerEngine {
 
     /// Sends what has waited for the primary stream.
     func sendMailbox(of session: ServerSession, on connection: ServerConnection) {
-        let (messages, change) = session.mailbox.takeAll()
-        noteSession(change, of: session)
-        for message in messages {
-            if store == nil, connection.isClosed {
-                let change = session.mailbox.keep(message, countMax: .max, byteMax: .max)
-                noteSession(change ?? 0, of: session)
+        for message in sessions.takeMailbox(of: session) {
+            if !sessions.hasStore, connection.isClosed {
+                _ = sessions.keep(message, inMailboxOf: session, isBounded: false)
             } else {
                 writePrimaryEvent(.essential, session, to: connection, message)
             }
@@ -337,7 +335,7 @@ extension ServerEngine {
     }
 
     func primaryLost(_ session: ServerSession, _ connection: ServerConnection) {
-        guard session.primary.connectionLost(connection.id) else { return }
+        guard sessions.primaryLost(session, connection) else { return }
         noteActivity(of: session)
         core.perform(.deliver(HostEvent(.primaryClosed, of: session)))
     }

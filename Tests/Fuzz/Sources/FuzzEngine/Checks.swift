@@ -20,8 +20,9 @@ extension World {
     }
 
     private func checkSessions() {
-        for session in engine.sessions.all {
-            guard let log = engine.store?.log(of: session.key) else { continue }
+        let inspection = Inspection(of: engine)
+        for session in inspection.sessions {
+            guard let log = inspection.log(of: session) else { continue }
             require(log.count <= options.replayEventsMax, "too many events are kept")
             require(log.byteCount <= options.replayBytesMax, "too much of a session is kept")
         }
@@ -55,9 +56,10 @@ extension World {
         let most = options.totalUnsentBytesMax + slack
         require(statistics.unsentBytes <= most, "\(statistics.unsentBytes) bytes wait, of \(most)")
         // Everybody reads, so nothing waits but for the host's store and behind fences.
+        let inspection = Inspection(of: engine)
         let mayWait =
             live.contains { $0.appetite == .none || $0.unwritten != nil } || !books.searches.isEmpty
-            || engine.sessions.all.contains { $0.heldAnswers > 0 } || now < lastAnswer + fenceMax
+            || inspection.sessions.contains { inspection.heldAnswers(of: $0) > 0 } || now < lastAnswer + fenceMax
         require(mayWait || statistics.unsentBytes == 0, "unsent bytes are left")
     }
 
@@ -91,7 +93,7 @@ extension World {
         require(engine.nextDeadline == nil, "a deadline is left")
         require(sessions.isEmpty && requests.isEmpty && calls.isEmpty, "the host waits for ever")
         require(books.isEmpty, "the store has not forgotten")
-        require(engine.shares.count == 0, "shares of nobody are left")
+        require(Inspection(of: engine).shareCount == 0, "shares of nobody are left")
         let left = [
             statistics.streams, statistics.unsentBytes, statistics.replayBytes,
             statistics.requestBytes, statistics.sessionBytes, statistics.arrivingBytes,

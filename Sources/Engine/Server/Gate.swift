@@ -1,0 +1,89 @@
+import MCP
+import Session
+import Wire
+
+/// Who may do what: host, origin and path, CORS, authorization and its expiry. Decided by the head
+/// alone, before the body is read (S-018, A-010).
+struct Gate: ~Copyable {
+    private let admission: Admission
+    private let crossOrigin: CrossOrigin?
+    private let policy: AuthorizationPolicy
+    let metadata: ResourceMetadata?
+    /// When streams' authorizations expire: one list, by the connection's index.
+    private var expiries = DeadlineBoard(timeouts: [0])
+
+    init(_ options: ServerOptions) {
+        admission = Admission(options)
+        crossOrigin = options.crossOrigins.map { CrossOrigin($0, isStateless: options.isStateless) }
+        policy = options.authorization
+        metadata = options.resourceMetadata
+    }
+
+    /// Sets from where the server can be reached.
+    func bound(_ reach: Reach) {
+        admission.reach = reach
+    }
+
+    /// What a request wants, as far as its head may tell anybody.
+    func judge(_ head: RequestHead) -> Admission.Verdict { admission.judge(head) }
+
+    /// Whether an authorized request can be served; nil if it can.
+    func examine(_ head: RequestHead) -> Refusal? { admission.examine(head) }
+
+    /// The CORS fields of the response; nil for none.
+    func crossOriginFields(for head: RequestHead) -> ByteBuffer? { crossOrigin?.fields(for: head) }
+
+    func appendPreflight(_ head: RequestHead, to output: ByteBuffer) {
+        crossOrigin?.appendPreflight(head, to: output)
+    }
+
+    // MARK: Authorization
+
+    enum Authorization {
+        /// It may be made, by a principal if tokens say so.
+        case allowed(Principal?)
+        case challenged(Challenge)
+        /// The host decides.
+        case undecided
+    }
+
+    func authorize(_ head: RequestHead) -> Authorization {
+        switch policy {
+        case .none: return .allowed(nil)
+        case .tokens(let tokens):
+            if let fault = Challenge(faultOf: head) { return .challenged(fault) }
+            guard let credentials = head[.authorization].map({ Credentials($0) }),
+                credentials.isBearer
+            else { return .challenged(Challenge(.credentialsMissing)) }
+            guard let principal = tokens.principal(of: credentials.value) else {
+                return .challenged(Challenge(.invalidToken))
+            }
+            head.remove(.authorization)  // Nobody else needs the secret.
+            return .allowed(principal)
+        case .host:
+            return Challenge(faultOf: head).map { .challenged($0) } ?? .undecided
+        }
+    }
+
+    /// The stream of a connection is to end when its authorization expires.
+    mutating func watchExpiry(of connection: ServerConnection) {
+        guard let expiry = connection.exchange.expiry else { return }
+        expiries.arm(connection.id.index, 0, at: expiry)
+    }
+
+    @inline(__always)
+    var nextExpiry: Instant? { expiries.next }
+
+    /// The next connection whose authorization has expired.
+    mutating func popExpired(
+        of connections: borrowing Connections, at now: Instant
+    ) -> ServerConnection? {
+        while let due = expiries.popDue(at: now) {
+            guard let connection = connections[index: due.index],
+                let expiry = connection.exchange.expiry, expiry <= now
+            else { continue }
+            return connection
+        }
+        return nil
+    }
+}

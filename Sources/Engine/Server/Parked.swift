@@ -1,0 +1,84 @@
+import Replay
+import Session
+import Wire
+
+/// Exchanges that wait for somebody else's word: the host's verdict on a request, or what a store
+/// returns for a stream that a client resumes.
+///
+/// Each has a key under which the word comes, and its connection's timer bounds the wait.
+struct Parked: ~Copyable {
+    private var verdicts: SlotTable<AuthorizationKey, ServerConnection>
+    private var loads: [LoadKey: ServerConnection] = [:]
+
+    init(keysAfter serial: UInt64) {
+        verdicts = SlotTable(after: serial)
+    }
+
+    var verdictCount: Int { verdicts.count }
+    var loadCount: Int { loads.count }
+
+    // MARK: Verdicts
+
+    /// Parks a connection until the host's verdict; nil if too many wait.
+    mutating func parkForVerdict(_ connection: ServerConnection) -> AuthorizationKey? {
+        var key: AuthorizationKey?
+        _ = verdicts.insert { added in
+            key = added
+            return connection
+        }
+        return key
+    }
+
+    /// Takes out the connection that waits for a verdict.
+    @discardableResult
+    mutating func take(_ key: AuthorizationKey) -> ServerConnection? { verdicts.remove(key) }
+
+    subscript(key: AuthorizationKey) -> ServerConnection? { verdicts[key] }
+
+    // MARK: Loads
+
+    /// Parks a connection until the store returns what its client has missed. Meanwhile events
+    /// wait in the connection's backlog.
+    mutating func park(_ connection: ServerConnection, for resumption: Resumption) {
+        loads[resumption.load] = connection
+        connection.outbox.hold()
+        connection.setResumption(resumption)
+    }
+
+    /// The connection that waits for a load.
+    subscript(load: LoadKey) -> ServerConnection? { loads[load] }
+
+    /// The wait for the store is over.
+    mutating func endLoad(of connection: ServerConnection) {
+        guard let resumption = connection.resumption else { return }
+        loads[resumption.load] = nil
+        connection.outbox.release()
+        connection.setResumption(nil)
+    }
+}
+
+/// A client that resumes a stream, until the store has returned what was sent meanwhile.
+final class Resumption {
+    let load: LoadKey
+    let cursor: EventID
+    /// The last event that the store was given; nil if the stream had ended before.
+    let last: UInt64?
+    /// Whether it is a session's primary stream.
+    let isPrimary: Bool
+    /// What the stream ended with meanwhile; nil if it goes on.
+    private(set) var end: ByteBuffer?
+
+    init(_ load: LoadKey, after cursor: EventID, upTo last: UInt64?, isPrimary: Bool) {
+        self.load = load
+        self.cursor = cursor
+        self.last = last
+        self.isPrimary = isPrimary
+    }
+
+    /// The stream ends, with what `last` writes.
+    func end(_ last: (ByteBuffer) -> Void) {
+        let end = ByteBuffer()
+        last(end)
+        self.end = end
+    }
+}

@@ -1,0 +1,291 @@
+import MCP
+import Replay
+import Session
+import Wire
+
+/// One session with everything that belongs to it.
+package final class ServerSession {
+    package let key: SessionKey
+    package let id: SessionID
+    /// Who opened it, and may use it (S-500); nil without authorization.
+    package let principal: Principal?
+    /// The shares of who opened it.
+    let shares: Shares
+    package fileprivate(set) var state = Session()
+    /// The host's pointer.
+    package private(set) var data: UnsafeMutableRawPointer?
+    /// The client's own words about itself, as JSON objects.
+    package let clientInfo: ByteBuffer
+    package let clientCapabilities: ByteBuffer
+
+    /// The open requests, both ways. `Requests` writes it.
+    var ledger = SessionLedger()
+    fileprivate(set) var primary: EventStream
+    fileprivate(set) var mailbox = PrimaryMailbox()
+    /// Requests whose answers a fence holds. `Fences` writes it.
+    var held = HeldAnswers()
+    /// Whether it has had a primary stream or a request, so that somebody may miss it.
+    fileprivate(set) var isUsed = false
+    /// Whether it may give way to another one: nobody has used it, and nothing is under way.
+    fileprivate(set) var mayGiveWay = false
+
+    fileprivate init(_ opening: borrowing Opening, key: SessionKey) {
+        self.key = key
+        id = opening.id
+        principal = opening.principal
+        shares = opening.shares
+        primary = EventStream(opening.primary)
+        clientInfo = opening.clientInfo
+        clientCapabilities = opening.clientCapabilities
+    }
+
+    /// What a new session is made of.
+    struct Opening {
+        let id: SessionID
+        let principal: Principal?
+        let shares: Shares
+        let primary: StreamToken
+        let clientInfo: ByteBuffer
+        let clientCapabilities: ByteBuffer
+    }
+
+    /// Its memory without the mailbox: this object, its ledger, its log, its slots in tables, and
+    /// what the client says of itself.
+    var heldBytes: Int {
+        ServerSession.ownBytes + clientInfo.heldBytes + clientCapabilities.heldBytes
+    }
+
+    package static var ownBytes: Int { 750 }
+
+    /// The id as `Mcp-Session-Id` has it. Made at the first use, and then kept.
+    package private(set) lazy var wireID = id.text
+
+    func attach(_ data: UnsafeMutableRawPointer?) {
+        self.data = data
+    }
+}
+
+/// The sessions there are, with their primary streams, mailboxes and kept events.
+struct Sessions: ~Copyable {
+    private var table: SessionTable<ServerSession>
+    /// What clients may resume from; nil if they cannot.
+    private let store: EventStore?
+    /// The memory of sessions and mailboxes; a message in many mailboxes counts once.
+    private(set) var heldBytes = 0
+    /// Sessions that may give way to others.
+    private(set) var idleCount = 0
+    private let mailboxMessagesMax: Int
+    private let mailboxBytesMax: Int
+
+    init(_ options: ServerOptions, keysAfter serial: UInt64) {
+        table = SessionTable(
+            capacity: options.sessionsMax, keysAfter: serial, initializeTimeout: options.initialize,
+            idleTimeout: options.sessionIdle)
+        store = options.makeStore(loadsAfter: serial)
+        mailboxMessagesMax = options.mailboxMessagesMax
+        mailboxBytesMax = options.mailboxBytesMax
+    }
+
+    var count: Int { table.count }
+    var slotCount: Int { table.slotCount }
+    var heapBytes: Int { table.heapBytes }
+    var isFull: Bool { table.isFull }
+    /// All sessions there are now, so that the caller may end some meanwhile.
+    var all: [ServerSession] { table.all }
+
+    subscript(key: SessionKey) -> ServerSession? { table[key] }
+    subscript(index index: Int) -> ServerSession? { table[index: index] }
+
+    /// The session that a client means with its id, if it is live and the principal's own.
+    @inline(__always)
+    func find(_ text: UnsafeRawBufferPointer, of principal: Principal?) -> ServerSession? {
+        guard let id = SessionID(text: text), let key = table.key(for: id),
+            let session = table[key], session.state.isLive, session.principal == principal
+        else { return nil }
+        return session
+    }
+
+    // MARK: Life
+
+    /// Adds a session; nil if there are as many as there may be.
+    mutating func open(_ opening: borrowing ServerSession.Opening) -> ServerSession? {
+        let session = table.insert(opening.id) { key in
+            ServerSession(opening, key: key)
+        }
+        guard let session else { return nil }
+        store?.open(session.key, in: session.shares)
+        store?.begin(opening.primary, of: session.key)
+        session.shares.forEach { $0.sessions += 1 }
+        count(session.heldBytes, in: session)
+        return session
+    }
+
+    /// The host has accepted `initialize`.
+    func initializeSucceeded(_ session: ServerSession, _ revision: Revision) {
+        session.state.initializeSucceeded(revision)
+    }
+
+    func initializedArrived(_ session: ServerSession) {
+        session.state.initializedArrived()
+    }
+
+    /// Removes a session. What is open of it is left for the caller to end.
+    mutating func remove(_ session: ServerSession, _ shares: inout ShareTable) {
+        session.state.end()
+        set(session, mayGiveWay: false)
+        table.remove(session.key, session.id)
+        count(session.mailbox.takeAll().change - session.heldBytes, in: session)
+        session.shares.forEach { $0.sessions -= 1 }
+        session.shares.forEach { shares.forget($0) }
+        store?.forget(session.key)
+    }
+
+    /// A request or a primary stream of a session has begun: somebody may miss it.
+    func markUsed(_ session: ServerSession) {
+        session.isUsed = true
+    }
+
+    /// Starts or stops a session's time to live: it runs while nothing is under way (S-207).
+    mutating func noteActivity(of session: ServerSession, at now: Instant) {
+        guard session.state.isLive else { return }
+        if session.ledger.entries.openRequests == 0, session.primary.connection == nil {
+            set(session, mayGiveWay: !session.isUsed)
+            table.becameQuiet(
+                session.key, isReady: session.state.isReady, isUsed: session.isUsed, at: now)
+        } else {
+            set(session, mayGiveWay: false)
+            table.becameBusy(session.key)
+        }
+    }
+
+    private mutating func set(_ session: ServerSession, mayGiveWay: Bool) {
+        guard session.mayGiveWay != mayGiveWay else { return }
+        session.mayGiveWay = mayGiveWay
+        let change = mayGiveWay ? 1 : -1
+        idleCount += change
+        session.shares.forEach { $0.idleSessions += change }
+    }
+
+    /// Of the sessions that may give way, the one that has been idle for longest; of a share, if
+    /// one is given.
+    func idlest(of share: Share?) -> ServerSession? {
+        guard share?.idleSessions ?? idleCount > 0 else { return nil }
+        return table.idlest { session in
+            session.mayGiveWay && share.map { session.shares.include($0) } ?? true
+        }
+    }
+
+    @inline(__always)
+    var nextDeadline: Instant? { table.nextDeadline }
+
+    mutating func popExpired(at now: Instant) -> ServerSession? { table.popExpired(at: now) }
+
+    private mutating func count(_ change: Int, in session: ServerSession) {
+        heldBytes += change
+        session.shares.forEach { $0.sessionBytes += change }
+    }
+
+    // MARK: Primary streams
+
+    /// Lets a connection carry a session's primary stream. Returns the one that did (S-231).
+    mutating func attachPrimary(
+        of session: ServerSession, to connection: ServerConnection
+    ) -> ConnectionID? {
+        session.isUsed = true
+        table.becameBusy(session.key)
+        return session.primary.attach(connection.id)
+    }
+
+    /// Returns whether the connection carried the session's primary stream.
+    func primaryLost(_ session: ServerSession, _ connection: ServerConnection) -> Bool {
+        session.primary.connectionLost(connection.id)
+    }
+
+    /// Numbers the next event of a primary stream; nil if it cannot be resumed.
+    func nextPrimaryEvent(of session: ServerSession) -> EventID? {
+        store == nil ? nil : session.primary.next()
+    }
+
+    /// Keeps a message until a primary stream begins; false if there is no space. Without bounds it
+    /// is put back where it was.
+    mutating func keep(
+        _ message: ByteBuffer, inMailboxOf session: ServerSession, isBounded: Bool = true
+    ) -> Bool {
+        let change = session.mailbox.keep(
+            message, countMax: isBounded ? mailboxMessagesMax : .max,
+            byteMax: isBounded ? mailboxBytesMax : .max)
+        guard let change else { return false }
+        count(change, in: session)
+        return true
+    }
+
+    /// Takes all messages out of a mailbox.
+    mutating func takeMailbox(of session: ServerSession) -> [ByteBuffer] {
+        let (messages, change) = session.mailbox.takeAll()
+        count(change, in: session)
+        return messages
+    }
+
+    // MARK: Kept events
+
+    var hasStore: Bool { store != nil }
+
+    /// Whether a request's stream can be resumed.
+    func canResume(_ request: OpenRequest) -> Bool {
+        store != nil && request.session?.state.isLive == true
+    }
+
+    /// Begins to keep the events of a request's stream.
+    func beginLog(_ stream: StreamToken, of session: ServerSession) {
+        store?.begin(stream, of: session.key)
+    }
+
+    /// Keeps an event of a session that has not ended.
+    @inline(__always)
+    func record(
+        _ id: EventID, _ message: ByteBuffer, isShared: Bool, of session: ServerSession,
+        at now: Instant
+    ) {
+        guard !session.state.hasEnded else { return }
+        let event = StoredEvent(id: id, message: message, isShared: isShared)
+        store?.keep(event, of: session.key, at: now)
+    }
+
+    /// Keeps a stream that is one event.
+    func record(
+        whole stream: StreamToken, _ message: ByteBuffer, of session: ServerSession,
+        at now: Instant
+    ) {
+        store?.keep(whole: stream, message, of: session.key, at: now)
+    }
+
+    /// A request's stream has had its last event.
+    func endLog(of request: OpenRequest) {
+        guard let stream = request.stream, let session = request.session, !session.state.hasEnded
+        else { return }
+        store?.end(stream.token, of: session.key)
+    }
+
+    /// What a stream has sent after a cursor; nil without a store.
+    func load(
+        after cursor: EventID, of session: ServerSession, at now: Instant
+    ) -> EventStore.Answer? {
+        store?.load(after: cursor, of: session.key, at: now)
+    }
+
+    @inline(__always)
+    func nextStoreOrder() -> StoreOrder? { store?.nextOrder() }
+
+    @inline(__always)
+    var nextStoreDeadline: Instant? { store?.nextDeadline }
+
+    func storeDeadlineReached(at now: Instant) {
+        store?.deadlineReached(at: now)
+    }
+
+    /// The bytes of events that are kept in this process.
+    var storeBytes: Int { store?.byteCount ?? 0 }
+
+    /// What is kept of a session in this process.
+    func log(of session: ServerSession) -> EventLog? { store?.log(of: session.key) }
+}
