@@ -55,7 +55,7 @@ let tests: [Target] =
         .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire", "Seeds"]),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Simulation", "Engine", "Replay", "Session", "Wire"],
+            dependencies: ["Simulation", "Engine", "Replay", "Session", "MCP", "Wire"],
             exclude: ["Transcripts"]),
         .target(
             name: "Simulation", dependencies: ["Engine", "Session", "Replay", "Wire", "Seeds"],

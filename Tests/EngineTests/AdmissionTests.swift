@@ -1,3 +1,4 @@
+import MCP
 import Engine
 import Session
 import Testing

@@ -65,9 +65,7 @@ package final class Admission {
         case .get, .delete, .head, .options, .other:
             // S-006
             return .refuse(
-                Refusal(
-                    .methodNotAllowed, .invalidRequest, "Method not allowed",
-                    allow: isStateless ? "POST" : "GET, POST, DELETE"))
+                .methodNotAllowed(allow: isStateless ? "POST" : "GET, POST, DELETE"))
         }
     }
 
@@ -86,9 +84,7 @@ package final class Admission {
         case .get, .head, .options: .metadata
         case .post, .delete, .other:
             .refuse(
-                Refusal(
-                    .methodNotAllowed, .invalidRequest, "Method not allowed",
-                    allow: "GET, HEAD, OPTIONS"))
+                .methodNotAllowed(allow: "GET, HEAD, OPTIONS"))
         }
     }
 
@@ -96,7 +92,7 @@ package final class Admission {
     private func checkHost(_ head: RequestHead) -> Refusal? {
         guard head.occurrences(of: .host) == 1 || head.isHTTP10, head.occurrences(of: .host) < 2
         else {
-            return Refusal(.badRequest, .invalidRequest, "Exactly one Host header is required")
+            return .hostCount
         }
         guard let value = head[.host] else { return nil }
         // No page of a browser reaches a Unix socket, and its clients have no name to give.
@@ -106,22 +102,19 @@ package final class Admission {
             host.map { host in
                 hosts.map { $0.admits(host) || $0.admits(value) } ?? Authority.isLoopback(host)
             } ?? false
-        return isAdmitted ? nil : Admission.hostRefused
+        return isAdmitted ? nil : .host
     }
 
     /// S-002, S-003, S-504.
     private func checkOrigin(_ head: RequestHead) -> Refusal? {
         guard let origin = head[.origin] else { return nil }
-        guard head.occurrences(of: .origin) == 1 else { return Admission.originRefused }
+        guard head.occurrences(of: .origin) == 1 else { return .origin }
         let isAdmitted =
             crossOrigins?.admits(origin) == true
             || origins?.admits(origin)
                 ?? (reach != .network && Authority.isLoopbackOrigin(origin))
-        return isAdmitted ? nil : Admission.originRefused
+        return isAdmitted ? nil : .origin
     }
-
-    static let hostRefused = Refusal(.forbidden, .invalidRequest, "Host not allowed")
-    static let originRefused = Refusal(.forbidden, .invalidRequest, "Origin not allowed")
 
     /// The path of a request's target, without its query; nil if the target names another host than
     /// Host does (RFC 9112 §3.2.2).
@@ -172,10 +165,10 @@ package final class Admission {
     /// S-001: one path, whatever its query.
     private func checkPath(_ asked: UnsafeRawBufferPointer?) -> Refusal? {
         guard let asked else {
-            return Refusal(.badRequest, .invalidRequest, "Host differs from the request target")
+            return .hostOfTarget
         }
         guard isEndpoint(asked) else {
-            return Refusal(.notFound, .invalidRequest, "No MCP endpoint at this path", isText: true)
+            return .path
         }
         return nil
     }
@@ -190,7 +183,7 @@ package final class Admission {
     /// S-010, S-228.
     private func checkStream(_ head: RequestHead) -> Refusal? {
         guard isAccepted(.eventStream, head) else {
-            return Refusal(.notAcceptable, .invalidRequest, "Accept must admit text/event-stream")
+            return .acceptStream
         }
         return nil
     }
@@ -198,28 +191,22 @@ package final class Admission {
     /// S-007 to S-009.
     private func checkMessage(_ head: RequestHead) -> Refusal? {
         if let length = head.contentLength, length > UInt64(limits.messageBytes) {
-            return Refusal(.contentTooLarge, .invalidRequest, "The message is too large")
+            return .messageTooLarge
         }
         guard head.occurrences(of: .contentType) == 1, let type = head[.contentType],
             MediaType.json.isNamed(by: type)
         else {
-            return Refusal(
-                .unsupportedMediaType, .invalidRequest, "Content-Type must be application/json")
+            return .contentType
         }
         // RFC 9110 §8.4: what is coded otherwise is not JSON to us.
         if let coding = head[.contentEncoding],
             !coding.equalsIgnoringCase("identity")
                 || !head.isUnanimous(.contentEncoding, "content-encoding")
         {
-            return Refusal(
-                .unsupportedMediaType, .invalidRequest, "Content-Encoding is not supported")
+            return .contentEncoding
         }
         guard isJSONOnly || isAccepted(.eventStream, head), isAccepted(.json, head) else {
-            return Refusal(
-                .notAcceptable, .invalidRequest,
-                isJSONOnly
-                    ? "Accept must admit application/json"
-                    : "Accept must admit application/json and text/event-stream")
+            return isJSONOnly ? .acceptJSON : .acceptBoth
         }
         return nil
     }

@@ -66,8 +66,7 @@ extension ServerEngine {
         guard case .authorizing(let key) = connection.exchange.state else { return }
         parked.take(key)
         core.log(.warning, "The host took too long to authorize a request (authorize_ms)")
-        refuse(
-            Refusal(.serviceUnavailable, .internalError, "Authorization took too long"), connection)
+        refuse(.authorizationTimeout, connection)
         readOn(connection)
     }
 

@@ -119,9 +119,7 @@ extension ServerEngine {
         case .head, .body:
             guard case .receiving = connection.exchange.state else { return discard(connection) }
             connection.endAfterExchange()
-            refuse(
-                Refusal(.requestTimeout, .invalidRequest, "The request took too long to arrive"),
-                connection)
+            refuse(.requestTimeout, connection)
             noteArriving(of: connection)
         case .responseHead:
             guard case .request(let request) = connection.exchange.state else { return }

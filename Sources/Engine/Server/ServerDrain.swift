@@ -29,11 +29,8 @@ extension ServerEngine {
     /// Refuses what would begin something. What is under way may be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
         connection.endAfterExchange()
-        refuse(ServerEngine.drainingRefusal, connection, id: id)
+        refuse(.draining, connection, id: id)
     }
-
-    static let drainingRefusal = Refusal(
-        .serviceUnavailable, .internalError, "The server is shutting down")
 
     /// Ends the drain once there is nothing to wait for, or no time left.
     func closeIfDrained() {

@@ -33,7 +33,7 @@ extension ServerEngine {
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
         if let id, !message.meta.isWithin(options.limits) {
-            return refuse(ServerEngine.progressTokenTooLong, connection, id: id)
+            return refuse(.progressTokenTooLong, connection, id: id)
         }
         let isInitialize = id != nil && message.envelope.method.equals(Method.initialize)
         // S-211: `initialize` names its version in its body, and older clients anything in its
@@ -116,21 +116,15 @@ extension ServerEngine {
         case refused(Refusal)
     }
 
-    static let progressTokenTooLong = Refusal(
-        .badRequest, .invalidParams, "The progressToken is longer than 1024 bytes")
-    static let sessionMissing = Refusal(
-        .badRequest, .invalidRequest, "Mcp-Session-Id is required")
-    static let sessionUnknown = Refusal(.notFound, .invalidRequest, "Session not found")
-
     /// S-204, S-205, S-500: the two answers differ, and say nothing else.
     func findSession(_ head: RequestHead, of principal: Principal?) -> Lookup {
         guard let text = head[.sessionID] else {
-            return .refused(ServerEngine.sessionMissing)
+            return .refused(.sessionMissing)
         }
         guard head.isUnanimous(.sessionID, FieldName.sessionID), 
             let session = sessions.find(text, of: principal)
         else {
-            return .refused(ServerEngine.sessionUnknown)
+            return .refused(.sessionUnknown)
         }
         return .found(session)
     }
@@ -141,7 +135,7 @@ extension ServerEngine {
         guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
             Revision(text: text) != nil
         else {
-            return Refusal(.badRequest, .unsupportedVersion, "Unsupported protocol version")
+            return .revision
         }
         return nil
     }
@@ -197,7 +191,7 @@ extension ServerEngine {
         let hasRoom = makeRoom(forRequest: bytes, in: session?.shares ?? shares(of: connection))
         // Not before: a share is forgotten with the last request that gave way.
         let ownShares = session == nil ? shares(of: connection) : nil
-        var refusal = ServerEngine.tooManyRequests
+        var refusal = Refusal.tooManyRequests
         if hasRoom {
             do throws(Requests.Obstacle) {
                 let request = try requests.open(
@@ -231,17 +225,13 @@ extension ServerEngine {
     private func refusal(for obstacle: Requests.Obstacle) -> Refusal {
         switch obstacle {
         case .duplicate:
-            return Refusal(.badRequest, .invalidRequest, "A request with this id is still open")
+            return .duplicateID
         case .sessionFull:
             core.log(.warning, "A session has all requests that it may (session_requests_max)")
-            return ServerEngine.tooManyRequests
+            return .tooManyRequests
         case .full:
-            return ServerEngine.tooManyRequests
+            return .tooManyRequests
         }
-    }
-
-    private static var tooManyRequests: Refusal {
-        Refusal(.serviceUnavailable, .internalError, "Too many requests are open")
     }
 
     private func newEvent(

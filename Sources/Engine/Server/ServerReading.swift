@@ -160,28 +160,27 @@ extension ServerEngine {
 
     private static func refusal(for fault: HTTPFault) -> Refusal {
         switch fault {
-        case .malformed: Refusal(.badRequest, .invalidRequest, "Not a well-formed HTTP/1.1 request")
-        case .version: Refusal(.versionNotSupported, .invalidRequest, "Only HTTP/1.1 is served")
-        case .method: Refusal(.notImplemented, .invalidRequest, "The method is not implemented")
-        case .coding:
-            Refusal(
-                .notImplemented, .invalidRequest, "The only Transfer-Encoding served is chunked")
-        case .targetTooLong:
-            Refusal(.targetTooLong, .invalidRequest, "The request target is too long")
-        case .headersTooLarge: Refusal(.headersTooLarge, .invalidRequest, "The header is too large")
-        case .bodyTooLarge: Refusal(.contentTooLarge, .invalidRequest, "The message is too large")
+        case .malformed: .malformed
+        case .version: .version
+        case .method: .method
+        case .coding: .transferCoding
+        case .targetTooLong: .targetTooLong
+        case .headersTooLarge: .headersTooLarge
+        case .bodyTooLarge: .messageTooLarge
         }
     }
 
-    /// Tells the operator which option would have admitted a request.
+    /// Logs which option would have admitted a request.
     private func noteRefusal(_ refusal: Refusal, _ head: RequestHead) {
-        if refusal == Admission.hostRefused {
+        switch refusal.counter {
+        case .host:
             core.log(
                 .warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
-        } else if refusal == Admission.originRefused {
+        case .origin:
             core.log(
                 .warning, "Refused an Origin that allowed_origins would have to name: ",
                 head[.origin])
+        case .session, .limit, .other: break
         }
     }
 }

@@ -99,9 +99,7 @@ extension ServerEngine {
             guard connections.arrivingBytes > limit else { return }
             if case .receiving = connection.exchange.state {
                 connection.endAfterExchange()
-                refuse(
-                    Refusal(.serviceUnavailable, .internalError, "Too much is arriving at once"),
-                    connection)
+                refuse(.tooMuchArriving, connection)
                 _ = connection.reader.takePipelined()
                 connections.countArriving(on: connection)
             } else {

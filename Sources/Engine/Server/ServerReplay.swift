@@ -155,8 +155,7 @@ extension ServerEngine {
 
     func refuseResume(_ connection: ServerConnection) {
         core.counters.resumesRefused += 1
-        refuse(
-            Refusal(.badRequest, .invalidRequest, "Last-Event-ID is not resumable"), connection)
+        refuse(.notResumable, connection)
     }
 
     // MARK: A store that answers later
@@ -230,9 +229,7 @@ extension ServerEngine {
         if beginAfresh(on: connection) { return }
         detach(connection)
         core.counters.resumesRefused += 1
-        refuse(
-            Refusal(.serviceUnavailable, .internalError, "The event store does not answer"),
-            connection)
+        refuse(.storeTimeout, connection)
     }
 
     /// Takes the stream off a connection that has not got a byte of it.

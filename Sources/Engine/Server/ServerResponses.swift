@@ -7,38 +7,14 @@ extension ServerEngine {
     /// Refuses a request whose body is not a message, with its id as far as it could be read.
     func refuse(_ fault: Envelope.Fault, _ connection: ServerConnection) {
         switch fault {
-        case .notUTF8(let id):
-            refuse(
-                Refusal(.badRequest, .parseError, "The message is not valid UTF-8"), connection,
-                id: id)
-        case .notJSON(let id):
-            refuse(
-                Refusal(.badRequest, .parseError, "The message is not valid JSON"), connection,
-                id: id)
-        case .tooDeep(let id):
-            refuse(
-                Refusal(
-                    .badRequest, .invalidRequest,
-                    "The message nests arrays and objects too deep (json_depth_max)"),
-                connection, id: id)
-        case .batch:
-            refuse(Refusal(.badRequest, .invalidRequest, "Batches are not supported"), connection)
-        case .illegalID:
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "An id must be a string or an integer"),
-                connection)
-        case .idTooLong:
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "The id is longer than 1024 bytes"),
-                connection)
-        case .paramsNotStructured(let id):
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "params must be an object or an array"),
-                connection, id: id)
-        case .notAMessage(let id):
-            refuse(
-                Refusal(.badRequest, .invalidRequest, "Not a JSON-RPC 2.0 message"), connection,
-                id: id)
+        case .notUTF8(let id): refuse(.notUTF8, connection, id: id)
+        case .notJSON(let id): refuse(.notJSON, connection, id: id)
+        case .tooDeep(let id): refuse(.tooDeep, connection, id: id)
+        case .batch: refuse(.batch, connection)
+        case .illegalID: refuse(.illegalID, connection)
+        case .idTooLong: refuse(.idTooLong, connection)
+        case .paramsNotStructured(let id): refuse(.params, connection, id: id)
+        case .notAMessage(let id): refuse(.notAMessage, connection, id: id)
         }
     }
 
@@ -92,18 +68,12 @@ extension ServerEngine {
     }
 
     private func count(_ refusal: Refusal) {
-        switch refusal.status {
-        case .forbidden where refusal == Admission.hostRefused: core.counters.hostRefusals += 1
-        case .forbidden: core.counters.originRefusals += 1
-        case .serviceUnavailable where refusal == ServerEngine.drainingRefusal:
-            core.counters.otherRefusals += 1
-        case .contentTooLarge, .targetTooLong, .headersTooLarge, .serviceUnavailable,
-            .requestTimeout:
-            core.counters.limitRefusals += 1
-        case _ where refusal == ServerEngine.sessionMissing,
-            _ where refusal == ServerEngine.sessionUnknown:
-            core.counters.sessionRefusals += 1
-        default: core.counters.otherRefusals += 1
+        switch refusal.counter {
+        case .host: core.counters.hostRefusals += 1
+        case .origin: core.counters.originRefusals += 1
+        case .session: core.counters.sessionRefusals += 1
+        case .limit: core.counters.limitRefusals += 1
+        case .other: core.counters.otherRefusals += 1
         }
     }
 

@@ -17,9 +17,7 @@ extension ServerEngine {
                 switch findSession(head, of: connection.exchange.principal) {
                 case .refused(let refusal): return refuse(refusal, connection, id: id)
                 case .found:
-                    let refusal = Refusal(
-                        .badRequest, .invalidRequest, "The session is initialized already")
-                    return refuse(refusal, connection, id: id)
+                    return refuse(.sessionInitialized, connection, id: id)
                 }
             }
             switch addSession(params, on: connection) {
@@ -60,7 +58,7 @@ extension ServerEngine {
         let clientInfo = ServerEngine.object(params?["clientInfo"])
         let capabilities = ServerEngine.object(params?["capabilities"])
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
-            return .refused(ServerEngine.clientInfoTooLong)
+            return .refused(.clientInfoTooLong)
         }
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
@@ -69,7 +67,7 @@ extension ServerEngine {
         let shares = shares(of: connection)
         guard hasRoom else {
             shares.forEach { self.shares.forget($0) }
-            return .refused(ServerEngine.tooManySessions)
+            return .refused(.tooManySessions)
         }
         let id = SessionID(high: core.randomBits(), low: core.randomBits())
         let primary = sessions.hasStore ? newToken() : StreamToken(high: 0, low: 0)
@@ -78,7 +76,7 @@ extension ServerEngine {
             clientInfo: clientInfo, clientCapabilities: capabilities)
         guard let session = sessions.open(opening) else {
             shares.forEach { self.shares.forget($0) }
-            return .refused(ServerEngine.tooManySessions)
+            return .refused(.tooManySessions)
         }
         core.counters.sessionsTotal += 1
         return .added(session)
@@ -89,12 +87,6 @@ extension ServerEngine {
         Shares(
             address: connection.share, principal: shares.share(of: connection.exchange.principal))
     }
-
-    private static let tooManySessions = Refusal(
-        .serviceUnavailable, .internalError, "Too many sessions")
-    private static let clientInfoTooLong = Refusal(
-        .badRequest, .invalidParams,
-        "clientInfo and capabilities are too long (client_info_bytes_max)")
 
     private static func object(_ value: JSONValue?) -> ByteBuffer {
         let empty: StaticString = "{}"

@@ -1,6 +1,3 @@
-import MCP
-import Wire
-
 /// The host's fault, or the host's bad luck: why a command was not carried out.
 package enum CallerFault: Error, Equatable, Sendable {
     /// Not JSON, or not what this place asks for.
@@ -24,33 +21,6 @@ package enum CallerFault: Error, Equatable, Sendable {
     case limit
     /// The server is closing.
     case closed
-}
-
-/// The peer's fault: how one HTTP request is refused.
-package struct Refusal: Equatable, Sendable {
-    package let status: HTTPStatus
-    package let code: ErrorCode
-    package let message: StaticString
-    /// The methods to name in an Allow field, with 405 (RFC 9110 §15.5.6).
-    package let allow: StaticString?
-    /// Whether the answer is plain text: it is no answer to JSON-RPC.
-    package let isText: Bool
-
-    init(
-        _ status: HTTPStatus, _ code: ErrorCode, _ message: StaticString,
-        allow: StaticString? = nil, isText: Bool = false
-    ) {
-        self.status = status
-        self.code = code
-        self.message = message
-        self.allow = allow
-        self.isText = isText
-    }
-
-    package static func == (left: Refusal, right: Refusal) -> Bool {
-        left.status == right.status && left.code == right.code
-            && left.message.rawBytes.equals(right.message.rawBytes)
-    }
 }
 
 /// How a host hears what it should know of, and what it need not.
