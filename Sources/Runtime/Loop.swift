@@ -14,7 +14,7 @@ package final class Loop {
     private var thread: uv_thread_t?
     private var servers: [ServerRuntime] = []
 
-    /// The thread that runs the loop; 0 while none does, `starting` before a new one has registered.
+    /// The thread that runs the loop; 0 while none does, `starting` until it has registered.
     private let runner: Atomic<UInt>
     /// No thread's number: until a new thread has registered, every caller counts as foreign.
     private static var starting: UInt { 1 }
