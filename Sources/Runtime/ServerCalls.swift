@@ -52,6 +52,7 @@ extension ServerRuntime {
         }
     }
 
+    @inline(__always)
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
@@ -124,7 +125,7 @@ extension ServerRuntime {
 
     func broadcastNow(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
         var broadcast = engine.broadcast(method: method, params: params)
-        while engine.proceed(&broadcast) { writeAll() }
+        while engine.proceed(&broadcast) { pump.writeAll(for: self) }
     }
 
     /// Makes a request to the client on a request's stream.
