@@ -64,17 +64,14 @@ extension ServerRuntime {
         }
     }
 
-    /// Sends `notifications/message` on a request's stream.
+    /// Sends a log message on a request's stream.
     package func log(
         _ key: RequestKey, level: UnsafeRawBufferPointer, logger: UnsafeRawBufferPointer,
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try messages.checkLevel(level)
-        try messages.checkText(logger)
-        try messages.withValue(data) { data throws(CallerFault) in
-            let params = HostMessage.logParams(level: level, logger: logger, data: data)
-            let method: StaticString = "notifications/message"
-            try notify(key, method: method.rawBytes, checkedParams: params.bytes)
+        try messages.withLogMessage(level: level, logger: logger, data: data) {
+            method, params throws(CallerFault) in
+            try notify(key, method: method, checkedParams: params)
         }
     }
 
