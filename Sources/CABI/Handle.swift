@@ -94,7 +94,7 @@ final class ServerHandle: TaggedHandle {
         return handle.give()
     }
 
-    private func audience() -> ServerRuntime.Audience {
+    private func audience() -> Audience {
         guard let onEvent = options.on_event else {
             return .queue(
                 countMax: Int(options.queue_events_max.orDefault(4096)),

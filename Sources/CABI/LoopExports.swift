@@ -71,7 +71,6 @@ public func shttp_loop_step(_ loop: OpaquePointer!) -> shttp_status {
 
 @_cdecl("shttp_loop_destroy") @implementation
 public func shttp_loop_destroy(_ loop: OpaquePointer!) {
-    guard let handle = LoopHandle.borrow(loop), !handle.loop.isInherited else { return }
-    handle.loop.destroy()
+    guard let handle = LoopHandle.borrow(loop), handle.loop.destroy() else { return }
     handle.release()
 }

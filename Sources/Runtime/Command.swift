@@ -28,7 +28,7 @@ package enum Command {
     case readOn
 
     /// Executes the command. Its texts are in `batch`.
-    func perform(on engine: ServerEngine, in batch: CommandBatch) throws(CallerFault) {
+    func perform(on engine: ServerEngine, in batch: CommandBatch<Command>) throws(CallerFault) {
         switch self {
         case .allow(let key, let name, let expiresIn):
             guard let principal = Principal(batch.bytes(of: name)) else { return }

@@ -8,8 +8,8 @@ package enum Text {
 }
 
 /// Commands from other threads, in order, with their texts in one shared buffer.
-package struct CommandBatch {
-    private var commands: [Command] = []
+package struct CommandBatch<Command> {
+    private var commands: [Command?] = []
     private var nextIndex = 0
     private let texts = ByteBuffer()
     private var weight = 0
@@ -33,10 +33,8 @@ package struct CommandBatch {
     /// Removes and returns the next command; its texts stay in the batch.
     package mutating func next() -> Command? {
         guard nextIndex < commands.count else { return nil }
-        var command = Command.readOn
-        swap(&command, &commands[nextIndex])
-        nextIndex += 1
-        return command
+        defer { nextIndex += 1 }
+        return commands[nextIndex].take()
     }
 
     /// Adds the command that `make` builds; false if the total weight would exceed `limit`. An
@@ -45,7 +43,7 @@ package struct CommandBatch {
         _ first: inout Letter, _ second: inout Letter, extraWeight: Int, atMost limit: Int,
         _ make: (Text, Text) -> Command
     ) -> Bool {
-        let more = CommandBatch.ownWeight + first.count + second.count + extraWeight
+        let more = Self.ownWeight + first.count + second.count + extraWeight
         guard limit == .max || weight == 0 || weight + more <= limit else { return false }
         weight += more
         commands.append(make(enclose(&first), enclose(&second)))
@@ -69,7 +67,7 @@ package struct CommandBatch {
     package mutating func clear() {
         weight = 0
         nextIndex = 0
-        guard texts.capacity <= CommandBatch.roomMax, commands.count <= 1024 else {
+        guard texts.capacity <= Self.roomMax, commands.count <= 1024 else {
             return self = CommandBatch()
         }
         commands.removeAll(keepingCapacity: true)
@@ -98,30 +96,31 @@ private enum Letter {
     }
 }
 
+/// What became of a command that was put into a queue.
+package enum CommandReceipt {
+    /// Queued after other commands: the loop is already awake, or will be.
+    case joined
+    /// The queue was empty: the loop must be woken.
+    case isFirst
+    /// Not queued: it would exceed the limit.
+    case full
+}
+
 /// The queue of commands for the loop's thread, bounded by their weight in bytes.
 ///
 /// A queued command belongs to the loop's thread. The caller's thread keeps no reference: if it
 /// released the last one, it would free memory that the loop's thread has read, and a host's thread
 /// sanitizer, which does not see Swift's reference counts, would report a data race.
-package final class CommandQueue {
-    private let waiting = Locked(CommandBatch())
+package final class CommandQueue<Command> {
+    private let waiting = Locked(CommandBatch<Command>())
     private let weightMax: Int
 
     package init(weightMax: Int) {
         self.weightMax = weightMax
     }
 
-    package enum Receipt {
-        /// Queued after other commands: the loop is already awake, or will be.
-        case joined
-        /// The queue was empty: the loop must be woken.
-        case isFirst
-        /// Not queued: it would exceed the limit.
-        case full
-    }
-
     /// Queues a command without a limit: for commands that end something.
-    package func put(_ command: Command) -> Receipt {
+    package func put(_ command: Command) -> CommandReceipt {
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         return put(nothing, nothing, extraWeight: 0, atMost: .max) { _, _ in command }
     }
@@ -131,14 +130,14 @@ package final class CommandQueue {
     package func put(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, extraWeight: Int = 0,
         _ make: (Text, Text) -> Command
-    ) -> Receipt {
+    ) -> CommandReceipt {
         put(first, second, extraWeight: extraWeight, atMost: weightMax, make)
     }
 
     private func put(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, extraWeight: Int,
         atMost limit: Int, _ make: (Text, Text) -> Command
-    ) -> Receipt {
+    ) -> CommandReceipt {
         var first = Letter(first)
         var second = Letter(second)
         return waiting.withLock { batch in
@@ -150,7 +149,7 @@ package final class CommandQueue {
     }
 
     /// Takes all commands, and leaves the empty `batch` in their place.
-    package func exchange(_ batch: inout CommandBatch) {
+    package func exchange(_ batch: inout CommandBatch<Command>) {
         waiting.withLock { swap(&$0, &batch) }
     }
 }

@@ -1,34 +1,12 @@
 import CLibc
 import Engine
 
-extension ServerRuntime {
-    /// The receiver of the events.
-    package enum Audience {
-        /// A function of the host, called on the loop's thread.
-        case callback((HostEvent) -> Void)
-        /// A queue that the host drains on its own thread.
-        case queue(countMax: Int, bytesMax: Int)
-    }
-
-    /// Readable while events are queued; -1 if the host has a callback.
-    package var descriptor: Int32 { loop.isInherited ? -1 : queue?.descriptor ?? -1 }
-
-    /// Returns the `events` taken before, and takes the oldest queued ones. Any thread, but only
-    /// one at a time.
-    package func exchangeEvents(_ events: inout [HostEvent], atMost limit: Int) {
-        if queue?.exchange(&events, atMost: limit) == true { post(.readOn) }
-    }
-
-    /// The host has emptied the queue, or has returned many events: recycles them and resumes
-    /// reading.
-    func readOn() {
-        queue?.takeBack { engine.recycle($0) }
-        guard isCongested else { return }
-        isCongested = false
-        let sockets = paused
-        paused = []
-        for socket in sockets { socket.startReading() }
-    }
+/// The receiver of a host's events.
+package enum Audience {
+    /// A function of the host, called on the loop's thread.
+    case callback((HostEvent) -> Void)
+    /// A queue that the host drains on its own thread.
+    case queue(countMax: Int, bytesMax: Int)
 }
 
 /// The queue of events for a host that takes them on its own thread, and of the events it returns.
@@ -81,6 +59,8 @@ package final class EventQueue {
     private let bytesMax: Int
     /// An eventfd, readable while events are queued; negative if it could not be created.
     package let descriptor: Int32
+    /// Why it could not be created.
+    package let fault: SystemFault?
 
     // The loop's thread only:
     private var added: [HostEvent] = []
@@ -99,6 +79,7 @@ package final class EventQueue {
         self.countMax = countMax
         self.bytesMax = bytesMax
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+        fault = descriptor < 0 ? SystemFault.last : nil
     }
 
     deinit {

@@ -132,9 +132,9 @@ final class Listener {
                 if error == EAGAIN { break }
                 return pause(error)
             }
-            runtime.begin()
+            runtime.pump.begin()
             Socket.open(accepted, from: peer.peerAddress, for: runtime)
-            runtime.pump()
+            runtime.performEffects()
             if isClosed || runtime.loop.isInherited { return }
         }
         if isPaused { watch() }
@@ -147,11 +147,11 @@ final class Listener {
         guard !isPaused else { return }
         isPaused = true
         uv_poll_stop(poll)
-        runtime.begin()
+        runtime.pump.begin()
         let reason = uv_strerror(-error)
         runtime.engine.acceptingPaused(
             UnsafeRawBufferPointer(start: reason, count: reason.map { strlen($0) } ?? 0))
-        runtime.pump()
+        runtime.performEffects()
     }
 
     /// Retries accepting, after a descriptor may have become free.

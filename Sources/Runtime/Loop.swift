@@ -14,8 +14,10 @@ package final class Loop {
     private var thread: uv_thread_t?
     private var servers: [ServerRuntime] = []
 
-    /// The thread that runs the loop; 0 while none does.
+    /// The thread that runs the loop; 0 while none does, `starting` until it has registered.
     private let runner: Atomic<UInt>
+    /// No thread's number: until a new thread has registered, every caller counts as foreign.
+    private static var starting: UInt { 1 }
     /// The thread that last created, ran or joined the loop.
     private let keeper = Atomic<UInt>(Loop.thisThread)
     private let isStopping = Atomic<Bool>(false)
@@ -100,9 +102,7 @@ package final class Loop {
     /// Starts a thread that runs the loop until `stop`.
     package func runThread() throws(RuntimeFault) {
         guard !isInherited else { throw .closed }
-        // 1 is no thread's number: until the new thread has registered, every caller counts as
-        // foreign.
-        guard !isHosts, thread == nil, claim(for: 1) else { throw .busy }
+        guard !isHosts, thread == nil, claim(for: Loop.starting) else { throw .busy }
         let start = Unmanaged.passRetained(ThreadStart(self))
         var started = uv_thread_t()
         let result = uv_thread_create(
@@ -243,20 +243,29 @@ package final class Loop {
 
     // MARK: The end
 
-    /// Destroys the loop and its servers. In a callback it takes effect after the callback.
-    package func destroy() {
-        guard !isDestroyed, !isInherited else { return }
-        if isRunning, runner.load(ordering: .acquiring) == Loop.thisThread {
+    /// Destroys the loop and its servers. In a callback it takes effect after the callback. False
+    /// if another thread of the host runs the loop: then it does nothing.
+    @discardableResult
+    package func destroy() -> Bool {
+        guard !isInherited else { return false }
+        let runner = runner.load(ordering: .acquiring)
+        if !isHosts, runner == Loop.thisThread {
+            guard !isDestroyed else { return true }
             isDestroyed = true
             for server in servers { server.destroy() }
-            return stop()
+            stop()
+            return true
         }
-        if thread != nil {
+        if let thread, runner == UInt(thread) || runner == Loop.starting || runner == 0 {
             stop()
             try? join()
         }
+        // From here on no thread can start to run it.
+        guard isHosts || claim(for: Loop.thisThread) else { return false }
+        guard !isDestroyed else { return true }
         isDestroyed = true
         tearDown()
+        return true
     }
 
     /// Closes every handle. The object is kept alive until the last of them has closed.

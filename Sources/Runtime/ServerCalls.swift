@@ -52,6 +52,7 @@ extension ServerRuntime {
         }
     }
 
+    @inline(__always)
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
@@ -63,17 +64,14 @@ extension ServerRuntime {
         }
     }
 
-    /// Sends `notifications/message` on a request's stream.
+    /// Sends a log message on a request's stream.
     package func log(
         _ key: RequestKey, level: UnsafeRawBufferPointer, logger: UnsafeRawBufferPointer,
         data: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try messages.checkLevel(level)
-        try messages.checkText(logger)
-        try messages.withValue(data) { data throws(CallerFault) in
-            let params = HostMessage.logParams(level: level, logger: logger, data: data)
-            let method: StaticString = "notifications/message"
-            try notify(key, method: method.rawBytes, checkedParams: params.bytes)
+        try messages.withLogMessage(level: level, logger: logger, data: data) {
+            method, params throws(CallerFault) in
+            try notify(key, method: method, checkedParams: params)
         }
     }
 
@@ -124,7 +122,7 @@ extension ServerRuntime {
 
     func broadcastNow(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
         var broadcast = engine.broadcast(method: method, params: params)
-        while engine.proceed(&broadcast) { writeAll() }
+        while engine.proceed(&broadcast) { pump.writeAll(for: self) }
     }
 
     /// Makes a request to the client on a request's stream.

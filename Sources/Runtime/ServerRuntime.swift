@@ -1,4 +1,3 @@
-import CLibc
 import CLibuv
 import Engine
 import Replay
@@ -6,44 +5,23 @@ import Session
 import Synchronization
 import Wire
 
-/// A server on a loop: passes input to the engine, performs its effects, and only then calls the
-/// host.
-package final class ServerRuntime {
+/// A server on a loop: its listener, its sockets and its end. A pump drives its engine.
+package final class ServerRuntime: EngineDriver {
+    typealias Driven = ServerEngine
+
     package let loop: Loop
     package let messages: HostMessage
     let engine: ServerEngine
+    let pump: Pump<ServerRuntime>
 
-    private let onEvent: ((HostEvent) -> Void)?
-    /// The queue of events for the host; nil if it has a callback.
-    let queue: EventQueue?
-    private let onLog: ((LogLevel, ByteBuffer) -> Void)?
     private let onStore: ((StoreOrder) -> Void)?
     private var onEnd: (() -> Void)?
     private var listener: Listener?
     private let unixMode: UInt32?
-    private var timer: DeadlineTimer?
-    private var arrivals = Arrivals()
-    private let commands: CommandQueue
-    /// An empty batch for reuse; nil while commands are executed.
-    private var batch: CommandBatch?
     private let nextCall: Atomic<UInt64>
     private let boundPort = Atomic<UInt32>(0)
     private let isClosed = Atomic<Bool>(false)
-    private let published = Locked(Statistics())
-    private var isPumping = false
-    private var isDestroyed = false
     private var hasEnded = false
-
-    private(set) package var needsTurn = false
-    /// Whether the host's event queue has reached a limit, so that reading must stop.
-    var isCongested = false
-    /// Sockets that do not read until the host has emptied its queue.
-    var paused: [Socket] = []
-    /// Sockets whose close callback has not run.
-    var socketCount = 0
-
-    private var crowd = Crowd()
-    private var clock = WallClock()
 
     /// `unixMode` is the file mode of a Unix socket; nil to let the umask decide. `onEnd` runs
     /// once, after the last event.
@@ -55,36 +33,20 @@ package final class ServerRuntime {
     ) throws(SystemFault) {
         self.loop = loop
         self.unixMode = unixMode
-        commands = CommandQueue(weightMax: commandBytesMax)
-        self.onLog = onLog
         self.onStore = onStore
-        messages = HostMessage(options)
-        var fault: SystemFault?
-        switch audience {
-        case .callback(let function):
-            onEvent = function
-            queue = nil
-        case .queue(let countMax, let bytesMax):
-            let queue = EventQueue(countMax: countMax, bytesMax: bytesMax)
-            if queue.descriptor < 0 { fault = SystemFault.last }
-            onEvent = nil
-            self.queue = queue
-        }
         self.onEnd = onEnd
+        messages = HostMessage(options)
         let source = RandomSource()
         var options = options
         options.descriptorsMax = SystemFault.descriptorsMax
         // Keys start at random numbers, so that the keys of one server are invalid for another.
         nextCall = Atomic(source.next() >> 20 + 1)
         engine = ServerEngine(options, keysAfter: source.next()) { source.next() }
+        pump = Pump(
+            engine, on: loop, for: audience, onLog: onLog, commandBytesMax: commandBytesMax)
         // Last: Embedded Swift 6.3.1 leaks a partially initialized object when init throws.
-        if let fault { throw fault }
-        timer = DeadlineTimer(loop.uv) { [unowned(unsafe) self] in
-            guard !loop.isInherited else { return }
-            begin()
-            engine.deadlineReached()
-            pump()
-        }
+        if let fault = pump.fault { throw fault }
+        pump.start(for: self)
         loop.add(self)
     }
 
@@ -126,11 +88,11 @@ package final class ServerRuntime {
     ) throws(CallerFault) {
         guard !isOver else { throw .closed }
         guard loop.isOnItsThread else {
-            return try wake(commands.put(first, second, extraWeight: extraWeight, later))
+            return try pump.queue(copying: first, second, extraWeight: extraWeight, later)
         }
-        advance()
+        pump.advance()
         try now(engine)
-        writeAhead()
+        pump.writeAhead(for: self)
     }
 
     /// A new, unique call key of this server. Any thread.
@@ -149,150 +111,69 @@ package final class ServerRuntime {
     /// The statistics as of the last iteration of the loop. Any thread.
     package func statistics() throws(CallerFault) -> Statistics {
         guard !loop.isInherited else { throw .closed }
-        return published.withLock { $0 }
+        return pump.statistics
     }
 
-    private func wake(_ receipt: CommandQueue.Receipt) throws(CallerFault) {
-        if receipt == .full { throw .limit }
-        if receipt == .isFirst { loop.wake() }
-    }
-
-    func post(_ command: Command) {
-        try? wake(commands.put(command))
-    }
-
-    func drainCommands() {
-        begin()
-        var batch = self.batch.take() ?? CommandBatch()
-        commands.exchange(&batch)
-        while !isDestroyed, let command = batch.next() {
-            switch command {
-            case .drainServer(let deadline): drainNow(deadline)
-            case .closeServer: closeNow()
-            case .destroyServer: destroy()
-            case .readOn: readOn()
-            case .broadcast(let method, let params):
-                broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
-            default:
-                do {
-                    try command.perform(on: engine, in: batch)
-                } catch {
-                    if let event = command.failure(error) { deliver(event) }
-                }
+    func execute(_ command: Command, in batch: CommandBatch<Command>) {
+        switch command {
+        case .drainServer(let deadline): drainNow(deadline)
+        case .closeServer: closeNow()
+        case .destroyServer: destroy()
+        case .readOn: pump.readOn()
+        case .broadcast(let method, let params):
+            broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
+        default:
+            do {
+                try command.perform(on: engine, in: batch)
+            } catch {
+                if let event = command.failure(error) { pump.deliver(event) }
             }
-            pump()
-            writeAhead()
         }
-        batch.clear()
-        self.batch = batch
     }
 
-    // MARK: Reading
+    // MARK: Events
 
-    /// The buffer for the next read.
-    var readRoom: uv_buf_t { arrivals.room }
+    /// Readable while events are queued; -1 if the host has a callback.
+    package var descriptor: Int32 { loop.isInherited ? -1 : pump.descriptor }
 
-    /// Adds `count` bytes that were read into `readRoom`.
-    func arrived(_ count: Int, on socket: Socket) {
-        needsTurn = true
-        if arrivals.add(count, on: socket) { takeArrivals() }
+    /// Returns the `events` taken before, and takes the oldest queued ones. Any thread, but only
+    /// one at a time.
+    package func exchangeEvents(_ events: inout [HostEvent], atMost limit: Int) {
+        if pump.exchangeEvents(&events, atMost: limit) { pump.post(.readOn) }
     }
 
-    /// Passes all bytes read to the engine, and then its events to the host.
-    func takeArrivals() {
-        guard !arrivals.isEmpty else { return }
-        begin()
-        // Queued events outlive these bytes, so they need copies.
-        arrivals.forEach { $0.hand($1, lent: queue == nil, to: engine) }
-        pump()
-        if isCongested { arrivals.forEach { socket, _ in socket.pause() } }
-        arrivals.removeAll()
+    // MARK: The loop
+
+    var needsTurn: Bool { pump.needsTurn }
+
+    func drainCommands() { pump.drainCommands(for: self) }
+
+    func performEffects() { pump.performEffects(for: self) }
+
+    func turn() { pump.turn(for: self) }
+
+    func take(_ bytes: UnsafeRawBufferPointer, from socket: Socket, lent: Bool) {
+        socket.hand(bytes, lent: lent, to: engine)
     }
 
-    // MARK: The pump
-
-    /// Must be called before any input to the engine: sets its time and the wall clock.
-    func begin() {
-        let now = advance()
-        if let second = clock.newSecond(at: now) { engine.clock(second) }
-    }
-
-    /// Sets only the engine's time. That is enough for a command; the wall clock may be late.
-    @discardableResult
     @inline(__always)
-    private func advance() -> UInt64 {
-        let now = loop.now
-        engine.advance(to: Instant(milliseconds: Int64(now)))
-        needsTurn = true
-        return now
-    }
-
-    /// Performs all effects. The engine is not running meanwhile, so the host may call any
-    /// function.
-    func pump() {
-        guard !isPumping else { return }
-        isPumping = true
-        while !loop.isInherited, let effect = engine.nextEffect() { perform(effect) }
-        isPumping = false
-        if isDestroyed { end() }
-    }
-
-    /// Ends an iteration of the loop: writes all output, with one write per connection.
-    func turn() {
-        takeArrivals()
-        pump()
-        guard !loop.isInherited else { return }
-        while let connection = engine.nextWritable() {
-            flush(connection)
-            if !engine.hasWritable { pump() }
-        }
-        needsTurn = false
-        if let queue {
-            handOverEvents(to: queue)
-            queue.wakeHost()
-        }
-        let queuedBytes = UInt64(queue?.heldBytes ?? 0)
-        published.withLock { statistics in
-            engine.write(&statistics)
-            statistics.heldBytes += queuedBytes
-        }
-        if crowd.hasLeft(engine.population + socketCount, isDeserted: engine.isDeserted) {
-            engine.dropSpareParts()
-            malloc_trim(0)
-        }
-        if let deadline = engine.nextDeadline {
-            timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
-        }
-    }
-
-    /// Writes before the iteration ends if much output is queued, to limit its memory.
-    private func writeAhead() {
-        if engine.hasMuchToWrite { writeAll() }
-    }
-
-    func writeAll() {
-        while let connection = engine.nextWritable() { flush(connection) }
-    }
-
-    private func flush(_ connection: ServerConnection) {
+    func flush(_ connection: ServerConnection) {
         guard !connection.hasEnded, !loop.isInherited else { return }
         withOwner(of: connection.driver, as: Socket.self) { $0.flush(connection) }
     }
 
-    /// Runs in the close callback of a socket, which frees its memory. A paused listener may use
-    /// its descriptor.
+    /// Runs in the close callback of a socket. A paused listener may use its descriptor.
     func socketClosed() {
-        socketCount -= 1
-        needsTurn = true
+        pump.socketClosed()
         listener?.retry()
     }
 
-    private func perform(_ effect: Effect) {
+    func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let event):
-            deliver(event)
+            pump.deliver(event)
         case .store(let order):
-            if !isDestroyed { onStore?(order) }
+            if !pump.isDestroyed { onStore?(order) }
         case .shutDown(let connection):
             if !connection.hasEnded { Socket.of(connection).shutDown() }
         case .stopReading(let connection):
@@ -302,36 +183,12 @@ package final class ServerRuntime {
         case .close(let connection):
             Socket.of(connection).close()
         case .log(let level, let text):
-            log(level, text)
+            pump.log(level, text)
         case .closed:
             isClosed.store(true, ordering: .releasing)
-            timer?.letLoopEnd()
-            deliver(HostEvent(.closed))
+            pump.letLoopEnd()
+            pump.deliver(HostEvent(.closed))
         }
-    }
-
-    private func deliver(_ event: HostEvent) {
-        guard !isDestroyed else { return }
-        if let queue {
-            if queue.add(event) { handOverEvents(to: queue) }
-        } else {
-            onEvent?(event)
-            engine.recycle(event)
-        }
-    }
-
-    private func handOverEvents(to queue: EventQueue) {
-        if queue.handOver({ engine.recycle($0) }) { isCongested = true }
-    }
-
-    private func log(_ level: LogLevel, _ text: ByteBuffer) {
-        guard !isDestroyed else { return }
-        if let onLog { return onLog(level, text) }
-        guard queue != nil else { return }
-        let event = HostEvent(.log)
-        event.level = level
-        event.text = text
-        deliver(event)
     }
 
     // MARK: The end
@@ -342,7 +199,7 @@ package final class ServerRuntime {
             throw .closed
         }
         boundPort.store(0, ordering: .releasing)
-        guard loop.isOnItsThread else { return post(.closeServer) }
+        guard loop.isOnItsThread else { return pump.post(.closeServer) }
         closeNow()
     }
 
@@ -351,20 +208,20 @@ package final class ServerRuntime {
     package func drain(deadline: Int64) throws(CallerFault) {
         guard !isOver else { throw .closed }
         boundPort.store(0, ordering: .releasing)
-        guard loop.isOnItsThread else { return post(.drainServer(deadline: deadline)) }
+        guard loop.isOnItsThread else { return pump.post(.drainServer(deadline: deadline)) }
         drainNow(deadline)
     }
 
     private func drainNow(_ deadline: Int64) {
-        begin()
+        pump.begin()
         listener?.close()
         listener = nil
-        timer?.keepLoopAlive()
+        pump.keepLoopAlive()
         engine.drain(until: Instant(milliseconds: Int64(loop.now) + deadline))
     }
 
     private func closeNow() {
-        begin()
+        pump.begin()
         listener?.close()
         listener = nil
         engine.close()
@@ -374,22 +231,23 @@ package final class ServerRuntime {
     package func destroy() {
         guard !loop.isInherited else { return }
         isClosed.store(true, ordering: .releasing)
-        guard loop.isOnItsThread || !loop.isRunning else { return post(.destroyServer) }
-        guard !isDestroyed else { return }
-        isDestroyed = true
+        guard loop.isOnItsThread || !loop.isRunning else { return pump.post(.destroyServer) }
+        guard !pump.isDestroyed else { return }
+        pump.destroy()
         closeNow()
         engine.abandon()
-        pump()
+        performEffects()
     }
 
     /// Releases everything. Sockets that are still closing keep this object alive.
-    private func end() {
+    func end() {
         guard !hasEnded else { return }
         hasEnded = true
-        timer?.close()
-        timer = nil
+        pump.end()
         loop.remove(self)
         onEnd?()
         onEnd = nil
     }
 }
+
+extension ServerEngine: DrivenEngine {}

@@ -57,7 +57,7 @@ final class Socket {
         self.descriptor = descriptor
         self.runtime = runtime
         poll.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        runtime.socketCount += 1
+        runtime.pump.socketOpened()
     }
 
     /// The socket of an engine's connection.
@@ -98,18 +98,18 @@ final class Socket {
     }
 
     private func lose() {
-        runtime.takeArrivals()  // The connection's last bytes may be among them.
+        runtime.pump.takeArrivals(for: runtime)  // The connection's last bytes may be among them.
         guard let connection else { return }
-        runtime.begin()
+        runtime.pump.begin()
         runtime.engine.connectionLost(connection)
-        runtime.pump()
+        runtime.performEffects()
     }
 
     // MARK: Reading
 
     func startReading() {
         guard !isClosing, !isHeldBack else { return }
-        if runtime.isCongested { return waitForHost() }
+        if runtime.pump.isCongested { return waitForHost() }
         if let connection { runtime.engine.readingResumed(on: connection) }
         wantsToRead = true
         watch()
@@ -134,10 +134,10 @@ final class Socket {
     /// Reads once, as much as the buffer holds; false if there is nothing to read.
     @discardableResult
     private func read() -> Bool {
-        let room = runtime.readRoom
+        let room = runtime.pump.readRoom
         let count = recv(descriptor, room.base, room.len, 0)
         if count > 0 {
-            runtime.arrived(count, on: self)
+            runtime.pump.arrived(count, on: self, for: runtime)
             return true
         }
         if count == 0 {
@@ -151,11 +151,11 @@ final class Socket {
     /// The peer has closed its sending side.
     private func ended() {
         stopReading()
-        runtime.takeArrivals()
+        runtime.pump.takeArrivals(for: runtime)
         guard let connection else { return }
-        runtime.begin()
+        runtime.pump.begin()
         runtime.engine.readingEnded(on: connection)
-        runtime.pump()
+        runtime.performEffects()
     }
 
     /// Passes bytes to the engine.
@@ -172,7 +172,7 @@ final class Socket {
 
     private func waitForHost() {
         if let connection { runtime.engine.readingPaused(on: connection) }
-        runtime.paused.append(self)
+        runtime.pump.startReadingLater(self)
     }
 
     // MARK: Writing
@@ -197,10 +197,10 @@ final class Socket {
     /// Continues with the output that the kernel had not accepted.
     private func writeOn() {
         guard let output = pending, let connection else { return }
-        runtime.begin()
+        runtime.pump.begin()
         guard let sent = send(output) else {
             runtime.engine.connectionLost(connection)
-            return runtime.pump()
+            return runtime.performEffects()
         }
         if sent < output.count {
             pending?.wait(behind: sent)
@@ -212,7 +212,7 @@ final class Socket {
             flush(connection)
             watch()
         }
-        runtime.pump()
+        runtime.performEffects()
     }
 
     /// Sends an output. Returns the number of bytes accepted by the kernel; nil if the connection

@@ -204,6 +204,31 @@ static void callers_thread(void) {
   CHECK(freed == 1);
 }
 
+static void *run_thread(void *loop) {
+  CHECK_STATUS(shttp_loop_run(loop), SHTTP_OK);
+  return NULL;
+}
+
+/* shttp_loop_destroy() does nothing while another thread of the host runs the loop. */
+static void destroyed_on_another_thread(void) {
+  shttp_loop *loop;
+  shttp_server *server;
+  pthread_t thread;
+  make(&loop, &server);
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  uint16_t port = shttp_server_port(server);
+  pthread_create(&thread, NULL, run_thread, loop);
+  converse("127.0.0.1", port); /* The loop is running. */
+  shttp_loop_destroy(loop);
+  REQUIRE(freed == 0);
+  converse("127.0.0.1", port);
+  CHECK_STATUS(shttp_loop_stop(loop), SHTTP_OK);
+  pthread_join(thread, NULL);
+  CHECK(freed == 0);
+  shttp_loop_destroy(loop);
+  CHECK(freed == 1);
+}
+
 static void *notify_thread(void *data) {
   struct client client;
   uint16_t *port = data;
@@ -431,6 +456,7 @@ int main(void) {
   RUN(destroyed_while_running);
   RUN(two_servers_on_one_loop);
   RUN(callers_thread);
+  RUN(destroyed_on_another_thread);
   RUN(stopped_before_it_runs);
   RUN(stopped_from_a_callback);
   RUN(hosts_uv_loop);

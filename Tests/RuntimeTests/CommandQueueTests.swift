@@ -7,9 +7,9 @@ import Wire
 
 private let sessions = (1...9).map { SessionKey(rawValue: UInt64($0)) }
 
-extension CommandQueue {
+extension CommandQueue<Command> {
     /// Puts in a notification to a session, which takes two texts.
-    fileprivate func put(_ key: SessionKey, _ method: String, _ params: String) -> Receipt {
+    fileprivate func put(_ key: SessionKey, _ method: String, _ params: String) -> CommandReceipt {
         Array(method.utf8).withUnsafeBytes { method in
             Array(params.utf8).withUnsafeBytes { params in
                 put(method, params) { .notifySession(key, method: $0, params: $1) }
@@ -19,13 +19,13 @@ extension CommandQueue {
 
     /// Takes everything out, as `key:method:params`.
     fileprivate func takeAll() -> [String] {
-        var batch = CommandBatch()
+        var batch = CommandBatch<Command>()
         exchange(&batch)
         return batch.takeAll()
     }
 }
 
-extension CommandBatch {
+extension CommandBatch<Command> {
     fileprivate mutating func takeAll() -> [String] {
         var told: [String] = []
         while let command = next() { told.append(tell(command)) }
@@ -47,7 +47,7 @@ extension CommandBatch {
 struct CommandQueueTests {
     @Test("Commands come out in order with their texts, and the first one wakes the loop")
     func order() {
-        let queue = CommandQueue(weightMax: 10_000)
+        let queue = CommandQueue<Command>(weightMax: 10_000)
         #expect(queue.put(sessions[0], "a", "{}") == .isFirst)
         #expect(queue.put(sessions[1], "bc", "") == .joined)
         #expect(queue.takeAll() == ["1:a:{}", "2:bc:"])
@@ -57,8 +57,8 @@ struct CommandQueueTests {
 
     @Test("A batch that was cleared is used again")
     func reuse() {
-        let queue = CommandQueue(weightMax: 10_000)
-        var batch = CommandBatch()
+        let queue = CommandQueue<Command>(weightMax: 10_000)
+        var batch = CommandBatch<Command>()
         for number in 0..<5 {
             #expect(queue.put(sessions[number], "\(number)", "x") == .isFirst)
             queue.exchange(&batch)
@@ -72,8 +72,8 @@ struct CommandQueueTests {
 
     @Test("A batch that was cleared weighs nothing")
     func clearedWeight() {
-        let queue = CommandQueue(weightMax: 2 * CommandBatch.ownWeight + 8)
-        var batch = CommandBatch()
+        let queue = CommandQueue<Command>(weightMax: 2 * CommandBatch<Command>.ownWeight + 8)
+        var batch = CommandBatch<Command>()
         for _ in 0..<4 {
             #expect(queue.put(sessions[0], "ab", "cd") == .isFirst)
             #expect(queue.put(sessions[1], "ab", "cd") == .joined)
@@ -85,10 +85,10 @@ struct CommandQueueTests {
 
     @Test("A long text arrives whole in a buffer of its own")
     func long() throws {
-        let queue = CommandQueue(weightMax: 100_000)
+        let queue = CommandQueue<Command>(weightMax: 100_000)
         let text = String(repeating: "0123456789abcdef", count: 2_048)
         #expect(queue.put(sessions[0], "m", text) == .isFirst)
-        var batch = CommandBatch()
+        var batch = CommandBatch<Command>()
         queue.exchange(&batch)
         let next = batch.next()
         let command = try #require(next)
@@ -100,7 +100,7 @@ struct CommandQueueTests {
 
     @Test("What would weigh too much is not taken, but for what ends the server")
     func weight() {
-        let queue = CommandQueue(weightMax: 2 * CommandBatch.ownWeight + 8)
+        let queue = CommandQueue<Command>(weightMax: 2 * CommandBatch<Command>.ownWeight + 8)
         #expect(queue.put(sessions[0], "ab", "cd") == .isFirst)
         #expect(queue.put(sessions[1], "ab", "cde") == .full)
         #expect(queue.put(sessions[2], "ab", "cd") == .joined)
@@ -111,7 +111,7 @@ struct CommandQueueTests {
 
     @Test("One that finds no other waiting is taken, whatever it weighs")
     func heavy() {
-        let queue = CommandQueue(weightMax: 8)
+        let queue = CommandQueue<Command>(weightMax: 8)
         #expect(queue.put(sessions[0], "ab", "cd") == .isFirst)
         #expect(queue.put(sessions[1], "", "") == .full)
         #expect(queue.takeAll() == ["1:ab:cd"])
@@ -121,7 +121,7 @@ struct CommandQueueTests {
     @Test("Threads lose nothing, and each one's commands keep their order")
     func threads() {
         // A queue is for many threads by its making, which the compiler cannot see.
-        nonisolated(unsafe) let queue = CommandQueue(weightMax: .max)
+        nonisolated(unsafe) let queue = CommandQueue<Command>(weightMax: .max)
         DispatchQueue.concurrentPerform(iterations: 4) { thread in
             for number in 0..<1_000 { _ = queue.put(sessions[thread], "\(number)", "") }
         }

@@ -1,3 +1,4 @@
+import MCP
 import Session
 import Wire
 
@@ -97,8 +98,25 @@ package struct HostMessage: Sendable {
         }
     }
 
+    /// Passes on the method and params of a log message, `notifications/message`. `logger` may be
+    /// empty; `data` is any JSON value.
+    package func withLogMessage(
+        level: UnsafeRawBufferPointer, logger: UnsafeRawBufferPointer,
+        data: UnsafeRawBufferPointer,
+        _ use: (_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer)
+            throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        try checkLevel(level)
+        try checkText(logger)
+        try withValue(data) { data throws(CallerFault) in
+            let params = HostMessage.logParams(level: level, logger: logger, data: data)
+            defer { withExtendedLifetime(params) {} }
+            try use(Method.message.rawBytes, params.bytes)
+        }
+    }
+
     /// A severity of RFC 5424, as `notifications/message` names it.
-    package func checkLevel(_ level: UnsafeRawBufferPointer) throws(CallerFault) {
+    private func checkLevel(_ level: UnsafeRawBufferPointer) throws(CallerFault) {
         let levels: [StaticString] = [
             "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency",
         ]
@@ -106,7 +124,7 @@ package struct HostMessage: Sendable {
     }
 
     /// The params of `notifications/message`. `logger` may be empty; `data` is JSON text.
-    package static func logParams(
+    private static func logParams(
         level: UnsafeRawBufferPointer, logger: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer
     ) -> ByteBuffer {
         let params = ByteBuffer()
