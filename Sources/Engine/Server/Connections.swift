@@ -167,8 +167,9 @@ struct Connections: ~Copyable {
     }
 
     /// Begins the stream of the request that a connection carries.
-    mutating func beginStream(of request: OpenRequest) {
-        request.beginStreaming(&streams)
+    mutating func beginStream(of request: OpenRequest, on connection: ServerConnection) {
+        request.beginStreaming()
+        connection.exchange.beginStreaming(&streams)
     }
 
     // MARK: Timers

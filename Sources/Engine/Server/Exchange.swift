@@ -27,9 +27,20 @@ struct Exchange {
         /// Everything is written; the client is to close the connection.
         case lingering
         case closed
+
+        /// Whether a connection in this state carries an event stream.
+        var isStreaming: Bool {
+            switch self {
+            case .request(let request): request.isStreaming
+            case .primary: true
+            default: false
+            }
+        }
     }
 
     private(set) var state = State.idle
+    /// The same as `state.isStreaming`: it is asked for with every write.
+    private(set) var isStreaming = false
     private(set) var framing = BodyFraming.chunked
     /// The length of the head of the current stream, with what comes before its first message.
     private(set) var headBytes: UInt64 = 0
@@ -41,15 +52,6 @@ struct Exchange {
     private var crossOriginFields: ByteBuffer?
     /// The bytes handed over when the last keep-alive was written.
     private var handedAtKeepAlive: UInt64 = 0
-
-    /// Whether the connection carries an event stream.
-    var isStreaming: Bool {
-        switch state {
-        case .request(let request): request.isStreaming
-        case .primary: true
-        default: false
-        }
-    }
 
     var isClosed: Bool {
         if case .closed = state { true } else { false }
@@ -78,8 +80,15 @@ struct Exchange {
     /// Changes the state. `streams` counts the connections that carry an event stream.
     mutating func enter(_ new: State, _ streams: inout StreamCount) {
         if isStreaming { streams.remove() }
+        isStreaming = new.isStreaming
         state = new
         if isStreaming { streams.add() }
+    }
+
+    /// The stream of its request begins.
+    mutating func beginStreaming(_ streams: inout StreamCount) {
+        isStreaming = true
+        streams.add()
     }
 
     /// Begins with a request's head. `principal` is known already if an equal head was authorized

@@ -128,6 +128,9 @@
                 audit.fail(.exchange, "connection \(id) is closed, and in the table")
             case .idle, .receiving, .refused, .loading, .finishing, .lingering: break
             }
+            if connection.exchange.isStreaming != connection.exchange.state.isStreaming {
+                audit.fail(.exchange, "connection \(id) does not know whether it streams")
+            }
             if let load = connection.resumption?.load, parked[load] !== connection {
                 audit.fail(.parked, "connection \(id) waits for no store")
             }

@@ -76,10 +76,9 @@ final class OpenRequest {
         head = nil
     }
 
-    /// The head of its event stream is about to be written, on a connection that `streams` counts.
-    func beginStreaming(_ streams: inout StreamCount) {
+    /// The head of its event stream is about to be written.
+    func beginStreaming() {
         isStreaming = true
-        streams.add()
     }
 
     /// From its first event on, its stream can be resumed under this token.

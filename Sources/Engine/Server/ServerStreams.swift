@@ -43,7 +43,7 @@ extension ServerEngine {
         of request: OpenRequest, on connection: ServerConnection, sessionID: SessionID? = nil
     ) {
         guard !request.isStreaming else { return }
-        connections.beginStream(of: request)
+        connections.beginStream(of: request, on: connection)
         beginLog(of: request)
         writeStreamHead(to: connection, sessionID)
         if let stream = request.stream, request.hasPriming {

@@ -33,9 +33,10 @@ struct KnownHeads: ~Copyable {
         slots + connection.index % KnownHeads.count
     }
 
-    func head(of connection: ConnectionID) -> RequestHead? {
+    /// Whether `head` is kept as that of a connection.
+    func holds(_ head: RequestHead, of connection: ConnectionID) -> Bool {
         let slot = slot(of: connection)
-        return slot.pointee.connection == connection ? slot.pointee.head : nil
+        return slot.pointee.connection == connection && slot.pointee.head === head
     }
 
     /// A head that recurs, with the principal that it was authorized for.

@@ -112,7 +112,7 @@ struct SpareParts: ~Copyable {
     /// Recycles a connection's parser, and its head unless that is remembered. Others may still
     /// hold the head.
     mutating func give(_ used: RequestParser, of connection: ConnectionID) {
-        if let head = used.takeHead(), knownHeads.head(of: connection) !== head { give(head) }
+        if let head = used.takeHead(), !knownHeads.holds(head, of: connection) { give(head) }
         guard !parsers.isFull else { return }
         used.reset()
         parsers.give(used)
