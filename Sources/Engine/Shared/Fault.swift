@@ -1,13 +1,13 @@
 import MCP
 import Wire
 
-/// The host's fault, or the host's bad luck: why a command was not carried out.
+/// Why a command of the host was not performed: its own fault, or something it could not know.
 package enum CallerFault: Error, Equatable, Sendable {
-    /// Not JSON, or not what this place asks for.
+    /// Not JSON, or not valid for this argument.
     case invalidMessage
-    /// The session, request or call has ended or never was.
+    /// The session, request or call has ended or never existed.
     case notFound
-    /// The client went away; the stream that would carry the message is gone.
+    /// The client has disconnected; the stream that would carry the message is gone.
     case disconnected
     /// The session ended before the client answered.
     case sessionEnded
@@ -18,7 +18,7 @@ package enum CallerFault: Error, Equatable, Sendable {
     case noStream
     /// The client has not sent `notifications/initialized` yet (S-213).
     case notReady
-    /// Nothing of the stream is kept, or its client does not know how to come back.
+    /// Nothing of the stream is stored, or its client does not support resuming.
     case notResumable
     /// A bounded queue or table is full.
     case limit
@@ -26,14 +26,14 @@ package enum CallerFault: Error, Equatable, Sendable {
     case closed
 }
 
-/// The peer's fault: how one HTTP request is refused.
+/// How one HTTP request is refused: mostly, the peer's fault.
 package struct Refusal: Equatable, Sendable {
     package let status: HTTPStatus
     package let code: ErrorCode
     package let message: StaticString
-    /// The methods to name in an Allow field, with 405 (RFC 9110 §15.5.6).
+    /// The methods for the Allow field, with 405 (RFC 9110 §15.5.6).
     package let allow: StaticString?
-    /// Whether the answer is plain text: it is no answer to JSON-RPC.
+    /// Whether the body is plain text, not a JSON-RPC error.
     package let isText: Bool
 
     init(
@@ -53,7 +53,7 @@ package struct Refusal: Equatable, Sendable {
     }
 }
 
-/// How a host hears what it should know of, and what it need not.
+/// The severity of a log line. The raw values are the ABI's.
 package enum LogLevel: Int32, Comparable, Sendable {
     case error = 1
     case warning = 2
