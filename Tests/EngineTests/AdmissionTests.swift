@@ -4,7 +4,7 @@ import Session
 import Testing
 import Wire
 
-/// One request head, and the server it meets.
+/// One request head, and the options of the server that receives it.
 struct Arrival: Sendable, CustomTestStringConvertible {
     var method = "POST"
     var target = "/mcp"

@@ -4,7 +4,7 @@ import Wire
 
 @testable import Engine
 
-/// What the options of authorization may be, and what becomes of them.
+/// The valid values of the authorization options, and their effects.
 @Suite("Authorization")
 struct AuthorizationTests {
     private func bytes<Result>(
@@ -42,7 +42,7 @@ struct AuthorizationTests {
     }
 
     @Test(
-        "The metadata's place comes from the resource",
+        "The metadata's URL is derived from the resource",
         arguments: [  // A-011
             ("https://h/public/mcp", "https://h/.well-known/oauth-protected-resource/public/mcp"),
             ("https://h", "https://h/.well-known/oauth-protected-resource"),
@@ -58,7 +58,7 @@ struct AuthorizationTests {
     }
 
     @Test(
-        "What a client could not use is no metadata",
+        "Metadata that a client could not use is refused",
         arguments: [
             "", "[]", "{}", "{", #"{"resource":"https://h/mcp"}"#,
             #"{"resource":"https://h/mcp","authorization_servers":[]}"#,
@@ -84,7 +84,7 @@ struct AuthorizationTests {
     }
 
     @Test(
-        "A challenge takes only what a header can carry",
+        "A challenge accepts only text that a header can contain",
         arguments: [  // A-008, S-019
             ("", "", true), ("a", "b", true), ("a b:c/d", "x \"y\" \\z", true),
             (" a", "", false), ("a ", "", false), ("a  b", "", false), ("a\"b", "", false),

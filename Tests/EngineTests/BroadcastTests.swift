@@ -30,7 +30,7 @@ struct BroadcastTests {
         return connection
     }
 
-    /// What the engine has to say on a connection, and that it has been read.
+    /// Takes the output of a connection, and reports it as sent.
     private func read(_ connection: ServerConnection) -> String {
         guard let output = engine.takeOutput(of: connection) else { return "" }
         var text = ""
@@ -39,7 +39,7 @@ struct BroadcastTests {
         return text
     }
 
-    /// Opens a session, and its primary stream.
+    /// Opens a session and its primary stream.
     private func primary() throws -> ServerConnection {
         let initialize =
             #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"#
@@ -54,7 +54,7 @@ struct BroadcastTests {
         return primary
     }
 
-    @Test("Every session gets one, a few at a time, whoever leaves meanwhile")
+    @Test("Every session gets a broadcast, a few at a time, even if a client disconnects")
     func portions() throws {
         let primaries = try (0..<100).map { _ in try primary() }
         while engine.nextEffect() != nil {}

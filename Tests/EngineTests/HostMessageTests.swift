@@ -7,7 +7,7 @@ import Wire
 struct HostMessageTests {
     private let messages = HostMessage(ServerOptions())
 
-    /// What is passed on of a text; nil if it is refused.
+    /// The text that is passed on; nil if it is refused.
     private func passed(
         _ json: String,
         _ pass: (UnsafeRawBufferPointer, (UnsafeRawBufferPointer) throws(CallerFault) -> Void)

@@ -3,11 +3,11 @@ import Session
 import Testing
 import Wire
 
-/// A head that comes again on its connection is not read again. Nobody may notice.
+/// A head that equals the connection's last one is not parsed again, without a visible difference.
 @Suite("Known heads")
 struct KnownHeadTests {
-    /// What a host hears and a client reads if requests arrive whole, or each in two pieces: then
-    /// no head is known. A host with a queue holds events for as long as it likes.
+    /// What the host and the client receive if requests arrive whole, or each in two pieces: in
+    /// pieces, no head is remembered. A host with a queue holds events for as long as it likes.
     private func play(
         _ requests: [String], cutAt cut: Int?, isHolding: Bool, lent: Bool
     ) throws -> [String] {
@@ -102,7 +102,7 @@ struct KnownHeadTests {
         }
     }
 
-    @Test("Each of many connections has its own, though few are kept")
+    @Test("Each of many connections has its own head, although few are remembered")
     func crowd() throws {
         var options = ServerOptions()
         options.isStateless = true
@@ -128,7 +128,8 @@ struct KnownHeadTests {
         }
     }
 
-    /// An engine without sessions, and as many connections as share one place among those kept.
+    /// An engine without sessions, and `count` connections that share one slot of the remembered
+    /// heads.
     private func crowd(
         of count: Int, _ options: ServerOptions
     ) throws -> (engine: ServerEngine, connections: [ServerConnection]) {
@@ -143,7 +144,8 @@ struct KnownHeadTests {
         return (engine, connections)
     }
 
-    /// What `look` finds in the event of a request, which is answered and taken back.
+    /// Returns what `look` finds in the event of a request. The request is answered, and the event
+    /// recycled.
     private func hear<Finding>(
         _ request: String, on connection: ServerConnection, _ engine: ServerEngine,
         _ look: (HostEvent) throws -> Finding

@@ -4,7 +4,7 @@ import Session
 import Testing
 import Wire
 
-/// `docs/LIMITS.md` says what a peer can make grow. It must be what the code does.
+/// `docs/LIMITS.md` lists everything that a peer can make grow. It must agree with the code.
 @Suite("The page of limits")
 struct LimitsTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -31,7 +31,7 @@ struct LimitsTests {
         return rows
     }
 
-    /// The options on the page, with the defaults that it tells.
+    /// The options on the page, with their defaults on it.
     private static func options() throws -> [(name: String, value: Int)] {
         let others = Set(try rows(of: "A small container"))
         return try rows().filter { !others.contains($0) }.compactMap { row in
@@ -52,7 +52,7 @@ struct LimitsTests {
         return found
     }
 
-    @Test("Each option has the default that the header tells, and each bound is there")
+    @Test("Each option has its default in the header, and each limit is on the page")
     func defaults() throws {
         let declared = try LimitsTests.declared()
         let options = try LimitsTests.options()
@@ -65,7 +65,7 @@ struct LimitsTests {
         for bound in bounds.sorted() { #expect(named.contains(bound), "\(bound)") }
     }
 
-    @Test("The rows add up, and each is what its option comes to")
+    @Test("The rows add up, and each equals the value of its option")
     func sum() throws {
         var rows = try LimitsTests.rows(of: "In all").dropFirst()
         let total = try #require(rows.last?.last)
@@ -102,7 +102,7 @@ struct LimitsTests {
         #expect(sum == LimitsTests.number(rows.last?[1] ?? ""))
     }
 
-    @Test("What is fixed is as the page says")
+    @Test("The fixed amounts equal those on the page")
     func fixed() throws {
         let fixed = try LimitsTests.rows().filter { $0[0] == "fixed" }
             .compactMap { LimitsTests.number($0[1]) }
@@ -115,8 +115,8 @@ struct LimitsTests {
         #expect(ServerConnection.heldBytes == 1_600)
     }
 
-    /// An eighth of all: tables grow in proportion.
-    @Test("Tables have the room that the page gives them")
+    /// A crowd of an eighth of the limits: tables grow in proportion.
+    @Test("Tables fit into the memory that the page states")
     func tables() throws {
         let spareBytes = (1 << 20) + (4 << 20) + (1 << 20)
         let row = try #require(try LimitsTests.rows(of: "In all").dropLast().last)
@@ -164,7 +164,7 @@ private final class Crowd {
         sessions.append(String(id.1))
     }
 
-    /// A call whose client goes at once. False if no more are taken.
+    /// A call whose client disconnects at once. False if no more are accepted.
     func call() throws -> Bool {
         let requests = engine.statistics.requests
         let session = sessions[Int(requests) / 250 % sessions.count]

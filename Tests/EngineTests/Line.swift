@@ -1,6 +1,6 @@
 import Simulation
 
-/// An input of a transcript: words, and a body of JSON behind them.
+/// One input of a transcript: words, followed by a JSON body.
 struct Line {
     let words: [String]
     let body: String?
@@ -14,7 +14,7 @@ struct Line {
         body = bodyStart.map { String(text[$0...].dropFirst()) }
     }
 
-    /// The text in quotation marks, its line ends spelled out as bytes.
+    /// The quoted text, with escaped line ends converted to bytes.
     var unescaped: [UInt8] {
         let content = (body ?? "").dropFirst().dropLast()
         var bytes: [UInt8] = []

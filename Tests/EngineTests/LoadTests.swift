@@ -18,7 +18,7 @@ struct LoadTests {
         }
     }
 
-    /// Sends a request on a connection; returns what was written, and what the host has to do.
+    /// Sends a request on a connection; returns the output and the effects.
     private func send(_ text: String, on connection: ServerConnection) -> (String, [Effect]) {
         Array(text.utf8).withUnsafeBytes { engine.received($0, on: connection) }
         var effects: [Effect] = []

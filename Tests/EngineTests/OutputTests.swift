@@ -13,7 +13,7 @@ struct OutputTests {
         return connection
     }
 
-    @Test("It is taken once")
+    @Test("Output is returned once")
     func once() throws {
         let connection = try connection(sending: "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
         let output = try #require(engine.takeOutput(of: connection))
@@ -22,7 +22,7 @@ struct OutputTests {
         #expect(engine.takeOutput(of: connection) == nil)
     }
 
-    @Test("Whatever its status, a response has the date that was told last, and none before")
+    @Test("Every response has the date that was set last, and none before the first")
     func date() throws {  // RFC 9110 §6.6.1
         let connection = try connection(sending: "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
         let dateless = try #require(engine.takeOutput(of: connection))
@@ -42,7 +42,7 @@ struct OutputTests {
         }
     }
 
-    @Test("A connection that has ended has none, whatever had been written")
+    @Test("A connection that has ended has no output left")
     func ended() throws {
         let connection = try connection(sending: "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
         engine.connectionLost(connection)

@@ -27,16 +27,16 @@ enum Cut: CustomStringConvertible {
     }
 }
 
-/// One engine with its driver, its host and its clients, who do as the transcript says.
+/// One engine with the driver, host and clients that a transcript describes.
 final class Player {
     private final class Client {
         let name: String
         let connection: ServerConnection
         var reader = ResponseReader()
-        /// Whether the socket takes no bytes, and what it was given meanwhile.
+        /// Whether the socket takes no bytes, and the output it was given meanwhile.
         var isStalled = false
         var inFlight: Output?
-        /// What its socket has taken of that.
+        /// The number of bytes of it that the socket has taken.
         var taken = 0
 
         init(_ name: String, _ connection: ServerConnection) {
@@ -55,7 +55,7 @@ final class Player {
     private var authorizations: [String: AuthorizationKey] = [:]
     private var outputs: [String] = []
     private var now = Instant(milliseconds: 0)
-    /// What the host says in the current step.
+    /// The host's arguments in the current step.
     private var arguments: [ByteBuffer] = []
     private(set) var longestInput = 0
 
@@ -68,7 +68,7 @@ final class Player {
         self.cut = cut
     }
 
-    /// Plays one input at its time, and returns what came of it.
+    /// Plays one input at its time, and returns the outputs.
     func play(_ input: String, at time: Int64) -> [String] {
         outputs = []
         arguments = []
@@ -145,7 +145,7 @@ final class Player {
             piece.withUnsafeMutableBytes { piece in
                 engine.received(UnsafeRawBufferPointer(piece), on: client.connection, lent: true)
                 settle()
-                // What was lent may be gone once all effects have been performed.
+                // Lent bytes may be overwritten once all effects have been performed.
                 for index in piece.indices { piece[index] = UInt8(ascii: "?") }
             }
             settle()
@@ -216,7 +216,7 @@ final class Player {
         }
     }
 
-    /// Bytes that stay for the current step.
+    /// Bytes that are valid until the end of the current step.
     private func bytes(_ text: String) -> UnsafeRawBufferPointer {
         let buffer = ByteBuffer()
         buffer.append(Array(text.utf8))
@@ -250,7 +250,7 @@ final class Player {
 
     // MARK: The driver
 
-    /// Does what a turn of the loop does.
+    /// Does the work of one iteration of the loop.
     private func settle() {
         perform()
         while let connection = engine.nextWritable() {
@@ -318,8 +318,8 @@ final class Player {
         return names.event(text.text)
     }
 
-    /// The figures that are not 0, in the order in which they are declared. How much memory things
-    /// take is no part of a conversation, but for what clients have to read.
+    /// The figures that are not 0, in the order of declaration. Memory figures are left out, except
+    /// unread output.
     private func describe(_ statistics: Statistics) -> String {
         Mirror(reflecting: statistics).children.compactMap { figure in
             let isMemory = figure.label!.hasSuffix("Bytes") && figure.label! != "unsentBytes"
@@ -367,7 +367,7 @@ final class Player {
     }
 }
 
-/// A host's store that keeps everything.
+/// A host's store that stores everything.
 struct NaiveStore {
     private var events: [StoredEvent] = []
     private var ended: Set<StreamToken> = []

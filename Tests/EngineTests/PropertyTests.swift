@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-/// A few of the runs that `swift run -c release simulate` makes by the thousand.
+/// A small number of the runs that `swift run -c release simulate` does by the thousand.
 @Suite("Any order of events")
 struct PropertyTests {
     @Test("Each request is answered once or given up aloud, and nothing stays", arguments: 1...60)
@@ -11,7 +11,7 @@ struct PropertyTests {
     }
 
     @Test(
-        "What is broken on purpose is found, and called by its name",
+        "Each injected fault is found, and reported as its kind",
         arguments: Sabotage.Kind.allCases)
     func sabotage(_ kind: Sabotage.Kind) {
         let violation = (1...20).lazy.compactMap { seed in

@@ -25,7 +25,7 @@ struct TranscriptTests {
         _ = Self.play(transcript, .whole, name)
     }
 
-    @Test("It goes the same way however its bytes are cut", arguments: names)
+    @Test("A conversation has the same result however its bytes are split", arguments: names)
     func cut(_ name: String) throws {
         let transcript = try Self.transcript(name)
         guard let longest = Self.play(transcript, .bytes, name) else { return }
@@ -36,7 +36,7 @@ struct TranscriptTests {
         Transcript(try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
     }
 
-    /// Plays a transcript; returns its longest input, or nil if it goes wrong.
+    /// Plays a transcript; returns the length of its longest input, or nil if it fails.
     private static func play(_ transcript: Transcript, _ cut: Cut, _ name: String) -> Int? {
         let player = Player(options(transcript.options), cut)
         for step in transcript.steps {
@@ -56,7 +56,8 @@ struct TranscriptTests {
         return player.longestInput
     }
 
-    /// What each client sees, and the host, in order. Who sees something first is open.
+    /// The outputs of each client and of the host, in order. The order between them does not
+    /// matter.
     private static func byActor(_ lines: [String]) -> [String: [String]] {
         Dictionary(grouping: lines) { line in
             let actor = line.prefix { $0 != " " }
@@ -68,7 +69,7 @@ struct TranscriptTests {
     private static func options(_ words: [Substring]) -> ServerOptions {
         var options = ServerOptions()
         options.logLevel = nil
-        // `with replay` and `with fence=3` are for the conversations about them.
+        // `with replay` and `with fence=3` turn these on where a conversation needs them.
         options.hasReplay = false
         options.fenceBreadth = 0
         for word in words {

@@ -1,4 +1,5 @@
-/// What will happen when: a heap, in which what was entered first comes first among equals.
+/// A priority queue of actions by time, a binary heap. Actions with equal times run in the order in
+/// which they were added.
 struct Agenda {
     private struct Entry {
         let time: Int64
@@ -15,7 +16,7 @@ struct Agenda {
 
     var isEmpty: Bool { heap.isEmpty }
 
-    /// When the next thing happens.
+    /// The time of the next action.
     var next: Int64? { heap.first?.time }
 
     mutating func add(at time: Int64, _ action: @escaping () -> Void) {

@@ -2,7 +2,7 @@ import Engine
 import Session
 import Wire
 
-/// The part of the host that says who may ask: at once, later, or never.
+/// The part of the host that authorizes requests: at once, later, or never.
 final class Authorizer {
     private unowned let simulation: Simulation
 
@@ -39,7 +39,7 @@ final class Authorizer {
         }
     }
 
-    /// Tells the engine, unless the client has gone or waited too long.
+    /// Passes the verdict to the engine, unless the client has disconnected or waited too long.
     private func decide(_ key: AuthorizationKey, _ grant: Int, _ verdict: Ledger.Verdict) {
         simulation.note("host  → authorize \(grant) \(verdict)")
         guard tell(key, grant, verdict) else { return simulation.driver.pump() }

@@ -1,11 +1,11 @@
 import Engine
 import Replay
 
-/// What the server may hold at any moment, and what it may hold when everybody is gone.
+/// What the server may hold at any moment, and what it may hold after all clients have left.
 ///
-/// Every bound of `ServerOptions` on what the engine keeps is checked here after each step.
+/// Every limit of `ServerOptions` on what the engine stores is checked here after each step.
 enum Budgets {
-    /// One message may be larger than the bound on what is unsent, and so may the head of a stream.
+    /// One message may be larger than the limit of unread output, and so may the head of a stream.
     private static let messageBytesMax = 3_000
 
     static func check(_ simulation: Simulation) {
@@ -42,7 +42,7 @@ enum Budgets {
 
     // MARK: Output
 
-    /// What waits for clients to read, against the three bounds on it.
+    /// Checks the unread output against its three limits.
     private static func checkOutput(_ simulation: Simulation) {
         let engine = simulation.engine
         let options = engine.options
@@ -55,7 +55,7 @@ enum Budgets {
             link.isCarrying = false
             guard connection.unsentBytes > 0 else { continue }
             unsent += connection.unsentBytes
-            // What a client has missed is sent at once, within the bounds of what is kept.
+            // Missed events are sent at once; the limits of the event store bound them.
             let more = messageBytesMax + (link.mayReplay ? framed(replayed) : 0)
             slack += more
             expect(
@@ -88,8 +88,8 @@ enum Budgets {
             "unsent bytes of a session", simulation)
     }
 
-    /// How long messages of so many bytes may be as events: what waits to be framed counts without
-    /// its frame, which has up to 75 bytes, and a message has at least 45.
+    /// The maximum length of `bytes` bytes of messages as events: unframed messages are counted
+    /// without their frames, which have up to 75 bytes, and a message has at least 45.
     private static func framed(_ bytes: Int) -> Int { bytes + bytes / 45 * 75 }
 
     private static func expect(
@@ -100,7 +100,7 @@ enum Budgets {
         }
     }
 
-    /// Everything is answered, though sessions and their streams go on.
+    /// Every request is answered, though sessions and their streams may still be open.
     static func checkNothingIsUnderWay(_ simulation: Simulation) {
         let engine = simulation.engine
         if engine.statistics.requests > 0 { simulation.violate(.leftover, "requests") }
@@ -121,7 +121,7 @@ enum Budgets {
         }
     }
 
-    /// Nothing is left of anybody.
+    /// Nothing is left of any client.
     static func checkNothingIsLeft(_ simulation: Simulation) {
         let engine = simulation.engine
         let statistics = engine.statistics

@@ -1,6 +1,6 @@
 import Session
 
-/// A session, as its client knows it.
+/// A session from its client's point of view.
 final class ClientSession {
     let wireID: String
     let number: Int
@@ -12,18 +12,18 @@ final class ClientSession {
     }
 }
 
-/// A client that does as chance will have it, and comes back for what it has lost.
+/// A client that acts at random, and resumes the streams that it has lost.
 final class Client {
     unowned let simulation: Simulation
     let revision: String
-    /// In whose name it asks; nil without authorization.
+    /// The principal in whose name it sends requests; nil without authorization.
     let principal: String?
     private(set) var ends: [ClientEnd] = []
     var session: ClientSession?
-    /// A session whose `initialize` is being answered.
+    /// The session whose `initialize` is being answered.
     var pending: ClientSession?
     var isInitializing = false
-    /// Sessions of requests that are open, by ticket.
+    /// The sessions of open requests, by ticket.
     private(set) var sessionOf: [Int: ClientSession] = [:]
     var openTickets: [Int] = []
 
@@ -112,7 +112,7 @@ final class Client {
         send(request, .note(note, session: session), on: end)
     }
 
-    /// Says much at once, and waits for no answer.
+    /// Sends many messages at once without waiting for responses.
     private func hurry() {
         let end = connect()
         for _ in 0..<12 { notify("notifications/note", on: end) }
@@ -140,7 +140,7 @@ final class Client {
         send(request, .delete(session))
     }
 
-    /// A request of the server: it is answered, mostly.
+    /// The server has called the client, which mostly answers.
     func asked(_ message: Message, _ session: ClientSession?) {
         guard let id = message.id, chance(90) else { return }
         simulation.after(Int64(number(2_000))) { [self] in
@@ -165,7 +165,7 @@ final class Client {
             end.link.down.stall(until: simulation.now + Int64(pause))
         case 3: hurry()
         default:
-            // It comes back for its stream before the server knows that it has left.
+            // It resumes its stream before the server knows that the connection is gone.
             if end.stream != nil { end.leave(isHeard: false) }
         }
     }
@@ -191,7 +191,7 @@ final class Client {
         }
     }
 
-    /// Comes back from a place in a stream of its own where there has been nothing.
+    /// Tries to resume one of its own streams after an event that does not exist.
     private func goAstray() {
         guard let session, let id = reading.compactMap({ $0.stream?.lastID }).first else { return }
         let numbers = [
@@ -205,13 +205,13 @@ final class Client {
         send(request, .other)
     }
 
-    /// Asks for something in a session that belongs to another principal.
+    /// Sends a request in a session that belongs to another principal.
     private func trespass() {
         guard let session = simulation.sessionOfAnother(than: principal) else { return }
         var request = Request()
         request.method = simulation.random.pick(["POST", "GET", "DELETE"])!
         request.session = session.wireID
-        // No ticket has that number.
+        // No ticket has this number.
         request.members = "\"id\":-1,\"method\":\"tools/call\",\"params\":{\"t\":-1}"
         send(request, .foreign)
     }

@@ -1,16 +1,17 @@
-/// A client's end of one connection: what it has asked, in order, and the stream it reads.
+/// A client's end of one connection: the requests it has sent, in order, and the stream it reads.
 final class ClientEnd {
-    /// What a request asks for, in the order of the responses.
+    /// The purpose of a request, in the order of the responses.
     enum Asked {
         case ticket(Int)
         case primary(ClientStream)
         case resume(ClientStream)
-        /// A notification that the host must hear.
+        /// A notification that the host must receive.
         case note(Int, session: ClientSession?)
         case delete(ClientSession)
-        /// Anything that is accepted or refused, and does no more.
+        /// Any request that is accepted or refused, without further effect.
         case other
-        /// A place of another session, which must be refused.
+        /// A request with an unknown session, or the session or a cursor of another client: it must
+        /// be refused.
         case foreign
     }
 
@@ -21,7 +22,7 @@ final class ClientEnd {
     private(set) var asked: [(asks: Asked, grant: Int?)] = []
     private(set) var stream: ClientStream?
     private(set) var isOpen = true
-    /// Whether nothing more may be asked: one side has said that it ends.
+    /// Whether no further request may be sent: one side has announced the end of the connection.
     private(set) var isLast = false
 
     init(_ link: Link, _ client: Client, _ simulation: Simulation) {
@@ -35,7 +36,7 @@ final class ClientEnd {
     /// Whether a request would be answered at once.
     var isIdle: Bool { isOpen && !isLast && asked.isEmpty && stream == nil }
 
-    /// Whether a request may be sent behind those that wait.
+    /// Whether a request may be pipelined after those that wait.
     var takesMore: Bool {
         let behindPrimary = stream.map { $0.ticket == nil } ?? false
         return isOpen && !isLast && !behindPrimary
@@ -47,7 +48,7 @@ final class ClientEnd {
             }
     }
 
-    /// Whether it reads a stream, or has asked for it.
+    /// Whether it reads a stream, or has requested it.
     func carries(_ stream: ClientStream) -> Bool {
         self.stream === stream
             || asked.contains {
@@ -68,7 +69,7 @@ final class ClientEnd {
         link.up.send(request.bytes[...])
     }
 
-    /// Sends what is no request, or the beginning of one that never goes on.
+    /// Sends bytes that are not a request, or the beginning of one that is never completed.
     func send(nonsense text: String) {
         simulation.note("\(link.name)  → \(text)")
         asked.append((.other, nil))
@@ -76,14 +77,14 @@ final class ClientEnd {
         link.up.send(Array("\(text)\r\n".utf8)[...])
     }
 
-    /// Says that nothing more will be asked, and reads on.
+    /// Closes the sending direction, and continues to read.
     func halfClose() {
         simulation.note("\(link.name)  → half-closed")
         isLast = true
         link.up.send(.end)
     }
 
-    /// Leaves the connection. The server hears of it soon, or when its system gives up.
+    /// Leaves the connection. The server is notified soon, or when its system gives up.
     func leave(isHeard: Bool) {
         guard isOpen else { return }
         simulation.note("\(link.name)  → gone\(isHeard ? "" : ", unheard")")
@@ -183,7 +184,7 @@ final class ClientEnd {
     private func take(_ id: String?, _ data: [UInt8], _ handed: Int) {
         guard let stream, let message = Message(data) else { return misconduct("an event") }
         if stream.hasAnswer { return misconduct("an event behind the answer") }
-        // An answer that the engine gives at once is whole, or lost.
+        // An answer that the engine gives at once arrives completely, or is lost.
         let isWhole = message.isAnswer && stream.lastID == nil
         let mustHaveID =
             mayHaveIDs(stream) && !isWhole && !simulation.ledger.hasEnded(stream.session?.number)
@@ -221,7 +222,7 @@ final class ClientEnd {
         if isOpen, isLast { leave(isHeard: true) }
     }
 
-    /// Nothing comes any more: what was asked is asked again, or given up.
+    /// Nothing more will arrive: the open requests are repeated or given up.
     private func ended() {
         isOpen = false
         client.forget(self)

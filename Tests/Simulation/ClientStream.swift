@@ -1,7 +1,7 @@
-/// A client's view of one stream, which it follows from connection to connection.
+/// A client's view of one stream, across the connections that carry it.
 final class ClientStream {
     enum Channel: Hashable, CustomStringConvertible {
-        /// By the number of its ticket.
+        /// By the number of its request's ticket.
         case request(Int)
         /// By the number of its session.
         case primary(Int)
@@ -14,12 +14,12 @@ final class ClientStream {
         }
     }
 
-    /// A place that an event's id names.
+    /// The position that an event's id denotes.
     private struct Place {
         let token: String
         let sequence: Int
 
-        /// Reads what stands before and behind the last dot.
+        /// Parses the parts before and after the last dot.
         init?(_ id: String) {
             guard let dot = id.utf8.lastIndex(of: UInt8(ascii: ".")),
                 let sequence = Int(id[id.index(after: dot)...])
@@ -31,7 +31,7 @@ final class ClientStream {
 
     let channel: Channel
     let session: ClientSession?
-    /// The last id that the client was told.
+    /// The last id that the client has received.
     private(set) var lastID: String?
     private var first = 0
     private var last: Place?
@@ -40,12 +40,12 @@ final class ClientStream {
     var lastNumber = -1
     var hasAnswer = false
     var retry: Int64?
-    /// Whether the client has come back for it, and whether it began afresh then.
+    /// Whether the client has resumed it, and whether it began afresh then.
     var isBack = false
     private(set) var isFresh = false
     /// When the authorization of its connection expires.
     private(set) var expiry: Int64?
-    /// When the first message on its connection was said.
+    /// When the host sent the first message that arrived on its connection.
     var firstTime: Int64?
 
     init(_ channel: Channel, _ session: ClientSession?) {
@@ -61,14 +61,14 @@ final class ClientStream {
     /// How many events are missing between the first and the last.
     var missing: Int { last.map { $0.sequence - first - count } ?? 0 }
 
-    /// A connection carries it from now on.
+    /// A connection carries it from now on, until its authorization expires.
     func began(until expiry: Int64?) {
         isFresh = false
         self.expiry = expiry
         firstTime = nil
     }
 
-    /// What the client had missed is gone: it comes in at another place.
+    /// The events that the client has missed are gone: it continues at another position.
     func beganAfresh() {
         last = nil
         count = 0
@@ -86,7 +86,7 @@ final class ClientStream {
         return nil
     }
 
-    /// Whether an event's id names this stream.
+    /// Checks that an event's id belongs to this stream.
     func isNamed(by id: String, _ ledger: Ledger) -> Violation? {
         guard let place = Place(id) else { return Violation(kind: .misconduct, text: "id \(id)") }
         ledger.sawToken(place.token, on: channel)
@@ -96,14 +96,14 @@ final class ClientStream {
         return nil
     }
 
-    /// An event: the next one of the stream, perhaps behind a hole that is still to be filled.
+    /// An event: the next one of the stream, perhaps after a gap that is still to be filled.
     func received(_ id: String) -> Violation? {
         guard let place = Place(id) else { return nil }
         if let last, place.sequence <= last.sequence {
             return Violation(
                 kind: .reordering, text: "event \(place.sequence) came behind \(last.sequence)")
         }
-        // A request's stream begins with 1; a client may come into a primary at any place.
+        // A request's stream begins with 1; in a primary, the first event may have any number.
         if last == nil { first = ticket == nil ? place.sequence - 1 : 0 }
         last = place
         lastID = id

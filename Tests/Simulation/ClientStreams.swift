@@ -1,11 +1,11 @@
-/// What a client makes of responses, of their absence, and of streams that end before their time.
+/// How a client handles responses, missing responses, and streams that end early.
 extension Client {
-    /// The session that a request was made in.
+    /// The session of a request.
     func session(of ticket: Int) -> ClientSession? { sessionOf[ticket] }
 
     // MARK: Sessions
 
-    /// The head of a response to a ticket came, perhaps with all of the response.
+    /// The head of a ticket's response arrived, perhaps with the complete response.
     func initialized(_ ticket: Int, _ wireID: String?, _ message: Message?) {
         if let wireID {
             guard ledger.tickets[ticket].isInitialize, let number = ledger.number(of: wireID) else {
@@ -16,7 +16,7 @@ extension Client {
         if let message { initialized(ticket, message) }
     }
 
-    /// The answer to a ticket came.
+    /// The answer to a ticket arrived.
     func initialized(_ ticket: Int, _ message: Message) {
         openTickets.removeAll { $0 == ticket }
         guard ledger.tickets[ticket].isInitialize else { return }
@@ -40,7 +40,7 @@ extension Client {
 
     // MARK: Responses
 
-    /// A response came that carries neither a stream nor an answer.
+    /// A response arrived that contains neither a stream nor an answer.
     func responded(_ status: Int, to asked: ClientEnd.Asked) {
         switch (asked, status) {
         case (.ticket(let ticket), _):
@@ -59,8 +59,7 @@ extension Client {
         }
     }
 
-    /// A request was denied for want of authorization: it is made again with other credentials, or
-    /// not at all.
+    /// A request was not authorized: it is repeated with other credentials, or given up.
     func denied(_ asked: ClientEnd.Asked) {
         switch asked {
         case .ticket(let ticket):
@@ -74,7 +73,7 @@ extension Client {
         }
     }
 
-    /// There is no stream for a client that came back for one.
+    /// The client's attempt to resume a stream got no stream.
     private func resumed(_ stream: ClientStream, _ status: Int) {
         switch status {
         case 204 where stream.hasAnswer: break
@@ -93,7 +92,7 @@ extension Client {
         }
     }
 
-    /// No response will come.
+    /// No response will arrive.
     func unanswered(_ asked: ClientEnd.Asked) {
         switch asked {
         case .ticket(let ticket):
@@ -129,7 +128,7 @@ extension Client {
         send(request, .primary(stream))
     }
 
-    /// The primary stream is gone, and the client knows no place in it.
+    /// The primary stream is gone, and the client has no position in it.
     private func lostPrimary(_ stream: ClientStream) {
         if let session = stream.session, session.primary === stream {
             ledger.mayMiss(session.number)
@@ -137,7 +136,7 @@ extension Client {
         withoutPrimary(stream)
     }
 
-    /// The client has no primary stream; in the end it wants one.
+    /// The client has no primary stream; sooner or later it opens one.
     private func withoutPrimary(_ stream: ClientStream) {
         guard let session = stream.session, session.primary === stream else { return }
         session.primary = nil
@@ -162,7 +161,7 @@ extension Client {
         }
     }
 
-    /// The client comes back for a stream, from the last place that it was told.
+    /// The client resumes a stream after the last id that it received.
     private func comeBack(for stream: ClientStream) {
         guard !simulation.isLeaving, !ledger.isClosing else {
             if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
@@ -181,13 +180,13 @@ extension Client {
 
     // MARK: The end
 
-    /// Does nothing new, breaks nothing, and fetches what is there to be fetched.
+    /// Starts nothing new, breaks nothing, and reads what is left to be read.
     func settle() {
         for end in ends where end.isIdle { end.leave(isHeard: true) }
         if session != nil, session?.primary == nil, !isStateless { openPrimary() }
     }
 
-    /// Leaves for good, in one way or another.
+    /// Leaves for good, in one of several ways.
     func leave() {
         if let session, simulation.random.chance(30) {
             delete(session)

@@ -2,7 +2,7 @@ import Engine
 import Session
 import Wire
 
-/// The server's loop: what the runtime does with sockets, done with links.
+/// The server's event loop: does with links what the runtime does with sockets.
 final class Driver {
     private unowned let simulation: Simulation
     private var links: [Link] = []
@@ -42,8 +42,8 @@ final class Driver {
         pump()
     }
 
-    /// Gives the engine what has been read. The place where it stands is used again: at once, or,
-    /// if it was lent, after the effects.
+    /// Passes received bytes to the engine. Their buffer is overwritten afterwards: at once or, if
+    /// it was lent, after all effects.
     private func take(_ bytes: [UInt8], from connection: ServerConnection) {
         var bytes = bytes
         bytes.withUnsafeMutableBytes { bytes in
@@ -65,7 +65,7 @@ final class Driver {
 
     // MARK: Outputs
 
-    /// Performs all effects. The engine is at rest meanwhile, so the host may command anything.
+    /// Performs all effects. The engine is not active meanwhile, so the host may give any command.
     func pump() {
         guard !isPumping else { return }
         isPumping = true
@@ -73,7 +73,7 @@ final class Driver {
         isPumping = false
     }
 
-    /// Ends a turn of the loop: one write per connection.
+    /// Ends an iteration of the loop: one write per connection.
     func turn() {
         pump()
         while let connection = engine.nextWritable() {
@@ -124,7 +124,7 @@ final class Driver {
         }
     }
 
-    /// Goes on with what the system would not take at once.
+    /// Continues a write that the system did not take completely.
     func roomAppeared(on link: Link) {
         guard let output = link.unwritten, let connection = link.connection, link.room > 0
         else { return }
@@ -144,7 +144,7 @@ final class Driver {
         pump()
     }
 
-    /// What is on its way still arrives, or does not.
+    /// Bytes in transit still arrive, or do not.
     private func close(_ link: Link) {
         link.connection = nil
         link.unwritten = nil

@@ -1,14 +1,14 @@
 import Engine
 import Wire
 
-/// The books of authorization: each request of a client has credentials of its own.
+/// The authorization part of the ledger: each request of a client has its own credentials.
 extension Ledger {
     enum Verdict {
-        /// The host has said nothing, or too late.
+        /// The host has not decided, or too late.
         case open
-        /// For so many milliseconds, or for ever.
+        /// For a number of milliseconds; nil is for ever.
         case allowed(for: Int64?)
-        /// With a status.
+        /// With an HTTP status.
         case refused(Int)
     }
 
@@ -17,7 +17,7 @@ extension Ledger {
         /// When the host was asked.
         var asked: Int64?
         var verdict = Verdict.open
-        /// When the host has said so.
+        /// When the host decided.
         var decided: Int64 = 0
     }
 
@@ -38,14 +38,14 @@ extension Ledger {
         grants[grant].decided = simulation.now
     }
 
-    /// When what a request was allowed by expires.
+    /// When the authorization of a request expires.
     func expiry(of grant: Int?) -> Int64? {
         guard let grant, case .allowed(let time?) = grants[grant].verdict else { return nil }
         return grants[grant].decided + time
     }
 
-    /// Whether a response denies its request for want of authorization. Nothing else may come
-    /// unless the host has allowed the request.
+    /// Whether a response refuses its request for lack of authorization. Unless the host has
+    /// allowed the request, no other response may arrive.
     func isDenied(_ grant: Int?, _ status: Int) -> Bool {
         let isChallenge = status == 401 || status == 403
         guard let grant else {
@@ -69,7 +69,7 @@ extension Ledger {
         }
     }
 
-    /// A request was denied, and so has not been made.
+    /// A request was refused for lack of authorization, so the host must not have received it.
     func denied(_ number: Int) {
         expect(tickets[number].outcome == nil, .duplication, "request \(number) was denied late")
         expect(!tickets[number].isGiven, .leak, "the host was given request \(number), denied")

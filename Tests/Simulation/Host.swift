@@ -2,15 +2,15 @@ import Engine
 import Session
 import Wire
 
-/// A host that answers at once or later, and talks meanwhile.
+/// A host that answers at once or later, and sends messages meanwhile.
 final class Host {
-    /// A request that it was given.
+    /// A request that it has received.
     private struct Given {
         let ticket: Int
         let session: Int?
         let isInitialize: Bool
         let revision: String
-        /// How often it says something before it answers.
+        /// How many messages it sends before it answers.
         var steps: Int
     }
 
@@ -31,7 +31,7 @@ final class Host {
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
     private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
 
-    /// Whether it owes an answer, or waits for one.
+    /// Whether it still has to answer a request, or waits for a call.
     var isWaiting: Bool { !given.isEmpty || !openCalls.isEmpty }
 
     /// Whether it waits for the answer to a call on a session's primary stream.
@@ -39,7 +39,7 @@ final class Host {
         openCalls.contains { $0.key == call && $0.owner == .primary($0.session) }
     }
 
-    // MARK: Hearing
+    // MARK: Events
 
     func heard(_ event: HostEvent) {
         let session = event.session.flatMap { known($0) }
@@ -73,8 +73,8 @@ final class Host {
         }
     }
 
-    /// The number of a session, which the first event tells of. A session whose `initialize` the
-    /// host is still to answer has none.
+    /// The number of a session, which its first event announces. A session whose `initialize` the
+    /// host has not answered yet has none.
     private func known(_ session: ServerSession) -> Int? {
         guard session.state.revision != nil || session.state.hasEnded else { return nil }
         let id = session.wireID
@@ -113,7 +113,7 @@ final class Host {
         ledger.heard(Int(note), in: session, by: Host.name(event.principal))
     }
 
-    /// How transcripts call a session.
+    /// The name of a session in transcripts.
     private func name(_ session: Int) -> String {
         simulation.names.session(ledger.sessions[session].wireID)
     }
@@ -129,7 +129,7 @@ final class Host {
         simulation.after(Int64(pause)) { [self] in serve(key) }
     }
 
-    /// Says one thing, or answers.
+    /// Sends one message, or answers.
     private func serve(_ key: RequestKey) {
         guard var request = given[key] else { return }
         guard request.steps > 0, simulation.isBusy else { return answer(key, request) }
@@ -140,7 +140,7 @@ final class Host {
         if chance(40) { serve(key) } else { serveLater(key) }
     }
 
-    /// How much it says at once: much, if that is more than clients may leave unread.
+    /// How many messages it sends at once: many, if the limits of unread output are tight.
     private var chattiness: Int {
         simulation.profile.isTight && chance(40) ? 6 + number(20) : 1
     }
@@ -171,7 +171,7 @@ final class Host {
         }
     }
 
-    /// Answers a request, for the first and last time.
+    /// Answers a request, once.
     private func answer(_ key: RequestKey, _ request: Given) {
         given[key] = nil
         let isError = chance(request.isInitialize ? 15 : 10)
@@ -204,7 +204,7 @@ final class Host {
         simulation.driver.pump()
     }
 
-    // MARK: Talking
+    // MARK: Messages
 
     func think() {
         guard simulation.isBusy else { return }
@@ -255,7 +255,7 @@ final class Host {
         ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops && !Host.isLog(method))
     }
 
-    /// Gives up the oldest call. What tells the client may find a full mailbox.
+    /// Cancels the oldest call. The notification for the client may find the mailbox full.
     private func giveUp() {
         guard !openCalls.isEmpty else { return }
         let call = openCalls.removeFirst()
@@ -287,7 +287,7 @@ final class Host {
         if !isTaken { openCalls.removeAll { $0.key == key } }
     }
 
-    /// Says something with the next number in it, and enters it in the books.
+    /// Sends a message that contains the next number, and enters it in the ledger.
     @discardableResult
     private func say(
         _ what: @autoclosure () -> String, to owner: Ledger.Owner, method: StaticString = "m",
@@ -307,7 +307,7 @@ final class Host {
         return fault == nil
     }
 
-    /// The method of a notification: that of log lines, which may be dropped, or another.
+    /// The method of a notification: that of log lines, which may be dropped, or another one.
     private var anyNotification: StaticString { chance(40) ? "notifications/message" : "m" }
 
     private static func isLog(_ method: StaticString) -> Bool {

@@ -3,8 +3,8 @@ import Replay
 import Session
 import Wire
 
-/// A host's event store: it keeps what it is told to, and finds it at once or later. One that is
-/// forgetful finds a part, or nothing, or does not answer. One that lies answers anything.
+/// A host's event store: it stores events and answers loads, at once or later. A forgetful one
+/// returns a part, or nothing, or does not answer. A lying one returns anything.
 final class HostStore {
     private struct Kept {
         let session: SessionKey
@@ -19,7 +19,7 @@ final class HostStore {
 
     private unowned let simulation: Simulation
     private var streams: [StreamToken: Kept] = [:]
-    /// Bytes of all that it has kept, however long, or made up.
+    /// Bytes of all messages that it has ever stored or made up, kept or not.
     private(set) var bytesTotal = 0
 
     init(_ simulation: Simulation) {
@@ -28,7 +28,7 @@ final class HostStore {
 
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
 
-    /// Whether nothing is kept any more.
+    /// Whether nothing is stored any more.
     var isEmpty: Bool { streams.isEmpty }
 
     // MARK: Orders
@@ -77,7 +77,7 @@ final class HostStore {
     }
 
     /// Answers with too much or too little, in another order, with another end, twice, late, or for
-    /// another.
+    /// another load.
     private func lie(_ load: LoadKey, _ truth: Found?) {
         var found = truth ?? Found(messages: [], hasEnded: false)
         if number(3) == 0 { found.hasEnded.toggle() }
@@ -113,7 +113,7 @@ final class HostStore {
         simulation.after(Int64(pause), act)
     }
 
-    /// What follows a cursor; nil if it names nothing that is known.
+    /// The events after a cursor; nil if the cursor is unknown.
     private func find(_ cursor: EventID, _ session: SessionKey) -> Found? {
         guard let kept = streams[cursor.stream], kept.session == session,
             cursor.sequence <= kept.messages.count
@@ -125,7 +125,7 @@ final class HostStore {
     private func answer(_ load: LoadKey, _ found: Found?) {
         simulation.note(
             "store → \(found.map { "\($0.messages.count)" } ?? "none") for load \(load.rawValue)")
-        // A client that has gone waits for nothing.
+        // If the client is gone, the load has ended, and this fails.
         try? simulation.engine.loaded(load, found?.messages, hasEnded: found?.hasEnded ?? false)
         simulation.driver.pump()
     }

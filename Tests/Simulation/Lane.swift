@@ -1,11 +1,11 @@
 /// One direction of a connection: bytes arrive late, in pieces, in order, or not at all.
 final class Lane {
     enum Parcel {
-        /// The connection's beginning, for the server to accept.
+        /// The start of the connection, for the server to accept.
         case opening
-        /// `handed` counts the writes of the whole simulation.
+        /// `handed` is the number of this write among all writes of the simulation.
         case bytes(ArraySlice<UInt8>, handed: Int)
-        /// The sender's orderly end.
+        /// The sender's orderly end (FIN).
         case end
         /// The connection has failed.
         case failure
@@ -18,13 +18,13 @@ final class Lane {
     private var lastArrival: Int64 = 0
     private var isScheduled = false
     private var isCut = false
-    /// Until when the receiver does not read.
+    /// The time until which the receiver does not read.
     private var stalledUntil: Int64 = 0
-    /// Whether the receiver has said that it does not read.
+    /// Whether the receiver has paused reading.
     var isHeldBack = false {
         didSet { schedule() }
     }
-    /// Bytes on their way.
+    /// The number of bytes in transit.
     private(set) var byteCount = 0
 
     init(
@@ -44,7 +44,7 @@ final class Lane {
         schedule()
     }
 
-    /// Sends bytes, whole or in pieces that arrive one by one.
+    /// Sends bytes, whole or in pieces that arrive separately.
     func send(_ bytes: ArraySlice<UInt8>) {
         simulation.writes += 1
         var rest = bytes
@@ -60,13 +60,13 @@ final class Lane {
         stalledUntil = time
     }
 
-    /// Loses what is on its way, and everything from now on, which nobody takes any more.
+    /// Loses everything in transit, and everything sent from now on.
     func cut() {
         isCut = true
         parcels = []
     }
 
-    /// Loses what is on its way, and lets the receiver know.
+    /// Loses everything in transit, and notifies the receiver.
     func fail() {
         parcels = []
         byteCount = 0

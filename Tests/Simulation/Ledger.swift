@@ -1,14 +1,14 @@
 import Engine
 import Wire
 
-/// The books of one run: what was asked, what was promised, and what came. It is the checker: it
-/// knows what the host and the clients have done, and nothing of how the engine does its work.
+/// The ledger of one run: what clients requested, what the engine promised, and what arrived. It is
+/// the checker: it knows what the host and the clients did, and nothing of how the engine works.
 final class Ledger {
     enum Outcome {
         case result, error
         /// The server refused it with an HTTP status.
         case refused
-        /// Its connection broke, or its stream could not be had back: the client knows.
+        /// Its connection failed, or its stream could not be resumed: the client knows.
         case lost
     }
 
@@ -18,31 +18,31 @@ final class Ledger {
         /// The JSON-RPC id as JSON text.
         let id: String
         let isInitialize: Bool
-        /// Whether the engine answers it by itself.
+        /// Whether the engine answers it without the host.
         let isEngines: Bool
-        /// Whether the client broke a rule with it.
+        /// Whether the client violated a rule with it.
         var isImproper: Bool
-        /// Who asks; nil without authorization.
+        /// The client's principal; nil without authorization.
         let principal: String?
-        /// When the client asked.
+        /// When the client sent it.
         let time: Int64
         var isGiven = false
-        /// Whether the server has given it up, since its client stayed away.
+        /// Whether the server has given it up, because its client stayed away.
         var isGivenUp = false
-        /// What the engine took from the host for an answer.
+        /// The outcome of the host's answer, if the engine accepted it.
         var hostAnswer: Outcome?
         var outcome: Outcome?
-        /// The write that completed the answer.
+        /// The number of the write that completed the answer.
         var answerHanded = 0
-        /// The numbers of what must come before the answer.
+        /// The numbers of the messages that must arrive before the answer.
         var promised: [Int] = []
         /// The numbers of its progress and log lines.
         var droppable: [Int] = []
-        /// The number of the newest progress that came.
+        /// The number of the newest progress that has arrived.
         var newestProgress = -1
     }
 
-    /// Where a message may come.
+    /// Where a message may arrive.
     enum Owner: Equatable {
         case request(Int)
         case primary(Int)
@@ -53,7 +53,7 @@ final class Ledger {
 
     struct Promise {
         let owner: Owner
-        /// Whether the engine said that it would come.
+        /// Whether the engine promised to deliver it.
         let isDue: Bool
         /// Whether it is a log line, which may be dropped if its client does not read.
         let isLog: Bool
@@ -64,9 +64,9 @@ final class Ledger {
     struct SessionBook {
         let wireID: String
         var hasEnded = false
-        /// Whether its client has asked for the primary stream.
+        /// Whether its client has requested the primary stream.
         var isFollowed = false
-        /// Whether the client has lost its place in it, or knows of none.
+        /// Whether the client has lost its position in it, or has none.
         var mayMiss = false
         var broadcastsDue: Set<Int> = []
         var broadcastsSeen: Set<Int> = []
@@ -78,9 +78,9 @@ final class Ledger {
     private(set) var sessions: [SessionBook] = []
     private(set) var promises: [Promise] = []
     private var numberOfCancel: [Int: Int] = [:]
-    /// Whose events carry a token.
+    /// The stream that each token belongs to.
     private var tokens: [String: ClientStream.Channel] = [:]
-    /// Notifications of clients that the host has heard, and those that were sent.
+    /// Notifications that clients have sent, and whether the host has received them.
     private(set) var notes: [(session: Int?, principal: String?, isHeard: Bool)] = []
     var grants: [Grant] = []
     var isDraining = false
@@ -116,7 +116,7 @@ final class Ledger {
 
     func mayMiss(_ session: Int) { sessions[session].mayMiss = true }
 
-    /// A primary stream began afresh, since its client's events were gone.
+    /// A primary stream began afresh, because its client's events were gone.
     func hasGap(_ session: Int) {
         expect(simulation.profile.mayForget, .loss, "the primary of session \(session) has a gap")
         sessions[session].mayMiss = true
@@ -128,7 +128,7 @@ final class Ledger {
 
     func asked(_ ticket: Ticket) { tickets.append(ticket) }
 
-    /// Another request has the same id. Whichever comes second may be refused.
+    /// Another request has the same id. The one that arrives second may be refused.
     func repeated(_ ticket: Int) { tickets[ticket].isImproper = true }
 
     func cancelled(_ ticket: Int) {
@@ -136,7 +136,7 @@ final class Ledger {
         sessions[session].cancelledIDs.insert(tickets[ticket].id)
     }
 
-    /// The host was given a request.
+    /// The host received a request.
     func given(_ number: Int, of session: Int?, by principal: String?) {
         let ticket = tickets[number]
         expect(!ticket.isGiven, .duplication, "the host was given request \(number) twice")
@@ -147,7 +147,7 @@ final class Ledger {
         tickets[number].isGiven = true
     }
 
-    /// The host was told to let go of a request.
+    /// The host received the cancellation of a request.
     func wasCancelled(_ number: Int, because fault: CallerFault?) {
         let ticket = tickets[number]
         switch fault {
@@ -155,7 +155,7 @@ final class Ledger {
             let isRight = ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) }
             expect(isRight ?? false, .misconduct, "request \(number) was cancelled by nobody")
         case .disconnected:
-            // Without a session nobody can come back, so nobody waits for that.
+            // Without a session nobody can resume, so the server does not wait for that.
             let isStateless = simulation.profile.options.isStateless
             let limit = isStateless ? 0 : simulation.profile.options.detached ?? .max
             expect(
@@ -169,12 +169,12 @@ final class Ledger {
         }
     }
 
-    /// The client has what it will get.
+    /// The client has everything that it will get.
     func settled(_ number: Int, _ outcome: Outcome) { tickets[number].outcome = outcome }
 
     func hostAnswered(_ ticket: Int, _ answer: Outcome) { tickets[ticket].hostAnswer = answer }
 
-    /// The client knows that no answer will come.
+    /// The client knows that no answer will arrive.
     func lost(_ number: Int) {
         guard tickets[number].outcome == nil else { return }
         expect(
@@ -198,7 +198,7 @@ final class Ledger {
         tickets[number].outcome = .refused
     }
 
-    /// An answer came on the request's own stream, or as the response to it.
+    /// An answer arrived on the request's own stream, or as the response to it.
     func answered(_ number: Int, with message: Message, handed: Int) {
         let ticket = tickets[number]
         expect(ticket.outcome == nil, .duplication, "request \(number) was answered twice")
@@ -222,7 +222,7 @@ final class Ledger {
                 "message \(number) did not come before the answer to its request")
         }
         tickets[number].outcome = message.errorCode == nil ? .result : .error
-        // A request that is cut short waits for nothing.
+        // The answer to a request that was cut short need not wait for progress.
         if message.errorCode != -32_800 { tickets[number].answerHanded = handed }
         messages += 1
     }
@@ -232,9 +232,9 @@ final class Ledger {
     /// The number of the next message.
     var nextNumber: Int { promises.count }
 
-    /// Enters the next message. It is due if the engine took it, though log lines and progress may
-    /// be dropped later. What is not due may be missing, and if it comes it must be once, in order,
-    /// and where it belongs.
+    /// Enters the next message. It is due if the engine accepted it, though log lines and progress
+    /// may be dropped later. A message that is not due may be missing; if it arrives, then once, in
+    /// order and on the right stream.
     func promised(to owner: Owner, isDue: Bool, isLog: Bool = false) {
         switch owner {
         case .request(let ticket):
@@ -246,7 +246,8 @@ final class Ledger {
         promises.append(Promise(owner: owner, isDue: isDue, isLog: isLog, time: simulation.now))
     }
 
-    /// How many events of a request's stream its client may have missed by not reading.
+    /// The maximum number of events of a request's stream that were dropped because its client did
+    /// not read.
     func droppedAtMost(of ticket: Int) -> Int {
         let statistics = simulation.engine.statistics
         let drops = Int(statistics.progressDrops + statistics.logDrops)
@@ -260,13 +261,13 @@ final class Ledger {
         promised(to: .everySession, isDue: false)
     }
 
-    /// The message that gives up a call.
+    /// The message that cancels a call.
     func gaveUp(_ call: Int, to owner: Owner, isDue: Bool) {
         numberOfCancel[call] = nextNumber
         promised(to: owner, isDue: isDue)
     }
 
-    /// A message came that is no answer.
+    /// A message arrived that is no answer.
     func received(_ message: Message, on stream: ClientStream, handed: Int) {
         messages += 1
         let number = message.givenUp.flatMap { numberOfCancel[$0] } ?? message.number
@@ -282,7 +283,7 @@ final class Ledger {
             let isOnPrimary = session.map { channel == .primary($0) } ?? false
             check(isOnPrimary || channel == .request(ticket), number, channel)
             expect(message.progressToken == ticket, .leak, "progress with another's token")
-            // On the primary it may be sent again, and the answer is not.
+            // On the primary it may be sent again, unlike the answer.
             let isLate = tickets[ticket].answerHanded > 0 && handed > tickets[ticket].answerHanded
             expect(
                 stream.isBack || !isLate, .reordering,
@@ -302,14 +303,14 @@ final class Ledger {
         rises(number, stream)
     }
 
-    /// What is said after a stream's authorization has expired waits for the next, unless the
-    /// stream began so late that its end followed at once.
+    /// Messages sent after a stream's authorization has expired wait for the next connection,
+    /// unless the stream began so late that its end followed at once.
     private func checkExpiry(_ number: Int, _ stream: ClientStream) {
         let time = promises[number].time
         let first = stream.firstTime ?? time
         stream.firstTime = first
         guard let expiry = stream.expiry else { return }
-        // A stream that waits for the store begins, and ends, when that has answered.
+        // A stream that waits for the store begins and ends when the store has answered.
         let isLoaded = stream.isBack && simulation.profile.hasHostStore
         expect(
             isLoaded || time <= max(first, expiry) + Simulation.lateness, .misconduct,
@@ -327,7 +328,7 @@ final class Ledger {
         stream.lastNumber = number
     }
 
-    /// A token names one stream for ever.
+    /// A token belongs to one stream for ever.
     func sawToken(_ token: String, on channel: ClientStream.Channel) {
         let owner = tokens[token]
         if owner == nil { tokens[token] = channel }
@@ -348,7 +349,7 @@ final class Ledger {
         notes[note].isHeard = true
     }
 
-    /// The host was told of a cancellation that came too late, or was in vain.
+    /// The host was notified of a cancellation that arrived too late or matched no request.
     func heardLateCancel(in session: Int?, by principal: String?) {
         let isRight = session.map { !sessions[$0].cancelledIDs.isEmpty } ?? false
         expect(isRight, .misconduct, "a cancellation that nobody sent")

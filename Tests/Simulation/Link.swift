@@ -7,19 +7,19 @@ final class Link {
     private unowned let simulation: Simulation
     private(set) var up: Lane!
     private(set) var down: Lane!
-    /// How many bytes for the client the system takes.
+    /// The capacity of the system's buffers for bytes to the client.
     private let window: Int
 
     /// The server's end: nil before it is accepted, and after it is closed.
     var connection: ServerConnection?
-    /// What the server's system has not taken yet.
+    /// Output that the server's system has not taken yet.
     var unwritten: Output?
-    /// Whether its client has come back for a stream on it.
+    /// Whether its client has resumed a stream on it.
     var mayReplay = false
     /// Whether it carries a stream or a request of a session.
     var isCarrying = false
-    /// What was unsent when that began, or when the system took no more: the session's bound has
-    /// not been asked. Nil while there is nothing.
+    /// The unread output when that began, or when the system took no more: it was not checked
+    /// against the session's limit. Nil while there is nothing.
     var unchecked: Int?
     /// The client's end; nil once the client has gone.
     weak var end: ClientEnd?
@@ -40,11 +40,11 @@ final class Link {
 
     var name: String { "c\(number)" }
 
-    /// How many more bytes for the client the system takes now.
+    /// The remaining capacity for bytes to the client.
     var room: Int { max(0, window - down.byteCount) }
 
-    /// The client has gone: it reads nothing any more. The server hears of it soon, or when its
-    /// system gives up.
+    /// The client has left and reads nothing more. The server is notified soon, or when its system
+    /// gives up.
     func clientLeft(isHeard: Bool) {
         end = nil
         down.cut()

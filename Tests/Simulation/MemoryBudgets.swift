@@ -1,10 +1,10 @@
 import Engine
 
-/// What an engine can reach, against what it has counted, and what may be: each within a quarter,
-/// and what a few objects more or less make out.
+/// Compares the memory that an engine can reach with what it has counted and with the limits. The
+/// first two may differ by a quarter, and by some bytes for each object.
 package enum MemoryBudgets {
-    /// What is wrong; nothing if all is well. `outputs` are those that the driver has not given
-    /// back, and `slack` is for the room that tables keep.
+    /// What is wrong; empty if nothing is. `outputs` are those that the driver has taken and not
+    /// yet returned; `slack` is for the spare capacity of tables.
     package static func complaints(
         about engine: ServerEngine, outputs: [Output], slack: Int = 4_096
     ) -> [String] {

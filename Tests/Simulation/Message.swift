@@ -1,6 +1,6 @@
 import Wire
 
-/// What the checker reads of a JSON-RPC message that a client got.
+/// The parts of a client's JSON-RPC message that the checker reads.
 struct Message {
     /// The JSON-RPC id as JSON text.
     let id: String?
@@ -11,13 +11,13 @@ struct Message {
     /// The number that the host gave the message.
     let number: Int?
     let progressToken: Int?
-    /// The call that the server gives up.
+    /// The call that the server cancels.
     let givenUp: Int?
 
     var isAnswer: Bool { !hasMethod }
     var isCall: Bool { hasMethod && id != nil }
 
-    /// nil if it is not JSON, or not JSON-RPC.
+    /// Nil if it is not JSON, or not JSON-RPC.
     init?(_ text: [UInt8]) {
         let buffer = ByteBuffer()
         buffer.append(text)

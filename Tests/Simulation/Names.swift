@@ -1,5 +1,5 @@
-/// The names that a conversation uses for what the engine names by random numbers: `S1` for the
-/// first session that appears, `s1` for the first stream.
+/// Names in a transcript for the engine's random ids: `S1` for the first session that appears, `s1`
+/// for the first stream.
 package final class Names {
     private var sessions: [Substring] = []
     private var streams: [Substring] = []
@@ -11,7 +11,7 @@ package final class Names {
         "S\(Names.place(of: wireID[...], in: &sessions))"
     }
 
-    /// The other way. A name that has not appeared is a stranger's.
+    /// The reverse. A name that has not appeared yet becomes an unknown id.
     package func wireID(_ name: String) -> String {
         Names.text(name.dropFirst(), sessions)
     }
@@ -23,7 +23,7 @@ package final class Names {
         return "s\(Names.place(of: parts[0], in: &streams)).\(parts[1])"
     }
 
-    /// The other way. What is no name goes as it stands.
+    /// The reverse. Text that is not a name is returned unchanged.
     package func eventID(_ name: String) -> String {
         guard let match = name.wholeMatch(of: /s(\d+)\.(.*)/) else { return name }
         return Names.text(match.output.1, streams) + "." + match.output.2
@@ -43,8 +43,8 @@ package final class Names {
 
 extension ResponseReader.Item {
     /// One line: `200 stream session=S1`, `event {…}`, `event id=s1.2 {…}`, `prime s1`, `retry
-    /// 750`, `comment`, `end`; or the whole of a response that is no stream: `405 allow=POST {…}`.
-    /// `close` says that the connection will not be reused.
+    /// 750`, `comment`, `end`; or a complete response that is no stream: `405 allow=POST {…}`.
+    /// `close` means that the connection will not be reused.
     package func line(_ names: Names) -> String {
         switch self {
         case .response(let head, let body):

@@ -1,7 +1,7 @@
 import Engine
 
 extension Output {
-    /// All pieces as one.
+    /// All pieces, joined.
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         forEachPiece { bytes += $0 }

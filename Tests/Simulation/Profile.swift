@@ -3,23 +3,24 @@ import Seeds
 import Session
 import Wire
 
-/// What a seed decides before anything happens: the server's options, and how the world treats it.
+/// What a seed decides before the run starts: the server's options and the behaviour of the world.
 struct Profile {
     let options: ServerOptions
     let clientCount: Int
-    /// How long clients and host are busy, in simulated milliseconds.
+    /// How long clients and host are active, in simulated milliseconds.
     let horizon: Int64
     /// Whether connections break, stall and are refused.
     let isRough: Bool
-    /// Whether so little is kept that events may be gone before a client is back.
+    /// Whether the store is so small that events may be gone before a client resumes.
     let mayForget: Bool
-    /// Whether clients may leave so little unread that messages are dropped, and connections end.
+    /// Whether unread output is limited so tightly that messages are dropped and connections
+    /// closed.
     let isTight: Bool
-    /// Whether the host says who may ask.
+    /// Whether the host authorizes requests.
     let authorizes: Bool
-    /// Whether what arrives stays where it is until the host has heard of it.
+    /// Whether received bytes stay in their buffer until the host has received the event.
     let lends: Bool
-    /// Whether the host's store answers anything, twice, or to loads that there are not.
+    /// Whether the host's store answers loads with anything, twice, or without being asked.
     let storeLies: Bool
 
     init(_ random: inout SeededRandom) {
@@ -78,7 +79,7 @@ struct Profile {
         options.pipelinedBytesMax = 2_000
     }
 
-    /// Says whether something may be forgotten.
+    /// Chooses the size of the store, and returns whether events may be forgotten.
     private static func chooseMemory(
         _ options: inout ServerOptions, _ random: inout SeededRandom
     ) -> Bool {
@@ -119,13 +120,13 @@ struct Profile {
 
     var authorizationWait: Int64 { authorizes ? options.authorizationWait ?? 0 : 0 }
 
-    /// Whether a request may be lost that nobody gave up.
+    /// Whether a request may be lost although nobody gave it up.
     var mayLose: Bool { isRough || mayForget || isTight || authorizes }
 
-    /// Whether there is a store of the host's: streams that cannot be resumed need none.
+    /// Whether the host has a store: streams that cannot be resumed need none.
     var hasHostStore: Bool { options.hasHostStore && options.hasReplay && !options.isStateless }
 
-    /// What a transcript begins with.
+    /// The first line of a transcript.
     var line: String {
         """
         \(options.responseMode)\(options.isStateless ? " stateless" : "") \

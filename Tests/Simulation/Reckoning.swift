@@ -1,4 +1,5 @@
-/// The end of a run's books: everything that was promised has come, or its client knows why not.
+/// The final check of a run's ledger: every promised message has arrived, or its client knows why
+/// not.
 extension Ledger {
     /// Whether a client waits for an answer.
     var isWaiting: Bool { tickets.contains { $0.outcome == nil } }
@@ -14,7 +15,8 @@ extension Ledger {
         }
     }
 
-    /// Log lines and progress that newer progress follows may be missing, if the server says so.
+    /// Log lines, and progress that was followed by newer progress, may be missing if the server's
+    /// counters report them as dropped.
     private func checkPromises() {
         var logs = 0
         var progress = 0
@@ -35,13 +37,13 @@ extension Ledger {
         expect(progress <= statistics.progressDrops, .loss, "progress never came")
     }
 
-    /// Whether an owner knows that it may have missed something.
+    /// Whether the client of an owner knows that it may have missed something.
     private func isExcused(_ owner: Owner) -> Bool {
         switch owner {
         case .request(let ticket): return hasGivenUp(ticket)
         case .primary(let session): return !isWhole(session)
         case .progress(let ticket, let session):
-            // The primary carries it, if its client follows that.
+            // The primary carries it, if the client has opened that.
             let mayMiss = session.map { sessions[$0].isFollowed && !isWhole($0) } ?? false
             return mayMiss || hasGivenUp(ticket)
         case .everySession: return true

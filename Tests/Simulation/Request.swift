@@ -5,7 +5,7 @@ struct Request {
     var lastEventID: String?
     /// The number of the credentials; nil for none.
     var grant: Int?
-    /// JSON-RPC members, without the version.
+    /// JSON-RPC members, without `jsonrpc`.
     var members: String?
     var isChunked = false
     var isHTTP10 = false
@@ -35,7 +35,7 @@ struct Request {
             (text + "Transfer-Encoding: chunked\r\n\r\n\(chunks.joined())0\r\n\r\n").utf8)
     }
 
-    /// The request as transcripts write it.
+    /// The request in the notation of transcripts.
     func line(_ names: Names) -> String {
         var words = [method]
         if let session { words.append("session=" + names.session(session)) }

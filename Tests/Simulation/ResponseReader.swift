@@ -1,24 +1,24 @@
-/// A client's end of a connection: HTTP responses and server-sent events, read by nobody's rules
-/// but those of their standards. It shares no code with the server.
+/// A client's parser for HTTP responses and server-sent events. It follows only the standards, and
+/// shares no code with the server.
 package struct ResponseReader {
-    /// What the head of a response tells.
+    /// The contents of a response's head.
     package struct Head: Sendable {
         package var status = 0
         package var isStream = false
         package var sessionID: String?
         /// Whether the connection ends with the response.
         package var closes = false
-        /// Fields that are none of the above, by their names in lower case.
+        /// All other fields, by their names in lower case.
         package var others: [(name: String, value: String)] = []
         fileprivate var length: Int?
         fileprivate var isChunked = false
     }
 
-    /// The next thing that a server tells.
+    /// The next item that arrives from a server.
     package enum Item: Sendable {
-        /// A status of the 100s, before the response.
+        /// An interim response (1xx).
         case interim(Head)
-        /// A response whose body is no stream.
+        /// A response whose body is not a stream.
         case response(Head, body: [UInt8])
         /// The head of an event stream.
         case stream(Head)
@@ -28,9 +28,9 @@ package struct ResponseReader {
         case priming(id: String)
         case retry(Int64)
         case comment(String)
-        /// A stream's end, where HTTP tells it.
+        /// The end of a stream, if HTTP marks it.
         case end
-        /// Bytes that are no HTTP, or no event stream.
+        /// Bytes that are not valid HTTP, or not a valid event stream.
         case malformed(String)
     }
 
@@ -54,7 +54,7 @@ package struct ResponseReader {
         return items
     }
 
-    /// Reads the next complete part; false if it has not arrived.
+    /// Parses the next complete item; false if it has not arrived yet.
     private mutating func step(_ items: inout [Item]) -> Bool {
         switch state {
         case .head:
@@ -128,7 +128,7 @@ package struct ResponseReader {
         }
     }
 
-    /// What one block of an event stream tells.
+    /// Parses one block of an event stream.
     private static func item(of lines: [ArraySlice<UInt8>]) -> Item {
         var id: String?
         var data: [UInt8]?
@@ -173,7 +173,7 @@ private func text(_ bytes: some Sequence<UInt8>) -> String {
 }
 
 extension [UInt8] {
-    /// Where `mark` stands first.
+    /// The index of the first `mark`; nil if there is none.
     fileprivate func position(of mark: StaticString) -> Int? {
         let length = mark.utf8CodeUnitCount
         return withUnsafeBufferPointer { bytes in

@@ -1,20 +1,20 @@
 import Seeds
 
-/// A fault put between the network and the clients, to show that the checker finds it.
+/// A fault injected between the network and the clients, to show that the checker finds it.
 package struct Sabotage {
     package enum Kind: String, CaseIterable, Sendable {
         /// One event is lost.
         case loss
-        /// One event comes twice.
+        /// One event arrives twice.
         case duplication
-        /// Two events of a stream change places.
+        /// Two events of a stream are swapped.
         case reordering
-        /// One event comes to another client.
+        /// One event arrives at another client.
         case leak
     }
 
     private let kind: Kind?
-    /// How many more messages pass unharmed.
+    /// The number of messages that still pass unchanged.
     private var countdown: Int
     private var held: (item: ResponseReader.Item, end: ClientEnd)?
 
@@ -23,8 +23,8 @@ package struct Sabotage {
         countdown = 5 + random.number(20)
     }
 
-    /// Hands an item to the client that it is for, or does its worst. Answers are spared: without
-    /// them a client would notice by itself.
+    /// Delivers an item to its client, or injects the fault. Answers are not touched: a client
+    /// would notice a missing one by itself.
     mutating func pass(
         _ item: ResponseReader.Item, on end: ClientEnd,
         to deliver: (ResponseReader.Item, ClientEnd) -> Void

@@ -3,10 +3,10 @@ import Seeds
 import Session
 import Wire
 
-/// A server's engine, a host, clients and the network between them, in one process and in a time of
-/// their own. One seed decides everything that happens.
+/// A server's engine, a host, clients and the network between them, in one process and with a
+/// simulated clock. One seed determines everything that happens.
 package final class Simulation {
-    /// What came of one seed.
+    /// The result of one seed.
     package struct Report: Sendable {
         package let seed: UInt64
         package let violation: Violation?
@@ -15,13 +15,13 @@ package final class Simulation {
         package let messages: Int
         package let resumes: Int
         package let connections: Int
-        /// What everybody did and saw, if it was asked for.
+        /// The transcript of all actors, if it was requested.
         package let transcript: [String]
     }
 
     private enum Phase {
         case busy
-        /// Nobody does anything new; what is under way comes to its end.
+        /// Nobody starts anything new; open requests finish.
         case settling
         /// The clients leave.
         case leaving
@@ -42,7 +42,7 @@ package final class Simulation {
     private(set) var store: HostStore!
     private(set) var clients: [Client] = []
     private var links: [Link] = []
-    /// Writes of the server, so far.
+    /// The number of writes of the server so far.
     var writes = 0
     var resumes = 0
 
@@ -53,13 +53,13 @@ package final class Simulation {
     private var transcript: [String] = []
     private var violation: Violation?
 
-    /// How far ahead something may be to be waited for: a day.
+    /// The longest that the run waits for the next action: a day.
     private static let patience: Int64 = 24 * 3_600_000
 
-    /// How long requests may still go on when nobody does anything new, in milliseconds.
+    /// How long requests may still continue when nobody starts anything new, in milliseconds.
     private static let settlingMax: Int64 = 120_000
 
-    /// Steps after which a run that does not end is stopped.
+    /// The number of steps after which a run that does not end is stopped.
     private static let stepsMax = 200_000
 
     // MARK: Running
@@ -99,7 +99,8 @@ package final class Simulation {
         }
         go { self.now < self.profile.horizon }
         begin(.settling) { client in client.settle() }
-        // The host may still be silent on what it was asked, and clients gone that nobody misses.
+        // The host may still not have decided about some requests, and some connections may be dead
+        // without the server knowing.
         at(now + Simulation.lateness + max(engine.options.load, profile.authorizationWait)) {}
         let end = now + Simulation.settlingMax
         go { !self.agenda.isEmpty || self.ledger.isWaiting && self.now < end }
@@ -120,15 +121,15 @@ package final class Simulation {
         clients.forEach(act)
     }
 
-    /// Goes on as long as there is something to do and nothing is wrong.
+    /// Runs as long as there is something to do and no violation.
     private func go(_ isWanted: () -> Bool) {
         while violation == nil, isWanted(), step() {
             if steps > Simulation.stepsMax { violate(.hang, "the run does not come to an end") }
         }
     }
 
-    /// One turn of the server's loop at the next moment when something happens; false if nothing
-    /// ever will.
+    /// One iteration of the server's loop at the time of the next action; false if there will never
+    /// be another one.
     private func step() -> Bool {
         let deadline = engine.nextDeadline.map {
             $0.milliseconds + Int64(random.number(Int(Simulation.lateness) + 1))
@@ -165,7 +166,7 @@ package final class Simulation {
         driver.pump()
     }
 
-    // MARK: For everybody
+    // MARK: For all actors
 
     func at(_ time: Int64, _ action: @escaping () -> Void) { agenda.add(at: time, action) }
 
@@ -184,7 +185,7 @@ package final class Simulation {
         return link
     }
 
-    /// A place in a stream of another session.
+    /// An event's id from a stream of another session.
     func placeOfAnother(than session: ClientSession) -> String? {
         clients.lazy.compactMap { client in
             client.session === session ? nil : client.session?.primary?.lastID
@@ -209,7 +210,7 @@ package final class Simulation {
             String(repeating: " ", count: max(0, 7 - time.count)) + time + "  " + text())
     }
 
-    /// The run has failed. What it does from now on does not count.
+    /// The run has failed. Later violations do not count.
     func violate(_ kind: Violation.Kind, _ text: @autoclosure () -> String) {
         guard violation == nil, !profile.storeLies || kind.holdsForLiars else { return }
         let violation = Violation(kind: kind, text: text())

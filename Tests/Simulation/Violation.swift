@@ -1,22 +1,22 @@
-/// What a run did that it must never do.
+/// Something that a run must never do.
 package struct Violation: Sendable {
     package enum Kind: String, Sendable {
-        /// A message that was promised never came.
+        /// A promised message never arrived.
         case loss
         case duplication
         case reordering
-        /// A message came where it does not belong.
+        /// A message arrived where it does not belong.
         case leak
         /// A request that nobody answers.
         case hang
         /// A response, an event or a callback that the protocol does not allow here.
         case misconduct
-        /// Something grew beyond its bound, or is not counted right.
+        /// Something exceeded its limit, or is counted wrong.
         case budget
-        /// Something is left when everybody is gone.
+        /// Something is left after all clients have left.
         case leftover
 
-        /// Whether it must not happen whatever a host's store says.
+        /// Whether it must not happen even if the host's store lies.
         var holdsForLiars: Bool {
             switch self {
             case .budget, .leftover: true

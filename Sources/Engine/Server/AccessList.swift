@@ -1,6 +1,6 @@
 import Wire
 
-/// The Host or Origin values that may pass: a list of the operator's, or everything.
+/// An allow-list for Host or Origin values: the operator's list, or `*` for all.
 package struct AccessList {
     private let text: ByteBuffer
 
@@ -9,10 +9,10 @@ package struct AccessList {
         text = ByteBuffer(copying: list)
     }
 
-    /// A scheme, a name of at most 255 bytes (RFC 1035 §2.3.4) and a port are shorter.
+    /// Longer than a scheme, a name of at most 255 bytes (RFC 1035 §2.3.4) and a port together.
     private static var valueBytesMax: Int { 512 }
 
-    /// Whether an entry is exactly `value`, in any case (S-504).
+    /// Whether the list contains `*` or exactly `value`, ignoring case (S-504).
     package func admits(_ value: UnsafeRawBufferPointer) -> Bool {
         guard value.count <= AccessList.valueBytesMax else { return false }
         var isAdmitted = false
@@ -27,7 +27,7 @@ package struct AccessList {
 
 /// The parts of Host and Origin values.
 enum Authority {
-    /// The host of `host[:port]`, without brackets and a final dot; nil if it is not of that form.
+    /// The host of `host[:port]`, without brackets or a final dot; nil for any other form.
     static func host(of value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         if value.first == UInt8(ascii: "[") {
             guard let end = value.firstIndex(ofByte: UInt8(ascii: "]")) else { return nil }
@@ -56,7 +56,7 @@ enum Authority {
         return parts == 4 && areNumbers
     }
 
-    /// Whether an origin is `http` or `https` on the loopback, at any port (S-504).
+    /// Whether an origin is `http` or `https` on a loopback host, with any port (S-504).
     static func isLoopbackOrigin(_ origin: UnsafeRawBufferPointer) -> Bool {
         let scheme: StaticString = origin.hasPrefix("https://") ? "https://" : "http://"
         guard origin.hasPrefix(scheme) else { return false }

@@ -2,10 +2,11 @@ import MCP
 import Session
 import Wire
 
-/// One request head: admit or refuse. Pure functions, in the order of PROTOCOL 2.1: `judge`, then,
-/// once the request is authorized, `examine`.
+/// Checks one request head and admits or refuses it, in the order of PROTOCOL 2.1: first `judge`
+/// and, once the request is authorized, `examine`. Both depend only on the head, the options and
+/// `reach`.
 package final class Admission {
-    /// The path of the endpoint, decoded and without a slash at its end.
+    /// The path of the endpoint, normalized: percent-decoded, without a trailing slash.
     private let path: ByteBuffer
     private let origins: AccessList?
     private let crossOrigins: AccessList?
@@ -14,7 +15,7 @@ package final class Admission {
     private let limits: Limits
     private let isStateless: Bool
     private let isJSONOnly: Bool
-    /// From where the server can be reached.
+    /// The kind of clients that can reach the server.
     package var reach = Reach.loopback
 
     package init(_ options: ServerOptions) {
@@ -31,18 +32,18 @@ package final class Admission {
     package enum Verdict: Equatable {
         /// A POST: its body is a message.
         case message
-        /// A GET: it asks for the session's primary stream.
+        /// A GET: it requests the session's primary stream.
         case primaryStream
         /// A DELETE: it ends the session.
         case endOfSession
-        /// A browser asks what a page of an admitted origin may send.
+        /// A CORS preflight: a browser asks what a page of an admitted origin may send.
         case preflight
-        /// Somebody asks how to be authorized.
+        /// A request for the resource metadata, which says how to be authorized.
         case metadata
         case refuse(Refusal)
     }
 
-    /// What a request wants, as far as anybody may know.
+    /// Classifies a request before it is authorized. The result reveals nothing about sessions.
     package func judge(_ head: RequestHead) -> Verdict {
         if let refusal = checkHost(head) { return .refuse(refusal) }
         let path = Admission.path(of: head)
@@ -69,7 +70,8 @@ package final class Admission {
         }
     }
 
-    /// Whether a request that may be made is one that can be served; nil if it is.
+    /// Checks length, Content-Type, Content-Encoding and Accept, after authorization; nil if the
+    /// request can be served.
     package func examine(_ head: RequestHead) -> Refusal? {
         switch head.method {
         case .post: checkMessage(head)
@@ -78,7 +80,7 @@ package final class Admission {
         }
     }
 
-    /// pages of any origin may read what is public.
+    /// the metadata is public, so pages of any origin may read it.
     private static func judgeMetadata(_ head: RequestHead) -> Verdict {
         switch head.method {
         case .get, .head, .options: .metadata
@@ -95,7 +97,8 @@ package final class Admission {
             return .hostCount
         }
         guard let value = head[.host] else { return nil }
-        // No page of a browser reaches a Unix socket, and its clients have no name to give.
+        // Browsers cannot connect to a Unix socket, and its clients have no host name to send. On a
+        // network, any Host is valid unless there is a list.
         if reach == .unixSocket || hosts == nil && reach == .network { return nil }
         let host = Authority.host(of: value)
         let isAdmitted =
@@ -116,7 +119,7 @@ package final class Admission {
         return isAdmitted ? nil : .origin
     }
 
-    /// The path of a request's target, without its query; nil if the target names another host than
+    /// The path of the request target, without its query; nil if the target names another host than
     /// Host does (RFC 9112 §3.2.2).
     private static func path(of head: RequestHead) -> UnsafeRawBufferPointer? {
         var target = head.targetBytes
@@ -133,8 +136,8 @@ package final class Admission {
         return target.cut(at: UInt8(ascii: "?")).head
     }
 
-    /// A path with its percent-encoded bytes decoded, but for slashes, and without a slash at its
-    /// end: what names one resource in several ways (RFC 3986 §6.2.2).
+    /// A path with its percent-encoded bytes decoded, except slashes, and without a trailing slash,
+    /// so that equivalent paths become equal (RFC 3986 §6.2.2).
     private static func normalized(_ path: UnsafeRawBufferPointer) -> ByteBuffer {
         let normalized = ByteBuffer(capacity: path.count)
         var rest = path
@@ -162,7 +165,7 @@ package final class Admission {
         return withExtendedLifetime(normalized) { normalized.bytes.equals(path.bytes) }
     }
 
-    /// S-001: one path, whatever its query.
+    /// S-001: one path, with any query.
     private func checkPath(_ asked: UnsafeRawBufferPointer?) -> Refusal? {
         guard let asked else {
             return .hostOfTarget
@@ -198,7 +201,7 @@ package final class Admission {
         else {
             return .contentType
         }
-        // RFC 9110 §8.4: what is coded otherwise is not JSON to us.
+        // RFC 9110 §8.4: no content coding is decoded, so a coded body is not JSON.
         if let coding = head[.contentEncoding],
             !coding.equalsIgnoringCase("identity")
                 || !head.isUnanimous(.contentEncoding, "content-encoding")

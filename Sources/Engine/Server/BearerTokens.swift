@@ -1,7 +1,7 @@
 import Session
 import Wire
 
-/// Tokens that the operator has given out, each with the principal that it stands for.
+/// The operator's tokens, each with the principal that it stands for.
 package struct BearerTokens {
     private struct Entry {
         let token: ByteBuffer
@@ -10,9 +10,10 @@ package struct BearerTokens {
 
     private var entries: [Entry] = []
 
-    /// Reads a comma-separated list of `token` and `principal:token`; nil if one of them cannot be.
-    /// A token without a principal has one of its own, `token-1` and so on by its place. Several
-    /// tokens may stand for one principal, so that one can take the place of another.
+    /// Parses a comma-separated list of `token` and `principal:token`; nil if an entry is invalid
+    /// or a token occurs twice. A token without a principal gets its own, `token-1` and so on by
+    /// its position in the list. Several tokens may stand for one principal, so that a token can be
+    /// replaced (rotation).
     package init?(_ list: UnsafeRawBufferPointer) {
         var read: [Entry] = []
         var areUsable = true
@@ -37,7 +38,8 @@ package struct BearerTokens {
         return Principal(name.bytes)
     }
 
-    /// Who a token stands for. All are compared, whichever it is.
+    /// The principal of a token; nil for an unknown token. Always compares all entries, each in
+    /// constant time.
     package func principal(of token: UnsafeRawBufferPointer) -> Principal? {
         var found: Principal?
         for entry in entries where entry.token.bytes.equalsInConstantTime(token) {
@@ -47,7 +49,7 @@ package struct BearerTokens {
     }
 }
 
-/// The value of an Authorization field: a scheme, and what proves who asks (RFC 9110 §11.4).
+/// An Authorization field: the scheme and the credentials (RFC 9110 §11.4).
 package struct Credentials {
     package let scheme: UnsafeRawBufferPointer
     package let value: UnsafeRawBufferPointer
@@ -58,7 +60,7 @@ package struct Credentials {
         self.value = value?.trimmed ?? UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    /// The scheme, of which any case means the same.
+    /// The scheme in lower case: schemes are case-insensitive.
     package var lowercasedScheme: ByteBuffer {
         let lowercased = ByteBuffer()
         for byte in scheme { lowercased.append(byte.asciiLowercased) }

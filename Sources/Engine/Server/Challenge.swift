@@ -1,17 +1,17 @@
 import MCP
 import Wire
 
-/// Who may use the server.
+/// How the server decides who may use it.
 package enum AuthorizationPolicy {
-    /// Whoever reaches it.
+    /// Every client may.
     case none
-    /// Whoever has a token of the operator's.
+    /// Every client with one of the operator's tokens may.
     case tokens(BearerTokens)
-    /// Whom the host allows.
+    /// The host decides about each request.
     case host
 }
 
-/// Why a request is not allowed, as its client learns it (RFC 6750 §3).
+/// The reason why a request is not authorized, as sent to its client (RFC 6750 §3).
 package struct Challenge {
     package enum Cause: Sendable {
         case credentialsMissing
@@ -30,7 +30,7 @@ package struct Challenge {
         description = nil
     }
 
-    /// What is wrong with the Authorization field of a head, whoever decides; nil for nothing
+    /// What is wrong with the Authorization field of a head under any policy; nil if nothing is
     ///
     init?(faultOf head: RequestHead) {
         guard head.occurrences(of: .authorization) < 2 else {
@@ -43,8 +43,8 @@ package struct Challenge {
         self.init(.invalidToken)
     }
 
-    /// `scope` is a list of scopes and `description` is for developers; either may be empty. Nil if
-    /// a header cannot carry one of them.
+    /// `scope` is a list of scopes and `description` a text for developers; either may be empty.
+    /// Nil if a header cannot contain one of them.
     package init?(
         _ cause: Cause, scope: UnsafeRawBufferPointer, description: UnsafeRawBufferPointer
     ) {
@@ -57,10 +57,10 @@ package struct Challenge {
         self.description = description.isEmpty ? nil : ByteBuffer(copying: description)
     }
 
-    /// Longer fields are what clients and proxies refuse.
+    /// Clients and proxies refuse longer fields.
     private static var bytesMax: Int { 2048 }
 
-    /// Whether text is a list of scope tokens with a space between each two (RFC 6749 §3.3).
+    /// Whether `text` is a list of scope tokens separated by single spaces (RFC 6749 §3.3).
     private static func isScope(_ text: UnsafeRawBufferPointer) -> Bool {
         var isValid = true
         var before = UInt8(ascii: " ")
@@ -74,8 +74,8 @@ package struct Challenge {
         return isValid && (text.isEmpty || before != UInt8(ascii: " "))
     }
 
-    /// Calls `body` with the scope and the description, which are empty if there is none. They are
-    /// valid until it returns.
+    /// Calls `body` with the scope and the description, each empty if there is none. They are valid
+    /// until `body` returns.
     package func withTexts(
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) -> Void
     ) throws(CallerFault) {
@@ -93,7 +93,7 @@ package struct Challenge {
         }
     }
 
-    /// What the body says.
+    /// The error message in the response's body.
     var message: StaticString {
         switch cause {
         case .credentialsMissing: "Authorization is required"
@@ -103,7 +103,7 @@ package struct Challenge {
         }
     }
 
-    /// a request without credentials has made no error.
+    /// a request without credentials gets no error code.
     private var error: StaticString? {
         switch cause {
         case .credentialsMissing: nil
@@ -113,7 +113,7 @@ package struct Challenge {
         }
     }
 
-    /// Appends the header that tells clients what to do.
+    /// Appends the WWW-Authenticate header.
     func append(to output: ByteBuffer, _ metadata: ResourceMetadata?) {
         output.append("WWW-Authenticate: Bearer ")
         var separator: StaticString = ""
@@ -129,7 +129,7 @@ package struct Challenge {
         if let metadata {
             appendParameter("resource_metadata", metadata.url.bytes)
         } else {
-            // RFC 6750 §3: at least one parameter.
+            // RFC 6750 §3: at least one parameter is required.
             appendParameter("realm", ("mcp" as StaticString).rawBytes)
         }
         if let description { appendParameter("error_description", description.bytes) }

@@ -1,7 +1,7 @@
 import MCP
 import Wire
 
-/// What browsers are told of pages from other origins (Fetch standard, CORS protocol; S-515).
+/// The CORS fields of responses to pages from other origins (Fetch standard, CORS protocol; S-515).
 package struct CrossOrigin {
     private let origins: AccessList
     private let methods: StaticString
@@ -11,7 +11,7 @@ package struct CrossOrigin {
         methods = isStateless ? "POST" : "GET, POST, DELETE"
     }
 
-    /// The fields that let a page of an admitted origin read the response; empty for any other
+    /// The fields that let a page of an admitted origin read the response; nil for any other
     /// request.
     func fields(for head: RequestHead) -> ByteBuffer? {
         guard let origin = head[.origin], head.occurrences(of: .origin) == 1,
@@ -24,13 +24,13 @@ package struct CrossOrigin {
         return fields
     }
 
-    /// Whether a request asks what a page may send, and wants nothing else.
+    /// Whether a request is a CORS preflight: it asks what a page may send, and nothing else.
     static func isPreflight(_ head: RequestHead) -> Bool {
         let question: StaticString = "access-control-request-method"
         return head.method == .options && HeaderLines.find(question.rawBytes, in: head.lines) != nil
     }
 
-    /// Appends what a page may send.
+    /// Appends the methods and header fields that a page may send.
     func appendPreflight(_ head: RequestHead, to output: ByteBuffer) {
         output.appendField("Access-Control-Allow-Methods", methods.rawBytes)
         output.append("Access-Control-Allow-Headers: Content-Type, Accept, Authorization, ")

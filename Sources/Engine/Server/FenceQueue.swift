@@ -3,66 +3,66 @@ import Wire
 
 /// The answers that wait at one connection.
 ///
-/// How long after the last event before it an answer waits is the fence's breadth, plus a third of
-/// it for each event that left right before that one, which the client has to read as well. To
-/// release all answers takes time in proportion to their number.
+/// An answer waits after the last event before it for the fence's breadth (in milliseconds), plus a
+/// third of the breadth for each event handed over right before that one, since the client has to
+/// read those as well. Releasing all answers takes time proportional to their number.
 struct FenceQueue {
     private struct Entry {
-        /// How many events of the connection must have been handed over.
+        /// The number of events of the connection that must have been handed over.
         let events: UInt64
         let request: OpenRequest
     }
 
-    /// Answers to events that have not been handed over: a heap, the fewest events on top.
+    /// Answers after events that have not been handed over: a min-heap by `events`.
     private var waiting: [Entry] = []
-    /// Answers to events that have, with the time at which they may leave, in that order.
+    /// Answers after events that have been handed over, with their release times, sorted by them.
     private var settling: [(request: OpenRequest, release: Instant)] = []
     private var firstSettling = 0
-    /// The last two times that events were handed over.
+    /// The last two handovers.
     private var last = Handover()
     private var lastBefore = Handover()
 
     /// Events that were handed over together, and when a client that takes some time for each will
     /// have read them.
     private struct Handover {
-        /// All events up to these.
+        /// The number of events handed over so far, including these.
         var events: UInt64 = 0
         /// When the first and the last will be read, in thirds of a millisecond.
         var first: Int64 = .min / 8
         var end: Int64 = .min / 8
     }
 
-    /// The memory of the answers, as it was counted.
+    /// The memory of the held answers, as it was counted.
     private(set) var heldBytes = 0
 
-    /// The longest that answers wait, in breadths.
+    /// The maximum wait of an answer, in breadths.
     private static var breadthsMax: Int64 { 32 }
 
-    /// The events that have been handed over.
+    /// The number of events that have been handed over.
     var passedEvents: UInt64 { last.events }
 
-    /// The memory that it takes on the heap, without the requests.
+    /// Its memory on the heap, without the requests.
     var heapBytes: Int { HeapBlock.size(of: waiting) + HeapBlock.size(of: settling) }
 
     var isEmpty: Bool { waiting.isEmpty && settling.isEmpty }
 
-    /// The requests whose answers wait, in no order.
+    /// The requests whose answers are held, unordered.
     var requests: [OpenRequest] {
         waiting.map { $0.request } + settling[firstSettling...].map { $0.request }
     }
 
-    /// When the next answer that waits for time alone may leave; nil if there is none.
+    /// The release time of the next answer that waits only for time; nil if there is none.
     var nextRelease: Instant? {
         firstSettling < settling.count ? settling[firstSettling].release : nil
     }
 
-    /// Whether an answer that comes after `events` events may leave at once.
+    /// Whether an answer after `events` events may be sent at once.
     func isPassed(_ events: UInt64, breadth: Int64, at now: Instant) -> Bool {
         events <= last.events && release(of: events, breadth: breadth) <= now
     }
 
-    /// When an answer after an event that was handed over may leave. Times are in thirds of a
-    /// millisecond, so a third of the breadth for each event is one breadth.
+    /// The release time of an answer after an event that was handed over. Times are in thirds of a
+    /// millisecond, so `breadth` thirds are a third of the breadth: the wait for one event.
     private func release(of event: UInt64, breadth: Int64) -> Instant {
         let end =
             event <= lastBefore.events
@@ -75,7 +75,7 @@ struct FenceQueue {
         heldBytes += change
     }
 
-    /// Makes a request's answer wait.
+    /// Holds a request's answer after `events` events.
     mutating func hold(_ request: OpenRequest, behind events: UInt64, breadth: Int64) {
         guard events > last.events else {
             return settle(request, until: release(of: events, breadth: breadth))
@@ -84,7 +84,7 @@ struct FenceQueue {
         siftUp(from: waiting.count - 1)
     }
 
-    /// Notes that the first `events` events have been handed over.
+    /// Records that the first `events` events have been handed over.
     mutating func passed(_ events: UInt64, breadth: Int64, at now: Instant) {
         guard events > last.events else { return }
         let count = Int64(clamping: events - last.events)
@@ -100,7 +100,7 @@ struct FenceQueue {
         }
     }
 
-    /// Takes out the next answer that may leave at `now`.
+    /// Removes and returns the next answer whose release time has passed; nil if there is none.
     mutating func release(by now: Instant) -> OpenRequest? {
         guard let next = nextRelease, next <= now else { return nil }
         let request = settling[firstSettling].request
@@ -115,13 +115,13 @@ struct FenceQueue {
         return request
     }
 
-    /// Takes out all answers: there is nothing left to wait for.
+    /// Removes and returns all answers: there is nothing left to wait for.
     mutating func releaseAll() -> [OpenRequest] {
         defer { self = FenceQueue() }
         return settling[firstSettling...].map { $0.request } + waiting.map { $0.request }
     }
 
-    /// Makes an answer wait for time alone, and never for less than those before it.
+    /// Makes an answer wait only for time. It is never released before those already in the list.
     private mutating func settle(_ request: OpenRequest, until release: Instant) {
         settling.append((request, max(release, settling.last?.release ?? release)))
     }

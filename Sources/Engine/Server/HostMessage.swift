@@ -2,11 +2,12 @@ import MCP
 import Session
 import Wire
 
-/// What the host's arguments must be, and what a server's mode rules out whatever its state.
+/// Checks the host's arguments, and what the server's mode excludes in any state.
 ///
-/// JSON is passed on as one line, however the host writes it: events are made of lines (S-514).
+/// JSON is passed on as one line, however the host formats it, because line ends separate the lines
+/// of an event (S-514).
 ///
-/// Pure, so that any thread can check before it queues a command.
+/// Pure functions, so any thread can check before it queues a command.
 package struct HostMessage: Sendable {
     private let router: Router
     private let hasReplay: Bool
@@ -18,12 +19,12 @@ package struct HostMessage: Sendable {
         jsonDepthMax = options.limits.jsonDepth
     }
 
-    /// The kinds of commands that a mode can rule out.
+    /// The kinds of commands that a mode may exclude.
     package enum Purpose: Sendable {
         case related, relatedCall, unrelated
     }
 
-    /// Throws if no state of the server could carry such a message.
+    /// Throws if the mode excludes such a message in every state of the server.
     package func checkMode(_ purpose: Purpose) throws(CallerFault) {
         let route =
             switch purpose {
@@ -39,7 +40,7 @@ package struct HostMessage: Sendable {
         if !hasReplay { throw .notResumable }
     }
 
-    /// Passes on any JSON value.
+    /// Checks a JSON value, and calls `use` with it as one line.
     package func withValue(
         _ json: UnsafeRawBufferPointer,
         _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
@@ -54,7 +55,7 @@ package struct HostMessage: Sendable {
         try use(line?.bytes ?? value.text)
     }
 
-    /// Passes on a JSON value, or nothing.
+    /// As `withValue`, but `json` may be empty.
     package func withOptionalValue(
         _ json: UnsafeRawBufferPointer,
         _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
@@ -63,7 +64,7 @@ package struct HostMessage: Sendable {
         try withValue(json, use)
     }
 
-    /// Checks a JSON value, and puts it on one line.
+    /// Checks a JSON value, and returns it as one line: `json` itself if nothing changes.
     package func take(_ json: ByteBuffer) throws(CallerFault) -> ByteBuffer {
         var line: ByteBuffer?
         try withValue(json.bytes) { value throws(CallerFault) in
@@ -72,19 +73,19 @@ package struct HostMessage: Sendable {
         return line ?? json
     }
 
-    /// A method: text that is not empty, and not one of JSON-RPC's own (section 8).
+    /// Checks a method name: not empty, and not one that JSON-RPC reserves (section 8).
     package func checkMethod(_ method: UnsafeRawBufferPointer) throws(CallerFault) {
         guard method.count > 0, method.count <= 1024, UTF8Text.isValid(method),
             !UnsafeRawBufferPointer(rebasing: method.prefix(4)).equals("rpc.")
         else { throw .invalidMessage }
     }
 
-    /// Plain text, perhaps empty.
+    /// Checks plain text, which may be empty.
     package func checkText(_ text: UnsafeRawBufferPointer) throws(CallerFault) {
         guard UTF8Text.isValid(text) else { throw .invalidMessage }
     }
 
-    /// Passes on the params of a message: an object, an array, or nothing.
+    /// Checks the params of a message, and calls `use` with them: an object, an array, or empty.
     package func withParams(
         _ params: UnsafeRawBufferPointer,
         _ use: (UnsafeRawBufferPointer) throws(CallerFault) -> Void
@@ -115,7 +116,7 @@ package struct HostMessage: Sendable {
         }
     }
 
-    /// A severity of RFC 5424, as `notifications/message` names it.
+    /// Checks a severity of RFC 5424, by its name in `notifications/message`.
     private func checkLevel(_ level: UnsafeRawBufferPointer) throws(CallerFault) {
         let levels: [StaticString] = [
             "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency",

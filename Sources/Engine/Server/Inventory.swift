@@ -2,8 +2,8 @@ import Replay
 import Session
 import Wire
 
-/// What the engine can reach, by what it is for, as the heap has it: not what its counters say.
-/// Tests hold the counters, and the bounds, to it.
+/// The heap memory that the engine holds, by purpose. It is measured from the objects, not taken
+/// from the engine's counters: tests compare the counters and the bounds with it.
 package struct Inventory {
     package var connections = 0
     package var arriving = 0
@@ -17,12 +17,12 @@ package struct Inventory {
         connections + arriving + requests + sessions + unsent + replay + tables
     }
 
-    /// The messages that each kind has met: what several refer to is in memory once.
+    /// The buffers already counted, by kind: one that several objects refer to counts once.
     private var waiting: Set<ObjectIdentifier> = []
     private var kept: Set<ObjectIdentifier> = []
     private var posted: Set<ObjectIdentifier> = []
 
-    /// `outputs` are those that the driver has not given back.
+    /// `outputs` are those that the driver has taken and not yet returned.
     package init(of engine: ServerEngine, outputs: [Output]) {
         for connection in engine.connections.all { add(connection) }
         for output in outputs {

@@ -1,16 +1,17 @@
 import Wire
 
-/// What the server says of itself as a protected resource, and where (RFC 9728).
+/// The server's metadata as a protected resource, and its URL (RFC 9728).
 package struct ResourceMetadata {
-    /// A JSON object, as the host gave it.
+    /// A JSON object, verbatim from the host.
     let document: ByteBuffer
-    /// Where clients find it. It comes from the host's word, never from a request's (A-013).
+    /// The URL of the metadata. It is derived from the host's document, never from a request
+    /// (A-013).
     let url = ByteBuffer()
     private let path: ByteBuffer
 
     private static var wellKnown: StaticString { "/.well-known/oauth-protected-resource" }
 
-    /// Nil unless `json` is an object that names the resource and authorization servers (A-012).
+    /// Nil unless `json` is an object with a resource and authorization servers (A-012).
     package init?(_ json: UnsafeRawBufferPointer, depthMax: Int) {
         let text = ByteBuffer(copying: json)
         guard let value = JSONValue(text.bytes, depthMax: depthMax),
@@ -20,7 +21,7 @@ package struct ResourceMetadata {
         else { return nil }
         defer { withExtendedLifetime(written) {} }  // The address points into it.
         document = text
-        // A-011: the well-known path goes in front of the resource's own.
+        // A-011: the well-known path is inserted before the resource's own path.
         path = ByteBuffer(copying: ResourceMetadata.wellKnown.rawBytes)
         if !resource.path.equals("/") { path.append(resource.path) }
         url.append(resource.origin)
@@ -28,7 +29,7 @@ package struct ResourceMetadata {
         url.append(resource.query)
     }
 
-    /// Whether the document is what a path asks for: its own place, or the root's (A-011).
+    /// Whether a path is that of the document: the resource's own, or the root's (A-011).
     func isServed(at path: UnsafeRawBufferPointer) -> Bool {
         path.hasPrefix(ResourceMetadata.wellKnown)
             && (path.count == ResourceMetadata.wellKnown.utf8CodeUnitCount
@@ -40,7 +41,7 @@ package struct ResourceMetadata {
 struct WebAddress {
     /// Scheme and authority: `https://api.example:8443`.
     let origin: UnsafeRawBufferPointer
-    /// From the first slash; may be empty.
+    /// From the first slash to the query; may be empty.
     let path: UnsafeRawBufferPointer
     /// With its question mark; may be empty.
     let query: UnsafeRawBufferPointer
@@ -64,7 +65,7 @@ struct WebAddress {
 }
 
 extension UInt8 {
-    /// Whether a URL without a fragment may hold the byte, and a quoted string as it stands.
+    /// Whether the byte may occur in a URL without a fragment, and unescaped in a quoted string.
     fileprivate var isURLByte: Bool {
         let others: StaticString = "#\"<>\\^`{|}"
         return self > 0x20 && self < 0x7F && others.rawBytes.firstIndex(ofByte: self) == nil

@@ -2,8 +2,8 @@ import MCP
 import Session
 import Wire
 
-/// Who asks, and whether that is allowed: decided by a request's head, before its body is read
-/// (S-018, A-010).
+/// Authorization: decides who makes a request, and whether it is allowed, by its head and before
+/// its body is read (S-018, A-010).
 extension ServerEngine {
     // MARK: The decision
 
@@ -18,7 +18,7 @@ extension ServerEngine {
         }
     }
 
-    /// Puts a request to the host. Meanwhile the connection waits, and so does what follows.
+    /// Asks the host for a verdict. Until then the connection is parked, and later bytes wait.
     private func ask(_ head: RequestHead, on connection: ServerConnection) {
         guard let key = parked.parkForVerdict(connection) else { return discard(connection) }
         move(connection, to: .authorizing(key))
@@ -31,8 +31,8 @@ extension ServerEngine {
 
     // MARK: The host's answer
 
-    /// Lets a request go on in the name of `principal`. Its streams end when so many milliseconds
-    /// have passed; nil is for never.
+    /// Allows a request in the name of `principal`. Its streams end after `expiresIn` milliseconds;
+    /// nil means never.
     package func allow(
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
@@ -61,7 +61,7 @@ extension ServerEngine {
         return connection
     }
 
-    /// The host has not answered in time. That is no verdict about the client.
+    /// The host's verdict has not arrived in time. That is no verdict about the client.
     func authorizationIsLate(on connection: ServerConnection) {
         guard case .authorizing(let key) = connection.exchange.state else { return }
         parked.take(key)
@@ -72,8 +72,8 @@ extension ServerEngine {
 
     // MARK: Waiting
 
-    /// Keeps what arrives behind a head that waits for the host. Beyond what pipelined requests may
-    /// take, the socket is read no further.
+    /// Stores bytes that arrive after a head that waits for the host. Reading stops once they reach
+    /// the limit of pipelined requests.
     func holdBack(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         guard connection.reader.postpone(bytes) >= options.pipelinedBytesMax,
             connection.reader.holdBack()
@@ -81,7 +81,7 @@ extension ServerEngine {
         core.perform(.stopReading(connection))
     }
 
-    /// Goes on behind the head of a request that has been decided.
+    /// Continues after the head of a request that has been decided.
     private func readOn(_ connection: ServerConnection) {
         if connection.reader.endHoldBack() { core.perform(.startReading(connection)) }
         let rest = connection.reader.takePipelined() ?? ByteBuffer()
@@ -91,7 +91,8 @@ extension ServerEngine {
 
     // MARK: Expiry
 
-    /// Ends the stream of a connection. Its client comes back for it with other credentials.
+    /// Ends the stream of a connection whose authorization has expired. The client can resume it
+    /// with new credentials.
     func endExpired(_ connection: ServerConnection) {
         switch connection.exchange.state {
         case .primary(let session):
@@ -107,7 +108,7 @@ extension ServerEngine {
 
     // MARK: Responses
 
-    /// Refuses a request for want of authorization.
+    /// Refuses a request that is not authorized.
     private func challenge(_ challenge: Challenge, _ connection: ServerConnection) {
         core.log(.debug, "Refused a request: ", challenge.message.rawBytes)
         switch challenge.cause {
@@ -125,7 +126,7 @@ extension ServerEngine {
         core.spare.give(error)
     }
 
-    /// public, for pages of any origin too.
+    /// the metadata is public, also for pages of any origin.
     func respondMetadata(_ head: RequestHead, on connection: ServerConnection) {
         guard let metadata = gate.metadata else { return }
         connection.exchange.dropCrossOriginFields()

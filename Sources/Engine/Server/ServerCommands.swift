@@ -3,14 +3,15 @@ import Replay
 import Session
 import Wire
 
-/// What the host may ask for. Arguments are known to be what `HostMessage` demands.
+/// The host's commands. `HostMessage` has already checked their arguments.
 ///
-/// Each command is carried out before it returns; a fault says that nothing was done, but for
-/// `.disconnected` from an answer: then the request has ended, and the answer is lost.
+/// A command is complete when it returns. If it throws, nothing was done, with two exceptions:
+/// `.disconnected` from an answer means that the request has ended and the answer is lost, and an
+/// invalid result of `initialize` ends that request with an error.
 extension ServerEngine {
     // MARK: Answers
 
-    /// Answers a request with a result, which is JSON text.
+    /// Answers a request with a result (JSON text).
     package func respond(_ key: RequestKey, _ result: UnsafeRawBufferPointer) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             var request = try find(key)
@@ -21,13 +22,13 @@ extension ServerEngine {
                     output.appendResult(id: request.id, result)
                 }
             }
-            // S-203: what the host negotiated must be a revision of ours.
+            // S-203: the revision that the host negotiated must be one that is supported.
             let depthMax = options.limits.jsonDepth
             guard let value = JSONValue(result, depthMax: depthMax),
                 let version = value["protocolVersion"]?.string,
                 let revision = Revision(text: version.bytes)
             else {
-                // Its client must not wait for what cannot come any more.
+                // Answer with an error: the client must not wait for a result that cannot come.
                 let message: StaticString = "The server gave no valid answer to initialize"
                 try? fail(
                     request, ErrorCode.internalError.rawValue, message.rawBytes,
@@ -38,7 +39,8 @@ extension ServerEngine {
         }
     }
 
-    /// Answers a request with a result that nobody else needs: a long one becomes the message.
+    /// As `respond`, but takes over the buffer, which nobody else may use: a long result is not
+    /// copied.
     package func respond(_ key: RequestKey, taking result: ByteBuffer) throws(CallerFault) {
         guard result.count >= ServerEngine.longBytes else { return try respond(key, result.bytes) }
         let request = try find(key)
@@ -48,7 +50,7 @@ extension ServerEngine {
         }
     }
 
-    /// What a result is likely to get around it.
+    /// Capacity for the JSON-RPC envelope around a result, in bytes.
     package static var envelopeBytes: Int { 64 }
 
     /// Answers a request with an error. `data` is JSON text, or empty.
@@ -64,8 +66,8 @@ extension ServerEngine {
 
     // MARK: Notifications that belong to a request
 
-    /// Reports progress, if the client asked for it. The numbers are finite; `total` and `message`
-    /// may be absent.
+    /// Sends progress if the client asked for it. The numbers are finite; `total` and `message` may
+    /// be absent.
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
@@ -120,7 +122,8 @@ extension ServerEngine {
 
     // MARK: Messages that belong to no request
 
-    /// Sends a notification on a session's primary stream, or leaves it in its mailbox.
+    /// Sends a notification on a session's primary stream, or stores it in the mailbox until there
+    /// is one.
     package func notify(
         _ key: SessionKey, method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) throws(CallerFault) {
@@ -132,7 +135,7 @@ extension ServerEngine {
         }
     }
 
-    /// Begins to send one notification on the primary stream of every session; `proceed` sends it.
+    /// Begins a broadcast: one notification to every session. `proceed` sends it.
     package func broadcast(
         method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) -> Broadcast {
@@ -141,9 +144,9 @@ extension ServerEngine {
         return Broadcast(kind: kind(of: method), message: message)
     }
 
-    /// Sends a broadcast to the next few sessions; false if there are no more. What they are to get
-    /// is best written before the next: while it is in the cache, and to use its buffers again. A
-    /// session whose mailbox is full misses it.
+    /// Sends a broadcast to the next few sessions; false if there are no more. The output should be
+    /// written before the next call, while it is in the cache and so that its buffers can be
+    /// recycled. A session whose mailbox is full misses the broadcast.
     package func proceed(_ broadcast: inout Broadcast) -> Bool {
         enter {
             let places = broadcast.place..<broadcast.place + ServerEngine.broadcastCount
@@ -164,7 +167,8 @@ extension ServerEngine {
 
     // MARK: Calls: requests to the client
 
-    /// Asks the client on a request's stream. The answer comes as an event with `call` and `data`.
+    /// Sends a request to the client on a request's stream. The response is an event with `call`
+    /// and `data`.
     package func call(
         _ call: CallKey, _ key: RequestKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
@@ -181,7 +185,7 @@ extension ServerEngine {
         }
     }
 
-    /// Asks the client on its session's primary stream.
+    /// Sends a request to the client on its session's primary stream.
     package func call(
         _ call: CallKey, _ key: SessionKey, method: UnsafeRawBufferPointer,
         params: UnsafeRawBufferPointer, data: UnsafeMutableRawPointer?
@@ -200,7 +204,8 @@ extension ServerEngine {
         }
     }
 
-    /// Gives up a call. The client is told; a late answer is dropped; no event comes.
+    /// Cancels a call: the client is notified, a late response is dropped, and the host gets no
+    /// event.
     package func close(_ key: CallKey) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             guard let call = requests.close(key, &shares) else { throw .notFound }
@@ -220,14 +225,14 @@ extension ServerEngine {
 
     // MARK: Ends
 
-    /// Ends a session. Its client's next request gets 404.
+    /// Ends a session. The client's next request gets 404.
     package func close(_ key: SessionKey) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             end(try find(key), because: "Session ended")
         }
     }
 
-    /// Ends everything, and takes nothing new. `.closed` is the last effect.
+    /// Closes the server: ends everything, and accepts nothing new. `.closed` is the last effect.
     package func close() {
         enter {
             guard shutdown.close() else { return }
@@ -245,7 +250,7 @@ extension ServerEngine {
             for connection in connections.all {
                 switch connection.exchange.state {
                 case .idle where !connection.outbox.isDrained:
-                    // An answer is on its way: it is the connection's last.
+                    // An answer is being written; it is the connection's last.
                     move(connection, to: .finishing)
                     wait(.hangUp, connection)
                 case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
@@ -257,7 +262,7 @@ extension ServerEngine {
         }
     }
 
-    /// Ends all connections at once, whatever is left to write.
+    /// Closes all connections at once. Output that is not written is lost.
     package func abandon() {
         enter {
             for connection in connections.all { discard(connection) }
@@ -276,7 +281,7 @@ extension ServerEngine {
         try find(key)
     }
 
-    /// Keeps a pointer of the host's with a session.
+    /// Stores a pointer of the host's in a session.
     package func attach(
         _ data: UnsafeMutableRawPointer?, to key: SessionKey
     ) throws(CallerFault) {
@@ -290,8 +295,8 @@ extension ServerEngine {
         return request
     }
 
-    /// A request that may say more than its answer: `initialize` may not, since the session's id
-    /// goes out with its result or not at all (S-202, S-213).
+    /// A request that may have messages besides its answer. `initialize` may not, since the
+    /// session's id is sent with its result or not at all (S-202, S-213).
     func findForMessages(_ key: RequestKey) throws(CallerFault) -> OpenRequest {
         let request = try find(key)
         guard !request.isInitialize else { throw .notReady }
@@ -303,7 +308,7 @@ extension ServerEngine {
         return session
     }
 
-    /// Sends what belongs to a request and stays off the primary.
+    /// Sends a message that belongs to a request, never on the primary stream.
     private func send(
         _ kind: Backlog.Kind, _ route: Router.Route, _ request: OpenRequest,
         _ compose: (ByteBuffer) -> Void
@@ -352,10 +357,10 @@ extension CallerFault {
     }
 }
 
-/// A notification on its way to every session.
+/// A notification that is being sent to every session.
 package struct Broadcast {
     fileprivate let kind: Backlog.Kind
     fileprivate let message: ByteBuffer
-    /// The first place in the table of sessions that it has not come to.
+    /// The index of the next session in the table.
     fileprivate var place = 0
 }

@@ -2,9 +2,9 @@ import MCP
 import Session
 import Wire
 
-/// How a connection waits, ends its exchanges, and leaves; and what follows from that.
+/// Connections: how they open, time out, end their exchanges and close.
 extension ServerEngine {
-    // MARK: Beginning
+    // MARK: Opening
 
     func open(driver: UnsafeMutableRawPointer, from peer: PeerAddress?) -> ServerConnection? {
         let share = shares.share(of: peer)
@@ -27,7 +27,7 @@ extension ServerEngine {
         return connection
     }
 
-    /// Clients that connect have to wait, because the system has no descriptor for them.
+    /// New connections have to wait, because the system has no descriptor for them.
     package func acceptingPaused(_ reason: UnsafeRawBufferPointer) {
         core.counters.acceptPauses += 1
         core.log(
@@ -36,7 +36,7 @@ extension ServerEngine {
 
     // MARK: Socket
 
-    /// A client has read a part of what it was sent: its time to read the rest begins anew.
+    /// A client has read a part of its output: its time-out for the rest starts again.
     func readSlowly(_ connection: ServerConnection) {
         switch connection.exchange.state {
         case .finishing where !shutdown.isClosing: wait(.drain, connection)
@@ -45,7 +45,7 @@ extension ServerEngine {
         }
     }
 
-    /// A client's socket has taken everything.
+    /// A client's socket has taken all output.
     @inline(__always)
     func drained(_ connection: ServerConnection) {
         fences.drained(connection, at: now)
@@ -59,7 +59,8 @@ extension ServerEngine {
         connection.outbox.forgetSlowness()
     }
 
-    /// Closes a connection whose client has finished sending, if nothing is left to answer.
+    /// Closes a connection whose client has closed its sending direction, if nothing is left to
+    /// answer.
     func closeIfRead(_ connection: ServerConnection) {
         guard connection.reader.hasEnded, !connection.reader.hasPipelined else { return }
         switch connection.exchange.state {
@@ -71,7 +72,8 @@ extension ServerEngine {
         }
     }
 
-    /// Reads pipelined requests, once the ones before are answered and the answers read.
+    /// Reads pipelined requests, once the previous ones are answered and the answers read, except
+    /// at most `pipelinedBytesMax` bytes.
     func readPipelined(on connection: ServerConnection) {
         guard !isTooFarAhead(connection), let bytes = connection.reader.takePipelined() else {
             return
@@ -87,12 +89,12 @@ extension ServerEngine {
         connections.wait(wait, connection, at: now)
     }
 
-    /// The driver reads nothing from a connection for now: that does not make its client late.
+    /// The driver has paused reading from a connection. Its client cannot be late meanwhile.
     package func readingPaused(on connection: ServerConnection) {
         connection.reader.pause()
     }
 
-    /// The driver reads again, and the client has as long as it had.
+    /// The driver reads again: the client's time-out starts anew.
     package func readingResumed(on connection: ServerConnection) {
         guard connection.reader.resume() else { return }
         if let wait = connections.currentWait(of: connection), wait.isForClient {
@@ -133,7 +135,7 @@ extension ServerEngine {
         }
     }
 
-    /// Forgets a connection, and has it closed. What it carried goes on without it.
+    /// Removes a connection, and has it closed. Its request or session continues without it.
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
         let exchange = connections.close(connection, &core)
@@ -149,8 +151,9 @@ extension ServerEngine {
         core.perform(.close(connection))
     }
 
-    /// The last response of a connection has been written. Its client is left to hang up, since
-    /// closing while it still sends could cost it the response; a server that closes cannot wait.
+    /// The last response of a connection has been written. Waits until the client closes, since
+    /// closing while it still sends could lose the response; a server that is closing does not
+    /// wait.
     func responded(on connection: ServerConnection) {
         guard !shutdown.isClosing else { return discard(connection) }
         move(connection, to: .lingering)
@@ -158,8 +161,8 @@ extension ServerEngine {
         core.perform(.shutDown(connection))
     }
 
-    /// Ends the stream that a connection carries; what it was part of may go on elsewhere. `last`
-    /// writes what comes before the end.
+    /// Ends the stream that a connection carries; its request or session may continue elsewhere.
+    /// `last` writes what comes before the end.
     func endStream(on connection: ServerConnection, _ last: (ByteBuffer) -> Void = { _ in }) {
         guard !connection.isClosed else { return }
         if let resumption = connection.resumption {
@@ -176,7 +179,7 @@ extension ServerEngine {
         exchangeEnded(on: connection)
     }
 
-    /// The exchange on a connection is over, and its response is queued as a whole.
+    /// The exchange on a connection is over, and its response is queued completely.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         guard keepsAlive(connection) else {
@@ -189,7 +192,8 @@ extension ServerEngine {
         if connection.reader.hasEnded { closeIfRead(connection) }
     }
 
-    /// Whether a client has sent more requests while it left too much of the answers unread.
+    /// Whether a client leaves more than `pipelinedBytesMax` bytes of output unread: then no
+    /// further pipelined request is read.
     func isTooFarAhead(_ connection: ServerConnection) -> Bool {
         connection.unsentBytes > options.pipelinedBytesMax
     }

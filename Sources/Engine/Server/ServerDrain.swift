@@ -2,15 +2,16 @@ import MCP
 import Session
 import Wire
 
-/// The orderly end: what is under way may finish, and clients learn when to come back, perhaps to
+/// Graceful shutdown: open requests may finish, and clients learn when to reconnect, perhaps to
 /// another process.
 extension ServerEngine {
-    /// What a client is told to wait before it comes back, in milliseconds: each a time of its own,
-    /// so that they do not come back all at once.
+    /// The delay before a client reconnects, in milliseconds. It is random, so that clients do not
+    /// reconnect all at once.
     private var retry: Int64 { 1_000 + Int64(core.randomBits() % 1_000) }
 
-    /// Takes no new work, ends the primary streams, lets open requests finish until `deadline`, and
-    /// then ends everything. `.closed` is the last effect. A second call may only bring it forward.
+    /// Accepts no new work, ends the primary streams, lets open requests finish until `deadline`,
+    /// and then ends everything. `.closed` is the last effect. A second call can only make the
+    /// deadline earlier.
     package func drain(until deadline: Instant) {
         enter {
             guard shutdown.drain(until: deadline) else { return }
@@ -26,13 +27,13 @@ extension ServerEngine {
     /// Whether new requests and streams are refused.
     package var isDraining: Bool { shutdown.isDraining }
 
-    /// Refuses what would begin something. What is under way may be resumed.
+    /// Refuses a request that would start something new. Open streams may still be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
         connection.endAfterExchange()
         refuse(.draining, connection, id: id)
     }
 
-    /// Ends the drain once there is nothing to wait for, or no time left.
+    /// Closes the server once no request is open or the deadline has passed.
     func closeIfDrained() {
         guard let deadline = shutdown.deadline else { return }
         guard requests.count == 0 || deadline <= now else { return }

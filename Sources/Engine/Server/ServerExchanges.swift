@@ -2,7 +2,7 @@ import MCP
 import Session
 import Wire
 
-/// Requests as they arrive, and the responses they get.
+/// Dispatches requests that have arrived, and opens those that the host must answer.
 extension ServerEngine {
     // MARK: Arrival
 
@@ -36,8 +36,8 @@ extension ServerEngine {
             return refuse(.progressTokenTooLong, connection, id: id)
         }
         let isInitialize = id != nil && message.envelope.method.equals(Method.initialize)
-        // S-211: `initialize` names its version in its body, and older clients anything in its
-        // head.
+        // S-211: `initialize` names its version in its body; its header may contain any value, as
+        // older clients send.
         if !isInitialize, let refusal = checkVersion(head) {
             return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
         }
@@ -116,12 +116,12 @@ extension ServerEngine {
         case refused(Refusal)
     }
 
-    /// S-204, S-205, S-500: the two answers differ, and say nothing else.
+    /// S-204, S-205, S-500: the two refusals differ, and reveal nothing else.
     func findSession(_ head: RequestHead, of principal: Principal?) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
         }
-        guard head.isUnanimous(.sessionID, FieldName.sessionID), 
+        guard head.isUnanimous(.sessionID, FieldName.sessionID),
             let session = sessions.find(text, of: principal)
         else {
             return .refused(.sessionUnknown)
@@ -129,7 +129,7 @@ extension ServerEngine {
         return .found(session)
     }
 
-    /// S-208: a version that is named must be one that is served.
+    /// S-208: the version in the header, if there is one, must be supported.
     private func checkVersion(_ head: RequestHead) -> Refusal? {
         guard let text = head[.protocolVersion] else { return nil }
         guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
@@ -151,7 +151,7 @@ extension ServerEngine {
         return data
     }
 
-    /// What the exchange of `head` is under: the session's revision decides (S-209, S-210).
+    /// The revision that applies to an exchange: the session's, if it has one (S-209, S-210).
     func revision(of session: ServerSession?, _ head: RequestHead) -> Revision {
         session?.state.revision ?? head[.protocolVersion].flatMap { Revision(text: $0) } ?? .assumed
     }
@@ -176,7 +176,7 @@ extension ServerEngine {
         deliver(request, message)
     }
 
-    /// Opens a request, or refuses it.
+    /// Opens a request, or refuses it and returns nil.
     func open(
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
         of session: ServerSession?, on connection: ServerConnection, revision: Revision,
@@ -189,7 +189,7 @@ extension ServerEngine {
         }
         let bytes = OpenRequest.bytes(id, head, token)
         let hasRoom = makeRoom(forRequest: bytes, in: session?.shares ?? shares(of: connection))
-        // Not before: a share is forgotten with the last request that gave way.
+        // Only now: evicting the last request of a share also removes the share.
         let ownShares = session == nil ? shares(of: connection) : nil
         var refusal = Refusal.tooManyRequests
         if hasRoom {
@@ -272,7 +272,8 @@ extension ServerEngine {
         core.perform(.deliver(event))
     }
 
-    /// S-225, S-226. False if it names no open request: then it is the host's to ignore.
+    /// S-225, S-226. False if it names no open request: the host gets it as a notification, to
+    /// ignore.
     private func cancelArrived(_ message: borrowing Message, of session: ServerSession) -> Bool {
         guard let named = message.envelope.params?["requestId"],
             let id = try? Envelope.requestID(named, limits: options.limits),
@@ -288,7 +289,7 @@ extension ServerEngine {
         return true
     }
 
-    /// S-243: a late or a strange answer is dropped.
+    /// S-243: a late or unexpected response is dropped.
     private func responseArrived(
         _ id: RequestID, _ message: borrowing Message, of session: ServerSession?
     ) {

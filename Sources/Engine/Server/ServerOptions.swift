@@ -3,35 +3,35 @@ import Replay
 import Session
 import Wire
 
-/// From where clients can reach a server.
+/// The kinds of clients that can reach a server.
 package enum Reach: Sendable {
     case network
-    /// Only from this machine.
+    /// Only clients on this machine.
     case loopback
-    /// Only from this machine, and from no browser.
+    /// Only clients on this machine, and no browser.
     case unixSocket
 }
 
-/// A server's configuration, checked and without gaps. Times are milliseconds, nil is for ever.
+/// A server's configuration, validated and complete. Times are in milliseconds; nil means for ever.
 package struct ServerOptions {
     package var path = ByteBuffer(copying: ("/mcp" as StaticString).rawBytes)
     package var isStateless = false
     package var responseMode = ResponseMode.stream
     package var progressRoute = ProgressRoute.primary
-    /// What the engine answers `initialize` with; nil if the host answers it.
+    /// The engine's answer to `initialize`; nil if the host answers it.
     package var greeting: Greeting?
     package var allowedOrigins: AccessList?
     package var allowedHosts: AccessList?
-    /// Origins whose pages may read the answers; nil for none.
+    /// The origins whose pages may read responses; nil for none.
     package var crossOrigins: AccessList?
     package var authorization = AuthorizationPolicy.none
-    /// What is served to clients that ask how to be authorized; nil for nothing.
+    /// The metadata that tells clients how to be authorized; nil for none.
     package var resourceMetadata: ResourceMetadata?
     package var logLevel: LogLevel? = .warning
 
     package var limits = Limits()
     package var connectionsMax = 16_384
-    /// The descriptors that the process may have, which bound connections, too.
+    /// The process's limit of descriptors, which limits connections as well.
     package var descriptorsMax = Int.max
     package var sessionsMax = 10_000
     package var sessionRequestsMax = 256
@@ -39,61 +39,64 @@ package struct ServerOptions {
     package var mailboxBytesMax = 64 << 10
     /// Whether streams can be resumed. Without sessions they never can (M-024).
     package var hasReplay = true
-    /// Whether the host keeps the events; the bounds for replay are then its own.
+    /// Whether the host stores the events; the bounds for replay are then its own.
     package var hasHostStore = false
-    /// Events kept for one session's clients to come back for, and their bytes.
+    /// Events, and their bytes, that are stored for a session so that its streams can be resumed.
     package var replayEventsMax = 1024
     package var replayBytesMax = 1 << 20
-    /// Bytes of events kept for all sessions.
+    /// Bytes of events stored for all sessions.
     package var replayTotalBytesMax = 256 << 20
-    /// Bytes that wait for one connection's client to read, for all connections that carry a
-    /// session's streams, and for all there are. More, and progress is coalesced and the oldest log
-    /// lines are dropped; if that does not do, the connection with the most is closed.
+    /// The maximum of unread output in bytes: of one connection, of all connections that carry a
+    /// session's streams, and of all connections. Beyond it, progress is coalesced and the oldest
+    /// log lines are dropped; if that is not enough, the connection with the most is closed.
     package var unsentBytesMax = 16 << 20
     package var sessionUnsentBytesMax = 32 << 20
     package var totalUnsentBytesMax = 256 << 20
-    /// Bytes of pipelined requests that wait for the one before.
+    /// Bytes of pipelined requests that wait for the previous one; also the unread output beyond
+    /// which no further one is read.
     package var pipelinedBytesMax = 64 << 10
-    /// Memory of requests that have arrived in part, or wait behind others.
+    /// Memory of requests that have arrived in part, or wait for previous ones.
     package var arrivingBytesMax = 128 << 20
     /// Memory of open requests, and of calls to their clients.
     package var requestBytesMax = 64 << 20
     /// Memory of sessions, their mailboxes included.
     package var sessionBytesMax = 64 << 20
-    /// Bytes of what a client says of itself when it opens a session.
+    /// Bytes of `clientInfo` and `capabilities` in a client's `initialize`.
     package var clientInfoBytesMax = 64 << 10
-    /// How much of each table one address, and one principal, may have.
+    /// The percentage of each limit that one address, and one principal, may use.
     package var addressSharePercent = 50
     package var principalSharePercent = 50
 
     package var sessionIdle: Int64? = 30 * 60_000
     package var initialize: Int64? = 30_000
     package var keepAlive: Int64? = 15_000
-    /// How long the head of a request may take to arrive, and then its body.
+    /// How long the head of a request may take to arrive, and then its body. The latter also limits
+    /// how long a client may take to read its last response.
     package var headArrival: Int64? = 30_000
     package var bodyArrival: Int64? = 30_000
-    /// How long an event is kept.
+    /// How long an event is stored.
     package var replayAge: Int64? = 5 * 60_000
     /// How long a request may wait for its answer before its stream begins without one: clients and
-    /// proxies wait for a head, and then for an id to come back with. Nil: until the keep-alive.
+    /// proxies wait for a head, and then for an id to resume from. Nil: until the keep-alive.
     package var responseHead: Int64? = 250
-    /// How long a result waits after progress of its request has gone to the primary stream.
+    /// How long a result waits after progress of its request was sent on the primary stream.
     package var fenceBreadth: Int64 = 3
-    /// Whether a client may finish sending and still get its answers.
+    /// Whether a client may close its sending direction and still get its answers.
     package var allowsHalfClose = false
     package var connectionIdle: Int64? = 120_000
-    /// How long a request may go on whose client has gone.
+    /// How long a request may continue after its client has disconnected.
     package var detached: Int64? = 5 * 60_000
-    /// How long the host's store may take to find what a client has missed.
+    /// How long the host's store may take to load events that a client has missed.
     package var load: Int64 = 10_000
     /// How long the host may take to allow or refuse a request.
     package var authorizationWait: Int64? = 10_000
-    /// How long a connection may take to read its last response and hang up.
+    /// How long a client may take to close its connection after the last response and, while the
+    /// server closes, to read that response.
     package var linger: Int64 = 2_000
 
     package init() {}
 
-    /// The most that one address may have of so much, and one principal.
+    /// The part of a limit that one address, and one principal, may use.
     func addressShare(of all: Int) -> Int { ServerOptions.share(addressSharePercent, of: all) }
     func principalShare(of all: Int) -> Int { ServerOptions.share(principalSharePercent, of: all) }
 
@@ -119,7 +122,7 @@ package struct ServerOptions {
     }
 }
 
-/// What the server says of itself, as JSON texts that are known to be valid.
+/// The server's own part of the result of `initialize`, as valid JSON.
 package struct Greeting {
     private let suffix = ByteBuffer()
 

@@ -2,28 +2,28 @@ import Replay
 import Session
 import Wire
 
-/// What is written to clients, and what becomes of it when they do not read.
+/// Output to clients, and what happens if they do not read it.
 extension ServerEngine {
-    /// A message of at least this many bytes is not copied: its own buffer goes to the socket.
+    /// A message of at least this many bytes is not copied: it is written from its own buffer.
     package static var longBytes: Int { Outbox.longBytes }
 
-    /// Takes out what a connection has to write. Report it with `sent`, and give it back with
-    /// `recycle`.
+    /// Takes a connection's output, to be written. Report progress with `sent`, and return the
+    /// output with `recycle`.
     package func takeOutput(of connection: ServerConnection) -> Output? {
         connection.isClosed ? nil : connection.outbox.take()
     }
 
-    /// Takes back what has been written.
+    /// Takes back output that has been written, for reuse.
     package func recycle(_ output: consuming Output) {
         core.spare.give(output)
     }
 
-    /// Lets go of what was kept to be used again.
+    /// Releases all objects and buffers that are kept for reuse.
     package func dropSpareParts() {
         core.dropSpareParts()
     }
 
-    /// Takes back an event that the host has heard. Nobody may look at it any more.
+    /// Takes back an event that the host has received, for reuse. Nobody may read it any more.
     package func recycle(_ event: HostEvent) {
         core.spare.give(event)
     }
@@ -35,7 +35,7 @@ extension ServerEngine {
 
     // MARK: Events
 
-    /// Writes one message as an event of the stream that `connection` carries, or keeps it in the
+    /// Writes one message as an event of the stream that `connection` carries, or stores it in the
     /// backlog if the socket takes no more. With an `id`, a client can resume after it.
     func writeEvent(
         _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, to connection: ServerConnection

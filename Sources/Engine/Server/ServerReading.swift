@@ -2,10 +2,9 @@ import MCP
 import Session
 import Wire
 
-/// Bytes of a connection to requests, and what is refused before it is one.
+/// Parses the bytes of a connection into requests, and refuses some before they are complete.
 extension ServerEngine {
-    /// `behindHead` says that the parser has stopped at the end of a head, `lent` is as in
-    /// `received`.
+    /// `behindHead`: the parser has stopped at the end of a head. `lent`: as in `received`.
     func read(
         _ bytes: UnsafeRawBufferPointer, from connection: ServerConnection,
         behindHead: Bool = false, lent: Bool = false
@@ -38,7 +37,8 @@ extension ServerEngine {
             let isWhole = !connection.reader.isInsideMessage
             let unread = rest
             let step = connection.reader.parse(&rest, &core.spare)
-            // A message without a body ends where its head does: no byte is left to say so.
+            // A message without a body ends with its head: parse once more, even if no byte is
+            // left.
             hasStopped = step == .head
             handle(step, on: connection)
             if hasStopped {
@@ -46,7 +46,7 @@ extension ServerEngine {
                 noteHead(asArrived: parsed.prefixBytes(isWhole ? parsed.count : 0), on: connection)
             }
         }
-        // Empty lines before a request are none of it.
+        // Only empty lines have arrived. They are not part of a request, so the parser is returned.
         if !connection.reader.isIdle, case .idle = connection.exchange.state,
             !connection.reader.isUnfinished
         {
@@ -54,10 +54,11 @@ extension ServerEngine {
         }
     }
 
-    // MARK: Heads that come again
+    // MARK: Remembered heads
 
-    /// Takes a request whose head is the last one of its connection once more: what was found of
-    /// that holds for this one. Tells how many bytes the request has; nil if it has to be read.
+    /// Takes a request whose head equals the last one of its connection, without parsing it: the
+    /// result of the earlier admission is still valid. Returns the length of the request in bytes;
+    /// nil if it must be parsed.
     private func takeKnown(
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool
     ) -> Int? {
@@ -71,8 +72,9 @@ extension ServerEngine {
         return known.count
     }
 
-    /// Keeps the head that has just been read for when it comes again, if its request was admitted
-    /// for nothing but what stands in it: not if the host is to say. No other head is kept then.
+    /// Remembers the head just parsed, so that an equal one need not be parsed, but only if
+    /// admission depended on the head alone and not on the host's verdict. Otherwise the
+    /// connection's remembered head is removed.
     private func noteHead(
         asArrived bytes: UnsafeRawBufferPointer, on connection: ServerConnection
     ) {
@@ -86,8 +88,8 @@ extension ServerEngine {
         else { return core.spare.forgetHead(of: connection.id) }
     }
 
-    /// How long a head may be that is kept. That it is as far from the limit of all heads leaves
-    /// room for any length of a body.
+    /// The longest head to remember, in bytes. It must also stay that far below `headerBytes`, so
+    /// that a longer Content-Length cannot bring a remembered head above that limit.
     private static var knownHeadBytesMax: Int { 2048 }
 
     // MARK: Steps
@@ -139,7 +141,7 @@ extension ServerEngine {
         connection.begin(head, crossOriginFields: gate.crossOriginFields(for: head), as: principal)
     }
 
-    /// Lets a request that is authorized go on to its end.
+    /// Continues with a request that is authorized, or refuses it if it cannot be served.
     func admit(_ head: RequestHead, on connection: ServerConnection) {
         if let refusal = gate.examine(head) { return refuse(refusal, connection) }
         guard head.method == .post else { return }
@@ -148,7 +150,7 @@ extension ServerEngine {
         }
     }
 
-    /// Keeps what arrives behind a request that is not answered yet, or behind unread answers.
+    /// Stores bytes that arrive after a request that is not answered yet, or after unread answers.
     private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         if connection.reader.postpone(bytes) > options.pipelinedBytesMax {
             core.log(
@@ -170,7 +172,7 @@ extension ServerEngine {
         }
     }
 
-    /// Logs which option would have admitted a request.
+    /// Logs which option would have admitted a refused request.
     private func noteRefusal(_ refusal: Refusal, _ head: RequestHead) {
         switch refusal.counter {
         case .host:

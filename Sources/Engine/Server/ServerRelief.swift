@@ -3,11 +3,12 @@ import Replay
 import Session
 import Wire
 
-/// What waits for clients to read, and what has arrived in part, is kept within its bounds.
+/// Keeps unread output and partly arrived requests within their limits.
 extension ServerEngine {
-    /// Whether a client keeps up with what it is sent, after dropping what can be dropped. If it
-    /// does not, it loses its connection, and comes back for the rest. One message may be larger
-    /// than the bound, so only what waits before it counts, its stream's head aside.
+    /// Returns whether a connection can take more output, after dropping what can be dropped. If
+    /// even that is not enough, the connection is closed, and its client can resume the rest. One
+    /// message may be larger than the limit, so only what waits before it counts, without its
+    /// stream's head.
     func keepsUp(_ connection: ServerConnection) -> Bool {
         if connection.unsentBytes > options.unsentBytesMax + Int(connection.exchange.headBytes) {
             relieve(connection, to: options.unsentBytesMax, "unsent_bytes_max")
@@ -19,8 +20,7 @@ extension ServerEngine {
         return !connection.isClosed
     }
 
-    /// Brings what waits for a session's clients within `limit`: whoever reads least gives way
-    /// first.
+    /// Reduces the unread output of a session to `limit`: the connection with the most first.
     private func relieve(_ session: ServerSession, to limit: Int) {
         let carriers = carriers(of: session)
         var excess = -limit
@@ -33,8 +33,8 @@ extension ServerEngine {
         }
     }
 
-    /// Brings what waits for all clients within its bound: those whose address has most to read
-    /// give way first, and of them whoever has most itself.
+    /// Reduces the unread output of all connections to its limit: the address with the most first,
+    /// and of an address the connection with the most.
     private func relieveAll() {
         var mayLook = true
         let limit = options.totalUnsentBytesMax
@@ -47,9 +47,8 @@ extension ServerEngine {
         }
     }
 
-    /// Drops what `connection` can do without until `limit` is kept, with some room to spare so
-    /// that not every message has to look for more; if that does not do, ends it. `option` is the
-    /// bound.
+    /// Drops what `connection` can do without until its unread output is below `limit` by a margin;
+    /// closes the connection if that is not enough. `option` names the limit, for the log.
     private func relieve(
         _ connection: ServerConnection, to limit: Int, _ option: StaticString
     ) {
@@ -59,7 +58,7 @@ extension ServerEngine {
         connections.noteUnsent(shed.change)
         core.counters.progressDrops += UInt64(shed.progress)
         core.counters.logDrops += UInt64(shed.logs)
-        // Without some room to spare the next message would look through all again.
+        // Without the margin, the next message would search everything again.
         guard connection.unsentBytes > limit - limit / 16 else { return }
         core.counters.slowConnections += 1
         core.log(
@@ -76,9 +75,9 @@ extension ServerEngine {
         return carriers
     }
 
-    // MARK: What has arrived in part
+    // MARK: Partly arrived requests
 
-    /// Counts what a connection holds of requests that are not complete, or wait.
+    /// Counts a connection's memory for requests that are incomplete or wait.
     @inline(__always)
     func noteArriving(of connection: ServerConnection) {
         if connection.reader.needsCount { noteArrivingNow(of: connection) }
@@ -89,8 +88,8 @@ extension ServerEngine {
         if connections.arrivingBytes > options.arrivingBytesMax { relieveArriving() }
     }
 
-    /// Refuses what has arrived in part until the rest is within the bound: those whose address
-    /// holds most give way first, and of them those that hold most themselves.
+    /// Refuses partly arrived requests until the rest is within the limit: the address that holds
+    /// the most first, and of an address the connection that holds the most.
     private func relieveArriving() {
         let limit = options.arrivingBytesMax - options.arrivingBytesMax / 16
         core.log(

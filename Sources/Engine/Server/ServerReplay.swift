@@ -3,16 +3,16 @@ import Replay
 import Session
 import Wire
 
-/// Streams that outlive their connections: what is kept of them, and how clients come back.
+/// Streams that outlive their connections: storing their events, and resuming them.
 extension ServerEngine {
-    // MARK: Keeping
+    // MARK: Storing
 
-    /// A name for a stream that nobody can guess.
+    /// A random stream id, which cannot be guessed.
     func newToken() -> StreamToken {
         StreamToken(high: core.randomBits(), low: core.randomBits())
     }
 
-    /// Gives a request's stream its identity, before its first byte.
+    /// Assigns the id of a request's stream, before its first byte.
     func beginLog(of request: OpenRequest) {
         guard sessions.canResume(request), let session = request.session else { return }
         let token = newToken()
@@ -20,8 +20,8 @@ extension ServerEngine {
         sessions.beginLog(token, of: session)
     }
 
-    /// Keeps an answer that is a stream of its own, if its client could come back for it; tells the
-    /// stream's name.
+    /// Stores an answer as a stream of its own, if its client could resume it; returns the id of
+    /// that stream.
     func keep(_ message: ByteBuffer, asStreamOf request: OpenRequest) -> StreamToken? {
         guard sessions.canResume(request), let session = request.session else { return nil }
         let token = newToken()
@@ -29,17 +29,18 @@ extension ServerEngine {
         return token
     }
 
-    // MARK: Coming back
+    // MARK: Resuming
 
-    /// A stream that goes on, and that a client may come back to.
+    /// A stream that has not ended, and that a client may resume.
     private enum Resumable {
         case primary
         case request(OpenRequest)
     }
 
-    /// A GET with `Last-Event-ID`: everything after that event and then what follows, or a refusal
-    /// (S-233 to S-237). The one thing that never happens is a part of it. Only a primary begins
-    /// afresh when something is gone: refused, real clients give it up for good (S-235).
+    /// Handles a GET with `Last-Event-ID`: sends everything after that event and then new events,
+    /// or refuses (S-233 to S-237). It never sends only a part of them. If some events are gone,
+    /// only a primary stream begins afresh: real clients never retry a stream that was refused
+    /// (S-235).
     func resume(
         after text: UnsafeRawBufferPointer, of session: ServerSession,
         on connection: ServerConnection
@@ -55,7 +56,7 @@ extension ServerEngine {
             if position == cursor.sequence {
                 return goOn(stream, of: session, with: [], on: connection)
             }
-            // An event that there has not been is none that could be gone.
+            // The cursor names an event that was never sent: nothing is gone.
             guard position > cursor.sequence else { return refuseResume(connection) }
         }
         switch sessions.load(after: cursor, of: session, at: now) {
@@ -100,8 +101,8 @@ extension ServerEngine {
         }
     }
 
-    /// Moves a stream to the connection on which its client has come back. The old one may be half
-    /// open; it ends (S-237).
+    /// Moves a stream to the connection on which its client resumes it. The previous one may be
+    /// half open; it ends (S-237).
     private func attach(
         _ stream: Resumable, of session: ServerSession, to connection: ServerConnection
     ) {
@@ -125,7 +126,7 @@ extension ServerEngine {
         goOn(with: events, on: connection)
     }
 
-    /// Sends what a client has missed, and then what waits.
+    /// Sends the events that a client has missed, and then those that wait.
     private func goOn(with events: [StoredEvent], on connection: ServerConnection) {
         let exchange = connection.exchange.state
         if case .primary = exchange {
@@ -137,15 +138,15 @@ extension ServerEngine {
         if case .primary(let session) = exchange { sendMailbox(of: session, on: connection) }
     }
 
-    /// Sends what a client has missed before what waits for it. For the budgets it is one message,
-    /// as long as a store may keep.
+    /// Sends the events that a client has missed, before those that wait for it. The limits count
+    /// them as one message, at most as long as the store's limits allow.
     private func send(missed events: [StoredEvent], on connection: ServerConnection) {
         guard keepsUp(connection) else { return }
         connections.noteUnsent(connection.outbox.prepend(events))
         composeBacklog(of: connection)
     }
 
-    /// Sends the rest of a stream that has ended, and ends it; 204 says that there is none (S-236).
+    /// Sends the rest of a stream that has ended, and ends it; 204 if nothing is left (S-236).
     private func replay(_ events: [StoredEvent], on connection: ServerConnection) {
         guard !events.isEmpty else { return respondEmpty(.noContent, connection) }
         writeStreamHead(to: connection)
@@ -160,8 +161,8 @@ extension ServerEngine {
 
     // MARK: A store that answers later
 
-    /// What the host's store has found: the messages that follow the cursor, numbered from it on,
-    /// and whether the stream ended with them. Nil says that something is missing.
+    /// The result of a load from the host's store: the messages after the cursor, in order and
+    /// without gaps, and whether the stream ended with them. Nil if some are missing.
     package func loaded(
         _ load: LoadKey, _ found: [ByteBuffer]?, hasEnded: Bool
     ) throws(CallerFault) {
@@ -177,7 +178,7 @@ extension ServerEngine {
             }
             finishLoading(on: connection)
             core.counters.resumed += 1
-            // What a stream that goes on has sent since is in the backlog, in the store or not.
+            // What the stream has sent since the load began is in the backlog, in the store or not.
             let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
             let events = found.prefix(missed).enumerated().map { index, message in
                 let sequence = cursor.sequence + UInt64(index) + 1
@@ -195,15 +196,15 @@ extension ServerEngine {
         stopWaiting(connection)
     }
 
-    /// Lets a primary go on whose client's events the store does not give; false if the connection
-    /// waits for another stream.
+    /// Begins a primary stream afresh, because the store does not return its events; false if the
+    /// connection waits for another stream.
     private func beginAfresh(on connection: ServerConnection) -> Bool {
         guard let resumption = connection.resumption, resumption.isPrimary,
             let last = resumption.last
         else { return false }
         finishLoading(on: connection)
         guard case .primary(let session) = connection.exchange.state else {
-            // It is over here, or goes on elsewhere, and the store knows what was sent meanwhile.
+            // The stream has ended, or another connection carries it, and the store has its events.
             dropBacklog(of: connection)
             writeStreamHead(to: connection)
             endStream(on: connection) { output in resumption.end.map { output.append($0) } }
@@ -215,7 +216,8 @@ extension ServerEngine {
         return true
     }
 
-    /// Whether the store's answer reaches from the cursor to where the stream was.
+    /// Whether the events that were found reach from the cursor to the position that the stream
+    /// had.
     private func isComplete(_ count: Int, _ hasEnded: Bool, _ resumption: Resumption) -> Bool {
         guard let last = resumption.last else { return hasEnded }
         let cursor = resumption.cursor.sequence
@@ -232,7 +234,7 @@ extension ServerEngine {
         refuse(.storeTimeout, connection)
     }
 
-    /// Takes the stream off a connection that has not got a byte of it.
+    /// Detaches the stream from a connection on which none of its bytes were sent.
     private func detach(_ connection: ServerConnection) {
         finishLoading(on: connection)
         dropBacklog(of: connection)
@@ -252,8 +254,8 @@ extension ServerEngine {
 
     // MARK: Hanging up
 
-    /// Ends the connection of a request's stream and keeps the stream: the client comes back for
-    /// it after `retry` milliseconds (S-239).
+    /// Closes the connection of a request's stream, but keeps the stream: the client reconnects
+    /// after `retry` milliseconds and resumes it (S-239).
     package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
@@ -270,7 +272,7 @@ extension ServerEngine {
         }
     }
 
-    /// The same for a session's primary stream.
+    /// As above, for a session's primary stream.
     package func hangUp(_ key: SessionKey, retry: Int64) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             guard let session = sessions[key] else { throw .notFound }

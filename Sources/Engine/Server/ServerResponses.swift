@@ -2,9 +2,9 @@ import MCP
 import Session
 import Wire
 
-/// The responses that the engine writes of its own, and the heads of all.
+/// The responses that the engine writes by itself, and the heads of all responses.
 extension ServerEngine {
-    /// Refuses a request whose body is not a message, with its id as far as it could be read.
+    /// Refuses a request whose body is not a message; the error has its id if that could be read.
     func refuse(_ fault: Envelope.Fault, _ connection: ServerConnection) {
         switch fault {
         case .notUTF8(let id): refuse(.notUTF8, connection, id: id)
@@ -18,7 +18,7 @@ extension ServerEngine {
         }
     }
 
-    /// Answers a request with an error of ours.
+    /// Refuses a request with an error response.
     func refuse(
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
@@ -43,8 +43,9 @@ extension ServerEngine {
         core.spare.give(error)
     }
 
-    /// Writes a whole response, with the header lines that `fields` writes. If the request is still
-    /// arriving, the rest of it is skipped, or, if there may be much, the connection ends.
+    /// Writes a complete response, with the header lines that `fields` appends. If the request is
+    /// still arriving and may have a body, the connection ends after the response; otherwise the
+    /// rest of the request is skipped.
     func respondEarly(
         _ status: HTTPStatus, _ body: ByteBuffer?, isText: Bool = false,
         on connection: ServerConnection, _ fields: (ByteBuffer) -> Void
@@ -94,8 +95,8 @@ extension ServerEngine {
         exchangeEnded(on: connection)
     }
 
-    /// Writes a whole response to a request that nothing has been written for: a stream of one
-    /// event, or a JSON document, as the mode says.
+    /// Writes a complete response to a request for which nothing has been written: a stream of one
+    /// event or a JSON document, depending on the mode.
     func respond(
         on connection: ServerConnection, sessionID: SessionID?, about length: Int = 128,
         _ compose: (ByteBuffer) -> Void

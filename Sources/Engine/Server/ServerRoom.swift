@@ -1,11 +1,11 @@
 import Session
 import Wire
 
-/// Sessions and open requests are kept within their bounds, and nobody has more than a share of
-/// them.
+/// Keeps sessions and open requests within their limits, and each address and principal within its
+/// share of them.
 extension ServerEngine {
-    /// Makes room for a session of so many bytes: those that nobody has used give way, the idlest
-    /// first. False if there is none.
+    /// Makes space for a session of `bytes` bytes: evicts sessions that nobody has used, the
+    /// longest idle first. False if that is not enough.
     func makeRoom(forSession bytes: Int, in shares: Shares) -> Bool {
         let hasRoom = makeRoom(in: shares, of: "sessions_max and session_bytes_max") {
             share, part in
@@ -27,11 +27,11 @@ extension ServerEngine {
         return hasRoom
     }
 
-    /// Makes room for a request of so many bytes: those whose clients have gone give way, the one
-    /// that went first before the others. False if there is none.
+    /// Makes space for a request of `bytes` bytes: gives up requests whose clients have
+    /// disconnected, the earliest first. False if that is not enough.
     @inline(__always)
     func makeRoom(forRequest bytes: Int, in shares: @autoclosure () -> Shares) -> Bool {
-        // No share has so much before all have it together.
+        // Below this total, no share can be full.
         let least = min(options.addressSharePercent, options.principalSharePercent, 100)
         let wanted = requests.heldBytes + bytes
         let isWanting = wanted > options.requestBytesMax / 100 * least
@@ -51,7 +51,7 @@ extension ServerEngine {
         }
     }
 
-    /// Whether there is room for so many bytes more of a session. Nobody gives way.
+    /// Whether there is space for `bytes` more bytes of a session. Nothing is evicted.
     func hasRoom(for bytes: Int, of session: ServerSession) -> Bool {
         makeRoom(in: session.shares, of: "session_bytes_max") { share, part in
             (share?.sessionBytes ?? sessions.heldBytes) + bytes
@@ -61,9 +61,9 @@ extension ServerEngine {
         }
     }
 
-    /// Has others give way until neither a share nor the whole `isFull`: of those whose share is
-    /// used up, their own. `isFull` is told whose share it is about, nil for the whole, and how
-    /// much of a bound that may have. `bounds` are the options that this is about.
+    /// Evicts until neither a share nor the total is full; for a full share, only what counts in
+    /// it. `isFull` gets the share, nil for the total, and a function that returns the part of a
+    /// limit that may be used. `bounds` names the options, for the log.
     private func makeRoom(
         in shares: Shares, of bounds: StaticString,
         isFull: (_ share: Share?, _ part: (Int) -> Int) -> Bool,

@@ -3,7 +3,7 @@ import Replay
 import Session
 import Wire
 
-/// Sessions: how they begin, go on and end.
+/// Sessions: how they begin, time out and end.
 extension ServerEngine {
     /// S-200 to S-203, S-212.
     func initializeArrived(
@@ -63,7 +63,7 @@ extension ServerEngine {
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
         let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection))
-        // A share is forgotten with the last session that gave way.
+        // Only now: evicting the last session of a share also removes the share.
         let shares = shares(of: connection)
         guard hasRoom else {
             shares.forEach { self.shares.forget($0) }
@@ -82,7 +82,7 @@ extension ServerEngine {
         return .added(session)
     }
 
-    /// The shares of who speaks on a connection.
+    /// The shares of a connection's address and principal.
     func shares(of connection: ServerConnection) -> Shares {
         Shares(
             address: connection.share, principal: shares.share(of: connection.exchange.principal))
@@ -93,7 +93,7 @@ extension ServerEngine {
         return ByteBuffer(copying: value.flatMap { $0.isObject ? $0.text : nil } ?? empty.rawBytes)
     }
 
-    /// The host, or the engine for it, accepts `initialize`: the session goes live.
+    /// The host, or the engine for it, has accepted `initialize`: the session becomes live.
     func succeed(
         initialize request: OpenRequest, _ revision: Revision, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {
@@ -108,7 +108,7 @@ extension ServerEngine {
         try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }
     }
 
-    /// Answers a request with an error. A refused `initialize` leaves no session (S-202).
+    /// Answers a request with an error. An `initialize` that fails leaves no session (S-202).
     func fail(
         _ request: OpenRequest, _ code: Int32, _ message: UnsafeRawBufferPointer,
         data: UnsafeRawBufferPointer
@@ -122,13 +122,13 @@ extension ServerEngine {
         }
     }
 
-    /// Starts or stops a session's time to live: it runs while nothing is under way (S-207).
+    /// Starts or stops a session's idle time-out: it runs while nothing of it is open (S-207).
     func noteActivity(of session: ServerSession) {
         sessions.noteActivity(of: session, at: now)
     }
 
-    /// Ends a session and everything in it (S-206, S-241). The host hears of a fault if there is
-    /// one.
+    /// Ends a session and everything in it (S-206, S-241). The event for the host has `fault`, if
+    /// there is one.
     func end(
         _ session: ServerSession, because reason: StaticString, _ fault: CallerFault? = nil
     ) {

@@ -8,7 +8,7 @@ extension ServerEngine {
         return statistics
     }
 
-    /// Writes what is held, and what has happened, where it is to be: a copy costs more.
+    /// Writes the figures into the caller's struct: returning a copy costs more.
     package func write(_ statistics: inout Statistics) {
         statistics = core.counters
         statistics.connections = UInt64(connections.count)
@@ -28,7 +28,7 @@ extension ServerEngine {
             + UInt64(connections.count * ServerConnection.heldBytes + tableBytes)
     }
 
-    /// The memory of the tables, whose capacity stays when elements go.
+    /// The memory of the tables. Their capacity does not shrink when elements are removed.
     var tableBytes: Int {
         let slots = connections.slotCount + sessions.slotCount + requests.slotCount
         return tableSizes.bytes(at: slots) {
@@ -37,7 +37,7 @@ extension ServerEngine {
     }
 }
 
-/// The memory of the tables, measured again when their number of slots changes.
+/// The memory of the tables, measured again only when their number of slots changes.
 struct TableSizes {
     private var slots = 0
     private var bytes = 0

@@ -3,10 +3,11 @@ import Replay
 import Session
 import Wire
 
-/// Streams and answers: what is written where, once the router has decided.
+/// Event streams and answers: writes messages to the stream that the router has selected.
 extension ServerEngine {
-    /// Sends one message on a request's own stream, which begins with it. If the client is away and
-    /// can come back, the message is kept for it. `length` is about how long it will be.
+    /// Sends one message on a request's own stream, and begins the stream if necessary. If the
+    /// client has disconnected and can resume, the message is stored. `length` is the expected
+    /// length.
     func writeEvent(
         _ kind: Backlog.Kind, of request: OpenRequest, about length: Int = 128,
         _ compose: (ByteBuffer) -> Void
@@ -26,8 +27,8 @@ extension ServerEngine {
         if let connection = request.connection { writeEvent(kind, message, id, to: connection) }
     }
 
-    /// Sends one message, which may be one for many, on a session's primary stream, which
-    /// `connection` carries.
+    /// Sends one message on a session's primary stream, which `connection` carries. If it
+    /// `isShared`, other sessions get the same buffer.
     func writePrimaryEvent(
         _ kind: Backlog.Kind, _ session: ServerSession, to connection: ServerConnection,
         _ message: ByteBuffer, isShared: Bool = false
@@ -37,8 +38,8 @@ extension ServerEngine {
         writeEvent(kind, message, id, to: connection)
     }
 
-    /// Begins a request's stream: its head and, for clients that understand it, an event that only
-    /// tells where the stream begins (S-238).
+    /// Begins a request's stream: its head and, for clients that understand it, a priming event,
+    /// which has only the id of the stream's beginning (S-238).
     func beginStream(
         of request: OpenRequest, on connection: ServerConnection, sessionID: SessionID? = nil
     ) {
@@ -66,23 +67,24 @@ extension ServerEngine {
     /// Writes the head of an event stream.
     func writeStreamHead(to connection: ServerConnection, _ sessionID: SessionID? = nil) {
         gate.watchExpiry(of: connection)
-        // What was written before it, such as 100 Continue, is no backlog of the stream's.
+        // Output before the head, such as 100 Continue, is no backlog of the stream.
         wait(.keepAlive, connection)
         writeHead(to: connection) { beginStream(on: connection, sessionID, $0) }
         if connection.exchange.framing == .untilClose { connection.endAfterExchange() }
     }
 
-    /// Writes what comes before a stream's first message.
+    /// Writes what comes before a stream's first message, and counts it in `headBytes`.
     private func writeHead(to connection: ServerConnection, _ compose: (ByteBuffer) -> Void) {
         let before = connection.outbox.queuedBytes
         write(to: connection, compose)
         connection.exchange.wroteHead(connection.outbox.queuedBytes - before)
     }
 
-    /// A quiet connection gets a sign of life (S-135, S-246). A request that has no answer yet
-    /// becomes a stream for it: a client cannot wait for a head for ever (S-130).
+    /// Sends a keep-alive on a quiet connection (S-135, S-246). A request without an answer becomes
+    /// a stream for it, because a client does not wait for a head for ever (S-130).
     func keepAlive(_ connection: ServerConnection) {
-        // Nothing of what waits has been taken since the last time: the peer is dead or as good.
+        // The socket has taken nothing since the last keep-alive: the peer is dead or does not
+        // read.
         let isStuck = connection.exchange.isStuck(connection.outbox)
         switch connection.exchange.state {
         case .request(let request):
@@ -106,7 +108,7 @@ extension ServerEngine {
 
     // MARK: Answers
 
-    /// Ends a request with its answer, behind the fence if there is one (PROTOCOL, point 1).
+    /// Ends a request with its answer, after the fence if there is one (PROTOCOL, point 1).
     func answer(
         _ request: OpenRequest, sessionID: SessionID? = nil, about length: Int = 128,
         _ compose: (ByteBuffer) -> Void
@@ -125,14 +127,14 @@ extension ServerEngine {
         hold(held, of: request, at: barrier)
     }
 
-    /// The next barrier that an answer has to wait at: none once the server closes.
+    /// The next barrier that an answer has to wait at; nil once the server is closing.
     @inline(__always)
     private func nextBarrier(of request: OpenRequest) -> RequestFence.Barrier? {
         shutdown.isClosing ? nil : fences.nextBarrier(of: request, at: now)
     }
 
-    /// Makes an answer wait at a connection. It counts as unread by that connection's client, which
-    /// is what it waits for.
+    /// Holds an answer at a connection. It counts as unread by that connection's client, because
+    /// the answer waits for that client.
     private func hold(
         _ answer: ByteBuffer, of request: OpenRequest, at barrier: RequestFence.Barrier
     ) {
@@ -140,14 +142,14 @@ extension ServerEngine {
         _ = keepsUp(barrier.connection)
     }
 
-    /// Takes a request's answer from the connection that it waits at.
+    /// Removes a request's answer from the connection that holds it.
     private func takeHeldAnswer(of request: OpenRequest) -> ByteBuffer? {
         guard let (answer, change) = fences.take(from: request) else { return nil }
         connections.noteUnsent(change)
         return answer
     }
 
-    /// A connection does not hold a request's answer any more; another one may.
+    /// A connection no longer holds a request's answer; another one may.
     func releaseAnswer(of request: OpenRequest) {
         guard let held = takeHeldAnswer(of: request) else { return }
         if let barrier = nextBarrier(of: request) { return hold(held, of: request, at: barrier) }
@@ -176,7 +178,7 @@ extension ServerEngine {
         core.spare.giveIfUnused(&message)
     }
 
-    /// Writes a response that is a stream of one event.
+    /// Writes a complete response: a stream of one event.
     func respond(
         on connection: ServerConnection, withStreamOf message: ByteBuffer,
         for request: OpenRequest?, _ sessionID: SessionID?
@@ -199,7 +201,7 @@ extension ServerEngine {
         exchangeEnded(on: connection)
     }
 
-    /// Ends a stream that has begun, or whose one event is long.
+    /// Ends a stream that has begun, or whose only event is long.
     private func endStream(
         of request: OpenRequest, with message: ByteBuffer, _ sessionID: SessionID?
     ) {
@@ -209,14 +211,14 @@ extension ServerEngine {
         writeEvent(.essential, of: request, message)
         sessions.endLog(of: request)
         guard let connection = request.detach() else {
-            // Gone before the answer, or because of it.
+            // The connection was lost before the answer, or closed because of it.
             if request.stream == nil { core.counters.resultDrops += 1 }
             return
         }
         endStream(on: connection)
     }
 
-    /// Ends a request without the host: its client gets an error, and late answers find nothing.
+    /// Ends a request without the host: the client gets an error, and a late answer is `.notFound`.
     func cut(_ request: OpenRequest, because reason: StaticString, _ fault: CallerFault) {
         close(request, fault)
         guard request.isReachable else { return }
@@ -226,7 +228,7 @@ extension ServerEngine {
         }
     }
 
-    /// Closes a request. Its calls fail: nobody waits for what they would return.
+    /// Closes a request. Its calls fail, because nobody waits for their results.
     private func close(_ request: OpenRequest, _ fault: CallerFault) {
         requests.close(request, &shares)
         if !request.calls.isEmpty { failCalls(of: request, fault) }
@@ -236,9 +238,10 @@ extension ServerEngine {
         noteActivity(of: session)
     }
 
-    /// The client of a request has gone. That is no cancellation (S-224): the host goes on, and
-    /// what it sends is kept if the client can come back for it. An answer that a fence holds back
-    /// stays held back: the client may be here again before the fence is passed.
+    /// The client of a request has disconnected. That does not cancel the request (S-224), unless
+    /// nobody can resume and the mode says so: the host continues, and its messages are stored if
+    /// the client can resume. An answer of such a stream stays held by its fence, because the
+    /// client may be back before it is released.
     func clientLeft(_ request: OpenRequest) {
         request.detach()
         if requests[request.key] != nil { requests.setDetached(request, true, at: now) }
@@ -252,7 +255,8 @@ extension ServerEngine {
         }
     }
 
-    /// Ends a request whose client has not come back in time. If it still does, it learns so.
+    /// Ends a request whose client has not reconnected in time. If it still does, it gets the
+    /// error.
     func giveUp(_ request: OpenRequest) {
         let event = HostEvent(.cancelled, of: request.session)
         event.request = request.key
@@ -265,7 +269,7 @@ extension ServerEngine {
         for key in request.calls { fail(key, fault) }
     }
 
-    /// Closes a call that will never be answered, and tells the host.
+    /// Closes a call that will never be answered, and notifies the host.
     func fail(_ key: CallKey, _ fault: CallerFault) {
         guard let call = requests.close(key, &shares) else { return }
         let event = HostEvent(.response, of: call.session)
@@ -277,8 +281,7 @@ extension ServerEngine {
 
     // MARK: The primary stream
 
-    /// Opens a session's primary stream for a client that has not had it, or whose cursor in it is
-    /// of no use any more.
+    /// Opens a session's primary stream for a first GET, or one without a usable Last-Event-ID.
     func openPrimary(
         of session: ServerSession, on connection: ServerConnection, hasGap: Bool = false
     ) {
@@ -287,7 +290,7 @@ extension ServerEngine {
         sendMailbox(of: session, on: connection)
     }
 
-    /// Begins a primary stream on its connection, where its client has no use for a cursor.
+    /// Begins a primary stream on its connection, for a client without a usable cursor.
     func beginPrimary(
         of session: ServerSession, on connection: ServerConnection, from position: EventID,
         hasGap: Bool
@@ -298,13 +301,13 @@ extension ServerEngine {
             core.perform(.deliver(HostEvent(.primaryGap, of: session)))
         }
         writePrimaryHead(to: connection, hasGap: hasGap)
-        // A client that has come back has a cursor; any other learns where it comes in (M-025).
+        // A client that resumes has a cursor; any other gets its start position (M-025).
         if sessions.hasStore, session.state.revision?.hasPriming == true {
             prime(position, on: connection)
         }
     }
 
-    /// Lets a connection carry a session's primary stream. The newest wins (S-231).
+    /// Attaches a session's primary stream to a connection. The newest wins (S-231).
     func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
         let superseded = sessions.attachPrimary(of: session, to: connection)
             .flatMap { connections[$0] }
@@ -314,7 +317,8 @@ extension ServerEngine {
         core.perform(.deliver(HostEvent(.primaryOpened, of: session)))
     }
 
-    /// Writes the head of a primary stream. If its client has lost events, it learns so first.
+    /// Writes the head of a primary stream, and a comment, which reports lost events if there are
+    /// any.
     func writePrimaryHead(to connection: ServerConnection, hasGap: Bool = false) {
         writeStreamHead(to: connection)
         let comment = hasGap ? SSEFrame.gap : SSEFrame.opening
@@ -323,7 +327,7 @@ extension ServerEngine {
         }
     }
 
-    /// Sends what has waited for the primary stream.
+    /// Sends the messages in the mailbox.
     func sendMailbox(of session: ServerSession, on connection: ServerConnection) {
         for message in sessions.takeMailbox(of: session) {
             if !sessions.hasStore, connection.isClosed {

@@ -3,44 +3,44 @@ import MCP
 import Session
 import Wire
 
-/// Everything the engine asks of its driver beyond writing bytes, in order.
+/// Everything that the engine asks of its driver besides writing bytes, in order.
 package enum Effect {
-    /// Hand the event to the host.
+    /// Deliver the event to the host.
     case deliver(HostEvent)
-    /// Have the host's store do something.
+    /// Pass the order to the host's store.
     case store(StoreOrder)
-    /// Finish sending: everything has been written, and nothing will follow.
+    /// Close the sending direction: everything has been written, and nothing follows.
     case shutDown(ServerConnection)
-    /// Read no more from the connection until `startReading`: the engine holds enough of its bytes.
+    /// Stop reading from the connection until `startReading`: the engine holds enough of its bytes.
     case stopReading(ServerConnection)
     case startReading(ServerConnection)
-    /// Close the connection. The engine has forgotten it.
+    /// Close the connection, which the engine has removed.
     case close(ServerConnection)
-    /// Tell the operator.
+    /// Log a line for the operator.
     case log(LogLevel, ByteBuffer)
-    /// The last connection is closed, and the engine is of no more use.
+    /// The last connection is closed, and the engine is finished.
     case closed
 }
 
-/// Something the host should know. What a kind does not name stays empty.
+/// An event for the host. Which fields are set depends on `kind`; see the ABI table.
 package final class HostEvent {
     package enum Kind: Sendable {
-        /// A request's head, which waits to be allowed or refused.
+        /// A request's head that waits for the host's verdict.
         case authorize
-        /// A client's request, which waits for an answer.
+        /// A client's request that waits for an answer.
         case request
         case notification
-        /// A call was answered, or, with a `fault`, never will be.
+        /// A call was answered or, with a `fault`, never will be.
         case response
-        /// The client cancelled a request; its exchange has ended.
+        /// A request has ended without the host's answer; `fault` is the reason.
         case cancelled
         case sessionOpened
         case sessionClosed
         case primaryOpened
         case primaryClosed
-        /// A client came back to its primary stream for events that are gone, and has lost them.
+        /// A client resumed its primary stream, but has lost events that are not stored any more.
         case primaryGap
-        /// A command made from another thread could not be carried out.
+        /// A command from another thread could not be performed.
         case commandFailed
         case log
         case closed
@@ -52,35 +52,35 @@ package final class HostEvent {
     package var request: RequestKey?
     package var call: CallKey?
     package var authorization: AuthorizationKey?
-    /// Who made the request.
+    /// The principal that made the request.
     package var principal: Principal?
     package var callData: UnsafeMutableRawPointer?
-    /// The session itself, for what does not change about it: events may be read on any thread.
+    /// The session, for its constant fields only: events may be read on any thread.
     package var session: ServerSession?
-    /// What the host had attached to the session.
+    /// The pointer that the host had attached to the session.
     package var sessionData: UnsafeMutableRawPointer?
-    /// The message's text; nil if there is none. If it was lent, only whoever performs the effect
-    /// may read it, and only then.
+    /// The message's text; nil if there is none. If it was lent, only the code that performs the
+    /// effect may read it, and only while it does so.
     package private(set) var message: UnsafeRawBufferPointer?
-    /// Where the message stands; nil if it was lent.
+    /// The buffer that contains the message; nil if it was lent.
     private var messageBuffer: ByteBuffer?
-    /// These point into the message.
+    /// These point into the message, or `method` into `decodedMethod`.
     package private(set) var method = UnsafeRawBufferPointer(start: nil, count: 0)
     package private(set) var params = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// The request's JSON-RPC id, as it is written.
+    /// The request's JSON-RPC id, verbatim.
     package private(set) var id = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// Where `method` stands if it is not written as it reads.
+    /// The unescaped method; nil if it contains no escape sequence in the message.
     private var decodedMethod: ByteBuffer?
     private var madeTree: JSONTree?
     package var head: RequestHead?
     package var revision: Revision?
     package var level = LogLevel.warning
     package var text: ByteBuffer?
-    /// The memory that it held when it was put into a queue.
+    /// The memory that it held when it was queued.
     package var weight = 0
 
-    /// The memory that it holds. A request's head is counted with the request as well, which may
-    /// end before.
+    /// The memory that it holds. A request's head counts with the request as well, which may end
+    /// earlier.
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
             + (decodedMethod?.heldBytes ?? 0) + (text?.heldBytes ?? 0)
@@ -88,7 +88,7 @@ package final class HostEvent {
 
     private static var ownBytes: Int { 400 }
 
-    /// What the head of the request to be authorized has for proof; it points into the head.
+    /// The Authorization header of the request to be authorized; points into `head`.
     package var credentials: Credentials? {
         kind == .authorize ? head?[.authorization].map { Credentials($0) } : nil
     }
@@ -97,13 +97,13 @@ package final class HostEvent {
         self.kind = kind
     }
 
-    /// jansson's tree of the message. Made when somebody asks, and then kept.
+    /// jansson's tree of the message, made on first use.
     package var tree: JSONTree? {
         if madeTree == nil { madeTree = message.flatMap { JSONTree($0) } }
         return madeTree
     }
 
-    /// Makes this an event that a client's message makes; it is new, or has ended.
+    /// Refills a new or recycled event from a client's message.
     func begin(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
         self.kind = kind
         concern(session)
@@ -115,15 +115,15 @@ package final class HostEvent {
         if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
     }
 
-    /// Gives back the head of the client's request.
+    /// Removes and returns the head of the client's request.
     func takeHead() -> RequestHead? {
         var taken: RequestHead?
         swap(&taken, &head)
         return taken
     }
 
-    /// Lets go of everything: the event has been heard. Its message's buffer is given back, unless
-    /// somebody else looks at it too.
+    /// Releases everything, after the host has received the event. Returns the message's buffer for
+    /// reuse, unless somebody else refers to it too.
     func end() -> ByteBuffer? {
         var buffer: ByteBuffer?
         swap(&buffer, &messageBuffer)
@@ -166,7 +166,7 @@ package final class HostEvent {
     }
 }
 
-/// A client's message: its text, and what it says of itself.
+/// A client's message: its text, its envelope and its metadata.
 struct Message: ~Copyable {
     let text: HTTPParser.Body
     let envelope: Envelope
@@ -179,7 +179,7 @@ struct Message: ~Copyable {
     }
 }
 
-/// Effects in the order in which they were asked for.
+/// A FIFO queue of effects.
 struct EffectQueue {
     private var effects: [Effect] = []
     private var next = 0

@@ -1,10 +1,10 @@
-/// The host's fault, or the host's bad luck: why a command was not carried out.
+/// Why a command of the host was not performed: its own fault, or something it could not know.
 package enum CallerFault: Error, Equatable, Sendable {
-    /// Not JSON, or not what this place asks for.
+    /// Not JSON, or not valid for this argument.
     case invalidMessage
-    /// The session, request or call has ended or never was.
+    /// The session, request or call has ended or never existed.
     case notFound
-    /// The client went away; the stream that would carry the message is gone.
+    /// The client has disconnected; the stream that would carry the message is gone.
     case disconnected
     /// The session ended before the client answered.
     case sessionEnded
@@ -15,7 +15,7 @@ package enum CallerFault: Error, Equatable, Sendable {
     case noStream
     /// The client has not sent `notifications/initialized` yet (S-213).
     case notReady
-    /// Nothing of the stream is kept, or its client does not know how to come back.
+    /// Nothing of the stream is stored, or its client does not support resuming.
     case notResumable
     /// A bounded queue or table is full.
     case limit
@@ -23,7 +23,7 @@ package enum CallerFault: Error, Equatable, Sendable {
     case closed
 }
 
-/// How a host hears what it should know of, and what it need not.
+/// The severity of a log line. The raw values are the ABI's.
 package enum LogLevel: Int32, Comparable, Sendable {
     case error = 1
     case warning = 2

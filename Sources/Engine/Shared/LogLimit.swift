@@ -17,7 +17,8 @@ struct LogLimit {
     private static var milliseconds: Int64 { 5_000 }
 
     /// Returns how many lines of a kind were suppressed since the last one that was logged; nil if
-    /// this one is to be suppressed as well. A kind is a string constant, known by its address.
+    /// this one is to be suppressed as well. A kind is a string constant, identified by its
+    /// address.
     mutating func admit(_ text: StaticString, at now: Instant) -> UInt64? {
         guard let start = text.rawBytes.baseAddress else { return 0 }
         guard let index = kinds.firstIndex(where: { $0.text == start }) else {

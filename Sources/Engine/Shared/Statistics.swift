@@ -1,19 +1,19 @@
-/// What a server holds now, and what has happened since it was made.
+/// What a server holds now, and what has happened since its creation.
 package struct Statistics: Sendable {
     // Now.
     package var connections: UInt64 = 0
     package var sessions: UInt64 = 0
-    /// Event streams that a connection carries.
+    /// Event streams that are attached to a connection.
     package var streams: UInt64 = 0
     package var requests: UInt64 = 0
     package var calls: UInt64 = 0
     /// Bytes that clients have not read yet.
     package var unsentBytes: UInt64 = 0
     package var replayBytes: UInt64 = 0
-    /// Requests that wait for the host to allow them.
+    /// Requests that wait for the host's verdict.
     package var authorizations: UInt64 = 0
-    /// The memory of requests that have arrived in part, or wait behind others; of open requests;
-    /// of sessions; and of all that clients make the server hold.
+    /// The memory of requests that have arrived in part or wait for previous ones; of open
+    /// requests; of sessions; and of everything that clients make the server hold.
     package var arrivingBytes: UInt64 = 0
     package var requestBytes: UInt64 = 0
     package var sessionBytes: UInt64 = 0
@@ -23,19 +23,19 @@ package struct Statistics: Sendable {
     package var connectionsTotal: UInt64 = 0
     package var sessionsTotal: UInt64 = 0
     package var requestsTotal: UInt64 = 0
-    /// Streams that clients have come back for.
+    /// Streams that clients have resumed.
     package var resumed: UInt64 = 0
-    /// Streams that clients came back for in vain.
+    /// Attempts to resume a stream that were refused.
     package var resumesRefused: UInt64 = 0
-    /// Primary streams that began afresh, because what their clients had missed was gone.
+    /// Primary streams that began afresh, because events that their clients had missed were gone.
     package var primaryGaps: UInt64 = 0
-    /// Messages that a full mailbox did not take.
+    /// Messages dropped because a mailbox was full.
     package var mailboxDrops: UInt64 = 0
-    /// Results whose client had gone for good.
+    /// Results dropped because their client had disconnected for good.
     package var resultDrops: UInt64 = 0
-    /// Responses of clients that answered nothing.
+    /// Clients' responses that match no open call.
     package var responseDrops: UInt64 = 0
-    /// Progress and log lines that clients did not read in time.
+    /// Progress and log lines dropped because clients did not read in time.
     package var progressDrops: UInt64 = 0
     package var logDrops: UInt64 = 0
     /// Connections ended because their client did not read.
@@ -44,17 +44,17 @@ package struct Statistics: Sendable {
     package var originRefusals: UInt64 = 0
     /// Requests without a session, or with an unknown one.
     package var sessionRefusals: UInt64 = 0
-    /// Requests and connections beyond some limit.
+    /// Requests and connections refused because of a limit.
     package var limitRefusals: UInt64 = 0
     /// All other requests that were refused.
     package var otherRefusals: UInt64 = 0
-    /// Times when clients had to wait for a descriptor.
+    /// Times when accepting was paused because no descriptor was free.
     package var acceptPauses: UInt64 = 0
-    /// Sessions that made room for others.
+    /// Sessions evicted to make space for others.
     package var sessionsEvicted: UInt64 = 0
     /// Requests without credentials, or with invalid ones.
     package var credentialRefusals: UInt64 = 0
-    /// Requests that their credentials do not suffice for.
+    /// Requests whose credentials are not sufficient.
     package var scopeRefusals: UInt64 = 0
 
     package init() {}
