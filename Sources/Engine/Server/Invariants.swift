@@ -285,9 +285,6 @@
                 if connection.isQueuedForWriting != isQueued {
                     audit.fail(.queues, "a connection is marked as writable, and is not queued")
                 }
-                if connection.outbox.untakenBytes > 0, !connection.outbox.isBlocked, !isQueued {
-                    audit.fail(.queues, "a connection has bytes to write, and is not queued")
-                }
             }
             if !isSettled { audit.fail(.queues, "an input has ended with work left over") }
             let waiting = connections.count { connection in
