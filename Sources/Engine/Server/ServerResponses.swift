@@ -10,9 +10,9 @@ extension ServerEngine {
         case .notUTF8(let id): refuse(.notUTF8, connection, id: id)
         case .notJSON(let id): refuse(.notJSON, connection, id: id)
         case .tooDeep(let id): refuse(.tooDeep, connection, id: id)
-        case .batch: refuse(.batch, connection)
-        case .illegalID: refuse(.illegalID, connection)
-        case .idTooLong: refuse(.idTooLong, connection)
+        case .batch: refuse(Refusal.batch, connection)
+        case .illegalID: refuse(Refusal.illegalID, connection)
+        case .idTooLong: refuse(Refusal.idTooLong, connection)
         case .paramsNotStructured(let id): refuse(.params, connection, id: id)
         case .notAMessage(let id): refuse(.notAMessage, connection, id: id)
         }
