@@ -250,6 +250,7 @@
                 session.shares.forEach { share in
                     add(share) { sum in
                         sum.sessions += 1
+                        sum.sessionBytes += session.heldBytes + session.mailbox.addedBytes
                         sum.idleSessions += session.mayGiveWay ? 1 : 0
                         sum.requestBytes += calls * OpenCall.heldBytes
                     }
@@ -266,6 +267,7 @@
             for (share, sum) in sums.values {
                 audit.expect(.shares, share.connections, sum.connections)
                 audit.expect(.shares, share.sessions, sum.sessions)
+                audit.expect(.shares, share.sessionBytes, sum.sessionBytes)
                 audit.expect(.shares, share.idleSessions, sum.idleSessions)
                 audit.expect(.shares, share.requestBytes, sum.requestBytes)
                 audit.expect(.shares, share.detachedRequests, sum.detachedRequests)
