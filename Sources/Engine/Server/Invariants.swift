@@ -93,16 +93,18 @@
             audit.expect(
                 .requestTotal, requests.heldBytes,
                 requestBytes + requests.callCount * OpenCall.heldBytes)
-            var posted: Set<ObjectIdentifier> = []
+            var posted: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var sessionBytes = 0
             for session in sessions.all {
                 sessionBytes += session.heldBytes
                 sessionBytes += session.mailbox.count * MemoryLayout<ByteBuffer>.stride
                 _ = session.mailbox.heapBytes { text in
-                    if posted.insert(ObjectIdentifier(text)).inserted {
-                        sessionBytes += text.heldBytes
-                    }
+                    posted[ObjectIdentifier(text), default: (text, 0)].count += 1
                 }
+            }
+            for (text, count) in posted.values {
+                sessionBytes += text.heldBytes
+                if text.mailboxes != count { audit.fail(.sessionTotal, "a text's mailboxes") }
             }
             audit.expect(.sessionTotal, sessions.heldBytes, sessionBytes)
         }
@@ -172,6 +174,10 @@
             for request in waiting where request.fence.holder !== connection {
                 audit.fail(.fence, "a connection holds an answer of another one")
             }
+            for request in waiting {
+                let listed = request.session?.held.requests.contains { $0 === request }
+                if listed == false { audit.fail(.fence, "a session does not list a held answer") }
+            }
             let bytes = waiting.reduce(0) { $0 + $1.fence.heldBytes }
             audit.expect(.fence, connection.fence.heldBytes, bytes)
             if fences.isArmed(connection) != (connection.fence.nextRelease != nil) {
@@ -196,8 +202,8 @@
             if requests.hasDeadline(request) != request.isDetached {
                 if options.detached != nil { audit.fail(.detached, "a request's deadline") }
             }
-            if request.isDetached, request.connection != nil {
-                audit.fail(.detached, "a request with a client is detached")
+            if request.isDetached != (request.connection == nil) {
+                audit.fail(.detached, "a request with a client is detached, or one without is not")
             }
         }
 
@@ -287,6 +293,7 @@
                 if connection.outbox.untakenBytes > 0, !connection.outbox.isBlocked, !isQueued {
                     audit.fail(.queues, "a connection has bytes to write, and is not queued")
                 }
+                checkNothingIsLeft(on: connection, &audit)
             }
             if !isSettled { audit.fail(.queues, "an input has ended with work left over") }
             let waiting = connections.count { connection in
@@ -295,6 +302,19 @@
             audit.expect(.parked, parked.verdictCount, waiting)
             audit.expect(
                 .parked, parked.loadCount, connections.count { $0.resumption?.load != nil })
+        }
+
+        /// Once a client has read everything, nothing is to come that would go on with these.
+        private func checkNothingIsLeft(on connection: ServerConnection, _ audit: inout Audit) {
+            guard connection.outbox.isDrained else { return }
+            if connection.outbox.backlogBytes > 0, connection.resumption == nil {
+                audit.fail(.queues, "a backlog is left that could be composed")
+            }
+            if case .idle = connection.exchange.state, connection.reader.hasPipelined,
+                !isTooFarAhead(connection)
+            {
+                audit.fail(.queues, "pipelined bytes are left that could be read")
+            }
         }
     }
 

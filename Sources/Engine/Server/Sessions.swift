@@ -293,3 +293,10 @@ struct Sessions: ~Copyable {
     /// What is kept of a session in this process.
     func log(of session: ServerSession) -> EventLog? { store?.log(of: session.key) }
 }
+
+#if !hasFeature(Embedded)
+    extension Sessions {
+        mutating func sabotageTotal() { heldBytes += 1 }
+        mutating func sabotageIdleCount() { idleCount += 1 }
+    }
+#endif
