@@ -13,13 +13,15 @@ package struct Violation: Sendable {
         case misconduct
         /// Something grew beyond its bound, or is not counted right.
         case budget
+        /// Objects of the engine do not agree.
+        case invariant
         /// Something is left when everybody is gone.
         case leftover
 
         /// Whether it must not happen whatever a host's store says.
         var holdsForLiars: Bool {
             switch self {
-            case .budget, .leftover: true
+            case .budget, .invariant, .leftover: true
             case .loss, .duplication, .reordering, .leak, .hang, .misconduct: false
             }
         }
