@@ -5,6 +5,9 @@ package struct PrimaryMailbox {
     private var messages: [ByteBuffer] = []
     /// The memory of the messages.
     package private(set) var byteCount = 0
+    /// What it has added to the memory of all mailboxes: a message counts with the first that it
+    /// came to, until that one is emptied.
+    package private(set) var addedBytes: Change = 0
 
     package init() {}
 
@@ -26,6 +29,7 @@ package struct PrimaryMailbox {
         messages.append(message)
         message.mailboxes += 1
         byteCount += own
+        addedBytes += change
         return change
     }
 

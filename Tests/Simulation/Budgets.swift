@@ -13,7 +13,7 @@ enum Budgets {
         let options = engine.options
         let statistics = engine.statistics
 
-        for broken in engine.violations() { simulation.violate(.budget, "\(broken)") }
+        checkInvariants(simulation)
         let inspection = Inspection(of: engine)
         for session in inspection.sessions {
             guard let log = inspection.log(of: session) else {
@@ -31,6 +31,18 @@ enum Budgets {
         checkOutput(simulation)
         expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)
         expect(statistics.sessions <= UInt64(options.sessionsMax), "sessions", simulation)
+    }
+
+    /// If one was broken on purpose, it has to be found by its name.
+    private static func checkInvariants(_ simulation: Simulation) {
+        let found = simulation.engine.violations()
+        if let broken = simulation.sabotage.broken,
+            !found.contains(where: { $0.invariant == broken.invariant })
+        {
+            let (invariant, how) = broken
+            simulation.violate(.budget, "\(invariant) is broken, and nobody sees it: \(how)")
+        }
+        for broken in found { simulation.violate(.invariant, "\(broken)") }
     }
 
     private static func checkMemory(_ simulation: Simulation) {

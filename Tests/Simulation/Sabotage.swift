@@ -1,6 +1,8 @@
+import Engine
 import Seeds
 
-/// A fault injected between the network and the clients, to show that the checker finds it.
+/// A fault injected between the network and the clients, or into the engine, to show that the
+/// checker finds it.
 package struct Sabotage {
     package enum Kind: String, CaseIterable, Sendable {
         /// One event is lost.
@@ -11,16 +13,22 @@ package struct Sabotage {
         case reordering
         /// One event arrives at another client.
         case leak
+        /// Objects of the engine do not agree any more.
+        case invariant
     }
 
     private let kind: Kind?
-    /// The number of messages that still pass unchanged.
+    /// The number of messages, or steps, that still pass unchanged.
     private var countdown: Int
     private var held: (item: ResponseReader.Item, end: ClientEnd)?
+    /// What is to be broken inside of the engine.
+    private var invariant: Invariant?
+    /// What is broken there, and how.
+    private(set) var broken: (invariant: Invariant, how: String)?
 
     init(_ kind: Kind?, _ random: inout SeededRandom) {
         self.kind = kind
-        countdown = 5 + random.number(20)
+        countdown = 5 + random.number(kind == .invariant ? 200 : 20)
     }
 
     /// Delivers an item to its client, or injects the fault. Answers are not touched: a client
@@ -36,11 +44,13 @@ package struct Sabotage {
             if isNext { countdown = .max }
             return both.forEach { deliver($0.0, $0.1) }
         }
-        guard let kind, Sabotage.isMessage(item) else { return deliver(item, end) }
+        guard let kind, kind != .invariant, Sabotage.isMessage(item) else {
+            return deliver(item, end)
+        }
         countdown -= 1
         guard countdown <= 0 else { return deliver(item, end) }
         switch kind {
-        case .loss: break
+        case .loss, .invariant: break
         case .duplication:
             deliver(item, end)
             deliver(item, end)
@@ -54,6 +64,17 @@ package struct Sabotage {
             deliver(item, other)
         }
         countdown = .max
+    }
+
+    /// Breaks an invariant of the engine, as soon as there is something that can be broken so.
+    mutating func act(on engine: ServerEngine, _ random: inout SeededRandom) {
+        guard kind == .invariant, broken == nil else { return }
+        countdown -= 1
+        invariant = invariant ?? random.pick(Invariant.allCases)
+        guard countdown <= 0, let invariant, let sabotage = random.pick(invariant.sabotages),
+            sabotage.commit(on: engine)
+        else { return }
+        broken = (invariant, sabotage.description)
     }
 
     private static func isMessage(_ item: ResponseReader.Item) -> Bool {

@@ -146,6 +146,7 @@ package final class Simulation {
             if random.chance(50) { break }
         }
         driver.turn()
+        sabotage.act(on: engine, &random)
         Budgets.check(self)
         return true
     }

@@ -13,13 +13,15 @@ package struct Violation: Sendable {
         case misconduct
         /// Something exceeded its limit, or is counted wrong.
         case budget
+        /// Objects of the engine do not agree.
+        case invariant
         /// Something is left after all clients have left.
         case leftover
 
         /// Whether it must not happen even if the host's store lies.
         var holdsForLiars: Bool {
             switch self {
-            case .budget, .leftover: true
+            case .budget, .invariant, .leftover: true
             case .loss, .duplication, .reordering, .leak, .hang, .misconduct: false
             }
         }

@@ -372,3 +372,13 @@ private struct ReliefOrder {
         return connections[next - 1]
     }
 }
+
+#if !hasFeature(Embedded)
+    extension Connections {
+        mutating func sabotageStreamCount() { streams.add() }
+        mutating func sabotageArrivingTotal() { arrivingBytes += 1 }
+        func sabotageQueueing(of connection: ServerConnection) {
+            connection.isQueuedForWriting.toggle()
+        }
+    }
+#endif

@@ -194,3 +194,26 @@ struct HeldAnswers {
         requests.removeLast()
     }
 }
+
+#if !hasFeature(Embedded)
+    extension Fences {
+        mutating func sabotageRelease(of request: OpenRequest) { released.append(request) }
+        mutating func sabotageTimer(of connection: ServerConnection, at now: Instant) {
+            if isArmed(connection) {
+                releases.disarm(connection.id.index)
+            } else {
+                releases.arm(connection.id.index, 0, at: now)
+            }
+        }
+    }
+
+    extension RequestFence {
+        mutating func sabotageAnswer() { answer = ByteBuffer() }
+        mutating func sabotageHolder() { holder = nil }
+        mutating func sabotageIndex() { index = index.map { $0 + 1 } }
+    }
+
+    extension HeldAnswers {
+        mutating func sabotage() { requests.removeLast() }
+    }
+#endif

@@ -93,16 +93,18 @@
             audit.expect(
                 .requestTotal, requests.heldBytes,
                 requestBytes + requests.callCount * OpenCall.heldBytes)
-            var posted: Set<ObjectIdentifier> = []
+            var posted: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var sessionBytes = 0
             for session in sessions.all {
                 sessionBytes += session.heldBytes
                 sessionBytes += session.mailbox.count * MemoryLayout<ByteBuffer>.stride
                 _ = session.mailbox.heapBytes { text in
-                    if posted.insert(ObjectIdentifier(text)).inserted {
-                        sessionBytes += text.heldBytes
-                    }
+                    posted[ObjectIdentifier(text), default: (text, 0)].count += 1
                 }
+            }
+            for (text, count) in posted.values {
+                sessionBytes += text.heldBytes
+                if text.mailboxes != count { audit.fail(.sessionTotal, "a text's mailboxes") }
             }
             audit.expect(.sessionTotal, sessions.heldBytes, sessionBytes)
         }
@@ -175,6 +177,10 @@
             for request in waiting where request.fence.holder !== connection {
                 audit.fail(.fence, "a connection holds an answer of another one")
             }
+            for request in waiting {
+                let listed = request.session?.held.requests.contains { $0 === request }
+                if listed == false { audit.fail(.fence, "a session does not list a held answer") }
+            }
             let bytes = waiting.reduce(0) { $0 + $1.fence.heldBytes }
             audit.expect(.fence, connection.fence.heldBytes, bytes)
             if fences.isArmed(connection) != (connection.fence.nextRelease != nil) {
@@ -199,8 +205,8 @@
             if requests.hasDeadline(request) != request.isDetached {
                 if options.detached != nil { audit.fail(.detached, "a request's deadline") }
             }
-            if request.isDetached, request.connection != nil {
-                audit.fail(.detached, "a request with a client is detached")
+            if request.isDetached != (request.connection == nil) {
+                audit.fail(.detached, "a request with a client is detached, or one without is not")
             }
         }
 
@@ -253,6 +259,7 @@
                 session.shares.forEach { share in
                     add(share) { sum in
                         sum.sessions += 1
+                        sum.sessionBytes += session.heldBytes + session.mailbox.addedBytes
                         sum.idleSessions += session.mayGiveWay ? 1 : 0
                         sum.requestBytes += calls * OpenCall.heldBytes
                     }
@@ -269,6 +276,7 @@
             for (share, sum) in sums.values {
                 audit.expect(.shares, share.connections, sum.connections)
                 audit.expect(.shares, share.sessions, sum.sessions)
+                audit.expect(.shares, share.sessionBytes, sum.sessionBytes)
                 audit.expect(.shares, share.idleSessions, sum.idleSessions)
                 audit.expect(.shares, share.requestBytes, sum.requestBytes)
                 audit.expect(.shares, share.detachedRequests, sum.detachedRequests)
@@ -285,6 +293,7 @@
                 if connection.isQueuedForWriting != isQueued {
                     audit.fail(.queues, "a connection is marked as writable, and is not queued")
                 }
+                checkNothingIsLeft(on: connection, &audit)
             }
             if !isSettled { audit.fail(.queues, "an input has ended with work left over") }
             let waiting = connections.count { connection in
@@ -293,6 +302,19 @@
             audit.expect(.parked, parked.verdictCount, waiting)
             audit.expect(
                 .parked, parked.loadCount, connections.count { $0.resumption?.load != nil })
+        }
+
+        /// Once a client has read everything, nothing is to come that would go on with these.
+        private func checkNothingIsLeft(on connection: ServerConnection, _ audit: inout Audit) {
+            guard connection.outbox.isDrained else { return }
+            if connection.outbox.backlogBytes > 0, connection.resumption == nil {
+                audit.fail(.queues, "a backlog is left that could be composed")
+            }
+            if case .idle = connection.exchange.state, connection.reader.hasPipelined,
+                !isTooFarAhead(connection)
+            {
+                audit.fail(.queues, "pipelined bytes are left that could be read")
+            }
         }
     }
 

@@ -82,3 +82,9 @@ final class Resumption {
         self.end = end
     }
 }
+
+#if !hasFeature(Embedded)
+    extension Parked {
+        mutating func sabotage(_ load: LoadKey) { loads[load] = nil }
+    }
+#endif

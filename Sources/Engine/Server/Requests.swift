@@ -318,3 +318,20 @@ struct Requests: ~Copyable {
         unused.forEach { shares.forget($0) }
     }
 }
+
+#if !hasFeature(Embedded)
+    extension Requests {
+        mutating func sabotageTotal() { heldBytes += 1 }
+        mutating func sabotageDeadline(of request: OpenRequest) {
+            detachedDeadlines.disarm(request.key.index)
+        }
+    }
+
+    extension OpenRequest {
+        func sabotageCalls(_ change: (inout [CallKey]) -> Void) { change(&calls) }
+    }
+
+    extension SessionLedger {
+        mutating func sabotage(_ change: (inout RequestLedger) -> Void) { change(&entries) }
+    }
+#endif

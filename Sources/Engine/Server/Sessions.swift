@@ -116,7 +116,7 @@ struct Sessions: ~Copyable {
         store?.open(session.key, in: session.shares)
         store?.begin(opening.primary, of: session.key)
         session.shares.forEach { $0.sessions += 1 }
-        count(session.heldBytes, in: session)
+        count(session.heldBytes, session.heldBytes, in: session)
         return session
     }
 
@@ -134,7 +134,8 @@ struct Sessions: ~Copyable {
         session.state.end()
         set(session, mayGiveWay: false)
         table.remove(session.key, session.id)
-        count(session.mailbox.takeAll().change - session.heldBytes, in: session)
+        let own = session.heldBytes + session.mailbox.addedBytes
+        count(session.mailbox.takeAll().change - session.heldBytes, -own, in: session)
         session.shares.forEach { $0.sessions -= 1 }
         session.shares.forEach { shares.forget($0) }
         store?.forget(session.key)
@@ -180,9 +181,11 @@ struct Sessions: ~Copyable {
 
     mutating func popExpired(at now: Instant) -> ServerSession? { table.popExpired(at: now) }
 
-    private mutating func count(_ change: Int, in session: ServerSession) {
+    /// Shares count what a session has added, and no more and no less when it is released: the last
+    /// mailbox that has a message may be another one's than the first.
+    private mutating func count(_ change: Int, _ own: Int, in session: ServerSession) {
         heldBytes += change
-        session.shares.forEach { $0.sessionBytes += change }
+        session.shares.forEach { $0.sessionBytes += own }
     }
 
     // MARK: Primary streams
@@ -215,14 +218,15 @@ struct Sessions: ~Copyable {
             message, countMax: isBounded ? mailboxMessagesMax : .max,
             byteMax: isBounded ? mailboxBytesMax : .max)
         guard let change else { return false }
-        count(change, in: session)
+        count(change, change, in: session)
         return true
     }
 
     /// Takes all messages out of a mailbox.
     mutating func takeMailbox(of session: ServerSession) -> [ByteBuffer] {
+        let own = session.mailbox.addedBytes
         let (messages, change) = session.mailbox.takeAll()
-        count(change, in: session)
+        count(change, -own, in: session)
         return messages
     }
 
@@ -289,3 +293,10 @@ struct Sessions: ~Copyable {
     /// What is kept of a session in this process.
     func log(of session: ServerSession) -> EventLog? { store?.log(of: session.key) }
 }
+
+#if !hasFeature(Embedded)
+    extension Sessions {
+        mutating func sabotageTotal() { heldBytes += 1 }
+        mutating func sabotageIdleCount() { idleCount += 1 }
+    }
+#endif

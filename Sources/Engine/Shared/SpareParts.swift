@@ -220,3 +220,21 @@ private struct Shelf<Thing: AnyObject>: ~Copyable {
         count += 1
     }
 }
+
+#if !hasFeature(Embedded)
+    extension SpareParts {
+        mutating func sabotageEvent() {
+            let used = HostEvent(.closed)
+            used.call = CallKey(rawValue: 1)
+            _ = events.take()
+            events.give(used)
+        }
+
+        mutating func sabotageRequest() {
+            let used = OpenRequest()
+            used.begin(StreamToken(high: 0, low: 0))
+            _ = requests.take()
+            requests.give(used)
+        }
+    }
+#endif
