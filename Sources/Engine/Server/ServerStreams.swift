@@ -144,8 +144,11 @@ extension ServerEngine {
 
     /// Removes a request's answer from the connection that holds it.
     private func takeHeldAnswer(of request: OpenRequest) -> ByteBuffer? {
+        let holder = request.fence.holder
         guard let (answer, change) = fences.take(from: request) else { return nil }
         connections.noteUnsent(change)
+        // It counted as unread there, and may have kept pipelined requests waiting.
+        if let holder, case .idle = holder.exchange.state { connections.noteReadable(holder) }
         return answer
     }
 
