@@ -1,4 +1,6 @@
 import Engine
+import Foundation
+import Session
 import Simulation
 import Testing
 
@@ -49,4 +51,78 @@ struct OutputTests {
         #expect(connection.hasEnded)
         #expect(engine.takeOutput(of: connection) == nil)
     }
+
+    @Test("A long answer counts as a whole until the socket has all of it")  // S-508
+    func long() throws {
+        let (engine, connection, request) = try openRequest(.json)
+        let result = Array("\"\(String(repeating: "x", count: 100_000))\"".utf8)
+        try result.withUnsafeBytes { try engine.respond(request, $0) }
+        let output = try #require(engine.takeOutput(of: connection))
+        engine.sent(output.count - 1, on: connection)
+        #expect(connection.unsentBytes >= 100_000)
+        #expect(engine.violations().map(\.description) == [])
+        engine.sent(1, on: connection)
+        #expect(connection.unsentBytes == 0)
+        #expect(engine.violations().map(\.description) == [])
+    }
+
+    @Test("So much that is composed does not wait for the end of the turn")
+    func much() throws {
+        let (engine, _, request) = try openRequest(.stream)
+        var count = 0
+        while !engine.hasMuchToWrite, count < 100 {
+            try tell(count, of: request, engine)
+            count += 1
+        }
+        #expect(count > 20 && count < 30)
+    }
+
+    @Test("Events leave in their order, though not all that wait can be composed at once")
+    func order() throws {
+        let (engine, connection, request) = try openRequest(.stream)
+        try tell(0, of: request, engine)
+        let first = try #require(engine.takeOutput(of: connection))
+        for number in 1...40 { try tell(number, of: request, engine) }
+        engine.sent(first.count, on: connection)
+        try tell(41, of: request, engine)
+        var text = String(decoding: first.bytes, as: UTF8.self)
+        while let output = engine.takeOutput(of: connection) {
+            text += String(decoding: output.bytes, as: UTF8.self)
+            engine.sent(output.count, on: connection)
+        }
+        let numbers = text.components(separatedBy: "\"params\":[").dropFirst().map { part in
+            String(part.prefix { $0 != "," })
+        }
+        #expect(numbers == (0...41).map { "\($0)" })
+    }
+
+    /// A request that waits for its answer, with its engine and its connection.
+    private func openRequest(
+        _ mode: ResponseMode
+    ) throws -> (ServerEngine, ServerConnection, RequestKey) {
+        var options = ServerOptions()
+        options.isStateless = true
+        options.responseMode = mode
+        let engine = ServerEngine(options) { 1 }
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"m"}"#
+        let head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        let text = head + "Content-Length: \(body.utf8.count)\r\n\r\n" + body
+        let driver = try #require(UnsafeMutableRawPointer(bitPattern: 1))
+        let connection = try #require(engine.connectionOpened(driver: driver))
+        Array(text.utf8).withUnsafeBytes { engine.received($0, on: connection) }
+        guard case .deliver(let event) = engine.nextEffect(), let key = event.request else {
+            throw Missing.request
+        }
+        return (engine, connection, key)
+    }
+
+    /// Sends a notification of ten thousand bytes with a number.
+    private func tell(_ number: Int, of request: RequestKey, _ engine: ServerEngine) throws {
+        let params = Array("[\(number),\"\(String(repeating: "x", count: 10_000))\"]".utf8)
+        try Array("n".utf8).withUnsafeBytes { method in
+            try params.withUnsafeBytes { try engine.notify(request, method: method, params: $0) }
+        }
+    }
+
+    private enum Missing: Error { case request }
 }

@@ -31,6 +31,14 @@ struct RequestHeadTests {
         }
     }
 
+    @Test(
+        "A method has the name that was sent, whether we know it or not",
+        arguments: ["GET", "OPTIONS", "PUT", "PURGE", "X-!"])
+    func methodName(_ name: String) throws {
+        let head = try #require(parseHead("\(name) / HTTP/1.1\r\nHost: h\r\n\r\n"))
+        #expect(head.methodName.text == name)
+    }
+
     @Test("A head that is used again shows nothing of its last request, whatever fields it has")
     func reset() {
         let text = """

@@ -67,6 +67,7 @@ struct SSEParserTests {
             ("retry: 1\nretry: -2\nretry: +2\nretry: 2.5\nretry: 2 \nretry:\nretry\n", ["retry 1"]),
             ("retry:  2\nretry: \u{0662}\n", []),
             ("retry: 99999999999999999999999\n", ["retry 9223372036854775807"]),
+            ("retry: 9223372036854775808\n", ["retry 9223372036854775807"]),
             // C-028
             ("id: 1\ndata:\n\ndata: {}\n\n", ["1||", "1||{}", "after 1"]),
             // C-029
@@ -93,6 +94,8 @@ struct SSEParserTests {
         for pieces in cuts(of: stream) {
             #expect(read(pieces) == ["||\u{FFFD}"])
         }
+        let half: [UInt8] = [0xEF, 0xBB] + Array("data: a\n\n".utf8)
+        for pieces in cuts(of: half) { #expect(read(pieces) == []) }
     }
 
     @Test(
@@ -103,7 +106,8 @@ struct SSEParserTests {
             (":2345678901234\n\ndata: a\n\n", ["||a"]),
             (":23456789012345\n", ["too long"]), (":23456789012345", ["too long"]),
             ("data: 345678\nid: 1\nevent: a\n\n", ["1|a|345678", "after 1"]),
-            ("data: 345678\nid: 1\nevent: abcdefgh\n\n", ["too long"]),
+            ("data: 345678\nid: 1\nevent: abcdefg\n\n", ["1|abcdefg|345678", "after 1"]),
+            ("data: 345678\nid: 12\nevent: abcdefg\n\n", ["too long"]),
             ("data\ndata\ndata\ndata\ndata\ndata\n\n", ["||\n\n\n\n\n"]),
             (String(repeating: "data\n", count: 20) + "\n", ["too long"]),
             (
@@ -115,6 +119,17 @@ struct SSEParserTests {
     func limits(_ stream: String, _ stops: [String]) {
         for pieces in cuts(of: Array(stream.utf8)) {
             #expect(read(pieces, bytesMax: 14) == stops, "\(pieces)")
+        }
+    }
+
+    @Test("A stream that was too long once is not read any further")
+    func failed() {
+        var parser = SSEParser(bytesMax: 6)
+        for text in ["data: a", "\n\ndata:b\n\n", "data:c\n\n"] {
+            text.withBytes { bytes in
+                let (step, used) = parser.parse(bytes)
+                #expect(step == .tooLong && used == bytes.count)
+            }
         }
     }
 
