@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// Tokens that the operator has given out, each with the principal that it stands for.

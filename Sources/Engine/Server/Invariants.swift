@@ -1,4 +1,5 @@
 #if !hasFeature(Embedded)
+    import Link
     import Replay
     import Session
     import Wire

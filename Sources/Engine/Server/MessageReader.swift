@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// Turns the bytes of a connection into heads and messages, and keeps those that must wait.

@@ -1,5 +1,5 @@
+import Link
 import Replay
-import Session
 import Wire
 
 /// Bytes and events on their way to a connection's socket.

@@ -1,3 +1,4 @@
+import Link
 import Wire
 
 /// What a connection has to write, in pieces: a long message is none that was copied together.

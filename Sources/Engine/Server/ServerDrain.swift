@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// The orderly end: what is under way may finish, and clients learn when to come back, perhaps to

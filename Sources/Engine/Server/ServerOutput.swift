@@ -1,5 +1,4 @@
-import Replay
-import Session
+import Link
 import Wire
 
 /// What is written to clients, and what becomes of it when they do not read.

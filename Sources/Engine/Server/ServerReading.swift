@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// Bytes of a connection to requests, and what is refused before it is one.

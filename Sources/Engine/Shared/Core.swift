@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// What every part of an engine may use: the time, effects, event counters, recycled objects and

@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// The last heads of some connections, since the next request of a connection often has the same.

@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// Objects that have been used and may be used again, a few of each.

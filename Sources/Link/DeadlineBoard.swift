@@ -68,10 +68,10 @@ package struct DeadlineBoard: ~Copyable {
                 next = last
                 last = nodes[Int(last)].previous
             }
-            let place = Int32(index)
+            let new = Int32(index)
             nodes[index] = Node(previous: last, next: next, list: Int32(list), deadline: deadline)
-            if last >= 0 { nodes[Int(last)].next = place } else { lists[list].first = place }
-            if next >= 0 { nodes[Int(next)].previous = place } else { lists[list].last = place }
+            if last >= 0 { nodes[Int(last)].next = new } else { lists[list].first = new }
+            if next >= 0 { nodes[Int(next)].previous = new } else { lists[list].last = new }
         }
     }
 
@@ -112,11 +112,11 @@ package struct DeadlineBoard: ~Copyable {
     package func forEach(
         in list: Int, atMost limit: Int = .max, _ body: (_ index: Int, _ deadline: Instant) -> Bool
     ) {
-        var place = lists[list].first
-        var told = 0
-        while place >= 0, told < limit, body(Int(place), nodes[Int(place)].deadline) {
-            place = nodes[Int(place)].next
-            told += 1
+        var index = lists[list].first
+        var calls = 0
+        while index >= 0, calls < limit, body(Int(index), nodes[Int(index)].deadline) {
+            index = nodes[Int(index)].next
+            calls += 1
         }
     }
 
