@@ -59,7 +59,7 @@
             for session in sessions.all { check(session, &audit) }
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
-            for difference in core.spare.differencesFromNew { audit.fail(.recycled, difference) }
+            for difference in core.objects.differencesFromNew { audit.fail(.recycled, difference) }
             return audit.broken
         }
 

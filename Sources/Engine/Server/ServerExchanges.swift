@@ -248,7 +248,7 @@ extension ServerEngine {
     private func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message
     ) -> HostEvent {
-        let event = core.spare.takeEvent() ?? HostEvent(kind)
+        let event = core.objects.takeEvent() ?? HostEvent(kind)
         event.begin(kind, of: session, message)
         return event
     }

@@ -24,7 +24,7 @@ extension ServerEngine {
 
     /// Takes back an event that the host has heard. Nobody may look at it any more.
     package func recycle(_ event: HostEvent) {
-        core.spare.give(event)
+        core.recycle(event)
     }
 
     @inline(__always)

@@ -142,7 +142,8 @@ extension ServerEngine {
     /// as long as a store may keep.
     private func send(missed events: [StoredEvent], on connection: ServerConnection) {
         guard keepsUp(connection) else { return }
-        connections.noteUnsent(connection.outbox.prepend(events))
+        connections.noteUnsent(
+            connection.outbox.prepend(events.lazy.map { (id: $0.id, text: $0.message) }))
         composeBacklog(of: connection)
     }
 

@@ -1,4 +1,3 @@
-import Link
 import Wire
 
 /// What a connection has to write, in pieces: a long message is none that was copied together.
