@@ -51,14 +51,17 @@ let tests: [Target] =
     : [
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "MCPTests", dependencies: ["MCP", "Wire"]),
-        .testTarget(name: "SessionTests", dependencies: ["Session", "Wire", "Seeds"]),
-        .testTarget(name: "ReplayTests", dependencies: ["Replay", "Session", "Wire", "Seeds"]),
+        .testTarget(name: "LinkTests", dependencies: ["Link", "Wire", "Seeds"]),
+        .testTarget(name: "SessionTests", dependencies: ["Session", "Link", "Wire", "Seeds"]),
+        .testTarget(
+            name: "ReplayTests", dependencies: ["Replay", "Session", "Link", "Wire", "Seeds"]),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Simulation", "Engine", "Replay", "Session", "MCP", "Wire"],
+            dependencies: ["Simulation", "Engine", "Replay", "Session", "MCP", "Link", "Wire"],
             exclude: ["Transcripts"]),
         .target(
-            name: "Simulation", dependencies: ["Engine", "Session", "Replay", "Wire", "Seeds"],
+            name: "Simulation",
+            dependencies: ["Engine", "Session", "Replay", "Link", "Wire", "Seeds"],
             path: "Tests/Simulation",
             swiftSettings: [.treatAllWarnings(as: .error)]),
         .target(name: "Seeds", path: "Tests/Seeds"),
@@ -88,19 +91,20 @@ let package = Package(
             name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: house,
             linkerSettings: [.linkedLibrary("jansson")]),
         .target(name: "MCP", dependencies: ["Wire"], swiftSettings: house),
-        .target(name: "Session", dependencies: ["MCP", "Wire"], swiftSettings: house),
-        .target(name: "Replay", dependencies: ["Session", "Wire"], swiftSettings: house),
+        .target(name: "Link", dependencies: ["Wire"], swiftSettings: house),
+        .target(name: "Session", dependencies: ["Link", "MCP", "Wire"], swiftSettings: house),
+        .target(name: "Replay", dependencies: ["Session", "Link", "Wire"], swiftSettings: house),
         .target(
-            name: "Engine", dependencies: ["Wire", "MCP", "Session", "Replay"],
+            name: "Engine", dependencies: ["Wire", "MCP", "Link", "Session", "Replay"],
             swiftSettings: house),
         .target(
             name: "Runtime",
-            dependencies: ["Engine", "Replay", "Session", "Wire", "CLibuv", "CLibc"],
+            dependencies: ["Engine", "Replay", "Session", "Link", "Wire", "CLibuv", "CLibc"],
             swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
         .target(
             name: "CABI",
             dependencies: [
-                "Runtime", "Engine", "Replay", "Session", "MCP", "Wire", "CStreamableHTTP",
+                "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CStreamableHTTP",
             ],
             exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
         .executableTarget(

@@ -1,5 +1,6 @@
 import CStreamableHTTP
 import Engine
+import Link
 import MCP
 import Session
 import Wire

@@ -1,4 +1,5 @@
 import CStreamableHTTP
+import Link
 import Replay
 import Session
 import Wire

@@ -1,5 +1,5 @@
 import CLibc
-import Session
+import Link
 import Wire
 
 /// A ring buffer of events in one block of memory, the oldest first. The events of many clients

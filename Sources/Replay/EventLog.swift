@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// The events that a session's streams have sent and may have to send again, within limits.

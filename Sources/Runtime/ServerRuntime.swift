@@ -1,5 +1,6 @@
 import CLibuv
 import Engine
+import Link
 import Replay
 import Session
 import Synchronization

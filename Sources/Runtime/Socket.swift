@@ -1,6 +1,7 @@
 import CLibc
 import CLibuv
 import Engine
+import Link
 import Session
 import Wire
 

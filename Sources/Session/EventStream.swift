@@ -1,3 +1,5 @@
+import Link
+
 /// One server-to-client stream, which is attached to one connection at a time.
 ///
 /// It numbers its events and knows its connection. It never sees a message, a socket or a store.

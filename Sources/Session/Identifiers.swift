@@ -1,41 +1,5 @@
+import Link
 import Wire
-
-/// A point in time, in milliseconds since a start that the driver chooses. Time is monotonic.
-package struct Instant: Comparable, Sendable {
-    package var milliseconds: Int64
-
-    package init(milliseconds: Int64) {
-        self.milliseconds = milliseconds
-    }
-
-    package static func < (left: Instant, right: Instant) -> Bool {
-        left.milliseconds < right.milliseconds
-    }
-
-    package func advanced(byMilliseconds step: Int64) -> Instant {
-        Instant(milliseconds: milliseconds + step)
-    }
-}
-
-/// A key from a `SlotTable`. It identifies one element: a key is never reused.
-package protocol SlotKey: Hashable, Sendable {
-    var rawValue: UInt64 { get }
-    init(rawValue: UInt64)
-}
-
-extension SlotKey {
-    /// The number of low bits of a key that are its element's index.
-    static var indexBits: UInt64 { 20 }
-
-    /// The index of the key's element, for parallel tables.
-    package var index: Int { Int(rawValue & ((1 << Self.indexBits) - 1)) }
-}
-
-/// The key of a TCP connection or a similar one.
-package struct ConnectionID: SlotKey {
-    package let rawValue: UInt64
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-}
 
 /// The key of a session, for the host and for tables. It is not the Mcp-Session-Id.
 package struct SessionKey: SlotKey {
@@ -66,29 +30,6 @@ package struct CallKey: Hashable, Sendable {
 package struct LoadKey: Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
-}
-
-/// The id of a stream: 128 random bits, so that the streams of other clients cannot be guessed
-/// (M-020).
-package struct StreamToken: RandomKey, Hashable, Sendable {
-    package let high: UInt64
-    package let low: UInt64
-
-    package init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
-}
-
-/// The id of an event: a position from which its stream can be resumed.
-package struct EventID: Hashable, Sendable {
-    package let stream: StreamToken
-    package let sequence: UInt64
-
-    package init(stream: StreamToken, sequence: UInt64) {
-        self.stream = stream
-        self.sequence = sequence
-    }
 }
 
 /// The `Mcp-Session-Id`: 128 random bits, on the wire as 32 hexadecimal digits (S-201).

@@ -1,3 +1,5 @@
+import Link
+
 /// The table of sessions: lookup by key or by Mcp-Session-Id, a maximum number, idle time-outs.
 package struct SessionTable<Entry: AnyObject>: ~Copyable {
     private var entries: SlotTable<SessionKey, Entry>

@@ -1,3 +1,4 @@
+import Link
 import Wire
 
 /// The usage of one peer address or one principal, which is limited to a share of the server's

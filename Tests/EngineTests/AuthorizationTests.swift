@@ -1,4 +1,4 @@
-import Session
+import Link
 import Testing
 import Wire
 

@@ -1,4 +1,5 @@
 import Engine
+import Link
 import Session
 import Testing
 

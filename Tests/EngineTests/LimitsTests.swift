@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Link
 import Session
 import Testing
 import Wire

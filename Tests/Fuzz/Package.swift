@@ -45,9 +45,10 @@ let package = Package(
             linkerSettings: llhttpIsSource ? [] : [.linkedLibrary("llhttp")]),
         layer("Wire", ["CLLHTTP", "CJansson", "CLibc"], linker: [.linkedLibrary("jansson")]),
         layer("MCP", ["Wire"]),
-        layer("Session", ["MCP", "Wire"]),
-        layer("Replay", ["Session", "Wire"]),
-        layer("Engine", ["Wire", "MCP", "Session", "Replay"]),
+        layer("Link", ["Wire"]),
+        layer("Session", ["Link", "MCP", "Wire"]),
+        layer("Replay", ["Session", "Link", "Wire"]),
+        layer("Engine", ["Wire", "MCP", "Link", "Session", "Replay"]),
 
         .systemLibrary(name: "CLibFuzzer"),
         .target(
@@ -60,10 +61,10 @@ let package = Package(
         fuzzer("Canary", []),
         fuzzer("MemoryCanary", []),
         fuzzer("HTTP", ["MCP", "Wire"]),
-        fuzzer("SSE", ["Engine", "Replay", "Session", "Wire"]),
+        fuzzer("SSE", ["Link", "Wire"]),
         fuzzer("Envelope", ["CJansson", "MCP", "Wire"]),
-        fuzzer("EventID", ["Replay", "Session", "Wire"]),
-        fuzzer("Engine", ["Engine", "Replay", "Session", "Wire"]),
+        fuzzer("EventID", ["Link", "Session", "Wire"]),
+        fuzzer("Engine", ["Engine", "Replay", "Session", "Link", "Wire"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -1,6 +1,6 @@
+import Link
 import Replay
 import Seeds
-import Session
 import Testing
 import Wire
 

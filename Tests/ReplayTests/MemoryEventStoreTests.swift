@@ -1,3 +1,4 @@
+import Link
 import Replay
 import Session
 import Testing

@@ -1,3 +1,4 @@
+import Link
 import Session
 import Testing
 

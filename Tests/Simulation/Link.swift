@@ -1,4 +1,5 @@
 import Engine
+import Link
 import Wire
 
 /// One connection between a client and the server.

@@ -1,4 +1,5 @@
 import Engine
+import Link
 
 /// Compares the memory that an engine can reach with what it has counted and with the limits. The
 /// first two may differ by a quarter, and by some bytes for each object.

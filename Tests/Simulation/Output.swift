@@ -1,4 +1,5 @@
 import Engine
+import Link
 
 extension Output {
     /// All pieces, joined.

@@ -51,11 +51,14 @@ struct TidyTests {
     private static let layers: [String: Set<String>] = [
         "Wire": [],
         "MCP": ["Wire"],
-        "Session": ["MCP", "Wire"],
-        "Replay": ["Session", "Wire"],
-        "Engine": ["MCP", "Replay", "Session", "Wire"],
-        "Runtime": ["CLibuv", "Engine", "Replay", "Session", "Synchronization", "Wire"],
-        "CABI": ["CStreamableHTTP", "Engine", "MCP", "Replay", "Runtime", "Session", "Wire"],
+        "Link": ["Wire"],
+        "Session": ["Link", "MCP", "Wire"],
+        "Replay": ["Link", "Session", "Wire"],
+        "Engine": ["Link", "MCP", "Replay", "Session", "Wire"],
+        "Runtime": ["CLibuv", "Engine", "Link", "Replay", "Session", "Synchronization", "Wire"],
+        "CABI": [
+            "CStreamableHTTP", "Engine", "Link", "MCP", "Replay", "Runtime", "Session", "Wire",
+        ],
         "abigen": ["Glibc"],
     ]
 

@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// The operator's tokens, each with the principal that it stands for.

@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// Answers that wait until progress before them is with another connection's socket, and for a

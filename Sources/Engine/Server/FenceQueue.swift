@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// The answers that wait at one connection.

@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// Who may do what: host, origin and path, CORS, authorization and its expiry. Decided by the head

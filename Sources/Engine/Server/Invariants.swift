@@ -1,4 +1,5 @@
 #if !hasFeature(Embedded)
+    import Link
     import Replay
     import Session
     import Wire
@@ -58,7 +59,7 @@
             for session in sessions.all { check(session, &audit) }
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
-            for difference in core.spare.differencesFromNew { audit.fail(.recycled, difference) }
+            for difference in core.objects.differencesFromNew { audit.fail(.recycled, difference) }
             return audit.broken
         }
 

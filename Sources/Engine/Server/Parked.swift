@@ -1,4 +1,4 @@
-import Replay
+import Link
 import Session
 import Wire
 

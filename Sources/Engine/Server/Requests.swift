@@ -1,3 +1,4 @@
+import Link
 import MCP
 import Session
 import Wire
@@ -183,7 +184,7 @@ struct Requests: ~Copyable {
         isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead, bytes: Int,
         on connection: ServerConnection, _ core: inout Core
     ) throws(Obstacle) -> OpenRequest {
-        let request = core.spare.takeRequest() ?? OpenRequest()
+        let request = core.objects.takeRequest() ?? OpenRequest()
         request.begin(
             id, of: session, ownShares, revision, isInitialize: isInitialize,
             progressToken: progressToken, head: head, on: connection)

@@ -1,4 +1,5 @@
 #if !hasFeature(Embedded)
+    import Link
     import Replay
     import Session
     import Wire
@@ -46,8 +47,8 @@
             case .queues: Invariant.sabotagesOfQueues
             case .recycled:
                 [
-                    Sabotage("an event is not blank") { $0.core.spare.sabotageEvent() },
-                    Sabotage("a request is not blank") { $0.core.spare.sabotageRequest() },
+                    Sabotage("an event is not blank") { $0.core.objects.sabotageEvent() },
+                    Sabotage("a request is not blank") { $0.core.objects.sabotageRequest() },
                 ]
             }
         }

@@ -1,3 +1,4 @@
+import Link
 import MCP
 import Session
 import Wire

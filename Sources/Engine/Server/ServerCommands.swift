@@ -1,3 +1,4 @@
+import Link
 import MCP
 import Replay
 import Session
@@ -15,7 +16,7 @@ extension ServerEngine {
     package func respond(_ key: RequestKey, _ result: UnsafeRawBufferPointer) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             var request = try find(key)
-            defer { core.spare.giveIfUnused(&request) }
+            defer { core.objects.giveIfUnused(&request) }
             guard request.isInitialize else {
                 let length = result.count + ServerEngine.envelopeBytes
                 return try answer(request, about: length) { output in
@@ -98,11 +99,11 @@ extension ServerEngine {
             if route == .primary, let primary, let session = request.session {
                 var message = core.spare.takeBuffer(for: 128)
                 compose(message)
-                writePrimaryEvent(.progress(key), session, to: primary, message)
+                writePrimaryEvent(.replaceable(key: key.rawValue), session, to: primary, message)
                 core.spare.giveIfUnused(&message)
                 fences.addBarrier(to: request, on: primary)
             } else {
-                try send(.progress(key), route, request, compose)
+                try send(.replaceable(key: key.rawValue), route, request, compose)
             }
         }
     }
@@ -318,7 +319,7 @@ extension ServerEngine {
     }
 
     private func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {
-        method.equals(Method.message) ? .log : .essential
+        method.equals(Method.message) ? .expendable : .essential
     }
 
     private func send(

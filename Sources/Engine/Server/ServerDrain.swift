@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// Graceful shutdown: open requests may finish, and clients learn when to reconnect, perhaps to

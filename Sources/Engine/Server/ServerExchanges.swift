@@ -1,3 +1,4 @@
+import Link
 import MCP
 import Session
 import Wire
@@ -237,7 +238,7 @@ extension ServerEngine {
     private func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message
     ) -> HostEvent {
-        let event = core.spare.takeEvent() ?? HostEvent(kind)
+        let event = core.objects.takeEvent() ?? HostEvent(kind)
         event.begin(kind, of: session, message)
         return event
     }

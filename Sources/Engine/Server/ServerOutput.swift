@@ -1,5 +1,4 @@
-import Replay
-import Session
+import Link
 import Wire
 
 /// Output to clients, and what happens if they do not read it.
@@ -25,7 +24,7 @@ extension ServerEngine {
 
     /// Takes back an event that the host has received, for reuse. Nobody may read it any more.
     package func recycle(_ event: HostEvent) {
-        core.spare.give(event)
+        core.recycle(event)
     }
 
     @inline(__always)

@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Session
 import Wire
 
 /// Parses the bytes of a connection into requests, and refuses some before they are complete.

@@ -1,3 +1,4 @@
+import Link
 import MCP
 import Replay
 import Session
@@ -56,8 +57,8 @@ extension ServerEngine {
         let target = limit - limit / 16 - fixed
         let shed = connection.outbox.shed(to: max(0, target))
         connections.noteUnsent(shed.change)
-        core.counters.progressDrops += UInt64(shed.progress)
-        core.counters.logDrops += UInt64(shed.logs)
+        core.counters.progressDrops += UInt64(shed.replaced)
+        core.counters.logDrops += UInt64(shed.expended)
         // Without the margin, the next message would search everything again.
         guard connection.unsentBytes > limit - limit / 16 else { return }
         core.counters.slowConnections += 1

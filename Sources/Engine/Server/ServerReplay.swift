@@ -1,3 +1,4 @@
+import Link
 import MCP
 import Replay
 import Session
@@ -142,7 +143,8 @@ extension ServerEngine {
     /// them as one message, at most as long as the store's limits allow.
     private func send(missed events: [StoredEvent], on connection: ServerConnection) {
         guard keepsUp(connection) else { return }
-        connections.noteUnsent(connection.outbox.prepend(events))
+        connections.noteUnsent(
+            connection.outbox.prepend(events.lazy.map { (id: $0.id, text: $0.message) }))
         composeBacklog(of: connection)
     }
 

@@ -1,5 +1,5 @@
+import Link
 import MCP
-import Replay
 import Session
 import Wire
 

@@ -1,4 +1,4 @@
-import Session
+import Link
 
 /// How far a server is on its way to its end.
 struct Shutdown {

@@ -1,4 +1,5 @@
-import Session
+import Link
+import MCP
 import Wire
 
 /// What every part of an engine may use: the time, effects, event counters, recycled objects and
@@ -11,8 +12,10 @@ struct Core: ~Copyable {
     private var effects = EffectQueue()
     /// What has happened. What is there now is counted by its owners (`ServerStatistics`).
     var counters = Statistics()
-    /// Objects to use again.
-    var spare: SpareParts
+    /// What connections use again.
+    var spare: Spare
+    /// Events and requests to use again.
+    var objects = SpareObjects()
     private let limits: Limits
     private var logLimit = LogLimit()
     /// The least urgent level to log; nil for nothing.
@@ -23,7 +26,7 @@ struct Core: ~Copyable {
     /// `limits` are those of requests.
     init(limits: Limits, logLevel: LogLevel?, random: @escaping () -> UInt64) {
         self.limits = limits
-        spare = SpareParts(limits: limits)
+        spare = Spare(limits: limits, indexing: .mcp)
         self.logLevel = logLevel
         self.random = random
     }
@@ -38,7 +41,13 @@ struct Core: ~Copyable {
 
     /// Releases the objects that were kept to be used again.
     mutating func dropSpareParts() {
-        spare = SpareParts(limits: limits)
+        spare = Spare(limits: limits, indexing: .mcp)
+        objects = SpareObjects()
+    }
+
+    /// Takes back an event that the host has heard.
+    mutating func recycle(_ event: HostEvent) {
+        objects.give(event, &spare)
     }
 
     // MARK: Effects

@@ -1,5 +1,6 @@
-import Replay
+import Link
 import MCP
+import Replay
 import Session
 import Wire
 

@@ -1,4 +1,4 @@
-import Session
+import Link
 import Wire
 
 /// Keeps clients from flooding the log: at most ten lines of a kind in five seconds. The next line

@@ -1,6 +1,6 @@
 import Engine
 import Fuzzing
-import Replay
+import Link
 import Session
 import Wire
 

@@ -1,5 +1,6 @@
 import Engine
 import Fuzzing
+import Link
 import Session
 import Wire
 

@@ -1,5 +1,6 @@
 import Engine
 import Fuzzing
+import Link
 import Replay
 import Session
 import Wire

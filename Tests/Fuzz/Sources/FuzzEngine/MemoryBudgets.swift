@@ -1,4 +1,5 @@
 import Engine
+import Link
 
 /// What an engine can reach, against what it has counted, and what may be: each within a quarter,
 /// and what a few objects more or less make out.

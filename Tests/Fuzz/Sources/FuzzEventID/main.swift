@@ -1,5 +1,5 @@
 import Fuzzing
-import Replay
+import Link
 import Session
 import Wire
 

@@ -1,7 +1,5 @@
-import Engine
 import Fuzzing
-import Replay
-import Session
+import Link
 import Wire
 
 /// What a client is to see of one stream.

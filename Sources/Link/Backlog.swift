@@ -1,62 +1,62 @@
-import Replay
-import Session
 import Wire
 
-/// Messages that wait until a client has read what went before, the oldest first.
+/// Messages that wait until the peer has read what went before, the oldest first.
 ///
-/// What counts is the memory that they take. A message that waits for many clients is in memory
+/// What counts is the memory that they take. A message that waits for many peers is in memory
 /// once: it counts for each of them in `byteCount`, and in `Change`, which is for the sum over all,
 /// with the first that it comes to wait for and the last.
-struct Backlog {
-    /// What may become of a message whose client does not keep up.
-    enum Kind {
-        /// Newer progress of the same request makes it worthless.
-        case progress(RequestKey)
-        /// A log line: a client that does not keep up misses the oldest.
-        case log
-        /// Results, requests and all else: never dropped.
+package struct Backlog {
+    /// What may become of a message whose reader does not keep up.
+    package enum Kind {
+        /// A newer one with the same key makes it worthless.
+        case replaceable(key: UInt64)
+        /// A reader that does not keep up misses the oldest.
+        case expendable
+        /// Never dropped.
         case essential
     }
 
-    struct Message {
-        let kind: Kind
-        let text: ByteBuffer
-        let id: EventID?
-        /// Its place among all the events that its connection was given.
+    package struct Message {
+        package let kind: Kind
+        package let text: ByteBuffer
+        package let id: EventID?
+        /// Its number among all the events that its connection was given.
         let ordinal: UInt64
 
         var heldBytes: Int { MemoryLayout<Message>.stride + text.heldBytes }
     }
 
     /// By how much the memory of all backlogs has changed.
-    typealias Change = Int
+    package typealias Change = Int
 
     private var messages: [Message] = []
     private var first = 0
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
     /// The bytes of the messages alone.
-    private(set) var textCount = 0
+    package private(set) var textCount = 0
 
-    var isEmpty: Bool { first == messages.count }
-    var count: Int { messages.count - first }
+    package var isEmpty: Bool { first == messages.count }
+    package var count: Int { messages.count - first }
 
-    mutating func append(_ message: Message) -> Change {
+    package mutating func append(_ message: Message) -> Change {
         message.text.trim()
         messages.append(message)
         return hold(message)
     }
 
     /// Lets events of an earlier time come before what waits.
-    mutating func prepend(_ events: [StoredEvent]) -> Change {
+    package mutating func prepend(
+        _ events: some Sequence<(id: EventID, text: ByteBuffer)>
+    ) -> Change {
         let earlier = events.map { event in
-            Message(kind: .essential, text: event.message, id: event.id, ordinal: 0)
+            Message(kind: .essential, text: event.text, id: event.id, ordinal: 0)
         }
         messages.replaceSubrange(..<first, with: earlier)
         first = 0
         return earlier.reduce(0) { $0 + hold($1) }
     }
 
-    mutating func popFirst() -> (message: Message, change: Change)? {
+    package mutating func popFirst() -> (message: Message, change: Change)? {
         guard first < messages.count else { return nil }
         let message = messages[first]
         first += 1
@@ -71,7 +71,7 @@ struct Backlog {
         return (message, change)
     }
 
-    mutating func removeAll() -> Change {
+    package mutating func removeAll() -> Change {
         defer { self = Backlog() }
         return messages[first...].reduce(0) { $0 + release($1) }
     }
@@ -91,7 +91,7 @@ struct Backlog {
     }
 
     /// What it takes on the heap, but for the messages: `body` is given those.
-    func heapBytes(_ body: (ByteBuffer) -> Void) -> Int {
+    package func heapBytes(_ body: (ByteBuffer) -> Void) -> Int {
         for message in messages[first...] { body(message.text) }
         return HeapBlock.size(of: messages)
     }
@@ -99,36 +99,37 @@ struct Backlog {
     // MARK: Shedding
 
     /// What `shed` dropped.
-    struct Shed {
-        var progress = 0
-        var logs = 0
-        var change: Change = 0
+    package struct Shed {
+        package var replaced = 0
+        package var expended = 0
+        package var change: Change = 0
     }
 
-    /// Makes do with fewer messages: of each request only the newest progress, and then as few log
-    /// lines as brings the rest to `target` bytes.
-    mutating func shed(to target: Int) -> Shed {
+    /// Drops the replaceable messages that have a newer one with the same key, and then the oldest
+    /// expendable ones until `target` bytes are left.
+    package mutating func shed(to target: Int) -> Shed {
         var shed = Shed()
-        let newest = newestProgress
+        let newest = newestByKey
         keep(&shed.change) { message, _ in
-            guard case .progress(let request) = message.kind,
-                newest[request] != message.ordinal
+            guard case .replaceable(let key) = message.kind,
+                newest[key] != message.ordinal
             else { return true }
-            shed.progress += 1
+            shed.replaced += 1
             return false
         }
         keep(&shed.change) { message, bytes in
-            guard case .log = message.kind, bytes > target else { return true }
-            shed.logs += 1
+            guard case .expendable = message.kind, bytes > target else { return true }
+            shed.expended += 1
             return false
         }
         return shed
     }
 
-    private var newestProgress: [RequestKey: UInt64] {
-        var newest: [RequestKey: UInt64] = [:]
+    /// The newest replaceable message of each key, by its ordinal.
+    private var newestByKey: [UInt64: UInt64] {
+        var newest: [UInt64: UInt64] = [:]
         for message in messages[first...] {
-            if case .progress(let request) = message.kind { newest[request] = message.ordinal }
+            if case .replaceable(let key) = message.kind { newest[key] = message.ordinal }
         }
         return newest
     }

@@ -1,44 +1,44 @@
-import Replay
-import Session
 import Wire
 
 /// Bytes and events on their way to a connection's socket.
 ///
 /// Bytes are appended to a buffer until the driver takes them; a long message is not copied, its
 /// own buffer becomes a piece of the output. Events that the socket cannot take yet wait in the
-/// backlog. Every method that changes how much memory waits for the client returns the change, for
+/// backlog. Every method that changes how much memory waits for the peer returns the change, for
 /// the total over all connections.
-struct Outbox: ~Copyable {
+package struct Outbox: ~Copyable {
     // Hot fields first, to share cache lines.
     /// The bytes composed last; nil if there are none.
     private var buffer: ByteBuffer?
     /// What comes before them: long messages, and the bytes before each.
     private var pieces: [ByteBuffer] = []
     /// Bytes ever queued, taken by the driver, and handed to the socket.
-    private(set) var queuedBytes: UInt64 = 0
+    package private(set) var queuedBytes: UInt64 = 0
     private var takenBytes: UInt64 = 0
-    private(set) var handedBytes: UInt64 = 0
+    package private(set) var handedBytes: UInt64 = 0
     /// Events ever given, and those of them that were composed, the backlog's not included.
-    private(set) var givenEvents: UInt64 = 0
-    private(set) var composedEvents: UInt64 = 0
+    package private(set) var givenEvents: UInt64 = 0
+    package private(set) var composedEvents: UInt64 = 0
     /// The long messages that are not all handed over, as ranges of `queuedBytes`.
     private var longPieces: [Range<UInt64>] = []
     /// What the socket has taken of the first of these: its memory is released as a whole.
     private var begunBytes = 0
     private var backlog = Backlog()
-    /// Whether events wait for earlier ones, which a store looks for.
+    /// Whether events wait for earlier ones, which are being looked up.
     private var isHeld = false
-    /// Whether the client has taken a part of the output only, since it last took all.
-    private(set) var isSlow = false
+    /// Whether the peer has taken only a part of the output since it last took all.
+    package private(set) var isSlow = false
+
+    package init() {}
 
     /// By how much the memory that waits has changed.
-    typealias Change = Int
+    package typealias Change = Int
 
     /// Bytes composed ahead of the socket; the rest stays in the backlog.
-    static var composedBytesMax: Int { 256 << 10 }
+    package static var composedBytesMax: Int { 256 << 10 }
 
     /// A message of at least this many bytes is not copied: its buffer goes to the socket.
-    static var longBytes: Int { 16 << 10 }
+    package static var longBytes: Int { 16 << 10 }
 
     /// About what HTTP and SSE put around a message, in bytes.
     private static var frameBytes: Int { 96 }
@@ -46,29 +46,29 @@ struct Outbox: ~Copyable {
     // MARK: Questions
 
     /// Whether the socket has not taken all it was given.
-    var isBlocked: Bool { handedBytes < takenBytes }
+    package var isBlocked: Bool { handedBytes < takenBytes }
 
     /// Whether everything composed is with the socket.
-    var isDrained: Bool { handedBytes == queuedBytes }
+    package var isDrained: Bool { handedBytes == queuedBytes }
 
     /// The bytes that the driver has yet to take.
-    var untakenBytes: Int { Int(queuedBytes - takenBytes) }
+    package var untakenBytes: Int { Int(queuedBytes - takenBytes) }
 
-    /// The memory that waits for the client, each message of the backlog counted in full.
-    var unsentBytes: Int { Int(queuedBytes - handedBytes) + begunBytes + backlog.byteCount }
+    /// The memory that waits for the peer, each message of the backlog counted in full.
+    package var unsentBytes: Int { Int(queuedBytes - handedBytes) + begunBytes + backlog.byteCount }
 
     /// What `shed` could release at most.
-    var backlogBytes: Int { backlog.byteCount }
+    package var backlogBytes: Int { backlog.byteCount }
 
     /// Whether so much is composed that it should not wait for the end of the loop's iteration.
-    var isFull: Bool { untakenBytes > Outbox.composedBytesMax && !isBlocked }
+    package var isFull: Bool { untakenBytes > Outbox.composedBytesMax && !isBlocked }
 
     // MARK: Composing
 
     /// Appends what `compose` writes, and returns its length.
     @inline(__always)
-    mutating func append(
-        _ spare: inout SpareParts, _ compose: (ByteBuffer) -> Void
+    package mutating func append(
+        _ spare: inout Spare, _ compose: (ByteBuffer) -> Void
     ) -> Change {
         let buffer = takeBuffer(&spare)
         let before = buffer.count
@@ -78,10 +78,10 @@ struct Outbox: ~Copyable {
         return count
     }
 
-    /// The buffer to append to. A client that does not read keeps it for long, so it gets one
+    /// The buffer to append to. A peer that does not read keeps it for long, so it gets one
     /// without spare capacity.
     @inline(__always)
-    private mutating func takeBuffer(_ spare: inout SpareParts) -> ByteBuffer {
+    private mutating func takeBuffer(_ spare: inout Spare) -> ByteBuffer {
         if let buffer { return buffer }
         let new = isBlocked ? ByteBuffer() : spare.takeBuffer()
         buffer = new
@@ -89,7 +89,7 @@ struct Outbox: ~Copyable {
     }
 
     /// Appends a long text without a copy. Nobody may change it any more.
-    mutating func append(long text: ByteBuffer) -> Change {
+    package mutating func append(long text: ByteBuffer) -> Change {
         if let buffer { pieces.append(buffer) }
         buffer = nil
         text.trim()
@@ -103,17 +103,17 @@ struct Outbox: ~Copyable {
     // MARK: Events
 
     /// What became of an event.
-    enum Receipt {
+    package enum Receipt {
         case composed(Change)
         /// It waits in the backlog.
         case waits(Change)
     }
 
-    /// Takes an event of the stream that the connection carries. With an `id` a client can resume
+    /// Takes an event of the stream that the connection carries. With an `id` the peer can resume
     /// after it.
-    mutating func give(
+    package mutating func give(
         _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming,
-        _ spare: inout SpareParts
+        _ spare: inout Spare
     ) -> Receipt {
         givenEvents += 1
         guard isBlocked || !backlog.isEmpty || isHeld else {
@@ -125,7 +125,7 @@ struct Outbox: ~Copyable {
     }
 
     private mutating func compose(
-        _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming, _ spare: inout SpareParts
+        _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming, _ spare: inout Spare
     ) -> Change {
         guard text.count >= Outbox.longBytes else {
             return append(&spare) { Outbox.append(text, id, framing, to: $0) }
@@ -145,7 +145,7 @@ struct Outbox: ~Copyable {
     }
 
     /// Appends an event to some output.
-    static func append(
+    package static func append(
         _ text: ByteBuffer, _ id: EventID?, _ framing: BodyFraming, to output: ByteBuffer
     ) {
         output.appendPart(framing) { part in
@@ -156,8 +156,8 @@ struct Outbox: ~Copyable {
 
     /// Composes what waits in the backlog until `limit` bytes are to be taken; nil if there is
     /// nothing to compose.
-    mutating func composeBacklog(
-        _ framing: BodyFraming, _ spare: inout SpareParts, atMost limit: Int = composedBytesMax
+    package mutating func composeBacklog(
+        _ framing: BodyFraming, _ spare: inout Spare, atMost limit: Int = composedBytesMax
     ) -> Change? {
         guard !isHeld, !backlog.isEmpty, untakenBytes < limit else { return nil }
         let capacity = min(
@@ -171,31 +171,35 @@ struct Outbox: ~Copyable {
         return change
     }
 
-    /// Makes events wait, until `release`, for earlier ones that a store looks for.
-    mutating func hold() {
+    /// Makes events wait, until `release`, for earlier ones that are being looked up.
+    package mutating func hold() {
         isHeld = true
     }
 
-    mutating func release() {
+    package mutating func release() {
         isHeld = false
     }
 
     /// Puts events of an earlier time before those in the backlog.
-    mutating func prepend(_ events: [StoredEvent]) -> Change { backlog.prepend(events) }
+    package mutating func prepend(
+        _ events: some Sequence<(id: EventID, text: ByteBuffer)>
+    ) -> Change {
+        backlog.prepend(events)
+    }
 
-    /// Drops the whole backlog. No fence waits for its events.
-    mutating func dropBacklog() -> Change {
+    /// Drops the whole backlog. Its events count as composed: nobody waits for them any more.
+    package mutating func dropBacklog() -> Change {
         composedEvents = givenEvents
         return backlog.removeAll()
     }
 
-    /// Drops what the client can do without, until the backlog has `target` bytes.
-    mutating func shed(to target: Int) -> Backlog.Shed { backlog.shed(to: target) }
+    /// Drops what the peer can do without, until the backlog has `target` bytes.
+    package mutating func shed(to target: Int) -> Backlog.Shed { backlog.shed(to: target) }
 
     // MARK: The driver's side
 
     /// Takes out what is composed; nil if there is nothing.
-    mutating func take() -> Output? {
+    package mutating func take() -> Output? {
         let count = untakenBytes
         guard count > 0 else { return nil }
         var taken: [ByteBuffer] = []
@@ -208,7 +212,7 @@ struct Outbox: ~Copyable {
 
     /// `count` bytes of what was taken are with the socket.
     @inline(__always)
-    mutating func sent(_ count: Int) -> Change {
+    package mutating func sent(_ count: Int) -> Change {
         handedBytes += UInt64(count)
         let released = longPieces.isEmpty ? 0 : releaseHanded()
         if isBlocked { isSlow = true }
@@ -227,13 +231,13 @@ struct Outbox: ~Copyable {
         return begunBytes - before
     }
 
-    /// The client has read everything: how slowly does not matter any more.
-    mutating func forgetSlowness() {
+    /// The peer has read everything: how slowly does not matter any more.
+    package mutating func forgetSlowness() {
         isSlow = false
     }
 
     /// Releases everything: the connection has ended.
-    mutating func close() -> Change {
+    package mutating func close() -> Change {
         let change = backlog.removeAll() - Int(queuedBytes - handedBytes) - begunBytes
         pieces = []
         longPieces = []
@@ -247,7 +251,7 @@ struct Outbox: ~Copyable {
     // MARK: For tests
 
     /// Its buffers, and then the texts of its backlog, with the memory of the arrays around them.
-    func forEachBuffer(
+    package func forEachBuffer(
         composed: (ByteBuffer) -> Void, waiting: (ByteBuffer) -> Void
     ) -> (own: Int, pieces: Int, backlog: Int) {
         pieces.forEach(composed)

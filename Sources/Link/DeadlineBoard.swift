@@ -3,28 +3,35 @@ import Wire
 /// The deadlines of many elements, each of which waits for at most one of a few time-outs.
 ///
 /// All elements of a time-out wait for the same duration, so a doubly linked list per time-out is
-/// sorted by start time, and every operation takes constant time.
-package struct DeadlineBoard: ~Copyable {
-    private struct Node {
+/// sorted by start time, and every operation takes constant time. It is changed several times for
+/// each request: in arrays, every change would ask first whether they are shared.
+@frozen @usableFromInline package struct DeadlineBoard: ~Copyable {
+    @usableFromInline struct Node {
         var previous: Int32 = -1
         var next: Int32 = -1
         var list: Int32 = -1
         var deadline = Instant(milliseconds: 0)
     }
 
-    private struct List {
+    @usableFromInline struct List {
         var first: Int32 = -1
         var last: Int32 = -1
         let timeout: Int64?
     }
 
-    private var nodes: [Node] = []
-    private var lists: [List]
+    private var nodes = UnsafeMutableBufferPointer<Node>(start: nil, count: 0)
+    private let lists: UnsafeMutableBufferPointer<List>
     private var armedCount = 0
 
     /// A board with one list per time-out, in milliseconds; nil never expires.
     package init(timeouts: [Int64?]) {
-        lists = timeouts.map { List(timeout: $0) }
+        lists = .allocate(capacity: timeouts.count)
+        _ = lists.initialize(from: timeouts.map { List(timeout: $0) })
+    }
+
+    deinit {
+        nodes.deallocate()
+        lists.deallocate()
     }
 
     /// Starts the time-out `list` for the element at `index`, from `now`; it replaces any other.
@@ -35,7 +42,7 @@ package struct DeadlineBoard: ~Copyable {
             guard nodes[index].list != list || nodes[index].deadline != deadline else { return }
             unlink(index)
         } else {
-            while nodes.count <= index { nodes.append(Node()) }
+            if index >= nodes.count { grow(toHold: index) }
             armedCount += 1
         }
         link(index, list, deadline)
@@ -55,40 +62,48 @@ package struct DeadlineBoard: ~Copyable {
         unlink(index)
         nodes[index].list = -1
         armedCount -= 1
-        if armedCount == 0, nodes.count > 64 { nodes = [] }
+        if armedCount == 0, nodes.count > 64 {
+            nodes.deallocate()
+            nodes = UnsafeMutableBufferPointer(start: nil, count: 0)
+        }
+    }
+
+    private mutating func grow(toHold index: Int) {
+        let grown = UnsafeMutableBufferPointer<Node>.allocate(
+            capacity: max(index + 1, 2 * nodes.count))
+        grown.initialize(repeating: Node())
+        for (index, node) in nodes.enumerated() { grown[index] = node }
+        nodes.deallocate()
+        nodes = grown
     }
 
     /// Inserts an element into a list, sorted. The search starts at the end, where a new deadline
     /// usually belongs.
-    private mutating func link(_ index: Int, _ list: Int, _ deadline: Instant) {
-        nodes.withUnsafeMutableBufferPointer { nodes in
-            var last = lists[list].last
-            var next: Int32 = -1
-            while last >= 0, nodes[Int(last)].deadline > deadline {
-                next = last
-                last = nodes[Int(last)].previous
-            }
-            let place = Int32(index)
-            nodes[index] = Node(previous: last, next: next, list: Int32(list), deadline: deadline)
-            if last >= 0 { nodes[Int(last)].next = place } else { lists[list].first = place }
-            if next >= 0 { nodes[Int(next)].previous = place } else { lists[list].last = place }
+    private func link(_ index: Int, _ list: Int, _ deadline: Instant) {
+        var last = lists[list].last
+        var next: Int32 = -1
+        while last >= 0, nodes[Int(last)].deadline > deadline {
+            next = last
+            last = nodes[Int(last)].previous
         }
+        let new = Int32(index)
+        nodes[index] = Node(previous: last, next: next, list: Int32(list), deadline: deadline)
+        if last >= 0 { nodes[Int(last)].next = new } else { lists[list].first = new }
+        if next >= 0 { nodes[Int(next)].previous = new } else { lists[list].last = new }
     }
 
-    private mutating func unlink(_ index: Int) {
-        nodes.withUnsafeMutableBufferPointer { nodes in
-            let node = nodes[index]
-            let list = Int(node.list)
-            if node.previous >= 0 {
-                nodes[Int(node.previous)].next = node.next
-            } else {
-                lists[list].first = node.next
-            }
-            if node.next >= 0 {
-                nodes[Int(node.next)].previous = node.previous
-            } else {
-                lists[list].last = node.previous
-            }
+    private func unlink(_ index: Int) {
+        let node = nodes[index]
+        let list = Int(node.list)
+        if node.previous >= 0 {
+            nodes[Int(node.previous)].next = node.next
+        } else {
+            lists[list].first = node.next
+        }
+        if node.next >= 0 {
+            nodes[Int(node.next)].previous = node.previous
+        } else {
+            lists[list].last = node.previous
         }
     }
 
@@ -112,15 +127,15 @@ package struct DeadlineBoard: ~Copyable {
     package func forEach(
         in list: Int, atMost limit: Int = .max, _ body: (_ index: Int, _ deadline: Instant) -> Bool
     ) {
-        var place = lists[list].first
-        var told = 0
-        while place >= 0, told < limit, body(Int(place), nodes[Int(place)].deadline) {
-            place = nodes[Int(place)].next
-            told += 1
+        var index = lists[list].first
+        var calls = 0
+        while index >= 0, calls < limit, body(Int(index), nodes[Int(index)].deadline) {
+            index = nodes[Int(index)].next
+            calls += 1
         }
     }
 
-    package var heapBytes: Int { HeapBlock.size(of: nodes) }
+    package var heapBytes: Int { HeapBlock.size(nodes.baseAddress) }
 
     /// Removes and returns one element whose deadline has passed, with its time-out.
     package mutating func popDue(at now: Instant) -> (index: Int, list: Int)? {

@@ -1,5 +1,5 @@
+import Link
 import Seeds
-import Session
 import Testing
 
 @Suite("DeadlineBoard")

@@ -1,5 +1,3 @@
-import MCP
-import Session
 import Wire
 
 /// The last heads of some connections, since the next request of a connection often has the same.
@@ -7,8 +5,8 @@ import Wire
 /// A hash table without chains: a connection's index selects one slot, which the next connection
 /// with the same remainder takes over. Each head is kept with the principal that it was authorized
 /// for, so that a head which recurs can only act for that one.
-struct KnownHeads: ~Copyable {
-    private struct Slot {
+@frozen @usableFromInline package struct KnownHeads: ~Copyable {
+    @usableFromInline struct Slot {
         var connection = ConnectionID(rawValue: 0)
         var head: RequestHead?
         /// Nil without authorization.

@@ -19,42 +19,42 @@ package struct TokenTable<Key: RandomKey, Value> {
     package var heapBytes: Int { HeapBlock.size(of: slots) }
 
     package subscript(key: Key) -> Value? {
-        place(of: key).flatMap { slots[$0]?.value }
+        index(of: key).flatMap { slots[$0]?.value }
     }
 
     /// Inserts or replaces the value of a key.
     package mutating func set(_ key: Key, _ value: Value) {
-        if let place = place(of: key) {
-            slots[place] = (key, value)
+        if let index = index(of: key) {
+            slots[index] = (key, value)
             return
         }
         if 4 * (count + 1) > 3 * slots.count { resize(to: max(2, 2 * slots.count)) }
-        enter(key, value)
+        insert(key, value)
         count += 1
     }
 
     /// Changes the value of a key in place, if there is one.
     package mutating func update(_ key: Key, _ change: (inout Value) -> Void) {
-        guard let place = place(of: key), var value = slots[place]?.value else { return }
+        guard let index = index(of: key), var value = slots[index]?.value else { return }
         change(&value)
-        slots[place] = (key, value)
+        slots[index] = (key, value)
     }
 
     package mutating func remove(_ key: Key) {
-        guard var hole = place(of: key) else { return }
+        guard var hole = index(of: key) else { return }
         slots[hole] = nil
         count -= 1
         // Backward-shift deletion: later entries of the same probe sequence move into the hole, or
         // they would not be found.
-        var place = next(hole)
-        while let slot = slots[place] {
+        var index = next(hole)
+        while let slot = slots[index] {
             let home = home(of: slot.key)
-            if distance(from: home, to: place) >= distance(from: hole, to: place) {
+            if distance(from: home, to: index) >= distance(from: hole, to: index) {
                 slots[hole] = slot
-                slots[place] = nil
-                hole = place
+                slots[index] = nil
+                hole = index
             }
-            place = next(place)
+            index = next(index)
         }
         if count == 0 {
             slots = []
@@ -63,20 +63,20 @@ package struct TokenTable<Key: RandomKey, Value> {
         }
     }
 
-    private func place(of key: Key) -> Int? {
+    private func index(of key: Key) -> Int? {
         guard count > 0 else { return nil }
-        var place = home(of: key)
-        while let slot = slots[place] {
-            if slot.key == key { return place }
-            place = next(place)
+        var index = home(of: key)
+        while let slot = slots[index] {
+            if slot.key == key { return index }
+            index = next(index)
         }
         return nil
     }
 
-    private mutating func enter(_ key: Key, _ value: Value) {
-        var place = home(of: key)
-        while slots[place] != nil { place = next(place) }
-        slots[place] = (key, value)
+    private mutating func insert(_ key: Key, _ value: Value) {
+        var index = home(of: key)
+        while slots[index] != nil { index = next(index) }
+        slots[index] = (key, value)
     }
 
     /// `capacity` is a power of two.
@@ -84,7 +84,7 @@ package struct TokenTable<Key: RandomKey, Value> {
         let old = slots
         slots = [(key: Key, value: Value)?](repeating: nil, count: capacity)
         for slot in old {
-            if let slot { enter(slot.key, slot.value) }
+            if let slot { insert(slot.key, slot.value) }
         }
     }
 
@@ -92,7 +92,7 @@ package struct TokenTable<Key: RandomKey, Value> {
         Int(truncatingIfNeeded: key.low) & (slots.count - 1)
     }
 
-    private func next(_ place: Int) -> Int { (place + 1) & (slots.count - 1) }
+    private func next(_ index: Int) -> Int { (index + 1) & (slots.count - 1) }
 
     private func distance(from start: Int, to end: Int) -> Int {
         (end - start) & (slots.count - 1)

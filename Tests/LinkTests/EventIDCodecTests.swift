@@ -1,5 +1,4 @@
-import Replay
-import Session
+import Link
 import Testing
 import Wire
 

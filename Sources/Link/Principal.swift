@@ -1,14 +1,13 @@
 import Wire
 
-/// The host's name for the user who makes a request. A session belongs to the principal that opened
-/// it (S-500).
+/// The host's name for the user who makes a request.
 package struct Principal: Equatable {
     package let name: ByteBuffer
 
     package static var bytesMax: Int { 256 }
 
     /// Nil for an empty name, which all users would share, and for one that is too long to be
-    /// stored with each session.
+    /// stored with all that belongs to the user.
     package init?(_ name: UnsafeRawBufferPointer) {
         guard name.count > 0, name.count <= Principal.bytesMax else { return nil }
         self.name = ByteBuffer(copying: name)

@@ -1,5 +1,5 @@
+import Link
 import Seeds
-import Session
 import Testing
 
 private final class Element {
@@ -12,14 +12,14 @@ private final class Element {
 
 @Suite("SlotTable")
 struct SlotTableTests {
-    private typealias Table = SlotTable<RequestKey, Element>
+    private typealias Table = SlotTable<ConnectionID, Element>
 
-    @Test("A stale key finds nothing, though its place is taken again")
+    @Test("A stale key finds nothing, though its slot is taken again")
     func staleKey() throws {
         var table = Table()
-        var stale: [RequestKey] = []
+        var stale: [ConnectionID] = []
         for number in 0..<100 {
-            var key = RequestKey(rawValue: 0)
+            var key = ConnectionID(rawValue: 0)
             let element = try #require(
                 table.insert {
                     key = $0
@@ -41,17 +41,17 @@ struct SlotTableTests {
         arguments: [0, 1, 2, 1 << 20, 3 << 20, 1 << 20 | 5, .max] as [UInt64])
     func strangeKey(_ raw: UInt64) {
         var table = Table()
-        #expect(table[RequestKey(rawValue: raw)] == nil)
+        #expect(table[ConnectionID(rawValue: raw)] == nil)
         for number in 0..<2 { _ = table.insert { _ in Element(number) } }
-        let first = RequestKey(rawValue: raw)
+        let first = ConnectionID(rawValue: raw)
         if raw != 1 << 20 { #expect(table[first] == nil) }
         #expect(table[index: 7] == nil)
     }
 
-    @Test("A place that is free is nobody's, and is not freed again")
-    func freePlace() {
+    @Test("A free slot has no element, and is not freed again")
+    func freeSlot() {
         var table = Table()
-        var first = RequestKey(rawValue: 0)
+        var first = ConnectionID(rawValue: 0)
         for number in 0..<2 {
             _ = table.insert {
                 if number == 0 { first = $0 }
@@ -59,7 +59,7 @@ struct SlotTableTests {
             }
         }
         table.remove(first)
-        #expect(table.remove(RequestKey(rawValue: 0)) == nil)
+        #expect(table.remove(ConnectionID(rawValue: 0)) == nil)
         #expect(table.count == 1)
         for number in 2..<4 { _ = table.insert { _ in Element(number) } }
         #expect(table.elements.map { $0.number }.sorted() == [1, 2, 3])
@@ -69,8 +69,8 @@ struct SlotTableTests {
     func model(_ seed: Int) throws {
         var random = SeededRandom(UInt64(seed))
         var table = Table()
-        var model: [RequestKey: Int] = [:]
-        var given: [RequestKey] = []
+        var model: [ConnectionID: Int] = [:]
+        var given: [ConnectionID] = []
         for number in 0..<600 {
             let grows = (number / 150).isMultiple(of: 2)
             if Int.random(in: 0..<10, using: &random) < (grows ? 7 : 2) {

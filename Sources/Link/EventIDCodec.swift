@@ -1,4 +1,3 @@
-import Session
 import Wire
 
 /// The text format of event ids: 32 hexadecimal digits for the stream, a dot, and the event's
