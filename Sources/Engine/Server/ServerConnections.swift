@@ -168,7 +168,7 @@ extension ServerEngine {
         guard !connection.isClosed else { return }
         if let resumption = connection.resumption {
             resumption.end(last)
-                        move(connection, to: .loading)
+            move(connection, to: .loading)
             return
         }
         connections.composeBacklog(of: connection, &core, atMost: .max)
