@@ -61,7 +61,7 @@ let package = Package(
         fuzzer("Canary", []),
         fuzzer("MemoryCanary", []),
         fuzzer("HTTP", ["MCP", "Wire"]),
-        fuzzer("SSE", ["Link", "Wire"]),
+        fuzzer("SSE", ["Engine", "Link", "Wire"]),
         fuzzer("Envelope", ["CJansson", "MCP", "Wire"]),
         fuzzer("EventID", ["Link", "Session", "Wire"]),
         fuzzer("Engine", ["Engine", "Replay", "Session", "Link", "Wire"]),
