@@ -24,8 +24,8 @@ extension ServerEngine {
         }
     }
 
-    /// Whether new requests and streams are refused.
-    package var isDraining: Bool { shutdown.isDraining }
+    /// Whether new requests and streams are refused: the server drains, or closes.
+    package var isDraining: Bool { !shutdown.isOpen }
 
     /// Refuses a request that would start something new. Open streams may still be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {

@@ -12,11 +12,6 @@ struct Shutdown {
 
     private var phase = Phase.open
 
-    /// Whether new requests and streams are refused, and the rest may finish.
-    var isDraining: Bool {
-        if case .draining = phase { true } else { false }
-    }
-
     /// Whether everything ends, or has.
     var isClosing: Bool {
         switch phase {
