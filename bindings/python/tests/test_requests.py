@@ -250,6 +250,8 @@ def test_broadcast_and_session_notify(host):
     clients = [one.client() for _ in range(3)]
     for client in clients:
         client.initialize()
+    for _ in clients:
+        one.next(SessionOpened)  # A client may have its answer before the host has the event.
     primaries = [client.listen() for client in clients]
     one.server.broadcast("notifications/tools/list_changed")
     for primary in primaries:
