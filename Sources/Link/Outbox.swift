@@ -60,7 +60,8 @@ package struct Outbox: ~Copyable {
     /// What `shed` could release at most.
     package var backlogBytes: Int { backlog.byteCount }
 
-    /// Whether so much is composed that it should not wait for the end of the loop's iteration.
+    /// Whether the composed output is so large that it should be written before the end of the
+    /// loop's iteration.
     package var isFull: Bool { untakenBytes > Outbox.composedBytesMax && !isBlocked }
 
     // MARK: Composing

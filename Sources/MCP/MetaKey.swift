@@ -3,17 +3,4 @@ package enum MetaKey {
     /// The member of a message's params, or of a result, that holds the others.
     @inline(__always) package static var meta: StaticString { "_meta" }
     @inline(__always) package static var progressToken: StaticString { "progressToken" }
-
-    package static var protocolVersion: StaticString {
-        "io.modelcontextprotocol/protocolVersion"
-    }
-    package static var clientCapabilities: StaticString {
-        "io.modelcontextprotocol/clientCapabilities"
-    }
-    package static var clientInfo: StaticString { "io.modelcontextprotocol/clientInfo" }
-    package static var serverInfo: StaticString { "io.modelcontextprotocol/serverInfo" }
-    package static var logLevel: StaticString { "io.modelcontextprotocol/logLevel" }
-    package static var subscriptionID: StaticString {
-        "io.modelcontextprotocol/subscriptionId"
-    }
 }

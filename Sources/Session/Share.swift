@@ -95,6 +95,12 @@ package struct ShareTable {
         return share
     }
 
+    /// Removes shares that are empty.
+    package mutating func forget(_ shares: Shares) {
+        forget(shares.address)
+        forget(shares.principal)
+    }
+
     /// Removes a share if it is empty.
     package mutating func forget(_ share: Share?) {
         guard let share, share.isEmpty else { return }

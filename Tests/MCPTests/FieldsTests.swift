@@ -17,8 +17,7 @@ struct FieldsTests {
         "Each is found by its name, in any case, and by no other",
         arguments: [
             (FieldName.sessionID, HeaderField.sessionID),
-            (FieldName.protocolVersion, .protocolVersion), (FieldName.method, .method),
-            (FieldName.name, .name),
+            (FieldName.protocolVersion, .protocolVersion),
         ])
     func fields(_ name: StaticString, _ field: HeaderField) throws {  // S-015
         for name in ["\(name)", "\(name)".lowercased(), "\(name)".uppercased()] {

@@ -65,21 +65,21 @@ package final class ServerConnection {
     }
 }
 
-/// The connections there are, with their timers, the totals over all of them, and the order in
-/// which they write and give way.
+/// The connections there are, with their timers, the totals over all of them, and the orders in
+/// which they write and are relieved of unread output.
 struct Connections: ~Copyable {
     private var table = SlotTable<ConnectionID, ServerConnection>()
     private var deadlines: DeadlineBoard
     private var streams = StreamCount()
     /// The memory that waits for clients to read; a message that waits for many counts once.
     private(set) var unsentBytes = 0
-    /// The memory of requests that have arrived in part, or wait behind others.
+    /// The memory of requests that have arrived in part, or wait for earlier ones.
     private(set) var arrivingBytes = 0
     private var writable: [ServerConnection] = []
     private var nextWritableIndex = 0
-    /// Whether so much is composed that it should not wait for the end of the loop's iteration.
+    /// Whether the composed output is so large that it is written before the iteration ends.
     private(set) var hasMuchToWrite = false
-    /// Connections whose exchange has ended while more requests were waiting behind it.
+    /// Connections that may have pipelined requests to read.
     private var readable: [ServerConnection] = []
     private var relief = ReliefOrder()
 
@@ -150,8 +150,6 @@ struct Connections: ~Copyable {
     }
 
     // MARK: States
-
-    func isStreaming(_ connection: ServerConnection) -> Bool { connection.exchange.isStreaming }
 
     /// Changes the state of a connection's exchange.
     mutating func move(_ connection: ServerConnection, to state: Exchange.State) {
@@ -320,8 +318,8 @@ struct Connections: ~Copyable {
 
     // MARK: Relief
 
-    /// The connection that is to give way next when all clients together leave too much unread;
-    /// nil if nobody is left. `mayLook` allows to find a new order, which takes a look at all.
+    /// The next connection to relieve when all clients together leave too much unread; nil if none
+    /// is left. A new order, which sorts all connections, is made only if `mayLook`.
     mutating func nextToRelieve(at now: Instant, mayLook: inout Bool) -> ServerConnection? {
         while true {
             if !relief.isCurrent(at: now) {
@@ -346,8 +344,8 @@ struct Connections: ~Copyable {
     }
 }
 
-/// The order in which connections give way when all clients together leave too much unread. It is
-/// kept for some time: sorting all connections for each message would cost too much.
+/// The order in which connections are relieved when all clients together leave too much unread. It
+/// is kept for some time: sorting all connections for each message would cost too much.
 private struct ReliefOrder {
     private var connections: [ConnectionID] = []
     private var next = 0

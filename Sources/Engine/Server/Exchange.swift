@@ -95,7 +95,7 @@ struct Exchange {
     /// Begins with a request's head. `principal` is known already if an equal head was authorized
     /// on this connection.
     mutating func begin(
-        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal? = nil
+        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?
     ) {
         state = .receiving
         framing = head.isHTTP10 ? .untilClose : .chunked

@@ -24,7 +24,7 @@ struct Gate: ~Copyable {
         admission.reach = reach
     }
 
-    /// What a request wants, as far as its head may tell anybody.
+    /// Classifies a request before authorization; must reveal nothing about sessions.
     func judge(_ head: RequestHead) -> Admission.Verdict { admission.judge(head) }
 
     /// Whether an authorized request can be served; nil if it can.

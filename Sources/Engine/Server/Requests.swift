@@ -212,25 +212,28 @@ struct Requests: ~Copyable {
         table.remove(request.key)
         count(-request.heldBytes, in: request)
         request.heldBytes = 0
-        setDetached(request, false, at: Instant(milliseconds: 0))
+        attached(request)
         if let session = request.session {
-            if session.state.hasEnded { forgetUnused(session.shares, &shares) }
+            if session.state.hasEnded { shares.forget(session.shares) }
             session.ledger.entries.close(request.key)
         }
     }
 
-    /// Starts or stops the deadline of a request whose client has gone.
+    /// The client of a request has gone: starts its deadline.
+    mutating func detached(_ request: OpenRequest, at now: Instant) {
+        guard !request.isDetached else { return }
+        request.isDetached = true
+        request.shares.forEach { $0.detachedRequests += 1 }
+        detachedDeadlines.arm(request.key.index, 0, at: now)
+    }
+
+    /// The client of a request is back, or the request ends: stops its deadline.
     @inline(__always)
-    mutating func setDetached(_ request: OpenRequest, _ isDetached: Bool, at now: Instant) {
-        guard request.isDetached != isDetached else { return }
-        request.isDetached = isDetached
-        let change = isDetached ? 1 : -1
-        request.shares.forEach { $0.detachedRequests += change }
-        if isDetached {
-            detachedDeadlines.arm(request.key.index, 0, at: now)
-        } else {
-            detachedDeadlines.disarm(request.key.index)
-        }
+    mutating func attached(_ request: OpenRequest) {
+        guard request.isDetached else { return }
+        request.isDetached = false
+        request.shares.forEach { $0.detachedRequests -= 1 }
+        detachedDeadlines.disarm(request.key.index)
     }
 
     func hasDeadline(_ request: OpenRequest) -> Bool {
@@ -282,7 +285,7 @@ struct Requests: ~Copyable {
         call.session.ledger.entries.close(key)
         call.request?.calls.removeAll { $0 == key }
         count(-OpenCall.heldBytes, in: call.session)
-        if call.session.state.hasEnded { forgetUnused(call.session.shares, &shares) }
+        if call.session.state.hasEnded { shares.forget(call.session.shares) }
         return call
     }
 
@@ -313,10 +316,6 @@ struct Requests: ~Copyable {
         heldBytes += change
         session.shares.address?.requestBytes += change
         session.shares.principal?.requestBytes += change
-    }
-
-    private func forgetUnused(_ unused: Shares, _ shares: inout ShareTable) {
-        unused.forEach { shares.forget($0) }
     }
 }
 

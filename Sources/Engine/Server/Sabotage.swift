@@ -229,7 +229,7 @@
             [
                 Sabotage("a request with a client has a deadline") { engine in
                     engine.requests.all.first { $0.connection != nil }.map {
-                        engine.requests.setDetached($0, true, at: engine.now)
+                        engine.requests.detached($0, at: engine.now)
                     }
                 },
                 Sabotage("a request without a client has none") { engine in
@@ -239,7 +239,7 @@
                 },
                 Sabotage("a request without a client is not detached") { engine in
                     engine.requests.all.first { $0.isDetached }.map {
-                        engine.requests.setDetached($0, false, at: engine.now)
+                        engine.requests.attached($0)
                     }
                 },
             ]

@@ -38,7 +38,7 @@ extension ServerEngine {
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
         let connection = try take(key)
-        try enter { () throws(CallerFault) in
+        enter {
             connection.exchange.authorize(
                 as: principal, until: expiresIn.map { now.advanced(byMilliseconds: $0) })
             move(connection, to: .receiving)
@@ -51,7 +51,7 @@ extension ServerEngine {
 
     package func refuse(_ key: AuthorizationKey, _ challenge: Challenge) throws(CallerFault) {
         let connection = try take(key)
-        try enter { () throws(CallerFault) in
+        enter {
             self.challenge(challenge, connection)
             readOn(connection)
         }

@@ -79,7 +79,7 @@ extension ServerEngine {
         guard !isTooFarAhead(connection), let bytes = connection.reader.takePipelined() else {
             return
         }
-        read(bytes.bytes, from: connection)
+        withExtendedLifetime(bytes) { read(bytes.bytes, from: connection) }
         noteArriving(of: connection)
         closeIfRead(connection)
     }

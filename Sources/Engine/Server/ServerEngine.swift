@@ -189,7 +189,8 @@ package final class ServerEngine {
     /// Whether `nextWritable` has something left.
     package var hasWritable: Bool { connections.hasWritable }
 
-    /// Whether so much is composed that it should not wait for the end of the loop's iteration.
+    /// Whether the composed output is so large that it should be written before the end of the
+    /// loop's iteration.
     package var hasMuchToWrite: Bool { connections.hasMuchToWrite }
 
     /// When to call `deadlineReached`; nil for never.

@@ -161,8 +161,7 @@ extension ServerEngine {
 
     private func requestArrived(
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
-        of session: ServerSession?,
-        on connection: ServerConnection
+        of session: ServerSession?, on connection: ServerConnection
     ) {
         if options.greeting != nil, message.envelope.method.equals(Method.ping) {
             return respond(on: connection, sessionID: nil) { output in
@@ -207,7 +206,7 @@ extension ServerEngine {
             core.log(
                 .warning, "Open requests hold too much; others are refused (request_bytes_max)")
         }
-        ownShares?.forEach { shares.forget($0) }
+        if let ownShares { shares.forget(ownShares) }
         refuse(refusal, connection, id: id)
         return nil
     }

@@ -113,7 +113,7 @@ extension ServerEngine {
         }
         if let superseded = request.detach() { endStream(on: superseded) }
         request.attach(to: connection)
-        requests.setDetached(request, false, at: now)
+        requests.attached(request)
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .request(request))
     }
@@ -269,7 +269,7 @@ extension ServerEngine {
             }
             beginStream(of: request, on: connection)
             request.detach()
-            requests.setDetached(request, true, at: now)
+            requests.detached(request, at: now)
             hangUp(connection, retry: retry)
         }
     }

@@ -66,7 +66,7 @@ extension ServerEngine {
         // Only now: evicting the last session of a share also removes the share.
         let shares = shares(of: connection)
         guard hasRoom else {
-            shares.forEach { self.shares.forget($0) }
+            self.shares.forget(shares)
             return .refused(.tooManySessions)
         }
         let id = SessionID(high: core.randomBits(), low: core.randomBits())
@@ -75,7 +75,7 @@ extension ServerEngine {
             id: id, principal: connection.exchange.principal, shares: shares, primary: primary,
             clientInfo: clientInfo, clientCapabilities: capabilities)
         guard let session = sessions.open(opening) else {
-            shares.forEach { self.shares.forget($0) }
+            self.shares.forget(shares)
             return .refused(.tooManySessions)
         }
         core.counters.sessionsTotal += 1

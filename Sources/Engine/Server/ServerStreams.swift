@@ -236,7 +236,7 @@ extension ServerEngine {
         requests.close(request, &shares)
         if !request.calls.isEmpty { failCalls(of: request, fault) }
         guard let session = request.session else {
-            return request.shares.forEach { shares.forget($0) }
+            return shares.forget(request.shares)
         }
         noteActivity(of: session)
     }
@@ -247,7 +247,7 @@ extension ServerEngine {
     /// client may be back before it is released.
     func clientLeft(_ request: OpenRequest) {
         request.detach()
-        if requests[request.key] != nil { requests.setDetached(request, true, at: now) }
+        if requests[request.key] != nil { requests.detached(request, at: now) }
         guard request.stream == nil else { return }
         _ = takeHeldAnswer(of: request)
         failCalls(of: request, .disconnected)

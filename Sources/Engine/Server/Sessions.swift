@@ -27,7 +27,7 @@ package final class ServerSession {
     var held = HeldAnswers()
     /// Whether it has had a primary stream or a request, so that somebody may miss it.
     fileprivate(set) var isUsed = false
-    /// Whether it may give way to another one: nobody has used it, and nothing is under way.
+    /// Whether it may be evicted: nobody has used it, and nothing is under way.
     fileprivate(set) var mayGiveWay = false
 
     fileprivate init(_ opening: borrowing Opening, key: SessionKey) {
@@ -73,7 +73,7 @@ struct Sessions: ~Copyable {
     private let store: EventStore?
     /// The memory of sessions and mailboxes; a message in many mailboxes counts once.
     private(set) var heldBytes = 0
-    /// Sessions that may give way to others.
+    /// Sessions that may be evicted.
     private(set) var idleCount = 0
     private let mailboxMessagesMax: Int
     private let mailboxBytesMax: Int
@@ -138,7 +138,7 @@ struct Sessions: ~Copyable {
         let own = session.heldBytes + session.mailbox.addedBytes
         count(session.mailbox.takeAll().change - session.heldBytes, -own, in: session)
         session.shares.forEach { $0.sessions -= 1 }
-        session.shares.forEach { shares.forget($0) }
+        shares.forget(session.shares)
         store?.forget(session.key)
     }
 
@@ -168,7 +168,7 @@ struct Sessions: ~Copyable {
         session.shares.forEach { $0.idleSessions += change }
     }
 
-    /// Of the sessions that may give way, the one that has been idle for longest; of a share, if
+    /// Of the sessions that may be evicted, the one that has been idle for longest; of a share, if
     /// one is given.
     func idlest(of share: Share?) -> ServerSession? {
         guard share?.idleSessions ?? idleCount > 0 else { return nil }

@@ -45,7 +45,7 @@ struct Core: ~Copyable {
         objects = SpareObjects()
     }
 
-    /// Takes back an event that the host has heard.
+    /// Takes back an event that the host has received, for reuse.
     mutating func recycle(_ event: HostEvent) {
         objects.give(event, &spare)
     }
