@@ -303,10 +303,9 @@ static void on_event(shttp_server *from, const shttp_event *event, void *user_da
   }
 }
 
-static void on_log(shttp_log_level level, shttp_bytes text, void *user_data) {
-  (void)level;
+static void on_log(const shttp_log_line *line, void *user_data) {
   (void)user_data;
-  fprintf(stderr, "%.*s\n", (int)text.len, (const char *)text.data);
+  fprintf(stderr, "%.*s\n", (int)line->text.len, (const char *)line->text.data);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -366,13 +365,14 @@ int main(int argc, char **argv) {
     uv_signal_start(&signals[i], on_signal, i == 0 ? SIGTERM : SIGINT);
   }
 
+  char error[256] = "no loop";
   shttp_loop_options_init(&loop_options);
   loop_options.uv_loop = &uv;
   shttp_status status = shttp_loop_create(&loop_options, &loop);
-  if (status == SHTTP_OK) status = shttp_server_create(loop, &options, &server);
-  if (status == SHTTP_OK) status = shttp_server_listen(server, host, port);
+  if (status == SHTTP_OK) status = shttp_server_create(loop, &options, &server, error, sizeof error);
+  if (status == SHTTP_OK) status = shttp_server_listen(server, host, port, error, sizeof error);
   if (status != SHTTP_OK) {
-    fprintf(stderr, "cannot listen on %s port %u: %s\n", host, (unsigned)port, shttp_status_text(status));
+    fprintf(stderr, "cannot serve: %s\n", error);
     return 1;
   }
   printf(strchr(host, ':') ? "listening on http://[%s]:%u/mcp\n" : "listening on http://%s:%u/mcp\n", host, (unsigned)shttp_server_port(server));

@@ -26,14 +26,15 @@ int main(void) {
   shttp_loop *loop;
   shttp_server *server;
   shttp_server_options options;
+  char error[256] = "the loop cannot be created or run";
   shttp_server_options_init(&options);
   options.on_event = on_event;
   options.server_info = shttp_text("{\"name\":\"minimal\",\"version\":\"1.0\"}");
   options.server_capabilities = shttp_text("{\"tools\":{}}");
   shttp_status status = shttp_loop_create(NULL, &loop);
-  if (status == SHTTP_OK) status = shttp_server_create(loop, &options, &server);
-  if (status == SHTTP_OK) status = shttp_server_listen(server, "127.0.0.1", 8080);
+  if (status == SHTTP_OK) status = shttp_server_create(loop, &options, &server, error, sizeof error);
+  if (status == SHTTP_OK) status = shttp_server_listen(server, "127.0.0.1", 8080, error, sizeof error);
   if (status == SHTTP_OK) status = shttp_loop_run(loop);
-  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+  if (status != SHTTP_OK) fprintf(stderr, "%s\n", error);
   return status != SHTTP_OK;
 }

@@ -142,8 +142,10 @@
  * STATUSES AND OPTIONS
  *
  * Functions return a shttp_status, 0 or negative, and write their outputs only
- * on success. There is no separate "last error". Initialize options with the
- * init macro of their struct; a field left 0 takes its default.
+ * on success. There is no separate "last error": the two functions that can
+ * fail for many reasons, shttp_server_create() and shttp_server_listen(), write
+ * the reason to a buffer of the caller. Initialize options with the init macro
+ * of their struct; a field left 0 takes its default.
  *
  * COMPATIBILITY
  *
@@ -183,6 +185,7 @@
  *
  *     int main(void)
  *     {
+ *       char error[256] = "the loop cannot be created or run";
  *       shttp_server_options options;
  *       shttp_server *server = NULL;
  *       shttp_loop *loop = NULL;
@@ -194,13 +197,15 @@
  *       options.server_capabilities = shttp_text("{\"tools\":{}}");
  *       status = shttp_loop_create(NULL, &loop);
  *       if (status == SHTTP_OK)
- *         status = shttp_server_create(loop, &options, &server);
+ *         status = shttp_server_create(loop, &options, &server,
+ *                                      error, sizeof error);
  *       if (status == SHTTP_OK)
- *         status = shttp_server_listen(server, "127.0.0.1", 8080);
+ *         status = shttp_server_listen(server, "127.0.0.1", 8080,
+ *                                      error, sizeof error);
  *       if (status == SHTTP_OK)
  *         status = shttp_loop_run(loop);
  *       if (status != SHTTP_OK)
- *         fprintf(stderr, "%s\n", shttp_status_text(status));
+ *         fprintf(stderr, "%s\n", error);
  *       shttp_server_destroy(server);
  *       shttp_loop_destroy(loop);
  *       return status == SHTTP_OK ? 0 : 1;
@@ -280,13 +285,12 @@ typedef enum shttp_status {
   /** An argument is NULL, out of range, or bytes with a length but no data. */
   SHTTP_ERR_INVALID_ARGUMENT = -1,
 
-  /** A field of the options is invalid. An enum out of range, JSON that is
-   *  not an object, a field that needs another one, or a struct from a newer
-   *  header that sets fields unknown to this library. */
+  /** A field of the options is invalid. shttp_server_create() says which
+   *  one, and why. Or the struct is from a newer header, and sets fields
+   *  that this library does not know. */
   SHTTP_ERR_INVALID_OPTION = -2,
 
-  /** Not valid JSON or UTF-8, nested deeper than json_depth_max, or no
-   *  method name. Nothing was sent. */
+  /** Not valid JSON or UTF-8, or not a method name. Nothing was sent. */
   SHTTP_ERR_INVALID_MESSAGE = -3,
 
   /** This may be called only on the loop's thread. */
@@ -295,6 +299,9 @@ typedef enum shttp_status {
   /** The object has ended or never existed. Normal in a correct program: the
    *  client can end a session or a request at any moment. */
   SHTTP_ERR_NOT_FOUND = -5,
+
+  /** JSON that is nested deeper than json_depth_max. Nothing was sent. */
+  SHTTP_ERR_TOO_DEEP = -6,
 
   /* The client did something. */
 
@@ -317,9 +324,7 @@ typedef enum shttp_status {
   SHTTP_ERR_ADDRESS_IN_USE = -200,
 
   /** Not an IP address of this machine, or not a usable path for a socket.
-   *  Addresses are numeric, such as 127.0.0.1 or ::1: host names are not
-   *  resolved. The directory of a path must exist, and the path has at most
-   *  107 bytes. */
+   *  shttp_server_listen() says which, and what to write instead. */
   SHTTP_ERR_ADDRESS_UNAVAILABLE = -201,
 
   /** The system does not permit this. */
@@ -558,8 +563,9 @@ SHTTP_API void shttp_loop_destroy(shttp_loop *loop);
  * The loop belongs to this thread from now on, also after the function returns.
  * A loop that was stopped may run again.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_BUSY if it already
- * runs, or the host owns its uv_loop.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_BUSY if it already
+ * runs, or the host owns its uv_loop, or SHTTP_ERR_CLOSED if this process is a
+ * fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_run(shttp_loop *loop);
 
@@ -571,8 +577,9 @@ SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_run(shttp_loop *loop);
  * and listen first.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_BUSY if it already
- * runs, or the host owns its uv_loop, or SHTTP_ERR_SYSTEM if the system cannot
- * start a thread.
+ * runs, or the host owns its uv_loop, SHTTP_ERR_SYSTEM if the system cannot
+ * start a thread, or SHTTP_ERR_CLOSED if this process is a fork of the one that
+ * created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_run_thread(shttp_loop *loop);
 
@@ -583,7 +590,8 @@ SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_run_thread(shttp_loop *loop);
  * It may be called in a signal handler. No server or connection is closed: the
  * loop may run again.
  *
- * Returns SHTTP_OK or SHTTP_ERR_INVALID_ARGUMENT.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API shttp_status shttp_loop_stop(shttp_loop *loop);
 
@@ -594,7 +602,8 @@ SHTTP_API shttp_status shttp_loop_stop(shttp_loop *loop);
  * loop belongs to the calling thread.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD if it is
- * called on that thread, or SHTTP_ERR_NOT_FOUND if there is no such thread.
+ * called on that thread, SHTTP_ERR_NOT_FOUND if there is no such thread, or
+ * SHTTP_ERR_CLOSED if this process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_join(shttp_loop *loop);
 
@@ -622,8 +631,9 @@ SHTTP_API int shttp_loop_timeout_ms(const shttp_loop *loop);
  * Call it when the descriptor is readable or the time-out has passed. Extra
  * calls are harmless.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_BUSY if it is called in a callback.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_BUSY if it is called in a callback, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_step(shttp_loop *loop);
 
@@ -645,7 +655,8 @@ typedef struct shttp_server shttp_server;
 
 /**
  * The kind of an event. Each kind lists the fields of shttp_event that it sets,
- * besides kind.
+ * besides kind and handle. All other fields are 0; one that is listed may be 0
+ * as well, where there is nothing to say.
  */
 typedef enum shttp_event_kind {
   /** A client's request. Answer it with shttp_request_respond() or
@@ -668,7 +679,8 @@ typedef enum shttp_event_kind {
    *  With any other status there is no response: SHTTP_ERR_DISCONNECTED,
    *  SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
    *
-   *  Sets status, session, session_data, call, call_data and message. */
+   *  Sets status, session, session_data, call, call_data, message and
+   *  revision. */
   SHTTP_EVENT_RESPONSE = 3,
 
   /** A request has ended without an answer: stop working on it, and do not
@@ -678,7 +690,8 @@ typedef enum shttp_event_kind {
    *  server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
    *  SHTTP_ERR_CLOSED.
    *
-   *  Sets status, session, session_data, request and message. */
+   *  Sets status, session, session_data, request, method, message, params
+   *  and revision. */
   SHTTP_EVENT_CANCELLED = 4,
 
   /** A client has initialized a session. The first event of the session.
@@ -700,20 +713,20 @@ typedef enum shttp_event_kind {
    *  was already open, it moves to the new connection: the old connection
    *  ends without SHTTP_EVENT_PRIMARY_CLOSED.
    *
-   *  Sets session and session_data. */
+   *  Sets session, session_data and revision. */
   SHTTP_EVENT_PRIMARY_OPENED = 7,
 
   /** The primary stream has lost its connection. Messages for it are queued
    *  in the session's mailbox.
    *
-   *  Sets session and session_data. */
+   *  Sets session, session_data and revision. */
   SHTTP_EVENT_PRIMARY_CLOSED = 8,
 
   /** A command that was queued by another thread has failed. status is the
    *  reason; session, request, call or authorization is the one that was
    *  passed.
    *
-   *  Sets status and one of session, request, call, authorization. */
+   *  Sets status, session, request, call and authorization. */
   SHTTP_EVENT_COMMAND_FAILED = 9,
 
   /** A line of the log. Only for a host that takes events from the queue and
@@ -723,7 +736,7 @@ typedef enum shttp_event_kind {
   SHTTP_EVENT_LOG = 10,
 
   /** The server has closed, after shttp_server_close() or
-   *  shttp_server_drain(). The last event. Sets nothing. */
+   *  shttp_server_drain(). The last event. */
   SHTTP_EVENT_CLOSED = 11,
 
   /** A request waits to be authorized: only with the option authorize.
@@ -741,7 +754,7 @@ typedef enum shttp_event_kind {
    *  that, and receives the following ones. If the client needs the state
    *  that they described, send that again now.
    *
-   *  Sets session and session_data. */
+   *  Sets session, session_data and revision. */
   SHTTP_EVENT_PRIMARY_GAP = 13
 } shttp_event_kind;
 
@@ -851,6 +864,21 @@ typedef struct shttp_event {
 } shttp_event;
 
 /**
+ * A line of the log. It never contains a session id, a token or a newline. New
+ * fields are only appended.
+ *
+ * What it points to is borrowed: valid until this returns.
+ */
+typedef struct shttp_log_line {
+  /** The severity. */
+  shttp_log_level level;
+
+  /** The line, in English and UTF-8: what happened and, in parentheses, to
+   *  whom. Not NUL-terminated. */
+  shttp_bytes text;
+} shttp_log_line;
+
+/**
  * Receives one event. `event->kind` says what happened, and which fields are
  * set.
  *
@@ -867,17 +895,15 @@ typedef void (*shttp_on_event)(shttp_server *server, const shttp_event *event,
 /**
  * Receives one line of the log, for the operator of the server.
  *
- * `text` is one line of English without a newline. It never contains a session
- * id. Of each kind of warning at most ten lines are logged in five seconds, so
- * that clients cannot fill a disk; the next line says how many were suppressed.
+ * Of each kind of warning at most ten lines are logged in five seconds, so that
+ * clients cannot fill a disk; the next line says how many were suppressed.
  *
- * `text` is borrowed: valid until this returns.
+ * `line` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_on_log)(shttp_log_level level, shttp_bytes text,
-                             void *user_data);
+typedef void (*shttp_on_log)(const shttp_log_line *line, void *user_data);
 
 /**
  * The server has been destroyed; no callback with this `user_data` follows.
@@ -944,56 +970,84 @@ typedef struct shttp_load {
 } shttp_load;
 
 /**
- * Stores a message of a stream.
+ * What an event store is asked to do. Fields that the function does not name
+ * are empty. New fields are only appended.
  *
- * `stream` is the stream's name: 32 characters, unique and never reused. The
- * messages of a stream are numbered from 1, without gaps.
+ * What it points to is borrowed: valid until this returns.
+ */
+typedef struct shttp_store_order {
+  /** The session, by its Mcp-Session-Id: the same in every process that
+   *  shares the store. It is a secret that gives access to the session: do
+   *  not log it. */
+  shttp_bytes session;
+
+  /** The stream: 32 characters, unique and never reused. */
+  shttp_bytes stream;
+
+  /** The number of a message in its stream. Messages are numbered from 1,
+   *  without gaps. */
+  uint64_t number;
+
+  /** A JSON-RPC message, on one line. */
+  shttp_bytes message;
+
+  /** What shttp_load_finish() and shttp_load_fail() answer. */
+  shttp_load load;
+} shttp_store_order;
+
+/**
+ * Stores a message of a stream: the message `number` of `stream`, which belongs
+ * to `session`.
  *
- * `stream` is borrowed: valid until this returns. `message` is borrowed: valid
- * until this returns.
+ * `order` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_store_keep)(shttp_server *server, shttp_session session,
-                                 shttp_bytes stream, uint64_t number,
-                                 shttp_bytes message, void *user_data);
+typedef void (*shttp_store_keep)(shttp_server *server,
+                                 const shttp_store_order *order,
+                                 void *user_data);
 
 /**
- * The stream has ended: no message follows. Store that, too.
+ * The stream `stream` of `session` has ended: no message follows. Store that,
+ * too.
  *
- * `stream` is borrowed: valid until this returns.
+ * `order` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_store_end)(shttp_server *server, shttp_session session,
-                                shttp_bytes stream, void *user_data);
+typedef void (*shttp_store_end)(shttp_server *server,
+                                const shttp_store_order *order,
+                                void *user_data);
 
 /**
- * A client resumes a stream. Find all its messages after number `after` (0: all
- * messages), and answer with shttp_load_finish(), or with shttp_load_fail() if
- * one is missing or the stream is unknown.
+ * A client of `session` resumes `stream`. Find all its messages after `number`
+ * (0: all messages), and answer `load` with shttp_load_finish(), or with
+ * shttp_load_fail() if one is missing or the stream is unknown.
  *
  * The library has checked that the client may use the session, but not that the
  * stream belongs to it: treat a stream of another session as unknown.
  *
- * `stream` is borrowed: valid until this returns.
+ * `order` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_store_load)(shttp_server *server, shttp_load load,
-                                 shttp_session session, shttp_bytes stream,
-                                 uint64_t after, void *user_data);
+typedef void (*shttp_store_load)(shttp_server *server,
+                                 const shttp_store_order *order,
+                                 void *user_data);
 
 /**
- * A session has ended: its messages are no longer needed.
+ * `session` has ended: its messages are no longer needed.
+ *
+ * `order` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_store_forget)(shttp_server *server, shttp_session session,
+typedef void (*shttp_store_forget)(shttp_server *server,
+                                   const shttp_store_order *order,
                                    void *user_data);
 
 /** An event store of the host. Every function must be set. */
@@ -1105,17 +1159,20 @@ typedef struct shttp_server_options {
   shttp_bytes instructions;
 
   /** An allow-list of web origins, as scheme://host or scheme://host:port,
-   *  separated by commas; "*" allows all. A request without an Origin header
-   *  does not come from a web page and is not checked. Default NULL:
-   *  loopback origins if the server is bound to loopback, otherwise none.
-   *  Copied. */
+   *  separated by commas; scheme://host:* allows every port, and "*" every
+   *  origin. Browsers leave out the port if it is the scheme's default. An
+   *  entry that can match nothing is refused; an empty list allows none. A
+   *  request without an Origin header does not come from a web page and is
+   *  not checked. Default NULL: loopback origins if the server is bound to
+   *  loopback, otherwise none. Copied. */
   const char *allowed_origins;
 
-  /** An allow-list of names in the Host header, without port, separated by
-   *  commas; "*" allows all. It is a protection against web pages that use
-   *  DNS rebinding. On a Unix socket, which no web page can reach, every
-   *  name is accepted. Default NULL: loopback names if bound to loopback,
-   *  otherwise all. Copied. */
+  /** An allow-list of names in the Host header, separated by commas: name or
+   *  name:* for every port, name:port for one, and "*" for all names. An
+   *  entry that can match nothing is refused. It is a protection against web
+   *  pages that use DNS rebinding. On a Unix socket, which no web page can
+   *  reach, every name is accepted. Default NULL: loopback names if bound to
+   *  loopback, otherwise all. Copied. */
   const char *allowed_hosts;
 
   /** A longer body is refused with HTTP status 413. Bytes; default 4194304. */
@@ -1154,7 +1211,7 @@ typedef struct shttp_server_options {
 
   /** Time-out from the answer to initialize until the client sends
    *  notifications/initialized; after it, the session is closed.
-   *  Milliseconds; default 30000. */
+   *  Milliseconds; default 30000; UINT32_MAX: never. */
   uint32_t initialize_ms;
 
   /** Interval between comments on an idle stream, so that proxies do not
@@ -1162,17 +1219,20 @@ typedef struct shttp_server_options {
   uint32_t keepalive_ms;
 
   /** Time-out for the head of a request to arrive; after it, the request is
-   *  refused with HTTP status 408. Milliseconds; default 30000. */
+   *  refused with HTTP status 408. Milliseconds; default 30000; UINT32_MAX:
+   *  never. */
   uint32_t header_ms;
 
   /** The same time-out for the body, from the end of the head. Also the
    *  time-out of a client that reads the last response of its connection;
-   *  each part that it reads restarts it. Milliseconds; default 30000. */
+   *  each part that it reads restarts it. Milliseconds; default 30000;
+   *  UINT32_MAX: never. */
   uint32_t body_ms;
 
   /** A connection without a request or a stream is closed after this time.
    *  The time starts when its client has read everything that was sent, and
-   *  restarts with each part that it reads. Milliseconds; default 120000. */
+   *  restarts with each part that it reads. Milliseconds; default 120000;
+   *  UINT32_MAX: never. */
   uint32_t connection_idle_ms;
 
   /** Maximum number of messages queued in a session's mailbox while no
@@ -1251,7 +1311,7 @@ typedef struct shttp_server_options {
   uint32_t authorize;
 
   /** A request that the host has not allowed after this time is refused with
-   *  HTTP status 503. Milliseconds; default 10000. */
+   *  HTTP status 503. Milliseconds; default 10000; UINT32_MAX: never. */
   uint32_t authorize_ms;
 
   /** An allow-list of bearer tokens, separated by commas. Each is a token or
@@ -1275,7 +1335,8 @@ typedef struct shttp_server_options {
    *  sent without one. The client and proxies then see that the request
    *  arrived and, with replay, the client has an event id to resume from.
    *  UINT32_MAX: the head is sent with the first keep-alive at the latest.
-   *  Has no effect with SHTTP_RESPONSE_JSON. Milliseconds; default 250. */
+   *  Has no effect with SHTTP_RESPONSE_JSON. Milliseconds; default 250;
+   *  UINT32_MAX: never. */
   uint32_t head_ms;
 
   /** How long a result is delayed after progress of its request was written
@@ -1351,35 +1412,58 @@ SHTTP_API void shttp_server_options_init_sized(shttp_server_options *options,
 #define shttp_server_options_init(options) \
   shttp_server_options_init_sized((options), sizeof *(options))
 
+/**
+ * Sets one option by its name, from text: for configuration files, and for
+ * languages that do not know the struct. [any thread]
+ *
+ * `value` is a number in decimal digits, a file mode in octal ones, "never" for
+ * a time without end, "true" or "false", the name of a choice as in "json" for
+ * SHTTP_RESPONSE_JSON, or the text itself. A text is not copied: it must be
+ * valid until shttp_server_create() has returned. Callbacks, user_data and
+ * event_store have no text form.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if there is
+ * no such option, or it has no text form, or SHTTP_ERR_INVALID_OPTION if the
+ * option cannot have this value.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_option_set(shttp_server_options *options, const char *name,
+                        const char *value);
+
 /* ---- Server -------------------------------------------------------------- */
 
 /**
  * Creates a server on `loop`. It does not listen yet. [loop's thread]
  *
- * On failure user_data_free is not called.
+ * With SHTTP_ERR_INVALID_OPTION, the reason is written to `error`: the name of
+ * the option, what is wrong with it and what to write instead, in at most
+ * `error_size` bytes including the final NUL. `error` may be NULL. On failure
+ * user_data_free is not called.
  *
  * `options` is copied before this returns. On success `*out` is owned by the
  * caller. On failure it is unchanged.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_OPTION,
- * SHTTP_ERR_WRONG_THREAD, SHTTP_ERR_DESCRIPTORS or SHTTP_ERR_SYSTEM.
+ * SHTTP_ERR_WRONG_THREAD, SHTTP_ERR_DESCRIPTORS, SHTTP_ERR_SYSTEM or
+ * SHTTP_ERR_CLOSED if this process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_create(shttp_loop *loop, const shttp_server_options *options,
-                    shttp_server **out);
+                    shttp_server **out, char *error, size_t error_size);
 
 /**
  * Binds `address` and `port`, and starts to accept connections. [loop's thread]
  *
- * - A numeric IPv4 or IPv6 address: "127.0.0.1", "::1", "0.0.0.0". NULL means
- *   "127.0.0.1". Host names are not resolved.
+ * - A numeric IPv4 or IPv6 address: "127.0.0.1", "::1", "0.0.0.0". NULL and
+ *   "localhost" mean "127.0.0.1". Other host names are not resolved.
  * - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file
  *   is replaced. The file is removed when the server closes, unless another
  *   file has replaced it. See the option unix_mode.
  *
  * With port 0 the system chooses one; shttp_server_port() returns it. Before
  * you listen on an address other than loopback, read about allowed_origins and
- * allowed_hosts.
+ * allowed_hosts. If the address cannot be used, the reason is written to
+ * `error`, as with shttp_server_create().
  *
  * `address` is copied before this returns.
  *
@@ -1389,7 +1473,8 @@ shttp_server_create(shttp_loop *loop, const shttp_server_options *options,
  * SHTTP_ERR_PERMISSION, SHTTP_ERR_DESCRIPTORS, or SHTTP_ERR_SYSTEM.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
-shttp_server_listen(shttp_server *server, const char *address, uint16_t port);
+shttp_server_listen(shttp_server *server, const char *address, uint16_t port,
+                    char *error, size_t error_size);
 
 /**
  * The port the server listens on; 0 if it does not listen, or listens on a Unix
@@ -1511,7 +1596,8 @@ typedef struct shttp_stats {
  * Use shttp_server_stats(), which passes `stats_size`: the size of the caller's
  * shttp_stats. Fields that this library does not know are set to 0.
  *
- * Returns SHTTP_OK or SHTTP_ERR_INVALID_ARGUMENT.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
@@ -1595,8 +1681,9 @@ SHTTP_API int shttp_server_descriptor(const shttp_server *server);
  * shttp_server_take_events(), which passes `event_size`: the size of the
  * caller's shttp_event.
  *
- * Returns SHTTP_OK or SHTTP_ERR_INVALID_ARGUMENT if one is NULL or 0, or the
- * server has an on_event.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if one is NULL or 0, or the
+ * server has an on_event, or SHTTP_ERR_CLOSED if this process is a fork of the
+ * one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_take_events_sized(shttp_server *server, shttp_event *events,
@@ -1705,8 +1792,9 @@ shttp_authorization_refuse(shttp_server *server,
  * `result` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_request_respond(shttp_server *server, shttp_request request,
@@ -1722,8 +1810,9 @@ shttp_request_respond(shttp_server *server, shttp_request request,
  * `message` and `data` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_request_fail(shttp_server *server, shttp_request request, int32_t code,
@@ -1740,9 +1829,9 @@ shttp_request_fail(shttp_server *server, shttp_request request, int32_t code,
  * `message` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED, or
- * SHTTP_ERR_JSON_RESPONSE.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, or SHTTP_ERR_JSON_RESPONSE.
  */
 SHTTP_API shttp_status
 shttp_request_progress(shttp_server *server, shttp_request request,
@@ -1758,9 +1847,9 @@ shttp_request_progress(shttp_server *server, shttp_request request,
  * `level`, `logger` and `data` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED, or
- * SHTTP_ERR_JSON_RESPONSE.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, or SHTTP_ERR_JSON_RESPONSE.
  */
 SHTTP_API shttp_status
 shttp_request_log(shttp_server *server, shttp_request request,
@@ -1775,9 +1864,9 @@ shttp_request_log(shttp_server *server, shttp_request request,
  * `method` and `params` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED, or
- * SHTTP_ERR_JSON_RESPONSE.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, or SHTTP_ERR_JSON_RESPONSE.
  */
 SHTTP_API shttp_status
 shttp_request_notify(shttp_server *server, shttp_request request,
@@ -1796,9 +1885,10 @@ shttp_request_notify(shttp_server *server, shttp_request request,
  * unchanged and never dereferenced.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the request was answered or cancelled, or its session
- * has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED,
- * SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE, or SHTTP_ERR_NOT_READY.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE, or
+ * SHTTP_ERR_NOT_READY.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_request_call(shttp_server *server, shttp_request request,
@@ -1838,8 +1928,9 @@ SHTTP_API shttp_status shttp_call_close(shttp_server *server, shttp_call call);
  *
  * `*out` is borrowed: valid until the request is answered or ends.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND or SHTTP_ERR_CLOSED if this process is a fork of the one
+ * that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_request_headers(shttp_server *server, shttp_request request,
@@ -1874,9 +1965,9 @@ shttp_headers_find(shttp_bytes headers, const char *name, shttp_bytes *out);
  * `method` and `params` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the session has ended, SHTTP_ERR_STATELESS,
- * SHTTP_ERR_LIMIT if the mailbox or the queue of commands is full, or
- * SHTTP_ERR_CLOSED.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the session has ended,
+ * SHTTP_ERR_STATELESS, SHTTP_ERR_LIMIT if the mailbox or the queue of commands
+ * is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API shttp_status
 shttp_session_notify(shttp_server *server, shttp_session session,
@@ -1895,9 +1986,9 @@ shttp_session_notify(shttp_server *server, shttp_session session,
  * unchanged and never dereferenced.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_NOT_FOUND if the session has ended, SHTTP_ERR_STATELESS,
- * SHTTP_ERR_NOT_READY, SHTTP_ERR_LIMIT if the mailbox or the queue of commands
- * is full, or SHTTP_ERR_CLOSED.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the session has ended,
+ * SHTTP_ERR_STATELESS, SHTTP_ERR_NOT_READY, SHTTP_ERR_LIMIT if the mailbox or
+ * the queue of commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_call(shttp_server *server, shttp_session session,
@@ -1941,8 +2032,8 @@ shttp_session_close(shttp_server *server, shttp_session session);
  * `method` and `params` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
- * SHTTP_ERR_STATELESS, SHTTP_ERR_LIMIT if the queue of commands is full, or
- * SHTTP_ERR_CLOSED.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_STATELESS, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API shttp_status
 shttp_server_broadcast(shttp_server *server, shttp_bytes method,
@@ -1959,8 +2050,9 @@ shttp_server_broadcast(shttp_server *server, shttp_bytes method,
  *
  * `data` is stored unchanged and never dereferenced.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API shttp_status
 shttp_session_set_data(shttp_server *server, shttp_session session, void *data);
@@ -1969,8 +2061,9 @@ shttp_session_set_data(shttp_server *server, shttp_session session, void *data);
  * The pointer of shttp_session_set_data(); NULL if none was set.
  * [loop's thread]
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_data(shttp_server *server, shttp_session session, void **out);
@@ -1982,8 +2075,9 @@ shttp_session_data(shttp_server *server, shttp_session session, void **out);
  *
  * `*out` is borrowed: valid until the session ends.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_wire_id(shttp_server *server, shttp_session session,
@@ -1994,8 +2088,9 @@ shttp_session_wire_id(shttp_server *server, shttp_session session,
  *
  * `*out` is borrowed: valid until the session ends.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_revision(shttp_server *server, shttp_session session,
@@ -2007,8 +2102,9 @@ shttp_session_revision(shttp_server *server, shttp_session session,
  *
  * `*out` is borrowed: valid until the session ends.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_principal(shttp_server *server, shttp_session session,
@@ -2020,8 +2116,9 @@ shttp_session_principal(shttp_server *server, shttp_session session,
  *
  * `*out` is borrowed: valid until the session ends.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_client_info(shttp_server *server, shttp_session session,
@@ -2033,8 +2130,9 @@ shttp_session_client_info(shttp_server *server, shttp_session session,
  *
  * `*out` is borrowed: valid until the session ends.
  *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD or
- * SHTTP_ERR_NOT_FOUND if the session has ended.
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_WRONG_THREAD,
+ * SHTTP_ERR_NOT_FOUND if the session has ended, or SHTTP_ERR_CLOSED if this
+ * process is a fork of the one that created it.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_client_capabilities(shttp_server *server, shttp_session session,
@@ -2054,8 +2152,8 @@ shttp_session_client_capabilities(shttp_server *server, shttp_session session,
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if messages is NULL and count is
  * not 0, SHTTP_ERR_INVALID_MESSAGE if one of the messages is not JSON,
- * SHTTP_ERR_NOT_FOUND if the client has disconnected, or the load was answered,
- * SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the client has disconnected, or
+ * the load was answered, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API shttp_status
 shttp_load_finish(shttp_server *server, shttp_load load,

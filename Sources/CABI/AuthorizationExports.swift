@@ -4,21 +4,6 @@ import Link
 import Runtime
 import Session
 
-@_cdecl("shttp_authorization_allow") @implementation
-public func shttp_authorization_allow(
-    _ server: OpaquePointer!, _ authorization: shttp_authorization, _ principal: shttp_bytes,
-    _ expires_in_ms: UInt32
-) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server), let name = principal.borrowed,
-        let principal = Principal(name)
-    else { return SHTTP_ERR_INVALID_ARGUMENT }
-    return status { () throws(CallerFault) in
-        try runtime.allow(
-            AuthorizationKey(rawValue: authorization.key), principal,
-            expiresIn: expires_in_ms > 0 ? Int64(expires_in_ms) : nil)
-    }
-}
-
 @_cdecl("shttp_authorization_refuse") @implementation
 public func shttp_authorization_refuse(
     _ server: OpaquePointer!, _ authorization: shttp_authorization, _ reason: shttp_refusal,

@@ -26,12 +26,7 @@ extension shttp_bytes {
 
 extension UInt32 {
     /// The value, or the default for 0.
-    func orDefault(_ standard: UInt32) -> UInt32 { self == 0 ? standard : self }
-
-    /// The value as milliseconds; nil for UINT32_MAX, which means never.
-    func milliseconds(_ standard: Int64) -> Int64? {
-        self == .max ? nil : self == 0 ? standard : Int64(self)
-    }
+    func orDefault(_ standard: Int) -> Int { self == 0 ? standard : Int(self) }
 }
 
 /// The bytes of a C string without its NUL; nil for a NULL pointer.

@@ -87,7 +87,7 @@ final class ServerHandle: TaggedHandle {
         let handle = ServerHandle(given, store)
         handle.server = try ServerRuntime(
             on: loop, options, audience: handle.audience(),
-            commandBytesMax: Int(given.command_bytes_max.orDefault(64 << 20)),
+            commandBytesMax: given.command_bytes_max.orDefault(OptionDefaults.commandBytesMax),
             unixMode: given.unix_mode == 0 ? nil : given.unix_mode,
             onLog: handle.logger(), onStore: handle.storekeeper(), onEnd: { handle.ended() })
         handle.isGiven = true
@@ -97,8 +97,8 @@ final class ServerHandle: TaggedHandle {
     private func audience() -> Audience {
         guard let onEvent = options.on_event else {
             return .queue(
-                countMax: Int(options.queue_events_max.orDefault(4096)),
-                bytesMax: Int(options.queue_bytes_max.orDefault(64 << 20)))
+                countMax: options.queue_events_max.orDefault(OptionDefaults.queueEventsMax),
+                bytesMax: options.queue_bytes_max.orDefault(OptionDefaults.queueBytesMax))
         }
         let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
         let userData = options.user_data
@@ -111,7 +111,9 @@ final class ServerHandle: TaggedHandle {
         guard let onLog = options.on_log else { return nil }
         let userData = options.user_data
         return { level, text in
-            onLog(shttp_log_level(UInt32(level.rawValue)), shttp_bytes(text.bytes), userData)
+            var line = shttp_log_line(
+                level: shttp_log_level(UInt32(level.rawValue)), text: shttp_bytes(text.bytes))
+            onLog(&line, userData)
         }
     }
 

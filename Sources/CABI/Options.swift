@@ -1,5 +1,6 @@
 import CStreamableHTTP
 import Engine
+import MCP
 import Session
 import Wire
 
@@ -31,154 +32,159 @@ func initialize<Options>(_ options: UnsafeMutablePointer<Options>?, _ size: Int)
 }
 
 extension ServerOptions {
-    /// Checks the options of a C caller; nil if a field is invalid.
-    init?(_ given: shttp_server_options) {
+    /// Checks the options of a C caller.
+    init(_ given: shttp_server_options) throws(OptionFault) {
         self.init()
-        guard setModes(given), setTexts(given), setGreeting(given), setStore(given),
-            setAuthorization(given), setFence(given)
-        else {
-            return nil
-        }
-        setLimits(given)
-        setMemory(given)
-        setTimes(given)
+        setNumbers(given)
+        try setChoices(given)
+        try setTexts(given)
+        try setGreeting(given)
+        try setStore(given)
+        try setAuthorization(given)
+        try setFence(given)
     }
 
-    private mutating func setModes(_ given: shttp_server_options) -> Bool {
-        isStateless = given.stateless != 0
-        allowsHalfClose = given.half_close != 0
-        guard given.unix_mode <= 0o777 else { return false }
+    private mutating func setChoices(_ given: shttp_server_options) throws(OptionFault) {
         switch given.response_mode {
         case SHTTP_RESPONSE_STREAM: responseMode = .stream
         case SHTTP_RESPONSE_JSON: responseMode = .json
         case SHTTP_RESPONSE_AUTO: responseMode = .auto
-        default: return false
+        default: throw OptionFault("response_mode", "is none of the SHTTP_RESPONSE_ values")
         }
         switch given.progress_route {
         case SHTTP_PROGRESS_PRIMARY: progressRoute = .primary
         case SHTTP_PROGRESS_REQUEST: progressRoute = .request
-        default: return false
+        default: throw OptionFault("progress_route", "is none of the SHTTP_PROGRESS_ values")
         }
         switch given.log_level {
-        case SHTTP_LOG_DEFAULT: logLevel = .warning
+        case SHTTP_LOG_DEFAULT: break
         case SHTTP_LOG_OFF: logLevel = nil
         default:
             guard let level = LogLevel(rawValue: Int32(bitPattern: given.log_level.rawValue)) else {
-                return false
+                throw OptionFault("log_level", "is none of the SHTTP_LOG_ values")
             }
             logLevel = level
         }
-        return true
+        if given.unix_mode > 0o777 {
+            throw OptionFault("unix_mode", "is no file mode: write one from 0001 to 0777, in octal")
+        }
     }
 
-    private mutating func setTexts(_ given: shttp_server_options) -> Bool {
+    private mutating func setTexts(_ given: shttp_server_options) throws(OptionFault) {
         if let path = text(given.path) {
             let isPath =
                 path.first == UInt8(ascii: "/")
                 && path.allSatisfy {
                     $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#")
                 }
-            guard isPath, path.count <= 1024 else { return false }
+            guard isPath, path.count <= 1024 else {
+                throw OptionFault(
+                    "path",
+                    "starts with a slash, and has at most 1024 bytes of ASCII, no ? and no #")
+            }
             self.path = ByteBuffer(copying: path)
         }
-        allowedOrigins = text(given.allowed_origins).map { AccessList($0) }
-        allowedHosts = text(given.allowed_hosts).map { AccessList($0) }
-        crossOrigins = text(given.cors_origins).map { AccessList($0) }
-        return true
+        allowedOrigins = try list("allowed_origins", given.allowed_origins, .origins)
+        allowedHosts = try list("allowed_hosts", given.allowed_hosts, .hosts)
+        crossOrigins = try list("cors_origins", given.cors_origins, .origins)
     }
 
-    private mutating func setGreeting(_ given: shttp_server_options) -> Bool {
-        guard let info = given.server_info.borrowed,
-            let capabilities = given.server_capabilities.borrowed,
-            let instructions = given.instructions.borrowed
-        else { return false }
-        guard info.count > 0 else { return capabilities.count == 0 && instructions.count == 0 }
-        let depthMax = limits.jsonDepth
-        guard JSONValue(info, depthMax: depthMax)?.isObject == true,
-            UTF8Text.isValid(instructions),
-            capabilities.count == 0 || JSONValue(capabilities, depthMax: depthMax)?.isObject == true
-        else { return false }
+    private func list(
+        _ name: StaticString, _ given: UnsafePointer<CChar>?, _ kind: AccessList.Kind
+    ) throws(OptionFault) -> AccessList? {
+        guard let list = text(given) else { return nil }
+        do throws(AccessList.Fault) {
+            return try AccessList(list, of: kind)
+        } catch {
+            throw OptionFault(name, error.reason, part: error.entry)
+        }
+    }
+
+    private mutating func setGreeting(_ given: shttp_server_options) throws(OptionFault) {
+        let info = try object("server_info", given.server_info)
+        let capabilities = try object("server_capabilities", given.server_capabilities)
+        guard let instructions = given.instructions.borrowed, UTF8Text.isValid(instructions) else {
+            throw OptionFault("instructions", "is not text in UTF-8")
+        }
+        guard info.count > 0 else {
+            if capabilities.count > 0 {
+                throw OptionFault("server_capabilities", "needs server_info")
+            }
+            if instructions.count > 0 { throw OptionFault("instructions", "needs server_info") }
+            return
+        }
         let none: StaticString = "{}"
         greeting = Greeting(
             serverInfo: info, capabilities: capabilities.count > 0 ? capabilities : none.rawBytes,
             instructions: instructions)
-        return true
     }
 
-    private mutating func setStore(_ given: shttp_server_options) -> Bool {
+    /// A JSON object, or nothing.
+    private func object(
+        _ name: StaticString, _ given: shttp_bytes
+    ) throws(OptionFault) -> UnsafeRawBufferPointer {
+        guard let json = given.borrowed else {
+            throw OptionFault(name, "has a length but no data, or is too long")
+        }
+        guard json.count > 0 else { return json }
+        guard let value = JSONValue(json, depthMax: limits.jsonDepth) else {
+            throw JSONValue.nestsTooDeep(json, depthMax: limits.jsonDepth)
+                ? OptionFault(name, "nests deeper than json_depth_max")
+                : OptionFault(name, "is not valid JSON in UTF-8")
+        }
+        guard value.isObject else { throw OptionFault(name, "is not a JSON object") }
+        return json
+    }
+
+    private mutating func setStore(_ given: shttp_server_options) throws(OptionFault) {
         hasReplay = given.replay_events_max != .max
         hasHostStore = given.event_store != nil
-        return !hasHostStore || hasReplay && !isStateless
+        guard hasHostStore else { return }
+        if !hasReplay {
+            throw OptionFault("event_store", "has nothing to keep: replay_events_max is UINT32_MAX")
+        }
+        if isStateless { throw OptionFault("event_store", "needs sessions: not with stateless") }
     }
 
-    private mutating func setAuthorization(_ given: shttp_server_options) -> Bool {
+    private mutating func setAuthorization(_ given: shttp_server_options) throws(OptionFault) {
         if let list = text(given.bearer_tokens) {
-            guard given.authorize == 0, let tokens = BearerTokens(list) else { return false }
-            authorization = .tokens(tokens)
+            if given.authorize != 0 {
+                throw OptionFault("bearer_tokens", "excludes authorize: use one of them")
+            }
+            do throws(BearerTokens.Fault) {
+                authorization = .tokens(try BearerTokens(list))
+            } catch {
+                throw OptionFault("bearer_tokens", entry: error.number, error.reason)
+            }
         } else if given.authorize != 0 {
             authorization = .host
         }
-        guard let document = given.resource_metadata.borrowed else { return false }
-        guard document.count > 0 else { return true }
+        let document = try object("resource_metadata", given.resource_metadata)
+        guard document.count > 0 else { return }
         resourceMetadata = ResourceMetadata(document, depthMax: limits.jsonDepth)
-        return resourceMetadata != nil
+        if resourceMetadata == nil {
+            throw OptionFault(
+                "resource_metadata",
+                "needs resource, an absolute URL, and authorization_servers, a list of such URLs")
+        }
     }
 
-    private mutating func setFence(_ given: shttp_server_options) -> Bool {
+    private mutating func setFence(_ given: shttp_server_options) throws(OptionFault) {
         switch given.fence_ms {
         case 0: break
         case .max: fenceBreadth = 0
         case 1...1000: fenceBreadth = Int64(given.fence_ms)
-        default: return false
+        default: throw OptionFault("fence_ms", "is more than 1000")
         }
-        return true
     }
 
     /// Sets a limit; 0 keeps the default.
-    private func set(_ field: inout Int, _ value: UInt32) {
+    func set(_ field: inout Int, _ value: UInt32) {
         if value > 0 { field = Int(min(value, UInt32(Int32.max))) }
     }
 
-    private mutating func setLimits(_ given: shttp_server_options) {
-        set(&limits.messageBytes, given.message_bytes_max)
-        set(&limits.headerBytes, given.header_bytes_max)
-        set(&limits.headerCount, given.headers_max)
-        set(&limits.jsonDepth, given.json_depth_max)
-        set(&connectionsMax, given.connections_max)
-        set(&sessionsMax, given.sessions_max)
-        set(&sessionRequestsMax, given.session_requests_max)
-        set(&mailboxMessagesMax, given.mailbox_messages_max)
-        set(&mailboxBytesMax, given.mailbox_bytes_max)
-        set(&unsentBytesMax, given.unsent_bytes_max)
-        set(&sessionUnsentBytesMax, given.session_unsent_bytes_max)
-        set(&totalUnsentBytesMax, given.total_unsent_bytes_max)
-        set(&replayEventsMax, given.replay_events_max)
-        set(&replayBytesMax, given.replay_bytes_max)
-        set(&replayTotalBytesMax, given.replay_total_bytes_max)
-    }
-
-    private mutating func setMemory(_ given: shttp_server_options) {
-        set(&arrivingBytesMax, given.arriving_bytes_max)
-        set(&requestBytesMax, given.request_bytes_max)
-        set(&sessionBytesMax, given.session_bytes_max)
-        set(&clientInfoBytesMax, given.client_info_bytes_max)
-        set(&addressSharePercent, given.address_share_percent)
-        set(&principalSharePercent, given.principal_share_percent)
-    }
-
-    private mutating func setTimes(_ given: shttp_server_options) {
-        func set(_ field: inout Int64?, _ value: UInt32) {
-            field = value.milliseconds(field ?? 0)
-        }
-        set(&sessionIdle, given.session_idle_ms)
-        set(&initialize, given.initialize_ms)
-        set(&keepAlive, given.keepalive_ms)
-        set(&headArrival, given.header_ms)
-        set(&bodyArrival, given.body_ms)
-        set(&connectionIdle, given.connection_idle_ms)
-        set(&replayAge, given.replay_ms)
-        set(&detached, given.detached_ms)
-        set(&authorizationWait, given.authorize_ms)
-        set(&responseHead, given.head_ms)
+    /// Sets a time; 0 keeps the default, and UINT32_MAX means never.
+    func set(_ field: inout Int64?, _ value: UInt32) {
+        if value > 0 { field = value == .max ? nil : Int64(value) }
     }
 }

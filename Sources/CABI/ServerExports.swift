@@ -3,52 +3,77 @@ import Engine
 import Runtime
 import Wire
 
-@_cdecl("shttp_server_options_init_sized") @implementation
-public func shttp_server_options_init_sized(
-    _ options: UnsafeMutablePointer<shttp_server_options>!, _ struct_size: Int
-) {
-    initialize(options, struct_size)
-}
-
 @_cdecl("shttp_server_create") @implementation
 public func shttp_server_create(
     _ loop: OpaquePointer!, _ options: UnsafePointer<shttp_server_options>!,
-    _ out: UnsafeMutablePointer<OpaquePointer?>!
+    _ out: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<CChar>!,
+    _ error_size: Int
 ) -> shttp_status {
+    let reason = ErrorBuffer(error, error_size)
     guard let handle = LoopHandle.borrow(loop), let options, let out else {
-        return SHTTP_ERR_INVALID_ARGUMENT
+        return reason.fail(SHTTP_ERR_INVALID_ARGUMENT)
     }
-    guard !handle.loop.isInherited else { return SHTTP_ERR_CLOSED }
-    guard handle.loop.isOnItsThread else { return SHTTP_ERR_WRONG_THREAD }
-    guard let given = read(options, empty: shttp_server_options()),
-        let checked = ServerOptions(given)
-    else { return SHTTP_ERR_INVALID_OPTION }
-    let store = given.event_store.flatMap { ForeignEventStore($0) }
-    guard (store != nil) == checked.hasHostStore else { return SHTTP_ERR_INVALID_OPTION }
-    do {
-        out.pointee = try ServerHandle.create(on: handle.loop, given, checked, store)
-        return SHTTP_OK
+    guard !handle.loop.isInherited else { return reason.fail(SHTTP_ERR_CLOSED) }
+    guard handle.loop.isOnItsThread else { return reason.fail(SHTTP_ERR_WRONG_THREAD) }
+    do throws(OptionFault) {
+        let given = try read(options)
+        let store = try given.event_store.map { (table) throws(OptionFault) in
+            try ForeignEventStore(table)
+        }
+        let checked = try ServerOptions(given)
+        do throws(SystemFault) {
+            out.pointee = try ServerHandle.create(on: handle.loop, given, checked, store)
+            return SHTTP_OK
+        } catch {
+            return reason.fail(status(error))
+        }
     } catch {
-        return status(error)
+        return reason.fail(SHTTP_ERR_INVALID_OPTION, error.reason)
     }
+}
+
+/// Reads the options of a caller whose header may be older or newer than ours.
+private func read(
+    _ given: UnsafePointer<shttp_server_options>
+) throws(OptionFault) -> shttp_server_options {
+    guard let options = read(given, empty: shttp_server_options()) else {
+        throw OptionFault(
+            "struct_size",
+            """
+            is wrong, or the options have fields that this library does not know: use \
+            shttp_server_options_init()
+            """
+        )
+    }
+    return options
+}
+
+@_cdecl("shttp_server_option_set") @implementation
+public func shttp_server_option_set(
+    _ options: UnsafeMutablePointer<shttp_server_options>!, _ name: UnsafePointer<CChar>!,
+    _ value: UnsafePointer<CChar>!
+) -> shttp_status {
+    guard let options, let name = text(name), let value else { return SHTTP_ERR_INVALID_ARGUMENT }
+    guard let option = OptionText(named: name) else { return SHTTP_ERR_NOT_FOUND }
+    return option.set(value, in: options) ? SHTTP_OK : SHTTP_ERR_INVALID_OPTION
 }
 
 @_cdecl("shttp_server_listen") @implementation
 public func shttp_server_listen(
-    _ server: OpaquePointer!, _ address: UnsafePointer<CChar>!, _ port: UInt16
+    _ server: OpaquePointer!, _ address: UnsafePointer<CChar>!, _ port: UInt16,
+    _ error: UnsafeMutablePointer<CChar>!, _ error_size: Int
 ) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
-    let text = text(address) ?? ("127.0.0.1" as StaticString).rawBytes
-    let terminated = text.map { CChar(bitPattern: $0) } + [0]
-    guard let place = ListenAddress(terminated, port: port) else {
-        return SHTTP_ERR_ADDRESS_UNAVAILABLE
+    let reason = ErrorBuffer(error, error_size)
+    guard let runtime = ServerHandle.runtime(server) else {
+        return reason.fail(SHTTP_ERR_INVALID_ARGUMENT)
     }
-    return status { () throws(RuntimeFault) in try runtime.listen(at: place) }
-}
-
-@_cdecl("shttp_server_port") @implementation
-public func shttp_server_port(_ server: OpaquePointer!) -> UInt16 {
-    ServerHandle.runtime(server)?.port ?? 0
+    do throws(ListenFault) {
+        try runtime.listen(at: text(address), port: port)
+        return SHTTP_OK
+    } catch {
+        let failed = status(error.fault)
+        return error.reason.map { reason.fail(failed, $0) } ?? reason.fail(failed)
+    }
 }
 
 @_cdecl("shttp_server_stats_sized") @implementation
@@ -69,26 +94,9 @@ public func shttp_server_stats_sized(
     return SHTTP_OK
 }
 
-@_cdecl("shttp_server_drain") @implementation
-public func shttp_server_drain(_ server: OpaquePointer!, _ deadline_ms: UInt32) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
-    return status { () throws(CallerFault) in try runtime.drain(deadline: Int64(deadline_ms)) }
-}
-
-@_cdecl("shttp_server_close") @implementation
-public func shttp_server_close(_ server: OpaquePointer!) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
-    return status { () throws(CallerFault) in try runtime.close() }
-}
-
 @_cdecl("shttp_server_destroy") @implementation
 public func shttp_server_destroy(_ server: OpaquePointer!) {
     ServerHandle.borrow(server)?.destroy()
-}
-
-@_cdecl("shttp_server_descriptor") @implementation
-public func shttp_server_descriptor(_ server: OpaquePointer!) -> Int32 {
-    ServerHandle.runtime(server)?.descriptor ?? -1
 }
 
 @_cdecl("shttp_server_take_events_sized") @implementation
@@ -106,14 +114,4 @@ public func shttp_server_take_events_sized(
     out_count.pointee = handle.take(
         UnsafeMutableRawPointer(events), size: event_size, capacity: capacity)
     return SHTTP_OK
-}
-
-@_cdecl("shttp_server_broadcast") @implementation
-public func shttp_server_broadcast(
-    _ server: OpaquePointer!, _ method: shttp_bytes, _ params: shttp_bytes
-) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server), let method = method.borrowed,
-        let params = params.borrowed
-    else { return SHTTP_ERR_INVALID_ARGUMENT }
-    return status { () throws(CallerFault) in try runtime.broadcast(method, params) }
 }

@@ -6,6 +6,7 @@ import Runtime
 func status(_ fault: CallerFault) -> shttp_status {
     switch fault {
     case .invalidMessage: SHTTP_ERR_INVALID_MESSAGE
+    case .tooDeep: SHTTP_ERR_TOO_DEEP
     case .notFound: SHTTP_ERR_NOT_FOUND
     case .disconnected: SHTTP_ERR_DISCONNECTED
     case .sessionEnded: SHTTP_ERR_SESSION_ENDED
@@ -23,7 +24,7 @@ func status(_ fault: CallerFault) -> shttp_status {
 func status(_ fault: SystemFault) -> shttp_status {
     switch fault {
     case .addressInUse: SHTTP_ERR_ADDRESS_IN_USE
-    case .addressUnavailable: SHTTP_ERR_ADDRESS_UNAVAILABLE
+    case .addressUnavailable, .directoryMissing: SHTTP_ERR_ADDRESS_UNAVAILABLE
     case .permission: SHTTP_ERR_PERMISSION
     case .descriptors: SHTTP_ERR_DESCRIPTORS
     case .other: SHTTP_ERR_SYSTEM

@@ -4,13 +4,6 @@ import Runtime
 import Session
 import Wire
 
-@_cdecl("shttp_event_store_init_sized") @implementation
-public func shttp_event_store_init_sized(
-    _ store: UnsafeMutablePointer<shttp_event_store>!, _ struct_size: Int
-) {
-    initialize(store, struct_size)
-}
-
 @_cdecl("shttp_load_finish") @implementation
 public func shttp_load_finish(
     _ server: OpaquePointer!, _ load: shttp_load, _ messages: UnsafePointer<shttp_bytes>!,

@@ -35,20 +35,21 @@ package class EventStore {
     init() {}
 
     /// Starts to keep a session's streams, whose memory counts in `shares`.
-    package func open(_ session: SessionKey, in shares: Shares) {}
+    package func open(_ session: SessionIdentity, in shares: Shares) {}
 
     /// Opens a stream.
-    package func begin(_ stream: StreamToken, of session: SessionKey) {}
+    package func begin(_ stream: StreamToken, of session: SessionIdentity) {}
 
     /// Stores an event of an open stream. Events arrive in the order of their numbers.
-    package func keep(_ event: StoredEvent, of session: SessionKey, at now: Instant) {}
+    package func keep(_ event: StoredEvent, of session: SessionIdentity, at now: Instant) {}
 
     /// Ends a stream: no event follows.
-    package func end(_ stream: StreamToken, of session: SessionKey) {}
+    package func end(_ stream: StreamToken, of session: SessionIdentity) {}
 
     /// Stores a stream of one event, which has already ended.
     package func keep(
-        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionKey, at now: Instant
+        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionIdentity,
+        at now: Instant
     ) {
         begin(stream, of: session)
         let id = EventID(stream: stream, sequence: 1)
@@ -57,12 +58,13 @@ package class EventStore {
     }
 
     /// The events of the cursor's stream after the cursor.
-    package func load(after cursor: EventID, of session: SessionKey, at now: Instant) -> Answer {
+    package func load(after cursor: EventID, of session: SessionIdentity, at now: Instant) -> Answer
+    {
         .gap
     }
 
     /// Drops all events of a session.
-    package func forget(_ session: SessionKey) {}
+    package func forget(_ session: SessionIdentity) {}
 
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? { nil }
@@ -72,18 +74,19 @@ package class EventStore {
     package var byteCount: Int { 0 }
 
     /// The log of a session in this process, for inspection.
-    package func log(of session: SessionKey) -> EventLog? { nil }
+    package func log(of session: SessionIdentity) -> EventLog? { nil }
 
     /// The next order for the host's store; nil if there is none.
     package func nextOrder() -> StoreOrder? { nil }
 }
 
-/// An order for the event store of a host.
+/// An order for the event store of a host. It names sessions by the ids that clients know: the keys
+/// of this process mean nothing to a store that outlives it.
 package enum StoreOrder {
-    case keep(StoredEvent, of: SessionKey)
-    case end(StreamToken, of: SessionKey)
-    case load(LoadKey, after: EventID, of: SessionKey)
-    case forget(SessionKey)
+    case keep(StoredEvent, of: SessionID)
+    case end(StreamToken, of: SessionID)
+    case load(LoadKey, after: EventID, of: SessionID)
+    case forget(SessionID)
 }
 
 /// The event store that forwards all calls to the host's store.
@@ -97,26 +100,26 @@ package final class HostEventStore: EventStore {
     }
 
     package override func keep(
-        _ event: StoredEvent, of session: SessionKey, at now: Instant
+        _ event: StoredEvent, of session: SessionIdentity, at now: Instant
     ) {
-        orders.append(.keep(event, of: session))
+        orders.append(.keep(event, of: session.id))
     }
 
-    package override func end(_ stream: StreamToken, of session: SessionKey) {
-        orders.append(.end(stream, of: session))
+    package override func end(_ stream: StreamToken, of session: SessionIdentity) {
+        orders.append(.end(stream, of: session.id))
     }
 
     package override func load(
-        after cursor: EventID, of session: SessionKey, at now: Instant
+        after cursor: EventID, of session: SessionIdentity, at now: Instant
     ) -> Answer {
         lastLoad += 1
         let load = LoadKey(rawValue: lastLoad)
-        orders.append(.load(load, after: cursor, of: session))
+        orders.append(.load(load, after: cursor, of: session.id))
         return .later(load)
     }
 
-    package override func forget(_ session: SessionKey) {
-        orders.append(.forget(session))
+    package override func forget(_ session: SessionIdentity) {
+        orders.append(.forget(session.id))
     }
 
     package override func nextOrder() -> StoreOrder? {

@@ -41,31 +41,32 @@ package final class MemoryEventStore: EventStore {
 
     package override var byteCount: Int { bytesKept }
 
-    package override func open(_ session: SessionKey, in shares: Shares) {
-        let place = session.index
+    package override func open(_ session: SessionIdentity, in shares: Shares) {
+        let place = session.key.index
         while keepings.count <= place { keepings.append(nil) }
         keepings[place] = Keeping(log: EventLog(bytesMax: bounds.bytes), shares: shares)
         count += 1
     }
 
-    package override func begin(_ stream: StreamToken, of session: SessionKey) {
+    package override func begin(_ stream: StreamToken, of session: SessionIdentity) {
         log(of: session)?.begin(stream)
     }
 
     package override func keep(
-        _ event: StoredEvent, of session: SessionKey, at now: Instant
+        _ event: StoredEvent, of session: SessionIdentity, at now: Instant
     ) {
         guard let keeping = keeping(of: session) else { return }
         keeping.log.append(event, at: now)
-        noteKept(keeping, session.index)
+        noteKept(keeping, session.key.index)
     }
 
     package override func keep(
-        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionKey, at now: Instant
+        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionIdentity,
+        at now: Instant
     ) {
         guard let keeping = keeping(of: session) else { return }
         keeping.log.append(whole: stream, message, at: now)
-        noteKept(keeping, session.index)
+        noteKept(keeping, session.key.index)
     }
 
     /// Enforces all limits after a session has stored an event.
@@ -113,23 +114,23 @@ package final class MemoryEventStore: EventStore {
         trim(place, keeping, countMax: bounds.events)
     }
 
-    package override func end(_ stream: StreamToken, of session: SessionKey) {
+    package override func end(_ stream: StreamToken, of session: SessionIdentity) {
         log(of: session)?.end(stream)
     }
 
     package override func load(
-        after cursor: EventID, of session: SessionKey, at now: Instant
+        after cursor: EventID, of session: SessionIdentity, at now: Instant
     ) -> Answer {
         guard let keeping = keeping(of: session) else { return .gap }
-        trim(session.index, keeping, countMax: bounds.events, at: now)
+        trim(session.key.index, keeping, countMax: bounds.events, at: now)
         return keeping.log.events(after: cursor)
     }
 
-    package override func forget(_ session: SessionKey) {
+    package override func forget(_ session: SessionIdentity) {
         guard let keeping = keeping(of: session) else { return }
-        trim(session.index, keeping, countMax: 0)
-        keepings[session.index] = nil
-        deadlines.disarm(session.index)
+        trim(session.key.index, keeping, countMax: 0)
+        keepings[session.key.index] = nil
+        deadlines.disarm(session.key.index)
         count -= 1
         if count == 0 { keepings = [] }
     }
@@ -144,10 +145,12 @@ package final class MemoryEventStore: EventStore {
     }
 
     /// The log of a session.
-    package override func log(of session: SessionKey) -> EventLog? { keeping(of: session)?.log }
+    package override func log(of session: SessionIdentity) -> EventLog? {
+        keeping(of: session)?.log
+    }
 
-    private func keeping(of session: SessionKey) -> Keeping? {
-        session.index < keepings.count ? keepings[session.index] : nil
+    private func keeping(of session: SessionIdentity) -> Keeping? {
+        session.key.index < keepings.count ? keepings[session.key.index] : nil
     }
 
     /// Drops events beyond the limits and, if `now` is given, expired ones. The deadline of the

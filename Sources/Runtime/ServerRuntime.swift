@@ -53,18 +53,23 @@ package final class ServerRuntime: EngineDriver {
 
     // MARK: Listening
 
-    package func listen(at address: ListenAddress) throws(RuntimeFault) {
-        guard !isOver else { throw .closed }
-        guard loop.isOnItsThread else { throw .wrongThread }
-        guard !engine.isDraining else { throw .closed }
-        guard listener == nil else { throw .busy }
-        do {
+    /// Listens at an address of `ListenAddress`; nil is the loopback address.
+    package func listen(
+        at text: UnsafeRawBufferPointer?, port: UInt16
+    ) throws(ListenFault) {
+        guard !isOver else { throw ListenFault(.closed) }
+        guard loop.isOnItsThread else { throw ListenFault(.wrongThread) }
+        guard !engine.isDraining else { throw ListenFault(.closed) }
+        guard listener == nil else { throw ListenFault(.busy) }
+        let text = text ?? ListenAddress.loopback.rawBytes
+        let address = try ListenAddress(text, port: port)
+        do throws(SystemFault) {
             let listener = try Listener.open(at: address, unixMode: unixMode, for: self)
             engine.bound(listener.reach)
             boundPort.store(UInt32(listener.port), ordering: .releasing)
             self.listener = listener
         } catch {
-            throw .system(error)
+            throw ListenFault(error, at: address, text, port)
         }
     }
 

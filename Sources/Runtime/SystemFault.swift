@@ -5,19 +5,23 @@ import CLibuv
 package enum SystemFault: Error, Equatable, Sendable {
     case addressInUse
     case addressUnavailable
+    /// The directory of a Unix socket's path.
+    case directoryMissing
     case permission
     case descriptors
-    case other
+    /// Any other, by libuv's number.
+    case other(Int32)
 
     init(_ code: Int32) {
         switch code {
         case Int32(UV_EADDRINUSE.rawValue): self = .addressInUse
         case Int32(UV_EADDRNOTAVAIL.rawValue), Int32(UV_EINVAL.rawValue),
-            Int32(UV_EAFNOSUPPORT.rawValue), Int32(UV_ENOENT.rawValue), Int32(UV_ENOTDIR.rawValue):
+            Int32(UV_EAFNOSUPPORT.rawValue):
             self = .addressUnavailable
+        case Int32(UV_ENOENT.rawValue), Int32(UV_ENOTDIR.rawValue): self = .directoryMissing
         case Int32(UV_EACCES.rawValue), Int32(UV_EPERM.rawValue): self = .permission
         case Int32(UV_EMFILE.rawValue), Int32(UV_ENFILE.rawValue): self = .descriptors
-        default: self = .other
+        default: self = .other(code)
         }
     }
 

@@ -64,3 +64,15 @@ package struct SessionID: RandomKey, Hashable, Sendable {
         output.append(hex16: low)
     }
 }
+
+/// A session, as event stores know it: by its place in this process, and by the id that clients
+/// know, which outlives the process.
+package struct SessionIdentity: Sendable {
+    package let key: SessionKey
+    package let id: SessionID
+
+    package init(key: SessionKey, id: SessionID) {
+        self.key = key
+        self.id = id
+    }
+}

@@ -54,6 +54,15 @@ extension UnsafeRawBufferPointer {
         count >= text.utf8CodeUnitCount && prefixBytes(text.utf8CodeUnitCount).equals(text)
     }
 
+    package func hasSuffix(_ text: StaticString) -> Bool {
+        count >= text.utf8CodeUnitCount && dropBytes(count - text.utf8CodeUnitCount).equals(text)
+    }
+
+    /// Where `text` begins for the first time.
+    package func index(of text: StaticString) -> Int? {
+        indices.first { dropBytes($0).hasPrefix(text) }
+    }
+
     package func prefixBytes(_ length: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[0..<Swift.min(length, count)])
     }

@@ -92,7 +92,7 @@ struct HeaderWriter {
         let members = enumeration.cases.enumerated().map { index, element in
             let comma = index + 1 < enumeration.cases.count ? "," : ""
             return Member(
-                code: "\(element.name) = \(element.value)\(comma)", doc: element.doc,
+                code: "\(element.name) = \(element.value)\(comma)", doc: element.documentation,
                 group: element.group)
         }
         write(members)

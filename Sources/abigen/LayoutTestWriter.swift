@@ -78,7 +78,7 @@ struct LayoutTestWriter {
     }
 
     private func assertions(_ structure: Structure) -> String {
-        let layout = layout(of: structure)
+        let layout = table.layout(of: structure)
         let offsets = zip(structure.fields, layout.offsets).map {
             "OFFSET(\(structure.name), \($0.name), \($1));\n"
         }
@@ -88,42 +88,6 @@ struct LayoutTestWriter {
     private func assertions(_ enumeration: Enumeration) -> String {
         let numbers = enumeration.cases.map { "NUMBER(\($0.name), \($0.value));\n" }
         return "SIZE(\(enumeration.name), 4);\n" + numbers.joined()
-    }
-
-    // MARK: Layout on LP64
-
-    private func layout(of structure: Structure) -> (size: Int, alignment: Int, offsets: [Int]) {
-        var end = 0
-        var strictest = 1
-        var offsets: [Int] = []
-        for field in structure.fields {
-            let (size, alignment) = layout(of: field.type)
-            end = roundUp(end, to: alignment)
-            offsets.append(end)
-            end += size
-            strictest = max(strictest, alignment)
-        }
-        return (roundUp(end, to: strictest), strictest, offsets)
-    }
-
-    private func layout(of type: CType) -> (size: Int, alignment: Int) {
-        switch type {
-        case .void, .foreign, .opaque: preconditionFailure("A field cannot have this type.")
-        case .uint16: return (2, 2)
-        case .int, .int32, .uint32, .enumeration: return (4, 4)
-        case .uint64, .size, .double: return (8, 8)
-        case .text, .octets, .address, .callback, .pointer, .constPointer: return (8, 8)
-        case .structure(let name):
-            guard let structure = table.structures.first(where: { $0.name == name }) else {
-                preconditionFailure("The table has no struct \(name).")
-            }
-            let (size, alignment, _) = layout(of: structure)
-            return (size, alignment)
-        }
-    }
-
-    private func roundUp(_ value: Int, to alignment: Int) -> Int {
-        (value + alignment - 1) / alignment * alignment
     }
 
     // MARK: abi_symbols.c

@@ -17,6 +17,8 @@ indirect enum CType: Equatable, Sendable {
     case callback(String)
     case pointer(CType)
     case constPointer(CType)
+    /// `char *`: the caller's buffer for text; its size is the next parameter.
+    case textBuffer
 
     /// A handle the function may change.
     static func handle(_ name: String) -> CType { .pointer(.opaque(name)) }
@@ -26,6 +28,7 @@ indirect enum CType: Equatable, Sendable {
     static let session = CType.structure("shttp_session")
     static let request = CType.structure("shttp_request")
     static let call = CType.structure("shttp_call")
+    static let load = CType.structure("shttp_load")
     static let authorization = CType.structure("shttp_authorization")
     static let loop = CType.handle("shttp_loop")
     static let server = CType.handle("shttp_server")
@@ -78,11 +81,28 @@ enum Default: Equatable, Sendable {
     case none
     /// A value by its name, and its meaning if the name is not enough.
     case named(String, String? = nil)
+    /// A time, which UINT32_MAX makes infinite.
     case milliseconds(UInt32)
-    /// As `milliseconds`, and UINT32_MAX disables the limit.
-    case millisecondsOrNever(UInt32)
     case bytes(UInt32)
     case count(UInt32)
+    case percent(UInt32)
+    case text(String)
+    /// 0 means no, anything else yes.
+    case flag
+    /// A number with a meaning of its own, which the documentation explains.
+    case number(UInt32)
+}
+
+/// The form of an option whose C type does not say it.
+enum Form: Equatable, Sendable {
+    /// As the C type says.
+    case plain
+    /// A comma-separated list.
+    case list
+    /// A JSON object.
+    case json
+    /// A file mode, in octal digits.
+    case mode
 }
 
 struct Field: Sendable {
@@ -90,21 +110,45 @@ struct Field: Sendable {
     let type: CType
     let ownership: Ownership
     let fallback: Default
+    let form: Form
     let doc: String
+    /// The Swift that the field is generated from: of an option, the property of `ServerOptions`
+    /// that it sets; of an event, an expression of `event`. Nil: written by hand.
+    let maps: String?
+    let since: Version
 
     init(
         _ name: String, _ type: CType, _ ownership: Ownership = .plain,
-        fallback: Default = .none, _ doc: String
+        fallback: Default = .none, form: Form = .plain, _ doc: String, maps: String? = nil,
+        since: Version = .first
     ) {
         self.name = name
         self.type = type
         self.ownership = ownership
         self.fallback = fallback
+        self.form = form
         self.doc = doc
+        self.maps = maps
+        self.since = since
     }
 
-    init(_ name: String, _ type: CType, _ doc: String) {
-        self.init(name, type, .plain, doc)
+    init(_ name: String, _ type: CType, _ doc: String, maps: String? = nil) {
+        self.init(name, type, .plain, doc, maps: maps)
+    }
+}
+
+/// The version of the library that introduced something.
+struct Version: Comparable, CustomStringConvertible, Sendable {
+    let minor: Int
+    let patch: Int
+
+    /// 0.1.0, whose ABI is a promise.
+    static let first = Version(minor: 1, patch: 0)
+
+    var description: String { "0.\(minor).\(patch)" }
+
+    static func < (left: Version, right: Version) -> Bool {
+        (left.minor, left.patch) < (right.minor, right.patch)
     }
 }
 
@@ -112,6 +156,7 @@ struct Structure: Sendable {
     let name: String
     let doc: String
     let fields: [Field]
+    var since = Version.first
 }
 
 struct EnumCase: Sendable {
@@ -120,12 +165,23 @@ struct EnumCase: Sendable {
     let doc: String
     /// The heading of a group of cases, if the case is its first.
     let group: String?
+    /// The fields of its event that the kind may set, besides `kind`; all others are 0.
+    let sets: [String]
+    /// The Swift case that it is generated from.
+    let maps: String?
+    let since: Version
 
-    init(_ name: String, _ value: Int32, _ doc: String, group: String? = nil) {
+    init(
+        _ name: String, _ value: Int32, _ doc: String, group: String? = nil, sets: [String] = [],
+        maps: String? = nil, since: Version = .first
+    ) {
         self.name = name
         self.value = value
         self.doc = doc
         self.group = group
+        self.sets = sets
+        self.maps = maps
+        self.since = since
     }
 }
 
@@ -166,6 +222,27 @@ struct Status: Sendable {
     }
 }
 
+/// How the thunk of a function is generated. `$name` stands for a parameter, converted: a handle's
+/// key, checked bytes, or the parameter itself.
+enum Mapping: Sendable {
+    /// The thunk is written by hand.
+    case byHand
+    /// Calls a method of `ServerRuntime`, if the condition holds.
+    case command(String, requires: String? = nil)
+    /// The same; the method returns the key of a call.
+    case call(String)
+    /// Writes an expression of `engine` to `*out`, on the loop's thread.
+    case question(String)
+    /// Performs an expression of `engine`, on the loop's thread.
+    case action(String)
+    /// Calls a method of `Loop`.
+    case loop(String)
+    /// Returns an expression.
+    case value(String)
+    /// Initializes an options struct.
+    case initializer
+}
+
 struct Function: Sendable {
     let name: String
     let thread: Thread
@@ -178,11 +255,13 @@ struct Function: Sendable {
     let statuses: [Status]
     /// Whether the status may be ignored: then it is not declared SHTTP_NODISCARD.
     let mayIgnore: Bool
+    let maps: Mapping
+    let since: Version
 
     init(
         _ name: String, _ thread: Thread, _ doc: String, _ parameters: [Parameter],
         result: CType = .status, _ resultOwnership: Ownership = .plain, statuses: [Status] = [],
-        mayIgnore: Bool = false
+        mayIgnore: Bool = false, maps: Mapping = .byHand, since: Version = .first
     ) {
         self.name = name
         self.thread = thread
@@ -190,8 +269,18 @@ struct Function: Sendable {
         self.parameters = parameters
         self.result = result
         self.resultOwnership = resultOwnership
-        self.statuses = statuses
+        self.statuses = Function.complete(statuses, parameters)
         self.mayIgnore = mayIgnore
+        self.maps = maps
+        self.since = since
+    }
+
+    /// A forked child cannot use the handles of its parent.
+    private static func complete(_ statuses: [Status], _ parameters: [Parameter]) -> [Status] {
+        guard !statuses.isEmpty, !statuses.contains(where: { $0.name == Status.closed.name }),
+            let first = parameters.first, first.type == .loop || first.type == .server
+        else { return statuses }
+        return statuses + [Status.closed.when("this process is a fork of the one that created it")]
     }
 }
 

@@ -13,6 +13,7 @@ extension CType {
         case .size: "size_t"
         case .double: "double"
         case .text: "const char *"
+        case .textBuffer: "char *"
         case .octets: "const uint8_t *"
         case .address: "void *"
         case .foreign(let name): "struct \(name)"
@@ -143,6 +144,13 @@ private func parameterSentences(_ parameters: [Parameter]) -> [String] {
     return sentences
 }
 
+extension EnumCase {
+    /// The case's documentation, followed by the fields that it sets.
+    var documentation: String {
+        sets.isEmpty ? doc : doc + "\n\nSets \(enumerate(sets, " and"))."
+    }
+}
+
 extension Field {
     /// The field's documentation, followed by its default, unit and ownership.
     var documentation: String {
@@ -151,11 +159,13 @@ extension Field {
         case .none: break
         case .named(let name, nil): sentences.append("Default \(name).")
         case .named(let name, let meaning?): sentences.append("Default \(name): \(meaning).")
-        case .milliseconds(let value): sentences.append("Milliseconds; default \(value).")
-        case .millisecondsOrNever(let value):
+        case .milliseconds(let value):
             sentences.append("Milliseconds; default \(value); UINT32_MAX: never.")
         case .bytes(let value): sentences.append("Bytes; default \(value).")
-        case .count(let value): sentences.append("Default \(value).")
+        case .count(let value), .percent(let value), .number(let value):
+            sentences.append("Default \(value).")
+        case .flag: sentences.append("Default 0.")
+        case .text(let value): sentences.append("Default \"\(value)\".")
         }
         switch ownership {
         case .copied: sentences.append("Copied.")

@@ -39,8 +39,9 @@ exit(failures == 0 ? 0 : 1)
 func generatedFiles(from table: Table) -> [GeneratedFile] {
     [
         HeaderWriter.write(table), ExportsWriter.write(table), StatusNamesWriter.write(table),
+        ThunksWriter.write(table), StatisticsWriter.write(table),
         CtypesWriter.write(table),
-    ] + LayoutTestWriter.write(table)
+    ] + EventsWriter.write(table) + OptionsWriter.write(table) + LayoutTestWriter.write(table)
 }
 
 func usage() -> Never {

@@ -183,8 +183,8 @@ int main(int argc, char **argv) {
     loop_options.uv_loop = &uv;
   }
   if (shttp_loop_create(&loop_options, &loop) != SHTTP_OK) return 1;
-  if (shttp_server_create(loop, &options, &server) != SHTTP_OK) return 1;
-  if (shttp_server_listen(server, "127.0.0.1", 0) != SHTTP_OK) return 1;
+  if (shttp_server_create(loop, &options, &server, NULL, 0) != SHTTP_OK) return 1;
+  if (shttp_server_listen(server, "127.0.0.1", 0, NULL, 0) != SHTTP_OK) return 1;
   pthread_create(&waiter, NULL, wait_for_termination, &termination);
   printf("listening on http://127.0.0.1:%u/mcp\n", (unsigned)shttp_server_port(server));
   fflush(stdout);

@@ -69,8 +69,19 @@ OFFSET(shttp_event, scheme, 272);
 OFFSET(shttp_event, credentials, 288);
 OFFSET(shttp_event, handle, 304);
 
+SIZE(shttp_log_line, 24);
+OFFSET(shttp_log_line, level, 0);
+OFFSET(shttp_log_line, text, 8);
+
 SIZE(shttp_load, 8);
 OFFSET(shttp_load, key, 0);
+
+SIZE(shttp_store_order, 64);
+OFFSET(shttp_store_order, session, 0);
+OFFSET(shttp_store_order, stream, 16);
+OFFSET(shttp_store_order, number, 32);
+OFFSET(shttp_store_order, message, 40);
+OFFSET(shttp_store_order, load, 56);
 
 SIZE(shttp_event_store, 48);
 OFFSET(shttp_event_store, struct_size, 0);
@@ -183,6 +194,7 @@ NUMBER(SHTTP_ERR_INVALID_OPTION, -2);
 NUMBER(SHTTP_ERR_INVALID_MESSAGE, -3);
 NUMBER(SHTTP_ERR_WRONG_THREAD, -4);
 NUMBER(SHTTP_ERR_NOT_FOUND, -5);
+NUMBER(SHTTP_ERR_TOO_DEEP, -6);
 NUMBER(SHTTP_ERR_DISCONNECTED, -100);
 NUMBER(SHTTP_ERR_SESSION_ENDED, -101);
 NUMBER(SHTTP_ERR_CANCELLED, -102);

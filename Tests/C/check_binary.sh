@@ -26,6 +26,6 @@ if grep -q TEXTREL <<<"$dynamic"; then fail "has text relocations"; fi
 if readelf -lW "$library" | grep 'GNU_STACK' | grep -q 'E  *0x'; then fail "has an executable stack"; fi
 
 size=$(stat -Lc %s "$library")
-test "$size" -lt 491520 || fail "$size bytes is more than 480 KB"
+test "$size" -lt 573440 || fail "$size bytes is more than 560 KB"
 echo "$(wc -l <<<"$exported") symbols, $size bytes"
 exit $failed

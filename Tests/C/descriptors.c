@@ -35,11 +35,11 @@ static void on_event(shttp_server *from, const shttp_event *event, void *user_da
     CHECK_STATUS(shttp_request_respond(from, event->request, shttp_text("{}")), SHTTP_OK);
 }
 
-static void on_log(shttp_log_level level, shttp_bytes text, void *user_data) {
+static void on_log(const shttp_log_line *logged, void *user_data) {
   char line[200];
   (void)user_data;
-  snprintf(line, sizeof line, "%.*s", (int)text.len, (const char *)text.data);
-  CHECK(level == SHTTP_LOG_WARNING && strstr(line, "RLIMIT_NOFILE") && strstr(line, "too many open files"));
+  snprintf(line, sizeof line, "%.*s", (int)logged->text.len, (const char *)logged->text.data);
+  CHECK(logged->level == SHTTP_LOG_WARNING && strstr(line, "RLIMIT_NOFILE") && strstr(line, "too many open files"));
   warnings++;
 }
 
@@ -69,8 +69,8 @@ static void start(const char *where) {
   options.server_capabilities = shttp_text("{}");
   warnings = 0;
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
-  REQUIRE_OK(shttp_server_create(loop, &options, &server));
-  REQUIRE_OK(shttp_server_listen(server, where, 0));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, where, 0, NULL, 0));
   memset(&address, 0, sizeof address);
   if (strncmp(where, "unix:", 5) == 0) {
     local->sun_family = AF_UNIX;
@@ -212,13 +212,13 @@ static void nothing_to_start_with(void) {
   free_all();
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
   take_all();
-  CHECK_STATUS(shttp_server_create(loop, &options, &server), SHTTP_ERR_DESCRIPTORS);
+  CHECK_STATUS(shttp_server_create(loop, &options, &server, NULL, 0), SHTTP_ERR_DESCRIPTORS);
   free_all();
-  REQUIRE_OK(shttp_server_create(loop, &options, &server));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server, NULL, 0));
   take_all();
-  CHECK_STATUS(shttp_server_listen(server, NULL, 0), SHTTP_ERR_DESCRIPTORS);
+  CHECK_STATUS(shttp_server_listen(server, NULL, 0, NULL, 0), SHTTP_ERR_DESCRIPTORS);
   free_all();
-  CHECK_STATUS(shttp_server_listen(server, NULL, 0), SHTTP_OK);
+  CHECK_STATUS(shttp_server_listen(server, NULL, 0, NULL, 0), SHTTP_OK);
   stop();
 }
 

@@ -7,7 +7,8 @@
 enum { KEPT_MAX = 64 };
 
 struct kept {
-  uint64_t session, number; /* number 0: the stream's end */
+  uint64_t number; /* 0: the stream's end */
+  char session[33];
   char stream[33];
   char message[200];
 };
@@ -17,6 +18,7 @@ static struct {
   struct kept kept[KEPT_MAX];
   int count;
   bool answers_later, is_lossy;
+  char last_forgotten[33];
   atomic_int forgotten;
 } store;
 
@@ -33,34 +35,36 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
   atomic_fetch_add(&requests, 1);
 }
 
-static struct kept *add(shttp_session session, shttp_bytes stream) {
-  REQUIRE(store.count < KEPT_MAX && stream.len == 32);
+static struct kept *add(const shttp_store_order *order) {
+  REQUIRE(store.count < KEPT_MAX && order->stream.len == 32 && order->session.len == 32);
   struct kept *kept = &store.kept[store.count++];
   memset(kept, 0, sizeof *kept);
-  kept->session = session.key;
-  memcpy(kept->stream, stream.data, 32);
+  memcpy(kept->session, order->session.data, 32);
+  memcpy(kept->stream, order->stream.data, 32);
   return kept;
 }
 
-static void keep(shttp_server *server, shttp_session session, shttp_bytes stream, uint64_t number,
-                 shttp_bytes message, void *user_data) {
+static void keep(shttp_server *server, const shttp_store_order *order, void *user_data) {
   (void)server;
-  CHECK(user_data == &store && number > 0);
-  struct kept *kept = add(session, stream);
-  kept->number = number;
-  REQUIRE(message.len < sizeof kept->message);
-  memcpy(kept->message, message.data, message.len);
+  CHECK(user_data == &store && order->number > 0 && order->load.key == 0);
+  struct kept *kept = add(order);
+  kept->number = order->number;
+  REQUIRE(order->message.len < sizeof kept->message);
+  memcpy(kept->message, order->message.data, order->message.len);
 }
 
-static void end(shttp_server *server, shttp_session session, shttp_bytes stream, void *user_data) {
+static void end(shttp_server *server, const shttp_store_order *order, void *user_data) {
   (void)server;
-  CHECK(user_data == &store);
-  add(session, stream);
+  CHECK(user_data == &store && order->number == 0 && order->message.len == 0 && order->load.key == 0);
+  add(order);
 }
 
-static void forget(shttp_server *server, shttp_session session, void *user_data) {
+/* The session is named as its client knows it, although it has ended. */
+static void forget(shttp_server *server, const shttp_store_order *order, void *user_data) {
   (void)server;
-  CHECK(user_data == &store && session.key != 0);
+  CHECK(user_data == &store && order->stream.len == 0 && order->number == 0 && order->load.key == 0);
+  REQUIRE(order->session.len == 32);
+  memcpy(store.last_forgotten, order->session.data, 32);
   atomic_fetch_add(&store.forgotten, 1);
 }
 
@@ -80,22 +84,22 @@ static void *answer(void *data) {
   return NULL;
 }
 
-static void load(shttp_server *server, shttp_load load, shttp_session session, shttp_bytes stream, uint64_t after,
-                 void *user_data) {
-  CHECK(user_data == &store);
+static void load(shttp_server *server, const shttp_store_order *order, void *user_data) {
+  CHECK(user_data == &store && order->load.key != 0 && order->message.len == 0);
   if (store.is_lossy) {
-    CHECK_STATUS(shttp_load_fail(server, load), SHTTP_OK);
-    CHECK_STATUS(shttp_load_fail(server, load), SHTTP_ERR_NOT_FOUND);
+    CHECK_STATUS(shttp_load_fail(server, order->load), SHTTP_OK);
+    CHECK_STATUS(shttp_load_fail(server, order->load), SHTTP_ERR_NOT_FOUND);
     return;
   }
   struct question *question = calloc(1, sizeof *question);
   question->server = server;
-  question->load = load;
+  question->load = order->load;
   for (int i = 0; i < store.count; i++) {
     struct kept *kept = &store.kept[i];
-    if (kept->session != session.key || memcmp(kept->stream, stream.data, 32) != 0) continue;
+    if (memcmp(kept->session, order->session.data, 32) != 0) continue;
+    if (memcmp(kept->stream, order->stream.data, 32) != 0) continue;
     if (kept->number == 0) question->ended = 1;
-    if (kept->number > after) question->found[question->count++] = shttp_text(kept->message);
+    if (kept->number > order->number) question->found[question->count++] = shttp_text(kept->message);
   }
   if (store.answers_later) {
     pthread_t thread;
@@ -221,14 +225,14 @@ static void refuses_what_cannot_be(void) {
     if (missing == 3) kept.forget = NULL;
     if (missing == 4) kept.struct_size = 1;
     options.event_store = &kept;
-    CHECK_STATUS(shttp_server_create(fixture.loop, &options, &fixture.server), SHTTP_ERR_INVALID_OPTION);
+    CHECK_STATUS(shttp_server_create(fixture.loop, &options, &fixture.server, NULL, 0), SHTTP_ERR_INVALID_OPTION);
   }
   kept = table();
   options.stateless = 1;
-  CHECK_STATUS(shttp_server_create(fixture.loop, &options, &fixture.server), SHTTP_ERR_INVALID_OPTION);
+  CHECK_STATUS(shttp_server_create(fixture.loop, &options, &fixture.server, NULL, 0), SHTTP_ERR_INVALID_OPTION);
   options.stateless = 0;
   options.replay_events_max = UINT32_MAX;
-  CHECK_STATUS(shttp_server_create(fixture.loop, &options, &fixture.server), SHTTP_ERR_INVALID_OPTION);
+  CHECK_STATUS(shttp_server_create(fixture.loop, &options, &fixture.server, NULL, 0), SHTTP_ERR_INVALID_OPTION);
   shttp_loop_destroy(fixture.loop);
 }
 

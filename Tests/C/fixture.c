@@ -16,8 +16,8 @@ shttp_server_options fixture_options(shttp_on_event on_event, void *user_data) {
 
 void fixture_start(struct fixture *fixture, const shttp_server_options *options) {
   REQUIRE_OK(shttp_loop_create(NULL, &fixture->loop));
-  REQUIRE_OK(shttp_server_create(fixture->loop, options, &fixture->server));
-  REQUIRE_OK(shttp_server_listen(fixture->server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(fixture->loop, options, &fixture->server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(fixture->server, NULL, 0, NULL, 0));
   fixture->port = shttp_server_port(fixture->server);
   REQUIRE_OK(shttp_loop_run_thread(fixture->loop));
 }

@@ -32,7 +32,7 @@ static void null_everywhere(void) {
   size_t count;
   void *data;
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
-  REQUIRE_OK(shttp_server_create(loop, &options, &server));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server, NULL, 0));
 
   shttp_loop_options_init((shttp_loop_options *)NULL);
   shttp_server_options_init((shttp_server_options *)NULL);
@@ -46,10 +46,10 @@ static void null_everywhere(void) {
   (void)shttp_loop_timeout_ms(NULL);
   shttp_loop_destroy(NULL);
 
-  CHECK_STATUS(shttp_server_create(NULL, &options, &server), SHTTP_ERR_INVALID_ARGUMENT);
-  CHECK_STATUS(shttp_server_create(loop, NULL, &server), SHTTP_ERR_INVALID_ARGUMENT);
-  CHECK_STATUS(shttp_server_create(loop, &options, NULL), SHTTP_ERR_INVALID_ARGUMENT);
-  CHECK_STATUS(shttp_server_listen(NULL, "127.0.0.1", 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_create(NULL, &options, &server, NULL, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_create(loop, NULL, &server, NULL, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_create(loop, &options, NULL, NULL, 0), SHTTP_ERR_INVALID_ARGUMENT);
+  CHECK_STATUS(shttp_server_listen(NULL, "127.0.0.1", 0, NULL, 0), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK(shttp_server_port(NULL) == 0);
   CHECK_STATUS(shttp_server_stats(NULL, &stats), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK_STATUS(shttp_server_stats(server, (shttp_stats *)NULL), SHTTP_ERR_INVALID_ARGUMENT);
@@ -109,7 +109,7 @@ static shttp_status create_with(const shttp_server_options *options) {
   shttp_loop *loop;
   shttp_server *server = NULL;
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
-  shttp_status status = shttp_server_create(loop, options, &server);
+  shttp_status status = shttp_server_create(loop, options, &server, NULL, 0);
   CHECK((status == SHTTP_OK) == (server != NULL));
   shttp_loop_destroy(loop);
   return status;
@@ -166,7 +166,7 @@ static void stats_structs(void) {
     unsigned char bytes[ROOM];
   } given;
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
-  REQUIRE_OK(shttp_server_create(loop, &options, &server));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server, NULL, 0));
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     memset(&given, MARK, sizeof given);
     CHECK_STATUS(shttp_server_stats_sized(server, &given.stats, sizes[i]), SHTTP_OK);
@@ -476,8 +476,8 @@ static void wrong_thread(void) {
   shttp_bytes bytes;
   void *data;
   fixture_start(&fixture, &options);
-  CHECK_STATUS(shttp_server_create(fixture.loop, &options, &server), SHTTP_ERR_WRONG_THREAD);
-  CHECK_STATUS(shttp_server_listen(fixture.server, NULL, 0), SHTTP_ERR_WRONG_THREAD);
+  CHECK_STATUS(shttp_server_create(fixture.loop, &options, &server, NULL, 0), SHTTP_ERR_WRONG_THREAD);
+  CHECK_STATUS(shttp_server_listen(fixture.server, NULL, 0, NULL, 0), SHTTP_ERR_WRONG_THREAD);
   CHECK(shttp_loop_step(fixture.loop) != SHTTP_OK);
   CHECK_STATUS(shttp_request_headers(fixture.server, random_request, &bytes), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_session_set_data(fixture.server, random_session, NULL), SHTTP_ERR_WRONG_THREAD);
@@ -498,8 +498,8 @@ static void *touch(void *data) {
   struct fixture *fixture = data;
   shttp_server_options options = fixture_options(on_nothing, NULL);
   shttp_server *server = NULL;
-  CHECK_STATUS(shttp_server_create(fixture->loop, &options, &server), SHTTP_ERR_WRONG_THREAD);
-  CHECK_STATUS(shttp_server_listen(fixture->server, NULL, 0), SHTTP_ERR_WRONG_THREAD);
+  CHECK_STATUS(shttp_server_create(fixture->loop, &options, &server, NULL, 0), SHTTP_ERR_WRONG_THREAD);
+  CHECK_STATUS(shttp_server_listen(fixture->server, NULL, 0, NULL, 0), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_session_set_data(fixture->server, random_session, NULL), SHTTP_ERR_WRONG_THREAD);
   CHECK_STATUS(shttp_loop_step(fixture->loop), SHTTP_ERR_WRONG_THREAD);
   return NULL;
@@ -510,10 +510,10 @@ static void wrong_thread_while_nobody_runs(void) {
   pthread_t thread;
   shttp_server_options options = fixture_options(on_nothing, NULL);
   REQUIRE_OK(shttp_loop_create(NULL, &fixture.loop));
-  REQUIRE_OK(shttp_server_create(fixture.loop, &options, &fixture.server));
+  REQUIRE_OK(shttp_server_create(fixture.loop, &options, &fixture.server, NULL, 0));
   pthread_create(&thread, NULL, touch, &fixture);
   pthread_join(thread, NULL);
-  CHECK_STATUS(shttp_server_listen(fixture.server, NULL, 0), SHTTP_OK);
+  CHECK_STATUS(shttp_server_listen(fixture.server, NULL, 0, NULL, 0), SHTTP_OK);
   shttp_loop_destroy(fixture.loop);
 }
 
@@ -533,8 +533,8 @@ static void join_itself(void) {
   shttp_server_options options = fixture_options(join_in_callback, NULL);
   REQUIRE_OK(shttp_loop_create(NULL, &the_loop));
   fixture.loop = the_loop;
-  REQUIRE_OK(shttp_server_create(the_loop, &options, &fixture.server));
-  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(the_loop, &options, &fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0, NULL, 0));
   fixture.port = shttp_server_port(fixture.server);
   REQUIRE_OK(shttp_loop_run_thread(the_loop));
   fixture_client(&fixture);

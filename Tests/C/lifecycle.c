@@ -46,7 +46,7 @@ static void make(shttp_loop **loop, shttp_server **server) {
   shttp_server_options server_options = options();
   reset();
   REQUIRE_OK(shttp_loop_create(NULL, loop));
-  REQUIRE_OK(shttp_server_create(*loop, &server_options, server));
+  REQUIRE_OK(shttp_server_create(*loop, &server_options, server, NULL, 0));
 }
 
 /* A whole session over the wire: open, ask, delete. */
@@ -78,7 +78,7 @@ static void never_run(void) {
 
   make(&loop, &server);
   CHECK(shttp_server_port(server) == 0);
-  REQUIRE_OK(shttp_server_listen(server, "127.0.0.1", 0));
+  REQUIRE_OK(shttp_server_listen(server, "127.0.0.1", 0, NULL, 0));
   uint16_t port = shttp_server_port(server);
   CHECK(port != 0);
   shttp_server_destroy(server);
@@ -86,7 +86,7 @@ static void never_run(void) {
   CHECK(freed == 1);
 
   make(&loop, &server); /* the port is free again at once */
-  CHECK_STATUS(shttp_server_listen(server, "127.0.0.1", port), SHTTP_OK);
+  CHECK_STATUS(shttp_server_listen(server, "127.0.0.1", port, NULL, 0), SHTTP_OK);
   CHECK_STATUS(shttp_server_close(server), SHTTP_OK);
   shttp_loop_destroy(loop);
   CHECK(freed == 1);
@@ -96,7 +96,7 @@ static void own_thread(void) {
   shttp_loop *loop;
   shttp_server *server;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   REQUIRE_OK(shttp_loop_run_thread(loop));
   CHECK_STATUS(shttp_loop_run_thread(loop), SHTTP_ERR_BUSY);
   CHECK_STATUS(shttp_loop_run(loop), SHTTP_ERR_BUSY);
@@ -117,7 +117,7 @@ static void runs_again_after_stop(void) {
   shttp_loop *loop;
   shttp_server *server;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   for (int round = 0; round < 3; round++) {
     REQUIRE_OK(shttp_loop_run_thread(loop));
     converse("127.0.0.1", shttp_server_port(server));
@@ -135,7 +135,7 @@ static void destroyed_while_running(void) {
   struct client client;
   struct sse_event event;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   REQUIRE_OK(shttp_loop_run_thread(loop));
   REQUIRE(client_open(&client, "127.0.0.1", shttp_server_port(server)));
   exchange *primary = client_get(&client, NULL);
@@ -152,9 +152,9 @@ static void two_servers_on_one_loop(void) {
   shttp_server *one, *two;
   shttp_server_options both = options();
   make(&loop, &one);
-  REQUIRE_OK(shttp_server_create(loop, &both, &two));
-  REQUIRE_OK(shttp_server_listen(one, NULL, 0));
-  REQUIRE_OK(shttp_server_listen(two, NULL, 0));
+  REQUIRE_OK(shttp_server_create(loop, &both, &two, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(one, NULL, 0, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(two, NULL, 0, NULL, 0));
   REQUIRE_OK(shttp_loop_run_thread(loop));
   converse("127.0.0.1", shttp_server_port(one));
   converse("127.0.0.1", shttp_server_port(two));
@@ -192,7 +192,7 @@ static void callers_thread(void) {
   shttp_server *server;
   pthread_t thread;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   for (int round = 0; round < 2; round++) {
     struct talk talk = {.port = shttp_server_port(server), .then = stop_it, .with = loop};
     pthread_create(&thread, NULL, talk_thread, &talk);
@@ -215,7 +215,7 @@ static void destroyed_on_another_thread(void) {
   shttp_server *server;
   pthread_t thread;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   uint16_t port = shttp_server_port(server);
   pthread_create(&thread, NULL, run_thread, loop);
   converse("127.0.0.1", port); /* The loop is running. */
@@ -252,7 +252,7 @@ static void stopped_from_a_callback(void) {
   shttp_server *server;
   pthread_t thread;
   make(&stop_loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   uint16_t port = shttp_server_port(server);
   pthread_create(&thread, NULL, notify_thread, &port);
   CHECK_STATUS(shttp_loop_run(stop_loop), SHTTP_OK);
@@ -290,8 +290,8 @@ static void hosts_uv_loop(void) {
   shttp_loop_options_init(&loop_options);
   loop_options.uv_loop = &uv;
   REQUIRE_OK(shttp_loop_create(&loop_options, &embedded.loop));
-  REQUIRE_OK(shttp_server_create(embedded.loop, &server_options, &embedded.server));
-  REQUIRE_OK(shttp_server_listen(embedded.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(embedded.loop, &server_options, &embedded.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(embedded.server, NULL, 0, NULL, 0));
   CHECK_STATUS(shttp_loop_run(embedded.loop), SHTTP_ERR_BUSY);
   CHECK_STATUS(shttp_loop_run_thread(embedded.loop), SHTTP_ERR_BUSY);
   CHECK_STATUS(shttp_loop_step(embedded.loop), SHTTP_ERR_BUSY);
@@ -316,7 +316,7 @@ static void hosts_uv_loop_never_run(void) {
   shttp_loop_options_init(&loop_options);
   loop_options.uv_loop = &uv;
   REQUIRE_OK(shttp_loop_create(&loop_options, &loop));
-  REQUIRE_OK(shttp_server_create(loop, &server_options, &server));
+  REQUIRE_OK(shttp_server_create(loop, &server_options, &server, NULL, 0));
   shttp_loop_destroy(loop);
   uv_run(&uv, UV_RUN_DEFAULT);
   CHECK(uv_loop_close(&uv) == 0);
@@ -328,7 +328,7 @@ static void poll_and_step(void) {
   shttp_server *server;
   pthread_t thread;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
   struct pollfd ready = {.fd = shttp_loop_descriptor(loop), .events = POLLIN};
   CHECK(ready.fd >= 0);
   struct talk talk = {.port = shttp_server_port(server)};
@@ -364,8 +364,8 @@ static void serve_once(const char *address) {
   shttp_loop *loop;
   shttp_server *server;
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_listen(server, address, 0));
-  CHECK_STATUS(shttp_server_listen(server, address, 0), SHTTP_ERR_BUSY);
+  REQUIRE_OK(shttp_server_listen(server, address, 0, NULL, 0));
+  CHECK_STATUS(shttp_server_listen(server, address, 0, NULL, 0), SHTTP_ERR_BUSY);
   REQUIRE_OK(shttp_loop_run_thread(loop));
   converse(address, shttp_server_port(server));
   shttp_loop_destroy(loop);
@@ -401,7 +401,7 @@ static void unix_socket(void) {
   shttp_loop *loop;
   shttp_server *server;
   make(&loop, &server);
-  CHECK(shttp_server_listen(server, address, 0) != SHTTP_OK);
+  CHECK(shttp_server_listen(server, address, 0, NULL, 0) != SHTTP_OK);
   shttp_loop_destroy(loop);
   CHECK(stat(address + 5, &info) == 0);
   unlink(address + 5);
@@ -413,24 +413,24 @@ static void addresses_that_fail(void) {
   shttp_server *server, *second;
   shttp_server_options server_options = options();
   make(&loop, &server);
-  REQUIRE_OK(shttp_server_create(loop, &server_options, &second));
-  CHECK_STATUS(shttp_server_listen(server, "203.0.113.7", 0), SHTTP_ERR_ADDRESS_UNAVAILABLE);
-  CHECK_STATUS(shttp_server_listen(server, "not an address", 0), SHTTP_ERR_ADDRESS_UNAVAILABLE);
-  CHECK_STATUS(shttp_server_listen(server, "", 0), SHTTP_ERR_ADDRESS_UNAVAILABLE);
-  CHECK(shttp_server_listen(server, "unix:", 0) != SHTTP_OK);
-  CHECK(shttp_server_listen(server, "unix:/there/is/no/such/directory", 0) != SHTTP_OK);
+  REQUIRE_OK(shttp_server_create(loop, &server_options, &second, NULL, 0));
+  CHECK_STATUS(shttp_server_listen(server, "203.0.113.7", 0, NULL, 0), SHTTP_ERR_ADDRESS_UNAVAILABLE);
+  CHECK_STATUS(shttp_server_listen(server, "not an address", 0, NULL, 0), SHTTP_ERR_ADDRESS_UNAVAILABLE);
+  CHECK_STATUS(shttp_server_listen(server, "", 0, NULL, 0), SHTTP_ERR_ADDRESS_UNAVAILABLE);
+  CHECK(shttp_server_listen(server, "unix:", 0, NULL, 0) != SHTTP_OK);
+  CHECK(shttp_server_listen(server, "unix:/there/is/no/such/directory", 0, NULL, 0) != SHTTP_OK);
   char endless[400] = "unix:/tmp/";
   memset(endless + 10, 'x', sizeof endless - 11);
-  CHECK(shttp_server_listen(server, endless, 0) != SHTTP_OK);
-  if (geteuid() != 0) CHECK_STATUS(shttp_server_listen(server, "127.0.0.1", 1), SHTTP_ERR_PERMISSION);
+  CHECK(shttp_server_listen(server, endless, 0, NULL, 0) != SHTTP_OK);
+  if (geteuid() != 0) CHECK_STATUS(shttp_server_listen(server, "127.0.0.1", 1, NULL, 0), SHTTP_ERR_PERMISSION);
 
   /* A server that could not listen may try again. */
-  REQUIRE_OK(shttp_server_listen(server, "127.0.0.1", 0));
-  CHECK_STATUS(shttp_server_listen(second, "127.0.0.1", shttp_server_port(server)), SHTTP_ERR_ADDRESS_IN_USE);
-  CHECK_STATUS(shttp_server_listen(second, "127.0.0.1", 0), SHTTP_OK);
+  REQUIRE_OK(shttp_server_listen(server, "127.0.0.1", 0, NULL, 0));
+  CHECK_STATUS(shttp_server_listen(second, "127.0.0.1", shttp_server_port(server), NULL, 0), SHTTP_ERR_ADDRESS_IN_USE);
+  CHECK_STATUS(shttp_server_listen(second, "127.0.0.1", 0, NULL, 0), SHTTP_OK);
   CHECK_STATUS(shttp_server_close(second), SHTTP_OK);
   CHECK_STATUS(shttp_server_close(second), SHTTP_ERR_CLOSED);
-  CHECK_STATUS(shttp_server_listen(second, "127.0.0.1", 0), SHTTP_ERR_CLOSED);
+  CHECK_STATUS(shttp_server_listen(second, "127.0.0.1", 0, NULL, 0), SHTTP_ERR_CLOSED);
   shttp_loop_destroy(loop);
   CHECK(freed == 2);
 }
@@ -442,7 +442,7 @@ static void a_failed_create_frees_nothing(void) {
   reset();
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
   server_options.server_info = shttp_text("not an object");
-  CHECK_STATUS(shttp_server_create(loop, &server_options, &server), SHTTP_ERR_INVALID_OPTION);
+  CHECK_STATUS(shttp_server_create(loop, &server_options, &server, NULL, 0), SHTTP_ERR_INVALID_OPTION);
   CHECK(server == (shttp_server *)&freed);
   shttp_loop_destroy(loop);
   CHECK(freed == 0);

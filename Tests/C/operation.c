@@ -42,7 +42,7 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
     case SHTTP_EVENT_SESSION_CLOSED: atomic_fetch_add(&host.sessions_closed, 1); break;
     case SHTTP_EVENT_CLOSED:
       CHECK_STATUS(shttp_server_drain(server, 0), SHTTP_ERR_CLOSED);
-      CHECK_STATUS(shttp_server_listen(server, NULL, 0), SHTTP_ERR_CLOSED);
+      CHECK_STATUS(shttp_server_listen(server, NULL, 0, NULL, 0), SHTTP_ERR_CLOSED);
       if (atomic_load(&host.destroys)) shttp_server_destroy(server);
       atomic_store(&host.closed, 1);
       break;
@@ -183,10 +183,10 @@ static void drained_before_it_runs(void) {
   struct fixture fixture;
   shttp_server_options chosen = options();
   REQUIRE_OK(shttp_loop_create(NULL, &fixture.loop));
-  REQUIRE_OK(shttp_server_create(fixture.loop, &chosen, &fixture.server));
-  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(fixture.loop, &chosen, &fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0, NULL, 0));
   CHECK_STATUS(shttp_server_drain(fixture.server, MINUTE), SHTTP_OK);
-  CHECK_STATUS(shttp_server_listen(fixture.server, NULL, 0), SHTTP_ERR_CLOSED);
+  CHECK_STATUS(shttp_server_listen(fixture.server, NULL, 0, NULL, 0), SHTTP_ERR_CLOSED);
   CHECK(host.closed == 0); /* not from inside the call that causes it */
   REQUIRE_OK(shttp_loop_run_thread(fixture.loop));
   check_is_closed(fixture.server);
@@ -223,8 +223,8 @@ static void drained_on_the_hosts_uv_loop(void) {
   shttp_loop_options_init(&loop_options);
   loop_options.uv_loop = &uv;
   REQUIRE_OK(shttp_loop_create(&loop_options, &fixture.loop));
-  REQUIRE_OK(shttp_server_create(fixture.loop, &chosen, &fixture.server));
-  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(fixture.loop, &chosen, &fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0, NULL, 0));
   fixture.port = shttp_server_port(fixture.server);
   pthread_create(&thread, NULL, wait_and_drain, &fixture);
   while (uv_run(&uv, UV_RUN_ONCE) != 0 && host.closed == 0) continue;
@@ -286,7 +286,7 @@ static void figures_of_a_server_in_use(void) {
   shttp_stats stats;
   shttp_server_options chosen = options();
   REQUIRE_OK(shttp_loop_create(NULL, &fixture.loop));
-  REQUIRE_OK(shttp_server_create(fixture.loop, &chosen, &fixture.server));
+  REQUIRE_OK(shttp_server_create(fixture.loop, &chosen, &fixture.server, NULL, 0));
   memset(&stats, 0x5a, sizeof stats);
   CHECK_STATUS(shttp_server_stats(fixture.server, &stats), SHTTP_OK); /* before its first turn */
   CHECK(stats.connections == 0 && stats.other_refusals == 0);

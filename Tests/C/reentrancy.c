@@ -96,11 +96,11 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
   }
 }
 
-static void on_log(shttp_log_level level, shttp_bytes text, void *user_data) {
-  CHECK(level >= SHTTP_LOG_ERROR && level <= SHTTP_LOG_DEBUG && user_data == &now);
-  CHECK(!now.destroyed && text.len > 0);
+static void on_log(const shttp_log_line *line, void *user_data) {
+  CHECK(line->level >= SHTTP_LOG_ERROR && line->level <= SHTTP_LOG_DEBUG && user_data == &now);
+  CHECK(!now.destroyed && line->text.len > 0);
   if (now.kind == ON_LOG && !now.acted) do_your_worst();
-  CHECK(text.data[0] != 0);
+  CHECK(line->text.data[0] != 0);
 }
 
 static void on_free(void *user_data) {
@@ -171,8 +171,8 @@ static void try_one(int kind, enum action action) {
   options.on_log = on_log;
   options.log_level = SHTTP_LOG_DEBUG;
   REQUIRE_OK(shttp_loop_create(NULL, &now.loop));
-  REQUIRE_OK(shttp_server_create(now.loop, &options, &now.server));
-  REQUIRE_OK(shttp_server_listen(now.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(now.loop, &options, &now.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(now.server, NULL, 0, NULL, 0));
   uint16_t port = shttp_server_port(now.server);
   shttp_loop *loop = now.loop;
   shttp_server *server = now.server;
@@ -213,8 +213,8 @@ static void destroy_loop_on_its_own_thread(void) {
   shttp_server_options options = fixture_options(on_event, &now);
   options.user_data_free = on_free;
   REQUIRE_OK(shttp_loop_create(NULL, &now.loop));
-  REQUIRE_OK(shttp_server_create(now.loop, &options, &now.server));
-  REQUIRE_OK(shttp_server_listen(now.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(now.loop, &options, &now.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(now.server, NULL, 0, NULL, 0));
   uint16_t port = shttp_server_port(now.server);
   REQUIRE_OK(shttp_loop_run_thread(now.loop));
   converse(port);

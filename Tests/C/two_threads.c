@@ -105,8 +105,8 @@ static void workers_answer_a_stepped_loop(void) {
   pthread_t worker_thread, asker_thread;
   shttp_server_options options = fixture_options(on_work, NULL);
   REQUIRE_OK(shttp_loop_create(NULL, &fixture.loop));
-  REQUIRE_OK(shttp_server_create(fixture.loop, &options, &fixture.server));
-  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(fixture.loop, &options, &fixture.server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(fixture.server, NULL, 0, NULL, 0));
   fixture.port = shttp_server_port(fixture.server);
   struct asker asker = {.fixture = &fixture};
   struct pollfd ready = {.fd = shttp_loop_descriptor(fixture.loop), .events = POLLIN};
@@ -240,8 +240,8 @@ static void commands_are_bounded(void) {
   pthread_t thread;
   options.command_bytes_max = 4096;
   REQUIRE_OK(shttp_loop_create(NULL, &loop));
-  REQUIRE_OK(shttp_server_create(loop, &options, &server));
-  REQUIRE_OK(shttp_server_listen(server, NULL, 0));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server, NULL, 0));
+  REQUIRE_OK(shttp_server_listen(server, NULL, 0, NULL, 0));
 
   /* The loop does not run, so that what another thread commands stays queued. */
   pthread_create(&thread, NULL, fill, server);

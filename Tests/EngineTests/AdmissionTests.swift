@@ -64,8 +64,8 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         options.isStateless = isStateless
         options.responseMode = mode
         options.limits.messageBytes = limit
-        options.allowedOrigins = origins.map { AccessList(literal: $0) }
-        options.allowedHosts = hosts.map { AccessList(literal: $0) }
+        options.allowedOrigins = origins.map { AccessList(literal: $0, of: .origins) }
+        options.allowedHosts = hosts.map { AccessList(literal: $0, of: .hosts) }
         options.resourceMetadata = resource.map { ResourceMetadata(literal: $0) }
         let admission = Admission(options)
         admission.reach = isUnix ? .unixSocket : isLoopback ? .loopback : .network
@@ -97,8 +97,8 @@ struct Arrival: Sendable, CustomTestStringConvertible {
 }
 
 extension AccessList {
-    init(literal text: String) {
-        self = Array(text.utf8).withUnsafeBytes { AccessList($0) }
+    init(literal text: String, of kind: Kind) {
+        self = Array(text.utf8).withUnsafeBytes { try! AccessList($0, of: kind) }
     }
 }
 
@@ -258,6 +258,11 @@ private let hosts: [(Arrival, String)] = [  // S-004, S-505
     (.host("localhost") { $0.hosts = "mcp.example" }, "403"),
     (.host("x.mcp.example") { $0.hosts = "mcp.example" }, "403"),
     (.host("anything") { $0.hosts = "*" }, "message"),
+    (.host("mcp.example:444") { $0.hosts = "mcp.example:*" }, "message"),
+    (.host("MCP.example") { $0.hosts = "mcp.example:*" }, "message"),
+    (.host("mcp.example.evil:444") { $0.hosts = "mcp.example:*" }, "403"),
+    (.host("[2001:db8::1]:444") { $0.hosts = "2001:db8::1" }, "message"),
+    (.host("localhost") { $0.hosts = "" }, "403"),
     (
         .host("evil") {
             $0.hosts = "mcp.example"
@@ -288,6 +293,13 @@ private let origins: [(Arrival, String)] = [  // S-002, S-003, S-504
     (.origin("http://localhost") { $0.origins = "https://app.example" }, "403"),
     (.origin("http://evil") { $0.origins = "*" }, "message"),
     (.origin("null") { $0.origins = "null" }, "message"),
+    (.origin("http://app.example:3000") { $0.origins = "http://app.example:*" }, "message"),
+    (.origin("http://APP.example") { $0.origins = "http://app.example:*" }, "message"),
+    (.origin("https://app.example:3000") { $0.origins = "http://app.example:*" }, "403"),
+    (.origin("http://app.example:3000.evil") { $0.origins = "http://app.example:*" }, "403"),
+    (.origin("http://[::1]:3000") { $0.origins = "http://[::1]:*" }, "message"),
+    (.origin("") { $0.origins = "" }, "403"),
+    (.origin("http://localhost") { $0.origins = "" }, "403"),
     (.origin("http://evil") { $0.method = "GET" }, "403"),
     (.origin("http://evil") { $0.method = "OPTIONS" }, "403"),
 ]

@@ -309,7 +309,7 @@ final class Player {
         case .load(let load, let cursor, _):
             return "load l\(load.rawValue) after \(name(of: cursor))"
         case .forget(let session):
-            return "forget \(sessions.first { $0.value == session }?.key ?? "-")"
+            return "forget \(names.session(session.text.text))"
         }
     }
 

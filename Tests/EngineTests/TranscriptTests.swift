@@ -86,8 +86,8 @@ struct TranscriptTests {
                     capabilities: ("{}" as StaticString).rawBytes,
                     instructions: ("" as StaticString).rawBytes)
             case ("log", _): options.logLevel = LogLevel(rawValue: Int32(number!))
-            case ("cors", let list?): options.crossOrigins = AccessList(literal: String(list))
-            case ("hosts", let list?): options.allowedHosts = AccessList(literal: String(list))
+            case ("cors", let list?): options.crossOrigins = AccessList(literal: String(list), of: .origins)
+            case ("hosts", let list?): options.allowedHosts = AccessList(literal: String(list), of: .hosts)
             case ("connections", _): options.connectionsMax = number!
             case ("body", _): options.limits.messageBytes = number!
             case ("head-time", _): options.headArrival = Int64(number!)
@@ -120,11 +120,11 @@ struct TranscriptTests {
                 if let number { options.authorizationWait = Int64(number) }
             case ("tokens", let list?):
                 options.authorization = Array(list.utf8).withUnsafeBytes {
-                    .tokens(BearerTokens($0)!)
+                    .tokens(try! BearerTokens($0))
                 }
             case ("metadata", let url?):
                 options.resourceMetadata = ResourceMetadata(literal: String(url))
-            case ("cors", let origin?): options.crossOrigins = AccessList(literal: String(origin))
+            case ("cors", let origin?): options.crossOrigins = AccessList(literal: String(origin), of: .origins)
             case ("pipelined", _): options.pipelinedBytesMax = number!
             default: Issue.record("no option \(word)")
             }

@@ -25,7 +25,11 @@ extension MemoryEventStore {
     }
 }
 
-private func session(_ place: Int) -> SessionKey { SessionKey(rawValue: 1 << 20 | UInt64(place)) }
+private func session(_ place: Int) -> SessionIdentity {
+    SessionIdentity(
+        key: SessionKey(rawValue: 1 << 20 | UInt64(place)),
+        id: SessionID(high: 0, low: UInt64(place)))
+}
 
 @Suite("MemoryEventStore")
 struct MemoryEventStoreTests {

@@ -8,7 +8,7 @@ import Wire
 /// returns a part, or nothing, or does not answer. A lying one returns anything.
 final class HostStore {
     private struct Kept {
-        let session: SessionKey
+        let session: SessionID
         var messages: [ByteBuffer] = []
         var hasEnded = false
     }
@@ -47,7 +47,7 @@ final class HostStore {
         }
     }
 
-    private func keep(_ event: StoredEvent, _ session: SessionKey) {
+    private func keep(_ event: StoredEvent, _ session: SessionID) {
         var kept = streams[event.id.stream] ?? Kept(session: session)
         if kept.session != session { simulation.violate(.leak, "a stream changes its session") }
         if kept.hasEnded || event.id.sequence != kept.messages.count + 1 {
@@ -60,7 +60,7 @@ final class HostStore {
 
     // MARK: Answers
 
-    private func look(_ load: LoadKey, _ cursor: EventID, _ session: SessionKey) {
+    private func look(_ load: LoadKey, _ cursor: EventID, _ session: SessionID) {
         let found = find(cursor, session)
         let isForgetful = simulation.profile.mayForget && simulation.isBusy
         simulation.note("store ← load \(load.rawValue)")
@@ -115,7 +115,7 @@ final class HostStore {
     }
 
     /// The events after a cursor; nil if the cursor is unknown.
-    private func find(_ cursor: EventID, _ session: SessionKey) -> Found? {
+    private func find(_ cursor: EventID, _ session: SessionID) -> Found? {
         guard let kept = streams[cursor.stream], kept.session == session,
             cursor.sequence <= kept.messages.count
         else { return nil }

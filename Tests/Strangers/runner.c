@@ -156,9 +156,9 @@ void runner_take_all(struct runner *runner, int argc, char **argv, bool (*own)(c
 
 /* ---- The loop ------------------------------------------------------------------------ */
 
-static void say_log(shttp_log_level level, shttp_bytes text, void *user_data) {
+static void say_log(const shttp_log_line *line, void *user_data) {
   (void)user_data;
-  say("log %d %.*s", level, (int)text.len, (const char *)text.data);
+  say("log %d %.*s", line->level, (int)line->text.len, (const char *)line->text.data);
 }
 
 static void check(shttp_status status, const char *what) {
@@ -169,7 +169,7 @@ static void check(shttp_status status, const char *what) {
 static void listen_at(struct runner *runner) {
   char what[40];
   uint64_t before = uv_hrtime();
-  shttp_status status = shttp_server_listen(runner->server, runner->address, runner->port);
+  shttp_status status = shttp_server_listen(runner->server, runner->address, runner->port, NULL, 0);
   snprintf(what, sizeof what, "shttp_server_listen, %d ms", (int)((uv_hrtime() - before) / 1000000));
   check(status, what);
 }
@@ -184,7 +184,7 @@ void runner_listen(struct runner *runner) {
   if (runner->way != WAY_THREAD || runner->calls_back) runner->options.on_event = runner->on_event;
   runner->options.on_log = runner->on_log != NULL ? runner->on_log : say_log;
   check(shttp_loop_create(&loop_options, &runner->loop), "shttp_loop_create");
-  check(shttp_server_create(runner->loop, &runner->options, &runner->server), "shttp_server_create");
+  check(shttp_server_create(runner->loop, &runner->options, &runner->server, NULL, 0), "shttp_server_create");
   listen_at(runner);
 }
 

@@ -28,8 +28,8 @@
 #define MANY 100
 
 struct kept {
-  uint64_t session, number; /* number 0: the end of the stream */
-  char stream[33];
+  uint64_t number; /* 0: the end of the stream */
+  char session[33], stream[33];
   char *message;
   size_t len;
 };
@@ -44,34 +44,28 @@ static bool lies(const char *kind) {
   return strcmp(lie, kind) == 0;
 }
 
-static void keep_one(shttp_session session, shttp_bytes stream, uint64_t number, shttp_bytes message) {
+static void copy(char name[33], shttp_bytes bytes) {
+  memcpy(name, bytes.data, bytes.len < 32 ? bytes.len : 32);
+}
+
+/* The end of a stream is kept like a message: it has the number 0. */
+static void keep(shttp_server *server, const shttp_store_order *order, void *user_data) {
+  (void)server;
+  (void)user_data;
   if (kept_count == KEPT_MAX) abort();
   struct kept *one = &kept[kept_count++];
-  one->session = session.key;
-  one->number = number;
-  memcpy(one->stream, stream.data, stream.len < 32 ? stream.len : 32);
-  one->message = malloc(message.len + 1);
-  if (message.len != 0) memcpy(one->message, message.data, message.len);
-  one->len = message.len;
+  copy(one->session, order->session);
+  copy(one->stream, order->stream);
+  one->number = order->number;
+  one->message = malloc(order->message.len + 1);
+  if (order->message.len != 0) memcpy(one->message, order->message.data, order->message.len);
+  one->len = order->message.len;
 }
 
-static void keep(shttp_server *server, shttp_session session, shttp_bytes stream, uint64_t number, shttp_bytes message,
-                 void *user_data) {
+static void forget(shttp_server *server, const shttp_store_order *order, void *user_data) {
   (void)server;
   (void)user_data;
-  keep_one(session, stream, number, message);
-}
-
-static void end(shttp_server *server, shttp_session session, shttp_bytes stream, void *user_data) {
-  (void)server;
-  (void)user_data;
-  keep_one(session, stream, 0, shttp_text(NULL));
-}
-
-static void forget(shttp_server *server, shttp_session session, void *user_data) {
-  (void)server;
-  (void)user_data;
-  say("forget %" PRIu64, session.key);
+  say("forget %.*s", (int)order->session.len, (const char *)order->session.data);
 }
 
 /* ---- Loads --------------------------------------------------------------------------- */
@@ -89,11 +83,11 @@ static bool follows(const struct kept *one, shttp_bytes stream, uint64_t after) 
 }
 
 /* What the honest store would answer, except where it lies about numbers. */
-static void find(struct found *found, shttp_session session, shttp_bytes stream, uint64_t after) {
+static void find(struct found *found, shttp_bytes session, shttp_bytes stream, uint64_t after) {
   found->count = 0;
   found->ended = 0;
   for (size_t i = 0; i < kept_count; i++) {
-    if (kept[i].session != session.key) continue;
+    if (!is(session, kept[i].session)) continue;
     if (kept[i].number == 0) {
       if (is(stream, kept[i].stream)) found->ended = 1;
     } else if (follows(&kept[i], stream, after)) {
@@ -124,8 +118,7 @@ static void distort(struct found *found) {
 /* The one load that is held back. */
 static struct {
   shttp_load load;
-  shttp_session session;
-  char stream[33];
+  char session[33], stream[33];
   uint64_t after;
 } held;
 
@@ -134,30 +127,29 @@ static void finish(shttp_load load, const struct found *found) {
   say("finish %s", shttp_status_name(status));
 }
 
-static void load(shttp_server *server, shttp_load load, shttp_session session, shttp_bytes stream, uint64_t after,
-                 void *user_data) {
+static void load(shttp_server *server, const shttp_store_order *order, void *user_data) {
   static struct found found;
   (void)user_data;
-  say("load after %" PRIu64, after);
+  say("load after %" PRIu64, order->number);
   if (lies("never")) return;
   if (lies("held")) {
-    held.load = load;
-    held.session = session;
-    held.after = after;
-    memcpy(held.stream, stream.data, stream.len < 32 ? stream.len : 32);
+    held.load = order->load;
+    held.after = order->number;
+    copy(held.session, order->session);
+    copy(held.stream, order->stream);
     return;
   }
-  find(&found, session, stream, after);
+  find(&found, order->session, order->stream, order->number);
   distort(&found);
-  finish(load, &found);
-  if (lies("twice")) finish(load, &found);
-  if (lies("twice") || lies("garbage")) say("fail %s", shttp_status_name(shttp_load_fail(server, load)));
-  if (lies("twice")) finish(load, &found);
+  finish(order->load, &found);
+  if (lies("twice")) finish(order->load, &found);
+  if (lies("twice") || lies("garbage")) say("fail %s", shttp_status_name(shttp_load_fail(server, order->load)));
+  if (lies("twice")) finish(order->load, &found);
 }
 
 static void release(const shttp_event *event) {
   static struct found found;
-  find(&found, held.session, shttp_text(held.stream), held.after);
+  find(&found, shttp_text(held.session), shttp_text(held.stream), held.after);
   finish(held.load, &found);
   expect(answer_text(runner.server, event->request, "null"), "respond");
 }
@@ -190,7 +182,7 @@ int main(int argc, char **argv) {
   runner_take_all(&runner, argc, argv, own_option);
   shttp_event_store_init(&store);
   store.keep = keep;
-  store.end = end;
+  store.end = keep;
   store.load = load;
   store.forget = forget;
   runner.options.event_store = &store;

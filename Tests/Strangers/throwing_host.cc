@@ -29,15 +29,15 @@ void enter(const char *callback) {
   if (is_armed && from == callback) throw std::runtime_error(callback);
 }
 
-void keep(shttp_server *, shttp_session, shttp_bytes, uint64_t, shttp_bytes, void *) { enter("keep"); }
-void end(shttp_server *, shttp_session, shttp_bytes, void *) { enter("end"); }
-void forget(shttp_server *, shttp_session, void *) { enter("forget"); }
-void on_log(shttp_log_level, shttp_bytes, void *) { enter("log"); }
+void keep(shttp_server *, const shttp_store_order *, void *) { enter("keep"); }
+void end(shttp_server *, const shttp_store_order *, void *) { enter("end"); }
+void forget(shttp_server *, const shttp_store_order *, void *) { enter("forget"); }
+void on_log(const shttp_log_line *, void *) { enter("log"); }
 void on_free(void *) { enter("free"); }
 
-void load(shttp_server *server, shttp_load load, shttp_session, shttp_bytes, uint64_t, void *) {
+void load(shttp_server *server, const shttp_store_order *order, void *) {
   enter("load");
-  shttp_load_fail(server, load);
+  shttp_load_fail(server, order->load);
 }
 
 void destroy_in_the_middle(shttp_server *server, shttp_request request) {

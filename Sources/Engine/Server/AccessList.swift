@@ -2,26 +2,122 @@ import Wire
 
 /// An allow-list for Host or Origin values: the operator's list, or `*` for all.
 package struct AccessList {
-    private let text: ByteBuffer
+    package enum Kind: Sendable { case hosts, origins }
 
-    /// Reads a comma-separated list; `*` admits everything.
-    package init(_ list: UnsafeRawBufferPointer) {
-        text = ByteBuffer(copying: list)
+    /// An entry that can match nothing, or an empty one.
+    package struct Fault: Error {
+        package let entry: [UInt8]
+        /// What is wrong, and what to write instead.
+        package let reason: StaticString
+    }
+
+    /// The entries, separated by commas, without the blanks around them.
+    private let text = ByteBuffer()
+
+    /// Reads a comma-separated list; `*` admits everything, and `:*` at the end of an entry any
+    /// port.
+    package init(_ list: UnsafeRawBufferPointer, of kind: Kind) throws(Fault) {
+        var fault: Fault?
+        guard list.trimmed.count > 0 else { return }  // Nothing is admitted.
+        list.forEachPart(separatedBy: UInt8(ascii: ",")) { part in
+            let entry = part.trimmed
+            if fault == nil, let reason = AccessList.reason(against: entry, kind) {
+                fault = Fault(entry: Array(entry), reason: reason)
+            }
+            if text.count > 0 { text.append(UInt8(ascii: ",")) }
+            // A name in the list matches with every port.
+            text.append(kind == .hosts ? AccessList.withoutAnyPort(entry) : entry)
+        }
+        if let fault { throw fault }
     }
 
     /// Longer than a scheme, a name of at most 255 bytes (RFC 1035 §2.3.4) and a port together.
     private static var valueBytesMax: Int { 512 }
 
-    /// Whether the list contains `*` or exactly `value`, ignoring case (S-504).
+    /// Whether the list contains `*`, `value`, ignoring case, or `value` without its port and with
+    /// `:*` (S-504).
     package func admits(_ value: UnsafeRawBufferPointer) -> Bool {
         guard value.count <= AccessList.valueBytesMax else { return false }
         var isAdmitted = false
         text.bytes.forEachPart(separatedBy: UInt8(ascii: ",")) { entry in
-            if entry.equals("*") || (entry.count > 0 && entry.equalsIgnoringCase(value)) {
-                isAdmitted = true
-            }
+            let name = AccessList.withoutAnyPort(entry)
+            let isMatch =
+                name.count < entry.count
+                ? name.equalsIgnoringCase(Authority.withoutPort(value))
+                : entry.equals("*") || entry.count > 0 && entry.equalsIgnoringCase(value)
+            if isMatch { isAdmitted = true }
         }
         return isAdmitted
+    }
+
+    private static func withoutAnyPort(_ entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        entry.hasSuffix(":*") ? entry.prefixBytes(entry.count - 2) : entry
+    }
+
+    // MARK: Entries that can match nothing
+
+    private static func reason(
+        against entry: UnsafeRawBufferPointer, _ kind: Kind
+    ) -> StaticString? {
+        if entry.isEmpty { return "is an empty entry" }
+        if entry.equals("*") { return nil }
+        switch kind {
+        case .hosts: return reason(againstHost: entry)
+        case .origins: return reason(againstOrigin: entry)
+        }
+    }
+
+    private static func reason(againstHost entry: UnsafeRawBufferPointer) -> StaticString? {
+        if entry.index(of: "://") != nil { return "is an origin: write the name alone" }
+        let name = withoutAnyPort(entry)
+        if name.hasPrefix("[") { return "has brackets: write an IPv6 address without them" }
+        // An IPv6 address, which needs no further check: it matches only itself.
+        let isIPv6 =
+            name.firstIndex(ofByte: UInt8(ascii: ":")) != name.lastIndex { $0 == UInt8(ascii: ":") }
+        if isIPv6 { return nil }
+        return reason(againstAuthority: name)
+    }
+
+    private static func reason(againstOrigin entry: UnsafeRawBufferPointer) -> StaticString? {
+        if entry.equals("null") { return nil }  // What a page without an origin sends (RFC 6454).
+        guard let separator = entry.index(of: "://"), separator > 0 else {
+            return "has no scheme: write an origin such as https://app.example"
+        }
+        let scheme = entry.prefixBytes(separator)
+        let authority = entry.dropBytes(separator + 3)
+        if authority.contains(where: isDelimiter) {
+            return "has a path, and an origin has none: write only scheme://host"
+        }
+        if scheme.equalsIgnoringCase("http") && authority.hasSuffix(":80")
+            || scheme.equalsIgnoringCase("https") && authority.hasSuffix(":443")
+        {
+            return "has the default port, which browsers leave out: write it without the port"
+        }
+        let name = withoutAnyPort(authority)
+        return name.hasPrefix("[") && Authority.host(of: name) != nil
+            ? nil : reason(againstAuthority: name)
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte < 0x7F && !isDelimiter(byte)
+    }
+
+    /// Whether a byte ends the authority of a URL.
+    private static func isDelimiter(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
+    }
+
+    private static func reason(againstAuthority name: UnsafeRawBufferPointer) -> StaticString? {
+        if name.contains(UInt8(ascii: "*")) {
+            return "has a * in it: only all ports can be written so, as name:*"
+        }
+        if name.contains(UInt8(ascii: "@")) { return "has a user name, which is never sent" }
+        guard let host = Authority.host(of: name), host.allSatisfy({ isNameByte($0) })
+        else {
+            return "is not a name, with or without a port"
+        }
+        // The final dot of a name is left out before it is compared.
+        return name.last == UInt8(ascii: ".") ? "ends with a dot: write it without" : nil
     }
 }
 
@@ -38,6 +134,14 @@ enum Authority {
         let host = value.prefixBytes(colon)
         guard host.count > 0, isPort(value.dropBytes(colon)) else { return nil }
         return host.last == UInt8(ascii: ".") ? host.prefixBytes(host.count - 1) : host
+    }
+
+    /// `value` without `:port` at its end.
+    static func withoutPort(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let digits = value.reversed().prefix { $0.isDigit }.count
+        let end = value.count - digits - 1
+        return digits > 0 && end >= 0 && value[end] == UInt8(ascii: ":")
+            ? value.prefixBytes(end) : value
     }
 
     /// Whether a host is this machine's loopback: `localhost`, 127.0.0.0/8 or ::1 (S-004).

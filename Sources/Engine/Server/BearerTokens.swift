@@ -10,25 +10,42 @@ package struct BearerTokens {
 
     private var entries: [Entry] = []
 
-    /// Parses a comma-separated list of `token` and `principal:token`; nil if an entry is invalid
-    /// or a token occurs twice. A token without a principal gets its own, `token-1` and so on by
+    /// An entry that cannot be used. It does not contain the entry, which is a secret.
+    package struct Fault: Error {
+        /// Its place in the list, from 1.
+        package let number: Int
+        package let reason: StaticString
+    }
+
+    /// Parses a comma-separated list of `token` and `principal:token`, each token once.
+    /// A token without a principal gets its own, `token-1` and so on by
     /// its position in the list. Several tokens may stand for one principal, so that a token can be
     /// replaced (rotation).
-    package init?(_ list: UnsafeRawBufferPointer) {
+    package init(_ list: UnsafeRawBufferPointer) throws(Fault) {
         var read: [Entry] = []
-        var areUsable = true
+        var fault: Fault?
         list.forEachPart(separatedBy: UInt8(ascii: ",")) { part in
+            guard fault == nil else { return }
             let (first, second) = part.cut(at: UInt8(ascii: ":"))
             let token = second ?? first
-            let isNew = read.allSatisfy { !$0.token.bytes.equals(token) }
+            let number = read.count + 1
             let principal =
-                second == nil ? BearerTokens.principal(ofToken: read.count + 1) : Principal(first)
-            guard let principal, isNew, Credentials.isToken(token),
-                UTF8Text.isValid(principal.name.bytes)
-            else { return areUsable = false }
-            read.append(Entry(token: ByteBuffer(copying: token), principal: principal))
+                second == nil ? BearerTokens.principal(ofToken: number) : Principal(first)
+            if !Credentials.isToken(token) {
+                fault = Fault(
+                    number: number,
+                    reason: "is no token: it has letters, digits and -._~+/, and ends with any =")
+            } else if read.contains(where: { $0.token.bytes.equals(token) }) {
+                fault = Fault(number: number, reason: "repeats a token")
+            } else if let principal, UTF8Text.isValid(principal.name.bytes) {
+                read.append(Entry(token: ByteBuffer(copying: token), principal: principal))
+            } else {
+                fault = Fault(
+                    number: number,
+                    reason: "needs a principal of 1 to 256 bytes in UTF-8 before the colon")
+            }
         }
-        guard areUsable else { return nil }
+        if let fault { throw fault }
         entries = read
     }
 

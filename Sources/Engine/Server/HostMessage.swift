@@ -47,7 +47,7 @@ package struct HostMessage: Sendable {
     ) throws(CallerFault) {
         var hasLineEnd = false
         guard let value = JSONValue(json, depthMax: jsonDepthMax, hasLineEnd: &hasLineEnd) else {
-            throw .invalidMessage
+            throw JSONValue.nestsTooDeep(json, depthMax: jsonDepthMax) ? .tooDeep : .invalidMessage
         }
         let line = hasLineEnd ? ByteBuffer() : nil
         line?.append(jsonLine: value.text)

@@ -14,7 +14,7 @@ package enum Reach: Sendable {
 
 /// A server's configuration, validated and complete. Times are in milliseconds; nil means for ever.
 package struct ServerOptions {
-    package var path = ByteBuffer(copying: ("/mcp" as StaticString).rawBytes)
+    package var path = ByteBuffer(copying: OptionDefaults.path.rawBytes)
     package var isStateless = false
     package var responseMode = ResponseMode.stream
     package var progressRoute = ProgressRoute.primary
@@ -30,66 +30,66 @@ package struct ServerOptions {
     package var logLevel: LogLevel? = .warning
 
     package var limits = Limits()
-    package var connectionsMax = 16_384
+    package var connectionsMax = OptionDefaults.connectionsMax
     /// The process's limit of descriptors, which limits connections as well.
     package var descriptorsMax = Int.max
-    package var sessionsMax = 10_000
-    package var sessionRequestsMax = 256
-    package var mailboxMessagesMax = 64
-    package var mailboxBytesMax = 64 << 10
+    package var sessionsMax = OptionDefaults.sessionsMax
+    package var sessionRequestsMax = OptionDefaults.sessionRequestsMax
+    package var mailboxMessagesMax = OptionDefaults.mailboxMessagesMax
+    package var mailboxBytesMax = OptionDefaults.mailboxBytesMax
     /// Whether streams can be resumed. Without sessions they never can (M-024).
     package var hasReplay = true
     /// Whether the host stores the events; the bounds for replay are then its own.
     package var hasHostStore = false
     /// Events, and their bytes, that are stored for a session so that its streams can be resumed.
-    package var replayEventsMax = 1024
-    package var replayBytesMax = 1 << 20
+    package var replayEventsMax = OptionDefaults.replayEventsMax
+    package var replayBytesMax = OptionDefaults.replayBytesMax
     /// Bytes of events stored for all sessions.
-    package var replayTotalBytesMax = 256 << 20
+    package var replayTotalBytesMax = OptionDefaults.replayTotalBytesMax
     /// The maximum of unread output in bytes: of one connection, of all connections that carry a
     /// session's streams, and of all connections. Beyond it, progress is coalesced and the oldest
     /// log lines are dropped; if that is not enough, the connection with the most is closed.
-    package var unsentBytesMax = 16 << 20
-    package var sessionUnsentBytesMax = 32 << 20
-    package var totalUnsentBytesMax = 256 << 20
+    package var unsentBytesMax = OptionDefaults.unsentBytesMax
+    package var sessionUnsentBytesMax = OptionDefaults.sessionUnsentBytesMax
+    package var totalUnsentBytesMax = OptionDefaults.totalUnsentBytesMax
     /// Bytes of pipelined requests that wait for the previous one; also the unread output beyond
     /// which no further one is read.
     package var pipelinedBytesMax = 64 << 10
     /// Memory of requests that have arrived in part, or wait for previous ones.
-    package var arrivingBytesMax = 128 << 20
+    package var arrivingBytesMax = OptionDefaults.arrivingBytesMax
     /// Memory of open requests, and of calls to their clients.
-    package var requestBytesMax = 64 << 20
+    package var requestBytesMax = OptionDefaults.requestBytesMax
     /// Memory of sessions, their mailboxes included.
-    package var sessionBytesMax = 64 << 20
+    package var sessionBytesMax = OptionDefaults.sessionBytesMax
     /// Bytes of `clientInfo` and `capabilities` in a client's `initialize`.
-    package var clientInfoBytesMax = 64 << 10
+    package var clientInfoBytesMax = OptionDefaults.clientInfoBytesMax
     /// The percentage of each limit that one address, and one principal, may use.
-    package var addressSharePercent = 50
-    package var principalSharePercent = 50
+    package var addressSharePercent = OptionDefaults.addressSharePercent
+    package var principalSharePercent = OptionDefaults.principalSharePercent
 
-    package var sessionIdle: Int64? = 30 * 60_000
-    package var initialize: Int64? = 30_000
-    package var keepAlive: Int64? = 15_000
+    package var sessionIdle: Int64? = OptionDefaults.sessionIdle
+    package var initialize: Int64? = OptionDefaults.initialize
+    package var keepAlive: Int64? = OptionDefaults.keepAlive
     /// How long the head of a request may take to arrive, and then its body. The latter also limits
     /// how long a client may take to read its last response.
-    package var headArrival: Int64? = 30_000
-    package var bodyArrival: Int64? = 30_000
+    package var headArrival: Int64? = OptionDefaults.headArrival
+    package var bodyArrival: Int64? = OptionDefaults.bodyArrival
     /// How long an event is stored.
-    package var replayAge: Int64? = 5 * 60_000
+    package var replayAge: Int64? = OptionDefaults.replayAge
     /// How long a request may wait for its answer before its stream begins without one: clients and
     /// proxies wait for a head, and then for an id to resume from. Nil: until the keep-alive.
-    package var responseHead: Int64? = 250
+    package var responseHead: Int64? = OptionDefaults.responseHead
     /// How long a result waits after progress of its request was sent on the primary stream.
-    package var fenceBreadth: Int64 = 3
+    package var fenceBreadth = OptionDefaults.fenceBreadth
     /// Whether a client may close its sending direction and still get its answers.
     package var allowsHalfClose = false
-    package var connectionIdle: Int64? = 120_000
+    package var connectionIdle: Int64? = OptionDefaults.connectionIdle
     /// How long a request may continue after its client has disconnected.
-    package var detached: Int64? = 5 * 60_000
+    package var detached: Int64? = OptionDefaults.detached
     /// How long the host's store may take to load events that a client has missed.
     package var load: Int64 = 10_000
     /// How long the host may take to allow or refuse a request.
-    package var authorizationWait: Int64? = 10_000
+    package var authorizationWait: Int64? = OptionDefaults.authorizationWait
     /// How long a client may take to close its connection after the last response and, while the
     /// server closes, to read that response.
     package var linger: Int64 = 2_000

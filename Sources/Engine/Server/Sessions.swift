@@ -30,6 +30,9 @@ package final class ServerSession {
     /// Whether it may be evicted: nobody has used it, and nothing is under way.
     fileprivate(set) var mayGiveWay = false
 
+    /// As event stores know it.
+    var identity: SessionIdentity { SessionIdentity(key: key, id: id) }
+
     fileprivate init(_ opening: borrowing Opening, key: SessionKey) {
         self.key = key
         id = opening.id
@@ -114,8 +117,8 @@ struct Sessions: ~Copyable {
             ServerSession(opening, key: key)
         }
         guard let session else { return nil }
-        store?.open(session.key, in: session.shares)
-        store?.begin(opening.primary, of: session.key)
+        store?.open(session.identity, in: session.shares)
+        store?.begin(opening.primary, of: session.identity)
         session.shares.forEach { $0.sessions += 1 }
         count(session.heldBytes, session.heldBytes, in: session)
         return session
@@ -139,7 +142,7 @@ struct Sessions: ~Copyable {
         count(session.mailbox.takeAll().change - session.heldBytes, -own, in: session)
         session.shares.forEach { $0.sessions -= 1 }
         shares.forget(session.shares)
-        store?.forget(session.key)
+        store?.forget(session.identity)
     }
 
     /// A request or a primary stream of a session has begun: somebody may miss it.
@@ -242,7 +245,7 @@ struct Sessions: ~Copyable {
 
     /// Begins to keep the events of a request's stream.
     func beginLog(_ stream: StreamToken, of session: ServerSession) {
-        store?.begin(stream, of: session.key)
+        store?.begin(stream, of: session.identity)
     }
 
     /// Keeps an event of a session that has not ended.
@@ -253,7 +256,7 @@ struct Sessions: ~Copyable {
     ) {
         guard !session.state.hasEnded else { return }
         let event = StoredEvent(id: id, message: message, isShared: isShared)
-        store?.keep(event, of: session.key, at: now)
+        store?.keep(event, of: session.identity, at: now)
     }
 
     /// Keeps a stream that is one event.
@@ -261,21 +264,21 @@ struct Sessions: ~Copyable {
         whole stream: StreamToken, _ message: ByteBuffer, of session: ServerSession,
         at now: Instant
     ) {
-        store?.keep(whole: stream, message, of: session.key, at: now)
+        store?.keep(whole: stream, message, of: session.identity, at: now)
     }
 
     /// A request's stream has had its last event.
     func endLog(of request: OpenRequest) {
         guard let stream = request.stream, let session = request.session, !session.state.hasEnded
         else { return }
-        store?.end(stream.token, of: session.key)
+        store?.end(stream.token, of: session.identity)
     }
 
     /// What a stream has sent after a cursor; nil without a store.
     func load(
         after cursor: EventID, of session: ServerSession, at now: Instant
     ) -> EventStore.Answer? {
-        store?.load(after: cursor, of: session.key, at: now)
+        store?.load(after: cursor, of: session.identity, at: now)
     }
 
     @inline(__always)
@@ -292,7 +295,7 @@ struct Sessions: ~Copyable {
     var storeBytes: Int { store?.byteCount ?? 0 }
 
     /// What is kept of a session in this process.
-    func log(of session: ServerSession) -> EventLog? { store?.log(of: session.key) }
+    func log(of session: ServerSession) -> EventLog? { store?.log(of: session.identity) }
 }
 
 #if !hasFeature(Embedded)

@@ -2,6 +2,8 @@
 package enum CallerFault: Error, Equatable, Sendable {
     /// Not JSON, or not valid for this argument.
     case invalidMessage
+    /// JSON that nests deeper than the limit.
+    case tooDeep
     /// The session, request or call has ended or never existed.
     case notFound
     /// The client has disconnected; the stream that would carry the message is gone.

@@ -26,6 +26,12 @@ package struct JSONValue {
         guard scanner.isAtEnd() else { return nil }
     }
 
+    /// Whether `bytes` are refused because they nest arrays and objects deeper than `depthMax`.
+    package static func nestsTooDeep(_ bytes: UnsafeRawBufferPointer, depthMax: Int) -> Bool {
+        guard var scanner = JSONScanner(bytes) else { return false }
+        return !scanner.value(JSONScanner.depth(depthMax)) && scanner.isTooDeep
+    }
+
     package var isObject: Bool { text.first == UInt8(ascii: "{") }
     package var isArray: Bool { text.first == UInt8(ascii: "[") }
     package var isString: Bool { text.first == UInt8(ascii: "\"") }

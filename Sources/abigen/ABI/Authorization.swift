@@ -48,7 +48,13 @@ extension ABI {
                 """,
                 target + [
                     Parameter("principal", .bytes, .copied), Parameter("expires_in_ms", .uint32),
-                ], statuses: outcome)),
+                ], statuses: outcome,
+                maps: .command(
+                    """
+                    allow($authorization, principal, \
+                    expiresIn: $expires_in_ms > 0 ? Int64($expires_in_ms) : nil)
+                    """,
+                    requires: "let principal = Principal($principal)"))),
         .function(
             Function(
                 "shttp_authorization_refuse", .anyThread,

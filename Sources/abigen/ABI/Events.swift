@@ -18,6 +18,7 @@ extension ABI {
         .enumeration(eventKind),
         .enumeration(logLevel),
         .structure(event),
+        .structure(logLine),
         .callback(
             Callback(
                 name: "shttp_on_event",
@@ -39,13 +40,13 @@ extension ABI {
                 doc: """
                     Receives one line of the log, for the operator of the server.
 
-                    `text` is one line of English without a newline. It never contains a session id.
                     Of each kind of warning at most ten lines are logged in five seconds, so that
                     clients cannot fill a disk; the next line says how many were suppressed.
                     """,
                 parameters: [
-                    Parameter("level", .enumeration("shttp_log_level")),
-                    Parameter("text", .bytes, .borrowed(until: .returns)),
+                    Parameter(
+                        "line", .constPointer(.structure("shttp_log_line")),
+                        .borrowed(until: .returns)),
                     Parameter("user_data", .address),
                 ])),
         .callback(
@@ -97,7 +98,8 @@ extension ABI {
         name: "shttp_event_kind",
         doc: """
             The kind of an event. Each kind lists the fields of shttp_event that it sets, besides
-            kind.
+            kind and handle. All other fields are 0; one that is listed may be 0 as well, where
+            there is nothing to say.
             """,
         cases: [
             EnumCase(
@@ -105,19 +107,21 @@ extension ABI {
                 """
                 A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
                 now or later, from any thread.
-
-                Sets session, session_data, principal, request, method, id, message, params, headers
-                and revision.
-                """),
+                """,
+                sets: [
+                    "session", "session_data", "principal", "request", "method", "id", "message",
+                    "params", "headers", "revision",
+                ], maps: "request"),
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
                 A client's notification; it needs no answer. notifications/cancelled is delivered
                 this way only if it names no open request, or the server is stateless.
-
-                Sets session, session_data, principal, method, message, params, headers and
-                revision.
-                """),
+                """,
+                sets: [
+                    "session", "session_data", "principal", "method", "message", "params",
+                    "headers", "revision",
+                ], maps: "notification"),
             EnumCase(
                 "SHTTP_EVENT_RESPONSE", 3,
                 """
@@ -125,9 +129,10 @@ extension ABI {
                 JSON-RPC response, which contains a result or an error. With any other status there
                 is no response: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or
                 SHTTP_ERR_CANCELLED.
-
-                Sets status, session, session_data, call, call_data and message.
-                """),
+                """,
+                sets: [
+                    "status", "session", "session_data", "call", "call_data", "message", "revision",
+                ], maps: "response"),
             EnumCase(
                 "SHTTP_EVENT_CANCELLED", 4,
                 """
@@ -136,17 +141,20 @@ extension ABI {
                 notification; SHTTP_ERR_DISCONNECTED if the client disconnected and did not resume
                 in time or, on a stateless server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
                 SHTTP_ERR_CLOSED.
-
-                Sets status, session, session_data, request and message.
-                """),
+                """,
+                sets: [
+                    "status", "session", "session_data", "request", "method", "message", "params",
+                    "revision",
+                ], maps: "cancelled"),
             EnumCase(
                 "SHTTP_EVENT_SESSION_OPENED", 5,
                 """
                 A client has initialized a session. The first event of the session.
-
-                Sets session, principal, revision, wire_id, client_info, client_capabilities and
-                headers.
-                """),
+                """,
+                sets: [
+                    "session", "principal", "revision", "wire_id", "client_info",
+                    "client_capabilities", "headers",
+                ], maps: "sessionOpened"),
             EnumCase(
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
                 """
@@ -154,9 +162,8 @@ extension ABI {
                 time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it was
                 closed to make room for another one. The last event of the session: free
                 session_data now.
-
-                Sets status, session and session_data.
-                """),
+                """,
+                sets: ["status", "session", "session_data"], maps: "sessionClosed"),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_OPENED", 7,
                 """
@@ -164,39 +171,37 @@ extension ABI {
                 Messages in the session's mailbox are sent now. If the stream was already open, it
                 moves to the new connection: the old connection ends without
                 SHTTP_EVENT_PRIMARY_CLOSED.
-
-                Sets session and session_data.
-                """),
+                """,
+                sets: ["session", "session_data", "revision"], maps: "primaryOpened"),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_CLOSED", 8,
                 """
                 The primary stream has lost its connection. Messages for it are queued in the
                 session's mailbox.
-
-                Sets session and session_data.
-                """),
+                """,
+                sets: ["session", "session_data", "revision"], maps: "primaryClosed"),
             EnumCase(
                 "SHTTP_EVENT_COMMAND_FAILED", 9,
                 """
                 A command that was queued by another thread has failed. status is the reason;
                 session, request, call or authorization is the one that was passed.
-
-                Sets status and one of session, request, call, authorization.
-                """),
+                """,
+                sets: ["status", "session", "request", "call", "authorization"],
+                maps: "commandFailed"),
             EnumCase(
                 "SHTTP_EVENT_LOG", 10,
                 """
                 A line of the log. Only for a host that takes events from the queue and has no
                 on_log.
-
-                Sets level and text.
-                """),
+                """,
+                sets: ["level", "text"], maps: "log"),
             EnumCase(
                 "SHTTP_EVENT_CLOSED", 11,
                 """
                 The server has closed, after shttp_server_close() or shttp_server_drain(). The
-                last event. Sets nothing.
-                """),
+                last event.
+                """,
+                sets: [], maps: "closed"),
             EnumCase(
                 "SHTTP_EVENT_AUTHORIZE", 12,
                 """
@@ -204,9 +209,10 @@ extension ABI {
                 shttp_authorization_allow() or shttp_authorization_refuse(), now or later, from any
                 thread. Its body has not been read, and later requests on its connection wait. If
                 the client disconnects, no further event reports that.
-
-                Sets authorization, http_method, target, scheme, credentials and headers.
-                """),
+                """,
+                sets: [
+                    "authorization", "http_method", "target", "scheme", "credentials", "headers",
+                ], maps: "authorize"),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_GAP", 13,
                 """
@@ -214,9 +220,8 @@ extension ABI {
                 Last-Event-ID are no longer kept. It has lost them, is notified of that, and
                 receives the following ones. If the client needs the state that they described, send
                 that again now.
-
-                Sets session and session_data.
-                """),
+                """,
+                sets: ["session", "session_data", "revision"], maps: "primaryGap"),
         ])
 
     private static let logLevel = Enumeration(
@@ -229,6 +234,22 @@ extension ABI {
             EnumCase("SHTTP_LOG_NOTICE", 3, "Rare, normal events: listening, closing."),
             EnumCase("SHTTP_LOG_DEBUG", 4, "Every refused request, with the reason."),
             EnumCase("SHTTP_LOG_OFF", 5, "As an option: nothing."),
+        ])
+
+    private static let logLine = Structure(
+        name: "shttp_log_line",
+        doc: """
+            A line of the log. It never contains a session id, a token or a newline. New fields are
+            only appended.
+            """,
+        fields: [
+            Field("level", .enumeration("shttp_log_level"), "The severity."),
+            Field(
+                "text", .bytes, .borrowed(until: .returns),
+                """
+                The line, in English and UTF-8: what happened and, in parentheses, to whom. Not
+                NUL-terminated.
+                """),
         ])
 
     private static let event = Structure(
@@ -244,76 +265,98 @@ extension ABI {
             Field("kind", .enumeration("shttp_event_kind"), "What happened."),
             Field(
                 "status", .status,
-                "The status of an ended call, request or session, or of a failed command."),
-            Field("session", .session, "Key 0 if the server is stateless."),
-            Field("request", .request, "The request to answer, or that was cancelled."),
-            Field("call", .call, "The call that ended."),
-            Field("session_data", .address, "The pointer of shttp_session_set_data()."),
-            Field("call_data", .address, "The pointer that was passed with the call."),
+                "The status of an ended call, request or session, or of a failed command.",
+                maps: "event.fault.map { CABI.status($0) } ?? SHTTP_OK"),
+            Field(
+                "session", .session, "Key 0 if the server is stateless.",
+                maps: "shttp_session(key: event.sessionKey?.rawValue ?? 0)"),
+            Field(
+                "request", .request, "The request to answer, or that was cancelled.",
+                maps: "shttp_request(key: event.request?.rawValue ?? 0)"),
+            Field(
+                "call", .call, "The call that ended.",
+                maps: "shttp_call(key: event.call?.rawValue ?? 0)"),
+            Field(
+                "session_data", .address, "The pointer of shttp_session_set_data().",
+                maps: "event.sessionData"),
+            Field(
+                "call_data", .address, "The pointer that was passed with the call.",
+                maps: "event.callData"),
             Field(
                 "method", .bytes, .borrowed(until: .eventEnds),
-                "The JSON-RPC method, such as tools/call."),
+                "The JSON-RPC method, such as tools/call.", maps: "shttp_bytes(event.method)"),
             Field(
                 "id", .bytes, .borrowed(until: .eventEnds),
                 """
                 The request's JSON-RPC id as JSON text: 7, or "seven" with its quotes. An integer of
                 any size, or a string; requests with an id of more than 1024 bytes are refused.
-                """),
+                """, maps: "shttp_bytes(event.id)"),
             Field(
                 "message", .bytes, .borrowed(until: .eventEnds),
                 """
                 The whole JSON-RPC message, unchanged: valid JSON in UTF-8, not NUL-terminated.
-                """),
+                """, maps: "shttp_bytes(event.message ?? nothing)"),
             Field(
                 "params", .bytes, .borrowed(until: .eventEnds),
                 """
                 The message's params, unchanged: a JSON object or array, or empty. See
                 shttp_json_find().
-                """),
+                """, maps: "shttp_bytes(event.params)"),
             Field(
                 "headers", .bytes, .borrowed(until: .eventEnds),
                 """
                 The HTTP request's header lines, "name: value\\r\\n" each, names in lower case. See
                 shttp_headers_find().
-                """),
+                """, maps: "shttp_bytes(event.head?.lines ?? nothing)"),
             Field(
                 "revision", .bytes, .borrowed(until: .eventEnds),
-                "The protocol revision in use, such as 2025-11-25."),
+                "The protocol revision in use, such as 2025-11-25.",
+                maps: "shttp_bytes(event.revision?.text)"),
             Field(
                 "wire_id", .bytes, .borrowed(until: .eventEnds),
                 """
                 The Mcp-Session-Id. It is a secret that gives access to the session: do not log it.
-                """),
+                """, maps: "shttp_bytes(wireID)"),
             Field(
                 "client_info", .bytes, .borrowed(until: .eventEnds),
-                "The clientInfo of initialize, a JSON object."),
+                "The clientInfo of initialize, a JSON object.",
+                maps: "shttp_bytes(event.session?.clientInfo)"),
             Field(
                 "client_capabilities", .bytes, .borrowed(until: .eventEnds),
-                "The capabilities of initialize, a JSON object."),
-            Field("level", .enumeration("shttp_log_level"), "The severity of text."),
-            Field("text", .bytes, .borrowed(until: .eventEnds), "A line of the log, in UTF-8."),
+                "The capabilities of initialize, a JSON object.",
+                maps: "shttp_bytes(event.session?.clientCapabilities)"),
+            Field(
+                "level", .enumeration("shttp_log_level"), "The severity of text.",
+                maps: "shttp_log_level(UInt32(event.level.rawValue))"),
+            Field(
+                "text", .bytes, .borrowed(until: .eventEnds), "A line of the log, in UTF-8.",
+                maps: "shttp_bytes(event.text)"),
             Field(
                 "principal", .bytes, .borrowed(until: .eventEnds),
-                "The principal of the request; empty without authorization."),
-            Field("authorization", .authorization, "The request to allow or refuse."),
+                "The principal of the request; empty without authorization.",
+                maps: "shttp_bytes(event.principal?.name)"),
             Field(
-                "http_method", .bytes, .borrowed(until: .eventEnds), "The HTTP method, verbatim."
-            ),
+                "authorization", .authorization, "The request to allow or refuse.",
+                maps: "shttp_authorization(key: event.authorization?.rawValue ?? 0)"),
+            Field(
+                "http_method", .bytes, .borrowed(until: .eventEnds), "The HTTP method, verbatim.",
+                maps: "shttp_bytes(event.head?.methodName ?? nothing)"),
             Field(
                 "target", .bytes, .borrowed(until: .eventEnds),
-                "The request target, verbatim, such as /mcp?x=1."),
+                "The request target, verbatim, such as /mcp?x=1.",
+                maps: "shttp_bytes(event.head?.targetBytes ?? nothing)"),
             Field(
                 "scheme", .bytes, .borrowed(until: .eventEnds),
                 """
                 The scheme of the Authorization header in lower case, such as bearer or dpop; empty
                 without that header.
-                """),
+                """, maps: "shttp_bytes(scheme)"),
             Field(
                 "credentials", .bytes, .borrowed(until: .eventEnds),
                 """
                 The credentials after the scheme: with bearer, a token in the syntax of RFC 6750. Do
                 not log it.
-                """),
+                """, maps: "shttp_bytes(event.credentials?.value ?? nothing)"),
             Field("handle", .address, "Used by shttp_event_document() and shttp_event_parse()."),
         ])
 }

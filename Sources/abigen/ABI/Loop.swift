@@ -84,7 +84,7 @@ extension ABI {
                 statuses: [
                     .ok, .invalidArgument,
                     .busy.when("it already runs, or the host owns its uv_loop"),
-                ])),
+                ], maps: .loop("run()"))),
         .function(
             Function(
                 "shttp_loop_run_thread", .anyThread,
@@ -100,7 +100,7 @@ extension ABI {
                     .ok, .invalidArgument,
                     .busy.when("it already runs, or the host owns its uv_loop"),
                     .system.when("the system cannot start a thread"),
-                ])),
+                ], maps: .loop("runThread()"))),
         .function(
             Function(
                 "shttp_loop_stop", .anyThread,
@@ -125,7 +125,7 @@ extension ABI {
                     .ok, .invalidArgument,
                     .wrongThread.when("it is called on that thread"),
                     .notFound.when("there is no such thread"),
-                ])),
+                ], maps: .loop("join()"))),
     ]
 
     private static let loopEmbedding: [Declaration] = [
@@ -137,7 +137,8 @@ extension ABI {
 
                 It belongs to the loop: do not read, write or close it. -1 if `loop` is NULL.
                 """,
-                [Parameter("loop", .constPointer(.opaque("shttp_loop")))], result: .int)),
+                [Parameter("loop", .constPointer(.opaque("shttp_loop")))], result: .int,
+                maps: .value("LoopHandle.borrow($loop)?.loop.descriptor ?? -1"))),
         .function(
             Function(
                 "shttp_loop_timeout_ms", .loopThread,
@@ -148,7 +149,8 @@ extension ABI {
                 In milliseconds. Call it right before every poll: each call and each step can change
                 the result.
                 """,
-                [Parameter("loop", .constPointer(.opaque("shttp_loop")))], result: .int)),
+                [Parameter("loop", .constPointer(.opaque("shttp_loop")))], result: .int,
+                maps: .value("LoopHandle.borrow($loop)?.loop.timeout ?? -1"))),
         .function(
             Function(
                 "shttp_loop_step", .loopThread,
@@ -162,7 +164,7 @@ extension ABI {
                 statuses: [
                     .ok, .invalidArgument, .wrongThread,
                     .busy.when("it is called in a callback"),
-                ])),
+                ], maps: .loop("step()"))),
     ]
 
     /// The initializer of an options struct.
@@ -178,7 +180,7 @@ extension ABI {
             [
                 Parameter(name, .pointer(.structure(structure))),
                 Parameter("struct_size", .size),
-            ], result: .void)
+            ], result: .void, maps: .initializer)
     }
 
     /// The macro that passes the size of the caller's struct to the initializer.

@@ -134,8 +134,9 @@ extension ABI {
         STATUSES AND OPTIONS
 
         Functions return a shttp_status, 0 or negative, and write their outputs only on success.
-        There is no separate "last error". Initialize options with the init macro of their struct; a
-        field left 0 takes its default.
+        There is no separate "last error": the two functions that can fail for many reasons,
+        shttp_server_create() and shttp_server_listen(), write the reason to a buffer of the caller.
+        Initialize options with the init macro of their struct; a field left 0 takes its default.
 
         COMPATIBILITY
 
@@ -177,6 +178,7 @@ extension ABI {
 
             int main(void)
             {
+              char error[256] = "the loop cannot be created or run";
               shttp_server_options options;
               shttp_server *server = NULL;
               shttp_loop *loop = NULL;
@@ -188,13 +190,15 @@ extension ABI {
               options.server_capabilities = shttp_text("{\"tools\":{}}");
               status = shttp_loop_create(NULL, &loop);
               if (status == SHTTP_OK)
-                status = shttp_server_create(loop, &options, &server);
+                status = shttp_server_create(loop, &options, &server,
+                                             error, sizeof error);
               if (status == SHTTP_OK)
-                status = shttp_server_listen(server, "127.0.0.1", 8080);
+                status = shttp_server_listen(server, "127.0.0.1", 8080,
+                                             error, sizeof error);
               if (status == SHTTP_OK)
                 status = shttp_loop_run(loop);
               if (status != SHTTP_OK)
-                fprintf(stderr, "%s\n", shttp_status_text(status));
+                fprintf(stderr, "%s\n", error);
               shttp_server_destroy(server);
               shttp_loop_destroy(loop);
               return status == SHTTP_OK ? 0 : 1;

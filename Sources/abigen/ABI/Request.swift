@@ -3,7 +3,7 @@ extension ABI {
 
     /// The statuses that every command on a request may return.
     private static let outcome: [Status] = [
-        .ok, .invalidArgument, .invalidMessage,
+        .ok, .invalidArgument, .invalidMessage, .tooDeep,
         .notFound.when("the request was answered or cancelled, or its session has ended"),
         .disconnected, .limit, .closed,
     ]
@@ -36,7 +36,8 @@ extension ABI {
                 disconnected and the result is dropped. The request is closed afterwards, except
                 with SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_LIMIT and SHTTP_ERR_INVALID_ARGUMENT.
                 """,
-                target + [Parameter("result", .bytes, .copied)], statuses: outcome)),
+                target + [Parameter("result", .bytes, .copied)], statuses: outcome,
+                maps: .command("respond($request, $result)"))),
         .function(
             Function(
                 "shttp_request_fail", .anyThread,
@@ -50,7 +51,8 @@ extension ABI {
                 target + [
                     Parameter("code", .int32), Parameter("message", .bytes, .copied),
                     Parameter("data", .bytes, .copied),
-                ], statuses: outcome)),
+                ], statuses: outcome,
+                maps: .command("fail($request, code: $code, message: $message, data: $data)"))),
     ]
 
     private static let messages: [Declaration] = [
@@ -67,7 +69,13 @@ extension ABI {
                 target + [
                     Parameter("progress", .double), Parameter("total", .double),
                     Parameter("message", .bytes, .copied),
-                ], statuses: outcome + [.jsonResponse], mayIgnore: true)),
+                ], statuses: outcome + [.jsonResponse], mayIgnore: true,
+                maps: .command(
+                    """
+                    progress($request, $progress, \
+                    total: $total > 0 && $total.isFinite ? $total : nil, message: $message)
+                    """,
+                    requires: "$progress.isFinite"))),
         .function(
             Function(
                 "shttp_request_log", .anyThread,
@@ -80,7 +88,8 @@ extension ABI {
                 target + [
                     Parameter("level", .bytes, .copied), Parameter("logger", .bytes, .copied),
                     Parameter("data", .bytes, .copied),
-                ], statuses: outcome + [.jsonResponse], mayIgnore: true)),
+                ], statuses: outcome + [.jsonResponse], mayIgnore: true,
+                maps: .command("log($request, level: $level, logger: $logger, data: $data)"))),
         .function(
             Function(
                 "shttp_request_notify", .anyThread,
@@ -91,7 +100,8 @@ extension ABI {
                 """,
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
-                ], statuses: outcome + [.jsonResponse], mayIgnore: true)),
+                ], statuses: outcome + [.jsonResponse], mayIgnore: true,
+                maps: .command("notify($request, method: $method, params: $params)"))),
     ]
 
     private static let calls: [Declaration] = [
@@ -109,7 +119,8 @@ extension ABI {
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
                     Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
-                ], statuses: outcome + [.stateless, .jsonResponse, .notReady])),
+                ], statuses: outcome + [.stateless, .jsonResponse, .notReady],
+                maps: .call("call($request, method: $method, params: $params, data: $call_data)"))),
         .function(
             Function(
                 "shttp_request_hang_up", .anyThread,
@@ -124,7 +135,7 @@ extension ABI {
                 statuses: [
                     .ok, .invalidArgument, .notFound.when("the request has ended"), .disconnected,
                     .limit, .closed, .stateless, .jsonResponse, .notResumable,
-                ])),
+                ], maps: .command("hangUp($request, retry: Int64($retry_ms))"))),
         .function(
             Function(
                 "shttp_call_close", .anyThread,
@@ -137,7 +148,7 @@ extension ABI {
                 [Parameter("server", .server), Parameter("call", .call)],
                 statuses: [
                     .ok, .invalidArgument, .notFound.when("the call has ended"), .limit, .closed,
-                ], mayIgnore: true)),
+                ], mayIgnore: true, maps: .command("close($call)"))),
     ]
 
     private static let headers: [Declaration] = [
@@ -146,7 +157,8 @@ extension ABI {
                 "shttp_request_headers", .loopThread,
                 "The header lines of the HTTP request, as in shttp_event.headers.",
                 target + [Parameter("out", .pointer(.bytes), .borrowed(until: .requestEnds))],
-                statuses: [.ok, .invalidArgument, .wrongThread, .notFound])),
+                statuses: [.ok, .invalidArgument, .wrongThread, .notFound],
+                maps: .question("shttp_bytes(try engine.headers(of: $request))"))),
         .function(
             Function(
                 "shttp_headers_find", .anyThread,

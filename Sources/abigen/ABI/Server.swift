@@ -1,6 +1,9 @@
 extension ABI {
     static let server: [Declaration] = serverOptions + serverLife + serverQueue
 
+    /// The caller's buffer for the reason of a failure.
+    private static let error = [Parameter("error", .textBuffer), Parameter("error_size", .size)]
+
     private static let serverLife: [Declaration] = [
         .section("Server", doc: nil),
         .function(
@@ -9,14 +12,17 @@ extension ABI {
                 """
                 Creates a server on `loop`. It does not listen yet.
 
-                On failure user_data_free is not called.
+                With SHTTP_ERR_INVALID_OPTION, the reason is written to `error`: the name of the
+                option, what is wrong with it and what to write instead, in at most `error_size`
+                bytes including the final NUL. `error` may be NULL. On failure user_data_free is not
+                called.
                 """,
                 [
                     Parameter("loop", .loop),
                     Parameter(
                         "options", .constPointer(.structure("shttp_server_options")), .copied),
                     Parameter("out", .pointer(.server), .given),
-                ],
+                ] + error,
                 statuses: [
                     .ok, .invalidArgument, .invalidOption, .wrongThread, .descriptors, .system,
                 ])),
@@ -26,20 +32,21 @@ extension ABI {
                 """
                 Binds `address` and `port`, and starts to accept connections.
 
-                - A numeric IPv4 or IPv6 address: "127.0.0.1", "::1", "0.0.0.0". NULL means
-                  "127.0.0.1". Host names are not resolved.
+                - A numeric IPv4 or IPv6 address: "127.0.0.1", "::1", "0.0.0.0". NULL and
+                  "localhost" mean "127.0.0.1". Other host names are not resolved.
                 - "unix:/path" is a Unix socket, and `port` is ignored. A stale socket file is
                   replaced. The file is removed when the server closes, unless another file has
                   replaced it. See the option unix_mode.
 
                 With port 0 the system chooses one; shttp_server_port() returns it. Before you
                 listen on an address other than loopback, read about allowed_origins and
-                allowed_hosts.
+                allowed_hosts. If the address cannot be used, the reason is written to `error`, as
+                with shttp_server_create().
                 """,
                 [
                     Parameter("server", .server), Parameter("address", .text, .copied),
                     Parameter("port", .uint16),
-                ],
+                ] + error,
                 statuses: [
                     .ok, .invalidArgument, .wrongThread, .busy.when("the server already listens"),
                     .closed, .addressInUse, .addressUnavailable, .permission, .descriptors, .system,
@@ -51,7 +58,8 @@ extension ABI {
                 The port the server listens on; 0 if it does not listen, or listens on a Unix
                 socket.
                 """,
-                [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .uint16)),
+                [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .uint16,
+                maps: .value("ServerHandle.runtime($server)?.port ?? 0"))),
         .structure(stats),
         .function(
             Function(
@@ -89,7 +97,7 @@ extension ABI {
                 """,
                 [Parameter("server", .server), Parameter("deadline_ms", .uint32)],
                 statuses: [.ok, .invalidArgument, .closed.when("it is already closing")],
-                mayIgnore: true)),
+                mayIgnore: true, maps: .command("drain(deadline: Int64($deadline_ms))"))),
         .function(
             Function(
                 "shttp_server_close", .anyThread,
@@ -101,7 +109,7 @@ extension ABI {
                 """,
                 [Parameter("server", .server)],
                 statuses: [.ok, .invalidArgument, .closed.when("it is already closing")],
-                mayIgnore: true)),
+                mayIgnore: true, maps: .command("close()"))),
         .function(
             Function(
                 "shttp_server_destroy", .loopThread,
@@ -140,7 +148,8 @@ extension ABI {
                 It belongs to the server: do not read, write or close it. -1 if `server` is NULL or
                 has an on_event.
                 """,
-                [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .int)),
+                [Parameter("server", .constPointer(.opaque("shttp_server")))], result: .int,
+                maps: .value("ServerHandle.runtime($server)?.descriptor ?? -1"))),
         .function(
             Function(
                 "shttp_server_take_events_sized", .anyThread,

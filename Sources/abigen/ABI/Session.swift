@@ -26,8 +26,10 @@ extension ABI {
                 """,
                 target + message,
                 statuses: [
-                    .ok, .invalidArgument, .invalidMessage, ended, .stateless, full, .closed,
-                ], mayIgnore: true)),
+                    .ok, .invalidArgument, .invalidMessage, .tooDeep, ended, .stateless, full,
+                    .closed,
+                ], mayIgnore: true,
+                maps: .command("notify($session, method: $method, params: $params)"))),
         .function(
             Function(
                 "shttp_session_call", .anyThread,
@@ -43,9 +45,11 @@ extension ABI {
                     Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
                 ],
                 statuses: [
-                    .ok, .invalidArgument, .invalidMessage, ended, .stateless, .notReady, full,
+                    .ok, .invalidArgument, .invalidMessage, .tooDeep, ended, .stateless, .notReady,
+                    full,
                     .closed,
-                ])),
+                ], maps: .call("call($session, method: $method, params: $params, data: $call_data)")
+            )),
         .function(
             Function(
                 "shttp_session_hang_up", .anyThread,
@@ -59,7 +63,7 @@ extension ABI {
                 statuses: [
                     .ok, .invalidArgument, ended, .noStream.when("no primary is attached"),
                     .limit, .closed, .stateless, .notResumable,
-                ])),
+                ], maps: .command("hangUp($session, retry: Int64($retry_ms))"))),
         .function(
             Function(
                 "shttp_session_close", .anyThread,
@@ -70,7 +74,7 @@ extension ABI {
                 status 404, which tells it to initialize again.
                 """,
                 target, statuses: [.ok, .invalidArgument, ended, .limit, .closed],
-                mayIgnore: true)),
+                mayIgnore: true, maps: .command("close($session)"))),
         .function(
             Function(
                 "shttp_server_broadcast", .anyThread,
@@ -82,9 +86,9 @@ extension ABI {
                 """,
                 [Parameter("server", .server)] + message,
                 statuses: [
-                    .ok, .invalidArgument, .invalidMessage, .stateless,
+                    .ok, .invalidArgument, .invalidMessage, .tooDeep, .stateless,
                     .limit.when("the queue of commands is full"), .closed,
-                ], mayIgnore: true)),
+                ], mayIgnore: true, maps: .command("broadcast($method, $params)"))),
         .function(
             Function(
                 "shttp_session_set_data", .loopThread,
@@ -96,7 +100,7 @@ extension ABI {
                 another thread, cannot call this: keep a table by session.key instead.
                 """,
                 target + [Parameter("data", .address, .kept)], statuses: questionOutcome,
-                mayIgnore: true)),
+                mayIgnore: true, maps: .action("engine.attach($data, to: $session)"))),
     ]
 
     private static let questionOutcome: [Status] = [.ok, .invalidArgument, .wrongThread, ended]
@@ -106,32 +110,36 @@ extension ABI {
             Function(
                 "shttp_session_data", .loopThread,
                 "The pointer of shttp_session_set_data(); NULL if none was set.",
-                target + [Parameter("out", .pointer(.address))], statuses: questionOutcome)),
+                target + [Parameter("out", .pointer(.address))], statuses: questionOutcome,
+                maps: .question("try engine.session($session).data"))),
         question(
-            "shttp_session_wire_id",
+            "shttp_session_wire_id", "wireID",
             """
             The session's Mcp-Session-Id.\n\nIt is a secret that gives access to the session: do not
             log it.
             """),
         question(
-            "shttp_session_revision",
+            "shttp_session_revision", "state.revision?.text",
             "The protocol revision of a session, such as 2025-11-25."),
         question(
-            "shttp_session_principal",
+            "shttp_session_principal", "principal?.name",
             "The principal that opened a session; empty without authorization."),
         question(
-            "shttp_session_client_info",
+            "shttp_session_client_info", "clientInfo",
             "The clientInfo that the client sent with initialize, a JSON object."),
         question(
-            "shttp_session_client_capabilities",
+            "shttp_session_client_capabilities", "clientCapabilities",
             "The capabilities that the client sent with initialize, a JSON object."),
     ]
 
-    private static func question(_ name: String, _ doc: String) -> Declaration {
+    private static func question(
+        _ name: String, _ property: String, _ doc: String
+    ) -> Declaration {
         .function(
             Function(
                 name, .loopThread, doc,
                 target + [Parameter("out", .pointer(.bytes), .borrowed(until: .sessionEnds))],
-                statuses: questionOutcome))
+                statuses: questionOutcome,
+                maps: .question("shttp_bytes(try engine.session($session).\(property))")))
     }
 }

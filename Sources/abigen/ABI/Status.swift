@@ -9,11 +9,13 @@ extension Status {
         -2, "SHTTP_ERR_INVALID_OPTION", "A field of the options is invalid.")
     static let invalidMessage = Status(
         -3, "SHTTP_ERR_INVALID_MESSAGE",
-        "Not valid JSON or UTF-8, nested deeper than json_depth_max, or no method name.")
+        "Not valid JSON or UTF-8, or not a method name.")
     static let wrongThread = Status(
         -4, "SHTTP_ERR_WRONG_THREAD", "This may be called only on the loop's thread.")
     static let notFound = Status(
         -5, "SHTTP_ERR_NOT_FOUND", "The object has ended or never existed.")
+    static let tooDeep = Status(
+        -6, "SHTTP_ERR_TOO_DEEP", "JSON that is nested deeper than json_depth_max.")
 
     // The peer.
     static let disconnected = Status(
@@ -59,7 +61,9 @@ extension Status {
         -307, "SHTTP_ERR_NOT_RESUMABLE",
         "The stream has no replay, or its client cannot resume it.")
 
-    static let caller = [invalidArgument, invalidOption, invalidMessage, wrongThread, notFound]
+    static let caller = [
+        invalidArgument, invalidOption, invalidMessage, wrongThread, notFound, tooDeep,
+    ]
     static let peer = [disconnected, sessionEnded, cancelled, notRepresentable]
     static let machine = [
         addressInUse, addressUnavailable, permission, descriptors, system,
@@ -114,18 +118,16 @@ extension ABI {
     /// Additional text for the header.
     private static let notes: [Int32: String] = [
         -2: """
-        An enum out of range, JSON that is not an object, a field that needs another one, or a
-        struct from a newer header that sets fields unknown to this library.
+        shttp_server_create() says which one, and why. Or the struct is from a newer header, and
+        sets fields that this library does not know.
         """,
         -3: "Nothing was sent.",
         -5: """
         Normal in a correct program: the client can end a session or a request at any moment.
         """,
         -100: "The stream for this message has no connection, and the message is dropped.",
-        -201: """
-        Addresses are numeric, such as 127.0.0.1 or ::1: host names are not resolved. The directory
-        of a path must exist, and the path has at most 107 bytes.
-        """,
+        -6: "Nothing was sent.",
+        -201: "shttp_server_listen() says which, and what to write instead.",
         -204: "The log is delivered by shttp_server_options.on_log or SHTTP_EVENT_LOG.",
         -301: "See shttp_server_options.response_mode.",
         -303: "It must send notifications/initialized before the host may call it.",

@@ -25,49 +25,68 @@ extension ABI {
                     disconnected or ten seconds have passed.
                     """,
                 fields: [Field("key", .uint64, "0 is no load.")])),
+        .structure(
+            Structure(
+                name: "shttp_store_order",
+                doc: """
+                    What an event store is asked to do. Fields that the function does not name are
+                    empty. New fields are only appended.
+                    """,
+                fields: [
+                    Field(
+                        "session", .bytes, .borrowed(until: .returns),
+                        """
+                        The session, by its Mcp-Session-Id: the same in every process that shares
+                        the store. It is a secret that gives access to the session: do not log it.
+                        """),
+                    Field(
+                        "stream", .bytes, .borrowed(until: .returns),
+                        "The stream: 32 characters, unique and never reused."),
+                    Field(
+                        "number", .uint64,
+                        """
+                        The number of a message in its stream. Messages are numbered from 1, without
+                        gaps.
+                        """),
+                    Field(
+                        "message", .bytes, .borrowed(until: .returns),
+                        "A JSON-RPC message, on one line."),
+                    Field(
+                        "load", .structure("shttp_load"),
+                        "What shttp_load_finish() and shttp_load_fail() answer."),
+                ])),
         .callback(
             Callback(
                 name: "shttp_store_keep",
                 doc: """
-                    Stores a message of a stream.
-
-                    `stream` is the stream's name: 32 characters, unique and never reused. The
-                    messages of a stream are numbered from 1, without gaps.
+                    Stores a message of a stream: the message `number` of `stream`, which belongs to
+                    `session`.
                     """,
-                parameters: [
-                    Parameter("server", .server), Parameter("session", .session), stream,
-                    Parameter("number", .uint64),
-                    Parameter("message", .bytes, .borrowed(until: .returns)), userData,
-                ])),
+                parameters: order)),
         .callback(
             Callback(
                 name: "shttp_store_end",
-                doc: "The stream has ended: no message follows. Store that, too.",
-                parameters: [
-                    Parameter("server", .server), Parameter("session", .session), stream, userData,
-                ])),
+                doc: """
+                    The stream `stream` of `session` has ended: no message follows. Store that, too.
+                    """,
+                parameters: order)),
         .callback(
             Callback(
                 name: "shttp_store_load",
                 doc: """
-                    A client resumes a stream. Find all its messages after number `after` (0: all
-                    messages), and answer with shttp_load_finish(), or with shttp_load_fail() if one
-                    is missing or the stream is unknown.
+                    A client of `session` resumes `stream`. Find all its messages after `number` (0:
+                    all messages), and answer `load` with shttp_load_finish(), or with
+                    shttp_load_fail() if one is missing or the stream is unknown.
 
                     The library has checked that the client may use the session, but not that the
                     stream belongs to it: treat a stream of another session as unknown.
                     """,
-                parameters: [
-                    Parameter("server", .server), Parameter("load", .structure("shttp_load")),
-                    Parameter("session", .session), stream, Parameter("after", .uint64), userData,
-                ])),
+                parameters: order)),
         .callback(
             Callback(
                 name: "shttp_store_forget",
-                doc: "A session has ended: its messages are no longer needed.",
-                parameters: [
-                    Parameter("server", .server), Parameter("session", .session), userData,
-                ])),
+                doc: "`session` has ended: its messages are no longer needed.",
+                parameters: order)),
         .structure(
             Structure(
                 name: "shttp_event_store",
@@ -103,7 +122,8 @@ extension ABI {
                 ],
                 statuses: [
                     .ok, .invalidArgument.when("messages is NULL and count is not 0"),
-                    .invalidMessage.when("one of the messages is not JSON"), gone, .limit, .closed,
+                    .invalidMessage.when("one of the messages is not JSON"), .tooDeep, gone, .limit,
+                    .closed,
                 ], mayIgnore: true)),
         .function(
             Function(
@@ -122,8 +142,12 @@ extension ABI {
     private static let target = [
         Parameter("server", .server), Parameter("load", .structure("shttp_load")),
     ]
-    private static let stream = Parameter("stream", .bytes, .borrowed(until: .returns))
-    private static let userData = Parameter("user_data", .address)
+    private static let order = [
+        Parameter("server", .server),
+        Parameter(
+            "order", .constPointer(.structure("shttp_store_order")), .borrowed(until: .returns)),
+        Parameter("user_data", .address),
+    ]
     private static let gone = Status.notFound.when(
         "the client has disconnected, or the load was answered")
 }

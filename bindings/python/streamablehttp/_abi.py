@@ -42,6 +42,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_INVALID_MESSAGE = -3
     SHTTP_ERR_WRONG_THREAD = -4
     SHTTP_ERR_NOT_FOUND = -5
+    SHTTP_ERR_TOO_DEEP = -6
     SHTTP_ERR_DISCONNECTED = -100
     SHTTP_ERR_SESSION_ENDED = -101
     SHTTP_ERR_CANCELLED = -102
@@ -208,6 +209,16 @@ class shttp_event(Structure):
     ]
 
 
+class shttp_log_line(Structure):
+    level: int
+    text: shttp_bytes
+
+    _fields_ = [
+        ("level", c_int32),
+        ("text", shttp_bytes),
+    ]
+
+
 shttp_on_event = CFUNCTYPE(
     None,
     shttp_server_p,  # server
@@ -218,8 +229,7 @@ shttp_on_event = CFUNCTYPE(
 
 shttp_on_log = CFUNCTYPE(
     None,
-    c_int32,  # level
-    shttp_bytes,  # text
+    POINTER(shttp_log_line),  # line
     c_void_p,  # user_data
 )
 
@@ -238,13 +248,26 @@ class shttp_load(Structure):
     ]
 
 
+class shttp_store_order(Structure):
+    session: shttp_bytes
+    stream: shttp_bytes
+    number: int
+    message: shttp_bytes
+    load: shttp_load
+
+    _fields_ = [
+        ("session", shttp_bytes),
+        ("stream", shttp_bytes),
+        ("number", c_uint64),
+        ("message", shttp_bytes),
+        ("load", shttp_load),
+    ]
+
+
 shttp_store_keep = CFUNCTYPE(
     None,
     shttp_server_p,  # server
-    shttp_session,  # session
-    shttp_bytes,  # stream
-    c_uint64,  # number
-    shttp_bytes,  # message
+    POINTER(shttp_store_order),  # order
     c_void_p,  # user_data
 )
 
@@ -252,8 +275,7 @@ shttp_store_keep = CFUNCTYPE(
 shttp_store_end = CFUNCTYPE(
     None,
     shttp_server_p,  # server
-    shttp_session,  # session
-    shttp_bytes,  # stream
+    POINTER(shttp_store_order),  # order
     c_void_p,  # user_data
 )
 
@@ -261,10 +283,7 @@ shttp_store_end = CFUNCTYPE(
 shttp_store_load = CFUNCTYPE(
     None,
     shttp_server_p,  # server
-    shttp_load,  # load
-    shttp_session,  # session
-    shttp_bytes,  # stream
-    c_uint64,  # after
+    POINTER(shttp_store_order),  # order
     c_void_p,  # user_data
 )
 
@@ -272,7 +291,7 @@ shttp_store_load = CFUNCTYPE(
 shttp_store_forget = CFUNCTYPE(
     None,
     shttp_server_p,  # server
-    shttp_session,  # session
+    POINTER(shttp_store_order),  # order
     c_void_p,  # user_data
 )
 
@@ -524,6 +543,7 @@ FUNCTIONS = (
     "shttp_event_parse",
     "shttp_event_store_init_sized",
     "shttp_server_options_init_sized",
+    "shttp_server_option_set",
     "shttp_server_create",
     "shttp_server_listen",
     "shttp_server_port",
@@ -643,16 +663,26 @@ def declare(library: CDLL) -> None:
         c_size_t,  # struct_size
     ]
     library.shttp_server_options_init_sized.restype = None
+    library.shttp_server_option_set.argtypes = [
+        POINTER(shttp_server_options),  # options
+        c_char_p,  # name
+        c_char_p,  # value
+    ]
+    library.shttp_server_option_set.restype = c_int32
     library.shttp_server_create.argtypes = [
         shttp_loop_p,  # loop
         POINTER(shttp_server_options),  # options
         POINTER(shttp_server_p),  # out
+        c_char_p,  # error
+        c_size_t,  # error_size
     ]
     library.shttp_server_create.restype = c_int32
     library.shttp_server_listen.argtypes = [
         shttp_server_p,  # server
         c_char_p,  # address
         c_uint16,  # port
+        c_char_p,  # error
+        c_size_t,  # error_size
     ]
     library.shttp_server_listen.restype = c_int32
     library.shttp_server_port.argtypes = [

@@ -8,7 +8,7 @@ import Wire
 /// What a host's store has been told, which must be what can be told.
 struct HostBooks {
     private struct Stream {
-        let session: SessionKey
+        let session: SessionID
         var messages: [ByteBuffer] = []
         var hasEnded = false
     }
@@ -17,7 +17,7 @@ struct HostBooks {
     struct Search {
         let load: LoadKey
         let cursor: EventID
-        let session: SessionKey
+        let session: SessionID
     }
 
     private var streams: [StreamToken: Stream] = [:]

@@ -100,7 +100,7 @@ struct ProgramOptions {
         case UInt8(ascii: "u"): engine.authorization = .host
         case UInt8(ascii: "b"):
             let tokens: StaticString = "alice:x,bob:y"
-            if let tokens = BearerTokens(tokens.rawBytes) { engine.authorization = .tokens(tokens) }
+            if let tokens = try? BearerTokens(tokens.rawBytes) { engine.authorization = .tokens(tokens) }
         case UInt8(ascii: "m"):
             let metadata: StaticString =
                 """
@@ -114,12 +114,12 @@ struct ProgramOptions {
                 instructions: object.rawBytes)
         case UInt8(ascii: "l"):
             let hosts: StaticString = "localhost, b.example:8080"
-            engine.allowedHosts = AccessList(hosts.rawBytes)
+            engine.allowedHosts = try? AccessList(hosts.rawBytes, of: .hosts)
             let origins: StaticString = "http://b.example:8080"
-            engine.allowedOrigins = AccessList(origins.rawBytes)
+            engine.allowedOrigins = try? AccessList(origins.rawBytes, of: .origins)
         case UInt8(ascii: "o"):
             let origins: StaticString = "http://a.example"
-            engine.crossOrigins = AccessList(origins.rawBytes)
+            engine.crossOrigins = try? AccessList(origins.rawBytes, of: .origins)
         default: break
         }
     }
