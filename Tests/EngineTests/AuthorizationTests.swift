@@ -103,7 +103,7 @@ struct AuthorizationTests {
     }
 
     @Test("A token of the operator's is shown to nobody")
-    func redaction() throws {
+    func redaction() throws {
         var options = ServerOptions()
         options.authorization = bytes("s3cret") { .tokens(try! BearerTokens($0)) }
         options.isStateless = true

@@ -196,6 +196,7 @@ final class ClientEnd {
         if let id { report(stream.received(id)) }
         if message.isCall { client.asked(message, stream.session) }
         guard message.isAnswer else { return }
+        // S-229
         guard let ticket = stream.ticket else { return misconduct("an answer on a primary stream") }
         stream.hasAnswer = true
         simulation.ledger.answered(ticket, with: message, handed: handed)

@@ -234,7 +234,7 @@ final class Ledger {
 
     /// Enters the next message. It is due if the engine accepted it, though log lines and progress
     /// may be dropped later. A message that is not due may be missing; if it arrives, then once, in
-    /// order and on the right stream.
+    /// order and on the right stream (M-001, M-003, S-230).
     func promised(to owner: Owner, isDue: Bool, isLog: Bool = false) {
         switch owner {
         case .request(let ticket):

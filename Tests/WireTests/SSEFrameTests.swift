@@ -121,7 +121,7 @@ struct SSEFrameTests {
     }
 
     @Test("An id belongs to the event behind it")
-    func identified() {  // S-232
+    func identified() {  // S-232, M-004
         let frame = ByteBuffer.text { output in
             for (id, text) in [("a.1", "{}"), ("a.2", "[1]")] {
                 SSEFrame.appendID(to: output) { $0.append(id.buffer) }

@@ -300,6 +300,15 @@ def test_two_options_that_cannot_be():
 # ---- Addresses -----------------------------------------------------------------
 
 
+def test_without_an_address_only_this_machine_is_served():  # S-005, S-506
+    with Server(name="x") as server:
+        assert server.host == "127.0.0.1"
+        assert server.url == f"http://127.0.0.1:{server.port}/mcp"
+        Client(server.port).initialize()
+        with socket.socket(socket.AF_INET6) as other, pytest.raises(ConnectionRefusedError):
+            other.connect(("::1", server.port))
+
+
 @pytest.mark.parametrize("name", ["localhost", "LocalHost"])
 def test_localhost(name):
     with Server(name="x", host=name) as server:
