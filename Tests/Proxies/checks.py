@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import json
 import ssl
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -75,6 +77,26 @@ def check_stream(client: Client) -> None:
             assert stream.message()["params"]["progress"] == number
             session.tell("test/next")
         assert "result" in stream.message() and stream.next() is None
+
+
+def check_http2(client: Client) -> None:
+    """The same over HTTP/2, which the proxies speak with clients that can."""
+    proxy = client.proxy
+    session = client.session()
+    fields = [f"{name}: {exact.FIELDS[name]}" for name in ("Content-Type", "Accept")]
+    command = ["curl", "--http2", "-sSN", "--max-time", "10", "--cacert", proxy.authority]
+    command += ["--resolve", f"{NAME}:{proxy.port}:127.0.0.1", "-w", "HTTP/%{http_version} %{http_code}\n"]
+    for field in (*fields, f"Mcp-Session-Id: {session.id}"):
+        command += ["-H", field]
+    command += ["-d", json.dumps(exact.call("steps", token="t", count=STEPS)), f"https://{NAME}:{proxy.port}/mcp"]
+    messages = 0
+    with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True) as curl:
+        for line in curl.stdout:
+            if line.startswith("data: {"):
+                messages += 1
+                session.tell("test/next")
+        assert line == "HTTP/2 200\n", line
+    assert (curl.returncode, messages) == (0, STEPS + 1)
 
 
 def check_large_stream(client: Client) -> None:
@@ -231,6 +253,7 @@ def check_gap(client: Client) -> None:
 
 ALL = (
     check_stream,
+    check_http2,
     check_large_stream,
     check_too_large,
     check_primary,

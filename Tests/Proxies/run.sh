@@ -11,7 +11,7 @@ install_what_is_missing() {
   local missing=() tool
   # Unprivileged users have no sbin on their PATH.
   export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-  for tool in nginx haproxy caddy openssl; do
+  for tool in nginx haproxy caddy openssl curl; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   command -v systemd-analyze >/dev/null || missing+=(systemd)
@@ -20,16 +20,19 @@ install_what_is_missing() {
 
   echo "Installing ${missing[*]}"
   local as_root=() policy=/usr/sbin/policy-rc.d
+  local -i failed=0
   test "$(id -u)" = 0 || as_root=(sudo)
   "${as_root[@]}" apt-get update -q
   # Installing a proxy must not start it.
-  if ! test -e "$policy"; then
+  test ! -e "$policy" || policy=
+  if test -n "$policy"; then
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod +x "$policy"
-    trap '"${as_root[@]}" rm -f "$policy"' RETURN EXIT
   fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "${missing[@]}"
+    apt-get install -q -y --no-install-recommends "${missing[@]}" || failed=1
+  test -z "$policy" || "${as_root[@]}" rm -f "$policy"
+  return "$failed"
 }
 
 # The environment of the Python tests, or one with the same official client.
