@@ -333,8 +333,7 @@ typedef enum shttp_status {
   /** The process has no file descriptor left. */
   SHTTP_ERR_DESCRIPTORS = -203,
 
-  /** The system reports an error; see the log. The log is delivered by
-   *  shttp_server_options.on_log or SHTTP_EVENT_LOG. */
+  /** The system reports an error. shttp_server_listen() says which. */
   SHTTP_ERR_SYSTEM = -204,
 
   /* The library is not in a state that allows this. */
@@ -760,12 +759,23 @@ typedef enum shttp_event_kind {
 
 /** The severity of a line of the log. */
 typedef enum shttp_log_level {
-  SHTTP_LOG_DEFAULT = 0, /* As an option: SHTTP_LOG_WARNING. */
-  SHTTP_LOG_ERROR = 1,   /* Something does not work. */
-  SHTTP_LOG_WARNING = 2, /* Something should be fixed. */
-  SHTTP_LOG_NOTICE = 3,  /* Rare, normal events: listening, closing. */
-  SHTTP_LOG_DEBUG = 4,   /* Every refused request, with the reason. */
-  SHTTP_LOG_OFF = 5      /* As an option: nothing. */
+  /** As an option: SHTTP_LOG_WARNING. */
+  SHTTP_LOG_DEFAULT = 0,
+
+  /** Something does not work. */
+  SHTTP_LOG_ERROR = 1,
+
+  /** Something should be fixed. */
+  SHTTP_LOG_WARNING = 2,
+
+  /** Rare, normal events, such as a client that gives up. */
+  SHTTP_LOG_NOTICE = 3,
+
+  /** Every refused request, with the reason. */
+  SHTTP_LOG_DEBUG = 4,
+
+  /** As an option: nothing. */
+  SHTTP_LOG_OFF = 5
 } shttp_log_level;
 
 /**

@@ -41,7 +41,8 @@ func generatedFiles(from table: Table) -> [GeneratedFile] {
         HeaderWriter.write(table), ExportsWriter.write(table), StatusNamesWriter.write(table),
         ThunksWriter.write(table), StatisticsWriter.write(table),
         CtypesWriter.write(table),
-    ] + EventsWriter.write(table) + OptionsWriter.write(table) + LayoutTestWriter.write(table)
+    ] + PythonWriter.write(table) + EventsWriter.write(table) + OptionsWriter.write(table)
+        + LayoutTestWriter.write(table)
 }
 
 func usage() -> Never {

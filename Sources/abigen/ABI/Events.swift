@@ -231,7 +231,7 @@ extension ABI {
             EnumCase("SHTTP_LOG_DEFAULT", 0, "As an option: SHTTP_LOG_WARNING."),
             EnumCase("SHTTP_LOG_ERROR", 1, "Something does not work."),
             EnumCase("SHTTP_LOG_WARNING", 2, "Something should be fixed."),
-            EnumCase("SHTTP_LOG_NOTICE", 3, "Rare, normal events: listening, closing."),
+            EnumCase("SHTTP_LOG_NOTICE", 3, "Rare, normal events, such as a client that gives up."),
             EnumCase("SHTTP_LOG_DEBUG", 4, "Every refused request, with the reason."),
             EnumCase("SHTTP_LOG_OFF", 5, "As an option: nothing."),
         ])

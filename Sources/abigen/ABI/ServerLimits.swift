@@ -187,7 +187,7 @@ extension ABI {
             at the latest. Has no effect with SHTTP_RESPONSE_JSON.
             """, maps: "responseHead"),
         Field(
-            "fence_ms", .uint32, fallback: .number(3),
+            "fence_ms", .uint32, fallback: .number(3), most: 1000,
             """
             How long a result is delayed after progress of its request was written to the primary
             stream's socket. Clients that read the two streams in two tasks, such as the official
