@@ -24,16 +24,32 @@ package final class ServerConnection {
     private(set) var resumption: Resumption?
     /// What the client's address has of the server; nil if it has no address.
     let share: Share?
+    private let peerName: PeerName
+    private var peerText: ByteBuffer?
 
-    fileprivate init(id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?) {
+    fileprivate init(
+        id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?, peerName: PeerName
+    ) {
         self.id = id
         self.driver = driver
         self.share = share
+        self.peerName = peerName
     }
 
-    /// About the memory of a connection: this object, the driver's, its handle, a small buffer for
-    /// output, and its slots in tables.
+    /// About the memory of a connection: this object, the driver's, its handle, the peer's address,
+    /// a small buffer for output, and its slots in tables.
     package static var heldBytes: Int { 1_600 }
+
+    /// Where the client is, as text; nil if that is not known. Made at the first use, and kept.
+    var peer: ByteBuffer? { peerText ?? makePeer() }
+
+    @inline(never)
+    private func makePeer() -> ByteBuffer? {
+        peerText = peerName.text
+        return peerText
+    }
+
+    var peerBytes: Int { peerText?.heapBytes ?? 0 }
 
     /// The head of the current request.
     var head: RequestHead? { reader.head }
@@ -125,10 +141,10 @@ struct Connections: ~Copyable {
     subscript(index index: Int) -> ServerConnection? { table[index: index] }
 
     mutating func open(
-        driver: UnsafeMutableRawPointer, share: Share?, at now: Instant
+        driver: UnsafeMutableRawPointer, share: Share?, named name: PeerName, at now: Instant
     ) -> ServerConnection? {
         let connection = table.insert { id in
-            ServerConnection(id: id, driver: driver, share: share)
+            ServerConnection(id: id, driver: driver, share: share, peerName: name)
         }
         guard let connection else { return nil }
         share?.connections += 1

@@ -39,7 +39,7 @@ package struct Inventory {
 
     private mutating func add(_ connection: ServerConnection) {
         connections += HeapBlock.size(of: connection)
-        connections += connection.exchange.crossOriginBytes
+        connections += connection.exchange.crossOriginBytes + connection.peerBytes
         connections += connection.fence.heapBytes
         connections += connection.reader.heapBytes.own
         arriving += connection.reader.heapBytes.arriving

@@ -27,6 +27,7 @@ extension ServerEngine {
         let event = HostEvent(.authorize)
         event.authorization = key
         event.head = head
+        event.peer = connection.peer
         core.perform(.deliver(event))
     }
 

@@ -7,7 +7,9 @@ import Wire
 extension ServerEngine {
     // MARK: Opening
 
-    func open(driver: UnsafeMutableRawPointer, from peer: PeerAddress?) -> ServerConnection? {
+    func open(
+        driver: UnsafeMutableRawPointer, from peer: PeerAddress?, named name: PeerName
+    ) -> ServerConnection? {
         let share = shares.share(of: peer)
         let connectionsMax = min(options.connectionsMax, options.descriptorsMax)
         guard connections.count < options.connectionsMax,
@@ -23,7 +25,7 @@ extension ServerEngine {
             shares.forget(share)
             return nil
         }
-        let connection = connections.open(driver: driver, share: share, at: now)
+        let connection = connections.open(driver: driver, share: share, named: name, at: now)
         if connection != nil { core.counters.connectionsTotal += 1 }
         return connection
     }

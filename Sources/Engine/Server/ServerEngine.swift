@@ -98,13 +98,14 @@ package final class ServerEngine {
         gate.bound(reach)
     }
 
-    /// A client has connected, from an address if it has one. Returns nil if the limits allow no
-    /// more connections, or the server closes.
+    /// A client has connected, from an address if it has one; `name` is for the operator. Returns
+    /// nil if the limits allow no more connections, or the server closes.
     package func connectionOpened(
-        driver: UnsafeMutableRawPointer, from peer: PeerAddress? = nil
+        driver: UnsafeMutableRawPointer, from peer: PeerAddress? = nil,
+        named name: PeerName = .unknown
     ) -> ServerConnection? {
         guard !shutdown.isClosing else { return nil }
-        return open(driver: driver, from: peer)
+        return open(driver: driver, from: peer, named: name)
     }
 
     /// Bytes have arrived. If they are `lent`, they stay where they are until every effect has been

@@ -58,10 +58,10 @@ extension ServerEngine {
             requestArrived(id, message, head, of: session, on: connection)
         case .notification:
             accept(connection)
-            notificationArrived(message, head, of: session, by: connection.exchange.principal)
+            notificationArrived(message, head, of: session, on: connection)
         case .response(let id, _):
             accept(connection)
-            responseArrived(id, message, of: session)
+            responseArrived(id, message, head, of: session, on: connection)
         case .strayError:
             accept(connection)
             dropResponse()
@@ -173,7 +173,7 @@ extension ServerEngine {
                 id, message, head, of: session, on: connection,
                 revision: revision(of: session, head), isInitialize: false)
         else { return }
-        deliver(request, message)
+        deliver(request, message, on: connection)
     }
 
     /// Opens a request, or refuses it and returns nil.
@@ -235,19 +235,22 @@ extension ServerEngine {
     }
 
     private func newEvent(
-        _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message
+        _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message,
+        on connection: ServerConnection
     ) -> HostEvent {
         let event = core.objects.takeEvent() ?? HostEvent(kind)
-        event.begin(kind, of: session, message)
+        event.begin(kind, of: session, message, on: connection)
         return event
     }
 
-    func deliver(_ request: OpenRequest, _ message: borrowing Message) {
-        let event = newEvent(.request, of: request.session, message)
+    func deliver(
+        _ request: OpenRequest, _ message: borrowing Message, on connection: ServerConnection
+    ) {
+        let event = newEvent(.request, of: request.session, message, on: connection)
         event.request = request.key
         event.head = request.head
         event.revision = request.revision
-        event.principal = request.connection?.exchange.principal
+        event.principal = connection.exchange.principal
         core.perform(.deliver(event))
     }
 
@@ -255,32 +258,36 @@ extension ServerEngine {
 
     private func notificationArrived(
         _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
-        by principal: Principal?
+        on connection: ServerConnection
     ) {
         if message.envelope.method.equals(Method.cancelled), let session,
-            cancelArrived(message, of: session)
+            cancelArrived(message, head, of: session, on: connection)
         {
             return
         }
         if message.envelope.method.equals(Method.initialized) {
             if let session { sessions.initializedArrived(session) }
         }
-        let event = newEvent(.notification, of: session, message)
+        let event = newEvent(.notification, of: session, message, on: connection)
         event.head = head
         event.revision = revision(of: session, head)
-        event.principal = principal
+        event.principal = connection.exchange.principal
         core.perform(.deliver(event))
     }
 
     /// S-225, S-226. False if it names no open request: the host gets it as a notification, to
     /// ignore.
-    private func cancelArrived(_ message: borrowing Message, of session: ServerSession) -> Bool {
+    private func cancelArrived(
+        _ message: borrowing Message, _ head: RequestHead, of session: ServerSession,
+        on connection: ServerConnection
+    ) -> Bool {
         guard let named = message.envelope.params?["requestId"],
             let id = try? Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.entries.find(id), let request = requests[key],
             !request.isInitialize
         else { return false }
-        let event = newEvent(.cancelled, of: session, message)
+        let event = newEvent(.cancelled, of: session, message, on: connection)
+        event.head = head
         event.request = request.key
         event.fault = .cancelled
         event.revision = request.revision
@@ -291,12 +298,14 @@ extension ServerEngine {
 
     /// S-243: a late or unexpected response is dropped.
     private func responseArrived(
-        _ id: RequestID, _ message: borrowing Message, of session: ServerSession?
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        of session: ServerSession?, on connection: ServerConnection
     ) {
         guard let session, let (key, call) = requests.answer(id, of: session, &shares) else {
             return dropResponse()
         }
-        let event = newEvent(.response, of: session, message)
+        let event = newEvent(.response, of: session, message, on: connection)
+        event.head = head
         event.call = key
         event.callData = call.data
         core.perform(.deliver(event))

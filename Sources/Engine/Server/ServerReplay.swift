@@ -78,8 +78,8 @@ extension ServerEngine {
             let resumption = Resumption(load, after: cursor, upTo: last, isPrimary: isPrimary)
             parked.park(connection, for: resumption)
             move(connection, to: .loading)
-            connection.reader.endMessage(of: connection.id, &core.spare)
             if let stream { attach(stream, of: session, to: connection) }
+            connection.reader.endMessage(of: connection.id, &core.spare)
             if case .primary = stream { sendMailbox(of: session, on: connection) }
             wait(.load, connection)
         }

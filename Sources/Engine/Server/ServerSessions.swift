@@ -35,7 +35,9 @@ extension ServerEngine {
             if let session { sessions.remove(session, &shares) }
             return
         }
-        guard let greeting = options.greeting else { return deliver(request, message) }
+        guard let greeting = options.greeting else {
+            return deliver(request, message, on: connection)
+        }
         if requested == nil || params?["capabilities"]?.isObject != true {
             let message: StaticString = "initialize needs protocolVersion and capabilities"
             try? fail(
@@ -103,6 +105,7 @@ extension ServerEngine {
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
             event.principal = session.principal
+            event.peer = request.connection?.peer
             core.perform(.deliver(event))
         }
         try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }

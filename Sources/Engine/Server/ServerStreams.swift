@@ -301,7 +301,9 @@ extension ServerEngine {
         if hasGap {
             core.counters.primaryGaps += 1
             core.log(.notice, "A client came back for events that are not kept any more")
-            core.perform(.deliver(HostEvent(.primaryGap, of: session)))
+            let event = HostEvent(.primaryGap, of: session)
+            event.peer = connection.peer
+            core.perform(.deliver(event))
         }
         writePrimaryHead(to: connection, hasGap: hasGap)
         // A client that resumes has a cursor; any other gets its start position (M-025).
@@ -315,9 +317,12 @@ extension ServerEngine {
         let superseded = sessions.attachPrimary(of: session, to: connection)
             .flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
+        let event = HostEvent(.primaryOpened, of: session)
+        event.head = connection.head
+        event.peer = connection.peer
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .primary(session))
-        core.perform(.deliver(HostEvent(.primaryOpened, of: session)))
+        core.perform(.deliver(event))
     }
 
     /// Writes the head of a primary stream, and a comment, which reports lost events if there are

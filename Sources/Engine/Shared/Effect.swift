@@ -55,6 +55,8 @@ package final class HostEvent {
     package var authorization: AuthorizationKey?
     /// The principal that made the request.
     package var principal: Principal?
+    /// Where the client is, if it is known and a request of its caused the event.
+    package var peer: ByteBuffer?
     package var callData: UnsafeMutableRawPointer?
     /// The session, for its constant fields only: events may be read on any thread.
     package var session: ServerSession?
@@ -105,9 +107,13 @@ package final class HostEvent {
     }
 
     /// Refills a new or recycled event from a client's message.
-    func begin(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
+    func begin(
+        _ kind: Kind, of session: ServerSession?, _ message: borrowing Message,
+        on connection: ServerConnection
+    ) {
         self.kind = kind
         concern(session)
+        peer = connection.peer
         self.message = message.text.bytes
         messageBuffer = message.text.buffer
         method = message.envelope.method
@@ -136,6 +142,7 @@ package final class HostEvent {
         call = nil
         authorization = nil
         principal = nil
+        peer = nil
         callData = nil
         session = nil
         sessionData = nil
