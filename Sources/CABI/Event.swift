@@ -35,10 +35,10 @@ struct BorrowedEvent {
         form.headers = shttp_bytes(
             event.head?.lines ?? UnsafeRawBufferPointer(start: nil, count: 0))
         form.revision = shttp_bytes(event.revision?.text)
-        form.text = shttp_bytes(event.text)
+        form.text = shttp_bytes(event.logLine?.text)
         form.principal = shttp_bytes(event.principal?.name)
         form.authorization = shttp_authorization(key: event.authorization?.rawValue ?? 0)
-        if event.kind == .log { form.level = shttp_log_level(UInt32(event.level.rawValue)) }
+        if let line = event.logLine { form.level = shttp_log_level(UInt32(line.level.rawValue)) }
         if let session = event.session, event.kind == .sessionOpened {
             form.wire_id = shttp_bytes(wireID)
             form.client_info = shttp_bytes(session.clientInfo)

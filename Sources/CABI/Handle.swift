@@ -107,11 +107,13 @@ final class ServerHandle: TaggedHandle {
         }
     }
 
-    private func logger() -> ((LogLevel, ByteBuffer) -> Void)? {
+    private func logger() -> ((LogLine) -> Void)? {
         guard let onLog = options.on_log else { return nil }
         let userData = options.user_data
-        return { level, text in
-            onLog(shttp_log_level(UInt32(level.rawValue)), shttp_bytes(text.bytes), userData)
+        return { line in
+            onLog(
+                shttp_log_level(UInt32(line.level.rawValue)), shttp_bytes(line.text.bytes),
+                userData)
         }
     }
 

@@ -29,7 +29,7 @@ package final class ServerRuntime: EngineDriver {
     package init(
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
         unixMode: UInt32? = nil,
-        onLog: ((LogLevel, ByteBuffer) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
+        onLog: ((LogLine) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
         onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
@@ -183,8 +183,8 @@ package final class ServerRuntime: EngineDriver {
             if !connection.hasEnded { Socket.of(connection).readOn() }
         case .close(let connection):
             Socket.of(connection).close()
-        case .log(let level, let text):
-            pump.log(level, text)
+        case .log(let line):
+            pump.log(line)
         case .closed:
             isClosed.store(true, ordering: .releasing)
             pump.letLoopEnd()

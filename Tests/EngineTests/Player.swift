@@ -286,7 +286,7 @@ final class Player {
             case .stopReading(let connection): outputs.append("\(name(of: connection)) stops")
             case .startReading(let connection): outputs.append("\(name(of: connection)) goes on")
             case .close(let connection): outputs.append("\(name(of: connection)) closed")
-            case .log(_, let text): outputs.append("log \(text.text)")
+            case .log(let line): outputs.append("log \(line.text.text)")
             case .closed: outputs.append("server closed")
             }
         }

@@ -16,12 +16,16 @@ extension ServerEngine {
             share?.connections ?? 0 < options.addressShare(of: connectionsMax)
         else {
             core.counters.limitRefusals += 1
-            core.log(
+            let line = core.line(
                 .warning, "Closed a new connection: ",
                 connections.count < options.connectionsMax
                     ? ("an address has its share (address_share_percent)" as StaticString).rawBytes
                     : ("there are as many as there may be (connections_max)" as StaticString)
                         .rawBytes)
+            if let line {
+                line.peer = name.text
+                core.perform(.log(line))
+            }
             shares.forget(share)
             return nil
         }

@@ -22,7 +22,9 @@ extension ServerEngine {
         guard let body = connection.reader.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
+            core.method = message.envelope.method
             messageArrived(message, head, on: connection)
+            core.method = UnsafeRawBufferPointer(start: nil, count: 0)
         } catch {
             if let buffer = body.buffer { core.spare.give(buffer) }
             refuse(error, connection)
@@ -64,7 +66,7 @@ extension ServerEngine {
             responseArrived(id, message, head, of: session, on: connection)
         case .strayError:
             accept(connection)
-            dropResponse()
+            dropResponse(of: session, on: connection)
         }
         if let session { noteActivity(of: session) }
     }
@@ -188,23 +190,26 @@ extension ServerEngine {
             return copy
         }
         let bytes = OpenRequest.bytes(id, head, token)
-        let hasRoom = makeRoom(forRequest: bytes, in: session?.shares ?? shares(of: connection))
+        let hasRoom = makeRoom(
+            forRequest: bytes, in: session?.shares ?? shares(of: connection), on: connection)
         // Only now: evicting the last request of a share also removes the share.
         let ownShares = session == nil ? shares(of: connection) : nil
         var refusal = Refusal.tooManyRequests
         if hasRoom {
             do throws(Requests.Obstacle) {
                 let request = try requests.open(
-                    id, of: session, ownShares, revision, isInitialize: isInitialize,
-                    progressToken: token, head: head, bytes: bytes, on: connection, &core)
+                    id, message.envelope.method, of: session, ownShares, revision,
+                    isInitialize: isInitialize, progressToken: token, head: head, bytes: bytes,
+                    on: connection, &core)
                 opened(request, on: connection)
                 return request
             } catch {
-                refusal = self.refusal(for: error)
+                refusal = self.refusal(for: error, of: session, on: connection)
             }
         } else {
-            core.log(
-                .warning, "Open requests hold too much; others are refused (request_bytes_max)")
+            log(
+                .warning, "Open requests hold too much; others are refused (request_bytes_max)",
+                on: connection, of: session)
         }
         if let ownShares { shares.forget(ownShares) }
         refuse(refusal, connection, id: id)
@@ -222,12 +227,17 @@ extension ServerEngine {
         }
     }
 
-    private func refusal(for obstacle: Requests.Obstacle) -> Refusal {
+    private func refusal(
+        for obstacle: Requests.Obstacle, of session: ServerSession?,
+        on connection: ServerConnection
+    ) -> Refusal {
         switch obstacle {
         case .duplicate:
             return .duplicateID
         case .sessionFull:
-            core.log(.warning, "A session has all requests that it may (session_requests_max)")
+            log(
+                .warning, "A session has all requests that it may (session_requests_max)",
+                on: connection, of: session)
             return .tooManyRequests
         case .full:
             return .tooManyRequests
@@ -302,7 +312,7 @@ extension ServerEngine {
         of session: ServerSession?, on connection: ServerConnection
     ) {
         guard let session, let (key, call) = requests.answer(id, of: session, &shares) else {
-            return dropResponse()
+            return dropResponse(of: session, on: connection)
         }
         let event = newEvent(.response, of: session, message, on: connection)
         event.head = head
@@ -311,8 +321,9 @@ extension ServerEngine {
         core.perform(.deliver(event))
     }
 
-    private func dropResponse() {
+    private func dropResponse(of session: ServerSession?, on connection: ServerConnection) {
         core.counters.responseDrops += 1
-        core.log(.debug, "Dropped a response that answers no call")
+        log(
+            .debug, "Dropped a response that answers no call", on: connection, of: session)
     }
 }

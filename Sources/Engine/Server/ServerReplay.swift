@@ -229,7 +229,8 @@ extension ServerEngine {
     /// The store has not answered in time.
     func loadFailed(on connection: ServerConnection) {
         guard connection.resumption != nil else { return }
-        core.log(.warning, "The event store took too long; a client has lost events")
+        log(
+            .warning, "The event store took too long; a client has lost events", on: connection)
         if beginAfresh(on: connection) { return }
         detach(connection)
         core.counters.resumesRefused += 1

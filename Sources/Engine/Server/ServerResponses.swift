@@ -24,7 +24,7 @@ extension ServerEngine {
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
     ) {
-        core.log(.debug, "Refused a request: ", refusal.message.rawBytes)
+        log(.debug, "Refused a request: ", refusal.message.rawBytes, on: connection)
         count(refusal)
         let error = core.spare.takeBuffer()
         if refusal.isText {

@@ -64,7 +64,7 @@ extension ServerEngine {
         }
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
-        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection))
+        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection), on: connection)
         // Only now: evicting the last session of a share also removes the share.
         let shares = shares(of: connection)
         guard hasRoom else {

@@ -96,8 +96,9 @@ extension ServerEngine {
         }
         guard !isStuck else {
             core.counters.slowConnections += 1
-            core.log(
-                .notice, "A stream was not read between two keep-alives; its connection is closed")
+            log(
+                .notice, "A stream was not read between two keep-alives; its connection is closed",
+                on: connection)
             return discard(connection)
         }
         write(to: connection) { output in
@@ -116,7 +117,7 @@ extension ServerEngine {
         close(request, .cancelled)
         guard request.isReachable else {
             core.counters.resultDrops += 1
-            core.log(.notice, "Dropped a result whose client is gone")
+            log(.notice, "Dropped a result whose client is gone", about: request)
             throw .disconnected
         }
         guard let barrier = nextBarrier(of: request) else {
@@ -300,7 +301,8 @@ extension ServerEngine {
     ) {
         if hasGap {
             core.counters.primaryGaps += 1
-            core.log(.notice, "A client came back for events that are not kept any more")
+            log(
+                .notice, "A client came back for events that are not kept any more", on: connection)
             let event = HostEvent(.primaryGap, of: session)
             event.peer = connection.peer
             core.perform(.deliver(event))

@@ -12,6 +12,8 @@ struct Core: ~Copyable {
     private var effects = EffectQueue()
     /// What has happened. What is there now is counted by its owners (`ServerStatistics`).
     var counters = Statistics()
+    /// The method of the message that is being read, as long as it is.
+    var method = UnsafeRawBufferPointer(start: nil, count: 0)
     /// What connections use again.
     var spare: Spare
     /// Events and requests to use again.
@@ -61,14 +63,23 @@ struct Core: ~Copyable {
     @inline(__always)
     mutating func nextEffect() -> Effect? { effects.popFirst() }
 
-    /// Logs a line, `detail` after `text`, unless its level is not wanted or its kind floods the
-    /// log.
+    /// Logs a line that is about no client.
     mutating func log(
         _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil
     ) {
-        guard let most = logLevel, level <= most else { return }
+        if let line = line(level, text, detail) { effects.append(.log(line)) }
+    }
+
+    /// A line for the log, `detail` after `text`; nil if its level is not wanted or its kind floods
+    /// the log.
+    mutating func line(
+        _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil
+    ) -> LogLine? {
+        guard let most = logLevel, level <= most else { return nil }
         // Levels below warning are off by default: who turns them on wants every line.
-        guard let dropped = level <= .warning ? logLimit.admit(text, at: now) : 0 else { return }
+        guard let dropped = level <= .warning ? logLimit.admit(text, at: now) : 0 else {
+            return nil
+        }
         let line = ByteBuffer(copying: text.rawBytes)
         // A client may have written it, in any encoding and at any length: the log is UTF-8.
         for byte in (detail ?? .init(start: nil, count: 0)).prefix(256) {
@@ -79,6 +90,6 @@ struct Core: ~Copyable {
             line.append(decimal: Int64(clamping: dropped))
             line.append(" more times before)")
         }
-        effects.append(.log(level, line))
+        return LogLine(level, line)
     }
 }

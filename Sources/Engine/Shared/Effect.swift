@@ -18,7 +18,7 @@ package enum Effect {
     /// Close the connection, which the engine has removed.
     case close(ServerConnection)
     /// Log a line for the operator.
-    case log(LogLevel, ByteBuffer)
+    case log(LogLine)
     /// The last connection is closed, and the engine is finished.
     case closed
 }
@@ -77,8 +77,8 @@ package final class HostEvent {
     private var madeTree: JSONTree?
     package var head: RequestHead?
     package var revision: Revision?
-    package var level = LogLevel.warning
-    package var text: ByteBuffer?
+    /// A line of the log, for a host that takes its events from a queue.
+    package private(set) var logLine: LogLine?
     /// The memory that it held when it was queued.
     package var weight = 0
 
@@ -86,10 +86,13 @@ package final class HostEvent {
     /// earlier.
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
-            + (decodedMethod?.heldBytes ?? 0) + (text?.heldBytes ?? 0)
+            + (decodedMethod?.heldBytes ?? 0) + (logLine == nil ? 0 : HostEvent.lineBytes)
     }
 
+    /// With the peer's address, which the event may be the last to have.
     private static var ownBytes: Int { 400 }
+    /// A line of the log, with all that it refers to.
+    private static var lineBytes: Int { 1_600 }
 
     /// The Authorization header of the request to be authorized; points into `head`.
     package var credentials: Credentials? {
@@ -154,11 +157,17 @@ package final class HostEvent {
         madeTree = nil
         head = nil
         revision = nil
-        level = .warning
-        self.text = nil
+        logLine = nil
         weight = 0
         guard var buffer else { return nil }
         return isKnownUniquelyReferenced(&buffer) ? buffer : nil
+    }
+
+    package convenience init(_ line: LogLine) {
+        self.init(.log)
+        logLine = line
+        sessionKey = line.session
+        peer = line.peer
     }
 
     convenience init(_ kind: Kind, of session: ServerSession?) {
