@@ -42,7 +42,11 @@ package final class ServerRuntime: EngineDriver {
         options.descriptorsMax = SystemFault.descriptorsMax
         // Keys start at random numbers, so that the keys of one server are invalid for another.
         nextCall = Atomic(source.next() >> 20 + 1)
-        engine = ServerEngine(options, keysAfter: source.next()) { source.next() }
+        // Only records need it.
+        let stopwatch = options.reportsExchanges ? { uv_hrtime() / 1_000 } : nil
+        engine = ServerEngine(options, keysAfter: source.next(), stopwatch: stopwatch) {
+            source.next()
+        }
         pump = Pump(
             engine, on: loop, for: audience, onLog: onLog, commandBytesMax: commandBytesMax)
         // Last: Embedded Swift 6.3.1 leaks a partially initialized object when init throws.

@@ -58,12 +58,14 @@ struct LogLineTests {
     func gone() throws {
         let server = Onlooker {
             $0.logLevel = .debug
-            $0.isStateless = true
+            $0.hasReplay = false
         }
         let connection = server.connect()
+        let session = server.initialize(on: connection)
         let long = String(repeating: "m", count: 40)
         server.send(
-            Onlooker.post(#"{"jsonrpc":"2.0","id":1,"method":"\#(long)"}"#), on: connection)
+            Onlooker.post(#"{"jsonrpc":"2.0","id":1,"method":"\#(long)"}"#, session),
+            on: connection)
         let key = try #require(server.take(.request)?.request)
         server.engine.connectionLost(connection)
         #expect(throws: CallerFault.disconnected) {

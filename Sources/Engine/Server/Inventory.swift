@@ -41,6 +41,10 @@ package struct Inventory {
         connections += HeapBlock.size(of: connection)
         connections += connection.exchange.crossOriginBytes + connection.peerBytes
         connections += connection.fence.heapBytes
+        if let access = connection.access?.heapBytes {
+            connections += access.own
+            unsent += access.waiting
+        }
         connections += connection.reader.heapBytes.own
         arriving += connection.reader.heapBytes.arriving
         var bytes = 0

@@ -145,6 +145,7 @@ extension ServerEngine {
     /// Removes a connection, and has it closed. Its request or session continues without it.
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
+        let records = takeRecords(of: connection)
         let exchange = connections.close(connection, &core)
         parked.endLoad(of: connection)
         shares.forget(connection.share)
@@ -155,6 +156,7 @@ extension ServerEngine {
         case .authorizing(let key): parked.take(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
+        for record in records { deliver(record) }
         core.perform(.close(connection))
     }
 
@@ -189,6 +191,7 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued completely.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
+        if let access = connection.access { endRecord(in: access, of: connection) }
         guard keepsAlive(connection) else {
             connections.endExchange(of: connection, .finishing, &core)
             return wait(shutdown.isClosing ? .hangUp : .drain, connection)

@@ -23,6 +23,7 @@ extension ServerEngine {
         do {
             let message = try Message(body, limits: options.limits)
             core.method = message.envelope.method
+            connection.access?.note(method: core.method)
             messageArrived(message, head, on: connection)
             core.method = UnsafeRawBufferPointer(start: nil, count: 0)
         } catch {
@@ -50,7 +51,7 @@ extension ServerEngine {
         }
         var session: ServerSession?
         if !options.isStateless {
-            switch findSession(head, of: connection.exchange.principal) {
+            switch findSession(head, on: connection) {
             case .found(let found): session = found
             case .refused(let refusal): return refuse(refusal, connection, id: id)
             }
@@ -106,7 +107,7 @@ extension ServerEngine {
             refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
             return nil
         }
-        switch findSession(head, of: connection.exchange.principal) {
+        switch findSession(head, on: connection) {
         case .found(let session): return session
         case .refused(let refusal):
             refuse(refusal, connection)
@@ -120,15 +121,16 @@ extension ServerEngine {
     }
 
     /// S-204, S-205, S-500: the two refusals differ, and reveal nothing else.
-    func findSession(_ head: RequestHead, of principal: Principal?) -> Lookup {
+    func findSession(_ head: RequestHead, on connection: ServerConnection) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
         }
         guard head.isUnanimous(.sessionID, FieldName.sessionID),
-            let session = sessions.find(text, of: principal)
+            let session = sessions.find(text, of: connection.exchange.principal)
         else {
             return .refused(.sessionUnknown)
         }
+        connection.access?.note(session)
         return .found(session)
     }
 

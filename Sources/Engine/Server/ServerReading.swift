@@ -37,6 +37,11 @@ extension ServerEngine {
             let isWhole = !connection.reader.isInsideMessage
             let unread = rest
             let step = connection.reader.parse(&rest, &core.spare)
+            if let access = connection.access,
+                step != .needsMore || connection.reader.isInsideMessage
+            {
+                noteReceived(unread.count - rest.count, in: access, of: connection)
+            }
             // A message without a body ends with its head: parse once more, even if no byte is
             // left.
             hasStopped = step == .head
@@ -67,6 +72,9 @@ extension ServerEngine {
                 bytes, of: connection.id, bodyMax: options.limits.messageBytes, lent: lent,
                 &core.spare)
         else { return nil }
+        if let access = connection.access {
+            noteReceived(known.count, in: access, of: connection)
+        }
         begin(known.head, on: connection, as: known.principal)
         messageArrived(on: connection)
         return known.count

@@ -14,7 +14,7 @@ extension ServerEngine {
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
-                switch findSession(head, of: connection.exchange.principal) {
+                switch findSession(head, on: connection) {
                 case .refused(let refusal): return refuse(refusal, connection, id: id)
                 case .found:
                     return refuse(.sessionInitialized, connection, id: id)
@@ -35,6 +35,7 @@ extension ServerEngine {
             if let session { sessions.remove(session, &shares) }
             return
         }
+        if let session { connection.access?.note(session) }
         guard let greeting = options.greeting else {
             return deliver(request, message, on: connection)
         }

@@ -24,9 +24,15 @@ struct Core: ~Copyable {
     private let logLevel: LogLevel?
     /// Returns 64 bits from a secure source.
     private let random: () -> UInt64
+    /// Returns a time that is finer than `now`, for records only; nothing is decided by it.
+    private let stopwatch: (() -> UInt64)?
 
     /// `limits` are those of requests.
-    init(limits: Limits, logLevel: LogLevel?, random: @escaping () -> UInt64) {
+    init(
+        limits: Limits, logLevel: LogLevel?, stopwatch: (() -> UInt64)?,
+        random: @escaping () -> UInt64
+    ) {
+        self.stopwatch = stopwatch
         self.limits = limits
         spare = Spare(limits: limits, indexing: .mcp)
         self.logLevel = logLevel
@@ -37,6 +43,9 @@ struct Core: ~Copyable {
     mutating func advance(to instant: Instant) {
         now = max(now, instant)
     }
+
+    /// The time in microseconds.
+    var microseconds: UInt64 { stopwatch?() ?? UInt64(max(now.milliseconds, 0)) * 1_000 }
 
     /// Returns 64 random bits.
     func randomBits() -> UInt64 { random() }

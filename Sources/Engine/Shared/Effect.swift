@@ -44,6 +44,8 @@ package final class HostEvent {
         /// A command from another thread could not be performed.
         case commandFailed
         case log
+        /// An HTTP exchange is over; only if the options want it.
+        case access
         case closed
     }
 
@@ -79,6 +81,8 @@ package final class HostEvent {
     package var revision: Revision?
     /// A line of the log, for a host that takes its events from a queue.
     package private(set) var logLine: LogLine?
+    /// The record of an HTTP exchange.
+    package private(set) var access: AccessRecord?
     /// The memory that it held when it was queued.
     package var weight = 0
 
@@ -87,6 +91,7 @@ package final class HostEvent {
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
             + (decodedMethod?.heldBytes ?? 0) + (logLine == nil ? 0 : HostEvent.lineBytes)
+            + (access?.heldBytes ?? 0)
     }
 
     /// With the peer's address, which the event may be the last to have.
@@ -125,6 +130,15 @@ package final class HostEvent {
         if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
     }
 
+    /// Refills a new or recycled event with the record of an exchange.
+    func begin(_ record: AccessRecord) {
+        kind = .access
+        access = record
+        peer = record.peer
+        principal = record.principal
+        sessionKey = record.session
+    }
+
     /// Removes and returns the head of the client's request.
     func takeHead() -> RequestHead? {
         var taken: RequestHead?
@@ -158,6 +172,7 @@ package final class HostEvent {
         head = nil
         revision = nil
         logLine = nil
+        access = nil
         weight = 0
         guard var buffer else { return nil }
         return isKnownUniquelyReferenced(&buffer) ? buffer : nil
