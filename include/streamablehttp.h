@@ -662,15 +662,15 @@ typedef enum shttp_event_kind {
    *  shttp_request_fail(), now or later, from any thread.
    *
    *  Sets session, session_data, principal, request, method, id, message,
-   *  params, headers and revision. */
+   *  params, headers, revision, peer and target. */
   SHTTP_EVENT_REQUEST = 1,
 
   /** A client's notification; it needs no answer. notifications/cancelled is
    *  delivered this way only if it names no open request, or the server is
    *  stateless.
    *
-   *  Sets session, session_data, principal, method, message, params, headers
-   *  and revision. */
+   *  Sets session, session_data, principal, method, message, params,
+   *  headers, revision, peer and target. */
   SHTTP_EVENT_NOTIFICATION = 2,
 
   /** The end of a call that the host made. With status SHTTP_OK, message is
@@ -678,8 +678,8 @@ typedef enum shttp_event_kind {
    *  With any other status there is no response: SHTTP_ERR_DISCONNECTED,
    *  SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
    *
-   *  Sets status, session, session_data, call, call_data, message and
-   *  revision. */
+   *  Sets status, session, session_data, call, call_data, message, revision
+   *  and peer. */
   SHTTP_EVENT_RESPONSE = 3,
 
   /** A request has ended without an answer: stop working on it, and do not
@@ -689,14 +689,14 @@ typedef enum shttp_event_kind {
    *  server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
    *  SHTTP_ERR_CLOSED.
    *
-   *  Sets status, session, session_data, request, method, message, params
-   *  and revision. */
+   *  Sets status, session, session_data, request, method, message, params,
+   *  revision and peer. */
   SHTTP_EVENT_CANCELLED = 4,
 
   /** A client has initialized a session. The first event of the session.
    *
    *  Sets session, principal, revision, wire_id, client_info,
-   *  client_capabilities and headers. */
+   *  client_capabilities, headers, peer and target. */
   SHTTP_EVENT_SESSION_OPENED = 5,
 
   /** The session has ended: deleted by the client, idle for too long, not
@@ -712,7 +712,7 @@ typedef enum shttp_event_kind {
    *  was already open, it moves to the new connection: the old connection
    *  ends without SHTTP_EVENT_PRIMARY_CLOSED.
    *
-   *  Sets session, session_data and revision. */
+   *  Sets session, session_data, revision and peer. */
   SHTTP_EVENT_PRIMARY_OPENED = 7,
 
   /** The primary stream has lost its connection. Messages for it are queued
@@ -731,7 +731,7 @@ typedef enum shttp_event_kind {
   /** A line of the log. Only for a host that takes events from the queue and
    *  has no on_log.
    *
-   *  Sets level and text. */
+   *  Sets level, text, session, method, http_method, target and peer. */
   SHTTP_EVENT_LOG = 10,
 
   /** The server has closed, after shttp_server_close() or
@@ -744,8 +744,8 @@ typedef enum shttp_event_kind {
    *  has not been read, and later requests on its connection wait. If the
    *  client disconnects, no further event reports that.
    *
-   *  Sets authorization, http_method, target, scheme, credentials and
-   *  headers. */
+   *  Sets authorization, http_method, target, scheme, credentials, headers
+   *  and peer. */
   SHTTP_EVENT_AUTHORIZE = 12,
 
   /** A client has resumed the session's primary stream, but events after its
@@ -753,8 +753,20 @@ typedef enum shttp_event_kind {
    *  that, and receives the following ones. If the client needs the state
    *  that they described, send that again now.
    *
-   *  Sets session, session_data and revision. */
-  SHTTP_EVENT_PRIMARY_GAP = 13
+   *  Sets session, session_data, revision and peer. */
+  SHTTP_EVENT_PRIMARY_GAP = 13,
+
+  /** An HTTP exchange is over, from the first byte of its request to the
+   *  last byte of its response: only with the option access_log. One event
+   *  for each, also for requests that were refused; the last event of the
+   *  exchange. method is empty if the request was refused before its body
+   *  was read. http_method, target and method are for people to read: at
+   *  most 256 bytes each, with a question mark for each byte that is not
+   *  printable ASCII, and three dots for what is left out.
+   *
+   *  Sets session, method, principal, http_method, target, peer,
+   *  http_status, cut, bytes_received, bytes_sent and duration_us. */
+  SHTTP_EVENT_ACCESS = 14
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
@@ -871,6 +883,26 @@ typedef struct shttp_event {
 
   /** Used by shttp_event_document() and shttp_event_parse(). */
   void *handle;
+
+  /** Where the client is: 127.0.0.1:54321, [::1]:54321 or, on a Unix socket,
+   *  the process as unix:pid=1234. Behind a proxy it is the proxy. */
+  shttp_bytes peer;
+
+  /** The HTTP status; 0 if the connection ended before there was one. */
+  uint32_t http_status;
+
+  /** Nonzero: the connection ended before the response did. */
+  uint32_t cut;
+
+  /** The bytes of the HTTP request that were read. */
+  uint64_t bytes_received;
+
+  /** The bytes of the HTTP response that the socket has taken. */
+  uint64_t bytes_sent;
+
+  /** Microseconds from the first byte of the request until the socket had
+   *  taken the response. */
+  uint64_t duration_us;
 } shttp_event;
 
 /**
@@ -886,6 +918,23 @@ typedef struct shttp_log_line {
   /** The line, in English and UTF-8: what happened and, in parentheses, to
    *  whom. Not NUL-terminated. */
   shttp_bytes text;
+
+  /** Where the client is, as in shttp_event; empty if the line is about
+   *  none. */
+  shttp_bytes peer;
+
+  /** The session that the line is about; key 0 for none. */
+  shttp_session session;
+
+  /** The HTTP method of the request that the line is about. It, target and
+   *  method have at most 128 bytes of printable ASCII each. */
+  shttp_bytes http_method;
+
+  /** Its request target. */
+  shttp_bytes target;
+
+  /** Its JSON-RPC method. */
+  shttp_bytes method;
 } shttp_log_line;
 
 /**
@@ -1406,6 +1455,11 @@ typedef struct shttp_server_options {
    *  shttp_authorization_allow(). Has no effect without authorization.
    *  Default 50. */
   uint32_t principal_share_percent;
+
+  /** Nonzero: the host gets SHTTP_EVENT_ACCESS for each HTTP request, with
+   *  its status, bytes and time. Something must read them: with a queue,
+   *  they count in queue_events_max. Default 0. */
+  uint32_t access_log;
 } shttp_server_options;
 
 /**

@@ -286,7 +286,7 @@ final class Player {
             case .stopReading(let connection): outputs.append("\(name(of: connection)) stops")
             case .startReading(let connection): outputs.append("\(name(of: connection)) goes on")
             case .close(let connection): outputs.append("\(name(of: connection)) closed")
-            case .log(_, let text): outputs.append("log \(text.text)")
+            case .log(let line): outputs.append("log \(line.text.text)")
             case .closed: outputs.append("server closed")
             }
         }
@@ -360,7 +360,7 @@ final class Player {
         case .primaryOpened: words = ["primary of \(session!) opened"]
         case .primaryClosed: words = ["primary of \(session!) closed"]
         case .primaryGap: words = ["primary of \(session!) has a gap"]
-        case .commandFailed, .log, .closed: words = ["\(event.kind)"]
+        case .commandFailed, .log, .access, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }
         if let fault = event.fault { words.append("fault=\(fault)") }

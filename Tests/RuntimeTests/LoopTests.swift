@@ -11,6 +11,7 @@ private final class House {
     let loop: Loop
     private(set) var server: ServerRuntime?
     private(set) var events: [HostEvent.Kind] = []
+    private(set) var peers: [String] = []
     private(set) var hasEnded = false
 
     init(_ change: (inout ServerOptions) -> Void = { _ in }) throws {
@@ -35,6 +36,9 @@ private final class House {
 
     private func heard(_ event: HostEvent) {
         events.append(event.kind)
+        if let peer = event.peer {
+            peers.append(withExtendedLifetime(peer) { String(decoding: peer.bytes, as: UTF8.self) })
+        }
         if let key = event.request {
             try? server?.respond(key, ("{}" as StaticString).rawBytes)
         }
@@ -100,6 +104,17 @@ struct LoopTests {
         #expect(peer.receive(until: "0\r\n\r\n").contains(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
     }
 
+    @Test("An event names the address and the port of its client", arguments: ["127.0.0.1", "::1"])
+    func peers(_ address: String) throws {
+        let house = try House()
+        try house.listen(address)
+        let peer = try Peer(port: house.server?.port ?? 0, to: address)
+        peer.send(ping)
+        for _ in 0..<1_000 where house.peers.isEmpty { try house.loop.step() }
+        let host = address.contains(":") ? "[\(address)]" : address
+        #expect(house.peers == ["\(host):\(peer.port)"])
+    }
+
     @Test("A request is answered over a Unix socket, whose file goes with the server")
     func unixSocket() throws {
         let path = NSTemporaryDirectory() + "shttp-\(getpid()).sock"
@@ -111,6 +126,7 @@ struct LoopTests {
         for _ in 0..<1_000 where !house.events.contains(.request) { try house.loop.step() }
         try house.loop.step()
         #expect(peer.receive(until: "0\r\n\r\n").contains("\"result\":{}"))
+        #expect(house.peers == ["unix:pid=\(getpid())"])
         try house.server?.close()
         for _ in 0..<100 { try house.loop.step() }
         #expect(!FileManager.default.fileExists(atPath: path))

@@ -12,6 +12,7 @@ final class OpenRequest {
     private var ownShares: Shares?
     private(set) var revision = Revision.assumed
     private(set) var isInitialize = false
+    private(set) var method = ShortText()
     /// The client's progress token as JSON text; nil if it wants no progress.
     private(set) var progressToken: ByteBuffer?
     /// The HTTP head, for the host; nil once the request has ended.
@@ -32,7 +33,7 @@ final class OpenRequest {
     fileprivate(set) var heldBytes = 0
 
     /// The memory of a request besides its head, its token and its id.
-    static var ownBytes: Int { 380 }
+    static var ownBytes: Int { 420 }
 
     /// The memory that a request will take.
     @inline(__always)
@@ -53,10 +54,11 @@ final class OpenRequest {
     /// Makes this a client's request; the object is new, or was recycled.
     @inline(__always)
     fileprivate func begin(
-        _ id: RequestID, of session: ServerSession?, _ ownShares: Shares?, _ revision: Revision,
-        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead,
-        on connection: ServerConnection
+        _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
+        _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
+        head: RequestHead, on connection: ServerConnection
     ) {
+        self.method = ShortText(method)
         self.id = id
         self.session = session
         self.ownShares = ownShares
@@ -111,6 +113,7 @@ final class OpenRequest {
         ownShares = nil
         revision = .assumed
         isInitialize = false
+        method = ShortText()
         releaseMessage()
         connection = nil
         isStreaming = false
@@ -180,13 +183,13 @@ struct Requests: ~Copyable {
     /// Opens a request that takes `bytes` of memory. Without a session it counts in `ownShares`.
     @inline(__always)
     mutating func open(
-        _ id: RequestID, of session: ServerSession?, _ ownShares: Shares?, _ revision: Revision,
-        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead, bytes: Int,
-        on connection: ServerConnection, _ core: inout Core
+        _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
+        _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
+        head: RequestHead, bytes: Int, on connection: ServerConnection, _ core: inout Core
     ) throws(Obstacle) -> OpenRequest {
         let request = core.objects.takeRequest() ?? OpenRequest()
         request.begin(
-            id, of: session, ownShares, revision, isInitialize: isInitialize,
+            id, method, of: session, ownShares, revision, isInitialize: isInitialize,
             progressToken: progressToken, head: head, on: connection)
         let added = table.insert { key in
             request.key = key

@@ -24,7 +24,7 @@ extension ServerEngine {
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
     ) {
-        core.log(.debug, "Refused a request: ", refusal.message.rawBytes)
+        log(.debug, "Refused a request: ", refusal.message.rawBytes, on: connection)
         count(refusal)
         let error = core.spare.takeBuffer()
         if refusal.isText {
@@ -63,6 +63,7 @@ extension ServerEngine {
             if connection.head?.method != .head { output.append(body) }
         }
         if isArriving, connection.keepsAlive, !connection.isClosed {
+            connection.access?.responded(on: connection)
             move(connection, to: .refused)
         } else {
             exchangeEnded(on: connection)
@@ -139,6 +140,7 @@ extension ServerEngine {
     func beginHead(
         _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
     ) {
+        connection.access?.note(status.rawValue)
         output.beginHead(status)
         output.append(dateField)
         connection.exchange.appendCrossOriginFields(to: output)

@@ -110,7 +110,7 @@ extension ABI {
                 """,
                 sets: [
                     "session", "session_data", "principal", "request", "method", "id", "message",
-                    "params", "headers", "revision",
+                    "params", "headers", "revision", "peer", "target",
                 ], maps: "request"),
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
@@ -120,7 +120,7 @@ extension ABI {
                 """,
                 sets: [
                     "session", "session_data", "principal", "method", "message", "params",
-                    "headers", "revision",
+                    "headers", "revision", "peer", "target",
                 ], maps: "notification"),
             EnumCase(
                 "SHTTP_EVENT_RESPONSE", 3,
@@ -132,6 +132,7 @@ extension ABI {
                 """,
                 sets: [
                     "status", "session", "session_data", "call", "call_data", "message", "revision",
+                    "peer",
                 ], maps: "response"),
             EnumCase(
                 "SHTTP_EVENT_CANCELLED", 4,
@@ -144,7 +145,7 @@ extension ABI {
                 """,
                 sets: [
                     "status", "session", "session_data", "request", "method", "message", "params",
-                    "revision",
+                    "revision", "peer",
                 ], maps: "cancelled"),
             EnumCase(
                 "SHTTP_EVENT_SESSION_OPENED", 5,
@@ -153,7 +154,7 @@ extension ABI {
                 """,
                 sets: [
                     "session", "principal", "revision", "wire_id", "client_info",
-                    "client_capabilities", "headers",
+                    "client_capabilities", "headers", "peer", "target",
                 ], maps: "sessionOpened"),
             EnumCase(
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
@@ -172,7 +173,7 @@ extension ABI {
                 moves to the new connection: the old connection ends without
                 SHTTP_EVENT_PRIMARY_CLOSED.
                 """,
-                sets: ["session", "session_data", "revision"], maps: "primaryOpened"),
+                sets: ["session", "session_data", "revision", "peer"], maps: "primaryOpened"),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_CLOSED", 8,
                 """
@@ -194,7 +195,8 @@ extension ABI {
                 A line of the log. Only for a host that takes events from the queue and has no
                 on_log.
                 """,
-                sets: ["level", "text"], maps: "log"),
+                sets: ["level", "text", "session", "method", "http_method", "target", "peer"],
+                maps: "log"),
             EnumCase(
                 "SHTTP_EVENT_CLOSED", 11,
                 """
@@ -212,6 +214,7 @@ extension ABI {
                 """,
                 sets: [
                     "authorization", "http_method", "target", "scheme", "credentials", "headers",
+                    "peer",
                 ], maps: "authorize"),
             EnumCase(
                 "SHTTP_EVENT_PRIMARY_GAP", 13,
@@ -221,7 +224,21 @@ extension ABI {
                 receives the following ones. If the client needs the state that they described, send
                 that again now.
                 """,
-                sets: ["session", "session_data", "revision"], maps: "primaryGap"),
+                sets: ["session", "session_data", "revision", "peer"], maps: "primaryGap"),
+            EnumCase(
+                "SHTTP_EVENT_ACCESS", 14,
+                """
+                An HTTP exchange is over, from the first byte of its request to the last byte of its
+                response: only with the option access_log. One event for each, also for requests
+                that were refused; the last event of the exchange. method is empty if the request
+                was refused before its body was read. http_method, target and method are for people
+                to read: at most 256 bytes each, with a question mark for each byte that is not
+                printable ASCII, and three dots for what is left out.
+                """,
+                sets: [
+                    "session", "method", "principal", "http_method", "target", "peer",
+                    "http_status", "cut", "bytes_received", "bytes_sent", "duration_us",
+                ], maps: "access"),
         ])
 
     private static let logLevel = Enumeration(
@@ -250,6 +267,18 @@ extension ABI {
                 The line, in English and UTF-8: what happened and, in parentheses, to whom. Not
                 NUL-terminated.
                 """),
+            Field(
+                "peer", .bytes, .borrowed(until: .returns),
+                "Where the client is, as in shttp_event; empty if the line is about none."),
+            Field("session", .session, "The session that the line is about; key 0 for none."),
+            Field(
+                "http_method", .bytes, .borrowed(until: .returns),
+                """
+                The HTTP method of the request that the line is about. It, target and method have at
+                most 128 bytes of printable ASCII each.
+                """),
+            Field("target", .bytes, .borrowed(until: .returns), "Its request target."),
+            Field("method", .bytes, .borrowed(until: .returns), "Its JSON-RPC method."),
         ])
 
     private static let event = Structure(
@@ -284,7 +313,7 @@ extension ABI {
                 maps: "event.callData"),
             Field(
                 "method", .bytes, .borrowed(until: .eventEnds),
-                "The JSON-RPC method, such as tools/call.", maps: "shttp_bytes(event.method)"),
+                "The JSON-RPC method, such as tools/call.", maps: "shttp_bytes(method)"),
             Field(
                 "id", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -327,10 +356,10 @@ extension ABI {
                 maps: "shttp_bytes(event.session?.clientCapabilities)"),
             Field(
                 "level", .enumeration("shttp_log_level"), "The severity of text.",
-                maps: "shttp_log_level(UInt32(event.level.rawValue))"),
+                maps: "shttp_log_level(UInt32(event.logLine?.level.rawValue ?? 0))"),
             Field(
                 "text", .bytes, .borrowed(until: .eventEnds), "A line of the log, in UTF-8.",
-                maps: "shttp_bytes(event.text)"),
+                maps: "shttp_bytes(text)"),
             Field(
                 "principal", .bytes, .borrowed(until: .eventEnds),
                 "The principal of the request; empty without authorization.",
@@ -340,11 +369,11 @@ extension ABI {
                 maps: "shttp_authorization(key: event.authorization?.rawValue ?? 0)"),
             Field(
                 "http_method", .bytes, .borrowed(until: .eventEnds), "The HTTP method, verbatim.",
-                maps: "shttp_bytes(event.head?.methodName ?? nothing)"),
+                maps: "shttp_bytes(httpMethod)"),
             Field(
                 "target", .bytes, .borrowed(until: .eventEnds),
                 "The request target, verbatim, such as /mcp?x=1.",
-                maps: "shttp_bytes(event.head?.targetBytes ?? nothing)"),
+                maps: "shttp_bytes(target)"),
             Field(
                 "scheme", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -358,5 +387,31 @@ extension ABI {
                 not log it.
                 """, maps: "shttp_bytes(event.credentials?.value ?? nothing)"),
             Field("handle", .address, "Used by shttp_event_document() and shttp_event_parse()."),
+            Field(
+                "peer", .bytes, .borrowed(until: .eventEnds),
+                """
+                Where the client is: 127.0.0.1:54321, [::1]:54321 or, on a Unix socket, the process
+                as unix:pid=1234. Behind a proxy it is the proxy.
+                """, maps: "shttp_bytes(event.peer)"),
+            Field(
+                "http_status", .uint32,
+                "The HTTP status; 0 if the connection ended before there was one.",
+                maps: "UInt32(event.access?.status ?? 0)"),
+            Field(
+                "cut", .uint32,
+                "Nonzero: the connection ended before the response did.",
+                maps: "event.access?.isCut == true ? 1 : 0"),
+            Field(
+                "bytes_received", .uint64, "The bytes of the HTTP request that were read.",
+                maps: "event.access?.bytesReceived ?? 0"),
+            Field(
+                "bytes_sent", .uint64, "The bytes of the HTTP response that the socket has taken.",
+                maps: "event.access?.bytesSent ?? 0"),
+            Field(
+                "duration_us", .uint64,
+                """
+                Microseconds from the first byte of the request until the socket had taken the
+                response.
+                """, maps: "event.access?.microseconds ?? 0"),
         ])
 }

@@ -255,5 +255,11 @@ extension ABI {
             The same share for one principal, but not of connections_max; see
             shttp_authorization_allow(). Has no effect without authorization.
             """, maps: "principalSharePercent"),
+        Field(
+            "access_log", .uint32, fallback: .flag,
+            """
+            Nonzero: the host gets SHTTP_EVENT_ACCESS for each HTTP request, with its status, bytes
+            and time. Something must read them: with a queue, they count in queue_events_max.
+            """, maps: "reportsExchanges"),
     ]
 }

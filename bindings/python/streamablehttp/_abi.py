@@ -142,6 +142,7 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_CLOSED = 11
     SHTTP_EVENT_AUTHORIZE = 12
     SHTTP_EVENT_PRIMARY_GAP = 13
+    SHTTP_EVENT_ACCESS = 14
 
 
 class shttp_log_level(IntEnum):
@@ -179,6 +180,12 @@ class shttp_event(Structure):
     scheme: shttp_bytes
     credentials: shttp_bytes
     handle: Any
+    peer: shttp_bytes
+    http_status: int
+    cut: int
+    bytes_received: int
+    bytes_sent: int
+    duration_us: int
 
     _fields_ = [
         ("kind", c_int32),
@@ -206,16 +213,32 @@ class shttp_event(Structure):
         ("scheme", shttp_bytes),
         ("credentials", shttp_bytes),
         ("handle", c_void_p),
+        ("peer", shttp_bytes),
+        ("http_status", c_uint32),
+        ("cut", c_uint32),
+        ("bytes_received", c_uint64),
+        ("bytes_sent", c_uint64),
+        ("duration_us", c_uint64),
     ]
 
 
 class shttp_log_line(Structure):
     level: int
     text: shttp_bytes
+    peer: shttp_bytes
+    session: shttp_session
+    http_method: shttp_bytes
+    target: shttp_bytes
+    method: shttp_bytes
 
     _fields_ = [
         ("level", c_int32),
         ("text", shttp_bytes),
+        ("peer", shttp_bytes),
+        ("session", shttp_session),
+        ("http_method", shttp_bytes),
+        ("target", shttp_bytes),
+        ("method", shttp_bytes),
     ]
 
 
@@ -383,6 +406,7 @@ class shttp_server_options(Structure):
     queue_bytes_max: int
     address_share_percent: int
     principal_share_percent: int
+    access_log: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -442,6 +466,7 @@ class shttp_server_options(Structure):
         ("queue_bytes_max", c_uint32),
         ("address_share_percent", c_uint32),
         ("principal_share_percent", c_uint32),
+        ("access_log", c_uint32),
     ]
 
 
