@@ -7,13 +7,14 @@ libstreamablehttp; it has no other effect.
 
 from __future__ import annotations
 
-from . import errors
+from . import _statuses
 from ._library import version
-from ._table import NEVER, Options
+from ._statuses import *  # noqa: F403
 from ._store import EventStore, Load
+from ._table import NEVER, Options
 from ._values import Headers
 from .calls import Call
-from .errors import *  # noqa: F403
+from .errors import ClientError, StreamableHTTPError
 from .events import (
     Authorization,
     Cancelled,
@@ -40,6 +41,7 @@ __all__ = [
     "Authorization",
     "Call",
     "Cancelled",
+    "ClientError",
     "CommandFailed",
     "Event",
     "EventStore",
@@ -58,6 +60,7 @@ __all__ = [
     "SessionClosed",
     "SessionEvent",
     "SessionOpened",
+    "StreamableHTTPError",
     "version",
 ]
-__all__ += errors.__all__
+__all__ += _statuses.__all__

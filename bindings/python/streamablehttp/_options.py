@@ -35,19 +35,14 @@ def server_options(
     given = {key: value for key, value in options.items() if not _is_omitted(key, value)}
     if raw:
         if name is not None or "capabilities" in given or "instructions" in given:
-            raise InvalidOptionError(
-                "raw: the host answers initialize, so it has name, capabilities and instructions"
-            )
+            raise InvalidOptionError("raw: the host answers initialize, so it has name, capabilities and instructions")
     else:
         if name is None:
             raise InvalidOptionError("name is needed, unless raw")
         encoded("name", name), encoded("version", version)
         struct.server_info = borrowed(dump("name", {"name": name, "version": version}))
-        given.setdefault("capabilities", {})
     if json_response and given.setdefault("response_mode", "json") != "json":
-        raise InvalidOptionError(
-            f"json_response and response_mode {given['response_mode']!r} contradict"
-        )
+        raise InvalidOptionError(f"json_response and response_mode {given['response_mode']!r} contradict")
     if given.get("authorize") and "bearer_tokens" in given:
         raise InvalidOptionError("authorize and bearer_tokens contradict: who is asked, and when?")
     if not replay:
@@ -130,9 +125,7 @@ def _choice(name: str, value: Any, option: Option) -> int:
     try:
         return option.choices[value]
     except KeyError:
-        raise InvalidOptionError(
-            f"{name}: {value!r} is none of {', '.join(map(repr, option.choices))}"
-        ) from None
+        raise InvalidOptionError(f"{name}: {value!r} is none of {', '.join(map(repr, option.choices))}") from None
 
 
 def _list(name: str, value: Any, option: Option) -> bytes:

@@ -158,9 +158,7 @@ class Authorization(Event):
         if not isinstance(reason, str):
             raise wrong_type("reason", "a str", reason)
         if reason not in _REFUSALS:
-            raise InvalidArgumentError(
-                f"reason: {reason!r} is none of {', '.join(map(repr, _REFUSALS))}"
-            )
+            raise InvalidArgumentError(f"reason: {reason!r} is none of {', '.join(map(repr, _REFUSALS))}")
         self._answer(
             library.shttp_authorization_refuse,
             _REFUSALS[reason],
@@ -180,7 +178,5 @@ class Authorization(Event):
 def _header_text(argument: str, value: str, pattern: re.Pattern[bytes], wanted: str) -> shttp_bytes:
     data = encoded(argument, value)
     if len(data) > CHALLENGE_BYTES_MAX or not pattern.fullmatch(data):
-        raise InvalidArgumentError(
-            f"{argument}: a header takes {wanted}, at most {CHALLENGE_BYTES_MAX} bytes"
-        )
+        raise InvalidArgumentError(f"{argument}: a header takes {wanted}, at most {CHALLENGE_BYTES_MAX} bytes")
     return borrowed(data)

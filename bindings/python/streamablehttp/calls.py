@@ -6,9 +6,10 @@ import asyncio
 import concurrent.futures
 import itertools
 import time
+from collections.abc import Generator
 from concurrent.futures import InvalidStateError
 from ctypes import byref
-from typing import Any, Callable, Generator, Protocol
+from typing import Any, Callable, Protocol
 
 from ._abi import shttp_call
 from ._handles import Commands
@@ -110,9 +111,7 @@ class Calls:
         self.open: dict[int, Call] = {}
         self._tokens = itertools.count(1)
 
-    def make(
-        self, function: Any, target: Any, method: str, params: Any, timeout: float | None
-    ) -> Call:
+    def make(self, function: Any, target: Any, method: str, params: Any, timeout: float | None) -> Call:
         """Makes a call with `function`: shttp_request_call or shttp_session_call."""
         name, json_params = method_name(method), message_params(params)
         call = Call(self, next(self._tokens), seconds("timeout", timeout))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._handles import stays_here
@@ -46,9 +46,9 @@ class Message(Event):
     """The protocol revision in use, such as 2025-11-25."""
     principal: str
     """The principal of the sender; empty without authorization."""
-    message: bytes = lazy(lambda self: _written(self))
+    message: bytes = field(init=False, default=lazy(lambda self: _written(self)))
     """The whole JSON-RPC message, unchanged."""
-    params: Any = lazy(lambda self: _params(self.message))
+    params: Any = field(default=lazy(lambda self: _params(self.message)))
     """The params, parsed at the first access: a dict or a list; {} if there are none."""
 
     __match_args__ = ("method", "params")

@@ -206,9 +206,7 @@ class Request(Message):
             )
             self._state.answered = True
 
-    def progress(
-        self, progress: float, total: float | None = None, message: str | None = None
-    ) -> None:
+    def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Sends the progress of the request; does nothing if the client did not ask for progress.
 
         It is sent on the session's primary stream or on the request's own: see `progress_route`.
@@ -247,9 +245,7 @@ class Request(Message):
         NotReadyError, are raised by the Call.
         """
         self._check_open()
-        return self._requests.calls.make(
-            library.shttp_request_call, self._request, method, params, timeout
-        )
+        return self._requests.calls.make(library.shttp_request_call, self._request, method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Closes the connection of the request's stream and keeps the stream, for long work.

@@ -58,17 +58,9 @@ class Server:
     The library answers initialize with `name` and `version` (the serverInfo), `capabilities` and
     `instructions`; with `raw` it leaves initialize and ping to the host. `host` is a numeric
     address, or "localhost" for 127.0.0.1; with port 0 the system chooses one; `unix_path` is a Unix
-    socket to listen on instead of both. `response_mode` is "stream", "json" (the same as
-    `json_response`) or "auto"; `progress_route` is "primary" or "request". Without `replay` no
-    events are kept, and clients cannot resume a stream. `allowed_origins` and `allowed_hosts` are
-    allow-lists of exact values, "*" allows all; by default a server on loopback allows only
-    loopback. Web pages of `cors_origins` may use the server from browsers. With `bearer_tokens`, a
-    mapping of tokens to principals or a list of tokens, every request needs one of them; with
-    `authorize` the host decides on each request, by an `Authorization` event. `resource_metadata`
-    is the metadata document of RFC 9728. `log_level` is "error", "warning", "notice", "debug" or
-    "off". `unix_mode` is the file mode of the Unix socket, such as 0o660. With `half_close` a
-    client that has closed its sending side still gets its answers. The numbers of `Limits` are
-    keyword arguments, too. streamablehttp.h describes all options in detail.
+    socket to listen on instead of both. `json_response` is the same as `response_mode="json"`.
+    Without `replay` no messages are kept, and clients cannot resume a stream; `event_store` keeps
+    them instead of the library (see `EventStore`). `Options` describes the other keyword arguments.
 
     In a forked child the object is closed: it raises ClosedError; leaving the `with` block,
     deleting the object and exiting have no effect on the parent.
@@ -188,9 +180,7 @@ class Server:
         `params` is a dict or a list, or bytes of JSON. Raises StatelessError on a server without
         sessions.
         """
-        self._handle.invoke(
-            library.shttp_server_broadcast, method_name(method), message_params(params)
-        )
+        self._handle.invoke(library.shttp_server_broadcast, method_name(method), message_params(params))
 
     def close(self) -> None:
         """Stops listening and ends every session and stream; then the iteration ends.
@@ -308,4 +298,4 @@ class Server:
         self._ended.set()
 
 
-setattr(Server, "__signature__", signature(Server))  # for help(): all keywords
+Server.__signature__ = signature(Server)  # type: ignore[attr-defined]  # for help()

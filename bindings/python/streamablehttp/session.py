@@ -119,9 +119,7 @@ class Session:
         reports that it cannot resume (NotResumableError), or has no primary stream (NoStreamError).
         """
         self._check_open()
-        self._calls.server.invoke(
-            library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms)
-        )
+        self._calls.server.invoke(library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms))
 
     def close(self) -> None:
         """Ends the session: the client's later requests get 404, and it initializes again."""

@@ -71,7 +71,7 @@ def test_none_is_the_default_where_that_is_none():
         plain = getattr(options(), name)
         same = (lambda value: text(value)) if FIELDS[name] is shttp_bytes else (lambda value: value)
         assert same(getattr(made, name)) == same(plain), name
-    with pytest.raises(TypeError, match="^sessions_max: "):
+    with pytest.raises(TypeError, match=r"^sessions_max: "):
         options(sessions_max=None)
 
 
@@ -80,7 +80,7 @@ def test_the_greatest_number_and_never():
     assert options(fence_ms=streamablehttp.NEVER).fence_ms == 0xFFFFFFFF
     with pytest.raises(InvalidOptionError, match=r"^fence_ms: 1001 is not in 0 \.\.\. 1000"):
         options(fence_ms=1001)
-    with pytest.raises(InvalidOptionError, match="^unix_mode: "):
+    with pytest.raises(InvalidOptionError, match=r"^unix_mode: "):
         options(unix_mode=streamablehttp.NEVER)
 
 
@@ -119,9 +119,7 @@ def test_authorization():
     assert options(bearer_tokens=["a", "b"]).bearer_tokens == b"a,b"
     assert options(bearer_tokens={"a": "x", "b": "x"}).bearer_tokens == b"x:a,x:b"
     assert options(authorize=True).authorize == 1
-    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (
-        b'{"resource":"r"}'
-    )
+    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (b'{"resource":"r"}')
 
 
 @pytest.mark.parametrize(
@@ -202,9 +200,8 @@ def test_addresses():
         Server(name="x", host="not an address")
     with pytest.raises(streamablehttp.AddressUnavailableError):
         Server(name="x", host="192.0.2.1")
-    with Server(name="x") as server:
-        with pytest.raises(streamablehttp.AddressInUseError):
-            Server(name="y", port=server.port)
+    with Server(name="x") as server, pytest.raises(streamablehttp.AddressInUseError):
+        Server(name="y", port=server.port)
 
 
 def test_url(tmp_path):
