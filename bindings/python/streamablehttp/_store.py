@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import sys
 import threading
@@ -123,7 +122,6 @@ class Binding:
         """Set before the first call."""
         self._store = store
         _bindings[self.key] = self
-        _close_at_exit()
 
     def keep(self, session: str, stream: str, number: int, message: bytes) -> None:
         self._call(lambda: self._store.keep(session, stream, number, message))
@@ -158,25 +156,8 @@ class Binding:
 
 _keys = itertools.count(1)
 _bindings: weakref.WeakValueDictionary[int, Binding] = weakref.WeakValueDictionary()
-_hook = threading.Lock()
-_is_hooked = False
 
 
 def binding_of(key: int) -> Binding | None:
     """The binding that a callback is for; None if its server has been deleted."""
     return _bindings.get(key)
-
-
-def _close_at_exit() -> None:
-    """Closes servers with a store before the interpreter ends, and no callback could run."""
-    global _is_hooked
-    with _hook:
-        if not _is_hooked:
-            atexit.register(_close_all)
-            _is_hooked = True
-
-
-def _close_all() -> None:
-    for binding in list(_bindings.values()):
-        if binding.server is not None:
-            binding.server.close()

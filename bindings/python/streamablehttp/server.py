@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from ctypes import byref, sizeof
 from types import TracebackType
@@ -122,6 +124,8 @@ class Server:
         self._consumers = Consumers(self._pump, self._calls)
         self._ended = threading.Event()
         forget_in_child(self)
+        if self._store is not None:
+            _destroy_at_exit(self)
 
     @property
     def url(self) -> str:
@@ -296,6 +300,21 @@ class Server:
         self._pump.forget()
         self._ended = threading.Event()
         self._ended.set()
+
+
+_storing: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+def _destroy_at_exit(server: Server) -> None:
+    """Ends a server with a store before the interpreter, which could not run the store's methods."""
+    _storing.add(server)
+    atexit.unregister(_destroy_all)
+    atexit.register(_destroy_all)
+
+
+def _destroy_all() -> None:
+    for server in list(_storing):
+        server._destroy()
 
 
 Server.__signature__ = signature(Server)  # type: ignore[attr-defined]  # for help()
