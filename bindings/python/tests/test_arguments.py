@@ -90,7 +90,7 @@ def test_every_str_travels(served):
 def test_a_clients_halves_come_back(served):
     """What a library that lets them through hands over, and the host echoes."""
     _, _, exchange, request = served
-    request.message = b'{"params":{"text":"cut \\ud83d"}}'
+    vars(request)["message"] = b'{"params":{"text":"cut \\ud83d"}}'
     assert request.params == {"text": "cut \ud83d"}
     request.respond({"text": request.params["text"], "key \ud83d": request.params})
     assert exchange.next()["result"] == {
@@ -111,7 +111,7 @@ def test_options_take_every_str():
 
 def test_params_that_are_null(served):
     _, _, _, request = served
-    request.message = b'{"params":null}'
+    vars(request)["message"] = b'{"params":null}'
     assert request.params == {}
     request.respond({})
 
@@ -197,7 +197,7 @@ def test_what_is_wrong_is_named(served):
             command()
         assert str(raised.value).startswith(f"{argument}: "), raised.value
     # None of it was sent, and none of it was the end of the request.
-    assert not server._link._calls
+    assert not server._calls.open
     request.respond({"n": 1})
     assert exchange.next()["result"] == {"n": 1}
 

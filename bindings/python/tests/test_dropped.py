@@ -66,7 +66,7 @@ def test_the_client_is_told_and_so_is_the_log(host, caplog):
     assert record.name == "streamablehttp"
     assert "'tools/call'" in record.getMessage() and repr(session) in record.getMessage()
     assert session.id not in record.getMessage()
-    assert not one.server._link.requests
+    assert not one.server._requests.alive
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_in_a_cycle_and_on_any_thread(host):
     try:
         request = one.next()
         one.next(Idle)  # from here on this thread alone holds it
-        request.itself = request
+        vars(request)["itself"] = request
         del request
         threading.Thread(target=gc.collect).start()
         assert exchange.next()["error"] == DROPPED
@@ -157,7 +157,7 @@ def test_what_has_an_answer_is_left_alone(host, caplog):
     del request
     gc.collect()
     assert not warnings(caplog)
-    assert not one.server._link.dropped
+    assert not one.server._requests.dropped
 
 
 def test_a_request_that_was_refused_an_answer_can_still_be_answered(host):
@@ -187,7 +187,7 @@ def test_it_makes_no_event(host):
     request = one.next()
     request.respond({})
     other.next()
-    assert list(one.server._link.dropped)
+    assert list(one.server._requests.dropped)
     one.close()
     events = list(iter(one.events.get_nowait, None))
     assert not [event for event in events if isinstance(event, CommandFailed)]
@@ -219,23 +219,23 @@ def test_it_is_failed_later_if_there_is_no_room_now(host, monkeypatch):
     client.initialize()
     exchange = client.request("x")
     request = one.next()
-    link = one.server._link
-    invoke = link.invoke
+    handle, requests = one.server._handle, one.server._requests
+    invoke = handle.invoke
 
     def full(function, *arguments):
         if function is library.shttp_request_fail:
             raise LimitError("full")
         return invoke(function, *arguments)
 
-    monkeypatch.setattr(link, "invoke", full)
+    monkeypatch.setattr(handle, "invoke", full)
     del request
-    while not link.unfailed:
+    while not requests.unfailed:
         pass
-    monkeypatch.setattr(link, "invoke", invoke)
+    monkeypatch.setattr(handle, "invoke", invoke)
     client.request("y")
     request = one.next()
     assert exchange.next()["error"] == DROPPED
-    assert not link.unfailed
+    assert not requests.unfailed
     request.respond({})
 
 
