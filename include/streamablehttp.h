@@ -1055,68 +1055,43 @@ typedef struct shttp_store_order {
 } shttp_store_order;
 
 /**
- * Stores a message of a stream: the message `number` of `stream`, which belongs
- * to `session`.
+ * Receives one order for an event store. shttp_event_store says what each
+ * function has to do, and with which fields.
  *
  * `order` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_store_keep)(shttp_server *server,
-                                 const shttp_store_order *order,
-                                 void *user_data);
-
-/**
- * The stream `stream` of `session` has ended: no message follows. Store that,
- * too.
- *
- * `order` is borrowed: valid until this returns.
- *
- * Runs on the loop's thread, with no lock held and no update in progress: it
- * may call any function in this header, including shttp_server_destroy().
- */
-typedef void (*shttp_store_end)(shttp_server *server,
-                                const shttp_store_order *order,
-                                void *user_data);
-
-/**
- * A client of `session` resumes `stream`. Find all its messages after `number`
- * (0: all messages), and answer `load` with shttp_load_finish(), or with
- * shttp_load_fail() if one is missing or the stream is unknown.
- *
- * The library has checked that the client may use the session, but not that the
- * stream belongs to it: treat a stream of another session as unknown.
- *
- * `order` is borrowed: valid until this returns.
- *
- * Runs on the loop's thread, with no lock held and no update in progress: it
- * may call any function in this header, including shttp_server_destroy().
- */
-typedef void (*shttp_store_load)(shttp_server *server,
-                                 const shttp_store_order *order,
-                                 void *user_data);
-
-/**
- * `session` has ended: its messages are no longer needed.
- *
- * `order` is borrowed: valid until this returns.
- *
- * Runs on the loop's thread, with no lock held and no update in progress: it
- * may call any function in this header, including shttp_server_destroy().
- */
-typedef void (*shttp_store_forget)(shttp_server *server,
-                                   const shttp_store_order *order,
-                                   void *user_data);
+typedef void (*shttp_on_order)(shttp_server *server,
+                               const shttp_store_order *order, void *user_data);
 
 /** An event store of the host. Every function must be set. */
 typedef struct shttp_event_store {
-  size_t struct_size;        /* Set by the initializer. Read-only. */
-  shttp_store_keep keep;     /* Stores a message. */
-  shttp_store_end end;       /* Stores that a stream has ended. */
-  shttp_store_load load;     /* Finds messages. */
-  shttp_store_forget forget; /* Deletes a session's messages. */
-  void *user_data;           /* Passed to each function. Not copied. */
+  /** Set by the initializer. Read-only. */
+  size_t struct_size;
+
+  /** Stores a message: message `number` of `stream`, which belongs to
+   *  `session`. */
+  shttp_on_order keep;
+
+  /** The stream `stream` of `session` has ended: no message follows. Store
+   *  that, too. */
+  shttp_on_order end;
+
+  /** A client of `session` resumes `stream`. Find all its messages after
+   *  `number` (0: all messages), and answer `load` with shttp_load_finish(),
+   *  or with shttp_load_fail() if one is missing or the stream is unknown.
+   *  The library has checked that the client may use the session, but not
+   *  that the stream belongs to it: treat a stream of another session as
+   *  unknown. */
+  shttp_on_order load;
+
+  /** `session` has ended: its messages are no longer needed. */
+  shttp_on_order forget;
+
+  /** Passed to each function. Not copied. */
+  void *user_data;
 } shttp_event_store;
 
 /**

@@ -16,6 +16,7 @@ from ._values import Headers
 from .calls import Call
 from .errors import ClientError, StreamableHTTPError
 from .events import (
+    Access,
     Authorization,
     Cancelled,
     CommandFailed,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NEVER",
+    "Access",
     "Authorization",
     "Call",
     "Cancelled",

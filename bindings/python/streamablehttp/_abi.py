@@ -287,31 +287,7 @@ class shttp_store_order(Structure):
     ]
 
 
-shttp_store_keep = CFUNCTYPE(
-    None,
-    shttp_server_p,  # server
-    POINTER(shttp_store_order),  # order
-    c_void_p,  # user_data
-)
-
-
-shttp_store_end = CFUNCTYPE(
-    None,
-    shttp_server_p,  # server
-    POINTER(shttp_store_order),  # order
-    c_void_p,  # user_data
-)
-
-
-shttp_store_load = CFUNCTYPE(
-    None,
-    shttp_server_p,  # server
-    POINTER(shttp_store_order),  # order
-    c_void_p,  # user_data
-)
-
-
-shttp_store_forget = CFUNCTYPE(
+shttp_on_order = CFUNCTYPE(
     None,
     shttp_server_p,  # server
     POINTER(shttp_store_order),  # order
@@ -329,10 +305,10 @@ class shttp_event_store(Structure):
 
     _fields_ = [
         ("struct_size", c_size_t),
-        ("keep", shttp_store_keep),
-        ("end", shttp_store_end),
-        ("load", shttp_store_load),
-        ("forget", shttp_store_forget),
+        ("keep", shttp_on_order),
+        ("end", shttp_on_order),
+        ("load", shttp_on_order),
+        ("forget", shttp_on_order),
         ("user_data", c_void_p),
     ]
 

@@ -18,6 +18,7 @@ from ._values import Headers, copied, decoded
 from .authorization import Authorization
 from .calls import Calls
 from .events import (
+    Access,
     Cancelled,
     CommandFailed,
     PrimaryClosed,
@@ -212,6 +213,7 @@ class Pump:
             scheme=copied(raw.scheme).decode("latin-1"),
             credentials=copied(raw.credentials).decode("latin-1"),
             headers=Headers(copied(raw.headers)),
+            peer=decoded(raw.peer),
         )
 
     def _request(self, raw: shttp_event) -> Request:
@@ -226,6 +228,8 @@ class Pump:
             headers=Headers(copied(raw.headers)),
             revision=decoded(raw.revision),
             principal=decoded(raw.principal),
+            peer=decoded(raw.peer),
+            target=copied(raw.target).decode("latin-1"),
         )
         self._requests.alive[key] = weakref.ref(request)
         return request
@@ -238,6 +242,8 @@ class Pump:
             headers=Headers(copied(raw.headers)),
             revision=decoded(raw.revision),
             principal=decoded(raw.principal),
+            peer=decoded(raw.peer),
+            target=copied(raw.target).decode("latin-1"),
         )
 
     def _response(self, raw: shttp_event) -> None:
@@ -261,7 +267,9 @@ class Pump:
             copied(raw.client_info),
             copied(raw.client_capabilities),
         )
-        return SessionOpened(session=session, headers=Headers(copied(raw.headers)))
+        return SessionOpened(
+            session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer)
+        )
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
         session = self._session(raw)
@@ -295,10 +303,32 @@ class Pump:
         session = request.session if request else self._session(raw)
         return CommandFailed(error=error(raw.status), session=session, request=request)
 
+    def _access(self, raw: shttp_event) -> Access:
+        return Access(
+            peer=decoded(raw.peer),
+            http_method=decoded(raw.http_method),
+            target=decoded(raw.target),
+            status=raw.http_status,
+            method=decoded(raw.method),
+            principal=decoded(raw.principal),
+            bytes_received=raw.bytes_received,
+            bytes_sent=raw.bytes_sent,
+            seconds=raw.duration_us / 1_000_000,
+            cut=bool(raw.cut),
+            session=self._session(raw),
+        )
+
     def _log(self, raw: shttp_event) -> None:
         text = decoded(raw.text)
+        about = {
+            "peer": decoded(raw.peer),
+            "session": self._session(raw),
+            "http_method": decoded(raw.http_method),
+            "target": decoded(raw.target),
+            "method": decoded(raw.method),
+        }
         try:
-            logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", text)
+            logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", text, extra=about)
         except Exception as problem:  # raised by the host's filters or handlers
             report(problem)
 
@@ -318,6 +348,7 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_PRIMARY_CLOSED: Pump._primary_closed,
     shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
+    shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
     shttp_event_kind.SHTTP_EVENT_LOG: Pump._log,
     shttp_event_kind.SHTTP_EVENT_CLOSED: Pump._server_closed,
 }

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from ctypes import byref, sizeof
-from typing import Any
+from typing import Any, Callable
 
-from ._abi import (
-    shttp_bytes,
-    shttp_event_store,
-    shttp_load,
-    shttp_session,
-    shttp_store_end,
-    shttp_store_forget,
-    shttp_store_keep,
-    shttp_store_load,
-)
+from ._abi import shttp_event_store, shttp_on_order, shttp_store_order
 from ._library import library
 from ._store import Binding, binding_of
 from ._values import copied, decoded
-
-_wire_ids: weakref.WeakKeyDictionary[Binding, dict[int, str]] = weakref.WeakKeyDictionary()
-"""The ids of sessions by their keys: `forget` cannot ask for it any more."""
 
 
 def event_store(binding: Binding) -> shttp_event_store:
@@ -33,51 +20,30 @@ def event_store(binding: Binding) -> shttp_event_store:
     return struct
 
 
-def _session_id(binding: Binding, server: Any, session: shttp_session) -> str:
-    ids = _wire_ids.setdefault(binding, {})
-    if session.key not in ids:
-        found = shttp_bytes()
-        library.shttp_session_wire_id(server, session, byref(found))
-        ids[session.key] = decoded(found)
-    return ids[session.key]
+def _keep(binding: Binding, order: shttp_store_order) -> None:
+    message = copied(order.message)
+    binding.keep(decoded(order.session), decoded(order.stream), order.number, message)
 
 
-def _keep(
-    server: Any,
-    session: shttp_session,
-    stream: shttp_bytes,
-    number: int,
-    message: shttp_bytes,
-    key: int,
-) -> None:
-    if binding := binding_of(key):
-        id = _session_id(binding, server, session)
-        binding.keep(id, decoded(stream), number, copied(message))
+def _end(binding: Binding, order: shttp_store_order) -> None:
+    binding.end(decoded(order.session), decoded(order.stream))
 
 
-def _end(server: Any, session: shttp_session, stream: shttp_bytes, key: int) -> None:
-    if binding := binding_of(key):
-        binding.end(_session_id(binding, server, session), decoded(stream))
+def _load(binding: Binding, order: shttp_store_order) -> None:
+    session, stream = decoded(order.session), decoded(order.stream)
+    binding.load(session, stream, order.number, order.load.key)
 
 
-def _load(
-    server: Any,
-    load: shttp_load,
-    session: shttp_session,
-    stream: shttp_bytes,
-    after: int,
-    key: int,
-) -> None:
-    if binding := binding_of(key):
-        binding.load(_session_id(binding, server, session), decoded(stream), after, load.key)
+def _forget(binding: Binding, order: shttp_store_order) -> None:
+    binding.forget(decoded(order.session))
 
 
-def _forget(server: Any, session: shttp_session, key: int) -> None:
-    if binding := binding_of(key):
-        id = _wire_ids.get(binding, {}).pop(session.key, None)
-        if id is not None:
-            binding.forget(id)
+def _callback(method: Callable[[Binding, shttp_store_order], None]) -> Any:
+    def called(server: Any, order: Any, key: int) -> None:
+        if binding := binding_of(key):
+            method(binding, order.contents)
+
+    return shttp_on_order(called)
 
 
-_KEEP, _END = shttp_store_keep(_keep), shttp_store_end(_end)
-_LOAD, _FORGET = shttp_store_load(_load), shttp_store_forget(_forget)
+_KEEP, _END, _LOAD, _FORGET = map(_callback, (_keep, _end, _load, _forget))

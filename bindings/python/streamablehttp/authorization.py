@@ -67,6 +67,8 @@ class Authorization(Event):
     """The credentials after the scheme. Do not log them."""
     headers: Headers
     """The headers of the HTTP request."""
+    peer: str
+    """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
 
     _authorization: shttp_authorization = field(init=False)
     _server: Commands = field(init=False)
@@ -82,6 +84,7 @@ class Authorization(Event):
         scheme: str = "",
         credentials: str = "",
         headers: Mapping[str, str] | None = None,
+        peer: str = "",
     ) -> None:
         """Makes one without a server, for tests of a host; `sent` has its answer."""
         super().__init__()
@@ -91,6 +94,7 @@ class Authorization(Event):
             scheme=scheme,
             credentials=credentials,
             headers=headers_of(headers),
+            peer=peer,
         )
         self._begin(Recorder(), 0)
 

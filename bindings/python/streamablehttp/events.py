@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ._values import Headers, headers_of, lazy, load
+from ._values import Headers, headers_of, lazy, load, shown
 from .authorization import Authorization
 from .errors import StreamableHTTPError
 from .message import Event, Message, Notification
@@ -13,6 +13,7 @@ from .request import Request
 from .session import Session
 
 __all__ = [
+    "Access",
     "Authorization",
     "Cancelled",
     "CommandFailed",
@@ -101,12 +102,16 @@ class SessionOpened(SessionEvent):
 
     headers: Headers
     """The headers of the HTTP request that initialized the session."""
+    peer: str
+    """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
 
     __match_args__ = ("session",)
 
-    def __init__(self, *, session: Session, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, session: Session, headers: Mapping[str, str] | None = None, peer: str = ""
+    ) -> None:
         super().__init__(session=session)
-        vars(self).update(headers=headers_of(headers))
+        vars(self).update(headers=headers_of(headers), peer=peer)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -140,6 +145,79 @@ class PrimaryGap(SessionEvent):
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class PrimaryClosed(SessionEvent):
     """The primary stream has no connection; messages are queued in the session's mailbox."""
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Access(Event):
+    """An HTTP exchange is over: only if the server has `access_log`.
+
+    One for each HTTP request, also if it was refused, and after all other events of it. What the
+    client has sent is printable ASCII of limited length. The str of an event is one line for a log.
+    """
+
+    peer: str
+    """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
+    http_method: str
+    """POST, GET or DELETE; empty if the request was no HTTP."""
+    target: str
+    """The target of the HTTP request, such as /mcp?x=1."""
+    status: int
+    """The HTTP status; 0 if the connection ended before there was one."""
+    method: str
+    """The JSON-RPC method; empty if there was none, or if it was not read."""
+    principal: str
+    """The principal of the sender; empty without authorization."""
+    bytes_received: int
+    """The bytes of the HTTP request that were read."""
+    bytes_sent: int
+    """The bytes of the HTTP response that the socket has taken."""
+    seconds: float
+    """The time from the first byte of the request until the socket had taken the response."""
+    cut: bool
+    """Whether the connection ended before the response did."""
+
+    __match_args__ = ("status", "http_method", "target")
+
+    def __init__(
+        self,
+        *,
+        peer: str = "",
+        http_method: str = "POST",
+        target: str = "/mcp",
+        status: int = 200,
+        method: str = "",
+        principal: str = "",
+        bytes_received: int = 0,
+        bytes_sent: int = 0,
+        seconds: float = 0,
+        cut: bool = False,
+        session: Session | None = None,
+    ) -> None:
+        super().__init__(session=session)
+        vars(self).update(
+            peer=peer,
+            http_method=http_method,
+            target=target,
+            status=status,
+            method=method,
+            principal=principal,
+            bytes_received=bytes_received,
+            bytes_sent=bytes_sent,
+            seconds=seconds,
+            cut=cut,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.peer or '-'} {self.principal or '-'}"
+            f" {self.http_method or '-'} {self.target or '-'} {self.method or '-'} {self.status}"
+            f" {self.bytes_received} {self.bytes_sent} {self.seconds:.6f}"
+            + (" cut" if self.cut else "")
+        )
+
+    def _details(self) -> tuple[object, ...]:
+        # A query may have a token in it.
+        return (self.status, shown(self.http_method), shown(self.target.partition("?")[0]))
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)

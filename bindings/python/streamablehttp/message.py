@@ -46,6 +46,10 @@ class Message(Event):
     """The protocol revision in use, such as 2025-11-25."""
     principal: str
     """The principal of the sender; empty without authorization."""
+    peer: str
+    """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
+    target: str
+    """The target of the HTTP request, such as /mcp?x=1."""
     message: bytes = field(init=False, default=lazy(lambda self: _written(self)))
     """The whole JSON-RPC message, unchanged."""
     params: Any = field(default=lazy(lambda self: _params(self.message)))
@@ -63,6 +67,8 @@ class Message(Event):
         headers: Mapping[str, str] | None = None,
         revision: str = "2025-11-25",
         principal: str = "",
+        peer: str = "",
+        target: str = "/mcp",
     ) -> None:
         """Makes a message with `params` or, as JSON text, a `message` that has them."""
         super().__init__(session=session)
@@ -77,6 +83,8 @@ class Message(Event):
         fields["headers"] = headers_of(headers)
         fields["revision"] = revision
         fields["principal"] = principal
+        fields["peer"] = peer
+        fields["target"] = target
 
     def _details(self) -> tuple[object, ...]:
         return (shown(self.method),)

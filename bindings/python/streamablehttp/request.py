@@ -116,6 +116,8 @@ class Request(Message):
         headers: Mapping[str, str] | None = None,
         revision: str = "2025-11-25",
         principal: str = "",
+        peer: str = "",
+        target: str = "/mcp",
     ) -> None:
         """Makes a request without a server, for tests of a host; `sent` has what it is answered."""
         super().__init__(
@@ -126,6 +128,8 @@ class Request(Message):
             headers=headers,
             revision=revision,
             principal=principal,
+            peer=peer,
+            target=target,
         )
         self._begin(Requests(Calls(Recorder())), 0)
         vars(self)["id"] = id

@@ -254,7 +254,6 @@ def test_what_a_result_of_call_may_wait(served):
         ("unix_path", ValueError, {"unix_path": ""}),
         ("unix_path", ValueError, {"unix_path": "/tmp/\0"}),
         ("unix_path", ValueError, {"unix_path": "/tmp/\ud83d"}),
-        ("unix_path", ValueError, {"unix_path": "/tmp/" + 103 * "x"}),
         ("path", TypeError, {"path": None}),
         ("path", ValueError, {"path": "mcp"}),
         ("path", ValueError, {"path": "/é"}),
@@ -302,7 +301,6 @@ def test_two_options_that_cannot_be():
 
 def test_without_an_address_only_this_machine_is_served():  # S-005, S-506
     with Server(name="x") as server:
-        assert server.host == "127.0.0.1"
         assert server.url == f"http://127.0.0.1:{server.port}/mcp"
         Client(server.port).initialize()
         with socket.socket(socket.AF_INET6) as other, pytest.raises(ConnectionRefusedError):
@@ -312,8 +310,7 @@ def test_without_an_address_only_this_machine_is_served():  # S-005, S-506
 @pytest.mark.parametrize("name", ["localhost", "LocalHost"])
 def test_localhost(name):
     with Server(name="x", host=name) as server:
-        assert server.host == "127.0.0.1"
-        assert server.url == f"http://127.0.0.1:{server.port}/mcp"
+        assert server.url == f"http://{name}:{server.port}/mcp"
         client = Client(server.port)
         client.initialize()
         assert client.send("POST", {"id": 1, "method": "ping"}, Host="localhost").status == 200
@@ -323,18 +320,20 @@ def test_localhost(name):
 @pytest.mark.parametrize("host", ["example.com", "", "127.0.0.1:80", "unix:/tmp/x", "[::1]", HALF])
 def test_other_names_are_not_looked_up(host, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: pytest.fail("looked up"))
-    with pytest.raises(AddressUnavailableError, match="in digits"):
+    with pytest.raises(AddressUnavailableError, match="is no address|is not an IP address"):
         Server(name="x", host=host)
 
 
 def test_where_it_cannot_listen_is_said(tmp_path):
     with Server(name="x") as server, pytest.raises(AddressInUseError) as raised:
         Server(name="y", port=server.port)
-    assert str(raised.value).startswith(f"host 127.0.0.1, port {server.port}: ")
+    assert str(raised.value) == f"127.0.0.1, port {server.port}: another program listens there"
     assert raised.value.errno == errno.EADDRINUSE
     path = tmp_path / "missing" / "socket"
-    with pytest.raises(AddressUnavailableError, match=f"^{path}: "):
+    with pytest.raises(AddressUnavailableError, match=f"^unix:{path}: the directory does not"):
         Server(name="x", unix_path=path)
+    with pytest.raises(AddressUnavailableError, match="108 bytes"):
+        Server(name="x", unix_path="/tmp/" + 103 * "x")
 
 
 def test_an_address_with_a_zone():

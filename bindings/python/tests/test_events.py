@@ -14,6 +14,7 @@ import pytest
 import streamablehttp
 from conftest import REPOSITORY
 from streamablehttp import (
+    Access,
     Authorization,
     Cancelled,
     ClientError,
@@ -59,6 +60,7 @@ def one_of_each():
         CommandFailed(error=LimitError("full"), request=request),
         CommandFailed(error=LimitError("full")),
         Idle(),
+        Access(target=f"/mcp?token={SECRET}", session=session()),
         Authorization(
             target=f"/mcp?token={SECRET}",
             scheme="bearer",

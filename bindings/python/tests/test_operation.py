@@ -2,8 +2,9 @@
 
 import http.client
 import logging
+import re
 
-from streamablehttp import Cancelled, PrimaryOpened, SessionClosed, SessionOpened
+from streamablehttp import Access, Cancelled, PrimaryOpened, SessionClosed, SessionOpened
 
 
 def test_a_drain_lets_open_requests_finish_and_then_ends(host):
@@ -69,10 +70,59 @@ def test_the_log_names_the_option_that_would_admit_a_request(host, caplog):
     assert client.send("GET", Origin="http://ev\xefl.example").status == 403
     client.initialize()
     one.next(SessionOpened)  # whoever takes the events has survived
-    assert [line.split(" ", 2)[2] for line in caplog.messages] == [
-        "Host that allowed_hosts would have to name: ev?l.example",
-        "Origin that allowed_origins would have to name: http://ev?l.example",
+    lines = [re.sub(r"127\.0\.0\.1:\d+", "PEER", line) for line in caplog.messages]
+    assert [line.split(" ", 2)[2] for line in lines] == [
+        "Host that allowed_hosts would have to name: ev?l.example (peer PEER, GET /mcp)",
+        "Origin that allowed_origins would have to name: http://ev?l.example (peer PEER, GET /mcp)",
     ]
+
+
+def test_the_fields_of_a_log_line_are_those_of_its_record(host, caplog):
+    caplog.set_level(logging.WARNING, "streamablehttp")
+    one = host()
+    client = one.client()
+    assert client.send("GET", Host="evil.example").status == 403
+    client.initialize()
+    one.next(SessionOpened)
+    (record,) = caplog.records
+    assert record.peer.startswith("127.0.0.1:") and record.peer in record.getMessage()
+    assert (record.http_method, record.target, record.method) == ("GET", "/mcp", "")
+    assert record.session is None
+
+
+def test_events_say_where_their_client_is(host):
+    one = host()
+    client = one.client()
+    client.initialize()
+    opened = one.next(SessionOpened)
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", opened.peer)
+    client.call_tool("x")
+    request = one.next()
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", request.peer) and request.target == "/mcp"
+    request.respond({})
+
+
+def test_each_exchange_is_reported_with_its_bytes_and_its_time(host):
+    one = host(access_log=True)
+    client = one.client()
+    client.initialize()
+    session = one.next(SessionOpened).session
+    opened, told = one.next(Access), one.next(Access)
+    assert (opened.status, opened.method, opened.session) == (200, "initialize", session)
+    assert (told.status, told.method, told.cut) == (202, "notifications/initialized", False)
+    waiting = client.call_tool("x")
+    one.next().respond({})
+    assert waiting.next()["result"] == {}
+    called = one.next(Access)
+    assert (called.http_method, called.target, called.method) == ("POST", "/mcp", "tools/call")
+    assert called.bytes_received > 100 and called.bytes_sent > 100 and 0 < called.seconds < 60
+    assert called.peer in str(called) and " tools/call 200 " in str(called)
+    assert client.send("PUT").status == 405
+    refused = one.next(Access)
+    assert (refused.status, refused.http_method, refused.method) == (405, "PUT", "")
+    client.listen().close()
+    primary = one.next(Access)
+    assert (primary.status, primary.http_method, primary.cut) == (200, "GET", True)
 
 
 def test_a_page_of_another_origin_may_use_the_server(host):
