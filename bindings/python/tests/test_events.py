@@ -102,12 +102,13 @@ def test_events_do_not_change_and_tell_no_secrets(event):
 
 
 def test_reprs():
-    request, notification, cancelled, opened, *_, failed, _, asked = one_of_each()
+    request, notification, cancelled, opened, *_, failed, _, access, asked = one_of_each()
     assert repr(request) == r"<Request 'tools/call' id=7 <Session 0x0 'test\n'>>"
     assert repr(notification) == r"<Notification 'a\nb' <Session 0x0 'test\n'>>"
     assert repr(cancelled) == f"<Cancelled {request!r}>"
     assert repr(opened) == r"<SessionOpened <Session 0x0 'test\n'>>"
     assert repr(failed) == "<CommandFailed LimitError('full')>"
+    assert repr(access) == r"<Access 200 'POST' '/mcp' <Session 0x0 'test\n'>>"
     assert repr(asked) == "<Authorization 'POST' '/mcp'>"
     assert repr(Idle()) == "<Idle>"
     assert repr(Request(method="x" * 1000)) == f"<Request '{'x' * 99}... id=0>"
@@ -172,6 +173,7 @@ def kind(event):
         case CommandFailed(request=Request(id=id)): return -id
         case Authorization(method, target): return method, target
         case Idle(): return "idle"
+        case Access(status, method): return status, method
 """,
         vars(streamablehttp),
         names,
@@ -187,6 +189,7 @@ def kind(event):
         -7,
         "limit",
         "idle",
+        (200, "POST"),
         ("POST", f"/mcp?token={SECRET}"),
     ]
     assert names["kind"](Request(method="ping")) == "ping"
