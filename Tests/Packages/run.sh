@@ -43,20 +43,17 @@ install_tools() {
 
 is_installed() { python3 -c 'import ctypes; ctypes.CDLL("libstreamablehttp.so.0")' 2>/dev/null; }
 
-# venv NAME: a new one, with its `bin` in $bin.
+# venv NAME: a new one, with its interpreter in $python. `install` puts something into it.
 venv() {
   rm -rf "${work:?}/$1"
-  python3 -m venv "$work/$1"
-  bin=$work/$1/bin
+  python3 -m venv --without-pip "$work/$1"
+  python=$work/$1/bin/python
 }
+install() { "$work/tools/bin/python" -m pip --python "$python" install "$@"; }
 
-# serves LIBRARY_PATTERN [ARGUMENT...]: a server and a request with what is in $bin. The library is the wanted one, and
-# no other libuv and jansson than the wanted are there.
-serves() {
-  local pattern=$1 loaded
-  loaded=$(cd / && timeout 60 "$bin/python" -I "$here/serve_once.py" "${@:2}")
-  grep -qE "$pattern" <<<"$loaded" || fail "not loaded: $pattern, but $loaded"
-}
+# serve [ARGUMENT...]: a server and a request in the venv; $loaded are the libraries in its process.
+serve() { loaded=$(cd / && timeout 60 "$python" -I "$here/serve_once.py" "$@"); }
+has_loaded() { grep -qE "$1" <<<"$loaded" || fail "not loaded: $1, but $loaded"; }
 
 install_tools
 SECONDS=0
@@ -71,6 +68,8 @@ runtime=$(echo "$work"/made/libstreamablehttp0_*.deb)
 development=$(echo "$work"/made/libstreamablehttp-dev_*.deb)
 tarball=$(echo "$work"/made/libstreamablehttp-*.tar.gz)
 for file in "$runtime" "$development" "$tarball"; do test -f "$file" || fail "there is no $file"; done
+version=$(dpkg-deb --field "$runtime" Version)
+version=${version%-*}
 
 check "lintian has no error and no warning"
 as_root=()
@@ -79,7 +78,8 @@ lintian "${as_root[@]}" --fail-on error,warning "$runtime" "$development"
 
 check "the runtime package has only the library, the development package all else"
 contents() { dpkg-deb --fsys-tarfile "$1" | tar -t | grep -vE '/$|/usr/share/(doc|lintian)/' | sort; }
-expected=$(sed "s|^|./usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/libstreamablehttp.so.|" <<<$'0\n0.1.0')
+library=./usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/libstreamablehttp.so
+expected=$(printf '%s\n' "$library.0" "$library.$version")
 test "$(contents "$runtime")" = "$expected" || fail "$(contents "$runtime")"
 others=$(contents "$development" | grep -vE '/(libstreamablehttp\.so|streamablehttp\.pc|StreamableHTTPConfig(Version)?\.cmake)$' |
   grep -vE '^\./usr/share/man/man3/[a-z_]+\.3\.gz$' || true)
@@ -100,8 +100,8 @@ if test "$(id -u)" = 0 && ! is_installed; then
   check "a package that links the library depends on libstreamablehttp0"
   mkdir "$work/debian"
   echo "Source: consumer" >"$work/debian/control"
-  needed=$(cd "$work" && dpkg-shlibdeps -O consumer/with_pkg_config)
-  [[ $needed == *"libstreamablehttp0 (>= 0.1.0)"* ]] || fail "$needed"
+  needed=$(cd "$work" && dpkg-shlibdeps -O consumer/with_pkg_config 2>&1)
+  [[ $needed == *"libstreamablehttp0 (>= $version)"* ]] || fail "$needed"
 else
   echo "Not root, or a libstreamablehttp is installed: the Debian packages are unpacked, not installed"
   check "C programs find the library of the Debian packages by pkg-config and CMake"
@@ -118,8 +118,9 @@ sdist=$(echo "$work"/python/*.tar.gz)
 if test -n "$installed"; then
   check "the sdist installs where the Debian package is, and uses its library"
   venv with_sdist
-  "$bin/pip" install --quiet "$sdist"
-  serves '^/usr/lib/.*/libstreamablehttp.so.0'
+  install --quiet "$sdist"
+  serve
+  has_loaded '^/usr/lib/.*/libstreamablehttp.so.0'
 
   check "the Debian packages are purged, and nothing is left"
   dpkg --purge "${packages[@]}" >/dev/null
@@ -143,24 +144,26 @@ tag=manylinux_2_34_$(uname -m)
 shown=$("$work/tools/bin/auditwheel" show "$wheel")
 grep -q "platform tag: \"$tag\"" <<<"$shown" || fail "$shown"
 venv with_wheel
-"$bin/pip" install --quiet --no-index "$wheel"
-serves "^$work/with_wheel/.*/libstreamablehttp.so"
-serves '/streamablehttp.libs/libuv-.*'
-serves '/streamablehttp.libs/libjansson-.*'
-loaded=$(cd / && "$bin/python" -I "$here/serve_once.py" | grep -v "^$work/with_wheel/" || true)
-test -z "$loaded" || fail "also loaded: $loaded"
+install --quiet --no-index "$wheel"
+serve
+has_loaded '/libstreamablehttp.so$'
+has_loaded '/streamablehttp.libs/libuv-'
+has_loaded '/streamablehttp.libs/libjansson-'
+! grep -v "^$work/with_wheel/" <<<"$loaded" || fail "These libraries are not the wheel's"
 
 check "the wheel serves beside other copies of libuv in its process"
-"$bin/pip" install --quiet uvloop
-serves '/uvloop/' uvloop
-serves '/usr/lib/.*libuv' system-libuv
+install --quiet uvloop
+serve uvloop
+has_loaded '/uvloop/'
+serve system-libuv
+has_loaded '^/usr/lib/.*/libuv'
 
 if is_installed; then
   echo "Not checked: what the sdist says without a library, because a libstreamablehttp is installed"
 else
   check "the sdist says what to do where there is no library"
   venv without_library
-  if "$bin/pip" install "$sdist" >"$work/pip.log" 2>&1; then fail "pip found some library"; fi
+  if install "$sdist" >"$work/pip.log" 2>&1; then fail "pip found some library"; fi
   for words in "Install the wheel" "Install the Debian package libstreamablehttp0" "STREAMABLEHTTP_LIBRARY=/"; do
     test "$(grep -c "$words" "$work/pip.log")" = 1 || fail "'$words' is not once in: $(cat "$work/pip.log")"
   done
