@@ -82,7 +82,7 @@ library=./usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/libstreamablehttp.so
 expected=$(printf '%s\n' "$library.0" "$library.$version")
 test "$(contents "$runtime")" = "$expected" || fail "$(contents "$runtime")"
 others=$(contents "$development" | grep -vE '/(libstreamablehttp\.so|streamablehttp\.pc|StreamableHTTPConfig(Version)?\.cmake)$' |
-  grep -vE '^\./usr/share/man/man3/[a-z_]+\.3\.gz$' || true)
+  grep -vE '^\./usr/share/man/man3/[a-z0-9_]+\.3\.gz$' || true)
 test "$others" = "$(cd "$root/include" && printf './usr/include/%s\n' *.h)" || fail "$others"
 
 check "the symbols file lists what the library exports"
@@ -124,13 +124,13 @@ if test -n "$installed"; then
 
   check "the Debian packages are purged, and nothing is left"
   dpkg --purge "${packages[@]}" >/dev/null
-  installed=
   for package in "$runtime" "$development"; do
     for file in $(dpkg-deb --fsys-tarfile "$package" | tar -t | grep -v '/$' | sed 's/^\.//'); do
       test ! -e "$file" || fail "$file is still there"
     done
   done
   ! ldconfig -p | grep libstreamablehttp || fail "the loader still knows the library"
+  installed=
 fi
 
 check "the tarball works in any folder, by pkg-config and CMake"

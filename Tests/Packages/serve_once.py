@@ -9,11 +9,7 @@ import ctypes
 import json
 import sys
 import urllib.request
-
-if "system-libuv" in sys.argv:
-    ctypes.CDLL("libuv.so.1", ctypes.RTLD_GLOBAL)
-
-from streamablehttp import Request, Server  # noqa: E402
+from pathlib import Path
 
 SECONDS = 20
 directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -38,31 +34,34 @@ def ask(url):
     return json.loads(answer)["result"]
 
 
-async def answer(server):
-    async for event in server.events():
-        if isinstance(event, Request):
-            event.respond({"tools": []})
+async def serve():
+    from streamablehttp import Request, Server
 
+    async def answer(server):
+        async for event in server.events():
+            if isinstance(event, Request):
+                event.respond({"tools": []})
 
-async def main():
-    if "uvloop" in sys.argv:
-        assert type(asyncio.get_running_loop()).__module__ == "uvloop"
     options = {"name": "once", "version": "1", "capabilities": {"tools": {}}}
     async with Server(**options, json_response=True) as server:
         answering = asyncio.create_task(answer(server))
         assert await asyncio.to_thread(ask, server.url) == {"tools": []}
         answering.cancel()
-    with open("/proc/self/maps") as maps:
-        files = {line.split()[-1] for line in maps if ".so" in line}
-    for file in sorted(files):
+
+
+def print_libraries():
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    for file in sorted({line.split()[-1] for line in lines if ".so" in line}):
         if any(name in file for name in ("libstreamablehttp", "libuv", "libjansson", "uvloop")):
             print(file)
 
 
+if "system-libuv" in sys.argv:
+    ctypes.CDLL("libuv.so.1", ctypes.RTLD_GLOBAL)
+new_loop = None
 if "uvloop" in sys.argv:
-    import uvloop
+    from uvloop import new_event_loop as new_loop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(main(), SECONDS))
-else:
-    asyncio.run(asyncio.wait_for(main(), SECONDS))
+with asyncio.Runner(loop_factory=new_loop) as runner:
+    runner.run(asyncio.wait_for(serve(), SECONDS))
+print_libraries()
