@@ -25,6 +25,12 @@ if grep -E 'RPATH|RUNPATH' <<<"$dynamic"; then fail "looks for libraries where i
 if grep -q TEXTREL <<<"$dynamic"; then fail "has text relocations"; fi
 if readelf -lW "$library" | grep 'GNU_STACK' | grep -q 'E  *0x'; then fail "has an executable stack"; fi
 
+# The wheel is for every system with glibc 2.34 or newer.
+glibc=$(objdump -T "$library" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+newest=$(printf '%s\n' GLIBC_2.34 "$glibc" | sort -V | tail -n 1)
+test "$newest" = GLIBC_2.34 ||
+  fail "needs $glibc: $(objdump -T "$library" | awk -v version="($glibc)" '$5 == version { print $6 }')"
+
 size=$(stat -Lc %s "$library")
 test "$size" -lt 573440 || fail "$size bytes is more than 560 KB"
 echo "$(wc -l <<<"$exported") symbols, $size bytes"
