@@ -111,7 +111,7 @@ fi
 
 check "the Python packages are made"
 rm -rf "$work/python"
-bash "$root/packaging/python.sh" "$build" "$work/python" >/dev/null
+bash "$root/bindings/python/packages.sh" "$build" "$work/python" >/dev/null
 wheel=$(echo "$work"/python/*.whl)
 sdist=$(echo "$work"/python/*.tar.gz)
 

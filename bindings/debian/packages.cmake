@@ -1,13 +1,13 @@
 # What `cpack` makes: the Debian packages libstreamablehttp0 and libstreamablehttp-dev, and a tarball with a layout for
-# any prefix. packaging/debian has what only they contain; its changelog names their version and maintainer.
+# any prefix. bindings/debian has what only they contain; its changelog names their version and maintainer.
 
-file(STRINGS packaging/debian/changelog changelog)
+file(STRINGS bindings/debian/changelog changelog)
 list(GET changelog 0 deb_version)
 string(REGEX MATCH "\\((.*)-(.*)\\)" _ "${deb_version}")
 set(deb_version "${CMAKE_MATCH_1}-${CMAKE_MATCH_2}")
 set(deb_revision ${CMAKE_MATCH_2})
 if(NOT CMAKE_MATCH_1 STREQUAL PROJECT_VERSION)
-  message(FATAL_ERROR "packaging/debian/changelog begins with ${CMAKE_MATCH_1}, and this is ${PROJECT_VERSION}")
+  message(FATAL_ERROR "bindings/debian/changelog begins with ${CMAKE_MATCH_1}, and this is ${PROJECT_VERSION}")
 endif()
 list(FILTER changelog INCLUDE REGEX "^ -- ")
 list(GET changelog 0 deb_maintainer)
@@ -28,15 +28,15 @@ function(shttp_gzip file result)
 endfunction()
 
 function(shttp_deb_documents package component)
-  install(FILES packaging/debian/copyright ${deb}/changelog.Debian.gz
+  install(FILES bindings/debian/copyright ${deb}/changelog.Debian.gz
     DESTINATION share/doc/${package} COMPONENT ${component} EXCLUDE_FROM_ALL)
-  if(EXISTS ${PROJECT_SOURCE_DIR}/packaging/debian/${package}.lintian-overrides)
-    install(FILES packaging/debian/${package}.lintian-overrides
+  if(EXISTS ${PROJECT_SOURCE_DIR}/bindings/debian/${package}.lintian-overrides)
+    install(FILES bindings/debian/${package}.lintian-overrides
       DESTINATION share/lintian/overrides RENAME ${package} COMPONENT ${component} EXCLUDE_FROM_ALL)
   endif()
 endfunction()
 
-shttp_gzip(${PROJECT_SOURCE_DIR}/packaging/debian/changelog ${deb}/changelog.Debian.gz)
+shttp_gzip(${PROJECT_SOURCE_DIR}/bindings/debian/changelog ${deb}/changelog.Debian.gz)
 shttp_deb_documents(libstreamablehttp0 deb_runtime)
 shttp_deb_documents(libstreamablehttp-dev deb_development)
 file(GLOB manuals CONFIGURE_DEPENDS docs/man/*.3)
@@ -71,7 +71,7 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE ${deb_revision})
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_POST_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/packaging/finish_debs.cmake)
+set(CPACK_POST_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/bindings/debian/finish_debs.cmake)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 

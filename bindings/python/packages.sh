@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes the Python packages from a build: the sdist, and the wheel for every Linux with glibc 2.34 or newer. The wheel
 # contains the library with its libuv and jansson, under names of their own: it needs no package of the system, and
-# does not meet another libuv in the process. usage: packaging/python.sh BUILD_DIRECTORY RESULT_DIRECTORY
+# does not meet another libuv in the process. usage: bindings/python/packages.sh BUILD_DIRECTORY RESULT_DIRECTORY
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
 result=$(cd "$2" && pwd)
@@ -25,7 +25,7 @@ sdist=$(echo "$work"/*.tar.gz)
 # From the sdist, so that it is known to be complete.
 mkdir "$work/unpacked"
 tar -xzf "$sdist" -C "$work/unpacked" --strip-components 1
-cp "$root/packaging/debian/copyright" "$work/unpacked/LICENSE.llhttp"
+cp "$root/bindings/debian/copyright" "$work/unpacked/LICENSE.llhttp"
 cp /usr/share/doc/libuv1-dev/copyright "$work/unpacked/LICENSE.libuv"
 cp /usr/share/doc/libjansson-dev/copyright "$work/unpacked/LICENSE.jansson"
 STREAMABLEHTTP_LIBRARY=$build/lib/libstreamablehttp.so \
