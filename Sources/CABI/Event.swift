@@ -74,7 +74,7 @@ struct BorrowedEvent {
         case .primaryGap: SHTTP_EVENT_PRIMARY_GAP
         case .commandFailed: SHTTP_EVENT_COMMAND_FAILED
         case .log: SHTTP_EVENT_LOG
-        case .access: shttp_event_kind(rawValue: 0)  // No option of the C ABI asks for it yet.
+        case .access, .sessions: shttp_event_kind(rawValue: 0)  // Nothing in the ABI asks for them.
         case .closed: SHTTP_EVENT_CLOSED
         }
     }
