@@ -360,7 +360,7 @@ final class Player {
         case .primaryOpened: words = ["primary of \(session!) opened"]
         case .primaryClosed: words = ["primary of \(session!) closed"]
         case .primaryGap: words = ["primary of \(session!) has a gap"]
-        case .commandFailed, .log, .access, .closed: words = ["\(event.kind)"]
+        case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }
         if let fault = event.fault { words.append("fault=\(fault)") }

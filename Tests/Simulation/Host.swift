@@ -71,7 +71,8 @@ final class Host {
             ledger.ended(session!)
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
-        case .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .closed: break
+        case .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .sessions, .closed:
+            break
         }
     }
 

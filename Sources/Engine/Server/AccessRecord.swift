@@ -42,8 +42,9 @@ package final class AccessRecord {
 
     fileprivate func note(_ head: RequestHead) {
         httpMethod = LogLine.part(head.methodName)
-        let target = ByteBuffer()
-        target.append(printable: head.targetBytes, atMost: AccessRecord.targetBytesMax)
+        let limit = AccessRecord.targetBytesMax
+        let target = ByteBuffer(capacity: min(head.targetBytes.count, limit) + 3)
+        target.append(printable: head.targetBytes, atMost: limit)
         self.target = target
     }
 
@@ -66,6 +67,8 @@ package final class AccessRecord {
     }
 
     private static var ownBytes: Int { 180 }
+    /// About the memory of a record while its exchange is under way.
+    static var openBytes: Int { 800 }
 
     var heapBytes: Int {
         HeapBlock.size(of: self) + (httpMethod?.heapBytes ?? 0) + (target?.heapBytes ?? 0)
@@ -81,8 +84,8 @@ final class AccessBook {
     /// The memory of those that wait for the socket: it counts as unread by the client.
     private(set) var heldBytes = 0
 
-    /// About the memory of a book with one record.
-    static var ownBytes: Int { 800 }
+    /// The memory of a book without a record.
+    static var ownBytes: Int { 64 }
 
     /// `count` bytes of a request were read. Begins its record, unless there is one.
     func received(
@@ -95,7 +98,7 @@ final class AccessBook {
         current = record
     }
 
-    /// Whether a record has begun whose exchange is not over.
+    /// Whether an exchange is under way.
     var isOpen: Bool { current != nil }
 
     func note(_ head: RequestHead) {

@@ -70,11 +70,14 @@ package final class ServerConnection {
 
     /// Begins an exchange with a request's head. `principal` is known already if an equal head was
     /// authorized on this connection.
-    func begin(_ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?) {
+    func begin(
+        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?,
+        at now: Instant
+    ) {
         reader.beginBody()
         keepsAlive = head.keepsAlive && !head.isHTTP10
         access?.note(head)
-        exchange.begin(head, crossOriginFields: crossOriginFields, as: principal)
+        exchange.begin(head, crossOriginFields: crossOriginFields, as: principal, at: now)
     }
 
     /// Called by `Parked`, which keeps the table of these.
@@ -106,6 +109,8 @@ struct Connections: ~Copyable {
     private var readable: [ServerConnection] = []
     private var relief = ReliefOrder()
     private let keepsRecords: Bool
+    /// The number of exchanges under way that have a record.
+    private(set) var recordCount = 0
 
     /// What a connection may wait for. The raw value is its list on the deadline board.
     enum Wait: Int {
@@ -143,6 +148,7 @@ struct Connections: ~Copyable {
     /// The memory of the connections themselves.
     var heldBytes: Int {
         count * (ServerConnection.heldBytes + (keepsRecords ? AccessBook.ownBytes : 0))
+            + recordCount * AccessRecord.openBytes
     }
     var heapBytes: Int { table.heapBytes + deadlines.heapBytes }
     /// The connections that carry an event stream.
@@ -329,6 +335,10 @@ struct Connections: ~Copyable {
     /// Updates the total of what waits for clients to read.
     mutating func noteUnsent(_ change: Outbox.Change) {
         unsentBytes += change
+    }
+
+    mutating func countRecord(_ change: Int) {
+        recordCount += change
     }
 
     // MARK: Reading

@@ -8,6 +8,8 @@
     package enum Invariant: String, CaseIterable, Sendable {
         /// The number of streams is that of the connections which carry one.
         case streamCount
+        /// The number of records is that of the exchanges under way which have one.
+        case recordCount
         /// The total of unsent bytes is what connections, backlogs and held answers add up to; a
         /// message that waits for several clients counts once.
         case unsentTotal
@@ -68,6 +70,8 @@
         private func checkTotals(_ connections: [ServerConnection], _ audit: inout Audit) {
             let carriers = connections.count { $0.exchange.isStreaming }
             audit.expect(.streamCount, self.connections.streamCount, carriers)
+            let records = connections.count { $0.access?.isOpen ?? false }
+            audit.expect(.recordCount, self.connections.recordCount, records)
             var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var unsent = 0
             for connection in connections {

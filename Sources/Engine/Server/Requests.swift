@@ -13,6 +13,8 @@ final class OpenRequest {
     private(set) var revision = Revision.assumed
     private(set) var isInitialize = false
     private(set) var method = ShortText()
+    /// When it arrived.
+    private(set) var since = Instant(milliseconds: 0)
     /// The client's progress token as JSON text; nil if it wants no progress.
     private(set) var progressToken: ByteBuffer?
     /// The HTTP head, for the host; nil once the request has ended.
@@ -56,9 +58,10 @@ final class OpenRequest {
     fileprivate func begin(
         _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
         _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
-        head: RequestHead, on connection: ServerConnection
+        head: RequestHead, on connection: ServerConnection, at now: Instant
     ) {
         self.method = ShortText(method)
+        since = now
         self.id = id
         self.session = session
         self.ownShares = ownShares
@@ -114,6 +117,7 @@ final class OpenRequest {
         revision = .assumed
         isInitialize = false
         method = ShortText()
+        since = Instant(milliseconds: 0)
         releaseMessage()
         connection = nil
         isStreaming = false
@@ -131,9 +135,12 @@ struct OpenCall {
     /// The request on whose stream it was sent; nil for the primary.
     let request: OpenRequest?
     let data: UnsafeMutableRawPointer?
+    let method: ShortText
+    /// When it was made.
+    let since: Instant
 
     /// The memory of a call, with its entries in tables.
-    static var heldBytes: Int { 160 }
+    static var heldBytes: Int { 240 }
 }
 
 /// The ledger of one session, which `Requests` alone writes.
@@ -162,6 +169,8 @@ struct Requests: ~Copyable {
     var callCount: Int { callTable.count }
     var slotCount: Int { table.slotCount }
     var heapBytes: Int { table.heapBytes + detachedDeadlines.heapBytes }
+    /// The numbers of all keys, in no order.
+    var numbers: [UInt64] { table.numbers }
     /// All requests there are now, so that the caller may close some meanwhile.
     var all: [OpenRequest] { table.elements }
     var allCalls: [CallKey: OpenCall] { callTable }
@@ -190,7 +199,7 @@ struct Requests: ~Copyable {
         let request = core.objects.takeRequest() ?? OpenRequest()
         request.begin(
             id, method, of: session, ownShares, revision, isInitialize: isInitialize,
-            progressToken: progressToken, head: head, on: connection)
+            progressToken: progressToken, head: head, on: connection, at: core.now)
         let added = table.insert { key in
             request.key = key
             return request

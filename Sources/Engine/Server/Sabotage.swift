@@ -24,6 +24,8 @@
             switch self {
             case .streamCount:
                 [Sabotage("one more than there are") { $0.connections.sabotageStreamCount() }]
+            case .recordCount:
+                [Sabotage("one more than there are") { $0.connections.countRecord(1) }]
             case .unsentTotal: Invariant.sabotagesOfUnsent
             case .arrivingTotal:
                 [

@@ -6,11 +6,13 @@ import Wire
 extension ServerEngine {
     /// `count` bytes of a request were read.
     func noteReceived(_ count: Int, in access: AccessBook, of connection: ServerConnection) {
+        if !access.isOpen { connections.countRecord(1) }
         access.received(count, from: connection, at: core.microseconds)
     }
 
     /// The exchange of a connection is over, and its response is queued completely.
     func endRecord(in access: AccessBook, of connection: ServerConnection) {
+        if access.isOpen { connections.countRecord(-1) }
         connections.noteUnsent(access.endExchange(on: connection))
         deliverRecords(of: access, connection)
     }
@@ -29,6 +31,7 @@ extension ServerEngine {
     /// Takes all records of a connection that is about to end.
     func takeRecords(of connection: ServerConnection) -> [AccessRecord] {
         guard let access = connection.access else { return [] }
+        if access.isOpen { connections.countRecord(-1) }
         connections.noteUnsent(-access.heldBytes)
         return access.takeAll(on: connection, at: core.microseconds)
     }

@@ -344,8 +344,10 @@ extension ServerEngine {
         _ method: UnsafeRawBufferPointer, _ data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
         guard session.state.isReady || method.equals(Method.ping) else { throw .notReady }
+        let opening = OpenCall(
+            session: session, request: request, data: data, method: ShortText(method), since: now)
         guard makeRoom(forRequest: OpenCall.heldBytes, in: session.shares, on: nil),
-            requests.open(call, OpenCall(session: session, request: request, data: data))
+            requests.open(call, opening)
         else { throw .limit }
     }
 }

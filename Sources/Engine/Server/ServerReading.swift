@@ -146,7 +146,8 @@ extension ServerEngine {
     private func begin(
         _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
-        connection.begin(head, crossOriginFields: gate.crossOriginFields(for: head), as: principal)
+        connection.begin(
+            head, crossOriginFields: gate.crossOriginFields(for: head), as: principal, at: now)
     }
 
     /// Continues with a request that is authorized, or refuses it if it cannot be served.

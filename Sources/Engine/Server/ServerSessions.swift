@@ -77,7 +77,7 @@ extension ServerEngine {
         let opening = ServerSession.Opening(
             id: id, principal: connection.exchange.principal, shares: shares, primary: primary,
             clientInfo: clientInfo, clientCapabilities: capabilities)
-        guard let session = sessions.open(opening) else {
+        guard let session = sessions.open(opening, at: now) else {
             self.shares.forget(shares)
             return .refused(.tooManySessions)
         }

@@ -46,6 +46,8 @@ package final class HostEvent {
         case log
         /// An HTTP exchange is over; only if the options want it.
         case access
+        /// A page of the listing that the host has asked for: `message`.
+        case sessions
         case closed
     }
 
@@ -183,6 +185,13 @@ package final class HostEvent {
         logLine = line
         sessionKey = line.session
         peer = line.peer
+    }
+
+    convenience init(_ listing: ByteBuffer, _ data: UnsafeMutableRawPointer?) {
+        self.init(.sessions)
+        messageBuffer = listing
+        message = listing.bytes
+        callData = data
     }
 
     convenience init(_ kind: Kind, of session: ServerSession?) {

@@ -239,6 +239,13 @@ extension ABI {
                     "session", "method", "principal", "http_method", "target", "peer",
                     "http_status", "cut", "bytes_received", "bytes_sent", "duration_us",
                 ], maps: "access"),
+            EnumCase(
+                "SHTTP_EVENT_SESSIONS", 15,
+                """
+                The answer to shttp_server_sessions(): message is one page of the list, a JSON
+                object, and call_data is what was passed.
+                """,
+                sets: ["call_data", "message"], maps: "sessions"),
         ])
 
     private static let logLevel = Enumeration(
