@@ -766,7 +766,13 @@ typedef enum shttp_event_kind {
    *
    *  Sets session, method, principal, http_method, target, peer,
    *  http_status, cut, bytes_received, bytes_sent and duration_us. */
-  SHTTP_EVENT_ACCESS = 14
+  SHTTP_EVENT_ACCESS = 14,
+
+  /** The answer to shttp_server_sessions(): message is one page of the list,
+   *  a JSON object, and call_data is what was passed.
+   *
+   *  Sets call_data and message. */
+  SHTTP_EVENT_SESSIONS = 15
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
@@ -1645,6 +1651,44 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
 /** Writes the server's counters into a shttp_stats. */
 #define shttp_server_stats(server, stats) \
   shttp_server_stats_sized((server), (stats), sizeof *(stats))
+
+/**
+ * Lists the sessions and open requests, for an operator. The list comes as
+ * SHTTP_EVENT_SESSIONS, with `call_data`. [any thread]
+ *
+ * Its message is a JSON object with at most `limit` sessions (0: 1000, which is
+ * also the most), the oldest first. To read on, pass the number in its member
+ * next as `after`; 0 begins, and next is null at the end. A page ends early at
+ * a megabyte. All times are in milliseconds. Members may be added. Of a
+ * stateless server, requests stands in the place of sessions.
+ *
+ *  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
+ *    "client":"inspector","age_ms":9000,"idle_ms":10,"state":"ready",
+ *    "primary":{"attached":true,"peer":"127.0.0.1:54321","age_ms":8000,
+ *      "unsent_bytes":0,"mailbox_messages":0},
+ *    "replay_events":3,"replay_bytes":400,
+ *    "requests":[{"request":"0x7","id":3,"method":"tools/call","age_ms":100,
+ *      "stream":"attached","peer":"127.0.0.1:54322","waits_for":"host",
+ *      "unsent_bytes":0,
+ *      "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
+ *    "calls":[]}],
+ *   "requests":[],
+ *   "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
+ *     "target":"/mcp","age_ms":5}],
+ *   "next":null}
+ *
+ * stream is attached, detached (its client has disconnected), none (nothing was
+ * sent yet) or json; waits_for is host, client (a call), socket, fence (see
+ * fence_ms) or store.
+ *
+ * `call_data` is stored unchanged and never dereferenced.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_server_sessions(shttp_server *server, uint64_t after, uint32_t limit,
+                      void *call_data);
 
 /**
  * Shuts the server down gracefully, for example on SIGTERM. [any thread]

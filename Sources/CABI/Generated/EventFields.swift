@@ -64,6 +64,7 @@ extension BorrowedEvent {
         case .authorize: (SHTTP_EVENT_AUTHORIZE, 0x2f80800)
         case .primaryGap: (SHTTP_EVENT_PRIMARY_GAP, 0x2001024)
         case .access: (SHTTP_EVENT_ACCESS, 0x7e340084)
+        case .sessions: (SHTTP_EVENT_SESSIONS, 0x240)
         }
     }
 }

@@ -102,10 +102,17 @@ extension ABI {
                    "replay_events":3,"replay_bytes":400,
                    "requests":[{"request":"0x7","id":3,"method":"tools/call","age_ms":100,
                      "stream":"attached","peer":"127.0.0.1:54322","waits_for":"host",
-                     "calls":[{"method":"elicitation/create","age_ms":50}]}]}],
+                     "unsent_bytes":0,
+                     "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
+                   "calls":[]}],
                   "requests":[],
-                  "authorizations":[{"peer":"127.0.0.1:54323","target":"/mcp","age_ms":5}],
+                  "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
+                    "target":"/mcp","age_ms":5}],
                   "next":null}
+
+                stream is attached, detached (its client has disconnected), none (nothing was sent
+                yet) or json; waits_for is host, client (a call), socket, fence (see fence_ms) or
+                store.
                 """,
                 [
                     Parameter("server", .server), Parameter("after", .uint64),

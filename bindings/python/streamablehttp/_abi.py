@@ -143,6 +143,7 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_AUTHORIZE = 12
     SHTTP_EVENT_PRIMARY_GAP = 13
     SHTTP_EVENT_ACCESS = 14
+    SHTTP_EVENT_SESSIONS = 15
 
 
 class shttp_log_level(IntEnum):
@@ -549,6 +550,7 @@ FUNCTIONS = (
     "shttp_server_listen",
     "shttp_server_port",
     "shttp_server_stats_sized",
+    "shttp_server_sessions",
     "shttp_server_drain",
     "shttp_server_close",
     "shttp_server_destroy",
@@ -696,6 +698,13 @@ def declare(library: CDLL) -> None:
         c_size_t,  # stats_size
     ]
     library.shttp_server_stats_sized.restype = c_int32
+    library.shttp_server_sessions.argtypes = [
+        shttp_server_p,  # server
+        c_uint64,  # after
+        c_uint32,  # limit
+        c_void_p,  # call_data
+    ]
+    library.shttp_server_sessions.restype = c_int32
     library.shttp_server_drain.argtypes = [
         shttp_server_p,  # server
         c_uint32,  # deadline_ms
