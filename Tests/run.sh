@@ -3,6 +3,7 @@
 # fails. Ends with the runners' own summaries and the number of stages.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+install_for_tests
 cd "$root"
 exec </dev/null
 
