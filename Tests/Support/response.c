@@ -1,3 +1,6 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "response.h"
 
 #include <strings.h>
@@ -11,6 +14,17 @@ static const char *header(const char *line, size_t len, const char *name, size_t
   const char *value = line + name_len + 1, *end = line + len;
   while (value < end && *value == ' ') value++;
   *value_len = (size_t)(end - value);
+  return value;
+}
+
+const char *head_field(const char *head, size_t head_len, const char *name, size_t *len) {
+  const char *at = head, *end = head + head_len, *value = NULL;
+  while (value == NULL) {
+    at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+    const char *line_end = memchr(at, '\r', (size_t)(end - at));
+    if (line_end == at) break;
+    value = header(at, (size_t)(line_end - at), name, len);
+  }
   return value;
 }
 
@@ -36,7 +50,7 @@ static void read_head(struct response *r) {
   if (r->line.len < 12 || memcmp(at, "HTTP/1.1 ", 9) != 0) fail("no HTTP/1.1 response");
   r->status = (int)number_at(at + 9, end);
   r->is_stream = false;
-  r->session[0] = '\0';
+  r->session[0] = r->next_id[0] = '\0';
   r->left = 0;
   r->part = LENGTH;
   for (;;) {
@@ -47,22 +61,33 @@ static void read_head(struct response *r) {
   }
 }
 
-/* One line of an event stream, without its end. An event's data must stand in one line. */
+static void read_id(struct response *r, const char *id, size_t len) {
+  if (len >= sizeof r->next_id) fail("an event's id of %zu bytes", len);
+  memcpy(r->next_id, id, len);
+  r->next_id[len] = '\0';
+}
+
+/* One line of an event stream, without its end. */
 static void read_stream_line(struct response *r, const struct response_events *events, void *what,
                              const char *line, size_t len) {
   if (len != 0 && line[len - 1] == '\r') len--;
   if (len == 0) {
+    if (r->next_id[0] != '\0') strcpy(r->last_id, r->next_id);
     if (r->data.len != 0) events->message(what, r->data.data, r->data.len);
     r->data.len = 0;
   } else if (len >= 5 && memcmp(line, "data:", 5) == 0) {
     size_t skip = len > 5 && line[5] == ' ' ? 6 : 5;
-    if (r->data.len != 0) fail("an event with two lines of data");
+    if (r->data.len != 0) text_add_literal(&r->data, "\n");
     text_add(&r->data, line + skip, len - skip);
+  } else if (len >= 3 && memcmp(line, "id:", 3) == 0) {
+    size_t skip = len > 3 && line[3] == ' ' ? 4 : 3;
+    read_id(r, line + skip, len - skip);
   }
 }
 
 static void read_body(struct response *r, const struct response_events *events, void *what,
                       const char *data, size_t len) {
+  if (events->body != NULL) events->body(what, data, len);
   text_add(&r->body, data, len);
   if (!r->is_stream) return;
   size_t used = 0;
@@ -117,8 +142,8 @@ void response_read(struct response *r, const struct response_events *events, voi
       case HEAD:
         if (!collect(r, &data, limit, "\r\n\r\n")) return;
         read_head(r);
-        r->line.len = 0;
         events->head(what, r);
+        r->line.len = 0;
         if (r->part == LENGTH && r->left == 0) end(r, events, what);
         break;
       case LENGTH:
@@ -149,8 +174,16 @@ void response_read(struct response *r, const struct response_events *events, voi
   }
 }
 
+void response_trim(struct response *r) {
+  if (r->line.len == 0) text_free(&r->line);
+  if (r->body.len == 0) text_free(&r->body);
+  if (r->data.len == 0) text_free(&r->data);
+}
+
 void response_free(struct response *r) {
   text_free(&r->line);
   text_free(&r->body);
   text_free(&r->data);
+  r->scanned = 0;
+  r->part = HEAD;
 }
