@@ -62,7 +62,7 @@ static void primary_end(void *what, const struct response *response) {
   primaries_open--;
 }
 
-static const struct response_events primary_events = {primary_head, primary_message, primary_end};
+static const struct response_events primary_events = {primary_head, NULL, primary_message, primary_end};
 
 /* ---- Answers to POST ------------------------------------------------------------ */
 
@@ -131,7 +131,7 @@ static void post_end(void *what, const struct response *response) {
   }
 }
 
-static const struct response_events post_events = {post_head, post_message, post_end};
+static const struct response_events post_events = {post_head, NULL, post_message, post_end};
 
 /* ---- Requests -------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #define CONNECTION_H
 
 #include "response.h"
+#include "wire.h"
 
 struct connection {
   int fd;              /* -1 while it is not open */

@@ -3,6 +3,7 @@
 # usage: run.sh [--only REGEX] [--repeat N] [--seconds N] [--update]: see compare.py
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
+install_for_tests
 build_library
 make_venv "$root/bindings/python" mcp uvicorn
 PYTHONDONTWRITEBYTECODE=1 exec python3 "$root/Tests/Benchmarks/compare.py" "$build" "$@"

@@ -7,7 +7,6 @@ leave first, and the server must then hold nothing.
 """
 
 import concurrent.futures
-import http.client
 import logging
 import queue
 import random
@@ -18,7 +17,7 @@ import time
 from collections import Counter
 
 from streamablehttp import Request, Server, StreamableHTTPError
-from wire import Client
+from wire import Client, Ended
 
 CLIENTS = 8
 WORKERS = 4
@@ -155,7 +154,7 @@ class Visitor:
                         break
                 self._client.delete().status
                 self._babble()
-            except (OSError, http.client.HTTPException, AssertionError, KeyError) as error:
+            except (OSError, AssertionError, KeyError) as error:
                 # The session could not be opened or ended, which is right if nobody is let in.
                 if not self._host.draining.is_set():
                     raise error
@@ -173,7 +172,7 @@ class Visitor:
                 while stream.next() is not None:
                     pass
                 stream = self._client.resume(stream) if stream.last_id else self._client.send("GET")
-        except (OSError, http.client.HTTPException):
+        except (OSError, Ended):
             pass  # the server is gone, or the session is, and with it every connection
 
     def _babble(self):
@@ -188,7 +187,7 @@ class Visitor:
         self._n += 1
         try:
             outcome = self._outcome(method)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, Ended) as error:
             outcome = "cut off" if self._host.draining.is_set() else f"{method}: {error!r}"
         outcomes[outcome] += 1
         if outcome not in KNOWN:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import resource
 import signal
+import sys
+from pathlib import Path
 
 import pytest
-from hosts import Host, death
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
+
+from hosts import Host, death  # noqa: E402
 
 TEST_SECONDS = 60
 

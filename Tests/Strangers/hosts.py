@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exact import SECONDS, Connection
+from http_reader import SECONDS, Connection
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

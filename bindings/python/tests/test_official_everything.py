@@ -102,7 +102,7 @@ def test_a_json_server_asks_on_the_primary(everything):
     assert question["params"]["messages"][0]["content"]["text"] == "hello"
     said = {"role": "assistant", "model": "m", "content": {"type": "text", "text": "heard"}}
     assert client.answer(question, said).status == 202
-    assert exchange.header.get_content_type() == "application/json"
+    assert exchange.header.content_type == "application/json"
     result = exchange.next()["result"]
     assert result["content"][0]["text"] == "LLM response: heard"
     assert not result.get("isError")

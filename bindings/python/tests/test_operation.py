@@ -1,6 +1,5 @@
 """What an operator needs: draining, figures, browsers."""
 
-import http.client
 import logging
 import re
 
@@ -128,17 +127,15 @@ def test_each_exchange_is_reported_with_its_bytes_and_its_time(host):
 def test_a_page_of_another_origin_may_use_the_server(host):
     one = host(cors_origins=["https://app.example"])
     page = {"Origin": "https://app.example"}
-    connection = http.client.HTTPConnection("127.0.0.1", one.server.port, timeout=10)
     asked = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "mcp-param-region, x-other, bad name",
     }
-    connection.request("OPTIONS", "/mcp", headers={**page, **asked})
-    answer = connection.getresponse()
-    assert answer.read() == b"" and answer.status == 204
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
-    assert answer.headers["Access-Control-Allow-Methods"] == "GET, POST, DELETE"
-    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    answer = one.client().send("OPTIONS", **page, **asked)
+    assert answer.body == b"" and answer.status == 204
+    assert answer.header["Access-Control-Allow-Origin"] == "https://app.example"
+    assert answer.header["Access-Control-Allow-Methods"] == "GET, POST, DELETE"
+    allowed = answer.header["Access-Control-Allow-Headers"].lower()
     for name in ("mcp-session-id", "mcp-protocol-version", "last-event-id", "mcp-param-region"):
         assert name in allowed
     assert "x-other" not in allowed and "bad name" not in allowed
