@@ -140,6 +140,8 @@ static void callbacks(void) {
   lose_events(&fixture, &client);
   ask(&client, true);
   fail_commands(&fixture);
+  CHECK_STATUS(shttp_server_sessions(fixture.server, 0, 0, &tag), SHTTP_OK);
+  CHECK(happens(SHTTP_EVENT_SESSIONS, 1));
   /* A session that nobody has used makes room for another one. */
   REQUIRE(client_open_as(&unused, "127.0.0.1", fixture.port, "token"));
   REQUIRE(client_open_as(&other, "127.0.0.1", fixture.port, "token"));

@@ -249,6 +249,9 @@ class Pump:
     def _response(self, raw: shttp_event) -> None:
         self._calls.end(raw.call_data or 0, raw.status, copied(raw.message))
 
+    def _listed(self, raw: shttp_event) -> None:
+        self._calls.end_list(raw.call_data or 0, copied(raw.message))
+
     def _cancelled(self, raw: shttp_event) -> Cancelled | None:
         request = self._requests.existing(raw.request.key)
         if request is None:
@@ -349,6 +352,7 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
     shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
+    shttp_event_kind.SHTTP_EVENT_SESSIONS: Pump._listed,
     shttp_event_kind.SHTTP_EVENT_LOG: Pump._log,
     shttp_event_kind.SHTTP_EVENT_CLOSED: Pump._server_closed,
 }

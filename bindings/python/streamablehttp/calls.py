@@ -72,7 +72,8 @@ class Call(concurrent.futures.Future[Any]):
         if self._calls.remove(self._token) is None:
             return False
         try:
-            self._calls.server.invoke(library.shttp_call_close, self._call)
+            if self._call.key:  # a list of sessions has none, and cannot be stopped
+                self._calls.server.invoke(library.shttp_call_close, self._call)
         except StreamableHTTPError:
             pass  # it has ended, or the client cannot be notified
         return super().cancel()
@@ -127,6 +128,17 @@ class Calls:
             raise
         return call
 
+    def list_sessions(self, after: int, limit: int, timeout: float | None) -> Call:
+        """Asks for a page of the list of sessions."""
+        call = Call(self, next(self._tokens), seconds("timeout", timeout))
+        self.open[call._token] = call
+        try:
+            self.server.invoke(library.shttp_server_sessions, after, limit, call._token)
+        except BaseException:
+            self.remove(call._token)
+            raise
+        return call
+
     def remove(self, token: int) -> Call | None:
         """Removes and returns a call. Only the caller that gets it may cancel it."""
         return self.open.pop(token, None)
@@ -136,15 +148,22 @@ class Calls:
 
         May be repeated after an interruption, so the call is removed last.
         """
+        outcome = error(status) if status else _outcome(message)
+        self._complete(token, outcome if isinstance(outcome, Exception) else outcome.get("result"))
+
+    def end_list(self, token: int, message: bytes) -> None:
+        """Completes a call for a list with its page. May be repeated, too."""
+        self._complete(token, load(message))
+
+    def _complete(self, token: int, outcome: Any) -> None:
         call = self.open.get(token)
         if call is None:
             return
         try:
-            outcome = error(status) if status else _outcome(message)
             if isinstance(outcome, Exception):
                 call.set_exception(outcome)
             else:
-                call.set_result(outcome.get("result"))
+                call.set_result(outcome)
         except InvalidStateError:
             pass  # it was cancelled
         self.remove(token)

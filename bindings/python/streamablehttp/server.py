@@ -25,8 +25,8 @@ from ._store import Binding, EventStore
 from ._store_calls import event_store as store_struct
 from ._table import OPTIONS, Options
 from ._values import integer, message_params, method_name, milliseconds
-from .calls import Calls
-from .errors import ClosedError, InvalidOptionError
+from .calls import Call, Calls
+from .errors import ClosedError, InvalidArgumentError, InvalidOptionError
 from .message import Event
 from .request import Requests
 from .session import Session
@@ -214,6 +214,22 @@ class Server:
         stats = shttp_stats()
         self._handle.invoke(library.shttp_server_stats_sized, byref(stats), sizeof(stats))
         return {name: getattr(stats, name) for name, *_ in stats._fields_}
+
+    def list_sessions(
+        self, after: str | None = None, limit: int = 1000, timeout: float | None = None
+    ) -> Call:
+        """Lists sessions and open requests, with their age and what they wait for. [any thread]
+
+        Await it, or call `result()` on a thread: a dict with at most `limit` (1 to 1000) sessions
+        as shttp_server_sessions() in streamablehttp.h describes it. To read on, pass its "next" as
+        `after`; it is None at the end. `timeout` is in seconds.
+        """
+        try:
+            first = 0 if after is None else int(after, 16)
+        except (TypeError, ValueError):
+            raise InvalidArgumentError('after: it is the "next" of a page, such as "0x2a"') from None
+        count = integer("limit", limit, 1, 1000)
+        return self._calls.list_sessions(first, count, timeout)
 
     def __enter__(self) -> Server:
         return self

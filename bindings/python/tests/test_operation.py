@@ -1,9 +1,12 @@
 """What an operator needs: draining, figures, browsers."""
 
+import asyncio
 import logging
 import re
 
-from streamablehttp import Access, Cancelled, PrimaryOpened, SessionClosed, SessionOpened
+import pytest
+
+from streamablehttp import Access, Cancelled, PrimaryOpened, Server, SessionClosed, SessionOpened
 
 
 def test_a_drain_lets_open_requests_finish_and_then_ends(host):
@@ -99,6 +102,52 @@ def test_events_say_where_their_client_is(host):
     request = one.next()
     assert re.fullmatch(r"127\.0\.0\.1:\d+", request.peer) and request.target == "/mcp"
     request.respond({})
+
+
+def test_sessions_and_requests_are_listed(host):
+    one = host(bearer_tokens={"secret": "alice"})
+    client = one.client()
+    client.headers["Authorization"] = "Bearer secret"
+    client.initialize()
+    session = one.next(SessionOpened).session
+    waiting = client.call_tool("slow")
+    request = one.next()
+    (listed,) = one.server.list_sessions(timeout=10).result()["sessions"]
+    assert (listed["principal"], listed["state"]) == ("alice", "ready")
+    assert listed["client"] == session.client_info["name"] and session.id not in str(listed)
+    (asked,) = listed["requests"]
+    assert (asked["id"], asked["method"], asked["waits_for"]) == (request.id, "tools/call", "host")
+    request.respond({})
+    assert waiting.next()["result"] == {}
+
+    other = one.client()
+    other.headers["Authorization"] = "Bearer secret"
+    other.initialize()
+    first = one.server.list_sessions(limit=1, timeout=10).result()
+    rest = one.server.list_sessions(after=first["next"], timeout=10).result()
+    assert rest["next"] is None
+    keys = [entry["session"] for page in (first, rest) for entry in page["sessions"]]
+    assert len(keys) == len(set(keys)) == 2
+    for wrong in (1, "x"):
+        with pytest.raises(ValueError, match="after"):
+            one.server.list_sessions(after=wrong)
+    with pytest.raises(ValueError, match="limit"):
+        one.server.list_sessions(limit=1001)
+
+
+def test_sessions_are_listed_on_an_event_loop():
+    async def main():
+        async with Server(name="x") as server:
+            events = asyncio.create_task(anext_of(server))
+            assert (await server.list_sessions())["sessions"] == []
+            events.cancel()
+
+    asyncio.run(main())
+
+
+async def anext_of(server):
+    async for event in server:
+        return event
 
 
 def test_each_exchange_is_reported_with_its_bytes_and_its_time(host):
