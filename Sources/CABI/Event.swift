@@ -16,8 +16,8 @@ struct BorrowedEvent {
     init(_ event: HostEvent) {
         self.event = event
         wireID = event.kind == .sessionOpened ? event.session?.id.text : nil
-        scheme = event.credentials?.lowercasedScheme
-        text = event.logLine?.rendered
+        scheme = event.kind == .authorize ? event.credentials?.lowercasedScheme : nil
+        text = event.kind == .log ? event.logLine?.rendered : nil
     }
 
     /// Passes the event as a C struct, which is valid as long as this value.
