@@ -1,4 +1,6 @@
 import Link
+import MCP
+import Replay
 import Session
 import Wire
 
