@@ -27,6 +27,7 @@ enum Budgets {
                 expect(oldest.milliseconds >= limit, "an event's age", simulation)
             }
         }
+        simulation.watcher.look()
         checkMemory(simulation)
         checkOutput(simulation)
         expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)

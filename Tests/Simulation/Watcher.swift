@@ -18,6 +18,10 @@ final class Watcher {
     private unowned let simulation: Simulation
     private var books: [String: Book] = [:]
     private var linkOf: [Int: String] = [:]
+    private var looks = 0
+
+    /// It lists everything once in so many steps.
+    private static let pause = 64
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -105,7 +109,31 @@ final class Watcher {
         expect(rest.allSatisfy { $0.isCut }, "\(link.name) has not had all its answers")
     }
 
+    // MARK: Listings
+
+    /// Now and then lists everything: it must be what is there.
+    func look() {
+        looks += 1
+        guard looks % Watcher.pause == 0 else { return }
+        let engine = simulation.engine
+        let text = engine.listing(after: nil, limit: 1_000)
+        withExtendedLifetime(text) {
+            guard let page = JSONValue(text.bytes, depthMax: 16), page["next"]?.isNull == true
+            else { return expect(false, "a listing of \(text.count) bytes") }
+            let sessions = page["sessions"]?.elements ?? []
+            let requests = sessions.flatMap { $0["requests"]?.elements ?? [] }
+            let inspection = Inspection(of: engine)
+            let held = inspection.sessions.reduce(0) { $0 + inspection.heldAnswers(of: $1) }
+            let statistics = engine.statistics
+            expect(sessions.count == statistics.sessions, "\(sessions.count) sessions")
+            let count = requests.count + (page["requests"]?.elements.count ?? 0)
+            expect(count == Int(statistics.requests) + held, "\(count) requests")
+            let parked = page["authorizations"]?.elements.count ?? 0
+            expect(parked == statistics.authorizations, "\(parked) authorizations")
+        }
+    }
+
     private func expect(_ condition: Bool, _ what: @autoclosure () -> String) {
-        if !condition { simulation.violate(.misconduct, "records are wrong: \(what())") }
+        if !condition { simulation.violate(.misconduct, "the operator sees \(what())") }
     }
 }

@@ -30,7 +30,7 @@ package final class AccessRecord {
     private let start: UInt64
     /// Where the response begins and, once it is complete, ends among the connection's output.
     private let outputStart: UInt64
-    fileprivate private(set) var outputEnd: UInt64?
+    fileprivate var outputEnd: UInt64?
 
     private static var targetBytesMax: Int { 256 }
 
@@ -48,8 +48,9 @@ package final class AccessRecord {
         self.target = target
     }
 
-    fileprivate func responded(upTo output: UInt64) {
-        if outputEnd == nil { outputEnd = output }
+    /// Notes who has made the request; before the head, that was another one.
+    fileprivate func note(_ exchange: Exchange) {
+        if httpMethod != nil { principal = exchange.principal }
     }
 
     /// The socket has taken all, or will take no more.
@@ -117,25 +118,16 @@ final class AccessBook {
         current?.status = status
     }
 
-    /// The response is queued completely, but the request may go on.
-    func responded(on connection: ServerConnection) {
-        current?.responded(upTo: connection.outbox.queuedBytes)
-    }
-
     /// The exchange is over, and its response is queued completely. Returns by how much the memory
     /// of what waits changes.
     func endExchange(on connection: ServerConnection) -> Int {
         guard let record = current else { return 0 }
         current = nil
-        responded(record, on: connection)
+        record.outputEnd = connection.outbox.queuedBytes
+        record.note(connection.exchange)
         ended.append(record)
         heldBytes += record.heldBytes
         return record.heldBytes
-    }
-
-    private func responded(_ record: AccessRecord, on connection: ServerConnection) {
-        record.responded(upTo: connection.outbox.queuedBytes)
-        if record.httpMethod != nil { record.principal = connection.exchange.principal }
     }
 
     /// Takes out the next record whose response the socket has taken.
@@ -157,7 +149,7 @@ final class AccessBook {
         heldBytes = 0
         if let record = current {
             current = nil
-            if record.httpMethod != nil { record.principal = connection.exchange.principal }
+            record.note(connection.exchange)
             all.append(record)
         }
         for record in all { record.end(handed: connection.outbox.handedBytes, at: microseconds) }

@@ -63,7 +63,6 @@ extension ServerEngine {
             if connection.head?.method != .head { output.append(body) }
         }
         if isArriving, connection.keepsAlive, !connection.isClosed {
-            connection.access?.responded(on: connection)
             move(connection, to: .refused)
         } else {
             exchangeEnded(on: connection)
