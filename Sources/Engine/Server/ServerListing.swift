@@ -77,9 +77,8 @@ extension ServerEngine {
             text.append(log.byteCount)
         }
         let open = session.ledger.entries.requestKeys.compactMap { requests[$0] }
-        let all = (open + session.held.requests).sorted { $0.key.rawValue < $1.key.rawValue }
         text.append(",\"requests\":[")
-        for (index, request) in all.enumerated() {
+        for (index, request) in (open + session.held.requests).enumerated() {
             if index > 0 { text.append(",") }
             append(request, to: text)
         }
