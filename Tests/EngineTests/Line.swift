@@ -1,17 +1,41 @@
 import Simulation
 
 /// One input of a transcript: words, followed by a JSON body.
-struct Line {
+struct Line: CustomStringConvertible {
     let words: [String]
     let body: String?
-    private let text: String
+    let description: String
 
     init(_ text: String) {
-        self.text = text
+        description = text
         let bodyStart = [" {", " [", " \""].compactMap { text.firstRange(of: $0)?.lowerBound }.min()
         let head = text[..<(bodyStart ?? text.endIndex)]
         words = head.split(separator: " ").map(String.init)
         body = bodyStart.map { String(text[$0...].dropFirst()) }
+    }
+
+    /// The word at an index.
+    func word(_ index: Int) throws(TranscriptError) -> String {
+        guard words.indices.contains(index) else {
+            throw TranscriptError("a word is missing in `\(description)`")
+        }
+        return words[index]
+    }
+
+    /// The number at an index.
+    func number<N: LosslessStringConvertible>(_ index: Int) throws(TranscriptError) -> N {
+        guard let number = N(try word(index)) else {
+            throw TranscriptError("\(words[index]) is no number in `\(description)`")
+        }
+        return number
+    }
+
+    /// The number of a key that the host chooses or is told: 1 in `k1` and `l1`.
+    func key(_ index: Int) throws(TranscriptError) -> UInt64 {
+        guard let key = UInt64(try word(index).dropFirst()) else {
+            throw TranscriptError("\(words[index]) is no name in `\(description)`")
+        }
+        return key
     }
 
     /// The quoted text, with escaped line ends converted to bytes.
@@ -33,8 +57,11 @@ struct Line {
     }
 
     /// The HTTP request that `c1 POST session=S1 {…}` stands for.
-    func request(_ names: Names) -> [UInt8] {
-        let method = words[1]
+    func request(_ names: Names) throws(TranscriptError) -> [UInt8] {
+        let method = try word(1)
+        guard method.allSatisfy(\.isUppercase) else {
+            throw TranscriptError("no client does `\(method)`")
+        }
         var path = "/mcp"
         var version = "HTTP/1.1"
         var isChunked = false
@@ -73,7 +100,8 @@ struct Line {
             case "chunked": isChunked = true
             case "expect": fields["Expect"] = "100-continue"
             case "close", "keep-alive": fields["Connection"] = part[0]
-            default: version = word
+            case let word where word.hasPrefix("HTTP/"): version = word
+            default: throw TranscriptError("no request has `\(word)`")
             }
         }
         if isChunked {
