@@ -78,7 +78,7 @@ struct Expectation {
     }
 
     /// The client that an output names, or the host.
-    private func actor(of output: String) -> Substring {
+    func actor(of output: String) -> Substring {
         let word = output.prefix { $0 != " " }
         return word.first == "c" && Int(word.dropFirst()) != nil ? word : "host"
     }

@@ -11,7 +11,7 @@ extension Player {
         perform()
         while let connection = engine.nextWritable() {
             if let client = client(of: connection) { flush(client) }
-            if !engine.hasWritable { perform() }
+            perform()
         }
     }
 
