@@ -56,6 +56,11 @@ struct Line: CustomStringConvertible {
         return bytes
     }
 
+    /// Whether a word is the name of a session. Each cut asks: a regex would take most of the time.
+    static func isSession(_ word: String) -> Bool {
+        word.utf8.first == UInt8(ascii: "S") && UInt(word.dropFirst()) != nil
+    }
+
     /// The HTTP request that `c1 POST session=S1 {…}` stands for.
     func request(_ names: Names) throws(TranscriptError) -> [UInt8] {
         let method = try word(1)
@@ -77,14 +82,11 @@ struct Line: CustomStringConvertible {
             let value = part.count > 1 ? part[1] : ""
             switch part[0] {
             case "session":
-                let isName = value.wholeMatch(of: /S\d+/) != nil
-                fields["Mcp-Session-Id"] = isName ? names.wireID(value) : value
+                fields["Mcp-Session-Id"] = Line.isSession(value) ? names.wireID(value) : value
             case "again":
-                let (name, value) = (
-                    value.prefix { $0 != ":" }, value.drop { $0 != ":" }.dropFirst()
-                )
-                let isName = value.wholeMatch(of: /S\d+/) != nil
-                again.append("\(name): \(isName ? names.wireID(String(value)) : String(value))\r\n")
+                let name = value.prefix { $0 != ":" }
+                let rest = String(value.dropFirst(name.count + 1))
+                again.append("\(name): \(Line.isSession(rest) ? names.wireID(rest) : rest)\r\n")
             case "version": fields["MCP-Protocol-Version"] = value
             case "host": fields["Host"] = value
             case "origin": fields["Origin"] = value

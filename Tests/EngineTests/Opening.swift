@@ -18,13 +18,15 @@ struct Opening {
     private var principal = ""
     /// Words of each request.
     private var words = ""
-    private(set) var exchanges = [Exchange.connect, .initialize]
+    /// What is done, and by which input.
+    private(set) var exchanges: [(exchange: Exchange, input: Line)] = []
 
     init(_ line: Line) throws(TranscriptError) {
         session = try line.word(1)
-        guard session.wholeMatch(of: /S\d+/) != nil, line.body == nil else {
+        guard Line.isSession(session), line.body == nil else {
             throw TranscriptError("only sessions are given, and in words")
         }
+        var order = [Exchange.connect, .initialize]
         var index = 2
         while index < line.words.count {
             let word = line.words[index]
@@ -36,10 +38,10 @@ struct Opening {
             case "from":
                 index += 1
                 origin = " from \(try line.word(index))"
-            case "initialized": exchanges.append(.initialized)
+            case "initialized": order.append(.initialized)
             case "primary":
                 primary = value
-                exchanges += [.connectPrimary, .openPrimary]
+                order += [.connectPrimary, .openPrimary]
             case "revision": revision = value
             case "by": principal = " by=\(value)"
             case _ where !value.isEmpty: words += " \(word)"
@@ -47,9 +49,10 @@ struct Opening {
             }
             index += 1
         }
+        exchanges = order.map { ($0, Line(input($0))) }
     }
 
-    func input(_ exchange: Exchange) -> String {
+    private func input(_ exchange: Exchange) -> String {
         switch exchange {
         case .connect: "\(client) opened\(origin)"
         case .initialize:

@@ -72,15 +72,13 @@ final class Player {
         self.cut = cut
     }
 
-    /// Plays one input at its time, and returns the outputs.
-    func play(_ line: Line, at time: Int64) throws(TranscriptError) -> [String] {
-        guard try line.word(0) == "given" else { return try playOne(line, at: time) }
+    /// Plays one step, and returns the outputs.
+    func play(_ step: Transcript.Step) throws(TranscriptError) -> [String] {
+        guard let opening = step.opening else { return try play(step.input, at: step.time) }
         let longest = longestInput
-        let opening = try Opening(line)
-        for exchange in opening.exchanges {
-            let input = opening.input(exchange)
+        for (exchange, input) in opening.exchanges {
             let expected = opening.outputs(exchange, options, stream: names.nextStream)
-            let outputs = try playOne(Line(input), at: time)
+            let outputs = try play(input, at: step.time)
             guard expected.isMet(by: outputs) else {
                 throw TranscriptError(
                     "\(opening.session) is not given: \(input)\n"
@@ -91,7 +89,7 @@ final class Player {
         return []
     }
 
-    private func playOne(_ line: Line, at time: Int64) throws(TranscriptError) -> [String] {
+    private func play(_ line: Line, at time: Int64) throws(TranscriptError) -> [String] {
         outputs = []
         arguments = []
         now = Instant(milliseconds: time)

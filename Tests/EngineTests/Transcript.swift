@@ -6,6 +6,8 @@ struct Transcript {
     struct Step {
         let time: Int64
         let input: Line
+        /// What the input stands for if it is `given …`.
+        let opening: Opening?
         var expected = Expectation()
         /// The indices of its lines in the document.
         let inputLine: Int
@@ -14,7 +16,6 @@ struct Transcript {
         let indent: Int
 
         var lineNumber: Int { inputLine + 1 }
-        var isGiven: Bool { input.words.first == "given" }
     }
 
     private let document: [Substring]
@@ -66,9 +67,11 @@ struct Transcript {
         guard let time = word.isEmpty ? previous : Int64(word), time >= previous else {
             throw TranscriptError("\(word) is not a time from \(previous) on")
         }
+        let input = Line(Transcript.unabridged(text))
+        let opening = input.words.first == "given" ? try Opening(input) : nil
         steps.append(
             Step(
-                time: time, input: Line(Transcript.unabridged(text)), inputLine: index,
+                time: time, input: input, opening: opening, inputLine: index,
                 indent: margin.count))
     }
 
@@ -76,7 +79,7 @@ struct Transcript {
     private mutating func end(_ margin: Substring, _ text: Substring, _ index: Int)
         throws(TranscriptError)
     {
-        guard let step = steps.indices.last, !steps[step].isGiven else {
+        guard let step = steps.indices.last, steps[step].opening == nil else {
             throw TranscriptError("nothing is put in that it could be the output of")
         }
         let word = margin.trimmingCharacters(in: .whitespaces)

@@ -15,7 +15,7 @@ extension Transcript {
         var play = Play()
         for step in steps {
             do {
-                play.outputs.append(try player.play(step.input, at: step.time))
+                play.outputs.append(try player.play(step))
             } catch {
                 throw TranscriptError("line \(step.lineNumber), \(cut): \(error)")
             }
