@@ -16,7 +16,6 @@ protocol DrivenEngine: AnyObject {
 
     func nextEffect() -> Effect?
     func nextWritable() -> Connection?
-    var hasWritable: Bool { get }
     var hasMuchToWrite: Bool { get }
     var nextDeadline: Instant? { get }
 
@@ -239,7 +238,8 @@ final class Pump<Driver: EngineDriver> {
         guard !loop.isInherited else { return }
         while let connection = engine.nextWritable() {
             driver.flush(connection)
-            if !engine.hasWritable { performEffects(for: driver) }
+            // What was written may release an answer: its store has it before the client does.
+            performEffects(for: driver)
         }
         needsTurn = false
         if let queue {

@@ -78,7 +78,7 @@ final class Driver {
         pump()
         while let connection = engine.nextWritable() {
             if !connection.hasEnded { flush(Driver.link(of: connection)) }
-            if !engine.hasWritable { pump() }
+            pump()
         }
     }
 
