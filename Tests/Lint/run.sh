@@ -16,7 +16,7 @@ make_venv --requirement Tests/Lint/requirements.txt
 PATH=$build/venv/bin:$PATH
 
 # What a tool prints for a finding: a file, a line, and more.
-finding='^[^: ]+:[0-9]+(:[0-9]+)?: (error|warning|info|style|[A-Z]+[0-9]+)?'
+finding='^[^: ]+:[0-9]+(:[0-9]+)?: (error|warning|note: .*\[SC|unformatted|[A-Z]+[0-9]+)'
 
 # files PATTERN...: the files of ours with such a name. No symbolic links: Tests/Fuzz has some into Sources.
 files() {
@@ -36,16 +36,15 @@ lint_swift() { swift format lint --strict --parallel --configuration .swift-form
 lint_c() { clang-format --style=file:.clang-format --dry-run --Werror "$@"; }
 lint_shell() { shellcheck --format=gcc "$@"; }
 lint_python() { ruff check --no-cache --config .ruff.toml --output-format=concise "$@"; }
-lint_python_format() {
-  ruff format --no-cache --config .ruff.toml --check "$@" | sed 's/^Would reformat: \(.*\)/\1:1: error: is not formatted/'
-}
+lint_python_format() { ruff format --no-cache --config .ruff.toml --check --output-format=concise "$@"; }
 lint_types() { mypy --cache-dir="$build/mypy" --strict "$@"; }
 
 # Each folder of tests has modules of its own, with names that another may have too.
 lint_types_of_tests() {
   local folder failed=0
   while read -r folder; do
-    mypy --cache-dir="$build/mypy-${folder//\//-}" --no-error-summary --ignore-missing-imports "$folder"/*.py || failed=1
+    mypy --cache-dir="$build/mypy-${folder//\//-}" --no-error-summary --ignore-missing-imports \
+      --disable-error-code=union-attr --disable-error-code=var-annotated "$folder"/*.py || failed=1
   done < <(printf '%s\n' "${@%/*}" | sort -u)
   return "$failed"
 }
@@ -81,7 +80,7 @@ self_test() {
   broken lint_shell quotes.sh 'SC2086' <<<$'#!/bin/sh\nrm $1'
   broken lint_python names.py 'F821' <<<'print(undefined)'
   broken lint_python imports.py 'F401' <<<'import os'
-  broken lint_python_format format.py 'not formatted' <<<"x = {'a':1}"
+  broken lint_python_format format.py 'unformatted' <<<"x = {'a':1}"
   broken lint_types package.py 'no-untyped-def' <<<$'def f(x):\n    return x'
   broken lint_types_of_tests tests/test.py 'operator' <<<$'def test():\n    return 1 + "1"'
 }
