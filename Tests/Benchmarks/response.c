@@ -48,8 +48,8 @@ static void read_head(struct response *r) {
 }
 
 /* One line of an event stream, without its end. An event's data must stand in one line. */
-static void read_stream_line(struct response *r, const struct response_events *events, void *what,
-                             const char *line, size_t len) {
+static void read_stream_line(struct response *r, const struct response_events *events, void *what, const char *line,
+                             size_t len) {
   if (len != 0 && line[len - 1] == '\r') len--;
   if (len == 0) {
     if (r->data.len != 0) events->message(what, r->data.data, r->data.len);
@@ -61,8 +61,8 @@ static void read_stream_line(struct response *r, const struct response_events *e
   }
 }
 
-static void read_body(struct response *r, const struct response_events *events, void *what,
-                      const char *data, size_t len) {
+static void read_body(struct response *r, const struct response_events *events, void *what, const char *data,
+                      size_t len) {
   text_add(&r->body, data, len);
   if (!r->is_stream) return;
   size_t used = 0;
@@ -109,8 +109,7 @@ static void read_chunk_size(struct response *r) {
   r->part = r->left == 0 ? TRAILER : CHUNK;
 }
 
-void response_read(struct response *r, const struct response_events *events, void *what, const char *data,
-                   size_t len) {
+void response_read(struct response *r, const struct response_events *events, void *what, const char *data, size_t len) {
   const char *limit = data + len;
   while (data < limit) {
     switch (r->part) {

@@ -42,8 +42,8 @@ static struct kept *add(shttp_session session, shttp_bytes stream) {
   return kept;
 }
 
-static void keep(shttp_server *server, shttp_session session, shttp_bytes stream, uint64_t number,
-                 shttp_bytes message, void *user_data) {
+static void keep(shttp_server *server, shttp_session session, shttp_bytes stream, uint64_t number, shttp_bytes message,
+                 void *user_data) {
   (void)server;
   CHECK(user_data == &store && number > 0);
   struct kept *kept = add(session, stream);

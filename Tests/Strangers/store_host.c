@@ -40,9 +40,7 @@ static const char *lie = "honest";
 static struct kept kept[KEPT_MAX];
 static size_t kept_count;
 
-static bool lies(const char *kind) {
-  return strcmp(lie, kind) == 0;
-}
+static bool lies(const char *kind) { return strcmp(lie, kind) == 0; }
 
 static void keep_one(shttp_session session, shttp_bytes stream, uint64_t number, shttp_bytes message) {
   if (kept_count == KEPT_MAX) abort();
