@@ -33,7 +33,8 @@ class Process:
 
     def __init__(self, *command, **options):
         self.process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options
+        )
         self.unread = b""
 
     def line(self):
@@ -75,14 +76,25 @@ class Server(Process):
 
     def call(self, tool, **arguments):
         """Calls a tool in a session of its own; the text it answers."""
-        session = self.control.exchange("POST", {
-            "jsonrpc": "2.0", "id": 0, "method": "initialize",
-            "params": {"protocolVersion": "2025-11-25", "capabilities": {},
-                       "clientInfo": {"name": "load", "version": "1"}}})[0]["mcp-session-id"]
+        session = self.control.exchange(
+            "POST",
+            {
+                "jsonrpc": "2.0",
+                "id": 0,
+                "method": "initialize",
+                "params": {
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {},
+                    "clientInfo": {"name": "load", "version": "1"},
+                },
+            },
+        )[0]["mcp-session-id"]
         self.control.exchange("POST", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
-        body = self.control.exchange("POST", {
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": tool, "arguments": arguments}}, session)[1]
+        body = self.control.exchange(
+            "POST",
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}},
+            session,
+        )[1]
         self.control.exchange("DELETE", None, session)
         data = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: {")]
         return json.loads(data[-1])["result"]["content"][0]["text"]
@@ -164,8 +176,10 @@ class Connection:
     def exchange(self, method, message, session=None):
         """Sends a request; the answer's headers, and its body with the chunks undone."""
         body = b"" if message is None else json.dumps(message).encode()
-        head = (f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+        head = (
+            f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
         if session:
             head += f"Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: 2025-11-25\r\n"
         self.socket.sendall(head.encode() + b"\r\n" + body)
@@ -190,7 +204,7 @@ class Connection:
     def _until(self, mark):
         while (at := self.unread.find(mark)) < 0:
             self._more()
-        found, self.unread = self.unread[:at], self.unread[at + len(mark):]
+        found, self.unread = self.unread[:at], self.unread[at + len(mark) :]
         return found
 
     def _exactly(self, size):

@@ -1,11 +1,11 @@
 """What fork_host.c is, on the Python package: the tool `fork {kind}` forks in the middle of the events.
 
-    del      the child lets go of its server, which is collected
-    close    it closes it
-    with     it leaves the server's `with`
-    exit     it leaves it by sys.exit()
-    nothing  it comes to its end, and the server is still there
-    serve    it has a server of its own, and ends with the tool `bye`
+del      the child lets go of its server, which is collected
+close    it closes it
+with     it leaves the server's `with`
+exit     it leaves it by sys.exit()
+nothing  it comes to its end, and the server is still there
+serve    it has a server of its own, and ends with the tool `bye`
 """
 
 from __future__ import annotations

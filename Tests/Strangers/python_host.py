@@ -85,10 +85,7 @@ async def stats(request, server):
     respond(request, server.stats())
 
 
-TOOLS = {
-    tool.__name__: tool
-    for tool in (size, sleep, logs, progress, hang, throw, drop, give, sigpipe)
-}
+TOOLS = {tool.__name__: tool for tool in (size, sleep, logs, progress, hang, throw, drop, give, sigpipe)}
 
 
 def option(value):

@@ -11,7 +11,7 @@ import pytest
 from hosts import BUILD, HERE, Host
 
 sys.path.insert(0, str(HERE / "clients"))
-from versions import ALONE, TOGETHER, VERSIONS  # noqa: E402
+from versions import ALONE, TOGETHER, VERSIONS
 
 ENVIRONMENTS = BUILD / "strangers" / "clients"
 PREPARE_SECONDS = 300

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from exact import Connection, Session, call
+from exact import Connection, Session
 from hosts import LOOPS, Host
 
 CHILDREN = ["destroy", "loop", "commands", "nothing"]

@@ -100,9 +100,7 @@ class LoopConsumer:
     bounded queue fills, and clients are slowed down instead of using more memory here.
     """
 
-    def __init__(
-        self, pump: Pump, loop: asyncio.AbstractEventLoop, on_closed: Callable[[], object]
-    ) -> None:
+    def __init__(self, pump: Pump, loop: asyncio.AbstractEventLoop, on_closed: Callable[[], object]) -> None:
         self.loop = loop
         self._pending_max = PENDING_MAX
         self._pump = pump

@@ -17,8 +17,7 @@ FORKED = "the server belongs to the process that made it, and not to a fork of t
 def stays_here(thing: object) -> NoReturn:
     """For `__reduce__`: a copy, or an object in another process, could not use the original."""
     raise TypeError(
-        f"a {type(thing).__name__} can be neither copied nor pickled: it belongs to the server of"
-        " this process"
+        f"a {type(thing).__name__} can be neither copied nor pickled: it belongs to the server of this process"
     )
 
 

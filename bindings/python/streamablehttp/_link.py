@@ -95,9 +95,7 @@ class Link:
 
     # ---- Calls --------------------------------------------------------------------
 
-    def call(
-        self, function: Any, target: Any, method: str, params: Any, timeout: float | None
-    ) -> Call:
+    def call(self, function: Any, target: Any, method: str, params: Any, timeout: float | None) -> Call:
         """Makes a call with `function`: shttp_request_call or shttp_session_call."""
         name, json_params = method_name(method), message_params(params)
         call = Call(self, next(self._tokens), seconds("timeout", timeout))

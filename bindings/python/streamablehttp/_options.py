@@ -147,17 +147,13 @@ def server_options(
     library.shttp_server_options_init_sized(byref(options), sizeof(options))
     if raw:
         if name is not None or capabilities is not None or instructions is not None:
-            raise InvalidOptionError(
-                "raw: the host answers initialize, so it has name, capabilities and instructions"
-            )
+            raise InvalidOptionError("raw: the host answers initialize, so it has name, capabilities and instructions")
     else:
         if name is None:
             raise InvalidOptionError("name is needed, unless raw")
         encoded("name", name), encoded("version", version)
         options.server_info = borrowed(dump("name", {"name": name, "version": version}))
-        options.server_capabilities = borrowed(
-            _object("capabilities", {} if capabilities is None else capabilities)
-        )
+        options.server_capabilities = borrowed(_object("capabilities", {} if capabilities is None else capabilities))
         options.instructions = text("instructions", instructions)
     if response_mode is None:
         response_mode = "json" if json_response else "stream"
@@ -210,9 +206,7 @@ _HINTS: dict[str, tuple[str, Any, str]] = {
 """Fields that only the library checks: keyword, empty value, and a description of valid values."""
 
 
-def blame(
-    options: shttp_server_options, is_accepted: Callable[[shttp_server_options], bool]
-) -> str | None:
+def blame(options: shttp_server_options, is_accepted: Callable[[shttp_server_options], bool]) -> str | None:
     """Finds the field because of which the library refuses the options: it does not report it."""
     for field, (keyword, nothing, hint) in _HINTS.items():
         trial = shttp_server_options.from_buffer_copy(options)
@@ -262,9 +256,7 @@ def _choice(option: str, value: str, choices: Mapping[str, int]) -> int:
     try:
         return choices[value]
     except KeyError:
-        raise InvalidOptionError(
-            f"{option}: {value!r} is none of {', '.join(map(repr, choices))}"
-        ) from None
+        raise InvalidOptionError(f"{option}: {value!r} is none of {', '.join(map(repr, choices))}") from None
 
 
 def _object(option: str, value: Mapping[str, Any]) -> bytes:

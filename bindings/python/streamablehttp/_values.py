@@ -6,8 +6,9 @@ import json
 import math
 import operator
 import threading
+from collections.abc import Iterator, Mapping
 from ctypes import c_char_p, c_void_p, cast, string_at
-from typing import Any, Iterator, Mapping, SupportsIndex
+from typing import Any, SupportsIndex
 
 from ._abi import shttp_bytes
 from .errors import InvalidArgumentError, InvalidMessageError, StreamableHTTPError
@@ -41,9 +42,7 @@ def encoded(argument: str, value: str) -> bytes:
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-def exact(
-    argument: str, value: str, error: type[StreamableHTTPError] = InvalidArgumentError
-) -> bytes:
+def exact(argument: str, value: str, error: type[StreamableHTTPError] = InvalidArgumentError) -> bytes:
     """A str in UTF-8 that identifies a user: nothing is replaced, so that names stay different.
 
     Raises TypeError, or `error`, which is a ValueError.
@@ -64,8 +63,7 @@ def method_name(method: str) -> shttp_bytes:
     name = encoded("method", method)
     if not name or len(name) > METHOD_BYTES_MAX or name.startswith(b"rpc."):
         raise InvalidMessageError(
-            f"method: {method[:100]!r} is empty, longer than {METHOD_BYTES_MAX} bytes, or one of"
-            " JSON-RPC's own (rpc.)"
+            f"method: {method[:100]!r} is empty, longer than {METHOD_BYTES_MAX} bytes, or one of JSON-RPC's own (rpc.)"
         )
     return borrowed(name)
 
@@ -167,9 +165,7 @@ def seconds(argument: str, value: float | None) -> float | None:
         return None
     duration = finite(argument, value)
     if not 0 <= duration <= threading.TIMEOUT_MAX:
-        raise InvalidArgumentError(
-            f"{argument}: {duration} s is not in 0 ... {threading.TIMEOUT_MAX}"
-        )
+        raise InvalidArgumentError(f"{argument}: {duration} s is not in 0 ... {threading.TIMEOUT_MAX}")
     return duration
 
 

@@ -183,9 +183,7 @@ class Authorization(Event):
         if not isinstance(reason, str):
             raise wrong_type("reason", "a str", reason)
         if reason not in _REFUSALS:
-            raise InvalidArgumentError(
-                f"reason: {reason!r} is none of {', '.join(map(repr, _REFUSALS))}"
-            )
+            raise InvalidArgumentError(f"reason: {reason!r} is none of {', '.join(map(repr, _REFUSALS))}")
         self._answer(
             library.shttp_authorization_refuse,
             _REFUSALS[reason],
@@ -205,9 +203,7 @@ class Authorization(Event):
 def _header_text(argument: str, value: str, pattern: re.Pattern[bytes], wanted: str) -> shttp_bytes:
     data = encoded(argument, value)
     if len(data) > CHALLENGE_BYTES_MAX or not pattern.fullmatch(data):
-        raise InvalidArgumentError(
-            f"{argument}: a header takes {wanted}, at most {CHALLENGE_BYTES_MAX} bytes"
-        )
+        raise InvalidArgumentError(f"{argument}: a header takes {wanted}, at most {CHALLENGE_BYTES_MAX} bytes")
     return borrowed(data)
 
 
@@ -351,9 +347,7 @@ class Request(Message):
             )
             self._answered = True
 
-    def progress(
-        self, progress: float, total: float | None = None, message: str | None = None
-    ) -> None:
+    def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Sends the progress of the request; does nothing if the client did not ask for progress.
 
         It is sent on the session's primary stream or on the request's own: see `progress_route`.
@@ -508,9 +502,7 @@ class PrimaryClosed(SessionEvent):
 class CommandFailed(Event):
     """A command has failed with `error`; often because the client has disconnected."""
 
-    def __init__(
-        self, error: StreamableHTTPError, session: Session | None, request: Request | None
-    ) -> None:
+    def __init__(self, error: StreamableHTTPError, session: Session | None, request: Request | None) -> None:
         super().__init__(session)
         self.error = error
         self.request = request

@@ -218,9 +218,7 @@ class Server:
         `params` is a dict or a list, or bytes of JSON. Raises StatelessError on a server without
         sessions.
         """
-        self._handle.invoke(
-            library.shttp_server_broadcast, method_name(method), message_params(params)
-        )
+        self._handle.invoke(library.shttp_server_broadcast, method_name(method), message_params(params))
 
     def close(self) -> None:
         """Stops listening and ends every session and stream; then the iteration ends.

@@ -96,9 +96,7 @@ class Session:
         reports that it cannot resume (NotResumableError), or has no primary stream (NoStreamError).
         """
         self._check_open()
-        self._link.invoke(
-            library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms)
-        )
+        self._link.invoke(library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms))
 
     def close(self) -> None:
         """Ends the session: the client's later requests get 404, and it initializes again."""

@@ -100,9 +100,7 @@ def test_a_clients_halves_come_back(served):
 
 
 def test_options_take_every_str():
-    with Server(
-        name=HALF, version=HALF, instructions=HALF, capabilities={"x": {HALF: 1}}
-    ) as server:
+    with Server(name=HALF, version=HALF, instructions=HALF, capabilities={"x": {HALF: 1}}) as server:
         result = Client(server.port).initialize()
     assert result["serverInfo"] == {"name": MENDED, "version": MENDED}
     assert result["instructions"] == MENDED

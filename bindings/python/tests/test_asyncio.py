@@ -180,9 +180,7 @@ async def test_commands_of_other_threads():
         exchange = client.request("x")
         request = await of_kind(server.events())
         question = asyncio.create_task(asyncio.to_thread(exchange.next))
-        answer = asyncio.create_task(
-            asyncio.to_thread(lambda: request.call("roots/list").result(SECONDS))
-        )
+        answer = asyncio.create_task(asyncio.to_thread(lambda: request.call("roots/list").result(SECONDS)))
         client.answer(await question, {"n": 1})
         assert await answer == {"n": 1}
         client.hang_up()

@@ -433,7 +433,5 @@ def test_nothing_happens_when_the_interpreter_exits(closed):
         "kept = next(event for event in server if isinstance(event, Request))\n"
         f"cycle = [kept]; cycle.append(cycle); {closed}\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, timeout=30, env=environment()
-    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, env=environment())
     assert (run.returncode, run.stderr) == (0, b"")

@@ -21,8 +21,8 @@ from streamablehttp import (
     Server,
     SessionClosed,
     SessionOpened,
+    _pump,
 )
-from streamablehttp import _pump
 from streamablehttp._abi import shttp_event, shttp_event_kind, shttp_status
 from streamablehttp._handles import Handle
 from streamablehttp._library import library

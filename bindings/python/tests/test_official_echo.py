@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("mcp", reason="the official client is not installed")
 
-from official import REVISIONS, connected, text  # noqa: E402
-from wire import on_asyncio  # noqa: E402
+from official import REVISIONS, connected, text
+from wire import on_asyncio
 
 
 @pytest.fixture(params=REVISIONS)
@@ -44,9 +44,7 @@ async def test_progress_and_logs(echo_server, options, delay_ms):
 @on_asyncio
 async def test_ask(echo_server, revision):
     async with connected(echo_server()) as (client, seen):
-        answers = await asyncio.gather(
-            *(client.call_tool("ask", {"prompt": f"p{number}"}) for number in range(10))
-        )
+        answers = await asyncio.gather(*(client.call_tool("ask", {"prompt": f"p{number}"}) for number in range(10)))
         for number, answer in enumerate(answers):
             assert f"heard p{number}" in text(answer)
 

@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("mcp", reason="the official client is not installed")
 
-from mcp.shared.exceptions import MCPError  # noqa: E402
-from official import REVISIONS, connected, overheard, text  # noqa: E402
-from wire import Client, on_asyncio  # noqa: E402
+from mcp.shared.exceptions import MCPError
+
+from official import REVISIONS, connected, overheard, text
+from wire import Client, on_asyncio
 
 MODES = [[], ["--stateless"], ["--json-response"], ["--stateless", "--json-response"]]
 
@@ -216,9 +217,7 @@ async def test_every_tool_answers_in_every_mode(everything, options):
         }
         tools = (await client.list_tools()).tools
         results = {
-            tool.name: await client.call_tool(
-                tool.name, arguments.get(tool.name), progress_callback=seen.on_progress
-            )
+            tool.name: await client.call_tool(tool.name, arguments.get(tool.name), progress_callback=seen.on_progress)
             for tool in tools
         }
         assert all(result.content for result in results.values())

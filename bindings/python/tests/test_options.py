@@ -91,9 +91,7 @@ def test_authorization():
     assert options(bearer_tokens=["a", "b"]).bearer_tokens == b"a,b"
     assert options(bearer_tokens={"a": "x", "b": "x"}).bearer_tokens == b"x:a,x:b"
     assert options(authorize=True).authorize == 1
-    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (
-        b'{"resource":"r"}'
-    )
+    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (b'{"resource":"r"}')
 
 
 @pytest.mark.parametrize(
@@ -174,9 +172,8 @@ def test_addresses():
         Server(name="x", host="not an address")
     with pytest.raises(streamablehttp.AddressUnavailableError):
         Server(name="x", host="192.0.2.1")
-    with Server(name="x") as server:
-        with pytest.raises(streamablehttp.AddressInUseError):
-            Server(name="y", port=server.port)
+    with Server(name="x") as server, pytest.raises(streamablehttp.AddressInUseError):
+        Server(name="y", port=server.port)
 
 
 def test_url(tmp_path):
