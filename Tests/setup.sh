@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by Tests/run.sh and examples/run.sh. Sets `root` and `build`, installs the Debian packages that are
 # missing, puts Swift on PATH, and has two functions: `build_library` and `make_venv PACKAGE...`.
 

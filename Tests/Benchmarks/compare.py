@@ -69,7 +69,7 @@ class Workload:
     def ratio(self, server, key, reference=None):
         """To the reference, slice by slice."""
         reference = reference or next(iter(self.servers))
-        pairs = zip(self.measured[server], self.measured[reference])
+        pairs = zip(self.measured[server], self.measured[reference], strict=True)
         return median(figures[key] / others[key] for figures, others in pairs)
 
 

@@ -44,7 +44,7 @@ class Process:
             ready = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]
             data = self.process.stdout.read(4096) if ready else b""
             if not data:
-                sys.exit(f"{self.process.args} " + ("has ended" if ready else "says nothing"))
+                sys.exit(f"{self.process.args!r} " + ("has ended" if ready else "says nothing"))
             self.unread += data
         line, self.unread = self.unread.split(b"\n", 1)
         return line.decode()

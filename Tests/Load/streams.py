@@ -96,8 +96,8 @@ def flood(server, peers):
     told = peers.ask("resume")["refused"]
     got = peers.ask("report")
     print(
-        f"  {FLOODED} clients stop before {FLOOD_LINES} log lines each: the server grows by {(full - before) >> 10} KB; "
-        f"{got['events']} lines arrive and {stats['log_drops']} are dropped, {got['results']} results arrive, "
+        f"  {FLOODED} clients stop before {FLOOD_LINES} log lines each: the server grows by {(full - before) >> 10} "
+        f"KB; {got['events']} lines arrive and {stats['log_drops']} are dropped, {got['results']} results arrive, "
         f"{told} learn that they have missed something",
         flush=True,
     )

@@ -61,7 +61,7 @@ static inline int mutant_is(int number) {
 class Mutation:
     name: str
     file: str
-    list: Path
+    source: Path
     breaks: str = ""
     pairs: list = field(default_factory=list)
     result: str = ""
@@ -177,7 +177,7 @@ class Runner:
         self.commands["simulate"] = [products / "simulate", "--seeds", str(seeds)]
 
     def runs(self, layer):
-        suites = SUITES[LISTS.index(layer) :] + ["simulate"]
+        suites = [*SUITES[LISTS.index(layer) :], "simulate"]
         if "EngineTests" in suites:
             suites.insert(min(1, suites.index("EngineTests")), QUICK)
         return suites
@@ -198,7 +198,7 @@ class Runner:
         )
         timer = threading.Timer(self.timeout, process.kill)
         timer.start()
-        failure = next(filter(None, map(failure_in, process.stdout)), "")
+        failure = next(filter(None, map(failure_in, process.stdout or ())), "")
         hangs = not timer.is_alive()
         timer.cancel()
         if failure:
@@ -225,14 +225,14 @@ def failure_in(line):
 
 
 def write_result(mutation):
-    lines = mutation.list.read_text().splitlines()
+    lines = mutation.source.read_text().splitlines()
     start = lines.index(f"[{mutation.name}] {mutation.file}")
     end = start
     while end < len(lines) and lines[end].strip():
         end += 1
     kept = [line for line in lines[start:end] if not line.startswith("= ")]
     lines[start:end] = kept + ["= " + line for line in textwrap.wrap(mutation.result, 98)]
-    mutation.list.write_text("\n".join(lines) + "\n")
+    mutation.source.write_text("\n".join(lines) + "\n")
 
 
 def main():

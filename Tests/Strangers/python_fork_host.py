@@ -69,10 +69,8 @@ def await_child(process, kind):
 
 
 def main():
-    where = {}
-    if sys.argv[1:2] == ["--listen"]:
-        where = {"unix_path": sys.argv[2].removeprefix("unix:")}
-    server = Server(name="parent", capabilities={"tools": {}}, **where)
+    path = sys.argv[2].removeprefix("unix:") if sys.argv[1:2] == ["--listen"] else None
+    server = Server(name="parent", capabilities={"tools": {}}, unix_path=path)
     say(f"listening on {name_of(server)}")
     kind = None
     try:

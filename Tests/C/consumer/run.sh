@@ -12,7 +12,8 @@ pc=$(dirname "$(find "$prefix" -name streamablehttp.pc)")
 pkg() { PKG_CONFIG_PATH=$pc pkg-config "$@" streamablehttp; }
 lib=$(dirname "$pc")
 version=$(pkg --modversion)
-cc "$here/consumer.c" -o "$build/consumer/with_pkg_config" $(pkg --cflags --libs)
+read -ra flags <<<"$(pkg --cflags --libs)"
+cc "$here/consumer.c" -o "$build/consumer/with_pkg_config" "${flags[@]}"
 said=$(LD_LIBRARY_PATH=$lib "$build/consumer/with_pkg_config")
 test "$said" = "$version listens" || { echo "streamablehttp.pc says $version, the header: $said"; exit 1; }
 

@@ -48,7 +48,7 @@ async def test_the_iteration_ends_when_the_server_closes():
 
     async def iterate():
         async for event in server:
-            seen.append(type(event).__name__)
+            seen.append(type(event).__name__)  # noqa: PERF401
 
     task = asyncio.create_task(iterate())
     await ready_client(server)

@@ -317,7 +317,7 @@ async def test_a_task_that_raises(keeps):
             async for event in server.events():
                 seen.append(type(event))
                 if isinstance(event, Request):
-                    asyncio.create_task(answer(event))
+                    asyncio.create_task(answer(event))  # noqa: RUF006
 
         seen = []
         task = asyncio.create_task(iterate())
@@ -338,7 +338,7 @@ async def test_many_tasks_that_raise(caplog):
         async def iterate():
             async for event in server.events():
                 if isinstance(event, Request):
-                    asyncio.create_task(raising(event))
+                    asyncio.create_task(raising(event))  # noqa: RUF006
                 del event
 
         task = asyncio.create_task(iterate())

@@ -10,7 +10,7 @@ from streamablehttp import InvalidOptionError, Server
 from streamablehttp._abi import shttp_server_options
 from streamablehttp._options import Limits, server_options
 
-FIELDS = dict(shttp_server_options._fields_)
+FIELDS = {field[0]: field[1] for field in shttp_server_options._fields_}
 
 # What the keyword arguments of Server stand for, where the names differ or C has no such thing.
 # A table of C functions is for hosts in C.
@@ -157,7 +157,7 @@ def test_no_replay():
 
 def test_unknown_options_are_a_type_error():
     with pytest.raises(TypeError, match="session_max"):
-        Server(name="x", session_max=1)
+        Server(name="x", session_max=1)  # type: ignore[call-arg]
 
 
 def test_what_only_the_library_can_refuse():
