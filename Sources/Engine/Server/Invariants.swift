@@ -167,7 +167,8 @@
             case .closed: mayWait = [nil]
             }
             if !mayWait.contains(wait) {
-                audit.fail(.timer, "\(connection.exchange.state) waits for \(wait as Any)")
+                audit.fail(
+                    .timer, "\(connection.exchange.state) waits for \(String(describing: wait))")
             }
         }
 
