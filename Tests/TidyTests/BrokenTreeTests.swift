@@ -8,7 +8,7 @@ struct BrokenTreeTests {
         _ check: Check, _ path: String, _ text: String, tests: String = ""
     ) -> [String] {
         let tests = SourceFile(path: "Tests/Tests.swift", text: tests)
-        let tree = Tree(sources: [SourceFile(path: path, text: text)], tests: [tests])
+        let tree = SourceTree(sources: [SourceFile(path: path, text: text)], tests: [tests])
         return check.findings(tree).map(\.description)
     }
 
@@ -116,7 +116,7 @@ struct BrokenTreeTests {
             """
         let file = SourceFile(path: "Wire/A.swift", text: text)
         let stray = SourceFile(path: "Attic/B.swift", text: "")
-        let tree = Tree(sources: [file, stray])
+        let tree = SourceTree(sources: [file, stray])
         func findings(lines: Int) -> [Finding] {
             LayerBudgets.findings(
                 in: tree, [LayerBudgets.Budget(layer: "Wire", lines: lines, reason: "bytes")])
@@ -139,7 +139,7 @@ struct BrokenTreeTests {
             int unused(void) { return CHECK(1); }
             int main(void) { return used(2); }
             """
-        let tree = Tree(
+        let tree = SourceTree(
             sources: [],
             c: [
                 SourceFile(path: "Tests/C/a.h", text: header),

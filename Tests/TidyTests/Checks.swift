@@ -1,9 +1,9 @@
 /// One rule of the tree, and how to find what breaks it.
 struct Check: Sendable, CustomStringConvertible {
     let description: String
-    let findings: @Sendable (Tree) -> [Finding]
+    let findings: @Sendable (SourceTree) -> [Finding]
 
-    init(_ description: String, _ findings: @escaping @Sendable (Tree) -> [Finding]) {
+    init(_ description: String, _ findings: @escaping @Sendable (SourceTree) -> [Finding]) {
         self.description = description
         self.findings = findings
     }

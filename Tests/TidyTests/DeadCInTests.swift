@@ -4,7 +4,7 @@ enum DeadCInTests {
     /// Its functions take the place of those of the C library.
     private static let counters = "Tests/Benchmarks/counters.c"
 
-    static func findings(in tree: Tree) -> [Finding] {
+    static func findings(in tree: SourceTree) -> [Finding] {
         var definitions: [(path: String, name: Token)] = []
         var words: [String: Int] = [:]
         var mentions: [String: Int] = [:]

@@ -18,7 +18,7 @@ enum DeadCode {
         "description", "hash(into:)", "next()", "makeIterator()", "rawValue",
     ]
 
-    static func findings(in tree: Tree) -> [Finding] {
+    static func findings(in tree: SourceTree) -> [Finding] {
         let declarations = tree.sources.enumerated().flatMap {
             DeclarationReader.declarations(in: $1, number: $0)
         }

@@ -6,7 +6,7 @@ struct DeadCodeTests {
     private func dead(
         in text: String, path: String = "Wire/A.swift", tests: String = ""
     ) -> [String] {
-        let tree = Tree(
+        let tree = SourceTree(
             sources: [SourceFile(path: path, text: text)],
             tests: [SourceFile(path: "Tests/Tests.swift", text: tests)])
         return DeadCode.findings(in: tree).compactMap { finding in
@@ -40,14 +40,14 @@ struct DeadCodeTests {
         let text = """
             func add(_ a: Int) { add(a, to: 1) }
             func add(_ a: Int, to b: Int, twice: Bool = false) { add(a) }
-            func add(_ a: Int, from b: [Int: Int]) {}
+            func add(_ a: Int, from b: [Int: Int], by c: Int) {}
             func add(_ a: Int, then body: () -> Void) {}
             func add(_ a: Int, _ b: Int) { add(1) { add(2) } }
             func each(_ body: (Int) -> Void, after: () -> Void) { list.map(named(_:)) }
             func named(_ a: Int) {}
             func start() { each { } after: { } }
             """
-        #expect(dead(in: text) == ["add(_:from:)", "add(_:_:)", "start()"])
+        #expect(dead(in: text) == ["add(_:from:by:)", "add(_:_:)", "start()"])
     }
 
     @Test("Its own body, a label, a parameter of that name or a value set and never read is no use")
@@ -107,7 +107,7 @@ struct DeadCodeTests {
         let path = "Wire/SSE/SSEParser.swift"
         let text = "package struct SSEParser { package func parse() {}; package func flush() {} }"
         #expect(dead(in: text, path: path, tests: "SSEParser().parse()") == ["SSEParser.flush()"])
-        let stale = DeadCode.findings(in: Tree(sources: []))
+        let stale = DeadCode.findings(in: SourceTree(sources: []))
         #expect(stale.count == DeadCode.exceptions.count)
         #expect(stale.allSatisfy { $0.text.contains("needs no exception") })
     }

@@ -25,7 +25,7 @@ enum LayerBudgets {
         Budget(layer: "abigen", lines: 820, reason: "one writer for each generated file"),
     ]
 
-    static func findings(in tree: Tree, _ budgets: [Budget] = all) -> [Finding] {
+    static func findings(in tree: SourceTree, _ budgets: [Budget] = all) -> [Finding] {
         var lines: [String: Int] = [:]
         var findings: [Finding] = []
         for file in tree.sources {

@@ -1,28 +1,36 @@
 import Foundation
-import Testing
 
 /// One source file.
-struct SourceFile: Sendable, CustomTestStringConvertible {
+struct SourceFile: Sendable {
     /// Its path under Sources, `Wire/HTTP/HTTPHead.swift`; under the top level if it is elsewhere.
     let path: String
     let lines: [Substring]
     let tokens: [Token]
 
-    init(path: String, text: String) {
+    init(path: String, lines: [Substring]) {
         self.path = path
-        self.lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        self.tokens = Lexer.tokens(of: text)
+        self.lines = lines
+        self.tokens = Lexer.tokens(of: lines.joined(separator: "\n"))
     }
 
+    init(path: String, text: String) {
+        self.init(path: path, lines: text.split(separator: "\n", omittingEmptySubsequences: false))
+    }
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The library's files, but what abigen has written.
+    static let library = SourceTree.ours.library
+
     var layer: String { String(path.prefix { $0 != "/" }) }
-    var testDescription: String { path }
 
     /// Its lines with a token on them: all but blank lines, comments, and what continues a literal.
     var codeLines: Int { Set(tokens.lazy.map(\.line)).count }
 }
 
 /// The files that a check looks at.
-struct Tree: Sendable {
+struct SourceTree: Sendable {
     /// All of Sources but what abigen has written.
     let sources: [SourceFile]
     /// Those Swift files of Tests that may use what is in Sources.
@@ -33,7 +41,7 @@ struct Tree: Sendable {
     var swift: [SourceFile] { sources + tests }
     var library: [SourceFile] { sources.filter { $0.layer != "abigen" } }
 
-    static let ours = Tree(
+    static let ours = SourceTree(
         sources: files(in: "Sources", as: "", [".swift"]),
         tests: files(in: "Tests", as: "Tests/", [".swift"]).filter {
             !$0.path.hasPrefix("Tests/TidyTests/")
@@ -44,8 +52,7 @@ struct Tree: Sendable {
     private static func files(in folder: String, as prefix: String, _ kinds: [String])
         -> [SourceFile]
     {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(folder)
+        let root = SourceFile.root.appendingPathComponent(folder)
         let paths = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String }
         return (paths ?? []).sorted().compactMap { path in
             guard kinds.contains(where: path.hasSuffix), !path.contains(".build"),

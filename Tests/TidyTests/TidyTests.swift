@@ -4,10 +4,10 @@ import Testing
 struct TidyTests {
     @Test("There is something to check")
     func found() {
-        #expect(Set(Tree.ours.sources.map(\.layer)) == Set(Check.layers.keys))
-        #expect(Tree.ours.library.count > 30)
-        #expect(Tree.ours.tests.count > 30)
-        #expect(Tree.ours.c.count > 30)
+        #expect(Set(SourceTree.ours.sources.map(\.layer)) == Set(Check.layers.keys))
+        #expect(SourceTree.ours.library.count > 30)
+        #expect(SourceTree.ours.tests.count > 30)
+        #expect(SourceTree.ours.c.count > 30)
     }
 
     @Test("Our tree", arguments: Check.all)
