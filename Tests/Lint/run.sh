@@ -6,6 +6,9 @@
 #   run.sh              prints each finding as FILE:LINE, and the number of all
 #   run.sh --fix        writes what the tools can correct: formatting, and ruff's safe corrections
 #   run.sh --self-test  only what is broken on purpose
+#
+# .swift-format names every rule, as a rule that is not named is off. Those of the default that are off on purpose:
+# names of C functions, one name with several closures, a closure's assignment as its value, `forEach` of our tables.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 cd "$root"

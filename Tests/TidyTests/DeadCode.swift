@@ -22,8 +22,9 @@ enum DeadCode {
         let declarations = tree.sources.enumerated().flatMap {
             DeclarationReader.declarations(in: $1, number: $0)
         }
-        let inSources = Uses(in: tree.sources, declarations: declarations)
-        let anywhere = Uses(in: tree.sources + tree.tests, declarations: declarations)
+        let sources = tree.sources + tree.generated
+        let inSources = Uses(in: sources, declarations: declarations)
+        let anywhere = Uses(in: sources + tree.tests, declarations: declarations)
         let required = Set(declarations.filter(\.isRequirement).map(\.signature))
         var needed: Set<String> = []
         var findings: [Finding] = []
