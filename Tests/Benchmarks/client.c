@@ -125,9 +125,7 @@ static void post_end(void *what, const struct response *response) {
       lane->has_ended = true;
       advance(lane);
       break;
-    default:
-      lane->step = IDLE;
-      lane->then(lane);
+    default: lane->step = IDLE; lane->then(lane);
   }
 }
 
@@ -142,9 +140,7 @@ static void begin(struct lane *lane, int step, void (*then)(struct lane *)) {
   lane->notified = 0;
 }
 
-void lane_open(struct lane *lane) {
-  connection_open(&lane->post, &post_events, lane);
-}
+void lane_open(struct lane *lane) { connection_open(&lane->post, &post_events, lane); }
 
 void lane_initialize(struct lane *lane, struct session *session, void (*then)(struct lane *)) {
   char message[300];

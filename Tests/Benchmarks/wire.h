@@ -40,8 +40,7 @@ static inline void add_request_head(struct text *out, const char *method, const 
   }
 }
 
-static inline void add_post(struct text *out, const char *host, const char *session,
-                            const struct text *body) {
+static inline void add_post(struct text *out, const char *host, const char *session, const struct text *body) {
   add_request_head(out, "POST", host, session);
   text_add_literal(out, "Accept: application/json, text/event-stream\r\n"
                         "Content-Type: application/json\r\nContent-Length: ");

@@ -15,12 +15,12 @@ test -z "$unversioned" || fail "without the version SHTTP_0: $unversioned"
 dynamic=$(readelf -dW "$library")
 soname=$(sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p' <<<"$dynamic")
 test "$soname" = libstreamablehttp.so.0 || fail "soname is '$soname'"
-for needed in $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic"); do
+while read -r needed; do
   case $needed in
     libuv.so.* | libjansson.so.* | libllhttp.so.* | libc.so.* | libm.so.* | ld-linux*) ;;
     *) fail "needs $needed" ;;
   esac
-done
+done < <(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic")
 if grep -E 'RPATH|RUNPATH' <<<"$dynamic"; then fail "looks for libraries where it was built"; fi
 if grep -q TEXTREL <<<"$dynamic"; then fail "has text relocations"; fi
 if readelf -lW "$library" | grep 'GNU_STACK' | grep -q 'E  *0x'; then fail "has an executable stack"; fi

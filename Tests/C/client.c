@@ -175,8 +175,8 @@ exchange *client_send(const struct client *client, const char *method, const cha
     snprintf(session, sizeof session, "Mcp-Session-Id: %s\r\nMCP-Protocol-Version: 2025-11-25\r\n", client->session);
   if (client->token) snprintf(token, sizeof token, "Authorization: Bearer %s\r\n", client->token);
   size_t body_len = body ? strlen(body) : 0;
-  int head_len = snprintf(head, sizeof head, "%s /mcp HTTP/1.1\r\nHost: localhost\r\n%s%s%s", method, session, token,
-                          headers);
+  int head_len =
+      snprintf(head, sizeof head, "%s /mcp HTTP/1.1\r\nHost: localhost\r\n%s%s%s", method, session, token, headers);
   if (body)
     head_len += snprintf(head + head_len, sizeof head - (size_t)head_len,
                          "Content-Type: application/json\r\nContent-Length: %zu\r\n", body_len);
@@ -229,9 +229,9 @@ bool client_open_as(struct client *client, const char *address, uint16_t port, c
   client->port = port;
   client->token = token;
   client->session[0] = '\0';
-  exchange *x = client_post(client,
-      "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\","
-      "\"capabilities\":{\"sampling\":{}},\"clientInfo\":{\"name\":\"test\",\"version\":\"1\"}}}");
+  exchange *x = client_post(
+      client, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\","
+              "\"capabilities\":{\"sampling\":{}},\"clientInfo\":{\"name\":\"test\",\"version\":\"1\"}}}");
   const char *session = exchange_header(x, "mcp-session-id");
   if (session) snprintf(client->session, sizeof client->session, "%s", session);
   bool opened = exchange_status(x) == 200 && strstr(exchange_body(x), "\"result\"") != NULL;

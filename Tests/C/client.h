@@ -13,8 +13,8 @@
 struct client {
   const char *address; /* as given to shttp_server_listen() */
   uint16_t port;
-  char session[160];   /* the Mcp-Session-Id; empty while there is none */
-  const char *token;   /* the bearer token; NULL for none */
+  char session[160]; /* the Mcp-Session-Id; empty while there is none */
+  const char *token; /* the bearer token; NULL for none */
 };
 
 typedef struct exchange exchange;

@@ -33,10 +33,10 @@ canary() {
     echo "$1 was not found: the fuzzers are blind"
     exit 1
   fi
-  grep -q "$2" "$scratch/$1/log" && compgen -G "$scratch/$1/crash-*" >/dev/null || {
+  if ! grep -q "$2" "$scratch/$1/log" || ! compgen -G "$scratch/$1/crash-*" >/dev/null; then
     cat "$scratch/$1/log"
     exit 1
-  }
+  fi
   echo "$1 was found"
 }
 

@@ -96,7 +96,8 @@ static void call(struct connection *c, const char *tool, const char *arguments) 
   char body[300];
   snprintf(body, sizeof body,
            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\",\"arguments\":{%s},"
-           "\"_meta\":{\"progressToken\":1}}}", tool, arguments);
+           "\"_meta\":{\"progressToken\":1}}}",
+           tool, arguments);
   c->step = CALL;
   ask(c, "POST", "", body);
 }

@@ -38,7 +38,8 @@ class Process:
 
     def __init__(self, *command, **options):
         self.process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options
+        )
         self.unread = b""
 
     def line(self):
@@ -48,7 +49,7 @@ class Process:
             ready = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]
             data = self.process.stdout.read(4096) if ready else b""
             if not data:
-                sys.exit(f"{self.process.args} " + ("has ended" if ready else "says nothing"))
+                sys.exit(f"{self.process.args!r} " + ("has ended" if ready else "says nothing"))
             self.unread += data
         line, self.unread = self.unread.split(b"\n", 1)
         return line.decode()
@@ -167,8 +168,10 @@ class Control:
     def exchange(self, method, message, session=None):
         """Sends a request; the response."""
         body = b"" if message is None else json.dumps(message).encode()
-        head = (f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+        head = (
+            f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
         if session:
             head += f"Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: 2025-11-25\r\n"
         self.connection.send(head.encode() + b"\r\n" + body)

@@ -40,9 +40,7 @@ static const char *lie = "honest";
 static struct kept kept[KEPT_MAX];
 static size_t kept_count;
 
-static bool lies(const char *kind) {
-  return strcmp(lie, kind) == 0;
-}
+static bool lies(const char *kind) { return strcmp(lie, kind) == 0; }
 
 static void copy(char name[33], shttp_bytes bytes) {
   memcpy(name, bytes.data, bytes.len < 32 ? bytes.len : 32);

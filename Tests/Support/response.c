@@ -134,8 +134,7 @@ static void read_chunk_size(struct response *r) {
   r->part = r->left == 0 ? TRAILER : CHUNK;
 }
 
-void response_read(struct response *r, const struct response_events *events, void *what, const char *data,
-                   size_t len) {
+void response_read(struct response *r, const struct response_events *events, void *what, const char *data, size_t len) {
   const char *limit = data + len;
   while (data < limit) {
     switch (r->part) {

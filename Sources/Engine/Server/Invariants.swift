@@ -150,7 +150,8 @@
             let mayWait: [Connections.Wait?]
             switch connection.exchange.state {
             case _ where connection.resumption != nil: mayWait = [.load]
-            case .idle: mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
+            case .idle:
+                mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
             case .receiving, .refused:
                 mayWait = [
                     .head, .body,
@@ -170,7 +171,8 @@
             case .closed: mayWait = [nil]
             }
             if !mayWait.contains(wait) {
-                audit.fail(.timer, "\(connection.exchange.state) waits for \(wait as Any)")
+                audit.fail(
+                    .timer, "\(connection.exchange.state) waits for \(String(describing: wait))")
             }
         }
 
@@ -238,13 +240,12 @@
                     audit.fail(.exchange, "the connection of a primary serves another stream")
                 }
             }
-            for (index, request) in session.held.requests.enumerated() {
-                if request.fence.index != index || request.fence.answer == nil
-                    || request.fence.holder.map({ !$0.fence.requests.contains { $0 === request } })
-                        ?? true
-                {
-                    audit.fail(.fence, "a held answer of a session is not at a connection")
-                }
+            for (index, request) in session.held.requests.enumerated()
+            where request.fence.index != index || request.fence.answer == nil
+                || request.fence.holder.map({ !$0.fence.requests.contains { $0 === request } })
+                    ?? true
+            {
+                audit.fail(.fence, "a held answer of a session is not at a connection")
             }
         }
 

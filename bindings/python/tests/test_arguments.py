@@ -100,9 +100,7 @@ def test_a_clients_halves_come_back(served):
 
 
 def test_options_take_every_str():
-    with Server(
-        name=HALF, version=HALF, instructions=HALF, capabilities={"x": {HALF: 1}}
-    ) as server:
+    with Server(name=HALF, version=HALF, instructions=HALF, capabilities={"x": {HALF: 1}}) as server:
         result = Client(server.port).initialize()
     assert result["serverInfo"] == {"name": MENDED, "version": MENDED}
     assert result["instructions"] == MENDED
@@ -181,9 +179,9 @@ WRONG = [
 
 def test_what_is_wrong_is_named(served):
     one, _, exchange, request = served
-    for argument, kind, command in WRONG:
+    for argument, kind, refused in WRONG:
         with pytest.raises(kind) as raised:
-            command(request)
+            refused(request)
         assert str(raised.value).startswith(f"{argument}: "), raised.value
     server = one.server
     for argument, kind, command in (
@@ -203,7 +201,7 @@ def test_what_is_wrong_is_named(served):
 
 
 def test_numbers_of_every_kind(served):
-    _, client, exchange, request = served
+    _, _, exchange, request = served
     request.progress(True, decimal.Decimal("2.5"))
     request.progress(2, 0)
     assert exchange.next()["params"] == {"progressToken": "t", "progress": 1, "total": 2.5}
@@ -226,7 +224,7 @@ def test_what_a_result_of_call_may_wait(served):
     call = request.call("x")
     for timeout, kind in ((-1, ValueError), (math.nan, ValueError), ("1", TypeError)):
         for wait in (call.result, call.exception):
-            with pytest.raises(kind, match="^timeout: "):
+            with pytest.raises(kind, match=r"^timeout: "):
                 wait(timeout)
     assert not call.done()
 

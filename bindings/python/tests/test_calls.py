@@ -265,7 +265,7 @@ def test_whoever_iterates_gets_what_a_wait_has_taken(left):
 
 
 def test_a_call_that_nobody_takes_the_answer_of_ends_with_the_server(left):
-    server, client, exchange, request = left
+    server, _, exchange, request = left
     call = request.call("roots/list")
     exchange.next()
     with concurrent.futures.ThreadPoolExecutor() as pool:

@@ -316,7 +316,7 @@ async def test_a_task_that_raises(keeps):
             async for event in server.events():
                 seen.append(type(event))
                 if isinstance(event, Request):
-                    asyncio.create_task(answer(event))
+                    asyncio.create_task(answer(event))  # noqa: RUF006
 
         seen = []
         task = asyncio.create_task(iterate())
@@ -337,7 +337,7 @@ async def test_many_tasks_that_raise(caplog):
         async def iterate():
             async for event in server.events():
                 if isinstance(event, Request):
-                    asyncio.create_task(raising(event))
+                    asyncio.create_task(raising(event))  # noqa: RUF006
                 del event
 
         task = asyncio.create_task(iterate())
@@ -432,7 +432,5 @@ def test_nothing_happens_when_the_interpreter_exits(closed):
         "kept = next(event for event in server if isinstance(event, Request))\n"
         f"cycle = [kept]; cycle.append(cycle); {closed}\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, timeout=30, env=environment()
-    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, env=environment())
     assert (run.returncode, run.stderr) == (0, b"")

@@ -21,8 +21,8 @@ from streamablehttp import (
     Server,
     SessionClosed,
     SessionOpened,
+    _pump,
 )
-from streamablehttp import _pump
 from streamablehttp._abi import shttp_event, shttp_event_kind, shttp_status
 from streamablehttp._handles import Handle
 from streamablehttp._library import library
@@ -172,7 +172,7 @@ def test_an_interruption_loses_nothing_wherever_it_comes(kind, reported, caplog)
         if raised and not one.pump.closed:
             one.pump.take()  # it came before the batch
         assert raised is has_come or reported, at
-        events = [event for event in iter(one.pump.hand_over, None)]
+        events = list(iter(one.pump.hand_over, None))
         assert [type(event) for event in events] == KINDS, at
         assert call.result(0) == {"n": 1}, at
         assert (events[2].cancelled, events[3].cancelled) == (True, True), at
@@ -370,7 +370,7 @@ def test_a_signal_handler_that_raises(reported):
             try:
                 for event in server:
                     if isinstance(event, Notification) and event.method == "n":
-                        outcome.append(event.params["n"])
+                        outcome.append(event.params["n"])  # noqa: PERF401
             except Alarm:
                 interruptions.append(len(outcome))
     finally:

@@ -11,7 +11,7 @@ from streamablehttp._abi import shttp_bytes, shttp_server_options
 from streamablehttp._options import server_options
 from streamablehttp._table import OPTIONS, Option, Options
 
-FIELDS = dict(shttp_server_options._fields_)
+FIELDS = {field[0]: field[1] for field in shttp_server_options._fields_}
 
 # Set by Server itself, from arguments of its own.
 NOT_PASSED = {"struct_size", "on_event", "on_log", "user_data", "user_data_free", "server_info", "event_store"}
@@ -185,7 +185,7 @@ def test_no_replay():
 
 def test_unknown_options_are_a_type_error():
     with pytest.raises(TypeError, match="session_max"):
-        Server(name="x", session_max=1)
+        Server(name="x", session_max=1)  # type: ignore[call-arg]
 
 
 def test_what_only_the_library_can_refuse():

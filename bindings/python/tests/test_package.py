@@ -21,9 +21,7 @@ LIBRARY = BUILD / "lib" / "libstreamablehttp.so"
 
 def run(*command, **changed):
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("STREAMABLEHTTP_LIBRARY", "PYTHONPATH")
+        name: value for name, value in os.environ.items() if name not in ("STREAMABLEHTTP_LIBRARY", "PYTHONPATH")
     }
     return subprocess.run(
         [str(part) for part in command],
@@ -78,8 +76,7 @@ def test_the_wheel_holds_the_library_and_works(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
     program = (
-        "import streamablehttp as s\n"
-        "with s.Server(name='x') as server: print(s.__file__, s.version(), server.port)\n"
+        "import streamablehttp as s\nwith s.Server(name='x') as server: print(s.__file__, s.version(), server.port)\n"
     )
     ran = run(python, "-I", "-c", program)
     assert ran.returncode == 0, ran.stderr
