@@ -16,10 +16,10 @@ struct exchange {
   char raw[16384];
   size_t raw_at, raw_len;
   struct response response;
-  int status;             /* 0 before the head */
-  struct text head;       /* as it came */
-  struct text data;       /* the event or body being read */
-  char header[512];       /* the value exchange_header() found */
+  int status;       /* 0 before the head */
+  struct text head; /* as it came */
+  struct text data; /* the event or body being read */
+  char header[512]; /* the value exchange_header() found */
   bool wants_body, has_message, ended;
 };
 

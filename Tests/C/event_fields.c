@@ -42,9 +42,7 @@ static void note(const shttp_event *event) {
   atomic_fetch_add(&counts[place], 1);
 }
 
-static bool happens(shttp_event_kind kind, int times) {
-  return CHECK(reaches(&counts[place_of(kind)], times));
-}
+static bool happens(shttp_event_kind kind, int times) { return CHECK(reaches(&counts[place_of(kind)], times)); }
 
 /* ---- A host with a callback: every kind but SHTTP_EVENT_LOG ----------------------- */
 

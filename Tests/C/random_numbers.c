@@ -10,7 +10,7 @@
 
 static int has_none;
 static atomic_int calls, wrong;
-static _Thread_local char *next;   /* where the bytes that are still wanted go */
+static _Thread_local char *next; /* where the bytes that are still wanted go */
 static _Thread_local size_t wanted;
 
 /* Stands for the C library's. Interrupts every second call, gives at most seven bytes in the others. */

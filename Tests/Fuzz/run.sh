@@ -71,7 +71,7 @@ grow() {
   rm -rf "$grown"
   mkdir "$grown"
   check "$1" -merge=1 -use_counters=0 "$grown" "$corpus/$1" "$scratch/$1/corpus"
-  rm -r "$corpus/$1"
+  rm -r "${corpus:?}/$1"
   mv "$grown" "$corpus/$1"
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
 
-from http_reader import Connection  # noqa: E402
+from http_reader import Connection
 
 # So that being told to end unwinds the `with` blocks, and ends the processes too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
@@ -81,14 +81,25 @@ class Server(Process):
 
     def call(self, tool, **arguments):
         """Calls a tool in a session of its own; the text it answers."""
-        session = self.control.exchange("POST", {
-            "jsonrpc": "2.0", "id": 0, "method": "initialize",
-            "params": {"protocolVersion": "2025-11-25", "capabilities": {},
-                       "clientInfo": {"name": "load", "version": "1"}}})["Mcp-Session-Id"]
+        session = self.control.exchange(
+            "POST",
+            {
+                "jsonrpc": "2.0",
+                "id": 0,
+                "method": "initialize",
+                "params": {
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {},
+                    "clientInfo": {"name": "load", "version": "1"},
+                },
+            },
+        )["Mcp-Session-Id"]
         self.control.exchange("POST", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
-        answer = self.control.exchange("POST", {
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": tool, "arguments": arguments}}, session).last
+        answer = self.control.exchange(
+            "POST",
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}},
+            session,
+        ).last
         self.control.exchange("DELETE", None, session)
         return answer["result"]["content"][0]["text"]
 

@@ -42,8 +42,7 @@ async def serve():
             if isinstance(event, Request):
                 event.respond({"tools": []})
 
-    options = {"name": "once", "version": "1", "capabilities": {"tools": {}}}
-    async with Server(**options, json_response=True) as server:
+    async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True) as server:
         answering = asyncio.create_task(answer(server))
         assert await asyncio.to_thread(ask, server.url) == {"tools": []}
         answering.cancel()
@@ -58,10 +57,12 @@ def print_libraries():
 
 if "system-libuv" in sys.argv:
     ctypes.CDLL("libuv.so.1", ctypes.RTLD_GLOBAL)
-new_loop = None
+factory = None
 if "uvloop" in sys.argv:
-    from uvloop import new_event_loop as new_loop
+    import uvloop
 
-with asyncio.Runner(loop_factory=new_loop) as runner:
+    factory = uvloop.new_event_loop
+
+with asyncio.Runner(loop_factory=factory) as runner:
     runner.run(asyncio.wait_for(serve(), SECONDS))
 print_libraries()

@@ -273,7 +273,8 @@ struct LoopTests {
         "Only an address or a path is a place to listen at",
         arguments: [
             ("127.0.0.1", true), ("::1", true), ("::", true), ("unix:/tmp/x", true),
-            ("localhost", true), ("localhost.", false), ("", false), ("unix:", false), ("127.0.0.1:80", false),
+            ("localhost", true), ("localhost.", false), ("", false), ("unix:", false),
+            ("127.0.0.1:80", false),
             ("unix:/" + String(repeating: "x", count: 107), false),
         ])
     func addresses(_ text: String, _ isAddress: Bool) {

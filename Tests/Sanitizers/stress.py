@@ -154,7 +154,7 @@ class Visitor:
                         break
                 self._client.delete().status  # noqa: B018
                 self._babble()
-            except (OSError, AssertionError, KeyError) as error:
+            except (OSError, AssertionError, KeyError):
                 # The session could not be opened or ended, which is right if nobody is let in.
                 if not self._host.draining.is_set():
                     raise

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
 
-from hosts import Host, death  # noqa: E402
+from hosts import Host, death
 
 TEST_SECONDS = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from exact import Session, call
+from exact import Session
 from hosts import LOOPS, Host
 from http_reader import Connection
 

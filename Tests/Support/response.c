@@ -68,8 +68,8 @@ static void read_id(struct response *r, const char *id, size_t len) {
 }
 
 /* One line of an event stream, without its end. */
-static void read_stream_line(struct response *r, const struct response_events *events, void *what,
-                             const char *line, size_t len) {
+static void read_stream_line(struct response *r, const struct response_events *events, void *what, const char *line,
+                             size_t len) {
   if (len != 0 && line[len - 1] == '\r') len--;
   if (len == 0) {
     if (r->next_id[0] != '\0') strcpy(r->last_id, r->next_id);
@@ -85,8 +85,8 @@ static void read_stream_line(struct response *r, const struct response_events *e
   }
 }
 
-static void read_body(struct response *r, const struct response_events *events, void *what,
-                      const char *data, size_t len) {
+static void read_body(struct response *r, const struct response_events *events, void *what, const char *data,
+                      size_t len) {
   if (events->body != NULL) events->body(what, data, len);
   text_add(&r->body, data, len);
   if (!r->is_stream) return;

@@ -15,11 +15,11 @@ struct response {
   int status;
   bool is_stream;
   char session[SESSION_ID_MAX];
-  size_t left;        /* bytes of the body, or of this chunk, that are still to come */
-  struct text line;   /* the head, or the line of a chunk, as far as it has come */
-  struct text body;   /* what of the body is not understood yet */
-  size_t scanned;     /* bytes of `body` without a line end */
-  struct text data;   /* an event's data so far */
+  size_t left;                /* bytes of the body, or of this chunk, that are still to come */
+  struct text line;           /* the head, or the line of a chunk, as far as it has come */
+  struct text body;           /* what of the body is not understood yet */
+  size_t scanned;             /* bytes of `body` without a line end */
+  struct text data;           /* an event's data so far */
   char next_id[EVENT_ID_MAX]; /* the id of the event that has begun */
   char last_id[EVENT_ID_MAX]; /* the id to resume with, also after response_free() */
 };
@@ -32,8 +32,8 @@ struct response_events {
   void (*end)(void *what, const struct response *response);
 };
 
-void response_read(struct response *response, const struct response_events *events, void *what,
-                   const char *data, size_t len);
+void response_read(struct response *response, const struct response_events *events, void *what, const char *data,
+                   size_t len);
 /* A field's value, of `*len` bytes, in a head, which during the event `head` is in `line`; NULL if it is absent. */
 const char *head_field(const char *head, size_t head_len, const char *name, size_t *len);
 /* Frees the buffers that are empty. */

@@ -270,9 +270,7 @@ class Pump:
             copied(raw.client_info),
             copied(raw.client_capabilities),
         )
-        return SessionOpened(
-            session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer)
-        )
+        return SessionOpened(session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer))
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
         session = self._session(raw)

@@ -20,9 +20,7 @@ def create(loop: Handle, options: shttp_server_options) -> Any:
     """A server on `loop`. Raises InvalidOptionError, and others."""
     pointer = shttp_server_p()
     _with_reason(
-        lambda reason, size: loop.invoke(
-            library.shttp_server_create, byref(options), byref(pointer), reason, size
-        )
+        lambda reason, size: loop.invoke(library.shttp_server_create, byref(options), byref(pointer), reason, size)
     )
     return pointer
 
@@ -30,9 +28,7 @@ def create(loop: Handle, options: shttp_server_options) -> Any:
 def listen(server: Any, host: str, port: int, unix_path: str | None) -> None:
     """Lets a server listen, before its loop runs. Raises AddressInUseError and others."""
     address = encoded("host", host) if unix_path is None else b"unix:" + os.fsencode(unix_path)
-    _with_reason(
-        lambda reason, size: library.shttp_server_listen(server, address, port, reason, size)
-    )
+    _with_reason(lambda reason, size: library.shttp_server_listen(server, address, port, reason, size))
 
 
 def _with_reason(call: Callable[[Any, int], object]) -> None:

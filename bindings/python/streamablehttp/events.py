@@ -107,9 +107,7 @@ class SessionOpened(SessionEvent):
 
     __match_args__ = ("session",)
 
-    def __init__(
-        self, *, session: Session, headers: Mapping[str, str] | None = None, peer: str = ""
-    ) -> None:
+    def __init__(self, *, session: Session, headers: Mapping[str, str] | None = None, peer: str = "") -> None:
         super().__init__(session=session)
         vars(self).update(headers=headers_of(headers), peer=peer)
 
@@ -211,8 +209,7 @@ class Access(Event):
         return (
             f"{self.peer or '-'} {self.principal or '-'}"
             f" {self.http_method or '-'} {self.target or '-'} {self.method or '-'} {self.status}"
-            f" {self.bytes_received} {self.bytes_sent} {self.seconds:.6f}"
-            + (" cut" if self.cut else "")
+            f" {self.bytes_received} {self.bytes_sent} {self.seconds:.6f}" + (" cut" if self.cut else "")
         )
 
     def _details(self) -> tuple[object, ...]:

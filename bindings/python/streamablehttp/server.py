@@ -215,9 +215,7 @@ class Server:
         self._handle.invoke(library.shttp_server_stats_sized, byref(stats), sizeof(stats))
         return {name: getattr(stats, name) for name, *_ in stats._fields_}
 
-    def list_sessions(
-        self, after: str | None = None, limit: int = 1000, timeout: float | None = None
-    ) -> Call:
+    def list_sessions(self, after: str | None = None, limit: int = 1000, timeout: float | None = None) -> Call:
         """Lists sessions and open requests, with their age and what they wait for. [any thread]
 
         Await it, or call `result()` on a thread: a dict with at most `limit` (1 to 1000) sessions

@@ -318,7 +318,7 @@ def test_an_answer_in_a_fork(host):
 class Using(Store):
     """Uses its server in the midst of a callback, while another thread destroys it."""
 
-    server = None
+    server: Server
 
     def __init__(self):
         super().__init__()

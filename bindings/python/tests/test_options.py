@@ -2,6 +2,7 @@
 
 import ctypes
 import inspect
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,7 @@ def test_the_greatest_number_and_never():
 
 def test_an_option_needs_no_line_but_its_own(monkeypatch):
     """A new row of the table is enough."""
+    kind: Any
     for kind, field, value, converted in (
         ("uint", "sessions_max", 3, 3),
         ("flag", "half_close", True, 1),

@@ -14,7 +14,7 @@ from streamablehttp import Request, Server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "Tests" / "Support"))
 
-from http_reader import Connection, Ended, Stream  # noqa: E402, F401
+from http_reader import Connection, Ended, Stream  # noqa: F401
 
 SECONDS = 15.0
 """Nothing takes so long; waiting longer is a failure."""
