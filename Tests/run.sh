@@ -7,10 +7,10 @@ set -euo pipefail
 # Calls `$1 NAME NEEDS TITLE COMMAND...` for each stage; it comes after the stages that it needs.
 stages() {
   local stage=$1
-  # $stage lint "" "Lint" bash Tests/Lint/run.sh
+  $stage lint "" "Lint" bash Tests/Lint/run.sh
   $stage build "" "Build" build_library
   $stage generated "" "Generated files are up to date" swift run abigen --check
-  $stage swift "" "Swift tests" swift test
+  $stage swift "" "Swift tests" env -u TRANSCRIPTS swift test
   $stage simulator "" "Simulator" simulator
   $stage fuzz "" "Fuzzers" bash Tests/Fuzz/run.sh
   $stage c "build" "C tests" ctest --test-dir "$build" --output-on-failure
@@ -20,8 +20,8 @@ stages() {
   $stage venv "build" "Python environment" make_venv "$root/bindings/python[test]"
   $stage python "venv" "Python tests" "$build/venv/bin/python" -m pytest -q "$root/bindings/python/tests"
   $stage strangers "venv" "Strangers" bash Tests/Strangers/run.sh "$build"
-  # $stage proxies "build" "Proxies" bash Tests/Proxies/run.sh "$build"
-  # $stage packages "build" "Packages" bash Tests/Packages/run.sh "$build"
+  $stage proxies "venv" "Proxies" bash Tests/Proxies/run.sh "$build"
+  $stage packages "build" "Packages" bash Tests/Packages/run.sh "$build"
   # $stage ffi "build" "Other languages" bash Tests/FFI/run.sh "$build"
 }
 
@@ -104,7 +104,7 @@ run() {
   end_group; group=
   note_time "$name" $((SECONDS - start))
   passed=$((passed + 1))
-  said=$(grep -E 'Test run with|tests passed|proofs passed|budgets kept|fuzzers, |seeds, .* failures|[0-9]+ passed.* in ' \
+  said=$(grep -E '^lint: |^proxies: |checks passed|^ffi: |Test run with|tests passed|proofs passed|budgets kept|fuzzers, |seeds, .* failures|[0-9]+ passed.* in ' \
     "$log" || true)
   summaries+=${said:+$said$'\n'}
 }

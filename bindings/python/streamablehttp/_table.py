@@ -19,7 +19,7 @@ class Option(NamedTuple):
     field: str
     kind: Literal["uint", "flag", "text", "json", "list", "tokens", "choice"]
     default: Any
-    """What happens without the option. If it is None, None may be passed, too."""
+    """What happens without it. If it is None, None may be passed, too."""
     least: int = 0
     most: int = NEVER
     never: bool = False
@@ -98,7 +98,7 @@ OPTIONS: dict[str, Option] = {
 
 
 class Options(TypedDict, total=False):
-    """Options of `Server`. The unit of a number is the last part of its name; 0 is the default."""
+    """The options of `Server`. The unit of a number is the end of its name."""
 
     log_level: Literal["error", "warning", "notice", "debug", "off"]
     """Lines less severe than this are not logged. Default "warning"."""
