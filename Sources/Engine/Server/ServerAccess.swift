@@ -2,8 +2,8 @@ import Link
 import Session
 import Wire
 
-/// Access records: exactly one for each exchange, after everything else that it causes. Nothing here
-/// is inlined: where records may be wanted, only the question is asked whether they are.
+/// Access records: exactly one for each exchange, after everything else that it causes. Nothing
+/// here is inlined: where records may be wanted, only the question is asked whether they are.
 extension ServerEngine {
     /// `count` bytes of a request were read.
     @inline(never)
