@@ -10,11 +10,11 @@ local HELLO = '{"content":[{"type":"text","text":"Hello, %s!"}]}'
 
 local function text(bytes) return ffi.string(bytes.data, bytes.len) end
 
--- The text of a string in JSON, still escaped: without its quotes.
+-- A string in JSON, without its quotes and as it is escaped.
 local function find(json, pointer)
   local value = ffi.new "shttp_bytes"
-  if library.shttp_ffi_json_find(json, #json, pointer, value) ~= library.SHTTP_OK then return "" end
-  return text(value):sub(2, -2)
+  library.shttp_ffi_json_find(json, #json, pointer, value)
+  return text(value):match '^"(.*)"$' or ""
 end
 
 local function answer(method, params)

@@ -82,7 +82,7 @@ func generatedFiles(from table: Table) -> [GeneratedFile] {
         JSONWriter.write(table), CdefWriter.write(table), ReferenceWriter.write(table),
         CtypesWriter.write(table),
     ] + EventsWriter.write(table) + OptionsWriter.write(table) + LayoutTestWriter.write(table)
-        + ManualWriter.write(table)
+        + ManualWriter.write(table) + [TwinsTestWriter.write(table)]
 }
 
 func usage() -> Never {
