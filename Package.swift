@@ -61,10 +61,12 @@ let tests: [Target] =
             exclude: ["Transcripts"]),
         .target(
             name: "Simulation",
-            dependencies: ["Engine", "Session", "Replay", "Link", "Wire", "Seeds"],
+            dependencies: ["Oracle", "Engine", "Session", "Replay", "Link", "Wire", "Seeds"],
             path: "Tests/Simulation",
             swiftSettings: [.treatAllWarnings(as: .error)]),
         .target(name: "Seeds", path: "Tests/Seeds"),
+        .target(
+            name: "Oracle", path: "Tests/Oracle", swiftSettings: [.treatAllWarnings(as: .error)]),
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate",
             swiftSettings: [.treatAllWarnings(as: .error)]),

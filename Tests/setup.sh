@@ -1,35 +1,45 @@
-# Sourced by Tests/run.sh and examples/run.sh. Sets `root` and `build`, installs the Debian packages that are
-# missing, puts Swift on PATH, and has two functions: `build_library` and `make_venv PACKAGE...`.
+# shellcheck shell=bash
+# Sourced by the scripts that build or test. Sets `root` and `build`, installs the Debian packages that building the
+# library needs and that are missing, and puts Swift on PATH. Has the functions `say TEXT`, `install_missing`,
+# `install_for_tests`, `build_library [OPTION OF CMAKE...]` and `make_venv PACKAGE...`.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/.build-cmake
 
 say() { printf '\n== %s\n' "$*"; }
 
-install_what_is_missing() {
-  local missing=() tool
-  for tool in cmake pkg-config gcc g++ make clang valgrind; do
-    command -v "$tool" >/dev/null || missing+=("$tool")
-  done
-  test -e /usr/include/stdlib.h || missing+=(libc6-dev)
-  test -e /usr/include/uv.h || missing+=(libuv1-dev)
-  test -e /usr/include/jansson.h || missing+=(libjansson-dev)
-  if ! test -e /usr/share/include/llhttp/llhttp.h && ! test -e /usr/include/llhttp.h; then
-    missing+=(node-llhttp)
-  fi
-  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-  test ${#missing[@]} -gt 0 || return 0
-
-  say "Installing ${missing[*]}"
-  local as_root=()
+install_packages() {
+  say "Installing $*"
+  local as_root=() packages=" $* "
   test "$(id -u)" = 0 || as_root=(sudo)
   "${as_root[@]}" apt-get update -q
   # Debian 12 has llhttp as node-llhttp; newer systems have it as a library.
-  if [[ " ${missing[*]} " == *" node-llhttp "* ]] && ! apt-cache show node-llhttp >/dev/null 2>&1; then
-    missing=("${missing[@]/node-llhttp/libllhttp-dev}")
+  if [[ $packages == *" node-llhttp "* ]] && ! apt-cache show node-llhttp >/dev/null 2>&1; then
+    packages=${packages/ node-llhttp / libllhttp-dev }
   fi
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "${missing[@]}"
+  # shellcheck disable=SC2086  # words
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+}
+
+# install_missing [SIGN=]PACKAGE...: installs each package of which there is no sign: a command, or an absolute path.
+install_missing() {
+  local each sign missing=()
+  for each in "$@"; do
+    sign=${each%%=*}
+    if [[ $sign == /* ]]; then test -e "$sign"; else command -v "$sign" >/dev/null; fi || missing+=("${each#*=}")
+  done
+  test ${#missing[@]} = 0 || install_packages "${missing[@]}"
+}
+
+install_for_building() {
+  local llhttp=/usr/share/include/llhttp/llhttp.h
+  test -e $llhttp || llhttp=/usr/include/llhttp.h
+  install_missing cmake make gcc /usr/include/stdlib.h=libc6-dev /usr/include/uv.h=libuv1-dev \
+    /usr/include/jansson.h=libjansson-dev $llhttp=node-llhttp
+}
+
+install_for_tests() {
+  install_missing g++ clang pkg-config valgrind python3
 }
 
 find_swift() {
@@ -47,16 +57,18 @@ find_swift() {
   exit 1
 }
 
+# With the programs of the tests, for which `install_for_tests` must have run, unless told -DBUILD_TESTING=OFF.
 build_library() {
-  cmake -S "$root" -B "$build"
+  cmake -S "$root" -B "$build" -DBUILD_TESTING=ON "$@"
   cmake --build "$build" --parallel
 }
 
 make_venv() {
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
   test -x "$build/venv/bin/python" || python3 -m venv "$build/venv"
   "$build/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
 say "Setting up"
-install_what_is_missing
+install_for_building
 find_swift

@@ -76,9 +76,7 @@ static void respond(shttp_request request, const char *text, size_t len, int is_
   json_decref(result);
 }
 
-static void done(shttp_request request, const char *text) {
-  respond(request, text, strlen(text), 0);
-}
+static void done(shttp_request request, const char *text) { respond(request, text, strlen(text), 0); }
 
 static void bad_argument(shttp_request request, const char *text) {
   expect(shttp_request_fail(server, request, -32602, shttp_text(text), shttp_text("")));
@@ -99,9 +97,7 @@ static void job_step(shttp_request request, int is_log, int step, int count) {
   if (status != SHTTP_ERR_JSON_RESPONSE) expect(status);
 }
 
-static void job_free(uv_handle_t *timer) {
-  free(timer->data);
-}
+static void job_free(uv_handle_t *timer) { free(timer->data); }
 
 static void job_end(struct job *job) {
   struct job **link = &jobs;
@@ -143,8 +139,8 @@ static void ask(shttp_request request, const char *prompt) {
   char *dump = json_dumps(params, JSON_COMPACT);
   shttp_request *asked_by = malloc(sizeof *asked_by);
   *asked_by = request;
-  shttp_status status = shttp_request_call(server, request, shttp_text("sampling/createMessage"), shttp_text(dump),
-                                           asked_by, NULL);
+  shttp_status status =
+      shttp_request_call(server, request, shttp_text("sampling/createMessage"), shttp_text(dump), asked_by, NULL);
   if (status != SHTTP_OK) {
     const char *name = shttp_status_name(status);
     respond(request, name, strlen(name), 1);
@@ -162,10 +158,8 @@ static void on_response(const shttp_event *event) {
     const json_t *failure = json_object_get(json_object_get(response, "error"), "message");
     if (json_is_array(content)) content = json_array_get(content, 0);
     const json_t *text = failure ? failure : json_object_get(content, "text");
-    if (json_is_string(text))
-      respond(*asked_by, json_string_value(text), json_string_length(text), failure != NULL);
-    else
-      respond(*asked_by, "The client's answer has no text", 31, 1);
+    if (json_is_string(text)) respond(*asked_by, json_string_value(text), json_string_length(text), failure != NULL);
+    else respond(*asked_by, "The client's answer has no text", 31, 1);
   } else {
     const char *name = shttp_status_name(event->status);
     respond(*asked_by, name, strlen(name), 1);
@@ -226,23 +220,17 @@ static void call_tool(const shttp_event *event) {
     bad_argument(event->request, "params.name must be a string");
   } else if (strcmp(name, "echo") == 0) {
     const json_t *text = json_object_get(arguments, "text");
-    if (json_is_string(text))
-      respond(event->request, json_string_value(text), json_string_length(text), 0);
-    else
-      bad_argument(event->request, "text must be a string");
+    if (json_is_string(text)) respond(event->request, json_string_value(text), json_string_length(text), 0);
+    else bad_argument(event->request, "text must be a string");
   } else if (strcmp(name, "progress") == 0 || strcmp(name, "log") == 0) {
     int count = integer(arguments, "count", -1, STEPS_MAX);
     int delay_ms = integer(arguments, "delay_ms", 0, DELAY_MS_MAX);
-    if (count >= 0 && delay_ms >= 0)
-      job_start(event->request, strcmp(name, "log") == 0, count, delay_ms);
-    else
-      bad_argument(event->request, "count must be an integer from 0 to 1000000, delay_ms one from 0 to 60000");
+    if (count >= 0 && delay_ms >= 0) job_start(event->request, strcmp(name, "log") == 0, count, delay_ms);
+    else bad_argument(event->request, "count must be an integer from 0 to 1000000, delay_ms one from 0 to 60000");
   } else if (strcmp(name, "ask") == 0) {
     const char *prompt = json_string_value(json_object_get(arguments, "prompt"));
-    if (prompt != NULL)
-      ask(event->request, prompt);
-    else
-      bad_argument(event->request, "prompt must be a string");
+    if (prompt != NULL) ask(event->request, prompt);
+    else bad_argument(event->request, "prompt must be a string");
   } else if (strcmp(name, "broadcast") == 0) {
     const json_t *seq = json_object_get(arguments, "seq");
     char message[80];
@@ -264,14 +252,11 @@ static void call_tool(const shttp_event *event) {
 /* ---- Events ---------------------------------------------------------------- */
 
 static void on_request(const shttp_event *event) {
-  if (is(event->method, "tools/call"))
-    call_tool(event);
-  else if (is(event->method, "tools/list"))
-    expect(shttp_request_respond(server, event->request, shttp_text(tools)));
+  if (is(event->method, "tools/call")) call_tool(event);
+  else if (is(event->method, "tools/list")) expect(shttp_request_respond(server, event->request, shttp_text(tools)));
   else if (is(event->method, "logging/setLevel"))
     expect(shttp_request_respond(server, event->request, shttp_text("{}")));
-  else
-    expect(shttp_request_fail(server, event->request, -32601, shttp_text("Method not found"), shttp_text("")));
+  else expect(shttp_request_fail(server, event->request, -32601, shttp_text("Method not found"), shttp_text("")));
 }
 
 static void on_cancelled(shttp_request request) {
@@ -375,7 +360,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "cannot serve: %s\n", error);
     return 1;
   }
-  printf(strchr(host, ':') ? "listening on http://[%s]:%u/mcp\n" : "listening on http://%s:%u/mcp\n", host, (unsigned)shttp_server_port(server));
+  printf(strchr(host, ':') ? "listening on http://[%s]:%u/mcp\n" : "listening on http://%s:%u/mcp\n", host,
+         (unsigned)shttp_server_port(server));
   fflush(stdout);
 
   uv_run(&uv, UV_RUN_DEFAULT);

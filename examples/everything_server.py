@@ -49,10 +49,7 @@ from streamablehttp import (
 JSON = dict[str, Any]
 Tool = Callable[[Request, JSON], Awaitable[JSON]]
 
-PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJg"
-    "gg=="
-)
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
 
 DRAIN_MS = 2000
@@ -175,9 +172,7 @@ class ToolFailed(Exception):
 
 async def sampling(request: Request, arguments: JSON) -> JSON:
     message = {"role": "user", "content": text(str(arguments.get("prompt", "")))}
-    answer = await ask(
-        request, "sampling/createMessage", {"messages": [message], "maxTokens": 100}
-    )
+    answer = await ask(request, "sampling/createMessage", {"messages": [message], "maxTokens": 100})
     said = answer.get("content", {})
     return content(text(f"LLM response: {said.get('text', json.dumps(said))}"))
 
@@ -271,12 +266,8 @@ ENUMS: JSON = {
     "titledMulti": {"type": "array", "items": {"anyOf": choices("red", "green", "blue")}},
 }
 
-EMBEDDED = resource(
-    "test://embedded-resource", "text/plain", "This is an embedded resource content."
-)
-MIXED = resource(
-    "test://mixed-content-resource", "application/json", '{"test":"data","value":123}'
-)
+EMBEDDED = resource("test://embedded-resource", "text/plain", "This is an embedded resource content.")
+MIXED = resource("test://mixed-content-resource", "application/json", '{"test":"data","value":123}')
 FAILURE = {
     **content(text("This tool intentionally returns an error for testing")),
     "isError": True,
@@ -378,8 +369,7 @@ RESOURCES: dict[str, tuple[str, str, JSON]] = {
 async def list_resources(request: Request) -> JSON:
     return {
         "resources": [
-            {"uri": uri, "name": name, "mimeType": mime_type}
-            for uri, (name, mime_type, _) in RESOURCES.items()
+            {"uri": uri, "name": name, "mimeType": mime_type} for uri, (name, mime_type, _) in RESOURCES.items()
         ]
     }
 
@@ -427,9 +417,7 @@ def user(*items: JSON) -> JSON:
 
 
 def embedding_prompt(arguments: JSON) -> JSON:
-    embedded = resource(
-        arguments["resourceUri"], "text/plain", "Embedded resource content for testing."
-    )
+    embedded = resource(arguments["resourceUri"], "text/plain", "Embedded resource content for testing.")
     return user(embedded, text("Please process the embedded resource above."))
 
 
@@ -442,11 +430,7 @@ PROMPTS: dict[str, tuple[str, list[str], Callable[[JSON], JSON]]] = {
     "test_prompt_with_arguments": (
         "A prompt with two arguments.",
         ["arg1", "arg2"],
-        lambda arguments: user(
-            text(
-                f"Prompt with arguments: arg1='{arguments['arg1']}', arg2='{arguments['arg2']}'"
-            )
-        ),
+        lambda arguments: user(text(f"Prompt with arguments: arg1='{arguments['arg1']}', arg2='{arguments['arg2']}'")),
     ),
     "test_prompt_with_embedded_resource": (
         "A prompt around a resource.",

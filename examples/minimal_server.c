@@ -3,6 +3,10 @@
 #include <streamablehttp.h>
 #include <string.h>
 
+static const char tools[] =
+    "{\"tools\":[{\"name\":\"hello\",\"description\":\"Says hello\",\"inputSchema\":{\"type\":\"object\"}}]}";
+static const char hello[] = "{\"content\":[{\"type\":\"text\",\"text\":\"Hello from C\"}]}";
+
 static int is(shttp_bytes bytes, const char *text) {
   return bytes.len == strlen(text) && memcmp(bytes.data, text, bytes.len) == 0;
 }
@@ -11,14 +15,13 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
   shttp_status status = SHTTP_OK;
   (void)user_data;
   if (event->kind != SHTTP_EVENT_REQUEST) return;
-  if (is(event->method, "tools/list"))
-    status = shttp_request_respond(server, event->request, shttp_text(
-        "{\"tools\":[{\"name\":\"hello\",\"description\":\"Says hello\",\"inputSchema\":{\"type\":\"object\"}}]}"));
-  else if (is(event->method, "tools/call"))
-    status = shttp_request_respond(server, event->request, shttp_text(
-        "{\"content\":[{\"type\":\"text\",\"text\":\"Hello from C\"}]}"));
-  else
+  if (is(event->method, "tools/list")) {
+    status = shttp_request_respond(server, event->request, shttp_text(tools));
+  } else if (is(event->method, "tools/call")) {
+    status = shttp_request_respond(server, event->request, shttp_text(hello));
+  } else {
     status = shttp_request_fail(server, event->request, -32601, shttp_text("Method not found"), shttp_text(""));
+  }
   if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
 }
 

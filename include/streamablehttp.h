@@ -333,8 +333,7 @@ typedef enum shttp_status {
   /** The process has no file descriptor left. */
   SHTTP_ERR_DESCRIPTORS = -203,
 
-  /** The system reports an error; see the log. The log is delivered by
-   *  shttp_server_options.on_log or SHTTP_EVENT_LOG. */
+  /** The system reports an error. shttp_server_listen() says which. */
   SHTTP_ERR_SYSTEM = -204,
 
   /* The library is not in a state that allows this. */
@@ -663,15 +662,15 @@ typedef enum shttp_event_kind {
    *  shttp_request_fail(), now or later, from any thread.
    *
    *  Sets session, session_data, principal, request, method, id, message,
-   *  params, headers and revision. */
+   *  params, headers, revision, peer and target. */
   SHTTP_EVENT_REQUEST = 1,
 
   /** A client's notification; it needs no answer. notifications/cancelled is
    *  delivered this way only if it names no open request, or the server is
    *  stateless.
    *
-   *  Sets session, session_data, principal, method, message, params, headers
-   *  and revision. */
+   *  Sets session, session_data, principal, method, message, params,
+   *  headers, revision, peer and target. */
   SHTTP_EVENT_NOTIFICATION = 2,
 
   /** The end of a call that the host made. With status SHTTP_OK, message is
@@ -679,8 +678,8 @@ typedef enum shttp_event_kind {
    *  With any other status there is no response: SHTTP_ERR_DISCONNECTED,
    *  SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
    *
-   *  Sets status, session, session_data, call, call_data, message and
-   *  revision. */
+   *  Sets status, session, session_data, call, call_data, message, revision
+   *  and peer. */
   SHTTP_EVENT_RESPONSE = 3,
 
   /** A request has ended without an answer: stop working on it, and do not
@@ -690,14 +689,14 @@ typedef enum shttp_event_kind {
    *  server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
    *  SHTTP_ERR_CLOSED.
    *
-   *  Sets status, session, session_data, request, method, message, params
-   *  and revision. */
+   *  Sets status, session, session_data, request, method, message, params,
+   *  revision and peer. */
   SHTTP_EVENT_CANCELLED = 4,
 
   /** A client has initialized a session. The first event of the session.
    *
    *  Sets session, principal, revision, wire_id, client_info,
-   *  client_capabilities and headers. */
+   *  client_capabilities, headers, peer and target. */
   SHTTP_EVENT_SESSION_OPENED = 5,
 
   /** The session has ended: deleted by the client, idle for too long, not
@@ -713,7 +712,7 @@ typedef enum shttp_event_kind {
    *  was already open, it moves to the new connection: the old connection
    *  ends without SHTTP_EVENT_PRIMARY_CLOSED.
    *
-   *  Sets session, session_data and revision. */
+   *  Sets session, session_data, revision and peer. */
   SHTTP_EVENT_PRIMARY_OPENED = 7,
 
   /** The primary stream has lost its connection. Messages for it are queued
@@ -732,7 +731,7 @@ typedef enum shttp_event_kind {
   /** A line of the log. Only for a host that takes events from the queue and
    *  has no on_log.
    *
-   *  Sets level and text. */
+   *  Sets level, text, session, method, http_method, target and peer. */
   SHTTP_EVENT_LOG = 10,
 
   /** The server has closed, after shttp_server_close() or
@@ -745,8 +744,8 @@ typedef enum shttp_event_kind {
    *  has not been read, and later requests on its connection wait. If the
    *  client disconnects, no further event reports that.
    *
-   *  Sets authorization, http_method, target, scheme, credentials and
-   *  headers. */
+   *  Sets authorization, http_method, target, scheme, credentials, headers
+   *  and peer. */
   SHTTP_EVENT_AUTHORIZE = 12,
 
   /** A client has resumed the session's primary stream, but events after its
@@ -754,18 +753,47 @@ typedef enum shttp_event_kind {
    *  that, and receives the following ones. If the client needs the state
    *  that they described, send that again now.
    *
-   *  Sets session, session_data and revision. */
-  SHTTP_EVENT_PRIMARY_GAP = 13
+   *  Sets session, session_data, revision and peer. */
+  SHTTP_EVENT_PRIMARY_GAP = 13,
+
+  /** An HTTP exchange is over, from the first byte of its request to the
+   *  last byte of its response: only with the option access_log. One event
+   *  for each, also for requests that were refused; the last event of the
+   *  exchange. method is empty if the request was refused before its body
+   *  was read. http_method, target and method are for people to read: at
+   *  most 256 bytes each, with a question mark for each byte that is not
+   *  printable ASCII, and three dots for what is left out.
+   *
+   *  Sets session, method, principal, http_method, target, peer,
+   *  http_status, cut, bytes_received, bytes_sent and duration_us. */
+  SHTTP_EVENT_ACCESS = 14,
+
+  /** The answer to shttp_server_sessions(): message is one page of the list,
+   *  a JSON object, and call_data is what was passed.
+   *
+   *  Sets call_data and message. */
+  SHTTP_EVENT_SESSIONS = 15
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
 typedef enum shttp_log_level {
-  SHTTP_LOG_DEFAULT = 0, /* As an option: SHTTP_LOG_WARNING. */
-  SHTTP_LOG_ERROR = 1,   /* Something does not work. */
-  SHTTP_LOG_WARNING = 2, /* Something should be fixed. */
-  SHTTP_LOG_NOTICE = 3,  /* Rare, normal events: listening, closing. */
-  SHTTP_LOG_DEBUG = 4,   /* Every refused request, with the reason. */
-  SHTTP_LOG_OFF = 5      /* As an option: nothing. */
+  /** As an option: SHTTP_LOG_WARNING. */
+  SHTTP_LOG_DEFAULT = 0,
+
+  /** Something does not work. */
+  SHTTP_LOG_ERROR = 1,
+
+  /** Something should be fixed. */
+  SHTTP_LOG_WARNING = 2,
+
+  /** Rare, normal events, such as a client that gives up. */
+  SHTTP_LOG_NOTICE = 3,
+
+  /** Every refused request, with the reason. */
+  SHTTP_LOG_DEBUG = 4,
+
+  /** As an option: nothing. */
+  SHTTP_LOG_OFF = 5
 } shttp_log_level;
 
 /**
@@ -861,6 +889,26 @@ typedef struct shttp_event {
 
   /** Used by shttp_event_document() and shttp_event_parse(). */
   void *handle;
+
+  /** Where the client is: 127.0.0.1:54321, [::1]:54321 or, on a Unix socket,
+   *  the process as unix:pid=1234. Behind a proxy it is the proxy. */
+  shttp_bytes peer;
+
+  /** The HTTP status; 0 if the connection ended before there was one. */
+  uint32_t http_status;
+
+  /** Nonzero: the connection ended before the response did. */
+  uint32_t cut;
+
+  /** The bytes of the HTTP request that were read. */
+  uint64_t bytes_received;
+
+  /** The bytes of the HTTP response that the socket has taken. */
+  uint64_t bytes_sent;
+
+  /** Microseconds from the first byte of the request until the socket had
+   *  taken the response. */
+  uint64_t duration_us;
 } shttp_event;
 
 /**
@@ -876,6 +924,23 @@ typedef struct shttp_log_line {
   /** The line, in English and UTF-8: what happened and, in parentheses, to
    *  whom. Not NUL-terminated. */
   shttp_bytes text;
+
+  /** Where the client is, as in shttp_event; empty if the line is about
+   *  none. */
+  shttp_bytes peer;
+
+  /** The session that the line is about; key 0 for none. */
+  shttp_session session;
+
+  /** The HTTP method of the request that the line is about. It, target and
+   *  method have at most 128 bytes of printable ASCII each. */
+  shttp_bytes http_method;
+
+  /** Its request target. */
+  shttp_bytes target;
+
+  /** Its JSON-RPC method. */
+  shttp_bytes method;
 } shttp_log_line;
 
 /**
@@ -996,68 +1061,43 @@ typedef struct shttp_store_order {
 } shttp_store_order;
 
 /**
- * Stores a message of a stream: the message `number` of `stream`, which belongs
- * to `session`.
+ * Receives one order for an event store. shttp_event_store says what each
+ * function has to do, and with which fields.
  *
  * `order` is borrowed: valid until this returns.
  *
  * Runs on the loop's thread, with no lock held and no update in progress: it
  * may call any function in this header, including shttp_server_destroy().
  */
-typedef void (*shttp_store_keep)(shttp_server *server,
-                                 const shttp_store_order *order,
-                                 void *user_data);
-
-/**
- * The stream `stream` of `session` has ended: no message follows. Store that,
- * too.
- *
- * `order` is borrowed: valid until this returns.
- *
- * Runs on the loop's thread, with no lock held and no update in progress: it
- * may call any function in this header, including shttp_server_destroy().
- */
-typedef void (*shttp_store_end)(shttp_server *server,
-                                const shttp_store_order *order,
-                                void *user_data);
-
-/**
- * A client of `session` resumes `stream`. Find all its messages after `number`
- * (0: all messages), and answer `load` with shttp_load_finish(), or with
- * shttp_load_fail() if one is missing or the stream is unknown.
- *
- * The library has checked that the client may use the session, but not that the
- * stream belongs to it: treat a stream of another session as unknown.
- *
- * `order` is borrowed: valid until this returns.
- *
- * Runs on the loop's thread, with no lock held and no update in progress: it
- * may call any function in this header, including shttp_server_destroy().
- */
-typedef void (*shttp_store_load)(shttp_server *server,
-                                 const shttp_store_order *order,
-                                 void *user_data);
-
-/**
- * `session` has ended: its messages are no longer needed.
- *
- * `order` is borrowed: valid until this returns.
- *
- * Runs on the loop's thread, with no lock held and no update in progress: it
- * may call any function in this header, including shttp_server_destroy().
- */
-typedef void (*shttp_store_forget)(shttp_server *server,
-                                   const shttp_store_order *order,
-                                   void *user_data);
+typedef void (*shttp_on_order)(shttp_server *server,
+                               const shttp_store_order *order, void *user_data);
 
 /** An event store of the host. Every function must be set. */
 typedef struct shttp_event_store {
-  size_t struct_size;        /* Set by the initializer. Read-only. */
-  shttp_store_keep keep;     /* Stores a message. */
-  shttp_store_end end;       /* Stores that a stream has ended. */
-  shttp_store_load load;     /* Finds messages. */
-  shttp_store_forget forget; /* Deletes a session's messages. */
-  void *user_data;           /* Passed to each function. Not copied. */
+  /** Set by the initializer. Read-only. */
+  size_t struct_size;
+
+  /** Stores a message: message `number` of `stream`, which belongs to
+   *  `session`. */
+  shttp_on_order keep;
+
+  /** The stream `stream` of `session` has ended: no message follows. Store
+   *  that, too. */
+  shttp_on_order end;
+
+  /** A client of `session` resumes `stream`. Find all its messages after
+   *  `number` (0: all messages), and answer `load` with shttp_load_finish(),
+   *  or with shttp_load_fail() if one is missing or the stream is unknown.
+   *  The library has checked that the client may use the session, but not
+   *  that the stream belongs to it: treat a stream of another session as
+   *  unknown. */
+  shttp_on_order load;
+
+  /** `session` has ended: its messages are no longer needed. */
+  shttp_on_order forget;
+
+  /** Passed to each function. Not copied. */
+  void *user_data;
 } shttp_event_store;
 
 /**
@@ -1396,6 +1436,11 @@ typedef struct shttp_server_options {
    *  shttp_authorization_allow(). Has no effect without authorization.
    *  Default 50. */
   uint32_t principal_share_percent;
+
+  /** Nonzero: the host gets SHTTP_EVENT_ACCESS for each HTTP request, with
+   *  its status, bytes and time. Something must read them: with a queue,
+   *  they count in queue_events_max. Default 0. */
+  uint32_t access_log;
 } shttp_server_options;
 
 /**
@@ -1606,6 +1651,44 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
 /** Writes the server's counters into a shttp_stats. */
 #define shttp_server_stats(server, stats) \
   shttp_server_stats_sized((server), (stats), sizeof *(stats))
+
+/**
+ * Lists the sessions and open requests, for an operator. The list comes as
+ * SHTTP_EVENT_SESSIONS, with `call_data`. [any thread]
+ *
+ * Its message is a JSON object with at most `limit` sessions (0: 1000, which is
+ * also the most), the oldest first. To read on, pass the number in its member
+ * next as `after`; 0 begins, and next is null at the end. A page ends early at
+ * a megabyte. All times are in milliseconds. Members may be added. Of a
+ * stateless server, requests stands in the place of sessions.
+ *
+ *  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
+ *    "client":"inspector","age_ms":9000,"idle_ms":10,"state":"ready",
+ *    "primary":{"attached":true,"peer":"127.0.0.1:54321","age_ms":8000,
+ *      "unsent_bytes":0,"mailbox_messages":0},
+ *    "replay_events":3,"replay_bytes":400,
+ *    "requests":[{"request":"0x7","id":3,"method":"tools/call","age_ms":100,
+ *      "stream":"attached","peer":"127.0.0.1:54322","waits_for":"host",
+ *      "unsent_bytes":0,
+ *      "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
+ *    "calls":[]}],
+ *   "requests":[],
+ *   "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
+ *     "target":"/mcp","age_ms":5}],
+ *   "next":null}
+ *
+ * stream is attached, detached (its client has disconnected), none (nothing was
+ * sent yet) or json; waits_for is host, client (a call), socket, fence (see
+ * fence_ms) or store.
+ *
+ * `call_data` is stored unchanged and never dereferenced.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_server_sessions(shttp_server *server, uint64_t after, uint32_t limit,
+                      void *call_data);
 
 /**
  * Shuts the server down gracefully, for example on SIGTERM. [any thread]

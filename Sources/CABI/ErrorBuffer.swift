@@ -46,7 +46,7 @@ struct OptionFault: Error {
         reason.append(": ")
         if let part {
             reason.append("'")
-            part.withUnsafeBytes { reason.append(excerpt: $0) }
+            part.withUnsafeBytes { reason.append(printable: $0, atMost: 128) }
             reason.append("' ")
         }
         reason.append(text)

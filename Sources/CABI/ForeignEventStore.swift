@@ -37,7 +37,7 @@ struct ForeignEventStore {
     }
 
     private func tell(
-        _ function: shttp_store_keep?, _ server: OpaquePointer, _ session: SessionID,
+        _ function: shttp_on_order?, _ server: OpaquePointer, _ session: SessionID,
         _ stream: StreamToken?, _ fill: (inout shttp_store_order) -> Void
     ) {
         let names = ByteBuffer()

@@ -107,13 +107,14 @@ final class ServerHandle: TaggedHandle {
         }
     }
 
-    private func logger() -> ((LogLevel, ByteBuffer) -> Void)? {
+    private func logger() -> ((LogLine) -> Void)? {
         guard let onLog = options.on_log else { return nil }
         let userData = options.user_data
-        return { level, text in
-            var line = shttp_log_line(
-                level: shttp_log_level(UInt32(level.rawValue)), text: shttp_bytes(text.bytes))
-            onLog(&line, userData)
+        return { line in
+            let text = line.rendered
+            defer { withExtendedLifetime(text) {} }
+            var form = shttp_log_line(line, text)
+            onLog(&form, userData)
         }
     }
 

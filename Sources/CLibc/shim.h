@@ -30,3 +30,13 @@ static inline uint64_t descriptors_max(void) {
 
 /* Has the line of memory at `place` brought into the cache, whoever had it. Any address will do. */
 static inline void prefetch_line(const void *place) { __builtin_prefetch(place, 1); }
+
+/* The process that has connected to a Unix socket; 0 if that is not known. struct ucred needs _GNU_SOURCE. */
+static inline int peer_process(int connection) {
+  struct {
+    int process;
+    unsigned user, group;
+  } peer = {0};
+  socklen_t length = sizeof peer;
+  return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.process : 0;
+}

@@ -57,6 +57,12 @@ import Wire
         isArmed(index) ? Int(nodes[index].list) : nil
     }
 
+    /// When the time-out of an element began that waits for one; nil for any other.
+    package func start(of index: Int) -> Instant? {
+        guard let list = list(of: index), let timeout = lists[list].timeout else { return nil }
+        return nodes[index].deadline.advanced(byMilliseconds: -timeout)
+    }
+
     package mutating func disarm(_ index: Int) {
         guard isArmed(index) else { return }
         unlink(index)

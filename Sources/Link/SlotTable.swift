@@ -79,6 +79,11 @@ package struct SlotTable<Key: SlotKey, Element: AnyObject>: ~Copyable {
 
     package var heapBytes: Int { HeapBlock.size(of: slots) }
 
+    /// The numbers of all keys, in no order; a later key has a higher one.
+    package var numbers: [UInt64] {
+        slots.compactMap { $0.element == nil ? nil : $0.key }
+    }
+
     /// A copy of all elements, so that the caller may change the table while iterating.
     package var elements: [Element] {
         slots.compactMap { $0.element }

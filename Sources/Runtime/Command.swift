@@ -22,6 +22,7 @@ package enum Command {
     case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
     case closeCall(CallKey)
     case closeSession(SessionKey)
+    case list(after: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?)
     case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
@@ -71,6 +72,8 @@ package enum Command {
             try engine.close(key)
         case .closeSession(let key):
             try engine.close(key)
+        case .list(let key, let limit, let data):
+            engine.list(after: key, limit: limit, data: data)
         case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
             break  // Executed by the runtime.
         }
@@ -106,7 +109,7 @@ package enum Command {
             event.call = call
         case .loaded:
             return nil  // The client has disconnected.
-        case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
+        case .list, .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
             event = HostEvent(.commandFailed)
         }
         event.fault = fault

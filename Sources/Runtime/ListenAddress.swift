@@ -1,6 +1,7 @@
 import CLibc
 import CLibuv
 import Engine
+import Link
 import Session
 import Wire
 
@@ -124,16 +125,27 @@ package struct InternetAddress {
 
     /// The address whose share a client counts against; nil if it has no internet address.
     var peerAddress: PeerAddress? {
+        if isIPv6 { return PeerAddress(ipv6: field(at: 8), field(at: 16)) }
+        guard family == sa_family_t(AF_INET) else { return nil }
+        return PeerAddress(ipv4: field(at: 4))
+    }
+
+    /// The peer of a connection from this address; on a Unix socket the kernel names the process.
+    func name(ofPeerOf descriptor: Int32) -> PeerName {
+        if isIPv6 {
+            let scope: UInt32 = field(at: 24)  // This one is in the host's order.
+            return .ipv6(field(at: 8), field(at: 16), scope: scope.bigEndian, port: port)
+        }
+        guard family == sa_family_t(AF_INET) else {
+            return .unix(process: peer_process(descriptor))
+        }
+        return .ipv4(field(at: 4), port: port)
+    }
+
+    /// A number of sockaddr_in or sockaddr_in6 in network byte order.
+    private func field<Number: FixedWidthInteger & BitwiseCopyable>(at offset: Int) -> Number {
         withUnsafeBytes(of: storage) { bytes in
-            if isIPv6 {
-                return PeerAddress(
-                    ipv6: UInt64(
-                        bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
-            }
-            guard family == sa_family_t(AF_INET) else { return nil }
-            return PeerAddress(
-                ipv4: UInt32(bigEndian: bytes.load(fromByteOffset: 4, as: UInt32.self)))
+            Number(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Number.self))
         }
     }
 

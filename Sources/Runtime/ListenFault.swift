@@ -1,5 +1,6 @@
 import CLibc
 import CLibuv
+import Engine
 import Wire
 
 /// Why a server does not listen.
@@ -30,7 +31,7 @@ package struct ListenFault: Error {
     init(notAnAddress text: UnsafeRawBufferPointer) {
         let reason = ByteBuffer()
         reason.append("'")
-        reason.append(excerpt: text)
+        reason.append(printable: text, atMost: 128)
         reason.append(
             """
             ' is not an IP address, and host names are not resolved: write one such as 127.0.0.1, \
@@ -45,7 +46,7 @@ package struct ListenFault: Error {
         _ port: UInt16
     ) {
         let reason = ByteBuffer()
-        reason.append(excerpt: text)
+        reason.append(printable: text, atMost: 128)
         switch address {
         case .unix(let path): reason.append(ListenFault.meaning(fault, ofPath: path))
         case .internet:

@@ -1,6 +1,7 @@
 import CLibc
 import CLibuv
 import Engine
+import Link
 import Session
 
 /// A bound, listening socket: TCP over IPv4 or IPv6, or a Unix socket.
@@ -133,7 +134,7 @@ final class Listener {
                 return pause(error)
             }
             runtime.pump.begin()
-            Socket.open(accepted, from: peer.peerAddress, for: runtime)
+            Socket.open(accepted, from: peer, for: runtime)
             runtime.performEffects()
             if isClosed || runtime.loop.isInherited { return }
         }

@@ -16,7 +16,6 @@ protocol DrivenEngine: AnyObject {
 
     func nextEffect() -> Effect?
     func nextWritable() -> Connection?
-    var hasWritable: Bool { get }
     var hasMuchToWrite: Bool { get }
     var nextDeadline: Instant? { get }
 
@@ -54,7 +53,7 @@ final class Pump<Driver: EngineDriver> {
     private let onEvent: ((HostEvent) -> Void)?
     /// The queue of events for the host; nil if it has a callback.
     private let queue: EventQueue?
-    private let onLog: ((LogLevel, ByteBuffer) -> Void)?
+    private let onLog: ((LogLine) -> Void)?
 
     private let commands: CommandQueue<Driver.QueuedCommand>
     /// An empty batch for reuse; nil while commands are executed.
@@ -79,7 +78,7 @@ final class Pump<Driver: EngineDriver> {
 
     init(
         _ engine: Driver.Driven, on loop: Loop, for audience: Audience,
-        onLog: ((LogLevel, ByteBuffer) -> Void)?, commandBytesMax: Int
+        onLog: ((LogLine) -> Void)?, commandBytesMax: Int
     ) {
         self.engine = engine
         self.loop = loop
@@ -239,7 +238,8 @@ final class Pump<Driver: EngineDriver> {
         guard !loop.isInherited else { return }
         while let connection = engine.nextWritable() {
             driver.flush(connection)
-            if !engine.hasWritable { performEffects(for: driver) }
+            // What was written may release an answer: its store has it before the client does.
+            performEffects(for: driver)
         }
         needsTurn = false
         if let queue {
@@ -286,14 +286,10 @@ final class Pump<Driver: EngineDriver> {
         if queue.handOver({ engine.recycle($0) }) { isCongested = true }
     }
 
-    func log(_ level: LogLevel, _ text: ByteBuffer) {
+    func log(_ line: LogLine) {
         guard !isDestroyed else { return }
-        if let onLog { return onLog(level, text) }
-        guard queue != nil else { return }
-        let event = HostEvent(.log)
-        event.level = level
-        event.text = text
-        deliver(event)
+        if let onLog { return onLog(line) }
+        if queue != nil { deliver(HostEvent(line)) }
     }
 
     /// Readable while events are queued; -1 if the host has a callback.

@@ -220,6 +220,18 @@ extension ServerRuntime {
         }
     }
 
+    /// Lists sessions and open requests: the event `sessions` has one page and `data`. See
+    /// `ServerEngine.listing`.
+    package func sessions(
+        after key: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?
+    ) throws(CallerFault) {
+        try command { engine throws(CallerFault) in
+            engine.list(after: key, limit: limit, data: data)
+        } later: { _, _ in
+            .list(after: key, limit: limit, data: data)
+        }
+    }
+
     /// Checks a message that belongs to no request, and passes its params to `use`.
     private func unrelated(
         _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer,

@@ -29,7 +29,7 @@ package final class ServerRuntime: EngineDriver {
     package init(
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
         unixMode: UInt32? = nil,
-        onLog: ((LogLevel, ByteBuffer) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
+        onLog: ((LogLine) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
         onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
@@ -42,7 +42,11 @@ package final class ServerRuntime: EngineDriver {
         options.descriptorsMax = SystemFault.descriptorsMax
         // Keys start at random numbers, so that the keys of one server are invalid for another.
         nextCall = Atomic(source.next() >> 20 + 1)
-        engine = ServerEngine(options, keysAfter: source.next()) { source.next() }
+        // Only records need it.
+        let stopwatch = options.reportsExchanges ? { uv_hrtime() / 1_000 } : nil
+        engine = ServerEngine(options, keysAfter: source.next(), stopwatch: stopwatch) {
+            source.next()
+        }
         pump = Pump(
             engine, on: loop, for: audience, onLog: onLog, commandBytesMax: commandBytesMax)
         // Last: Embedded Swift 6.3.1 leaks a partially initialized object when init throws.
@@ -188,8 +192,8 @@ package final class ServerRuntime: EngineDriver {
             if !connection.hasEnded { Socket.of(connection).readOn() }
         case .close(let connection):
             Socket.of(connection).close()
-        case .log(let level, let text):
-            pump.log(level, text)
+        case .log(let line):
+            pump.log(line)
         case .closed:
             isClosed.store(true, ordering: .releasing)
             pump.letLoopEnd()

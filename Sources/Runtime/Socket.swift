@@ -33,7 +33,7 @@ final class Socket {
 
     /// Takes ownership of the non-blocking descriptor of an accepted connection.
     static func open(
-        _ descriptor: Int32, from peer: PeerAddress?, for runtime: ServerRuntime
+        _ descriptor: Int32, from peer: InternetAddress, for runtime: ServerRuntime
     ) {
         let poll = HandleMemory.allocate(uv_poll_t.self)
         guard uv_poll_init(runtime.loop.uv, poll, descriptor) == 0 else {
@@ -43,10 +43,9 @@ final class Socket {
         }
         let socket = Socket(poll, descriptor, for: runtime)
         let driver = Unmanaged.passUnretained(socket).toOpaque()
-        guard let connection = runtime.engine.connectionOpened(driver: driver, from: peer)
-        else {
-            return socket.close()
-        }
+        let opened = runtime.engine.connectionOpened(
+            driver: driver, from: peer.peerAddress, named: peer.name(ofPeerOf: descriptor))
+        guard let connection = opened else { return socket.close() }
         socket.connection = connection
         socket.startReading()
     }

@@ -31,6 +31,7 @@ package struct SessionTable<Entry: AnyObject>: ~Copyable {
     package var count: Int { entries.count }
     package var isFull: Bool { entries.count >= capacity }
     package var all: [Entry] { entries.elements }
+    package var numbers: [UInt64] { entries.numbers }
 
     /// When the next session expires; nil for never.
     package var nextDeadline: Instant? {
@@ -80,6 +81,9 @@ package struct SessionTable<Entry: AnyObject>: ~Copyable {
     package mutating func becameBusy(_ key: SessionKey) {
         deadlines.disarm(key.index)
     }
+
+    /// Since when a session has had neither an open request nor a stream; nil if it has one.
+    package func quietSince(_ key: SessionKey) -> Instant? { deadlines.start(of: key.index) }
 
     /// Returns one expired session, which the caller must remove from the table.
     package mutating func popExpired(at now: Instant) -> Entry? {

@@ -27,8 +27,15 @@ struct EventsWriter {
         }
         let assignments = fields.enumerated().compactMap { index, field in
             field.maps.map {
-                "        if sets & 1 << \(index) != 0 { form.\(field.name) = \($0) }"
+                (field.name, "if sets & 1 << \(index) != 0 { form.\(field.name) = \($0) }")
             }
+        }
+        // A request is what there is most of: the fields that it does not set are skipped at once.
+        let request = kinds.first { $0.maps == "request" }?.sets ?? []
+        let often = assignments.filter { request.contains($0.0) }.map { "        " + $0.1 }
+        let rare = assignments.filter { !request.contains($0.0) }.map { "        " + $0.1 }
+        let all = fields.enumerated().reduce(UInt64(0)) { mask, field in
+            request.contains(field.element.name) ? mask | 1 << UInt64(field.offset) : mask
         }
         return GeneratedFile(
             path: "Sources/CABI/Generated/EventFields.swift",
@@ -49,7 +56,9 @@ struct EventsWriter {
                         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
                         let (kind, sets) = BorrowedEvent.fields(of: event.kind)
                         form.kind = kind
-                \(assignments.joined(separator: "\n"))
+                \(often.joined(separator: "\n"))
+                        guard sets & ~0x\(String(all, radix: 16)) != 0 else { return }
+                \(rare.joined(separator: "\n"))
                     }
 
                     /// The number of a kind, and one bit for each field that it sets.

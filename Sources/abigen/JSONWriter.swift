@@ -95,6 +95,7 @@ struct JSONWriter {
             ]
             members += ownership(field.ownership)
             members += fallback(field)
+            members += field.most.map { [("most", .number(Int64($0)))] } ?? []
             if structure.name == "shttp_server_options" { members += textForm(field) }
             return JSON.object(members + [since(field.since), ("doc", text(field.doc))])
         }

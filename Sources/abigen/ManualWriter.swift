@@ -2,6 +2,7 @@
 struct ManualWriter {
     private let table: Table
     private let names: Set<String>
+    static let directory = "docs/man"
 
     static func write(_ table: Table) -> [GeneratedFile] {
         let writer = ManualWriter(table: table, names: table.names)
@@ -12,7 +13,7 @@ struct ManualWriter {
     }
 
     private static func file(_ name: String, _ text: String) -> GeneratedFile {
-        GeneratedFile(path: "docs/man/\(name).3", text: text)
+        GeneratedFile(path: "\(directory)/\(name).3", text: text)
     }
 
     // MARK: Pages

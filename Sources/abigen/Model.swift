@@ -113,6 +113,8 @@ struct Field: Sendable {
     let ownership: Ownership
     let fallback: Default
     let form: Form
+    /// The largest number that is accepted, if that is not the type's.
+    let most: UInt32?
     let doc: String
     /// The Swift that the field is generated from: of an option, the property of `ServerOptions`
     /// that it sets; of an event, an expression of `event`. Nil: written by hand.
@@ -121,14 +123,15 @@ struct Field: Sendable {
 
     init(
         _ name: String, _ type: CType, _ ownership: Ownership = .plain,
-        fallback: Default = .none, form: Form = .plain, _ doc: String, maps: String? = nil,
-        since: Version = .first
+        fallback: Default = .none, form: Form = .plain, most: UInt32? = nil, _ doc: String,
+        maps: String? = nil, since: Version = .first
     ) {
         self.name = name
         self.type = type
         self.ownership = ownership
         self.fallback = fallback
         self.form = form
+        self.most = most
         self.doc = doc
         self.maps = maps
         self.since = since
@@ -202,19 +205,41 @@ struct Callback: Sendable {
     var since = Version.first
 }
 
+/// A Python class: its name, its base classes and its errno.
+struct PythonException: Sendable {
+    let name: String
+    let bases: [String]
+    let errno: String?
+
+    init(_ name: String, _ bases: String..., errno: String? = nil) {
+        self.name = name
+        let base =
+            errno == nil && bases != ["OSError"] ? "StreamableHTTPError" : "SystemStatusError"
+        self.bases =
+            (bases.contains("InvalidMessageError") ? [] : [base]) + bases.filter { $0 != "OSError" }
+        self.errno = errno
+    }
+}
+
 /// A status that a function may return, and its condition.
 struct Status: Sendable {
     let number: Int32
     let name: String
     /// One English sentence: the result of `shttp_status_text`.
     let text: String
+    /// The exception of the Python binding.
+    let exception: PythonException
     /// Set where a function lists the status: the condition under which it is returned.
     var condition: String?
 
-    init(_ number: Int32, _ name: String, _ text: String) {
+    init(
+        _ number: Int32, _ name: String, _ text: String,
+        exception: PythonException = PythonException("")
+    ) {
         self.number = number
         self.name = name
         self.text = text
+        self.exception = exception
     }
 
     /// The same status, with the condition under which a function returns it.

@@ -40,8 +40,25 @@ for file in work == .promise ? [Promise.write(ABI.table)] : generatedFiles(from:
         failures += 1
     }
 }
+if work != .promise { failures += staleManuals(below: root, deleting: work == .write) }
 if work == .check { failures += brokenPromises(below: root) }
 exit(failures == 0 ? 0 : 1)
+
+/// Deletes the manual pages of what the table no longer has, or reports them; their number if they
+/// are still there.
+func staleManuals(below root: String, deleting: Bool) -> Int {
+    let current = Set(ManualWriter.write(ABI.table).map(\.path))
+    var count = 0
+    for name in fileNames(in: root + "/" + ManualWriter.directory) {
+        let path = "\(ManualWriter.directory)/\(name)"
+        guard !current.contains(path) else { continue }
+        if !deleting || unlink(root + "/" + path) != 0 {
+            report("\(path) is of nothing in the table; delete it")
+            count += 1
+        }
+    }
+    return count
+}
 
 /// Reports what the table does not keep; the number of faults.
 func brokenPromises(below root: String) -> Int {
@@ -81,8 +98,9 @@ func generatedFiles(from table: Table) -> [GeneratedFile] {
         ThunksWriter.write(table), TwinsWriter.write(table), StatisticsWriter.write(table),
         JSONWriter.write(table), CdefWriter.write(table), ReferenceWriter.write(table),
         CtypesWriter.write(table),
-    ] + EventsWriter.write(table) + OptionsWriter.write(table) + LayoutTestWriter.write(table)
-        + ManualWriter.write(table) + [TwinsTestWriter.write(table)]
+    ] + PythonWriter.write(table) + EventsWriter.write(table) + OptionsWriter.write(table)
+        + LayoutTestWriter.write(table) + ManualWriter.write(table)
+        + [TwinsTestWriter.write(table)]
 }
 
 func usage() -> Never {

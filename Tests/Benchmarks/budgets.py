@@ -68,8 +68,15 @@ WORKLOADS = {
 
 
 def callgrind(build, workload, amount, file, library=None):
-    command = ["valgrind", "--tool=callgrind", "--quiet", "--compress-strings=no", "--compress-pos=no",
-               f"--callgrind-out-file={file}", *workload.command(build)]
+    command = [
+        "valgrind",
+        "--tool=callgrind",
+        "--quiet",
+        "--compress-strings=no",
+        "--compress-pos=no",
+        f"--callgrind-out-file={file}",
+        *workload.command(build),
+    ]
     environment = {"LD_LIBRARY_PATH": str(library)} if library else None
     with Server(command, environment, pin=False) as server:
         load(build, server, *workload.load, *amount, pin=False)
@@ -101,8 +108,16 @@ def measure(build, name):
         file = folder / f"{name}.{size}.callgrind"
         callgrind(build, workload, amount, file)
         costs.append(instructions(file))
-        counts.append(counted(build, workload.command(build), *workload.load, *amount,
-                              file=folder / f"{name}.{size}.counts", pin=False))
+        counts.append(
+            counted(
+                build,
+                workload.command(build),
+                *workload.load,
+                *amount,
+                file=folder / f"{name}.{size}.counts",
+                pin=False,
+            )
+        )
 
     def per_operation(low_and_high, key):
         low, high = low_and_high
@@ -114,8 +129,11 @@ def measure(build, name):
         owners.append(("server", "server"))
     for owner, key in owners:
         figures[f"{name} instructions {owner}"] = per_operation(costs, key)
-    for owner, key in (("library", "allocations library"), ("jansson", "allocations jansson"),
-                       ("server", "allocations")):
+    for owner, key in (
+        ("library", "allocations library"),
+        ("jansson", "allocations jansson"),
+        ("server", "allocations"),
+    ):
         figures[f"{name} allocations {owner}"] = per_operation(counts, key)
     figures[f"{name} system-calls server"] = per_operation(counts, "call")
     return figures
@@ -128,8 +146,21 @@ def result_memory(build, answer, *mode):
     """
     command = [build / "benchmarks/host", *mode, *(["--json-response"] if answer == "json" else [])]
     small, large = (
-        counted(build, command, "calls", "--tool", "text", "--answer", answer, "--bytes", size, "--operations", 3,
-                file=build / f"budgets/result-{answer}.counts", pin=False)["bytes most"]
+        counted(
+            build,
+            command,
+            "calls",
+            "--tool",
+            "text",
+            "--answer",
+            answer,
+            "--bytes",
+            size,
+            "--operations",
+            3,
+            file=build / f"budgets/result-{answer}.counts",
+            pin=False,
+        )["bytes most"]
         for size in (32, TEXT_BYTES)
     )
     return (large - small - TEXT_BYTES) / TEXT_BYTES
@@ -158,8 +189,10 @@ def limit(name, figure):
 
 
 def write_limits(figures):
-    lines = ["# Limits for budgets.py, which writes this file with --update. Each operation may cost so much:",
-             "# operation, what is counted, whose, limit"]
+    lines = [
+        "# Limits for budgets.py, which writes this file with --update. Each operation may cost so much:",
+        "# operation, what is counted, whose, limit",
+    ]
     lines += [f"{name} {limit(name, figure):.2f}" for name, figure in figures.items()]
     LIMITS.write_text("\n".join(lines) + "\n")
 
@@ -190,17 +223,28 @@ def profile(build, name):
     folder = build / "budgets/symbols"
     folder.mkdir(parents=True, exist_ok=True)
     # valgrind does not understand all of Swift's debug information; the symbol table is enough.
-    subprocess.run(["strip", "-g", "-o", folder / "libstreamablehttp.so.0",
-                    build / "swift/release/libstreamablehttp.so"], check=True)
+    subprocess.run(
+        ["strip", "-g", "-o", folder / "libstreamablehttp.so.0", build / "swift/release/libstreamablehttp.so"],
+        check=True,
+    )
     file = build / f"budgets/{name}.profile.callgrind"
     callgrind(build, WORKLOADS[name], WORKLOADS[name].more, file, library=folder)
     for order in ("no", "yes"):
         print(f"\nBy {'own cost' if order == 'no' else 'cost with callees'}:")
-        listing = subprocess.run(["callgrind_annotate", f"--inclusive={order}", "--auto=no", file], text=True,
-                                 stdout=subprocess.PIPE, check=True).stdout
+        listing = subprocess.run(
+            ["callgrind_annotate", f"--inclusive={order}", "--auto=no", file],
+            text=True,
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
         functions = [line for line in listing.splitlines() if re.match(r"\s*[\d,]+ \(", line)]
-        readable = subprocess.run(["swift", "demangle", "--simplified"], input="\n".join(functions[:40]), text=True,
-                                  stdout=subprocess.PIPE, check=True).stdout
+        readable = subprocess.run(
+            ["swift", "demangle", "--simplified"],
+            input="\n".join(functions[:40]),
+            text=True,
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
         print(re.sub(r"\S*/(?=\S+\])|\?\?\?:", "", readable))
 
 

@@ -13,12 +13,12 @@
 struct peer {
   uv_tcp_t tcp;
   llhttp_t parser;
-  char session[16];      /* of the current request: its number, in hexadecimal */
+  char session[16]; /* of the current request: its number, in hexadecimal */
   uint8_t session_len;
-  bool is_session_id;    /* the header whose value comes next */
+  bool is_session_id; /* the header whose value comes next */
   bool has_closed;
-  unsigned pending;      /* calls that are with the other thread */
-  struct text body;      /* of a request that came in pieces */
+  unsigned pending; /* calls that are with the other thread */
+  struct text body; /* of a request that came in pieces */
 };
 
 /* Writes now what the socket takes, and the rest as soon as it takes it. */

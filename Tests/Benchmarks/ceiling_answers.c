@@ -10,9 +10,7 @@
 static struct peer **primaries;
 static size_t session_count, session_capacity;
 
-static uv_buf_t buffer(const void *data, size_t len) {
-  return uv_buf_init((char *)data, (unsigned)len);
-}
+static uv_buf_t buffer(const void *data, size_t len) { return uv_buf_init((char *)data, (unsigned)len); }
 
 static void write_text(struct peer *peer, const char *text, size_t len) {
   uv_buf_t part = buffer(text, len);
@@ -61,7 +59,7 @@ static void add_progress(struct text *out, const char *id, size_t id_len, uint64
   static struct text json;
   json.len = 0;
   text_add_literal(&json, EVENT_ID "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\","
-                          "\"params\":{\"progressToken\":");
+                                   "\"params\":{\"progressToken\":");
   text_add(&json, id, id_len);
   text_add_literal(&json, ",\"progress\":");
   text_add_number(&json, step);
@@ -96,9 +94,10 @@ static void progress(struct peer *peer, const char *id, size_t id_len, uint64_t 
 
 static void broadcast(uint64_t seq) {
   char json[200], chunk[230];
-  int len = snprintf(json, sizeof json, EVENT_ID "event: message\ndata: {\"jsonrpc\":\"2.0\","
-                     "\"method\":\"notifications/message\",\"params\":{\"level\":\"info\","
-                     "\"data\":{\"seq\":%llu}}}\n\n",
+  int len = snprintf(json, sizeof json,
+                     EVENT_ID "event: message\ndata: {\"jsonrpc\":\"2.0\","
+                              "\"method\":\"notifications/message\",\"params\":{\"level\":\"info\","
+                              "\"data\":{\"seq\":%llu}}}\n\n",
                      (unsigned long long)seq);
   len = snprintf(chunk, sizeof chunk, "%08x\r\n%s\r\n", (unsigned)len, json);
   for (size_t i = 0; i < session_count; i++)
@@ -115,19 +114,23 @@ static void initialize(struct peer *peer, const char *id, size_t id_len) {
   }
   size_t session = session_count++;
   primaries[session] = NULL;
-  int len = snprintf(json, sizeof json,
-                     "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"protocolVersion\":\"" REVISION "\","
-                     "\"capabilities\":{\"tools\":{},\"logging\":{}},\"serverInfo\":{\"name\":\"ceiling\",\"version\":\"1\"}}}",
-                     (int)id_len, id);
+  int len = snprintf(
+      json, sizeof json,
+      "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"protocolVersion\":\"" REVISION "\","
+      "\"capabilities\":{\"tools\":{},\"logging\":{}},\"serverInfo\":{\"name\":\"ceiling\",\"version\":\"1\"}}}",
+      (int)id_len, id);
   if (answers_json)
-    len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\n" DATE "Mcp-Session-Id: %zx\r\n"
-                   "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", session, len, json);
+    len = snprintf(out, sizeof out,
+                   "HTTP/1.1 200 OK\r\n" DATE "Mcp-Session-Id: %zx\r\n"
+                   "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                   session, len, json);
   else
-    len = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\n" DATE "Mcp-Session-Id: %zx\r\n"
+    len = snprintf(out, sizeof out,
+                   "HTTP/1.1 200 OK\r\n" DATE "Mcp-Session-Id: %zx\r\n"
                    "Content-Type: text/event-stream; charset=utf-8\r\n"
                    "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
-                   "Transfer-Encoding: chunked\r\n\r\n"
-                   PRIMING_CHUNK "%08zx\r\n" EVENT_ID "event: message\ndata: %s\n\n\r\n" LAST_CHUNK,
+                   "Transfer-Encoding: chunked\r\n\r\n" PRIMING_CHUNK "%08zx\r\n" EVENT_ID
+                   "event: message\ndata: %s\n\n\r\n" LAST_CHUNK,
                    session, sizeof EVENT_ID - 1 + 21 + (size_t)len + 2, json);
   write_text(peer, out, (size_t)len);
 }
@@ -174,6 +177,5 @@ void answer(struct peer *peer, const char *body, size_t len) {
   size_t id_len = strspn(id, "0123456789");
   if (find(id, len - (size_t)(id - body), MESSAGE_START, "\"method\":\"tools/call\"") != NULL)
     call(peer, id, id_len, body, len);
-  else
-    initialize(peer, id, id_len);
+  else initialize(peer, id, id_len);
 }

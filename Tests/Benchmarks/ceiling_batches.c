@@ -90,8 +90,7 @@ static void on_wakeup(uv_async_t *handle) {
     peer->pending--;
     if (!peer->has_closed && !uv_is_closing((uv_handle_t *)&peer->tcp))
       write_result(peer, job->id, job->id_len, job->text, job->text_len);
-    else if (peer->has_closed && peer->pending == 0)
-      free(peer);
+    else if (peer->has_closed && peer->pending == 0) free(peer);
     free(job);
   }
 }

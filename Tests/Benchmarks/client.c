@@ -62,7 +62,7 @@ static void primary_end(void *what, const struct response *response) {
   primaries_open--;
 }
 
-static const struct response_events primary_events = {primary_head, primary_message, primary_end};
+static const struct response_events primary_events = {primary_head, NULL, primary_message, primary_end};
 
 /* ---- Answers to POST ------------------------------------------------------------ */
 
@@ -125,13 +125,11 @@ static void post_end(void *what, const struct response *response) {
       lane->has_ended = true;
       advance(lane);
       break;
-    default:
-      lane->step = IDLE;
-      lane->then(lane);
+    default: lane->step = IDLE; lane->then(lane);
   }
 }
 
-static const struct response_events post_events = {post_head, post_message, post_end};
+static const struct response_events post_events = {post_head, NULL, post_message, post_end};
 
 /* ---- Requests -------------------------------------------------------------------- */
 
@@ -142,9 +140,7 @@ static void begin(struct lane *lane, int step, void (*then)(struct lane *)) {
   lane->notified = 0;
 }
 
-void lane_open(struct lane *lane) {
-  connection_open(&lane->post, &post_events, lane);
-}
+void lane_open(struct lane *lane) { connection_open(&lane->post, &post_events, lane); }
 
 void lane_initialize(struct lane *lane, struct session *session, void (*then)(struct lane *)) {
   char message[300];

@@ -29,12 +29,12 @@ struct lane {
 /* The call that every lane makes, again and again. */
 struct call {
   const char *tool;
-  const char *key;       /* its argument: text if `tool` is echo, else a number */
+  const char *key; /* its argument: text if `tool` is echo, else a number */
   uint64_t number;
   unsigned notifications;
-  bool on_primary;       /* where they must come */
-  bool is_stream;        /* what kind of answer must come */
-  struct text wanted;    /* the answer's text, with its quotes */
+  bool on_primary;    /* where they must come */
+  bool is_stream;     /* what kind of answer must come */
+  struct text wanted; /* the answer's text, with its quotes */
 };
 
 extern struct call call;

@@ -69,7 +69,7 @@ class Workload:
     def ratio(self, server, key, reference=None):
         """To the reference, slice by slice."""
         reference = reference or next(iter(self.servers))
-        pairs = zip(self.measured[server], self.measured[reference])
+        pairs = zip(self.measured[server], self.measured[reference], strict=True)
         return median(figures[key] / others[key] for figures, others in pairs)
 
 
@@ -113,41 +113,68 @@ def workloads(commands):
         answer = ["--answer", mode]
         shown = mode.upper()
         for size in NAMES:
-            yield Workload(f"call {shown} {NAMES[size]}", ["calls", "--connections", 16, "--bytes", size, *answer],
-                           pair(*options), counted=4000 if size == SMALL else 0)
+            yield Workload(
+                f"call {shown} {NAMES[size]}",
+                ["calls", "--connections", 16, "--bytes", size, *answer],
+                pair(*options),
+                counted=4000 if size == SMALL else 0,
+            )
         for connections in (1, 256):
-            yield Workload(f"call {shown} 32 B, {connections} connection{'s' * (connections > 1)}",
-                           ["calls", "--connections", connections, *answer], pair(*options))
-        yield Workload(f"call {shown} 32 B beside 10,000 streams",
-                       ["calls", "--connections", 16, "--streams", 10000, *answer],
-                       {**pair(*options), ALONE: commands.library(*options)},
-                       loads={ALONE: ["calls", "--connections", 16, *answer]})
-        yield Workload(f"call {shown} 32 B, another thread", ["calls", "--connections", 16, *answer],
-                       {"ceiling": commands.ceiling("--batches", *options),
-                        "library": commands.host("--thread", *options),
-                        "library, queue": commands.host("--queue", *options)}, counted=4000)
-        yield Workload(f"call {shown} 32 B, Python", ["calls", "--connections", 16, *answer],
-                       {"official": commands.official(*options), "library": commands.ours_in_python(*options)},
-                       counted=400, slices=1)
+            yield Workload(
+                f"call {shown} 32 B, {connections} connection{'s' * (connections > 1)}",
+                ["calls", "--connections", connections, *answer],
+                pair(*options),
+            )
+        yield Workload(
+            f"call {shown} 32 B beside 10,000 streams",
+            ["calls", "--connections", 16, "--streams", 10000, *answer],
+            {**pair(*options), ALONE: commands.library(*options)},
+            loads={ALONE: ["calls", "--connections", 16, *answer]},
+        )
+        yield Workload(
+            f"call {shown} 32 B, another thread",
+            ["calls", "--connections", 16, *answer],
+            {
+                "ceiling": commands.ceiling("--batches", *options),
+                "library": commands.host("--thread", *options),
+                "library, queue": commands.host("--queue", *options),
+            },
+            counted=4000,
+        )
+        yield Workload(
+            f"call {shown} 32 B, Python",
+            ["calls", "--connections", 16, *answer],
+            {"official": commands.official(*options), "library": commands.ours_in_python(*options)},
+            counted=400,
+            slices=1,
+        )
         yield Workload(f"session round {shown}", ["rounds", "--connections", 16, *answer], pair(*options), counted=800)
     for route in ("primary", "request"):
         for count in (20, 100):
-            yield Workload(f"call with {count} notifications, {route}",
-                           ["calls", "--connections", 16, "--tool", "progress", "--notifications", count,
-                            "--route", route],
-                           pair("--progress-route", route), counted=400)
+            yield Workload(
+                f"call with {count} notifications, {route}",
+                ["calls", "--connections", 16, "--tool", "progress", "--notifications", count, "--route", route],
+                pair("--progress-route", route),
+                counted=400,
+            )
     for streams in (1000, 10000):
-        yield Workload(f"delivery to {streams:,} streams",
-                       ["fanout", "--streams", streams, "--operations", 100000 // streams, "--warmup", 2],
-                       pair(), each=streams)
+        yield Workload(
+            f"delivery to {streams:,} streams",
+            ["fanout", "--streams", streams, "--operations", 100000 // streams, "--warmup", 2],
+            pair(),
+            each=streams,
+        )
     yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
 
 
 def memory_of_results(build):
     """Bytes allocated at most for each byte of a 1 MB result, the host's own copy not counted."""
     (build / "budgets").mkdir(exist_ok=True)
-    return {f"{answer.upper()}{', queue' * bool(mode)}": result_memory(build, answer, *mode)
-            for answer in ("json", "sse") for mode in ([], ["--queue"])}
+    return {
+        f"{answer.upper()}{', queue' * bool(mode)}": result_memory(build, answer, *mode)
+        for answer in ("json", "sse")
+        for mode in ([], ["--queue"])
+    }
 
 
 def main():

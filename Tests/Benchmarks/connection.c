@@ -66,8 +66,8 @@ struct text *connection_request(struct connection *connection) {
 void connection_send(struct connection *connection) {
   struct text *out = &connection->out;
   while (connection->sent < out->len) {
-    ssize_t n = send(connection->fd, out->data + connection->sent, out->len - connection->sent,
-                     MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n =
+        send(connection->fd, out->data + connection->sent, out->len - connection->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN) fail("send: %s", strerror(errno));
     if (n < 0) break;
     connection->sent += (size_t)n;

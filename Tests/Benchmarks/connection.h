@@ -3,15 +3,16 @@
 #define CONNECTION_H
 
 #include "response.h"
+#include "wire.h"
 
 struct connection {
-  int fd;              /* -1 while it is not open */
+  int fd; /* -1 while it is not open */
   bool waits_to_write;
   struct text out;
   size_t sent;
   struct response response;
   const struct response_events *events;
-  void *owner;         /* what the events are told with */
+  void *owner; /* what the events are told with */
 };
 
 /* The server as a Host header names it. */

@@ -35,13 +35,13 @@ static void count(struct counter *counter) {
   while (!atomic_compare_exchange_weak(&counters, &counter->next, counter)) continue;
 }
 
-#define COUNTED(result, function, parameters, arguments)                                      \
-  result function parameters {                                                                \
-    static struct counter counter = {.name = #function};                                      \
-    static result(*original) parameters;                                                      \
-    if (original == NULL) original = (result(*) parameters)dlsym(RTLD_NEXT, #function);       \
-    count(&counter);                                                                          \
-    return original arguments;                                                                \
+#define COUNTED(result, function, parameters, arguments) \
+  result function parameters { \
+    static struct counter counter = {.name = #function}; \
+    static result(*original) parameters; \
+    if (original == NULL) original = (result(*) parameters)dlsym(RTLD_NEXT, #function); \
+    count(&counter); \
+    return original arguments; \
   }
 
 COUNTED(ssize_t, read, (int fd, void *data, size_t len), (fd, data, len))
@@ -57,8 +57,7 @@ COUNTED(int, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (f
 COUNTED(int, epoll_pwait, (int fd, struct epoll_event *events, int n, int ms, const sigset_t *set),
         (fd, events, n, ms, set))
 COUNTED(int, accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), (fd, address, len, flags))
-COUNTED(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len),
-        (fd, level, name, value, len))
+COUNTED(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len), (fd, level, name, value, len))
 COUNTED(int, shutdown, (int fd, int how), (fd, how))
 COUNTED(int, close, (int fd), (fd))
 COUNTED(ssize_t, getrandom, (void *data, size_t len, unsigned flags), (data, len, flags))
@@ -94,9 +93,7 @@ static int find_owner(struct dl_phdr_info *object, size_t size, void *unused) {
   return 0;
 }
 
-__attribute__((constructor)) static void start(void) {
-  dl_iterate_phdr(find_owner, NULL);
-}
+__attribute__((constructor)) static void start(void) { dl_iterate_phdr(find_owner, NULL); }
 
 static void *allocated(void *block, const void *caller) {
   enum owner owner = 0;

@@ -51,9 +51,9 @@ class Server:
             status = self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            status = "a time-out"
+            status = None
         if status != 0 and error[0] is None:
-            sys.exit(f"{' '.join(self.command)}: ended with {status}")
+            sys.exit(f"{' '.join(self.command)}: ended with {'a time-out' if status is None else status}")
 
 
 def load(build, server, *arguments, pin=True):

@@ -160,7 +160,7 @@ int main(int argc, char **argv) {
   shttp_server_options_init(&options);
   options.server_info = shttp_text("{\"name\":\"host\",\"version\":\"1\"}");
   options.server_capabilities = shttp_text("{\"tools\":{}}");
-  options.address_share_percent = 100;  /* All the load comes from one. */
+  options.address_share_percent = 100; /* All the load comes from one. */
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--queue") == 0) uses_queue = true;
     else if (strcmp(argv[i], "--thread") == 0) uses_thread = true;

@@ -29,7 +29,7 @@ static struct {
   size_t streams;     /* sessions with an open primary stream */
   size_t bytes;       /* of the text */
   uint64_t operations, warmup;
-  double seconds;     /* if operations is 0 */
+  double seconds; /* if operations is 0 */
 } options = {.connections = 1, .bytes = 32, .operations = 0, .seconds = 1};
 
 static struct lane *lanes;
@@ -136,8 +136,7 @@ static void open_sessions(void) {
   for (size_t i = 0; i < options.connections; i++) {
     lanes[i].session = &sessions[i];
     /* A broadcast comes on every primary, and one lane waits for all of them. */
-    for (size_t s = i; s < session_count; s += options.connections)
-      sessions[s].lane = &lanes[i];
+    for (size_t s = i; s < session_count; s += options.connections) sessions[s].lane = &lanes[i];
   }
 }
 
@@ -161,8 +160,8 @@ static void measure(void) {
   printf("{\"operations\":%" PRIu64 ",\"seconds\":%.6f,\"cpu_ns\":%" PRIu64 ",\"kernel_share\":%.3f,"
          "\"p50_ns\":%u,\"p99_ns\":%u}\n",
          operations_done, seconds, after.total_ns - before.total_ns,
-         user + kernel == 0 ? 0 : (double)kernel / (double)(user + kernel),
-         samples[sample_count / 2], samples[sample_count - 1 - sample_count / 100]);
+         user + kernel == 0 ? 0 : (double)kernel / (double)(user + kernel), samples[sample_count / 2],
+         samples[sample_count - 1 - sample_count / 100]);
 }
 
 static size_t resident_bytes(void) {
@@ -262,8 +261,7 @@ int main(int argc, char **argv) {
   }
   if (strcmp(options.workload, "rounds") == 0)
     for (size_t i = 0; i < options.connections; i++) lanes[i].session = &sessions[i];
-  else
-    open_sessions();
+  else open_sessions();
   measure();
   return 0;
 }

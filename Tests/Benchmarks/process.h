@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 struct cpu_time {
-  uint64_t total_ns;             /* of all its threads */
+  uint64_t total_ns;                 /* of all its threads */
   uint64_t user_ticks, kernel_ticks; /* too coarse for a total, good enough for shares */
 };
 

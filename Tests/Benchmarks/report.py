@@ -10,15 +10,18 @@ def table(workloads):
         if workload.load[0] == "idle":
             continue
         for server in workload.servers:
+
             def figure(key, server=server, workload=workload):
                 return workload.figure(server, key)
 
             system_calls = f"{figure('system_calls'):.2f}" if workload.counted else ""
-            yield (f"| {workload.name} | {server} | {figure('rate'):,.0f} | {figure('cpu_us'):,.2f} "
-                   f"| {figure('kernel_share'):.0%} "
-                   f"| {workload.ratio(server, 'cpu_us'):.2f} | {workload.ratio(server, 'rate'):.2f} "
-                   f"| {figure('p50_ns') / 1000:,.1f} | {figure('p99_ns') / 1000:,.1f} "
-                   f"| {system_calls} |")
+            yield (
+                f"| {workload.name} | {server} | {figure('rate'):,.0f} | {figure('cpu_us'):,.2f} "
+                f"| {figure('kernel_share'):.0%} "
+                f"| {workload.ratio(server, 'cpu_us'):.2f} | {workload.ratio(server, 'rate'):.2f} "
+                f"| {figure('p50_ns') / 1000:,.1f} | {figure('p99_ns') / 1000:,.1f} "
+                f"| {system_calls} |"
+            )
 
 
 def idle_table(workload):

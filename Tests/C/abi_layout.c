@@ -42,7 +42,7 @@ SIZE(shttp_loop_options, 16);
 OFFSET(shttp_loop_options, struct_size, 0);
 OFFSET(shttp_loop_options, uv_loop, 8);
 
-SIZE(shttp_event, 312);
+SIZE(shttp_event, 360);
 OFFSET(shttp_event, kind, 0);
 OFFSET(shttp_event, status, 4);
 OFFSET(shttp_event, session, 8);
@@ -68,10 +68,21 @@ OFFSET(shttp_event, target, 256);
 OFFSET(shttp_event, scheme, 272);
 OFFSET(shttp_event, credentials, 288);
 OFFSET(shttp_event, handle, 304);
+OFFSET(shttp_event, peer, 312);
+OFFSET(shttp_event, http_status, 328);
+OFFSET(shttp_event, cut, 332);
+OFFSET(shttp_event, bytes_received, 336);
+OFFSET(shttp_event, bytes_sent, 344);
+OFFSET(shttp_event, duration_us, 352);
 
-SIZE(shttp_log_line, 24);
+SIZE(shttp_log_line, 96);
 OFFSET(shttp_log_line, level, 0);
 OFFSET(shttp_log_line, text, 8);
+OFFSET(shttp_log_line, peer, 24);
+OFFSET(shttp_log_line, session, 40);
+OFFSET(shttp_log_line, http_method, 48);
+OFFSET(shttp_log_line, target, 64);
+OFFSET(shttp_log_line, method, 80);
 
 SIZE(shttp_load, 8);
 OFFSET(shttp_load, key, 0);
@@ -149,6 +160,7 @@ OFFSET(shttp_server_options, client_info_bytes_max, 308);
 OFFSET(shttp_server_options, queue_bytes_max, 312);
 OFFSET(shttp_server_options, address_share_percent, 316);
 OFFSET(shttp_server_options, principal_share_percent, 320);
+OFFSET(shttp_server_options, access_log, 324);
 
 SIZE(shttp_stats, 264);
 OFFSET(shttp_stats, connections, 0);
@@ -227,6 +239,8 @@ NUMBER(SHTTP_EVENT_LOG, 10);
 NUMBER(SHTTP_EVENT_CLOSED, 11);
 NUMBER(SHTTP_EVENT_AUTHORIZE, 12);
 NUMBER(SHTTP_EVENT_PRIMARY_GAP, 13);
+NUMBER(SHTTP_EVENT_ACCESS, 14);
+NUMBER(SHTTP_EVENT_SESSIONS, 15);
 
 SIZE(shttp_log_level, 4);
 NUMBER(SHTTP_LOG_DEFAULT, 0);

@@ -40,6 +40,7 @@ static const struct {
     FUNCTION(shttp_server_listen),
     FUNCTION(shttp_server_port),
     FUNCTION(shttp_server_stats_sized),
+    FUNCTION(shttp_server_sessions),
     FUNCTION(shttp_server_drain),
     FUNCTION(shttp_server_close),
     FUNCTION(shttp_server_destroy),

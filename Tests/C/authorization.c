@@ -221,7 +221,8 @@ static void answers_that_come_late(void) {
   CHECK(exchange_status(x) == 503);
   CHECK(strcmp(exchange_header(x, "retry-after"), "1") == 0);
   exchange_end(x);
-  CHECK(shttp_authorization_allow(fixture.server, last, shttp_text("somebody"), 0) == SHTTP_OK); /* queued, and then in vain */
+  CHECK(shttp_authorization_allow(fixture.server, last, shttp_text("somebody"), 0) ==
+        SHTTP_OK); /* queued, and then in vain */
   CHECK(reaches(&failures, 1));
 
   x = client_get(&client, NULL);

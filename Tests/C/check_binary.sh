@@ -15,17 +15,23 @@ test -z "$unversioned" || fail "without the version SHTTP_0: $unversioned"
 dynamic=$(readelf -dW "$library")
 soname=$(sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p' <<<"$dynamic")
 test "$soname" = libstreamablehttp.so.0 || fail "soname is '$soname'"
-for needed in $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic"); do
+while read -r needed; do
   case $needed in
     libuv.so.* | libjansson.so.* | libllhttp.so.* | libc.so.* | libm.so.* | ld-linux*) ;;
     *) fail "needs $needed" ;;
   esac
-done
+done < <(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic")
 if grep -E 'RPATH|RUNPATH' <<<"$dynamic"; then fail "looks for libraries where it was built"; fi
 if grep -q TEXTREL <<<"$dynamic"; then fail "has text relocations"; fi
 if readelf -lW "$library" | grep 'GNU_STACK' | grep -q 'E  *0x'; then fail "has an executable stack"; fi
 
+# The wheel is for every system with glibc 2.34 or newer.
+glibc=$(objdump -T "$library" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+newest=$(printf '%s\n' GLIBC_2.34 "$glibc" | sort -V | tail -n 1)
+test "$newest" = GLIBC_2.34 ||
+  fail "needs $glibc: $(objdump -T "$library" | awk -v version="($glibc)" '$5 == version { print $6 }')"
+
 size=$(stat -Lc %s "$library")
-test "$size" -lt 573440 || fail "$size bytes is more than 560 KB"
+test "$size" -lt 589824 || fail "$size bytes is more than 576 KB"
 echo "$(wc -l <<<"$exported") symbols, $size bytes"
 exit $failed

@@ -1,6 +1,6 @@
 /*
- * A blocking MCP client for the tests: one exchange per connection, HTTP/1.1 and SSE by hand, so
- * that nothing of the library tests itself. Every wait ends after ten seconds; what cannot be had is
+ * A blocking MCP client for the tests: one exchange per connection, and a reader of responses
+ * (Tests/Support) that shares nothing with the library. Every wait ends after ten seconds; what cannot be had is
  * 0, NULL or false, because in many tests the server may vanish at any moment.
  */
 #ifndef CLIENT_H
@@ -13,8 +13,8 @@
 struct client {
   const char *address; /* as given to shttp_server_listen() */
   uint16_t port;
-  char session[160];   /* the Mcp-Session-Id; empty while there is none */
-  const char *token;   /* the bearer token; NULL for none */
+  char session[160]; /* the Mcp-Session-Id; empty while there is none */
+  const char *token; /* the bearer token; NULL for none */
 };
 
 typedef struct exchange exchange;
@@ -44,9 +44,9 @@ char *client_ask(const struct client *client, const char *json);
 
 /* The following wait for the response's head. */
 int exchange_status(exchange *x);
-/* `name` in lower case; NULL if absent. */
+/* NULL if absent. */
 const char *exchange_header(exchange *x, const char *name);
-/* The next event that carries data; false at the stream's end. */
+/* The next event that carries data, or the document; false at the response's end. */
 bool exchange_event(exchange *x, struct sse_event *event);
 /* The rest of the body, NUL-terminated; lives until the exchange's end. */
 const char *exchange_body(exchange *x);

@@ -42,9 +42,7 @@ static void note(const shttp_event *event) {
   atomic_fetch_add(&counts[place], 1);
 }
 
-static bool happens(shttp_event_kind kind, int times) {
-  return CHECK(reaches(&counts[place_of(kind)], times));
-}
+static bool happens(shttp_event_kind kind, int times) { return CHECK(reaches(&counts[place_of(kind)], times)); }
 
 /* ---- A host with a callback: every kind but SHTTP_EVENT_LOG ----------------------- */
 
@@ -129,6 +127,7 @@ static void callbacks(void) {
   struct client client, unused, other;
   shttp_server_options options = fixture_options(on_event, NULL);
   options.authorize = 1;
+  options.access_log = 1;
   options.replay_events_max = 4;
   options.sessions_max = 2;
   options.address_share_percent = options.principal_share_percent = 100;
@@ -139,6 +138,8 @@ static void callbacks(void) {
   lose_events(&fixture, &client);
   ask(&client, true);
   fail_commands(&fixture);
+  CHECK_STATUS(shttp_server_sessions(fixture.server, 0, 0, &tag), SHTTP_OK);
+  CHECK(happens(SHTTP_EVENT_SESSIONS, 1));
   /* A session that nobody has used makes room for another one. */
   REQUIRE(client_open_as(&unused, "127.0.0.1", fixture.port, "token"));
   REQUIRE(client_open_as(&other, "127.0.0.1", fixture.port, "token"));
@@ -160,13 +161,17 @@ static void queue(void) {
   shttp_event events[16];
   size_t count;
   shttp_server_options options = fixture_options(NULL, NULL);
+  size_t place = place_of(SHTTP_EVENT_LOG);
   options.log_level = SHTTP_LOG_DEBUG;
+  options.mailbox_messages_max = 1;
   fixture_start(&fixture, &options);
   client = fixture_client(&fixture);
+  for (int i = 0; i < 2; i++)
+    CHECK_STATUS(shttp_server_broadcast(fixture.server, shttp_text("test/news"), shttp_text("")), SHTTP_OK);
   client.session[0] ^= 1; /* a session that nobody has */
   CHECK(client_tell(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"test/note\"}") == 404);
   queued = (struct pollfd){.fd = shttp_server_descriptor(fixture.server), .events = POLLIN};
-  while (atomic_load(&counts[place_of(SHTTP_EVENT_LOG)]) == 0) {
+  while (seen[place] != event_kinds[place].sets) {
     REQUIRE(poll(&queued, 1, 10000) == 1);
     REQUIRE_OK(shttp_server_take_events(fixture.server, events, 16, &count));
     for (size_t i = 0; i < count; i++) note(&events[i]);

@@ -61,6 +61,18 @@ static const struct {
      sizeof ((shttp_event *)0)->credentials},
     {"handle", offsetof(shttp_event, handle),
      sizeof ((shttp_event *)0)->handle},
+    {"peer", offsetof(shttp_event, peer),
+     sizeof ((shttp_event *)0)->peer},
+    {"http_status", offsetof(shttp_event, http_status),
+     sizeof ((shttp_event *)0)->http_status},
+    {"cut", offsetof(shttp_event, cut),
+     sizeof ((shttp_event *)0)->cut},
+    {"bytes_received", offsetof(shttp_event, bytes_received),
+     sizeof ((shttp_event *)0)->bytes_received},
+    {"bytes_sent", offsetof(shttp_event, bytes_sent),
+     sizeof ((shttp_event *)0)->bytes_sent},
+    {"duration_us", offsetof(shttp_event, duration_us),
+     sizeof ((shttp_event *)0)->duration_us},
 };
 
 /* One bit of `sets` for each field that the kind sets, besides kind and handle. */
@@ -69,19 +81,21 @@ static const struct {
   const char *name;
   unsigned long long sets;
 } event_kinds[] = {
-    {SHTTP_EVENT_REQUEST, "SHTTP_EVENT_REQUEST", 0x41fac},
-    {SHTTP_EVENT_NOTIFICATION, "SHTTP_EVENT_NOTIFICATION", 0x41ea4},
-    {SHTTP_EVENT_RESPONSE, "SHTTP_EVENT_RESPONSE", 0x1276},
-    {SHTTP_EVENT_CANCELLED, "SHTTP_EVENT_CANCELLED", 0x16ae},
-    {SHTTP_EVENT_SESSION_OPENED, "SHTTP_EVENT_SESSION_OPENED", 0x4f804},
+    {SHTTP_EVENT_REQUEST, "SHTTP_EVENT_REQUEST", 0x2241fac},
+    {SHTTP_EVENT_NOTIFICATION, "SHTTP_EVENT_NOTIFICATION", 0x2241ea4},
+    {SHTTP_EVENT_RESPONSE, "SHTTP_EVENT_RESPONSE", 0x2001276},
+    {SHTTP_EVENT_CANCELLED, "SHTTP_EVENT_CANCELLED", 0x20016ae},
+    {SHTTP_EVENT_SESSION_OPENED, "SHTTP_EVENT_SESSION_OPENED", 0x224f804},
     {SHTTP_EVENT_SESSION_CLOSED, "SHTTP_EVENT_SESSION_CLOSED", 0x26},
-    {SHTTP_EVENT_PRIMARY_OPENED, "SHTTP_EVENT_PRIMARY_OPENED", 0x1024},
+    {SHTTP_EVENT_PRIMARY_OPENED, "SHTTP_EVENT_PRIMARY_OPENED", 0x2001024},
     {SHTTP_EVENT_PRIMARY_CLOSED, "SHTTP_EVENT_PRIMARY_CLOSED", 0x1024},
     {SHTTP_EVENT_COMMAND_FAILED, "SHTTP_EVENT_COMMAND_FAILED", 0x8001e},
-    {SHTTP_EVENT_LOG, "SHTTP_EVENT_LOG", 0x30000},
+    {SHTTP_EVENT_LOG, "SHTTP_EVENT_LOG", 0x2330084},
     {SHTTP_EVENT_CLOSED, "SHTTP_EVENT_CLOSED", 0x0},
-    {SHTTP_EVENT_AUTHORIZE, "SHTTP_EVENT_AUTHORIZE", 0xf80800},
-    {SHTTP_EVENT_PRIMARY_GAP, "SHTTP_EVENT_PRIMARY_GAP", 0x1024},
+    {SHTTP_EVENT_AUTHORIZE, "SHTTP_EVENT_AUTHORIZE", 0x2f80800},
+    {SHTTP_EVENT_PRIMARY_GAP, "SHTTP_EVENT_PRIMARY_GAP", 0x2001024},
+    {SHTTP_EVENT_ACCESS, "SHTTP_EVENT_ACCESS", 0x7e340084},
+    {SHTTP_EVENT_SESSIONS, "SHTTP_EVENT_SESSIONS", 0x240},
 };
 
 #endif

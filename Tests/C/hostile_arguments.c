@@ -5,7 +5,7 @@
 #include "check.h"
 #include "fixture.h"
 
-static const shttp_bytes torn = {NULL, 5};                      /* a len without data */
+static const shttp_bytes torn = {NULL, 5};                            /* a len without data */
 static const shttp_bytes endless = {(const uint8_t *)"{}", SIZE_MAX}; /* what becomes of -1 */
 static const shttp_request no_request = {0}, random_request = {0x0123456789abcdefu}, full_request = {UINT64_MAX};
 static const shttp_session no_session = {0}, random_session = {0xfedcba9876543210u}, full_session = {UINT64_MAX};
@@ -265,8 +265,19 @@ static atomic_int ready;
 
 /* Refused the same way on every thread: the arguments are checked before anything is queued. */
 static void check_messages(void) {
-  static const char *const broken[] = {"", " ", "{", "{]", "nul", "{\"a\":1,}", "1 2", "\"\xff\"",
-                                       "\"\xc0\x80\"", "{\"a\":\"\xed\xa0\x80\"}", "\"tab\there\"", "'x'", "NaN"};
+  static const char *const broken[] = {"",
+                                       " ",
+                                       "{",
+                                       "{]",
+                                       "nul",
+                                       "{\"a\":1,}",
+                                       "1 2",
+                                       "\"\xff\"",
+                                       "\"\xc0\x80\"",
+                                       "{\"a\":\"\xed\xa0\x80\"}",
+                                       "\"tab\there\"",
+                                       "'x'",
+                                       "NaN"};
   shttp_server *server = the_server;
   shttp_call call = {99};
   for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
@@ -426,7 +437,7 @@ static void bad_messages(void) {
   fixture_stop(&fixture);
 }
 
-static void several_lines(void) {  /* S-514 */
+static void several_lines(void) { /* S-514 */
   struct fixture fixture;
   shttp_server_options options = fixture_options(on_event, NULL);
   options.server_info = shttp_text("{\"name\":\n\"a\",\"version\":\"1\"}\n");

@@ -9,9 +9,9 @@
 #include "check.h"
 #include "fixture.h"
 
-static atomic_int freed;     /* calls of user_data_free */
-static atomic_int closed;    /* SHTTP_EVENT_CLOSED */
-static atomic_int ended;     /* SHTTP_EVENT_SESSION_CLOSED */
+static atomic_int freed;      /* calls of user_data_free */
+static atomic_int closed;     /* SHTTP_EVENT_CLOSED */
+static atomic_int ended;      /* SHTTP_EVENT_SESSION_CLOSED */
 static shttp_loop *stop_loop; /* the loop that on_event stops at a "test/stop" notification */
 
 static void on_free(void *user_data) {
@@ -183,9 +183,7 @@ static void *talk_thread(void *data) {
   return NULL;
 }
 
-static void stop_it(void *loop) {
-  CHECK_STATUS(shttp_loop_stop(loop), SHTTP_OK);
-}
+static void stop_it(void *loop) { CHECK_STATUS(shttp_loop_stop(loop), SHTTP_OK); }
 
 static void callers_thread(void) {
   shttp_loop *loop;
@@ -262,9 +260,7 @@ static void stopped_from_a_callback(void) {
 }
 
 /* For uv_async_t, the one libuv handle another thread may touch. */
-static void wake(void *async) {
-  uv_async_send(async);
-}
+static void wake(void *async) { uv_async_send(async); }
 
 struct embedded {
   shttp_loop *loop;
@@ -373,10 +369,8 @@ static void serve_once(const char *address) {
 }
 
 static void ipv6(void) {
-  if (has_ipv6())
-    serve_once("::1");
-  else
-    printf("  skipped: this machine has no IPv6\n");
+  if (has_ipv6()) serve_once("::1");
+  else printf("  skipped: this machine has no IPv6\n");
 }
 
 static void unix_socket(void) {

@@ -36,8 +36,7 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
   if (check_is(event->method, "test/fail"))
     CHECK_STATUS(shttp_request_fail(server, event->request, -32000, shttp_text("no \"luck\""), shttp_text("[1]")),
                  SHTTP_OK);
-  else
-    CHECK_STATUS(shttp_request_respond(server, event->request, shttp_text("{\"end\":1}")), SHTTP_OK);
+  else CHECK_STATUS(shttp_request_respond(server, event->request, shttp_text("{\"end\":1}")), SHTTP_OK);
 }
 
 static const char try[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/try\",\"params\":{"
@@ -92,8 +91,8 @@ static void streams(void) {
   CHECK(got.hang_up == SHTTP_OK && got.session_hang_up == SHTTP_OK);
   exchange_body(primary);
   exchange_end(primary);
-  CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/fail\"}", "text/event-stream; charset=utf-8", text,
-             sizeof text));
+  CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test/fail\"}", "text/event-stream; charset=utf-8",
+             text, sizeof text));
   CHECK(strstr(text, "-32000") && strstr(text, "no \\\"luck\\\"") && strstr(text, "[1]"));
   fixture_stop(&fixture);
 }
@@ -177,8 +176,8 @@ static void automatic(void) {
   char text[4096];
   start(&fixture, 0, SHTTP_RESPONSE_AUTO);
   struct client client = fixture_client(&fixture);
-  CHECK(post(&client, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"test/plain\"}", "application/json", text,
-             sizeof text));
+  CHECK(
+      post(&client, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"test/plain\"}", "application/json", text, sizeof text));
   CHECK(strstr(text, "\"end\"") != NULL);
   CHECK(post(&client, try, "text/event-stream; charset=utf-8", text, sizeof text));
   CHECK(got.log == SHTTP_OK && got.call == SHTTP_OK);

@@ -7,9 +7,7 @@
 
 static struct pollfd waiting;
 
-static bool readable(int timeout_ms) {
-  return poll(&waiting, 1, timeout_ms) == 1 && (waiting.revents & POLLIN) != 0;
-}
+static bool readable(int timeout_ms) { return poll(&waiting, 1, timeout_ms) == 1 && (waiting.revents & POLLIN) != 0; }
 
 /* Waits for the next event. What it points to lives until the next one. */
 static const shttp_event *next(shttp_server *server) {

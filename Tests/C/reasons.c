@@ -74,7 +74,8 @@ static void options_name_themselves(void) {
 static void tokens_are_not_told(void) {
   REFUSED(bearer_tokens, "good,bad token",
           "bearer_tokens: entry 2 is no token: it has letters, digits and -._~+/, and ends with any =");
-  REFUSED(bearer_tokens, "", "bearer_tokens: entry 1 is no token: it has letters, digits and -._~+/, and ends with any =");
+  REFUSED(bearer_tokens, "",
+          "bearer_tokens: entry 1 is no token: it has letters, digits and -._~+/, and ends with any =");
   REFUSED(bearer_tokens, "a,b,a", "bearer_tokens: entry 3 repeats a token");
   REFUSED(bearer_tokens, ":a", "bearer_tokens: entry 1 needs a principal of 1 to 256 bytes in UTF-8 before the colon");
 }
@@ -88,7 +89,7 @@ static void lists_match_something(void) {
           "allowed_hosts: '*.app.test' has a * in it: only all ports can be written so, as name:*");
   REFUSED(allowed_hosts, "app.test.", "allowed_hosts: 'app.test.' ends with a dot: write it without");
   REFUSED(allowed_hosts, "app.test/", "allowed_hosts: 'app.test/' is not a name, with or without a port");
-  REFUSED(allowed_hosts, "a b", "allowed_hosts: 'a b' is not a name, with or without a port");
+  REFUSED(allowed_hosts, "a b", "allowed_hosts: 'a?b' is not a name, with or without a port");
   REFUSED(allowed_origins, "http://app.test/",
           "allowed_origins: 'http://app.test/' has a path, and an origin has none: write only scheme://host");
   REFUSED(allowed_origins, "localhost",
@@ -96,7 +97,8 @@ static void lists_match_something(void) {
   REFUSED(allowed_origins, "https://app.test:443",
           "allowed_origins: 'https://app.test:443' has the default port, which browsers leave out: write it without "
           "the port");
-  REFUSED(allowed_origins, "http://u@app.test", "allowed_origins: 'http://u@app.test' has a user name, which is never sent");
+  REFUSED(allowed_origins, "http://u@app.test",
+          "allowed_origins: 'http://u@app.test' has a user name, which is never sent");
   REFUSED(cors_origins, "foo", "cors_origins: 'foo' has no scheme: write an origin such as https://app.example");
   REFUSED(cors_origins, "https://\x01\n", "cors_origins: 'https://?\?' is not a name, with or without a port");
 }
@@ -203,7 +205,7 @@ static void options_have_names(void) {
 
 static void wrong_names_and_values_change_nothing(void) {
   static const char *const wrong[][2] = {
-      {"sessions_max", ""},  {"sessions_max", "-1"},        {"sessions_max", "4294967296"}, {"sessions_max", "never"},
+      {"sessions_max", ""},   {"sessions_max", "-1"},         {"sessions_max", "4294967296"}, {"sessions_max", "never"},
       {"sessions_max", "1k"}, {"session_idle_ms", "forever"}, {"stateless", "yes"},           {"response_mode", "JSON"},
       {"response_mode", "1"}, {"log_level", "default"},       {"unix_mode", "0880"},
   };

@@ -78,12 +78,14 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
         CHECK_STATUS(shttp_request_respond(server, event->request, shttp_text("{}")), SHTTP_OK);
         break;
       }
-      CHECK_STATUS(shttp_request_call(server, event->request, shttp_text("test/give-up"), shttp_text(""), NULL,
-                                      &closed_call), SHTTP_OK);
+      CHECK_STATUS(
+          shttp_request_call(server, event->request, shttp_text("test/give-up"), shttp_text(""), NULL, &closed_call),
+          SHTTP_OK);
       CHECK_STATUS(shttp_call_close(server, closed_call), SHTTP_OK);
       CHECK_STATUS(shttp_call_close(server, closed_call), SHTTP_ERR_NOT_FOUND);
-      CHECK_STATUS(shttp_request_call(server, event->request, shttp_text("test/ask"), shttp_text("{\"a\":1}"), old,
-                                      &live_call), SHTTP_OK);
+      CHECK_STATUS(
+          shttp_request_call(server, event->request, shttp_text("test/ask"), shttp_text("{\"a\":1}"), old, &live_call),
+          SHTTP_OK);
       old[old_count].request = event->request;
       atomic_fetch_add(&asked, 1);
       break;
@@ -143,14 +145,14 @@ int main(int argc, char **argv) {
   struct fixture fixture;
   shttp_server_options options = fixture_options(on_event, NULL);
   int sessions = argc > 1 ? atoi(argv[1]) : SESSIONS; /* fewer under valgrind */
-  for (int server = 0; server < 2; server++) { /* One's keys mean nothing to the other. */
+  for (int server = 0; server < 2; server++) {        /* One's keys mean nothing to the other. */
     fixture_start(&fixture, &options);
     for (int number = 0; number < sessions / 2; number++) one_session(&fixture, server * (sessions / 2) + number);
     fixture_stop(&fixture);
   }
   for (int i = 0; i < old_count; i++)
-    for (int j = 0; j < i; j++) CHECK(old[i].session.key != old[j].session.key &&
-                                      old[i].request.key != old[j].request.key &&
-                                      old[i].call.key != old[j].call.key);
+    for (int j = 0; j < i; j++)
+      CHECK(old[i].session.key != old[j].session.key && old[i].request.key != old[j].request.key &&
+            old[i].call.key != old[j].call.key);
   return check_result();
 }

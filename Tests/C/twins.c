@@ -24,8 +24,7 @@ static void on_authorize(shttp_server *server, const shttp_event *event) {
     CHECK_STATUS(
         shttp_ffi_authorization_refuse(server, key, SHTTP_REFUSE_INSUFFICIENT_SCOPE, TEXT("a b"), TEXT("too little")),
         SHTTP_OK);
-  else
-    CHECK_STATUS(shttp_ffi_authorization_allow(server, key, TEXT("alice"), 60000), SHTTP_OK);
+  else CHECK_STATUS(shttp_ffi_authorization_allow(server, key, TEXT("alice"), 60000), SHTTP_OK);
 }
 
 /* What a twin finds is what the original finds, at the same place. */
@@ -147,9 +146,8 @@ static void conversation(struct client *client) {
   char answer[200];
   exchange *primary = client_get(client, NULL);
   CHECK(exchange_status(primary) == 200);
-  exchange *x = client_post(client,
-                            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/all\","
-                            "\"params\":{\"_meta\":{\"progressToken\":\"t\"}}}");
+  exchange *x = client_post(client, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/all\","
+                                    "\"params\":{\"_meta\":{\"progressToken\":\"t\"}}}");
   CHECK(reads(x, &event, "\"log\":1") && strstr(event.data, "\"twins\""));
   CHECK(reads(x, &event, "\"note\":1") && strstr(event.data, "\"test/note\""));
   REQUIRE(reads(x, &event, "sampling/createMessage") && strstr(event.data, "\"messages\":[]"));

@@ -178,10 +178,12 @@ static void commands_keep_their_order(void) {
     char number[16], params[64];
     snprintf(number, sizeof number, "%d", i);
     snprintf(params, sizeof params, "{\"level\":\"info\",\"data\":%d}", i);
-    CHECK_STATUS(shttp_request_log(fixture.server, held_request, shttp_text("info"), shttp_text(""),
-                                   shttp_text(number)), SHTTP_OK);
-    CHECK_STATUS(shttp_session_notify(fixture.server, held_session, shttp_text("notifications/message"),
-                                      shttp_text(params)), SHTTP_OK);
+    CHECK_STATUS(
+        shttp_request_log(fixture.server, held_request, shttp_text("info"), shttp_text(""), shttp_text(number)),
+        SHTTP_OK);
+    CHECK_STATUS(
+        shttp_session_notify(fixture.server, held_session, shttp_text("notifications/message"), shttp_text(params)),
+        SHTTP_OK);
   }
   CHECK_STATUS(shttp_request_respond(fixture.server, held_request, shttp_text("{\"end\":1}")), SHTTP_OK);
   CHECK_STATUS(shttp_session_notify(fixture.server, held_session, shttp_text("test/end"), shttp_text("")), SHTTP_OK);

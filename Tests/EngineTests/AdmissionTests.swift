@@ -1,5 +1,5 @@
-import MCP
 import Engine
+import MCP
 import Session
 import Testing
 import Wire

@@ -1,17 +1,41 @@
 import Simulation
 
 /// One input of a transcript: words, followed by a JSON body.
-struct Line {
+struct Line: CustomStringConvertible {
     let words: [String]
     let body: String?
-    private let text: String
+    let description: String
 
     init(_ text: String) {
-        self.text = text
+        description = text
         let bodyStart = [" {", " [", " \""].compactMap { text.firstRange(of: $0)?.lowerBound }.min()
         let head = text[..<(bodyStart ?? text.endIndex)]
         words = head.split(separator: " ").map(String.init)
         body = bodyStart.map { String(text[$0...].dropFirst()) }
+    }
+
+    /// The word at an index.
+    func word(_ index: Int) throws(TranscriptError) -> String {
+        guard words.indices.contains(index) else {
+            throw TranscriptError("a word is missing in `\(description)`")
+        }
+        return words[index]
+    }
+
+    /// The number at an index.
+    func number<N: LosslessStringConvertible>(_ index: Int) throws(TranscriptError) -> N {
+        guard let number = N(try word(index)) else {
+            throw TranscriptError("\(words[index]) is no number in `\(description)`")
+        }
+        return number
+    }
+
+    /// The number of a key that the host chooses or is told: 1 in `k1` and `l1`.
+    func key(_ index: Int) throws(TranscriptError) -> UInt64 {
+        guard let key = UInt64(try word(index).dropFirst()) else {
+            throw TranscriptError("\(words[index]) is no name in `\(description)`")
+        }
+        return key
     }
 
     /// The quoted text, with escaped line ends converted to bytes.
@@ -32,9 +56,17 @@ struct Line {
         return bytes
     }
 
+    /// Whether a word is the name of a session. Each cut asks: a regex would take most of the time.
+    static func isSession(_ word: String) -> Bool {
+        word.utf8.first == UInt8(ascii: "S") && UInt(word.dropFirst()) != nil
+    }
+
     /// The HTTP request that `c1 POST session=S1 {…}` stands for.
-    func request(_ names: Names) -> [UInt8] {
-        let method = words[1]
+    func request(_ names: Names) throws(TranscriptError) -> [UInt8] {
+        let method = try word(1)
+        guard method.allSatisfy(\.isUppercase) else {
+            throw TranscriptError("no client does `\(method)`")
+        }
         var path = "/mcp"
         var version = "HTTP/1.1"
         var isChunked = false
@@ -50,14 +82,11 @@ struct Line {
             let value = part.count > 1 ? part[1] : ""
             switch part[0] {
             case "session":
-                let isName = value.wholeMatch(of: /S\d+/) != nil
-                fields["Mcp-Session-Id"] = isName ? names.wireID(value) : value
+                fields["Mcp-Session-Id"] = Line.isSession(value) ? names.wireID(value) : value
             case "again":
-                let (name, value) = (
-                    value.prefix { $0 != ":" }, value.drop { $0 != ":" }.dropFirst()
-                )
-                let isName = value.wholeMatch(of: /S\d+/) != nil
-                again.append("\(name): \(isName ? names.wireID(String(value)) : String(value))\r\n")
+                let name = value.prefix { $0 != ":" }
+                let rest = String(value.dropFirst(name.count + 1))
+                again.append("\(name): \(Line.isSession(rest) ? names.wireID(rest) : rest)\r\n")
             case "version": fields["MCP-Protocol-Version"] = value
             case "host": fields["Host"] = value
             case "origin": fields["Origin"] = value
@@ -73,7 +102,8 @@ struct Line {
             case "chunked": isChunked = true
             case "expect": fields["Expect"] = "100-continue"
             case "close", "keep-alive": fields["Connection"] = part[0]
-            default: version = word
+            case let word where word.hasPrefix("HTTP/"): version = word
+            default: throw TranscriptError("no request has `\(word)`")
             }
         }
         if isChunked {

@@ -11,7 +11,9 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import cffi
 
@@ -27,7 +29,9 @@ PATIENCE = 20.0
 @contextlib.contextmanager
 def running(command: list[str], port: int) -> Iterator[subprocess.Popen[str]]:
     # Another directory: the examples find their files by themselves.
-    process = subprocess.Popen([*command, str(port)], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, str(port)], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     said = ""
     try:
         yield process
@@ -57,7 +61,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self.port, self.session = port, ""
 
-    def post(self, message: dict[str, object]) -> tuple[int, dict[str, object]]:
+    def post(self, message: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """The HTTP status, and the JSON-RPC message that answers a request."""
         headers = {
             "Content-Type": "application/json",
@@ -75,7 +79,7 @@ class Client:
         messages = [json.loads(line[5:]) for line in lines if line.startswith("data:") and line[5:].strip()]
         return response.status, messages[-1] if messages else {}
 
-    def ask(self, method: str, params: object = None) -> dict[str, object]:
+    def ask(self, method: str, params: object = None) -> dict[str, Any]:
         status, answer = self.post({"id": 1, "method": method, "params": {} if params is None else params})
         assert status == 200 and answer.get("id") == 1, (status, answer)
         return answer
@@ -96,7 +100,8 @@ def tool(port: int, caller: str) -> None:
     unknown = client.ask("tools/none")
     assert unknown["error"]["code"] == -32601, unknown
     # What a client sends can be anything: each gets an answer, and the server goes on.
-    for params in ([], {"arguments": 7}, {"arguments": {"name": {"a": 1}}}, {"arguments": {"name": 'a"\\%s'}}):
+    odd: list[Any] = [[], {"arguments": 7}, {"arguments": {"name": {"a": 1}}}, {"arguments": {"name": 'a"\\%s'}}]
+    for params in odd:
         answer = client.ask("tools/call", params)
         assert "result" in answer or "error" in answer, answer
 
@@ -104,7 +109,7 @@ def tool(port: int, caller: str) -> None:
 def example(command: list[str]) -> None:
     with running(command, 0) as process:
         port = port_of(process)
-        for caller in ("Ada", "Zoë \"\\ \U0001f600"):
+        for caller in ("Ada", 'Zoë "\\ \U0001f600'):
             tool(port, caller)
         assert process.poll() is None
         # A second server cannot have the port, and says so.
@@ -137,17 +142,15 @@ def declarations() -> None:
 
 
 def main() -> int:
-    checks: dict[str, Callable[[], None]] = {
-        name: (lambda command=command: example(command)) for name, command in EXAMPLES.items()
-    }
-    checks["cffi"] = declarations
+    checks = {name: partial(example, command) for name, command in EXAMPLES.items()}
+    checks["cffi"] = partial(declarations)
     start = time.monotonic()
     failed = 0
     for name, check in checks.items():
         try:
             check()
             print(f"{name}: ok")
-        except Exception as error:  # noqa: BLE001: each failure is reported, and the next check runs.
+        except Exception as error:
             failed += 1
             print(f"{name}: FAILED: {type(error).__name__}: {error}")
     failures = f", {failed} failed" if failed else ""

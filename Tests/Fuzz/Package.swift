@@ -50,6 +50,7 @@ let package = Package(
         layer("Replay", ["Session", "Link", "Wire"]),
         layer("Engine", ["Wire", "MCP", "Link", "Session", "Replay"]),
 
+        .target(name: "Oracle", path: "Oracle", swiftSettings: [.treatAllWarnings(as: .error)]),
         .systemLibrary(name: "CLibFuzzer"),
         .target(
             name: "Fuzzing", dependencies: ["CLibFuzzer", "CLibc", "Wire"],
@@ -61,10 +62,10 @@ let package = Package(
         fuzzer("Canary", []),
         fuzzer("MemoryCanary", []),
         fuzzer("HTTP", ["MCP", "Wire"]),
-        fuzzer("SSE", ["Engine", "Link", "Wire"]),
+        fuzzer("SSE", ["Oracle", "Engine", "Link", "Wire"]),
         fuzzer("Envelope", ["CJansson", "MCP", "Wire"]),
         fuzzer("EventID", ["Link", "Session", "Wire"]),
-        fuzzer("Engine", ["Engine", "Replay", "Session", "Link", "Wire"]),
+        fuzzer("Engine", ["Oracle", "Engine", "Replay", "Session", "Link", "Wire"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds the fuzzers, checks that they find what is there to be found, runs what once failed and the corpus, and
 # then fuzzes, two at a time. usage: run.sh [--grow] [SECONDS_PER_FUZZER]
-# --grow adds what has been found to the committed corpus, and drops from that what it makes superfluous.
+# --grow adds what has been found to the corpus, drops from that what it makes superfluous, and packs it again.
 set -euo pipefail
 shopt -s nullglob
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 scratch=$root/.build-fuzz
+corpus=$scratch/Corpus
 fuzzers=(Engine HTTP SSE Envelope EventID)
 
 grows=
@@ -14,7 +15,7 @@ if test "${1:-}" = --grow; then grows=yes; shift; fi
 seconds=${1:-20}  # Five times, two at a time: a minute in all.
 
 export SWIFT_BACKTRACE=enable=no  # Swift's own report of a crash takes minutes.
-export here scratch seconds
+export here scratch corpus seconds
 
 program() { echo "$scratch/release/Fuzz$1"; }
 
@@ -32,10 +33,10 @@ canary() {
     echo "$1 was not found: the fuzzers are blind"
     exit 1
   fi
-  grep -q "$2" "$scratch/$1/log" && compgen -G "$scratch/$1/crash-*" >/dev/null || {
+  if ! grep -q "$2" "$scratch/$1/log" || ! compgen -G "$scratch/$1/crash-*" >/dev/null; then
     cat "$scratch/$1/log"
     exit 1
-  }
+  fi
   echo "$1 was found"
 }
 
@@ -51,13 +52,13 @@ check() {
 }
 
 replay() {
-  local inputs=("$here"/{FailCases,Corpus}/"$1"/*)
+  local inputs=("$here/FailCases/$1"/* "$corpus/$1"/*)
   check "$1" "${inputs[@]}"
   echo "$1: ${#inputs[@]} known inputs"
 }
 
 fuzz() {
-  check "$1" "$scratch/$1/corpus" "$here/Corpus/$1" -dict="$here/Dictionaries/$1.dict" \
+  check "$1" "$scratch/$1/corpus" "$corpus/$1" -dict="$here/Dictionaries/$1.dict" \
     -max_total_time="$seconds" -print_final_stats=1
   echo "$1: $(runs "$1") runs"
 }
@@ -69,14 +70,15 @@ grow() {
   local grown=$scratch/$1/grown
   rm -rf "$grown"
   mkdir "$grown"
-  check "$1" -merge=1 -use_counters=0 "$grown" "$here/Corpus/$1" "$scratch/$1/corpus"
-  rm -r "$here/Corpus/$1"
-  mv "$grown" "$here/Corpus/$1"
+  check "$1" -merge=1 -use_counters=0 "$grown" "$corpus/$1" "$scratch/$1/corpus"
+  rm -r "${corpus:?}/$1"
+  mv "$grown" "$corpus/$1"
 }
 
 export -f program run check fuzz runs
 
 swift build --package-path "$here" --scratch-path "$scratch" -c release
+"$here/corpus.sh" unpack "$corpus"
 "$scratch/release/OracleCheck"
 canary Canary 'The canary has been found'
 canary MemoryCanary 'AddressSanitizer: heap-buffer-overflow'
@@ -84,6 +86,9 @@ for name in "${fuzzers[@]}"; do replay "$name"; done
 printf '%s\n' "${fuzzers[@]}" | xargs -P 2 -I {} bash -euo pipefail -c 'fuzz {}'
 total=0
 for name in "${fuzzers[@]}"; do total=$((total + $(runs "$name"))); done
-if test -n "$grows"; then for name in "${fuzzers[@]}"; do grow "$name"; done; fi
+if test -n "$grows"; then
+  for name in "${fuzzers[@]}"; do grow "$name"; done
+  "$here/corpus.sh" pack "$corpus"
+fi
 echo "${#fuzzers[@]} fuzzers, $total runs, 0 failures"
 

@@ -42,8 +42,11 @@ with Server(echo_server, "--session-idle-ms", 1_000, "--initialize-ms", 1_000, d
         with waiting:
             start = time.monotonic()
             waiting.answer()
-            print(f"  round {number}: {held} of {HOLDERS + WAITING} clients have a descriptor, {share:.0%} of a processor "
-                  f"for the others; they are served {time.monotonic() - start:.2f} s after a kill", flush=True)
+            print(
+                f"  round {number}: {held} of {HOLDERS + WAITING} clients have a descriptor, {share:.0%} of a "
+                f"processor for the others; they are served {time.monotonic() - start:.2f} s after a kill",
+                flush=True,
+            )
         server.settle(connections=0, sessions=0)
         after.append(server.rss())
     growth = after[-1] - after[0]

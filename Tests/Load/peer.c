@@ -20,33 +20,24 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "response.h"
 
 #define CALL_INTERVAL_US 10000
 #define SAMPLES_MAX 1000000
 
 enum step { INITIALIZE, INITIALIZED, READY, CALL, DELETE, STREAM, RESUME };
 
-struct bytes {
-  char *data;
-  size_t len, room;
-};
-
 struct connection {
   int fd; /* -1 once it has ended */
   enum step step;
-  char session[80], last_id[160], next_id[160];
-  struct bytes raw, body; /* as received; without the chunks, up to the first line that is incomplete */
-  bool has_head, is_chunked, has_result;
-  int status;
-  long left; /* of the body or the chunk; -1 before a chunk's size */
+  char session[SESSION_ID_MAX];
+  struct response response;
+  bool has_result;
   long seq;
   bool leaves_quietly;
   uint64_t due_us;
@@ -76,27 +67,6 @@ static uint64_t now_us(void) {
   return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void append(struct bytes *bytes, const char *data, size_t len) {
-  if (bytes->len + len > bytes->room) {
-    bytes->room = bytes->len + len;
-    bytes->data = realloc(bytes->data, bytes->room);
-    if (bytes->data == NULL) die("no memory");
-  }
-  memcpy(bytes->data + bytes->len, data, len);
-  bytes->len += len;
-}
-
-/* Forgets the first bytes. What is empty owns no memory: most of thousands of connections are idle. */
-static void drop(struct bytes *bytes, size_t len) {
-  bytes->len -= len;
-  if (bytes->len > 0) {
-    memmove(bytes->data, bytes->data + len, bytes->len);
-    return;
-  }
-  free(bytes->data);
-  *bytes = (struct bytes){0};
-}
-
 /* ---- Requests --------------------------------------------------------------- */
 
 static void open_connection(struct connection *c) {
@@ -118,7 +88,6 @@ static void ask(struct connection *c, const char *method, const char *headers, c
                      "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                      method, c->session[0] ? "Mcp-Session-Id: " : "", c->session,
                      c->session[0] ? "\r\nMCP-Protocol-Version: 2025-11-25\r\n" : "", headers, strlen(body), body);
-  c->has_head = false;
   c->has_result = false;
   if (send(c->fd, text, (size_t)len, MSG_NOSIGNAL) != len && task != WORK) die("send: %s", strerror(errno));
 }
@@ -127,7 +96,8 @@ static void call(struct connection *c, const char *tool, const char *arguments) 
   char body[300];
   snprintf(body, sizeof body,
            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\",\"arguments\":{%s},"
-           "\"_meta\":{\"progressToken\":1}}}", tool, arguments);
+           "\"_meta\":{\"progressToken\":1}}}",
+           tool, arguments);
   c->step = CALL;
   ask(c, "POST", "", body);
 }
@@ -142,7 +112,7 @@ static void begin_session(struct connection *c) {
 
 static void open_stream(struct connection *c, enum step step) {
   char header[200] = "";
-  if (step == RESUME) snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", c->last_id);
+  if (step == RESUME) snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", c->response.last_id);
   c->step = step;
   ask(c, "GET", header, "");
 }
@@ -234,9 +204,8 @@ static void next(struct connection *c, bool is_new) {
 /* The response to c's request has arrived as a whole. */
 static void exchange_over(struct connection *c) {
   static const int wanted[] = {[INITIALIZE] = 200, [INITIALIZED] = 202, [CALL] = 200, [DELETE] = 204};
-  c->has_head = false;
   if (c->step == STREAM || c->step == RESUME) return;
-  if (c->status != wanted[c->step]) die("step %d was answered with %d", c->step, c->status);
+  if (c->response.status != wanted[c->step]) die("step %d was answered with %d", c->step, c->response.status);
   switch (c->step) {
     case INITIALIZE:
       c->step = INITIALIZED;
@@ -258,9 +227,11 @@ static void exchange_over(struct connection *c) {
 
 /* ---- Responses -------------------------------------------------------------- */
 
-static void event_data(struct connection *c, const char *line, size_t len) {
+static void on_message(void *what, const char *json, size_t len) {
+  struct connection *c = what;
   char text[600];
-  snprintf(text, sizeof text, "%.*s", (int)len, line);
+  if (!c->response.is_stream) return;
+  snprintf(text, sizeof text, "%.*s", (int)len, json);
   if (strstr(text, "\"result\":") != NULL) c->has_result = true;
   const char *seq = strstr(text, "\"seq\":");
   if (seq == NULL) seq = strstr(text, "\"data\":");
@@ -271,97 +242,35 @@ static void event_data(struct connection *c, const char *line, size_t len) {
   events++;
 }
 
-static void read_lines(struct connection *c) {
-  size_t start = 0;
-  char *end;
-  while ((end = memchr(c->body.data + start, '\n', c->body.len - start)) != NULL) {
-    const char *line = c->body.data + start;
-    size_t len = (size_t)(end - line);
-    if (len == 0) memcpy(c->last_id, c->next_id, sizeof c->last_id);
-    if (len > 6 && memcmp(line, "data: ", 6) == 0) event_data(c, line + 6, len - 6);
-    if (len > 4 && memcmp(line, "id: ", 4) == 0)
-      snprintf(c->next_id, sizeof c->next_id, "%.*s", (int)(len - 4), line + 4);
-    start += len + 1;
-    if (start == c->body.len) break;
-  }
-  if (start > 0) drop(&c->body, start);
-}
-
-static bool read_head(struct connection *c) {
-  char *end = memmem(c->raw.data, c->raw.len, "\r\n\r\n", 4);
-  if (end == NULL) return false;
-  size_t len = (size_t)(end - c->raw.data) + 4;
-  char head[2000], *place;
-  snprintf(head, sizeof head, "%.*s", (int)len, c->raw.data);
-  drop(&c->raw, len);
-  c->has_head = true;
-  c->status = atoi(head + sizeof "HTTP/1.1");
-  c->is_chunked = strcasestr(head, "\r\nTransfer-Encoding: chunked") != NULL;
-  place = strcasestr(head, "\r\nContent-Length:");
-  c->left = c->is_chunked ? -1 : place ? atol(place + 17) : 0;
-  place = strcasestr(head, "\r\nMcp-Session-Id: ");
-  if (place != NULL) sscanf(place + 18, "%79[^\r]", c->session);
+static void on_head(void *what, const struct response *response) {
+  struct connection *c = what;
+  if (response->session[0] != '\0') strcpy(c->session, response->session);
   if ((c->step == STREAM && task == STREAMS) || (c->step == RESUME && task == RESUMING)) {
-    if (c->status != 200) refused++;
+    if (response->status != 200) refused++;
     finish();
   }
-  return true;
 }
 
-/* Takes the chunks apart; whether the last one has arrived. */
-static bool read_chunks(struct connection *c) {
-  size_t place = 0;
-  bool is_last = false;
-  while (!is_last && place < c->raw.len) {
-    if (c->left < 0) {
-      const char *size = c->raw.data + place, *end = memmem(size, c->raw.len - place, "\r\n", 2);
-      if (end == NULL) break;
-      long chunk = strtol(size, NULL, 16);
-      if (chunk == 0 && c->raw.len - place < 5) break;
-      place += (size_t)(end - size) + (chunk == 0 ? 4 : 2);
-      is_last = chunk == 0;
-      c->left = is_last ? -1 : chunk + 2; /* with the line's end that follows */
-    } else {
-      size_t here = c->raw.len - place < (size_t)c->left ? c->raw.len - place : (size_t)c->left;
-      long text = c->left - 2 < (long)here ? c->left - 2 : (long)here;
-      if (text > 0) append(&c->body, c->raw.data + place, (size_t)text);
-      place += here;
-      c->left -= (long)here;
-      if (c->left == 0) c->left = -1;
-    }
-  }
-  if (place > 0) drop(&c->raw, place);
-  if (c->body.len > 0) read_lines(c);
-  return is_last;
-}
-
-static void read_responses(struct connection *c) {
-  while (c->fd >= 0 && (c->has_head || read_head(c))) {
-    if (c->is_chunked) {
-      if (!read_chunks(c)) return;
-    } else {
-      if (c->raw.len < (size_t)c->left) return;
-      if (c->left > 0) drop(&c->raw, (size_t)c->left);
-    }
-    exchange_over(c);
-  }
+static void on_end(void *what, const struct response *response) {
+  (void)response;
+  exchange_over(what);
 }
 
 static void receive(struct connection *c) {
+  static const struct response_events handlers = {on_head, NULL, on_message, on_end};
   static char room[1 << 16];
   ssize_t len = recv(c->fd, room, sizeof room, 0);
   if (len < 0 && errno == EAGAIN) return;
   if (len > 0) {
-    append(&c->raw, room, (size_t)len);
-    read_responses(c);
+    response_read(&c->response, &handlers, c, room, (size_t)len);
+    response_trim(&c->response); /* Most of thousands of connections are idle. */
     return;
   }
   if (c->step != STREAM && c->step != RESUME && task != IDLE && task != WORK) die("a connection ended early");
   close(c->fd);
   c->fd = -1;
   ended++;
-  drop(&c->raw, c->raw.len);
-  drop(&c->body, c->body.len);
+  response_free(&c->response);
 }
 
 /* ---- Commands ----------------------------------------------------------------- */

@@ -8,6 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
+
+from http_reader import Connection
 
 # So that being told to end unwinds the `with` blocks, and ends the processes too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
@@ -33,7 +38,8 @@ class Process:
 
     def __init__(self, *command, **options):
         self.process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options
+        )
         self.unread = b""
 
     def line(self):
@@ -43,7 +49,7 @@ class Process:
             ready = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]
             data = self.process.stdout.read(4096) if ready else b""
             if not data:
-                sys.exit(f"{self.process.args} " + ("has ended" if ready else "says nothing"))
+                sys.exit(f"{self.process.args!r} " + ("has ended" if ready else "says nothing"))
             self.unread += data
         line, self.unread = self.unread.split(b"\n", 1)
         return line.decode()
@@ -71,21 +77,31 @@ class Server(Process):
         super().__init__(program, "--port", 0, "--address-share-percent", 100, *options, preexec_fn=limit)
         line = self.line()
         self.port = int(line.rsplit(":", 1)[1].split("/")[0])
-        self.control = Connection(self.port)
+        self.control = Control(self.port)
 
     def call(self, tool, **arguments):
         """Calls a tool in a session of its own; the text it answers."""
-        session = self.control.exchange("POST", {
-            "jsonrpc": "2.0", "id": 0, "method": "initialize",
-            "params": {"protocolVersion": "2025-11-25", "capabilities": {},
-                       "clientInfo": {"name": "load", "version": "1"}}})[0]["mcp-session-id"]
+        session = self.control.exchange(
+            "POST",
+            {
+                "jsonrpc": "2.0",
+                "id": 0,
+                "method": "initialize",
+                "params": {
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {},
+                    "clientInfo": {"name": "load", "version": "1"},
+                },
+            },
+        )["Mcp-Session-Id"]
         self.control.exchange("POST", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
-        body = self.control.exchange("POST", {
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": tool, "arguments": arguments}}, session)[1]
+        answer = self.control.exchange(
+            "POST",
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}},
+            session,
+        ).last
         self.control.exchange("DELETE", None, session)
-        data = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: {")]
-        return json.loads(data[-1])["result"]["content"][0]["text"]
+        return answer["result"]["content"][0]["text"]
 
     def stats(self):
         """The server's figures, without what asking for them takes."""
@@ -153,48 +169,23 @@ class Peers(Process):
         self.send_signal(signal.SIGCONT)
 
 
-class Connection:
+class Control:
     """One keep-alive connection for one request at a time."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.unread = b""
+        self.connection = Connection(("127.0.0.1", port), seconds=PATIENCE)
+        self.connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def exchange(self, method, message, session=None):
-        """Sends a request; the answer's headers, and its body with the chunks undone."""
+        """Sends a request; the response."""
         body = b"" if message is None else json.dumps(message).encode()
-        head = (f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+        head = (
+            f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
         if session:
             head += f"Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: 2025-11-25\r\n"
-        self.socket.sendall(head.encode() + b"\r\n" + body)
-        status, *lines = self._until(b"\r\n\r\n").decode().split("\r\n")
-        expect(status.split()[1].startswith("2"), f"{method} is answered with success, not {status}")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        if headers.get("transfer-encoding") != "chunked":
-            return headers, self._exactly(int(headers.get("content-length", 0)))
-        body = b""
-        while size := int(self._until(b"\r\n"), 16):
-            body += self._exactly(size)
-            self._until(b"\r\n")
-        self._until(b"\r\n")
-        return headers, body
-
-    def _more(self):
-        data = self.socket.recv(65536)
-        if not data:
-            raise ConnectionError("the server has closed the connection")
-        self.unread += data
-
-    def _until(self, mark):
-        while (at := self.unread.find(mark)) < 0:
-            self._more()
-        found, self.unread = self.unread[:at], self.unread[at + len(mark):]
-        return found
-
-    def _exactly(self, size):
-        while len(self.unread) < size:
-            self._more()
-        found, self.unread = self.unread[:size], self.unread[size:]
-        return found
+        self.connection.send(head.encode() + b"\r\n" + body)
+        response = self.connection.response()
+        expect(200 <= response.status < 300, f"{method} is answered with success, not {response.status}")
+        return response

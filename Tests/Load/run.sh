@@ -2,7 +2,8 @@
 # Runs the load proofs against the built echo server. usage: run.sh BUILD_DIRECTORY
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-"${CC:-cc}" -std=c11 -O2 -Wall -Wextra -Werror "$here/peer.c" -o "$1/load_peer"
+support=$here/../Support
+"${CC:-cc}" -std=c11 -O2 -Wall -Wextra -Werror -I"$support" "$here/peer.c" "$support/response.c" -o "$1/load_peer"
 proofs=(sessions streams descriptors kills)
 for proof in "${proofs[@]}"; do
   echo "$proof.py"

@@ -25,8 +25,11 @@ with Server(echo_server, "--session-idle-ms", IDLE_MS) as server, Peers(load_pee
         full = server.rss()
         server.settle(sessions=0, requests=0)
         after.append(server.rss())
-        print(f"  wave {number}: {WAVE} sessions in {seconds:.1f} s, {left} left to expire at {full >> 10} KB, "
-              f"afterwards {after[-1] >> 10} KB", flush=True)
+        print(
+            f"  wave {number}: {WAVE} sessions in {seconds:.1f} s, {left} left to expire at {full >> 10} KB, "
+            f"afterwards {after[-1] >> 10} KB",
+            flush=True,
+        )
     growth = after[-1] - after[0]
 
 print(f"{WAVES * WAVE} sessions came and went: memory grew by {growth >> 10} KB")

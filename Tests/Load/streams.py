@@ -45,8 +45,14 @@ def measure(server, callers):
 
 def await_all(readers, count, since=0):
     """Waits until each of `count` streams has had every broadcast after the first `since`, once and in order."""
-    wanted = {"events": count * (broadcast.seq - since), "least": broadcast.seq, "most": broadcast.seq, "disorder": 0,
-              "ended": 0, "results": 0}
+    wanted = {
+        "events": count * (broadcast.seq - since),
+        "least": broadcast.seq,
+        "most": broadcast.seq,
+        "disorder": 0,
+        "ended": 0,
+        "results": 0,
+    }
     deadline = time.monotonic() + 60
     while (got := readers.ask("report")) != wanted:
         expect(time.monotonic() < deadline, f"all streams get every broadcast: {wanted}, not {got}")
@@ -69,8 +75,10 @@ def stall(server, callers, reading, stalling):
         stalling.go_on()
         await_all(stalling, STALLED)
         await_all(reading, STREAMS - STALLED)
-        print(f"  p99 of calls: {quiet[-1]} us, with {STALLED} readers stopped {stalled[-1]} us, at {full >> 10} KB",
-              flush=True)
+        print(
+            f"  p99 of calls: {quiet[-1]} us, with {STALLED} readers stopped {stalled[-1]} us, at {full >> 10} KB",
+            flush=True,
+        )
     return statistics.median(stalled) / statistics.median(quiet)
 
 
@@ -87,9 +95,12 @@ def flood(server, peers):
         time.sleep(0.1)
     told = peers.ask("resume")["refused"]
     got = peers.ask("report")
-    print(f"  {FLOODED} clients stop before {FLOOD_LINES} log lines each: the server grows by {(full - before) >> 10} KB; "
-          f"{got['events']} lines arrive and {stats['log_drops']} are dropped, {got['results']} results arrive, "
-          f"{told} learn that they have missed something", flush=True)
+    print(
+        f"  {FLOODED} clients stop before {FLOOD_LINES} log lines each: the server grows by {(full - before) >> 10} "
+        f"KB; {got['events']} lines arrive and {stats['log_drops']} are dropped, {got['results']} results arrive, "
+        f"{told} learn that they have missed something",
+        flush=True,
+    )
     expect(got["disorder"] == 0, "what arrives is in order")
     expect(got["results"] + told == FLOODED, "they get to the end, or are told")
     expect(told > 0 or got["events"] + stats["log_drops"] == FLOODED * FLOOD_LINES, "a line arrives, or is counted")
@@ -105,12 +116,18 @@ with Server(echo_server, "--session-idle-ms", 5_000, "--sessions-max", 2 * STREA
         peers.ask("leave")
     server.settle(connections=0, sessions=0, streams=0)
     before = server.rss()
-    print(f"  {STREAMS} come, end their sessions, and close their connections at once: {(before - start) // STREAMS} "
-          "bytes are left of each", flush=True)
+    print(
+        f"  {STREAMS} come, end their sessions, and close their connections at once: {(before - start) // STREAMS} "
+        "bytes are left of each",
+        flush=True,
+    )
     expect(before - start <= STREAMS * LEFT_MAX, f"at most {LEFT_MAX} bytes are left of each")
 
-    with (Peers(load_peer, server, STREAMS - STALLED) as reading, Peers(load_peer, server, STALLED) as stalling,
-          Peers(load_peer, server, 16) as callers):
+    with (
+        Peers(load_peer, server, STREAMS - STALLED) as reading,
+        Peers(load_peer, server, STALLED) as stalling,
+        Peers(load_peer, server, 16) as callers,
+    ):
         attach(reading)
         attach(stalling)
         expect(server.stats()["streams"] == STREAMS, f"{STREAMS} streams are open")
@@ -124,8 +141,12 @@ with Server(echo_server, "--session-idle-ms", 5_000, "--sessions-max", 2 * STREA
     server.settle(connections=0, sessions=0, streams=0, unsent_bytes=0)
     growth = server.rss() - before
 
-print(f"{STREAMS} streams: calls take {ratio:.2f} times as long while a third is stopped; "
-      f"memory grew by {growth >> 10} KB")
+print(
+    f"{STREAMS} streams: calls take {ratio:.2f} times as long while a third is stopped; "
+    f"memory grew by {growth >> 10} KB"
+)
 expect(ratio <= RATIO_MAX, f"they take at most {RATIO_MAX} times as long")
-expect(flooded <= FLOOD_GROWTH_MAX, f"the server grows by at most {FLOOD_GROWTH_MAX >> 10} KB for those who do not read")
+expect(
+    flooded <= FLOOD_GROWTH_MAX, f"the server grows by at most {FLOOD_GROWTH_MAX >> 10} KB for those who do not read"
+)
 expect(growth <= GROWTH_MAX, f"it grows by at most {GROWTH_MAX >> 10} KB in all")

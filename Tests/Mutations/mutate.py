@@ -61,7 +61,7 @@ static inline int mutant_is(int number) {
 class Mutation:
     name: str
     file: str
-    list: Path
+    source: Path
     breaks: str = ""
     pairs: list = field(default_factory=list)
     result: str = ""
@@ -116,8 +116,7 @@ def places(mutation, text):
         pattern = r"\s+".join(re.escape(word) for word in " ".join(original).split())
         found = list(re.finditer(pattern, text))
         if len(found) != 1:
-            fail(f"[{mutation.name}] its original stands {len(found)} times in {mutation.file}: "
-                 + " ".join(original))
+            fail(f"[{mutation.name}] its original stands {len(found)} times in {mutation.file}: " + " ".join(original))
         active = f"(mutant_is({mutation.number}) != 0)"
         yield found[0].start(), found[0].end(), "\n".join(replacement).replace("MUTANT", active)
 
@@ -138,8 +137,7 @@ def mutated(file, mutations):
 def copy_sources(folder, mutations):
     """Copies what the tests need. What is there already keeps its time, so that little is built."""
     sources = {mutation.file for mutation in mutations}
-    texts = {f"Sources/{file}": mutated(file, [m for m in mutations if m.file == file]).encode()
-             for file in sources}
+    texts = {f"Sources/{file}": mutated(file, [m for m in mutations if m.file == file]).encode() for file in sources}
     shim = ROOT / "Sources/CLibc/shim.h"
     texts["Sources/CLibc/shim.h"] = (shim.read_text() + ACTIVE).encode()
     for name in COPIED:
@@ -179,7 +177,7 @@ class Runner:
         self.commands["simulate"] = [products / "simulate", "--seeds", str(seeds)]
 
     def runs(self, layer):
-        suites = SUITES[LISTS.index(layer):] + ["simulate"]
+        suites = [*SUITES[LISTS.index(layer) :], "simulate"]
         if "EngineTests" in suites:
             suites.insert(min(1, suites.index("EngineTests")), QUICK)
         return suites
@@ -188,12 +186,19 @@ class Runner:
         """What fails first: a test, `crashes`, `hangs` or nothing."""
         environment = {**os.environ, "MUTANT": str(number), "NO_COLOR": "1"}
         process = subprocess.Popen(
-            self.commands[name], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-            start_new_session=True)
+            self.commands[name],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
         timer = threading.Timer(self.timeout, process.kill)
         timer.start()
-        failure = next(filter(None, map(failure_in, process.stdout)), "")
+        failure = next(filter(None, map(failure_in, process.stdout or ())), "")
         hangs = not timer.is_alive()
         timer.cancel()
         if failure:
@@ -220,21 +225,25 @@ def failure_in(line):
 
 
 def write_result(mutation):
-    lines = mutation.list.read_text().splitlines()
+    lines = mutation.source.read_text().splitlines()
     start = lines.index(f"[{mutation.name}] {mutation.file}")
     end = start
     while end < len(lines) and lines[end].strip():
         end += 1
     kept = [line for line in lines[start:end] if not line.startswith("= ")]
     lines[start:end] = kept + ["= " + line for line in textwrap.wrap(mutation.result, 98)]
-    mutation.list.write_text("\n".join(lines) + "\n")
+    mutation.source.write_text("\n".join(lines) + "\n")
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-k", metavar="TEXT", action="append", default=[],
-                        help="only mutations with this in their name or file; may be repeated")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "-k",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="only mutations with this in their name or file; may be repeated",
+    )
     parser.add_argument("--new", action="store_true", help="only mutations that have no result yet")
     parser.add_argument("--folder", type=Path, help="where to build, and to leave it")
     parser.add_argument("--write", action="store_true", help="note the results in the lists")
@@ -243,8 +252,12 @@ def main():
     parser.add_argument("--timeout", type=int, default=300, help="seconds until a run hangs")
     arguments = parser.parse_args()
     mutations = read_lists()
-    chosen = [m for m in mutations if not (arguments.new and m.result) and (
-        not arguments.k or any(text in m.name or text in m.file for text in arguments.k))]
+    chosen = [
+        m
+        for m in mutations
+        if not (arguments.new and m.result)
+        and (not arguments.k or any(text in m.name or text in m.file for text in arguments.k))
+    ]
     for file in {mutation.file for mutation in mutations}:
         mutated(file, [m for m in mutations if m.file == file])
     print(f"{len(mutations)} mutations, {len(chosen)} of them chosen", flush=True)

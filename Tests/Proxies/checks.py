@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 from proxies import KEEPALIVE_MS, NAME, Proxy
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "Strangers"))
-import exact  # noqa: E402
+import exact
 
 HELD_SECONDS = 5.0
 """How long a stream is idle: longer than every time-out of the blocks, which are a fifteenth of theirs."""
@@ -32,7 +33,7 @@ class Connection(exact.Connection):
         super().__init__(("127.0.0.1", proxy.port))
         context = ssl.create_default_context(cafile=proxy.authority)
         context.set_alpn_protocols(["http/1.1"])
-        self.socket = context.wrap_socket(self.socket, server_hostname=NAME)
+        self.socket: socket.socket = context.wrap_socket(self.socket, server_hostname=NAME)
 
 
 class Client:

@@ -14,8 +14,10 @@ last one arrived.
 """
 
 import asyncio
+import functools
 import signal
 import sys
+from typing import Any
 
 from streamablehttp import Cancelled, Notification, PrimaryClosed, PrimaryOpened, Request, Server, SessionOpened
 
@@ -79,8 +81,13 @@ async def call(server, request):
         request.respond({"content": [], "structuredContent": {"value": value}})
 
 
+def ended(running, request, _):
+    del running[request]
+
+
 async def main(place, keepalive_ms):
-    running = {}
+    running: dict[Request, asyncio.Task[None]] = {}
+    where: dict[str, Any]
     if place.isdigit():
         where = {"port": int(place), "allowed_hosts": ["mcp.example.com"]}
     else:
@@ -100,7 +107,7 @@ async def main(place, keepalive_ms):
             match event:
                 case Request():
                     task = running[event] = asyncio.create_task(call(server, event))
-                    task.add_done_callback(lambda _, request=event: running.pop(request))
+                    task.add_done_callback(functools.partial(ended, running, event))
                 case Cancelled() if event.request in running:
                     running[event.request].cancel()
                 case SessionOpened():

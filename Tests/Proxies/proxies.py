@@ -21,6 +21,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import ClassVar
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -40,7 +41,7 @@ EXPOSURE_MAX = 15
 
 def block(marker: str) -> str:
     """The fenced block of the page whose first line is a comment with the path of the file."""
-    blocks = re.findall(r"^```\w*\n# (\S+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    blocks = re.findall(r"^```\w*\n# (\S+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     found = [text for path, text in blocks if path == marker]
     assert len(found) == 1, f"{PAGE.name} has {len(found)} blocks of {marker}"
     return found[0]
@@ -63,7 +64,7 @@ def free_port() -> int:
 class Process:
     """A process group that ends with the `with` block, and what it says."""
 
-    started: list[Process] = []
+    started: ClassVar[list[Process]] = []
 
     def __init__(self, place: Path, name: str, command: list[object], **environment: str) -> None:
         self.log = place / f"{name}.log"
@@ -124,9 +125,11 @@ class Proxy:
 
     def make_certificate(self) -> None:
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            + ["-days", "1", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
-            + ["-keyout", "key.pem", "-out", "cert.pem"],
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+                *("-days", "1", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"),
+                *("-keyout", "key.pem", "-out", "cert.pem"),
+            ],
             cwd=self.place,
             check=True,
             capture_output=True,
@@ -181,9 +184,12 @@ class Proxy:
         context = ssl._create_unverified_context()
 
         def listens() -> bool:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as plain:
-                with context.wrap_socket(plain, server_hostname=NAME):
-                    return True
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), 5) as plain,
+                context.wrap_socket(plain, server_hostname=NAME),
+            ):
+                return True
             return False
 
         self.await_that(listens)
@@ -304,7 +310,7 @@ def main() -> None:
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(len(chosen) + 1) as pool:
         unit = pool.submit(check_unit, build)
-        for kind, fault in zip(chosen, pool.map(lambda kind: check(kind, build), chosen)):
+        for kind, fault in zip(chosen, pool.map(lambda kind: check(kind, build), chosen), strict=True):
             print(f"{kind.__name__.lower()}: {fault or 'ok'}", flush=True)
             failed += fault is not None
         print(f"unit: {unit.result() or 'ok'}", flush=True)

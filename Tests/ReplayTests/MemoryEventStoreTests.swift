@@ -72,7 +72,8 @@ struct MemoryEventStoreTests {
         #expect(!isThere(15))
     }
 
-    @Test("When all keep too much, the oldest events go, half of their session's, as things are now")
+    @Test(
+        "When all keep too much, the oldest events go, half of their session's, as things are now")
     func eviction() {  // S-245
         func fill(_ store: MemoryEventStore) {
             store.keep(streams[0], 1, 0, 1)

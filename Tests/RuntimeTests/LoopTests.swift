@@ -11,6 +11,9 @@ private final class House {
     let loop: Loop
     private(set) var server: ServerRuntime?
     private(set) var events: [HostEvent.Kind] = []
+    private(set) var peers: [String] = []
+    private(set) var records: [AccessRecord] = []
+    private(set) var listings: [(length: Int, data: UnsafeMutableRawPointer?)] = []
     private(set) var hasEnded = false
 
     init(_ change: (inout ServerOptions) -> Void = { _ in }) throws {
@@ -35,6 +38,11 @@ private final class House {
 
     private func heard(_ event: HostEvent) {
         events.append(event.kind)
+        if let peer = event.peer {
+            peers.append(withExtendedLifetime(peer) { String(decoding: peer.bytes, as: UTF8.self) })
+        }
+        if let record = event.access { records.append(record) }
+        if event.kind == .sessions { listings.append((event.message?.count ?? 0, event.callData)) }
         if let key = event.request {
             try? server?.respond(key, ("{}" as StaticString).rawBytes)
         }
@@ -100,6 +108,55 @@ struct LoopTests {
         #expect(peer.receive(until: "0\r\n\r\n").contains(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
     }
 
+    @Test("An event names the address and the port of its client", arguments: ["127.0.0.1", "::1"])
+    func peers(_ address: String) throws {
+        let house = try House()
+        try house.listen(address)
+        let peer = try Peer(port: house.server?.port ?? 0, to: address)
+        peer.send(ping)
+        for _ in 0..<1_000 where house.peers.isEmpty { try house.loop.step() }
+        let host = address.contains(":") ? "[\(address)]" : address
+        #expect(house.peers == ["\(host):\(peer.port)"])
+    }
+
+    @Test("A listing is an event, whichever thread asks for it")
+    func listing() throws {
+        let house = try House()
+        try house.server?.sessions(after: nil, limit: 10, data: .init(bitPattern: 1))
+        #expect(house.listings.isEmpty)
+        try house.loop.step()
+        #expect(house.listings.map(\.data) == [.init(bitPattern: 1)])
+        nonisolated(unsafe) let server = house.server
+        let isAsked = DispatchSemaphore(value: 0)
+        Thread {
+            try? server?.sessions(after: nil, limit: 10, data: .init(bitPattern: 2))
+            isAsked.signal()
+        }.start()
+        isAsked.wait()
+        for _ in 0..<1_000 where house.listings.count < 2 { try house.loop.step() }
+        #expect(house.listings.map(\.data).last == .init(bitPattern: 2))
+        #expect(house.listings.allSatisfy { $0.length > 50 })
+        try house.server?.close()
+        #expect(throws: CallerFault.closed) {
+            try house.server?.sessions(after: nil, limit: 10, data: nil)
+        }
+    }
+
+    @Test("An exchange over TCP ends in a record whose time is finer than the loop's")
+    func records() throws {
+        let house = try House { $0.reportsExchanges = true }
+        try house.listen("127.0.0.1")
+        let peer = try Peer(port: house.server?.port ?? 0)
+        peer.send(ping)
+        for _ in 0..<1_000 where house.records.isEmpty { try house.loop.step() }
+        let record = try #require(house.records.first)
+        let answer = peer.receive(until: "0\r\n\r\n")
+        #expect(record.bytesSent == UInt64(answer.utf8.count) && record.status == 200)
+        #expect(record.bytesReceived == UInt64(ping.utf8.count) && !record.isCut)
+        #expect(record.microseconds > 0 && record.microseconds < 10_000_000)
+        #expect(house.events == [.request, .access])
+    }
+
     @Test("A request is answered over a Unix socket, whose file goes with the server")
     func unixSocket() throws {
         let path = NSTemporaryDirectory() + "shttp-\(getpid()).sock"
@@ -111,6 +168,7 @@ struct LoopTests {
         for _ in 0..<1_000 where !house.events.contains(.request) { try house.loop.step() }
         try house.loop.step()
         #expect(peer.receive(until: "0\r\n\r\n").contains("\"result\":{}"))
+        #expect(house.peers == ["unix:pid=\(getpid())"])
         try house.server?.close()
         for _ in 0..<100 { try house.loop.step() }
         #expect(!FileManager.default.fileExists(atPath: path))
@@ -215,7 +273,8 @@ struct LoopTests {
         "Only an address or a path is a place to listen at",
         arguments: [
             ("127.0.0.1", true), ("::1", true), ("::", true), ("unix:/tmp/x", true),
-            ("localhost", true), ("localhost.", false), ("", false), ("unix:", false), ("127.0.0.1:80", false),
+            ("localhost", true), ("localhost.", false), ("", false), ("unix:", false),
+            ("127.0.0.1:80", false),
             ("unix:/" + String(repeating: "x", count: 107), false),
         ])
     func addresses(_ text: String, _ isAddress: Bool) {

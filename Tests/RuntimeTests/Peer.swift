@@ -13,6 +13,20 @@ final class Peer {
         try connect(&address)
     }
 
+    /// Connects to `::1`, or to `127.0.0.1`.
+    convenience init(port: UInt16, to address: String) throws {
+        if address == "::1" { try self.init(ipv6: port) } else { try self.init(port: port) }
+    }
+
+    private init(ipv6 port: UInt16) throws {
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = port.bigEndian
+        address.sin6_addr = in6addr_loopback
+        descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        try connect(&address)
+    }
+
     init(path: String) throws {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -35,6 +49,17 @@ final class Peer {
                 socklen_t(bytes.count))
         }
         guard result == 0 else { throw POSIXError(.ECONNREFUSED) }
+    }
+
+    /// The port that the socket has at this end; it is at the same place for IPv4 and IPv6.
+    var port: UInt16 {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &address) { bytes in
+            let place = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            getsockname(descriptor, place, &length)
+            return UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self))
+        }
     }
 
     func send(_ text: String) {

@@ -27,6 +27,7 @@ enum Budgets {
                 expect(oldest.milliseconds >= limit, "an event's age", simulation)
             }
         }
+        simulation.watcher.look()
         checkMemory(simulation)
         checkOutput(simulation)
         expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)
@@ -78,7 +79,9 @@ enum Budgets {
             engine.statistics.unsentBytes <= UInt64(options.totalUnsentBytesMax + slack),
             "all unsent bytes", simulation)
         guard simulation.profile.isTight else { return }
-        for session in Inspection(of: engine).sessions { checkOutput(of: session, replayed, simulation) }
+        for session in Inspection(of: engine).sessions {
+            checkOutput(of: session, replayed, simulation)
+        }
     }
 
     private static func checkOutput(
@@ -87,7 +90,8 @@ enum Budgets {
         let engine = simulation.engine
         var unsent = 0
         var slack = messageBytesMax
-        for connection in Inspection(of: engine).connections(of: session) where connection.unsentBytes > 0 {
+        for connection in Inspection(of: engine).connections(of: session)
+        where connection.unsentBytes > 0 {
             let link = Driver.link(of: connection)
             link.isCarrying = true
             link.unchecked = link.unchecked ?? connection.unsentBytes

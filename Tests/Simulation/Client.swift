@@ -227,7 +227,9 @@ final class Client {
             end = ends.first { $0.takesMore }
         }
         if end == nil, chance(60) { end = ends.first { $0.isIdle } }
-        (end ?? connect()).send(request, asked)
+        let carrier = end ?? connect()
+        if case .ticket(let ticket) = asked { simulation.watcher.asked(ticket, on: carrier.link) }
+        carrier.send(request, asked)
     }
 
     private func connect() -> ClientEnd {

@@ -24,13 +24,13 @@ final class Driver {
         switch parcel {
         case .opening:
             let driver = Unmanaged.passUnretained(link).toOpaque()
-            guard let connection = engine.connectionOpened(driver: driver) else {
-                return link.down.fail()
-            }
+            let opened = engine.connectionOpened(driver: driver, named: Watcher.peer(of: link))
+            guard let connection = opened else { return link.down.fail() }
             link.connection = connection
             links.append(link)
         case .bytes(let bytes, _):
             guard let connection = link.connection else { return }
+            simulation.watcher.received(bytes.count, on: link)
             return take(Array(bytes), from: connection)
         case .end:
             guard let connection = link.connection else { return }
@@ -78,7 +78,7 @@ final class Driver {
         pump()
         while let connection = engine.nextWritable() {
             if !connection.hasEnded { flush(Driver.link(of: connection)) }
-            if !engine.hasWritable { pump() }
+            pump()
         }
     }
 
@@ -113,7 +113,7 @@ final class Driver {
             var output = engine.takeOutput(of: connection)
         else { return }
         let count = min(output.count, link.room)
-        link.down.send(Array(output.bytes[..<count])[...])
+        hand(Array(output.bytes[..<count]), to: link)
         if count < output.count {
             output.wait(behind: count)
             link.unwritten = output
@@ -124,12 +124,17 @@ final class Driver {
         }
     }
 
+    private func hand(_ bytes: [UInt8], to link: Link) {
+        simulation.watcher.handed(bytes, on: link)
+        link.down.send(bytes[...])
+    }
+
     /// Continues a write that the system did not take completely.
     func roomAppeared(on link: Link) {
         guard let output = link.unwritten, let connection = link.connection, link.room > 0
         else { return }
         let count = min(output.count, link.room)
-        link.down.send(Array(output.bytes[..<count])[...])
+        hand(Array(output.bytes[..<count]), to: link)
         if count < output.count {
             link.unwritten?.wait(behind: count)
         } else {
@@ -146,6 +151,7 @@ final class Driver {
 
     /// Bytes in transit still arrive, or do not.
     private func close(_ link: Link) {
+        simulation.watcher.closed(link)
         link.connection = nil
         link.unwritten = nil
         links.removeAll { $0 === link }

@@ -70,7 +70,9 @@ final class Host {
             keys.removeAll { $0.session == session }
             ledger.ended(session!)
         case .authorize: authorizer.heard(event)
-        case .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .closed: break
+        case .access: simulation.watcher.heard(event)
+        case .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .sessions, .closed:
+            break
         }
     }
 
@@ -92,6 +94,7 @@ final class Host {
             return simulation.violate(.leak, "the host was given a request that nobody made")
         }
         ledger.given(Int(ticket), of: session, by: Host.name(event.principal))
+        simulation.watcher.given(Int(ticket), event)
         let isInitialize = event.method.equals("initialize")
         let version = params?["protocolVersion"]?.string
         let request = Given(

@@ -23,6 +23,9 @@ package final class Names {
         return "s\(Names.place(of: parts[0], in: &streams)).\(parts[1])"
     }
 
+    /// The name that the next stream to appear will have.
+    package var nextStream: String { "s\(streams.count + 1)" }
+
     /// The reverse. Text that is not a name is returned unchanged.
     package func eventID(_ name: String) -> String {
         guard let match = name.wholeMatch(of: /s(\d+)\.(.*)/) else { return name }

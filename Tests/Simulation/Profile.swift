@@ -37,11 +37,12 @@ struct Profile {
             options.authorizationWait = [500, 3_000][random.number(2)]
         }
         if random.chance(30) { options.detached = [300, 3_000][random.number(2)] }
-        self.options = options
         clientCount = 1 + random.number(4)
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
         lends = random.chance(50)
         storeLies = mayForget && options.hasHostStore && random.chance(50)
+        options.reportsExchanges = random.chance(40)
+        self.options = options
     }
 
     private static func chooseAnswers(_ options: inout ServerOptions, _ random: inout SeededRandom)
@@ -142,7 +143,7 @@ struct Profile {
         \(options.allowsHalfClose ? " half-close" : "") \
         clients=\(clientCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
-        \(lends ? " lends" : "")
+        \(lends ? " lends" : "")\(options.reportsExchanges ? " records" : "")
         """
     }
 

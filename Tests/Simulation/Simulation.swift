@@ -41,6 +41,7 @@ package final class Simulation {
     private(set) var driver: Driver!
     private(set) var host: Host!
     private(set) var store: HostStore!
+    private(set) var watcher: Watcher!
     private(set) var clients: [Client] = []
     private var links: [Link] = []
     /// The number of writes of the server so far.
@@ -88,6 +89,7 @@ package final class Simulation {
         driver = Driver(self)
         host = Host(self)
         store = HostStore(self)
+        watcher = Watcher(self)
     }
 
     private func run() {

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import resource
 import signal
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
+
 from hosts import Host, death
 
 TEST_SECONDS = 60

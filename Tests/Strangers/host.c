@@ -139,9 +139,7 @@ static void sleep_ms(const shttp_event *event) {
   answer_later(event->request, strdup("null"), number_at(event, ARGUMENT("ms"), 0));
 }
 
-static void hang(const shttp_event *event) {
-  say("hangs %" PRIu64, event->request.key);
-}
+static void hang(const shttp_event *event) { say("hangs %" PRIu64, event->request.key); }
 
 static void log_one(shttp_request request, shttp_bytes data) {
   shttp_status status = shttp_request_log(runner.server, request, shttp_text("info"), shttp_text("stranger"), data);
@@ -262,7 +260,8 @@ static void headers(const shttp_event *event) {
 }
 
 static void stats(const shttp_event *event) {
-#define FIGURE(name) {#name, offsetof(shttp_stats, name)}
+#define FIGURE(name) \
+  { #name, offsetof(shttp_stats, name) }
   static const struct {
     const char *name;
     size_t offset;
@@ -337,17 +336,16 @@ static void sigpipe(const shttp_event *event) {
 #define TOOL(name) "{\"name\":\"" name "\",\"inputSchema\":{\"type\":\"object\"}}"
 
 /* Those that foreign clients call. */
-static const char tool_list[] = "{\"tools\":[" TOOL("size") "," TOOL("sleep") "," TOOL("progress") "," TOOL("ask") ","
-                                TOOL("notify") "," TOOL("stats") "]}";
+static const char tool_list[] = "{\"tools\":[" TOOL("size") "," TOOL("sleep") "," TOOL("progress") "," TOOL(
+    "ask") "," TOOL("notify") "," TOOL("stats") "]}";
 
 static const struct {
   const char *name;
   void (*call)(const shttp_event *event);
 } tools[] = {
-    {"size", size},           {"sleep", sleep_ms}, {"hang", hang},       {"logs", logs},     {"log", log_json},
-    {"progress", progress},   {"notify", notify},  {"ask", ask},         {"raw", raw},       {"params", params},
-    {"broadcast", broadcast}, {"stats", stats},    {"headers", headers}, {"document", document},
-    {"sigpipe", sigpipe},
+    {"size", size},           {"sleep", sleep_ms}, {"hang", hang},       {"logs", logs},         {"log", log_json},
+    {"progress", progress},   {"notify", notify},  {"ask", ask},         {"raw", raw},           {"params", params},
+    {"broadcast", broadcast}, {"stats", stats},    {"headers", headers}, {"document", document}, {"sigpipe", sigpipe},
 };
 
 static void be_busy(const shttp_event *event) {
@@ -368,10 +366,9 @@ static void on_request(const shttp_event *event) {
   if (is(event->method, "tools/list")) result = shttp_text(tool_list);
   else if (is(event->method, "initialize")) result = shttp_text(initialize_answer);
   else if (is(event->method, "logging/setLevel")) result = shttp_text("{}");
-  shttp_status status =
-      result.len == 0
-          ? shttp_request_fail(runner.server, event->request, -32601, shttp_text("Method not found"), shttp_text(""))
-          : shttp_request_respond(runner.server, event->request, result);
+  shttp_status status = result.len == 0 ? shttp_request_fail(runner.server, event->request, -32601,
+                                                             shttp_text("Method not found"), shttp_text(""))
+                                        : shttp_request_respond(runner.server, event->request, result);
   if (is(event->method, "initialize")) say("initialize %s", shttp_status_name(status));
   else expect(status, "respond");
 }

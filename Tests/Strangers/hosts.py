@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exact import SECONDS, Connection
+from http_reader import SECONDS, Connection
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -164,7 +164,7 @@ class Host:
 
     def _status(self, name):
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"{name}:\s+(\d+)", text)[1]) << 10
+        return int(re.findall(rf"{name}:\s+(\d+)", text)[0]) << 10
 
     @property
     def cpu_seconds(self):

@@ -1,11 +1,11 @@
 """What fork_host.c is, on the Python package: the tool `fork {kind}` forks in the middle of the events.
 
-    del      the child lets go of its server, which is collected
-    close    it closes it
-    with     it leaves the server's `with`
-    exit     it leaves it by sys.exit()
-    nothing  it comes to its end, and the server is still there
-    serve    it has a server of its own, and ends with the tool `bye`
+del      the child lets go of its server, which is collected
+close    it closes it
+with     it leaves the server's `with`
+exit     it leaves it by sys.exit()
+nothing  it comes to its end, and the server is still there
+serve    it has a server of its own, and ends with the tool `bye`
 """
 
 from __future__ import annotations
@@ -69,10 +69,8 @@ def await_child(process, kind):
 
 
 def main():
-    where = {}
-    if sys.argv[1:2] == ["--listen"]:
-        where = {"unix_path": sys.argv[2].removeprefix("unix:")}
-    server = Server(name="parent", capabilities={"tools": {}}, **where)
+    path = sys.argv[2].removeprefix("unix:") if sys.argv[1:2] == ["--listen"] else None
+    server = Server(name="parent", capabilities={"tools": {}}, unix_path=path)
     say(f"listening on {name_of(server)}")
     kind = None
     try:

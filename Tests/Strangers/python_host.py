@@ -85,10 +85,7 @@ async def stats(request, server):
     respond(request, server.stats())
 
 
-TOOLS = {
-    tool.__name__: tool
-    for tool in (size, sleep, logs, progress, hang, throw, drop, give, sigpipe)
-}
+TOOLS = {tool.__name__: tool for tool in (size, sleep, logs, progress, hang, throw, drop, give, sigpipe)}
 
 
 def option(value):
@@ -134,7 +131,7 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     logging.basicConfig(stream=sys.stdout, format="log %(levelname)s %(name)s %(message)s")
     names, values = sys.argv[1::2], sys.argv[2::2]
-    options = {name.removeprefix("--"): option(value) for name, value in zip(names, values)}
+    options = {name.removeprefix("--"): option(value) for name, value in zip(names, values, strict=True)}
     if options.pop("log-raises", False):
         logger = logging.getLogger("streamablehttp")
         logger.setLevel(logging.DEBUG)

@@ -23,8 +23,9 @@ struct field {
 
 /* The type of a field is the header's, so that an option is one line here. Enums are numbers. */
 #define TYPE(name) \
-  _Generic(((shttp_server_options *)0)->name, const char *: TEXT, shttp_bytes: BYTES, default: NUMBER)
-#define FIELD(name) {#name, offsetof(shttp_server_options, name), TYPE(name)}
+  _Generic(((shttp_server_options *)0)->name, const char * : TEXT, shttp_bytes : BYTES, default : NUMBER)
+#define FIELD(name) \
+  { #name, offsetof(shttp_server_options, name), TYPE(name) }
 
 static const struct field fields[] = {
     FIELD(log_level),
@@ -100,7 +101,10 @@ static bool set_field(shttp_server_options *options, const char *name, const cha
     uint32_t parsed;
     shttp_bytes bytes = shttp_text(value);
     switch (fields[i].type) {
-      case NUMBER: parsed = number(name, value); memcpy(place, &parsed, sizeof parsed); break;
+      case NUMBER:
+        parsed = number(name, value);
+        memcpy(place, &parsed, sizeof parsed);
+        break;
       case TEXT: memcpy(place, &value, sizeof value); break;
       case BYTES: memcpy(place, &bytes, sizeof bytes); break;
     }

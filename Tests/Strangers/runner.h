@@ -23,7 +23,7 @@ struct runner {
   const char *address; /* as for shttp_server_listen() */
   uint16_t port;
   rlim_t stack_bytes; /* of each thread; 0: the system's default */
-  bool calls_back; /* WAY_THREAD: on_event is called on the library's thread, and there is no queue */
+  bool calls_back;    /* WAY_THREAD: on_event is called on the library's thread, and there is no queue */
   shttp_server_options options;
   shttp_on_event on_event;
   shttp_on_log on_log; /* NULL: the lines are told */

@@ -40,13 +40,9 @@ static const char *lie = "honest";
 static struct kept kept[KEPT_MAX];
 static size_t kept_count;
 
-static bool lies(const char *kind) {
-  return strcmp(lie, kind) == 0;
-}
+static bool lies(const char *kind) { return strcmp(lie, kind) == 0; }
 
-static void copy(char name[33], shttp_bytes bytes) {
-  memcpy(name, bytes.data, bytes.len < 32 ? bytes.len : 32);
-}
+static void copy(char name[33], shttp_bytes bytes) { memcpy(name, bytes.data, bytes.len < 32 ? bytes.len : 32); }
 
 /* The end of a stream is kept like a message: it has the number 0. */
 static void keep(shttp_server *server, const shttp_store_order *order, void *user_data) {

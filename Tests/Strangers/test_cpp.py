@@ -8,8 +8,9 @@ import signal
 import socket
 
 import pytest
-from exact import Ended, Session, call, request
+from exact import Session, call, request
 from hosts import LOOPS
+from http_reader import Ended
 
 CALLBACKS = ["event", "log", "keep", "end", "load", "forget", "free"]
 

@@ -11,7 +11,7 @@ import pytest
 from hosts import BUILD, HERE, Host
 
 sys.path.insert(0, str(HERE / "clients"))
-from versions import ALONE, TOGETHER, VERSIONS  # noqa: E402
+from versions import ALONE, TOGETHER, VERSIONS
 
 ENVIRONMENTS = BUILD / "strangers" / "clients"
 PREPARE_SECONDS = 300
@@ -31,7 +31,7 @@ def drive(version, urls, deeds):
 @pytest.fixture(scope="session")
 def outcomes():
     """Of all clients and deeds, by the names of both."""
-    prepare = [sys.executable, "-B", HERE / "clients" / "prepare.py", ENVIRONMENTS]
+    prepare = [sys.executable, "-B", str(HERE / "clients" / "prepare.py"), str(ENVIRONMENTS)]
     subprocess.run(prepare, check=True, timeout=PREPARE_SECONDS)
     hosts = {name: Host("host", *options) for name, options in HOSTS.items()}
     urls = {name: host.url for name, host in hosts.items()}
@@ -39,7 +39,7 @@ def outcomes():
         found = {version.name: drive(version, urls, ALONE) for version in VERSIONS}
         with ThreadPoolExecutor() as pool:
             together = pool.map(lambda version: drive(version, urls, TOGETHER), VERSIONS)
-            for version, more in zip(VERSIONS, together):
+            for version, more in zip(VERSIONS, together, strict=True):
                 found[version.name].update(more)
         for host in hosts.values():
             host.must_live()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from exact import Connection, Session, call
+from exact import Session
 from hosts import LOOPS, Host
+from http_reader import Connection
 
 CHILDREN = ["destroy", "loop", "commands", "nothing"]
 PYTHON_CHILDREN = ["del", "close", "with", "exit", "nothing"]

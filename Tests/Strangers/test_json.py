@@ -194,7 +194,7 @@ def test_an_id_that_is_too_long_is_refused_by_its_name(session):
 
 DEEP = "[" * 100 + "]" * 100
 REFUSED = {
-    "too deep": ('{"name":"params","deep":%s}' % DEEP, "deep"),
+    "too deep": ('{"name":"params","deep":' + DEEP + "}", "deep"),
     "not UTF-8": ('{"name":"params","bytes":"\udcff"}', "UTF-8"),
     "half a character of UTF-8": ('{"name":"params","bytes":"\udce2\udc82"}', "UTF-8"),
     "a surrogate in UTF-8": ('{"name":"params","bytes":"\udced\udca0\udcbd"}', "UTF-8"),
@@ -232,7 +232,7 @@ def test_a_refusal_of_what_is_no_json_has_no_id(session):
 
 
 def test_an_id_inside_of_the_params_is_not_the_requests(session):
-    response = session.say('{"jsonrpc":"2.0","method":"tools/call","params":{"id":9,"deep":%s}}' % DEEP)
+    response = session.say('{"jsonrpc":"2.0","method":"tools/call","params":{"id":9,"deep":' + DEEP + "}}")
     assert response.json["id"] is None
 
 

@@ -8,7 +8,6 @@ import time
 import pytest
 from exact import Session, call, message, post
 
-
 NEVER = -1
 
 

@@ -62,11 +62,10 @@ def test_what_has_no_end_is_cut_off(start, what):
     growth = Growth(host)
     begin, more = ENDLESS[what]
     block = more * (MB // len(more))
-    with host.connect() as connection:
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            connection.send(begin)
-            for _ in range(SENT // len(block)):
-                connection.send(block)
+    with host.connect() as connection, contextlib.suppress(ConnectionError, TimeoutError):
+        connection.send(begin)
+        for _ in range(SENT // len(block)):
+            connection.send(block)
     growth.must_be_within(5 * MB)
     Session(host).must_serve()
 

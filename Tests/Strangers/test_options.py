@@ -11,7 +11,7 @@ from hosts import LOOPS, ROOT, death
 EXTREMES = [1, 2, 2**31 - 1, 2**31, 2**32 - 1]
 HEADER = (ROOT / "include" / "streamablehttp.h").read_text()
 FIELDS = HEADER.partition("typedef struct shttp_server_options {")[2].partition("} shttp_server_options;")[0]
-NAMES = re.findall(r"^ +uint32_t (\w+);", FIELDS, re.M)
+NAMES = re.findall(r"^ +uint32_t (\w+);", FIELDS, re.MULTILINE)
 
 
 def must_be_well(host):

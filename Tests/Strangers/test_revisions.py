@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from exact import Session, call, events, initialize, message, post, request
+from exact import Session, call, initialize, message, post, request
+from http_reader import events
 
 SERVED = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 LISTED = SERVED[1:]  # The first has another transport, and is served to those who ask for it on this one.

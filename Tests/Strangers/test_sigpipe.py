@@ -19,7 +19,7 @@ PING = message("ping", id=1)
 class AnyHost:
     """One of the hosts, and what its tools are called."""
 
-    KINDS = [*LOOPS, "python", "echo"]
+    KINDS = (*LOOPS, "python", "echo")
 
     def __init__(self, start, kind, path=None):
         self.is_echo = kind == "echo"

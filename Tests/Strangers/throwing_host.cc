@@ -41,8 +41,7 @@ void load(shttp_server *server, const shttp_store_order *order, void *) {
 }
 
 void destroy_in_the_middle(shttp_server *server, shttp_request request) {
-  for (int i = 0; i < 100; i++)
-    shttp_request_log(server, request, shttp_text("info"), shttp_text(""), shttp_text("1"));
+  for (int i = 0; i < 100; i++) shttp_request_log(server, request, shttp_text("info"), shttp_text(""), shttp_text("1"));
   shttp_server_destroy(server);
   is_destroyed = true;
   host.server = nullptr;

@@ -47,7 +47,8 @@ struct RequestHeadTests {
             """
         let head = RequestHead()
         text.withBytes { bytes in
-            let parser = RequestParser(limits: Limits(), settings: LLHTTPSettings(indexing: testFields))
+            let parser = RequestParser(
+                limits: Limits(), settings: LLHTTPSettings(indexing: testFields))
             parser.head = head
             #expect(parser.parse(bytes).step == .head)
             #expect(head.note(asArrived: bytes))

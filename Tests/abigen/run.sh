@@ -2,23 +2,12 @@
 # What abigen writes: promises that are broken on purpose are found and named, the JSON can be parsed, and the manual
 # pages are clean. Works on a copy. Installs what is missing. usage: run.sh [ABIGEN]
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
+install_missing mandoc man=man-db groff=groff-base
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 passed=0
 SECONDS=0
-
-install_what_is_missing() {
-  local missing=() as_root=()
-  command -v mandoc >/dev/null || missing+=(mandoc)
-  command -v man >/dev/null || missing+=(man-db)
-  command -v groff >/dev/null || missing+=(groff-base)
-  test ${#missing[@]} -gt 0 || return 0
-  echo "Installing ${missing[*]}"
-  test "$(id -u)" = 0 || as_root=(sudo)
-  "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
-}
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 pass() { echo "ok: $*"; passed=$((passed + 1)); }
@@ -40,6 +29,7 @@ finds() {
   pass "$1"
 }
 
+# shellcheck disable=SC2016 # What has a $ is for sed.
 promises() {
   local name=shttp_request_respond
   "$abigen" --root "$copy" >/dev/null
@@ -112,8 +102,12 @@ promises() {
   echo >>"$copy/include/streamablehttp.json"
   ! check || fail "an edited file: not found"
   grep -qFx 'include/streamablehttp.json is out of date; run: swift run abigen' "$copy/out" || fail "an edited file: not named"
+  touch "$copy/docs/man/shttp_gone.3"
+  ! check || fail "a page of nothing: not found"
+  grep -qFx 'docs/man/shttp_gone.3 is of nothing in the table; delete it' "$copy/out" || fail "a page of nothing: not named"
   "$abigen" --root "$copy" >/dev/null
-  pass "an edited file"
+  check || fail "files that were just written: $(cat "$copy/out")"
+  pass "an edited file, and one that should not be there"
 }
 
 # ---- JSON ------------------------------------------------------------------
@@ -149,7 +143,7 @@ EOF
 lint() {
   local page
   for page in "$@"; do
-    LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null
+    { LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z "$page" >/dev/null; } 2>&1
   done
   mandoc -T lint -W style "$@" 2>&1 || true
 }
@@ -172,12 +166,12 @@ manual() {
 
   for name in $(grep -o 'shttp_[a-z_]*;' "$copy/Sources/CABI/exports.map" | tr -d ';'); do
     page=$(LC_ALL=C.UTF-8 MANWIDTH=80 MANPAGER=cat man -M "$copy/share" 3 "$name" 2>/dev/null) || fail "man $name: no page"
-    grep -q "^NAME" <<<"$page" && grep -q "$name(" <<<"$page" || fail "man $name: another page"
+    grep -q "^NAME" <<<"$page" || fail "man $name: no name"
+    grep -q "$name(" <<<"$page" || fail "man $name: another page"
   done
   pass "man finds every function"
 }
 
-install_what_is_missing
 abigen=${1:-}
 if test -z "$abigen"; then
   swift build --package-path "$root" --product abigen

@@ -14,29 +14,36 @@ extension BorrowedEvent {
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         let (kind, sets) = BorrowedEvent.fields(of: event.kind)
         form.kind = kind
-        if sets & 1 << 1 != 0 { form.status = event.fault.map { CABI.status($0) } ?? SHTTP_OK }
         if sets & 1 << 2 != 0 { form.session = shttp_session(key: event.sessionKey?.rawValue ?? 0) }
         if sets & 1 << 3 != 0 { form.request = shttp_request(key: event.request?.rawValue ?? 0) }
-        if sets & 1 << 4 != 0 { form.call = shttp_call(key: event.call?.rawValue ?? 0) }
         if sets & 1 << 5 != 0 { form.session_data = event.sessionData }
-        if sets & 1 << 6 != 0 { form.call_data = event.callData }
-        if sets & 1 << 7 != 0 { form.method = shttp_bytes(event.method) }
+        if sets & 1 << 7 != 0 { form.method = shttp_bytes(method) }
         if sets & 1 << 8 != 0 { form.id = shttp_bytes(event.id) }
         if sets & 1 << 9 != 0 { form.message = shttp_bytes(event.message ?? nothing) }
         if sets & 1 << 10 != 0 { form.params = shttp_bytes(event.params) }
         if sets & 1 << 11 != 0 { form.headers = shttp_bytes(event.head?.lines ?? nothing) }
         if sets & 1 << 12 != 0 { form.revision = shttp_bytes(event.revision?.text) }
+        if sets & 1 << 18 != 0 { form.principal = shttp_bytes(event.principal?.name) }
+        if sets & 1 << 21 != 0 { form.target = shttp_bytes(target) }
+        if sets & 1 << 25 != 0 { form.peer = shttp_bytes(event.peer) }
+        guard sets & ~0x2241fac != 0 else { return }
+        if sets & 1 << 1 != 0 { form.status = event.fault.map { CABI.status($0) } ?? SHTTP_OK }
+        if sets & 1 << 4 != 0 { form.call = shttp_call(key: event.call?.rawValue ?? 0) }
+        if sets & 1 << 6 != 0 { form.call_data = event.callData }
         if sets & 1 << 13 != 0 { form.wire_id = shttp_bytes(wireID) }
         if sets & 1 << 14 != 0 { form.client_info = shttp_bytes(event.session?.clientInfo) }
         if sets & 1 << 15 != 0 { form.client_capabilities = shttp_bytes(event.session?.clientCapabilities) }
-        if sets & 1 << 16 != 0 { form.level = shttp_log_level(UInt32(event.level.rawValue)) }
-        if sets & 1 << 17 != 0 { form.text = shttp_bytes(event.text) }
-        if sets & 1 << 18 != 0 { form.principal = shttp_bytes(event.principal?.name) }
+        if sets & 1 << 16 != 0 { form.level = shttp_log_level(UInt32(event.logLine?.level.rawValue ?? 0)) }
+        if sets & 1 << 17 != 0 { form.text = shttp_bytes(text) }
         if sets & 1 << 19 != 0 { form.authorization = shttp_authorization(key: event.authorization?.rawValue ?? 0) }
-        if sets & 1 << 20 != 0 { form.http_method = shttp_bytes(event.head?.methodName ?? nothing) }
-        if sets & 1 << 21 != 0 { form.target = shttp_bytes(event.head?.targetBytes ?? nothing) }
+        if sets & 1 << 20 != 0 { form.http_method = shttp_bytes(httpMethod) }
         if sets & 1 << 22 != 0 { form.scheme = shttp_bytes(scheme) }
         if sets & 1 << 23 != 0 { form.credentials = shttp_bytes(event.credentials?.value ?? nothing) }
+        if sets & 1 << 26 != 0 { form.http_status = UInt32(event.access?.status ?? 0) }
+        if sets & 1 << 27 != 0 { form.cut = event.access?.isCut == true ? 1 : 0 }
+        if sets & 1 << 28 != 0 { form.bytes_received = event.access?.bytesReceived ?? 0 }
+        if sets & 1 << 29 != 0 { form.bytes_sent = event.access?.bytesSent ?? 0 }
+        if sets & 1 << 30 != 0 { form.duration_us = event.access?.microseconds ?? 0 }
     }
 
     /// The number of a kind, and one bit for each field that it sets.
@@ -44,19 +51,21 @@ extension BorrowedEvent {
         of kind: HostEvent.Kind
     ) -> (shttp_event_kind, UInt64) {
         switch kind {
-        case .request: (SHTTP_EVENT_REQUEST, 0x41fac)
-        case .notification: (SHTTP_EVENT_NOTIFICATION, 0x41ea4)
-        case .response: (SHTTP_EVENT_RESPONSE, 0x1276)
-        case .cancelled: (SHTTP_EVENT_CANCELLED, 0x16ae)
-        case .sessionOpened: (SHTTP_EVENT_SESSION_OPENED, 0x4f804)
+        case .request: (SHTTP_EVENT_REQUEST, 0x2241fac)
+        case .notification: (SHTTP_EVENT_NOTIFICATION, 0x2241ea4)
+        case .response: (SHTTP_EVENT_RESPONSE, 0x2001276)
+        case .cancelled: (SHTTP_EVENT_CANCELLED, 0x20016ae)
+        case .sessionOpened: (SHTTP_EVENT_SESSION_OPENED, 0x224f804)
         case .sessionClosed: (SHTTP_EVENT_SESSION_CLOSED, 0x26)
-        case .primaryOpened: (SHTTP_EVENT_PRIMARY_OPENED, 0x1024)
+        case .primaryOpened: (SHTTP_EVENT_PRIMARY_OPENED, 0x2001024)
         case .primaryClosed: (SHTTP_EVENT_PRIMARY_CLOSED, 0x1024)
         case .commandFailed: (SHTTP_EVENT_COMMAND_FAILED, 0x8001e)
-        case .log: (SHTTP_EVENT_LOG, 0x30000)
+        case .log: (SHTTP_EVENT_LOG, 0x2330084)
         case .closed: (SHTTP_EVENT_CLOSED, 0x0)
-        case .authorize: (SHTTP_EVENT_AUTHORIZE, 0xf80800)
-        case .primaryGap: (SHTTP_EVENT_PRIMARY_GAP, 0x1024)
+        case .authorize: (SHTTP_EVENT_AUTHORIZE, 0x2f80800)
+        case .primaryGap: (SHTTP_EVENT_PRIMARY_GAP, 0x2001024)
+        case .access: (SHTTP_EVENT_ACCESS, 0x7e340084)
+        case .sessions: (SHTTP_EVENT_SESSIONS, 0x240)
         }
     }
 }

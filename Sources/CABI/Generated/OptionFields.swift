@@ -40,6 +40,7 @@ extension ServerOptions {
         set(&clientInfoBytesMax, given.client_info_bytes_max)
         set(&addressSharePercent, given.address_share_percent)
         set(&principalSharePercent, given.principal_share_percent)
+        reportsExchanges = given.access_log != 0
     }
 }
 
@@ -96,5 +97,6 @@ let optionTable: StaticString = """
     queue_bytes_max n 312
     address_share_percent n 316
     principal_share_percent n 320
+    access_log f 324
 
     """

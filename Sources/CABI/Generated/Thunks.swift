@@ -71,6 +71,14 @@ public func shttp_server_port(_ server: OpaquePointer!) -> UInt16 {
     ServerHandle.runtime(server)?.port ?? 0
 }
 
+@_cdecl("shttp_server_sessions") @implementation
+public func shttp_server_sessions(_ server: OpaquePointer!, _ after: UInt64, _ limit: UInt32, _ call_data: UnsafeMutableRawPointer!) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.sessions(after: after == 0 ? nil : SessionKey(rawValue: after), limit: limit == 0 ? 1000 : Int(limit), data: call_data) }
+}
+
 @_cdecl("shttp_server_drain") @implementation
 public func shttp_server_drain(_ server: OpaquePointer!, _ deadline_ms: UInt32) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server) else {

@@ -24,16 +24,36 @@ package final class ServerConnection {
     private(set) var resumption: Resumption?
     /// What the client's address has of the server; nil if it has no address.
     let share: Share?
+    private let peerName: PeerName
+    private var peerText: ByteBuffer?
+    /// The records of its exchanges; nil if nobody wants them.
+    let access: AccessBook?
 
-    fileprivate init(id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?) {
+    fileprivate init(
+        id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?, peerName: PeerName,
+        access: AccessBook?
+    ) {
+        self.access = access
         self.id = id
         self.driver = driver
         self.share = share
+        self.peerName = peerName
     }
 
-    /// About the memory of a connection: this object, the driver's, its handle, a small buffer for
-    /// output, and its slots in tables.
+    /// About the memory of a connection: this object, the driver's, its handle, the peer's address,
+    /// a small buffer for output, and its slots in tables.
     package static var heldBytes: Int { 1_600 }
+
+    /// Where the client is, as text; nil if that is not known. Made at the first use, and kept.
+    var peer: ByteBuffer? { peerText ?? makePeer() }
+
+    @inline(never)
+    private func makePeer() -> ByteBuffer? {
+        peerText = peerName.text
+        return peerText
+    }
+
+    var peerBytes: Int { peerText?.heapBytes ?? 0 }
 
     /// The head of the current request.
     var head: RequestHead? { reader.head }
@@ -44,14 +64,20 @@ package final class ServerConnection {
     var isClosed: Bool { exchange.isClosed }
 
     /// The memory that waits for the client to read.
-    package var unsentBytes: Int { isClosed ? 0 : outbox.unsentBytes + fence.heldBytes }
+    package var unsentBytes: Int {
+        isClosed ? 0 : outbox.unsentBytes + fence.heldBytes + (access?.heldBytes ?? 0)
+    }
 
     /// Begins an exchange with a request's head. `principal` is known already if an equal head was
     /// authorized on this connection.
-    func begin(_ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?) {
+    func begin(
+        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?,
+        at now: Instant
+    ) {
         reader.beginBody()
         keepsAlive = head.keepsAlive && !head.isHTTP10
-        exchange.begin(head, crossOriginFields: crossOriginFields, as: principal)
+        access?.note(head)
+        exchange.begin(head, crossOriginFields: crossOriginFields, as: principal, at: now)
     }
 
     /// Called by `Parked`, which keeps the table of these.
@@ -82,6 +108,9 @@ struct Connections: ~Copyable {
     /// Connections that may have pipelined requests to read.
     private var readable: [ServerConnection] = []
     private var relief = ReliefOrder()
+    private let keepsRecords: Bool
+    /// The number of exchanges under way that have a record.
+    private(set) var recordCount = 0
 
     /// What a connection may wait for. The raw value is its list on the deadline board.
     enum Wait: Int {
@@ -104,6 +133,7 @@ struct Connections: ~Copyable {
     }
 
     init(_ options: ServerOptions) {
+        keepsRecords = options.reportsExchanges
         deadlines = DeadlineBoard(timeouts: [
             options.connectionIdle, options.headArrival, options.bodyArrival, options.bodyArrival,
             options.responseHead, options.keepAlive, options.load, options.linger,
@@ -115,6 +145,11 @@ struct Connections: ~Copyable {
 
     var count: Int { table.count }
     var slotCount: Int { table.slotCount }
+    /// The memory of the connections themselves.
+    var heldBytes: Int {
+        count * (ServerConnection.heldBytes + (keepsRecords ? AccessBook.ownBytes : 0))
+            + recordCount * AccessRecord.openBytes
+    }
     var heapBytes: Int { table.heapBytes + deadlines.heapBytes }
     /// The connections that carry an event stream.
     var streamCount: Int { streams.value }
@@ -125,10 +160,12 @@ struct Connections: ~Copyable {
     subscript(index index: Int) -> ServerConnection? { table[index: index] }
 
     mutating func open(
-        driver: UnsafeMutableRawPointer, share: Share?, at now: Instant
+        driver: UnsafeMutableRawPointer, share: Share?, named name: PeerName, at now: Instant
     ) -> ServerConnection? {
         let connection = table.insert { id in
-            ServerConnection(id: id, driver: driver, share: share)
+            ServerConnection(
+                id: id, driver: driver, share: share, peerName: name,
+                access: keepsRecords ? AccessBook() : nil)
         }
         guard let connection else { return nil }
         share?.connections += 1
@@ -300,6 +337,10 @@ struct Connections: ~Copyable {
         unsentBytes += change
     }
 
+    mutating func countRecord(_ change: Int) {
+        recordCount += change
+    }
+
     // MARK: Reading
 
     /// Counts what a connection holds of requests that are not complete, or wait.
@@ -341,34 +382,6 @@ struct Connections: ~Copyable {
         let weighed = crowd.map { ($0.share?.sum ?? 0, weight($0), $0) }.filter { $0.1 > 0 }
         for connection in crowd { connection.share?.sum = 0 }
         return weighed.sorted { ($0.0, $0.1) > ($1.0, $1.1) }.map { $0.2 }
-    }
-}
-
-/// The order in which connections are relieved when all clients together leave too much unread. It
-/// is kept for some time: sorting all connections for each message would cost too much.
-private struct ReliefOrder {
-    private var connections: [ConnectionID] = []
-    private var next = 0
-    private var since = Instant(milliseconds: 0)
-
-    private static var milliseconds: Int64 { 100 }
-
-    init() {}
-
-    init(_ connections: [ServerConnection], at now: Instant) {
-        self.connections = connections.map { $0.id }
-        since = now
-    }
-
-    func isCurrent(at now: Instant) -> Bool {
-        next < connections.count
-            && now.milliseconds < since.milliseconds + ReliefOrder.milliseconds
-    }
-
-    mutating func popFirst() -> ConnectionID? {
-        guard next < connections.count else { return nil }
-        next += 1
-        return connections[next - 1]
     }
 }
 

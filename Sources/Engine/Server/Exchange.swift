@@ -47,6 +47,8 @@ struct Exchange {
     private(set) var headBytes: UInt64 = 0
     /// The client's principal; nil without authorization.
     private(set) var principal: Principal?
+    /// When the head had arrived.
+    private(set) var since = Instant(milliseconds: 0)
     /// When the authorization of the request expires; nil for never.
     private(set) var expiry: Instant?
     /// CORS fields for the response; nil for none.
@@ -95,8 +97,10 @@ struct Exchange {
     /// Begins with a request's head. `principal` is known already if an equal head was authorized
     /// on this connection.
     mutating func begin(
-        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?
+        _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?,
+        at now: Instant
     ) {
+        since = now
         state = .receiving
         framing = head.isHTTP10 ? .untilClose : .chunked
         self.crossOriginFields = crossOriginFields

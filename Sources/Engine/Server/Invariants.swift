@@ -8,6 +8,8 @@
     package enum Invariant: String, CaseIterable, Sendable {
         /// The number of streams is that of the connections which carry one.
         case streamCount
+        /// The number of records is that of the exchanges under way which have one.
+        case recordCount
         /// The total of unsent bytes is what connections, backlogs and held answers add up to; a
         /// message that waits for several clients counts once.
         case unsentTotal
@@ -68,6 +70,8 @@
         private func checkTotals(_ connections: [ServerConnection], _ audit: inout Audit) {
             let carriers = connections.count { $0.exchange.isStreaming }
             audit.expect(.streamCount, self.connections.streamCount, carriers)
+            let records = connections.count { $0.access?.isOpen ?? false }
+            audit.expect(.recordCount, self.connections.recordCount, records)
             var texts: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var unsent = 0
             for connection in connections {
@@ -146,7 +150,8 @@
             let mayWait: [Connections.Wait?]
             switch connection.exchange.state {
             case _ where connection.resumption != nil: mayWait = [.load]
-            case .idle: mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
+            case .idle:
+                mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
             case .receiving, .refused:
                 mayWait = [
                     .head, .body,
@@ -166,7 +171,8 @@
             case .closed: mayWait = [nil]
             }
             if !mayWait.contains(wait) {
-                audit.fail(.timer, "\(connection.exchange.state) waits for \(wait as Any)")
+                audit.fail(
+                    .timer, "\(connection.exchange.state) waits for \(String(describing: wait))")
             }
         }
 
@@ -234,13 +240,12 @@
                     audit.fail(.exchange, "the connection of a primary serves another stream")
                 }
             }
-            for (index, request) in session.held.requests.enumerated() {
-                if request.fence.index != index || request.fence.answer == nil
-                    || request.fence.holder.map({ !$0.fence.requests.contains { $0 === request } })
-                        ?? true
-                {
-                    audit.fail(.fence, "a held answer of a session is not at a connection")
-                }
+            for (index, request) in session.held.requests.enumerated()
+            where request.fence.index != index || request.fence.answer == nil
+                || request.fence.holder.map({ !$0.fence.requests.contains { $0 === request } })
+                    ?? true
+            {
+                audit.fail(.fence, "a held answer of a session is not at a connection")
             }
         }
 

@@ -39,8 +39,12 @@ package struct Inventory {
 
     private mutating func add(_ connection: ServerConnection) {
         connections += HeapBlock.size(of: connection)
-        connections += connection.exchange.crossOriginBytes
+        connections += connection.exchange.crossOriginBytes + connection.peerBytes
         connections += connection.fence.heapBytes
+        if let access = connection.access?.heapBytes {
+            connections += access.own
+            unsent += access.waiting
+        }
         connections += connection.reader.heapBytes.own
         arriving += connection.reader.heapBytes.arriving
         var bytes = 0

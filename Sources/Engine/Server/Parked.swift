@@ -35,6 +35,8 @@ struct Parked: ~Copyable {
 
     subscript(key: AuthorizationKey) -> ServerConnection? { verdicts[key] }
 
+    var waitingForVerdict: [ServerConnection] { verdicts.elements }
+
     // MARK: Loads
 
     /// Parks a connection until the store returns what its client has missed. Meanwhile events

@@ -12,6 +12,9 @@ final class OpenRequest {
     private var ownShares: Shares?
     private(set) var revision = Revision.assumed
     private(set) var isInitialize = false
+    private(set) var method = ShortText()
+    /// When it arrived.
+    private(set) var since = Instant(milliseconds: 0)
     /// The client's progress token as JSON text; nil if it wants no progress.
     private(set) var progressToken: ByteBuffer?
     /// The HTTP head, for the host; nil once the request has ended.
@@ -32,7 +35,7 @@ final class OpenRequest {
     fileprivate(set) var heldBytes = 0
 
     /// The memory of a request besides its head, its token and its id.
-    static var ownBytes: Int { 380 }
+    static var ownBytes: Int { 420 }
 
     /// The memory that a request will take.
     @inline(__always)
@@ -53,10 +56,12 @@ final class OpenRequest {
     /// Makes this a client's request; the object is new, or was recycled.
     @inline(__always)
     fileprivate func begin(
-        _ id: RequestID, of session: ServerSession?, _ ownShares: Shares?, _ revision: Revision,
-        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead,
-        on connection: ServerConnection
+        _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
+        _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
+        head: RequestHead, on connection: ServerConnection, at now: Instant
     ) {
+        self.method = ShortText(method)
+        since = now
         self.id = id
         self.session = session
         self.ownShares = ownShares
@@ -111,6 +116,8 @@ final class OpenRequest {
         ownShares = nil
         revision = .assumed
         isInitialize = false
+        method = ShortText()
+        since = Instant(milliseconds: 0)
         releaseMessage()
         connection = nil
         isStreaming = false
@@ -128,9 +135,12 @@ struct OpenCall {
     /// The request on whose stream it was sent; nil for the primary.
     let request: OpenRequest?
     let data: UnsafeMutableRawPointer?
+    let method: ShortText
+    /// When it was made.
+    let since: Instant
 
     /// The memory of a call, with its entries in tables.
-    static var heldBytes: Int { 160 }
+    static var heldBytes: Int { 240 }
 }
 
 /// The ledger of one session, which `Requests` alone writes.
@@ -159,6 +169,8 @@ struct Requests: ~Copyable {
     var callCount: Int { callTable.count }
     var slotCount: Int { table.slotCount }
     var heapBytes: Int { table.heapBytes + detachedDeadlines.heapBytes }
+    /// The numbers of all keys, in no order.
+    var numbers: [UInt64] { table.numbers }
     /// All requests there are now, so that the caller may close some meanwhile.
     var all: [OpenRequest] { table.elements }
     var allCalls: [CallKey: OpenCall] { callTable }
@@ -180,14 +192,14 @@ struct Requests: ~Copyable {
     /// Opens a request that takes `bytes` of memory. Without a session it counts in `ownShares`.
     @inline(__always)
     mutating func open(
-        _ id: RequestID, of session: ServerSession?, _ ownShares: Shares?, _ revision: Revision,
-        isInitialize: Bool, progressToken: ByteBuffer?, head: RequestHead, bytes: Int,
-        on connection: ServerConnection, _ core: inout Core
+        _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
+        _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
+        head: RequestHead, bytes: Int, on connection: ServerConnection, _ core: inout Core
     ) throws(Obstacle) -> OpenRequest {
         let request = core.objects.takeRequest() ?? OpenRequest()
         request.begin(
-            id, of: session, ownShares, revision, isInitialize: isInitialize,
-            progressToken: progressToken, head: head, on: connection)
+            id, method, of: session, ownShares, revision, isInitialize: isInitialize,
+            progressToken: progressToken, head: head, on: connection, at: core.now)
         let added = table.insert { key in
             request.key = key
             return request

@@ -24,6 +24,8 @@
             switch self {
             case .streamCount:
                 [Sabotage("one more than there are") { $0.connections.sabotageStreamCount() }]
+            case .recordCount:
+                [Sabotage("one more than there are") { $0.connections.countRecord(1) }]
             case .unsentTotal: Invariant.sabotagesOfUnsent
             case .arrivingTotal:
                 [
@@ -61,7 +63,10 @@
                 Sabotage("a text waits for one client more") { engine in
                     var text: ByteBuffer?
                     for connection in engine.connections.all {
-                        _ = connection.outbox.forEachBuffer { _ in } waiting: { text = $0 }
+                        _ = connection.outbox.forEachBuffer { _ in
+                        } waiting: {
+                            text = $0
+                        }
                     }
                     return text.map { $0.backlogs += 1 }
                 },
@@ -216,13 +221,14 @@
                     engine.wait(isLoading ? .hangUp : .load, $0)
                 }
             }
-            return [wrong] + waits.map { wait in
-                Sabotage("a connection does not wait: \(wait)") { engine in
-                    engine.connections.all.first { connection in
-                        engine.connections.currentWait(of: connection) == wait
-                    }.map { engine.stopWaiting($0) }
+            return [wrong]
+                + waits.map { wait in
+                    Sabotage("a connection does not wait: \(wait)") { engine in
+                        engine.connections.all.first { connection in
+                            engine.connections.currentWait(of: connection) == wait
+                        }.map { engine.stopWaiting($0) }
+                    }
                 }
-            }
         }
 
         private static var sabotagesOfDetached: [Sabotage] {

@@ -27,6 +27,7 @@ extension ServerEngine {
         let event = HostEvent(.authorize)
         event.authorization = key
         event.head = head
+        event.peer = connection.peer
         core.perform(.deliver(event))
     }
 
@@ -66,7 +67,9 @@ extension ServerEngine {
     func authorizationIsLate(on connection: ServerConnection) {
         guard case .authorizing(let key) = connection.exchange.state else { return }
         parked.take(key)
-        core.log(.warning, "The host took too long to authorize a request (authorize_ms)")
+        log(
+            .warning, "The host took too long to authorize a request (authorize_ms)",
+            on: connection)
         refuse(.authorizationTimeout, connection)
         readOn(connection)
     }
@@ -103,7 +106,7 @@ extension ServerEngine {
         default:
             return
         }
-        core.log(.debug, "A stream's authorization has expired")
+        log(.debug, "A stream's authorization has expired", on: connection)
         endStream(on: connection)
     }
 
@@ -111,7 +114,7 @@ extension ServerEngine {
 
     /// Refuses a request that is not authorized.
     private func challenge(_ challenge: Challenge, _ connection: ServerConnection) {
-        core.log(.debug, "Refused a request: ", challenge.message.rawBytes)
+        log(.debug, "Refused a request: ", challenge.message.rawBytes, on: connection)
         switch challenge.cause {
         case .credentialsMissing, .invalidToken: core.counters.credentialRefusals += 1
         case .insufficientScope: core.counters.scopeRefusals += 1

@@ -156,7 +156,9 @@ extension ServerEngine {
                 do throws(CallerFault) {
                     try send(broadcast.kind, broadcast.message, isShared: true, to: session)
                 } catch {
-                    core.log(.notice, "A session's mailbox is full; it misses a broadcast")
+                    log(
+                        .notice, "A session's mailbox is full; it misses a broadcast", on: nil,
+                        of: session)
                 }
             }
             broadcast.place = places.upperBound
@@ -342,8 +344,10 @@ extension ServerEngine {
         _ method: UnsafeRawBufferPointer, _ data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
         guard session.state.isReady || method.equals(Method.ping) else { throw .notReady }
-        guard makeRoom(forRequest: OpenCall.heldBytes, in: session.shares),
-            requests.open(call, OpenCall(session: session, request: request, data: data))
+        let opening = OpenCall(
+            session: session, request: request, data: data, method: ShortText(method), since: now)
+        guard makeRoom(forRequest: OpenCall.heldBytes, in: session.shares, on: nil),
+            requests.open(call, opening)
         else { throw .limit }
     }
 }

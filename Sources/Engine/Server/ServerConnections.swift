@@ -7,23 +7,29 @@ import Wire
 extension ServerEngine {
     // MARK: Opening
 
-    func open(driver: UnsafeMutableRawPointer, from peer: PeerAddress?) -> ServerConnection? {
+    func open(
+        driver: UnsafeMutableRawPointer, from peer: PeerAddress?, named name: PeerName
+    ) -> ServerConnection? {
         let share = shares.share(of: peer)
         let connectionsMax = min(options.connectionsMax, options.descriptorsMax)
         guard connections.count < options.connectionsMax,
             share?.connections ?? 0 < options.addressShare(of: connectionsMax)
         else {
             core.counters.limitRefusals += 1
-            core.log(
+            let line = core.line(
                 .warning, "Closed a new connection: ",
                 connections.count < options.connectionsMax
                     ? ("an address has its share (address_share_percent)" as StaticString).rawBytes
                     : ("there are as many as there may be (connections_max)" as StaticString)
                         .rawBytes)
+            if let line {
+                line.peer = name.text
+                core.perform(.log(line))
+            }
             shares.forget(share)
             return nil
         }
-        let connection = connections.open(driver: driver, share: share, at: now)
+        let connection = connections.open(driver: driver, share: share, named: name, at: now)
         if connection != nil { core.counters.connectionsTotal += 1 }
         return connection
     }
@@ -139,6 +145,7 @@ extension ServerEngine {
     /// Removes a connection, and has it closed. Its request or session continues without it.
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
+        let records = takeRecords(of: connection)
         let exchange = connections.close(connection, &core)
         parked.endLoad(of: connection)
         shares.forget(connection.share)
@@ -149,6 +156,7 @@ extension ServerEngine {
         case .authorizing(let key): parked.take(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
+        for record in records { deliver(record) }
         core.perform(.close(connection))
     }
 
@@ -183,6 +191,7 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued completely.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
+        if let access = connection.access { endRecord(in: access, of: connection) }
         guard keepsAlive(connection) else {
             connections.endExchange(of: connection, .finishing, &core)
             return wait(shutdown.isClosing ? .hangUp : .drain, connection)

@@ -33,14 +33,18 @@ package final class ServerEngine {
     private var isFollowingUp = false
 
     /// `random` returns 64 bits from the system's secure source. Keys are numbered from `serial`
-    /// on: if each server has its own, the keys of one find nothing at another.
+    /// on: if each server has its own, the keys of one find nothing at another. `stopwatch` returns
+    /// a time in microseconds, for the duration of exchanges.
     package init(
-        _ options: ServerOptions, keysAfter serial: UInt64 = 0, random: @escaping () -> UInt64
+        _ options: ServerOptions, keysAfter serial: UInt64 = 0, stopwatch: (() -> UInt64)? = nil,
+        random: @escaping () -> UInt64
     ) {
         self.options = options
         router = options.router
         policy = ResponsePolicy(options.responseMode, isStateless: options.isStateless)
-        core = Core(limits: options.limits, logLevel: options.logLevel, random: random)
+        core = Core(
+            limits: options.limits, logLevel: options.logLevel, stopwatch: stopwatch,
+            random: random)
         connections = Connections(options)
         requests = Requests(options, keysAfter: serial)
         fences = Fences(breadth: options.fenceBreadth)
@@ -98,13 +102,14 @@ package final class ServerEngine {
         gate.bound(reach)
     }
 
-    /// A client has connected, from an address if it has one. Returns nil if the limits allow no
-    /// more connections, or the server closes.
+    /// A client has connected, from an address if it has one; `name` is for the operator. Returns
+    /// nil if the limits allow no more connections, or the server closes.
     package func connectionOpened(
-        driver: UnsafeMutableRawPointer, from peer: PeerAddress? = nil
+        driver: UnsafeMutableRawPointer, from peer: PeerAddress? = nil,
+        named name: PeerName = .unknown
     ) -> ServerConnection? {
         guard !shutdown.isClosing else { return nil }
-        return open(driver: driver, from: peer)
+        return open(driver: driver, from: peer, named: name)
     }
 
     /// Bytes have arrived. If they are `lent`, they stay where they are until every effect has been
@@ -123,6 +128,7 @@ package final class ServerEngine {
         guard !connection.isClosed else { return }
         enter {
             connections.sent(count, on: connection)
+            if let access = connection.access { deliverRecords(of: access, connection) }
             guard !connection.outbox.isBlocked else { return readSlowly(connection) }
             if connection.outbox.isDrained { drained(connection) }
             composeBacklog(of: connection)

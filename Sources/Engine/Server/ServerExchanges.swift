@@ -22,7 +22,10 @@ extension ServerEngine {
         guard let body = connection.reader.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
+            core.method = message.envelope.method
+            connection.access?.note(method: core.method)
             messageArrived(message, head, on: connection)
+            core.method = UnsafeRawBufferPointer(start: nil, count: 0)
         } catch {
             if let buffer = body.buffer { core.spare.give(buffer) }
             refuse(error, connection)
@@ -48,7 +51,7 @@ extension ServerEngine {
         }
         var session: ServerSession?
         if !options.isStateless {
-            switch findSession(head, of: connection.exchange.principal) {
+            switch findSession(head, on: connection) {
             case .found(let found): session = found
             case .refused(let refusal): return refuse(refusal, connection, id: id)
             }
@@ -58,13 +61,13 @@ extension ServerEngine {
             requestArrived(id, message, head, of: session, on: connection)
         case .notification:
             accept(connection)
-            notificationArrived(message, head, of: session, by: connection.exchange.principal)
+            notificationArrived(message, head, of: session, on: connection)
         case .response(let id, _):
             accept(connection)
-            responseArrived(id, message, of: session)
+            responseArrived(id, message, head, of: session, on: connection)
         case .strayError:
             accept(connection)
-            dropResponse()
+            dropResponse(of: session, on: connection)
         }
         if let session { noteActivity(of: session) }
     }
@@ -104,7 +107,7 @@ extension ServerEngine {
             refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
             return nil
         }
-        switch findSession(head, of: connection.exchange.principal) {
+        switch findSession(head, on: connection) {
         case .found(let session): return session
         case .refused(let refusal):
             refuse(refusal, connection)
@@ -118,15 +121,16 @@ extension ServerEngine {
     }
 
     /// S-204, S-205, S-500: the two refusals differ, and reveal nothing else.
-    func findSession(_ head: RequestHead, of principal: Principal?) -> Lookup {
+    func findSession(_ head: RequestHead, on connection: ServerConnection) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
         }
         guard head.isUnanimous(.sessionID, FieldName.sessionID),
-            let session = sessions.find(text, of: principal)
+            let session = sessions.find(text, of: connection.exchange.principal)
         else {
             return .refused(.sessionUnknown)
         }
+        connection.access?.note(session)
         return .found(session)
     }
 
@@ -173,7 +177,7 @@ extension ServerEngine {
                 id, message, head, of: session, on: connection,
                 revision: revision(of: session, head), isInitialize: false)
         else { return }
-        deliver(request, message)
+        deliver(request, message, on: connection)
     }
 
     /// Opens a request, or refuses it and returns nil.
@@ -188,23 +192,26 @@ extension ServerEngine {
             return copy
         }
         let bytes = OpenRequest.bytes(id, head, token)
-        let hasRoom = makeRoom(forRequest: bytes, in: session?.shares ?? shares(of: connection))
+        let hasRoom = makeRoom(
+            forRequest: bytes, in: session?.shares ?? shares(of: connection), on: connection)
         // Only now: evicting the last request of a share also removes the share.
         let ownShares = session == nil ? shares(of: connection) : nil
         var refusal = Refusal.tooManyRequests
         if hasRoom {
             do throws(Requests.Obstacle) {
                 let request = try requests.open(
-                    id, of: session, ownShares, revision, isInitialize: isInitialize,
-                    progressToken: token, head: head, bytes: bytes, on: connection, &core)
+                    id, message.envelope.method, of: session, ownShares, revision,
+                    isInitialize: isInitialize, progressToken: token, head: head, bytes: bytes,
+                    on: connection, &core)
                 opened(request, on: connection)
                 return request
             } catch {
-                refusal = self.refusal(for: error)
+                refusal = self.refusal(for: error, of: session, on: connection)
             }
         } else {
-            core.log(
-                .warning, "Open requests hold too much; others are refused (request_bytes_max)")
+            log(
+                .warning, "Open requests hold too much; others are refused (request_bytes_max)",
+                on: connection, of: session)
         }
         if let ownShares { shares.forget(ownShares) }
         refuse(refusal, connection, id: id)
@@ -222,12 +229,17 @@ extension ServerEngine {
         }
     }
 
-    private func refusal(for obstacle: Requests.Obstacle) -> Refusal {
+    private func refusal(
+        for obstacle: Requests.Obstacle, of session: ServerSession?,
+        on connection: ServerConnection
+    ) -> Refusal {
         switch obstacle {
         case .duplicate:
             return .duplicateID
         case .sessionFull:
-            core.log(.warning, "A session has all requests that it may (session_requests_max)")
+            log(
+                .warning, "A session has all requests that it may (session_requests_max)",
+                on: connection, of: session)
             return .tooManyRequests
         case .full:
             return .tooManyRequests
@@ -235,19 +247,22 @@ extension ServerEngine {
     }
 
     private func newEvent(
-        _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message
+        _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message,
+        on connection: ServerConnection
     ) -> HostEvent {
         let event = core.objects.takeEvent() ?? HostEvent(kind)
-        event.begin(kind, of: session, message)
+        event.begin(kind, of: session, message, on: connection)
         return event
     }
 
-    func deliver(_ request: OpenRequest, _ message: borrowing Message) {
-        let event = newEvent(.request, of: request.session, message)
+    func deliver(
+        _ request: OpenRequest, _ message: borrowing Message, on connection: ServerConnection
+    ) {
+        let event = newEvent(.request, of: request.session, message, on: connection)
         event.request = request.key
         event.head = request.head
         event.revision = request.revision
-        event.principal = request.connection?.exchange.principal
+        event.principal = connection.exchange.principal
         core.perform(.deliver(event))
     }
 
@@ -255,32 +270,36 @@ extension ServerEngine {
 
     private func notificationArrived(
         _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
-        by principal: Principal?
+        on connection: ServerConnection
     ) {
         if message.envelope.method.equals(Method.cancelled), let session,
-            cancelArrived(message, of: session)
+            cancelArrived(message, head, of: session, on: connection)
         {
             return
         }
         if message.envelope.method.equals(Method.initialized) {
             if let session { sessions.initializedArrived(session) }
         }
-        let event = newEvent(.notification, of: session, message)
+        let event = newEvent(.notification, of: session, message, on: connection)
         event.head = head
         event.revision = revision(of: session, head)
-        event.principal = principal
+        event.principal = connection.exchange.principal
         core.perform(.deliver(event))
     }
 
     /// S-225, S-226. False if it names no open request: the host gets it as a notification, to
     /// ignore.
-    private func cancelArrived(_ message: borrowing Message, of session: ServerSession) -> Bool {
+    private func cancelArrived(
+        _ message: borrowing Message, _ head: RequestHead, of session: ServerSession,
+        on connection: ServerConnection
+    ) -> Bool {
         guard let named = message.envelope.params?["requestId"],
             let id = try? Envelope.requestID(named, limits: options.limits),
             let key = session.ledger.entries.find(id), let request = requests[key],
             !request.isInitialize
         else { return false }
-        let event = newEvent(.cancelled, of: session, message)
+        let event = newEvent(.cancelled, of: session, message, on: connection)
+        event.head = head
         event.request = request.key
         event.fault = .cancelled
         event.revision = request.revision
@@ -291,19 +310,22 @@ extension ServerEngine {
 
     /// S-243: a late or unexpected response is dropped.
     private func responseArrived(
-        _ id: RequestID, _ message: borrowing Message, of session: ServerSession?
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        of session: ServerSession?, on connection: ServerConnection
     ) {
         guard let session, let (key, call) = requests.answer(id, of: session, &shares) else {
-            return dropResponse()
+            return dropResponse(of: session, on: connection)
         }
-        let event = newEvent(.response, of: session, message)
+        let event = newEvent(.response, of: session, message, on: connection)
+        event.head = head
         event.call = key
         event.callData = call.data
         core.perform(.deliver(event))
     }
 
-    private func dropResponse() {
+    private func dropResponse(of session: ServerSession?, on connection: ServerConnection) {
         core.counters.responseDrops += 1
-        core.log(.debug, "Dropped a response that answers no call")
+        log(
+            .debug, "Dropped a response that answers no call", on: connection, of: session)
     }
 }

@@ -28,6 +28,8 @@ package struct ServerOptions {
     /// The metadata that tells clients how to be authorized; nil for none.
     package var resourceMetadata: ResourceMetadata?
     package var logLevel: LogLevel? = .warning
+    /// Whether each HTTP exchange ends in an event of the kind `access`.
+    package var reportsExchanges = false
 
     package var limits = Limits()
     package var connectionsMax = OptionDefaults.connectionsMax

@@ -37,6 +37,11 @@ extension ServerEngine {
             let isWhole = !connection.reader.isInsideMessage
             let unread = rest
             let step = connection.reader.parse(&rest, &core.spare)
+            if let access = connection.access,
+                step != .needsMore || connection.reader.isInsideMessage
+            {
+                noteReceived(unread.count - rest.count, in: access, of: connection)
+            }
             // A message without a body ends with its head: parse once more, even if no byte is
             // left.
             hasStopped = step == .head
@@ -67,6 +72,9 @@ extension ServerEngine {
                 bytes, of: connection.id, bodyMax: options.limits.messageBytes, lent: lent,
                 &core.spare)
         else { return nil }
+        if let access = connection.access {
+            noteReceived(known.count, in: access, of: connection)
+        }
         begin(known.head, on: connection, as: known.principal)
         messageArrived(on: connection)
         return known.count
@@ -124,7 +132,7 @@ extension ServerEngine {
         begin(head, on: connection)
         switch gate.judge(head) {
         case .refuse(let refusal):
-            noteRefusal(refusal, head)
+            noteRefusal(refusal, head, on: connection)
             refuse(refusal, connection)
         case .message, .primaryStream, .endOfSession:
             authorize(head, on: connection)
@@ -138,7 +146,8 @@ extension ServerEngine {
     private func begin(
         _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
-        connection.begin(head, crossOriginFields: gate.crossOriginFields(for: head), as: principal)
+        connection.begin(
+            head, crossOriginFields: gate.crossOriginFields(for: head), as: principal, at: now)
     }
 
     /// Continues with a request that is authorized, or refuses it if it cannot be served.
@@ -153,9 +162,10 @@ extension ServerEngine {
     /// Stores bytes that arrive after a request that is not answered yet, or after unread answers.
     private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         if connection.reader.postpone(bytes) > options.pipelinedBytesMax {
-            core.log(
+            log(
                 .warning,
-                "A client sent too much behind a request that waits; its connection is closed")
+                "A client sent too much behind a request that waits; its connection is closed",
+                on: connection)
             discard(connection)
         }
     }
@@ -173,15 +183,18 @@ extension ServerEngine {
     }
 
     /// Logs which option would have admitted a refused request.
-    private func noteRefusal(_ refusal: Refusal, _ head: RequestHead) {
+    private func noteRefusal(
+        _ refusal: Refusal, _ head: RequestHead, on connection: ServerConnection
+    ) {
         switch refusal.counter {
         case .host:
-            core.log(
-                .warning, "Refused a Host that allowed_hosts would have to name: ", head[.host])
+            log(
+                .warning, "Refused a Host that allowed_hosts would have to name: ", head[.host],
+                on: connection)
         case .origin:
-            core.log(
+            log(
                 .warning, "Refused an Origin that allowed_origins would have to name: ",
-                head[.origin])
+                head[.origin], on: connection)
         case .session, .limit, .other: break
         }
     }

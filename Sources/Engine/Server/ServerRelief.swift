@@ -62,9 +62,9 @@ extension ServerEngine {
         // Without the margin, the next message would search everything again.
         guard connection.unsentBytes > limit - limit / 16 else { return }
         core.counters.slowConnections += 1
-        core.log(
+        log(
             .warning, "A client does not read its stream; its connection is closed: ",
-            option.rawBytes)
+            option.rawBytes, on: connection)
         discard(connection)
     }
 

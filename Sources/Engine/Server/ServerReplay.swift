@@ -78,8 +78,8 @@ extension ServerEngine {
             let resumption = Resumption(load, after: cursor, upTo: last, isPrimary: isPrimary)
             parked.park(connection, for: resumption)
             move(connection, to: .loading)
-            connection.reader.endMessage(of: connection.id, &core.spare)
             if let stream { attach(stream, of: session, to: connection) }
+            connection.reader.endMessage(of: connection.id, &core.spare)
             if case .primary = stream { sendMailbox(of: session, on: connection) }
             wait(.load, connection)
         }
@@ -229,7 +229,8 @@ extension ServerEngine {
     /// The store has not answered in time.
     func loadFailed(on connection: ServerConnection) {
         guard connection.resumption != nil else { return }
-        core.log(.warning, "The event store took too long; a client has lost events")
+        log(
+            .warning, "The event store took too long; a client has lost events", on: connection)
         if beginAfresh(on: connection) { return }
         detach(connection)
         core.counters.resumesRefused += 1

@@ -24,7 +24,7 @@ extension ServerEngine {
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
         data: ByteBuffer? = nil
     ) {
-        core.log(.debug, "Refused a request: ", refusal.message.rawBytes)
+        log(.debug, "Refused a request: ", refusal.message.rawBytes, on: connection)
         count(refusal)
         let error = core.spare.takeBuffer()
         if refusal.isText {
@@ -139,6 +139,7 @@ extension ServerEngine {
     func beginHead(
         _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
     ) {
+        connection.access?.note(status.rawValue)
         output.beginHead(status)
         output.append(dateField)
         connection.exchange.appendCrossOriginFields(to: output)

@@ -14,7 +14,7 @@ extension ServerEngine {
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
-                switch findSession(head, of: connection.exchange.principal) {
+                switch findSession(head, on: connection) {
                 case .refused(let refusal): return refuse(refusal, connection, id: id)
                 case .found:
                     return refuse(.sessionInitialized, connection, id: id)
@@ -35,7 +35,10 @@ extension ServerEngine {
             if let session { sessions.remove(session, &shares) }
             return
         }
-        guard let greeting = options.greeting else { return deliver(request, message) }
+        if let session { connection.access?.note(session) }
+        guard let greeting = options.greeting else {
+            return deliver(request, message, on: connection)
+        }
         if requested == nil || params?["capabilities"]?.isObject != true {
             let message: StaticString = "initialize needs protocolVersion and capabilities"
             try? fail(
@@ -62,7 +65,7 @@ extension ServerEngine {
         }
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
-        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection))
+        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection), on: connection)
         // Only now: evicting the last session of a share also removes the share.
         let shares = shares(of: connection)
         guard hasRoom else {
@@ -74,7 +77,7 @@ extension ServerEngine {
         let opening = ServerSession.Opening(
             id: id, principal: connection.exchange.principal, shares: shares, primary: primary,
             clientInfo: clientInfo, clientCapabilities: capabilities)
-        guard let session = sessions.open(opening) else {
+        guard let session = sessions.open(opening, at: now) else {
             self.shares.forget(shares)
             return .refused(.tooManySessions)
         }
@@ -103,6 +106,7 @@ extension ServerEngine {
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
             event.principal = session.principal
+            event.peer = request.connection?.peer
             core.perform(.deliver(event))
         }
         try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }

@@ -25,7 +25,7 @@ extension ServerEngine {
         statistics.heldBytes =
             statistics.unsentBytes + statistics.replayBytes + statistics.arrivingBytes
             + statistics.requestBytes + statistics.sessionBytes
-            + UInt64(connections.count * ServerConnection.heldBytes + tableBytes)
+            + UInt64(connections.heldBytes + tableBytes)
     }
 
     /// The memory of the tables. Their capacity does not shrink when elements are removed.

@@ -96,8 +96,9 @@ extension ServerEngine {
         }
         guard !isStuck else {
             core.counters.slowConnections += 1
-            core.log(
-                .notice, "A stream was not read between two keep-alives; its connection is closed")
+            log(
+                .notice, "A stream was not read between two keep-alives; its connection is closed",
+                on: connection)
             return discard(connection)
         }
         write(to: connection) { output in
@@ -116,7 +117,7 @@ extension ServerEngine {
         close(request, .cancelled)
         guard request.isReachable else {
             core.counters.resultDrops += 1
-            core.log(.notice, "Dropped a result whose client is gone")
+            log(.notice, "Dropped a result whose client is gone", about: request)
             throw .disconnected
         }
         guard let barrier = nextBarrier(of: request) else {
@@ -300,8 +301,11 @@ extension ServerEngine {
     ) {
         if hasGap {
             core.counters.primaryGaps += 1
-            core.log(.notice, "A client came back for events that are not kept any more")
-            core.perform(.deliver(HostEvent(.primaryGap, of: session)))
+            log(
+                .notice, "A client came back for events that are not kept any more", on: connection)
+            let event = HostEvent(.primaryGap, of: session)
+            event.peer = connection.peer
+            core.perform(.deliver(event))
         }
         writePrimaryHead(to: connection, hasGap: hasGap)
         // A client that resumes has a cursor; any other gets its start position (M-025).
@@ -315,9 +319,12 @@ extension ServerEngine {
         let superseded = sessions.attachPrimary(of: session, to: connection)
             .flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
+        let event = HostEvent(.primaryOpened, of: session)
+        event.head = connection.head
+        event.peer = connection.peer
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .primary(session))
-        core.perform(.deliver(HostEvent(.primaryOpened, of: session)))
+        core.perform(.deliver(event))
     }
 
     /// Writes the head of a primary stream, and a comment, which reports lost events if there are

@@ -12,6 +12,8 @@ package final class ServerSession {
     package let principal: Principal?
     /// The shares of who opened it.
     let shares: Shares
+    /// When it was created.
+    let since: Instant
     package fileprivate(set) var state = Session()
     /// The host's pointer.
     package private(set) var data: UnsafeMutableRawPointer?
@@ -33,7 +35,8 @@ package final class ServerSession {
     /// As event stores know it.
     var identity: SessionIdentity { SessionIdentity(key: key, id: id) }
 
-    fileprivate init(_ opening: borrowing Opening, key: SessionKey) {
+    fileprivate init(_ opening: borrowing Opening, key: SessionKey, at now: Instant) {
+        since = now
         self.key = key
         id = opening.id
         principal = opening.principal
@@ -96,6 +99,8 @@ struct Sessions: ~Copyable {
     var isFull: Bool { table.isFull }
     /// All sessions there are now, so that the caller may end some meanwhile.
     var all: [ServerSession] { table.all }
+    /// The numbers of all keys, in no order.
+    var numbers: [UInt64] { table.numbers }
 
     subscript(key: SessionKey) -> ServerSession? { table[key] }
     subscript(index index: Int) -> ServerSession? { table[index: index] }
@@ -112,9 +117,11 @@ struct Sessions: ~Copyable {
     // MARK: Life
 
     /// Adds a session; nil if there are as many as there may be.
-    mutating func open(_ opening: borrowing ServerSession.Opening) -> ServerSession? {
+    mutating func open(
+        _ opening: borrowing ServerSession.Opening, at now: Instant
+    ) -> ServerSession? {
         let session = table.insert(opening.id) { key in
-            ServerSession(opening, key: key)
+            ServerSession(opening, key: key, at: now)
         }
         guard let session else { return nil }
         store?.open(session.identity, in: session.shares)
@@ -162,6 +169,9 @@ struct Sessions: ~Copyable {
             table.becameBusy(session.key)
         }
     }
+
+    /// Since when nothing of a session has been under way; nil if something is.
+    func quietSince(_ session: ServerSession) -> Instant? { table.quietSince(session.key) }
 
     private mutating func set(_ session: ServerSession, mayGiveWay: Bool) {
         guard session.mayGiveWay != mayGiveWay else { return }

@@ -12,6 +12,8 @@ struct Core: ~Copyable {
     private var effects = EffectQueue()
     /// What has happened. What is there now is counted by its owners (`ServerStatistics`).
     var counters = Statistics()
+    /// The method of the message that is being read, as long as it is.
+    var method = UnsafeRawBufferPointer(start: nil, count: 0)
     /// What connections use again.
     var spare: Spare
     /// Events and requests to use again.
@@ -22,9 +24,15 @@ struct Core: ~Copyable {
     private let logLevel: LogLevel?
     /// Returns 64 bits from a secure source.
     private let random: () -> UInt64
+    /// Returns a time that is finer than `now`, for records only; nothing is decided by it.
+    private let stopwatch: (() -> UInt64)?
 
     /// `limits` are those of requests.
-    init(limits: Limits, logLevel: LogLevel?, random: @escaping () -> UInt64) {
+    init(
+        limits: Limits, logLevel: LogLevel?, stopwatch: (() -> UInt64)?,
+        random: @escaping () -> UInt64
+    ) {
+        self.stopwatch = stopwatch
         self.limits = limits
         spare = Spare(limits: limits, indexing: .mcp)
         self.logLevel = logLevel
@@ -35,6 +43,9 @@ struct Core: ~Copyable {
     mutating func advance(to instant: Instant) {
         now = max(now, instant)
     }
+
+    /// The time in microseconds.
+    var microseconds: UInt64 { stopwatch?() ?? UInt64(max(now.milliseconds, 0)) * 1_000 }
 
     /// Returns 64 random bits.
     func randomBits() -> UInt64 { random() }
@@ -61,14 +72,23 @@ struct Core: ~Copyable {
     @inline(__always)
     mutating func nextEffect() -> Effect? { effects.popFirst() }
 
-    /// Logs a line, `detail` after `text`, unless its level is not wanted or its kind floods the
-    /// log.
+    /// Logs a line that is about no client.
     mutating func log(
         _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil
     ) {
-        guard let most = logLevel, level <= most else { return }
+        if let line = line(level, text, detail) { effects.append(.log(line)) }
+    }
+
+    /// A line for the log, `detail` after `text`; nil if its level is not wanted or its kind floods
+    /// the log.
+    mutating func line(
+        _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil
+    ) -> LogLine? {
+        guard let most = logLevel, level <= most else { return nil }
         // Levels below warning are off by default: who turns them on wants every line.
-        guard let dropped = level <= .warning ? logLimit.admit(text, at: now) : 0 else { return }
+        guard let dropped = level <= .warning ? logLimit.admit(text, at: now) : 0 else {
+            return nil
+        }
         let line = ByteBuffer(copying: text.rawBytes)
         // A client may have written it, in any encoding and at any length: the log is UTF-8.
         for byte in (detail ?? .init(start: nil, count: 0)).prefix(256) {
@@ -79,6 +99,6 @@ struct Core: ~Copyable {
             line.append(decimal: Int64(clamping: dropped))
             line.append(" more times before)")
         }
-        effects.append(.log(level, line))
+        return LogLine(level, line)
     }
 }

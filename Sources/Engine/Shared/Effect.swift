@@ -18,7 +18,7 @@ package enum Effect {
     /// Close the connection, which the engine has removed.
     case close(ServerConnection)
     /// Log a line for the operator.
-    case log(LogLevel, ByteBuffer)
+    case log(LogLine)
     /// The last connection is closed, and the engine is finished.
     case closed
 }
@@ -44,6 +44,10 @@ package final class HostEvent {
         /// A command from another thread could not be performed.
         case commandFailed
         case log
+        /// An HTTP exchange is over; only if the options want it.
+        case access
+        /// A page of the listing that the host has asked for: `message`.
+        case sessions
         case closed
     }
 
@@ -55,6 +59,8 @@ package final class HostEvent {
     package var authorization: AuthorizationKey?
     /// The principal that made the request.
     package var principal: Principal?
+    /// Where the client is, if it is known and a request of its caused the event.
+    package var peer: ByteBuffer?
     package var callData: UnsafeMutableRawPointer?
     /// The session, for its constant fields only: events may be read on any thread.
     package var session: ServerSession?
@@ -75,8 +81,10 @@ package final class HostEvent {
     private var madeTree: JSONTree?
     package var head: RequestHead?
     package var revision: Revision?
-    package var level = LogLevel.warning
-    package var text: ByteBuffer?
+    /// A line of the log, for a host that takes its events from a queue.
+    package private(set) var logLine: LogLine?
+    /// The record of an HTTP exchange.
+    package private(set) var access: AccessRecord?
     /// The memory that it held when it was queued.
     package var weight = 0
 
@@ -84,10 +92,14 @@ package final class HostEvent {
     /// earlier.
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
-            + (decodedMethod?.heldBytes ?? 0) + (text?.heldBytes ?? 0)
+            + (decodedMethod?.heldBytes ?? 0) + (logLine == nil ? 0 : HostEvent.lineBytes)
+            + (access?.heldBytes ?? 0)
     }
 
+    /// With the peer's address, which the event may be the last to have.
     private static var ownBytes: Int { 400 }
+    /// A line of the log, with all that it refers to.
+    private static var lineBytes: Int { 1_600 }
 
     /// The Authorization header of the request to be authorized; points into `head`.
     package var credentials: Credentials? {
@@ -105,15 +117,28 @@ package final class HostEvent {
     }
 
     /// Refills a new or recycled event from a client's message.
-    func begin(_ kind: Kind, of session: ServerSession?, _ message: borrowing Message) {
+    func begin(
+        _ kind: Kind, of session: ServerSession?, _ message: borrowing Message,
+        on connection: ServerConnection
+    ) {
         self.kind = kind
         concern(session)
+        peer = connection.peer
         self.message = message.text.bytes
         messageBuffer = message.text.buffer
         method = message.envelope.method
         decodedMethod = message.envelope.decodedMethod
         if let params = message.envelope.params { self.params = params.text }
         if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
+    }
+
+    /// Refills a new or recycled event with the record of an exchange.
+    func begin(_ record: AccessRecord) {
+        kind = .access
+        access = record
+        peer = record.peer
+        principal = record.principal
+        sessionKey = record.session
     }
 
     /// Removes and returns the head of the client's request.
@@ -136,6 +161,7 @@ package final class HostEvent {
         call = nil
         authorization = nil
         principal = nil
+        peer = nil
         callData = nil
         session = nil
         sessionData = nil
@@ -147,11 +173,25 @@ package final class HostEvent {
         madeTree = nil
         head = nil
         revision = nil
-        level = .warning
-        self.text = nil
+        logLine = nil
+        access = nil
         weight = 0
         guard var buffer else { return nil }
         return isKnownUniquelyReferenced(&buffer) ? buffer : nil
+    }
+
+    package convenience init(_ line: LogLine) {
+        self.init(.log)
+        logLine = line
+        sessionKey = line.session
+        peer = line.peer
+    }
+
+    convenience init(_ listing: ByteBuffer, _ data: UnsafeMutableRawPointer?) {
+        self.init(.sessions)
+        messageBuffer = listing
+        message = listing.bytes
+        callData = data
     }
 
     convenience init(_ kind: Kind, of session: ServerSession?) {

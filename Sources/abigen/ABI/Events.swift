@@ -94,136 +94,6 @@ extension ABI {
                 ])),
     ]
 
-    private static let eventKind = Enumeration(
-        name: "shttp_event_kind",
-        doc: """
-            The kind of an event. Each kind lists the fields of shttp_event that it sets, besides
-            kind and handle. All other fields are 0; one that is listed may be 0 as well, where
-            there is nothing to say.
-            """,
-        cases: [
-            EnumCase(
-                "SHTTP_EVENT_REQUEST", 1,
-                """
-                A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
-                now or later, from any thread.
-                """,
-                sets: [
-                    "session", "session_data", "principal", "request", "method", "id", "message",
-                    "params", "headers", "revision",
-                ], maps: "request"),
-            EnumCase(
-                "SHTTP_EVENT_NOTIFICATION", 2,
-                """
-                A client's notification; it needs no answer. notifications/cancelled is delivered
-                this way only if it names no open request, or the server is stateless.
-                """,
-                sets: [
-                    "session", "session_data", "principal", "method", "message", "params",
-                    "headers", "revision",
-                ], maps: "notification"),
-            EnumCase(
-                "SHTTP_EVENT_RESPONSE", 3,
-                """
-                The end of a call that the host made. With status SHTTP_OK, message is the client's
-                JSON-RPC response, which contains a result or an error. With any other status there
-                is no response: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or
-                SHTTP_ERR_CANCELLED.
-                """,
-                sets: [
-                    "status", "session", "session_data", "call", "call_data", "message", "revision",
-                ], maps: "response"),
-            EnumCase(
-                "SHTTP_EVENT_CANCELLED", 4,
-                """
-                A request has ended without an answer: stop working on it, and do not answer it.
-                status is SHTTP_ERR_CANCELLED if the client cancelled it, and message is then its
-                notification; SHTTP_ERR_DISCONNECTED if the client disconnected and did not resume
-                in time or, on a stateless server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
-                SHTTP_ERR_CLOSED.
-                """,
-                sets: [
-                    "status", "session", "session_data", "request", "method", "message", "params",
-                    "revision",
-                ], maps: "cancelled"),
-            EnumCase(
-                "SHTTP_EVENT_SESSION_OPENED", 5,
-                """
-                A client has initialized a session. The first event of the session.
-                """,
-                sets: [
-                    "session", "principal", "revision", "wire_id", "client_info",
-                    "client_capabilities", "headers",
-                ], maps: "sessionOpened"),
-            EnumCase(
-                "SHTTP_EVENT_SESSION_CLOSED", 6,
-                """
-                The session has ended: deleted by the client, idle for too long, not initialized in
-                time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it was
-                closed to make room for another one. The last event of the session: free
-                session_data now.
-                """,
-                sets: ["status", "session", "session_data"], maps: "sessionClosed"),
-            EnumCase(
-                "SHTTP_EVENT_PRIMARY_OPENED", 7,
-                """
-                The client has opened the session's primary stream, for the first time or again.
-                Messages in the session's mailbox are sent now. If the stream was already open, it
-                moves to the new connection: the old connection ends without
-                SHTTP_EVENT_PRIMARY_CLOSED.
-                """,
-                sets: ["session", "session_data", "revision"], maps: "primaryOpened"),
-            EnumCase(
-                "SHTTP_EVENT_PRIMARY_CLOSED", 8,
-                """
-                The primary stream has lost its connection. Messages for it are queued in the
-                session's mailbox.
-                """,
-                sets: ["session", "session_data", "revision"], maps: "primaryClosed"),
-            EnumCase(
-                "SHTTP_EVENT_COMMAND_FAILED", 9,
-                """
-                A command that was queued by another thread has failed. status is the reason;
-                session, request, call or authorization is the one that was passed.
-                """,
-                sets: ["status", "session", "request", "call", "authorization"],
-                maps: "commandFailed"),
-            EnumCase(
-                "SHTTP_EVENT_LOG", 10,
-                """
-                A line of the log. Only for a host that takes events from the queue and has no
-                on_log.
-                """,
-                sets: ["level", "text"], maps: "log"),
-            EnumCase(
-                "SHTTP_EVENT_CLOSED", 11,
-                """
-                The server has closed, after shttp_server_close() or shttp_server_drain(). The
-                last event.
-                """,
-                sets: [], maps: "closed"),
-            EnumCase(
-                "SHTTP_EVENT_AUTHORIZE", 12,
-                """
-                A request waits to be authorized: only with the option authorize. Answer it with
-                shttp_authorization_allow() or shttp_authorization_refuse(), now or later, from any
-                thread. Its body has not been read, and later requests on its connection wait. If
-                the client disconnects, no further event reports that.
-                """,
-                sets: [
-                    "authorization", "http_method", "target", "scheme", "credentials", "headers",
-                ], maps: "authorize"),
-            EnumCase(
-                "SHTTP_EVENT_PRIMARY_GAP", 13,
-                """
-                A client has resumed the session's primary stream, but events after its
-                Last-Event-ID are no longer kept. It has lost them, is notified of that, and
-                receives the following ones. If the client needs the state that they described, send
-                that again now.
-                """,
-                sets: ["session", "session_data", "revision"], maps: "primaryGap"),
-        ])
-
     private static let logLevel = Enumeration(
         name: "shttp_log_level",
         doc: "The severity of a line of the log.",
@@ -231,7 +101,7 @@ extension ABI {
             EnumCase("SHTTP_LOG_DEFAULT", 0, "As an option: SHTTP_LOG_WARNING."),
             EnumCase("SHTTP_LOG_ERROR", 1, "Something does not work."),
             EnumCase("SHTTP_LOG_WARNING", 2, "Something should be fixed."),
-            EnumCase("SHTTP_LOG_NOTICE", 3, "Rare, normal events: listening, closing."),
+            EnumCase("SHTTP_LOG_NOTICE", 3, "Rare, normal events, such as a client that gives up."),
             EnumCase("SHTTP_LOG_DEBUG", 4, "Every refused request, with the reason."),
             EnumCase("SHTTP_LOG_OFF", 5, "As an option: nothing."),
         ])
@@ -250,6 +120,18 @@ extension ABI {
                 The line, in English and UTF-8: what happened and, in parentheses, to whom. Not
                 NUL-terminated.
                 """),
+            Field(
+                "peer", .bytes, .borrowed(until: .returns),
+                "Where the client is, as in shttp_event; empty if the line is about none."),
+            Field("session", .session, "The session that the line is about; key 0 for none."),
+            Field(
+                "http_method", .bytes, .borrowed(until: .returns),
+                """
+                The HTTP method of the request that the line is about. It, target and method have at
+                most 128 bytes of printable ASCII each.
+                """),
+            Field("target", .bytes, .borrowed(until: .returns), "Its request target."),
+            Field("method", .bytes, .borrowed(until: .returns), "Its JSON-RPC method."),
         ])
 
     private static let event = Structure(
@@ -284,7 +166,7 @@ extension ABI {
                 maps: "event.callData"),
             Field(
                 "method", .bytes, .borrowed(until: .eventEnds),
-                "The JSON-RPC method, such as tools/call.", maps: "shttp_bytes(event.method)"),
+                "The JSON-RPC method, such as tools/call.", maps: "shttp_bytes(method)"),
             Field(
                 "id", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -327,10 +209,10 @@ extension ABI {
                 maps: "shttp_bytes(event.session?.clientCapabilities)"),
             Field(
                 "level", .enumeration("shttp_log_level"), "The severity of text.",
-                maps: "shttp_log_level(UInt32(event.level.rawValue))"),
+                maps: "shttp_log_level(UInt32(event.logLine?.level.rawValue ?? 0))"),
             Field(
                 "text", .bytes, .borrowed(until: .eventEnds), "A line of the log, in UTF-8.",
-                maps: "shttp_bytes(event.text)"),
+                maps: "shttp_bytes(text)"),
             Field(
                 "principal", .bytes, .borrowed(until: .eventEnds),
                 "The principal of the request; empty without authorization.",
@@ -340,11 +222,11 @@ extension ABI {
                 maps: "shttp_authorization(key: event.authorization?.rawValue ?? 0)"),
             Field(
                 "http_method", .bytes, .borrowed(until: .eventEnds), "The HTTP method, verbatim.",
-                maps: "shttp_bytes(event.head?.methodName ?? nothing)"),
+                maps: "shttp_bytes(httpMethod)"),
             Field(
                 "target", .bytes, .borrowed(until: .eventEnds),
                 "The request target, verbatim, such as /mcp?x=1.",
-                maps: "shttp_bytes(event.head?.targetBytes ?? nothing)"),
+                maps: "shttp_bytes(target)"),
             Field(
                 "scheme", .bytes, .borrowed(until: .eventEnds),
                 """
@@ -358,5 +240,31 @@ extension ABI {
                 not log it.
                 """, maps: "shttp_bytes(event.credentials?.value ?? nothing)"),
             Field("handle", .address, "Used by shttp_event_document() and shttp_event_parse()."),
+            Field(
+                "peer", .bytes, .borrowed(until: .eventEnds),
+                """
+                Where the client is: 127.0.0.1:54321, [::1]:54321 or, on a Unix socket, the process
+                as unix:pid=1234. Behind a proxy it is the proxy.
+                """, maps: "shttp_bytes(event.peer)"),
+            Field(
+                "http_status", .uint32,
+                "The HTTP status; 0 if the connection ended before there was one.",
+                maps: "UInt32(event.access?.status ?? 0)"),
+            Field(
+                "cut", .uint32,
+                "Nonzero: the connection ended before the response did.",
+                maps: "event.access?.isCut == true ? 1 : 0"),
+            Field(
+                "bytes_received", .uint64, "The bytes of the HTTP request that were read.",
+                maps: "event.access?.bytesReceived ?? 0"),
+            Field(
+                "bytes_sent", .uint64, "The bytes of the HTTP response that the socket has taken.",
+                maps: "event.access?.bytesSent ?? 0"),
+            Field(
+                "duration_us", .uint64,
+                """
+                Microseconds from the first byte of the request until the socket had taken the
+                response.
+                """, maps: "event.access?.microseconds ?? 0"),
         ])
 }

@@ -84,6 +84,51 @@ extension ABI {
                 """),
         .function(
             Function(
+                "shttp_server_sessions", .anyThread,
+                """
+                Lists the sessions and open requests, for an operator. The list comes as
+                SHTTP_EVENT_SESSIONS, with `call_data`.
+
+                Its message is a JSON object with at most `limit` sessions (0: 1000, which is also
+                the most), the oldest first. To read on, pass the number in its member next as
+                `after`; 0 begins, and next is null at the end. A page ends early at a megabyte. All
+                times are in milliseconds. Members may be added. Of a stateless server, requests
+                stands in the place of sessions.
+
+                 {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
+                   "client":"inspector","age_ms":9000,"idle_ms":10,"state":"ready",
+                   "primary":{"attached":true,"peer":"127.0.0.1:54321","age_ms":8000,
+                     "unsent_bytes":0,"mailbox_messages":0},
+                   "replay_events":3,"replay_bytes":400,
+                   "requests":[{"request":"0x7","id":3,"method":"tools/call","age_ms":100,
+                     "stream":"attached","peer":"127.0.0.1:54322","waits_for":"host",
+                     "unsent_bytes":0,
+                     "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
+                   "calls":[]}],
+                  "requests":[],
+                  "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
+                    "target":"/mcp","age_ms":5}],
+                  "next":null}
+
+                stream is attached, detached (its client has disconnected), none (nothing was sent
+                yet) or json; waits_for is host, client (a call), socket, fence (see fence_ms) or
+                store.
+                """,
+                [
+                    Parameter("server", .server), Parameter("after", .uint64),
+                    Parameter("limit", .uint32), Parameter("call_data", .address, .kept),
+                ],
+                statuses: [
+                    .ok, .invalidArgument, .limit.when("the queue of commands is full"), .closed,
+                ],
+                mayIgnore: true,
+                maps: .command(
+                    """
+                    sessions(after: $after == 0 ? nil : SessionKey(rawValue: $after), \
+                    limit: $limit == 0 ? 1000 : Int($limit), data: $call_data)
+                    """))),
+        .function(
+            Function(
                 "shttp_server_drain", .anyThread,
                 """
                 Shuts the server down gracefully, for example on SIGTERM.

@@ -187,7 +187,7 @@ extension ABI {
             at the latest. Has no effect with SHTTP_RESPONSE_JSON.
             """, maps: "responseHead"),
         Field(
-            "fence_ms", .uint32, fallback: .number(3),
+            "fence_ms", .uint32, fallback: .number(3), most: 1000,
             """
             How long a result is delayed after progress of its request was written to the primary
             stream's socket. Clients that read the two streams in two tasks, such as the official
@@ -255,5 +255,11 @@ extension ABI {
             The same share for one principal, but not of connections_max; see
             shttp_authorization_allow(). Has no effect without authorization.
             """, maps: "principalSharePercent"),
+        Field(
+            "access_log", .uint32, fallback: .flag,
+            """
+            Nonzero: the host gets SHTTP_EVENT_ACCESS for each HTTP request, with its status, bytes
+            and time. Something must read them: with a queue, they count in queue_events_max.
+            """, maps: "reportsExchanges"),
     ]
 }

@@ -4,62 +4,103 @@ extension Status {
     // The caller must change something.
     static let invalidArgument = Status(
         -1, "SHTTP_ERR_INVALID_ARGUMENT",
-        "An argument is NULL, out of range, or bytes with a length but no data.")
+        "An argument is NULL, out of range, or bytes with a length but no data.",
+        exception: PythonException("InvalidArgumentError", "ValueError"))
     static let invalidOption = Status(
-        -2, "SHTTP_ERR_INVALID_OPTION", "A field of the options is invalid.")
+        -2, "SHTTP_ERR_INVALID_OPTION",
+        "A field of the options is invalid.",
+        exception: PythonException("InvalidOptionError", "ValueError"))
     static let invalidMessage = Status(
         -3, "SHTTP_ERR_INVALID_MESSAGE",
-        "Not valid JSON or UTF-8, or not a method name.")
+        "Not valid JSON or UTF-8, or not a method name.",
+        exception: PythonException("InvalidMessageError", "ValueError"))
     static let wrongThread = Status(
-        -4, "SHTTP_ERR_WRONG_THREAD", "This may be called only on the loop's thread.")
+        -4, "SHTTP_ERR_WRONG_THREAD",
+        "This may be called only on the loop's thread.",
+        exception: PythonException("WrongThreadError", "RuntimeError"))
     static let notFound = Status(
-        -5, "SHTTP_ERR_NOT_FOUND", "The object has ended or never existed.")
+        -5, "SHTTP_ERR_NOT_FOUND",
+        "The object has ended or never existed.",
+        exception: PythonException("NotFoundError", "LookupError"))
     static let tooDeep = Status(
-        -6, "SHTTP_ERR_TOO_DEEP", "JSON that is nested deeper than json_depth_max.")
+        -6, "SHTTP_ERR_TOO_DEEP",
+        "JSON that is nested deeper than json_depth_max.",
+        exception: PythonException("TooDeepError", "InvalidMessageError"))
 
     // The peer.
     static let disconnected = Status(
-        -100, "SHTTP_ERR_DISCONNECTED", "The client has disconnected.")
+        -100, "SHTTP_ERR_DISCONNECTED",
+        "The client has disconnected.",
+        exception: PythonException("DisconnectedError"))
     static let sessionEnded = Status(
-        -101, "SHTTP_ERR_SESSION_ENDED", "The session ended before the client answered.")
+        -101, "SHTTP_ERR_SESSION_ENDED",
+        "The session ended before the client answered.",
+        exception: PythonException("SessionEndedError"))
     static let cancelled = Status(
-        -102, "SHTTP_ERR_CANCELLED", "The request or the call was cancelled.")
+        -102, "SHTTP_ERR_CANCELLED",
+        "The request or the call was cancelled.",
+        exception: PythonException("RequestCancelledError"))
 
     static let notRepresentable = Status(
-        -103, "SHTTP_ERR_NOT_REPRESENTABLE", "The message is JSON that jansson cannot represent.")
+        -103, "SHTTP_ERR_NOT_REPRESENTABLE",
+        "The message is JSON that jansson cannot represent.",
+        exception: PythonException("NotRepresentableError", "ValueError"))
 
     // The system.
     static let addressInUse = Status(
         -200, "SHTTP_ERR_ADDRESS_IN_USE",
-        "The address and port are in use, or a file exists at the path.")
+        "The address and port are in use, or a file exists at the path.",
+        exception: PythonException("AddressInUseError", errno: "EADDRINUSE"))
     static let addressUnavailable = Status(
         -201, "SHTTP_ERR_ADDRESS_UNAVAILABLE",
-        "Not an IP address of this machine, or not a usable path for a socket.")
+        "Not an IP address of this machine, or not a usable path for a socket.",
+        exception: PythonException("AddressUnavailableError", errno: "EADDRNOTAVAIL"))
     static let permission = Status(
-        -202, "SHTTP_ERR_PERMISSION", "The system does not permit this.")
+        -202, "SHTTP_ERR_PERMISSION",
+        "The system does not permit this.",
+        exception: PythonException("AddressPermissionError", "PermissionError", errno: "EACCES"))
     static let descriptors = Status(
-        -203, "SHTTP_ERR_DESCRIPTORS", "The process has no file descriptor left.")
+        -203, "SHTTP_ERR_DESCRIPTORS",
+        "The process has no file descriptor left.",
+        exception: PythonException("DescriptorsError", errno: "EMFILE"))
     static let system = Status(
-        -204, "SHTTP_ERR_SYSTEM", "The system reports an error; see the log.")
+        -204, "SHTTP_ERR_SYSTEM",
+        "The system reports an error.",
+        exception: PythonException("SystemCallError", "OSError"))
 
     // The library's state.
     static let stateless = Status(
-        -300, "SHTTP_ERR_STATELESS", "This needs a session, and the server is stateless.")
+        -300, "SHTTP_ERR_STATELESS",
+        "This needs a session, and the server is stateless.",
+        exception: PythonException("StatelessError"))
     static let jsonResponse = Status(
-        -301, "SHTTP_ERR_JSON_RESPONSE", "This needs a stream, and the answer is a JSON document.")
+        -301, "SHTTP_ERR_JSON_RESPONSE",
+        "This needs a stream, and the answer is a JSON document.",
+        exception: PythonException("JSONResponseError"))
     static let noStream = Status(
-        -302, "SHTTP_ERR_NO_STREAM", "No stream of the session can carry this message.")
+        -302, "SHTTP_ERR_NO_STREAM",
+        "No stream of the session can carry this message.",
+        exception: PythonException("NoStreamError"))
     static let notReady = Status(
-        -303, "SHTTP_ERR_NOT_READY", "The client has not finished initializing.")
+        -303, "SHTTP_ERR_NOT_READY",
+        "The client has not finished initializing.",
+        exception: PythonException("NotReadyError"))
     static let limit = Status(
-        -304, "SHTTP_ERR_LIMIT", "A bounded queue or table is full.")
+        -304, "SHTTP_ERR_LIMIT",
+        "A bounded queue or table is full.",
+        exception: PythonException("LimitError"))
     static let closed = Status(
-        -305, "SHTTP_ERR_CLOSED", "The loop or the server is closing.")
+        -305, "SHTTP_ERR_CLOSED",
+        "The loop or the server is closing.",
+        exception: PythonException("ClosedError"))
     static let busy = Status(
-        -306, "SHTTP_ERR_BUSY", "The loop already runs, or the server already listens.")
+        -306, "SHTTP_ERR_BUSY",
+        "The loop already runs, or the server already listens.",
+        exception: PythonException("BusyError"))
     static let notResumable = Status(
         -307, "SHTTP_ERR_NOT_RESUMABLE",
-        "The stream has no replay, or its client cannot resume it.")
+        "The stream has no replay, or its client cannot resume it.",
+        exception: PythonException("NotResumableError"))
 
     static let caller = [
         invalidArgument, invalidOption, invalidMessage, wrongThread, notFound, tooDeep,
@@ -128,7 +169,7 @@ extension ABI {
         -100: "The stream for this message has no connection, and the message is dropped.",
         -6: "Nothing was sent.",
         -201: "shttp_server_listen() says which, and what to write instead.",
-        -204: "The log is delivered by shttp_server_options.on_log or SHTTP_EVENT_LOG.",
+        -204: "shttp_server_listen() says which.",
         -301: "See shttp_server_options.response_mode.",
         -303: "It must send notifications/initialized before the host may call it.",
         -304: """

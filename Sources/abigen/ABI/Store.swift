@@ -57,35 +57,11 @@ extension ABI {
                 ])),
         .callback(
             Callback(
-                name: "shttp_store_keep",
+                name: "shttp_on_order",
                 doc: """
-                    Stores a message of a stream: the message `number` of `stream`, which belongs to
-                    `session`.
+                    Receives one order for an event store. shttp_event_store says what each function
+                    has to do, and with which fields.
                     """,
-                parameters: order)),
-        .callback(
-            Callback(
-                name: "shttp_store_end",
-                doc: """
-                    The stream `stream` of `session` has ended: no message follows. Store that, too.
-                    """,
-                parameters: order)),
-        .callback(
-            Callback(
-                name: "shttp_store_load",
-                doc: """
-                    A client of `session` resumes `stream`. Find all its messages after `number` (0:
-                    all messages), and answer `load` with shttp_load_finish(), or with
-                    shttp_load_fail() if one is missing or the stream is unknown.
-
-                    The library has checked that the client may use the session, but not that the
-                    stream belongs to it: treat a stream of another session as unknown.
-                    """,
-                parameters: order)),
-        .callback(
-            Callback(
-                name: "shttp_store_forget",
-                doc: "`session` has ended: its messages are no longer needed.",
                 parameters: order)),
         .structure(
             Structure(
@@ -93,12 +69,29 @@ extension ABI {
                 doc: "An event store of the host. Every function must be set.",
                 fields: [
                     Field("struct_size", .size, "Set by the initializer. Read-only."),
-                    Field("keep", .callback("shttp_store_keep"), "Stores a message."),
-                    Field("end", .callback("shttp_store_end"), "Stores that a stream has ended."),
-                    Field("load", .callback("shttp_store_load"), "Finds messages."),
                     Field(
-                        "forget", .callback("shttp_store_forget"),
-                        "Deletes a session's messages."),
+                        "keep", .callback("shttp_on_order"),
+                        """
+                        Stores a message: message `number` of `stream`, which belongs to `session`.
+                        """),
+                    Field(
+                        "end", .callback("shttp_on_order"),
+                        """
+                        The stream `stream` of `session` has ended: no message follows. Store that,
+                        too.
+                        """),
+                    Field(
+                        "load", .callback("shttp_on_order"),
+                        """
+                        A client of `session` resumes `stream`. Find all its messages after `number`
+                        (0: all messages), and answer `load` with shttp_load_finish(), or with
+                        shttp_load_fail() if one is missing or the stream is unknown. The library
+                        has checked that the client may use the session, but not that the stream
+                        belongs to it: treat a stream of another session as unknown.
+                        """),
+                    Field(
+                        "forget", .callback("shttp_on_order"),
+                        "`session` has ended: its messages are no longer needed."),
                     Field("user_data", .address, .kept, "Passed to each function."),
                 ])),
         .function(optionsInit("shttp_event_store", as: "store")),

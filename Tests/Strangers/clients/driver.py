@@ -116,42 +116,40 @@ class Driver:
 
     async def _cut(self, which, tool, **arguments):
         tokens = []
-        async with Proxy(self.urls[which]) as proxy:
-            async with self.client(proxy.url, on_token=tokens.append) as client:
-                await client.call("size")
-                answered = proxy.answered("POST")
-                by_token = self.version.resumes == BY_TOKEN
-                work = asyncio.create_task((client.begin if by_token else client.call)(tool, **arguments))
-                try:
-                    async with asyncio.timeout(WORK_MS / 2000):
-                        await proxy.until_answered("POST", answered + 1)
-                        while by_token and not tokens:
-                            await asyncio.sleep(0.01)
-                except TimeoutError:
-                    pass  # No head in all this time: the cut comes all the same.
-                proxy.cut("POST")
-                if by_token:
-                    work.cancel()
-                    await client.resume(tool, tokens[-1], **arguments)
-                else:
-                    await work
-                await client.call("size")
+        async with Proxy(self.urls[which]) as proxy, self.client(proxy.url, on_token=tokens.append) as client:
+            await client.call("size")
+            answered = proxy.answered("POST")
+            by_token = self.version.resumes == BY_TOKEN
+            work = asyncio.create_task((client.begin if by_token else client.call)(tool, **arguments))
+            try:
+                async with asyncio.timeout(WORK_MS / 2000):
+                    await proxy.until_answered("POST", answered + 1)
+                    while by_token and not tokens:
+                        await asyncio.sleep(0.01)
+            except TimeoutError:
+                pass  # No head in all this time: the cut comes all the same.
+            proxy.cut("POST")
+            if by_token:
+                work.cancel()
+                await client.resume(tool, tokens[-1], **arguments)
+            else:
+                await work
+            await client.call("size")
 
     async def lost_cursor(self):
         """What was sent on the primary stream is lost, and the server does not keep it either."""
         if not self.version.returns_to_primary:
             return "it does not come back for its primary stream"
         heard = Heard()
-        async with Proxy(self.urls["forgetful"]) as proxy:
-            async with self.client(proxy.url, on_method=heard) as client:
-                await self.with_primary(client, heard)
-                answered = proxy.answered("GET")
-                proxy.swallow("GET")
-                await client.call("notify", n=FORGOTTEN)
-                proxy.cut("GET")
-                await proxy.until_answered("GET", answered + 1)
-                await client.call("notify", method=LIST_CHANGED)
-                await heard.until(LIST_CHANGED)
+        async with Proxy(self.urls["forgetful"]) as proxy, self.client(proxy.url, on_method=heard) as client:
+            await self.with_primary(client, heard)
+            answered = proxy.answered("GET")
+            proxy.swallow("GET")
+            await client.call("notify", n=FORGOTTEN)
+            proxy.cut("GET")
+            await proxy.until_answered("GET", answered + 1)
+            await client.call("notify", method=LIST_CHANGED)
+            await heard.until(LIST_CHANGED)
         return None
 
 

@@ -7,37 +7,16 @@ libstreamablehttp; it has no other effect.
 
 from __future__ import annotations
 
+from . import _statuses
 from ._library import version
-from ._options import NEVER
+from ._statuses import *  # noqa: F403
+from ._store import EventStore, Load
+from ._table import NEVER, Options
 from ._values import Headers
 from .calls import Call
-from .errors import (
-    AddressInUseError,
-    AddressPermissionError,
-    AddressUnavailableError,
-    BusyError,
-    ClientError,
-    ClosedError,
-    DescriptorsError,
-    DisconnectedError,
-    InvalidArgumentError,
-    InvalidMessageError,
-    InvalidOptionError,
-    JSONResponseError,
-    LimitError,
-    NoStreamError,
-    NotFoundError,
-    NotRepresentableError,
-    NotReadyError,
-    NotResumableError,
-    RequestCancelledError,
-    SessionEndedError,
-    StatelessError,
-    StreamableHTTPError,
-    SystemCallError,
-    WrongThreadError,
-)
+from .errors import ClientError, StreamableHTTPError
 from .events import (
+    Access,
     Authorization,
     Cancelled,
     CommandFailed,
@@ -60,47 +39,30 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NEVER",
-    "AddressInUseError",
-    "AddressPermissionError",
-    "AddressUnavailableError",
+    "Access",
     "Authorization",
-    "BusyError",
     "Call",
     "Cancelled",
     "ClientError",
-    "ClosedError",
     "CommandFailed",
-    "DescriptorsError",
-    "DisconnectedError",
     "Event",
+    "EventStore",
     "Headers",
     "Idle",
-    "InvalidArgumentError",
-    "InvalidMessageError",
-    "InvalidOptionError",
-    "JSONResponseError",
-    "LimitError",
+    "Load",
     "Message",
-    "NoStreamError",
-    "NotFoundError",
-    "NotRepresentableError",
-    "NotReadyError",
-    "NotResumableError",
     "Notification",
+    "Options",
     "PrimaryClosed",
     "PrimaryGap",
     "PrimaryOpened",
     "Request",
-    "RequestCancelledError",
     "Server",
     "Session",
     "SessionClosed",
-    "SessionEndedError",
     "SessionEvent",
     "SessionOpened",
-    "StatelessError",
     "StreamableHTTPError",
-    "SystemCallError",
-    "WrongThreadError",
     "version",
 ]
+__all__ += _statuses.__all__

@@ -142,6 +142,8 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_CLOSED = 11
     SHTTP_EVENT_AUTHORIZE = 12
     SHTTP_EVENT_PRIMARY_GAP = 13
+    SHTTP_EVENT_ACCESS = 14
+    SHTTP_EVENT_SESSIONS = 15
 
 
 class shttp_log_level(IntEnum):
@@ -179,6 +181,12 @@ class shttp_event(Structure):
     scheme: shttp_bytes
     credentials: shttp_bytes
     handle: Any
+    peer: shttp_bytes
+    http_status: int
+    cut: int
+    bytes_received: int
+    bytes_sent: int
+    duration_us: int
 
     _fields_ = [
         ("kind", c_int32),
@@ -206,16 +214,32 @@ class shttp_event(Structure):
         ("scheme", shttp_bytes),
         ("credentials", shttp_bytes),
         ("handle", c_void_p),
+        ("peer", shttp_bytes),
+        ("http_status", c_uint32),
+        ("cut", c_uint32),
+        ("bytes_received", c_uint64),
+        ("bytes_sent", c_uint64),
+        ("duration_us", c_uint64),
     ]
 
 
 class shttp_log_line(Structure):
     level: int
     text: shttp_bytes
+    peer: shttp_bytes
+    session: shttp_session
+    http_method: shttp_bytes
+    target: shttp_bytes
+    method: shttp_bytes
 
     _fields_ = [
         ("level", c_int32),
         ("text", shttp_bytes),
+        ("peer", shttp_bytes),
+        ("session", shttp_session),
+        ("http_method", shttp_bytes),
+        ("target", shttp_bytes),
+        ("method", shttp_bytes),
     ]
 
 
@@ -264,31 +288,7 @@ class shttp_store_order(Structure):
     ]
 
 
-shttp_store_keep = CFUNCTYPE(
-    None,
-    shttp_server_p,  # server
-    POINTER(shttp_store_order),  # order
-    c_void_p,  # user_data
-)
-
-
-shttp_store_end = CFUNCTYPE(
-    None,
-    shttp_server_p,  # server
-    POINTER(shttp_store_order),  # order
-    c_void_p,  # user_data
-)
-
-
-shttp_store_load = CFUNCTYPE(
-    None,
-    shttp_server_p,  # server
-    POINTER(shttp_store_order),  # order
-    c_void_p,  # user_data
-)
-
-
-shttp_store_forget = CFUNCTYPE(
+shttp_on_order = CFUNCTYPE(
     None,
     shttp_server_p,  # server
     POINTER(shttp_store_order),  # order
@@ -306,10 +306,10 @@ class shttp_event_store(Structure):
 
     _fields_ = [
         ("struct_size", c_size_t),
-        ("keep", shttp_store_keep),
-        ("end", shttp_store_end),
-        ("load", shttp_store_load),
-        ("forget", shttp_store_forget),
+        ("keep", shttp_on_order),
+        ("end", shttp_on_order),
+        ("load", shttp_on_order),
+        ("forget", shttp_on_order),
         ("user_data", c_void_p),
     ]
 
@@ -383,6 +383,7 @@ class shttp_server_options(Structure):
     queue_bytes_max: int
     address_share_percent: int
     principal_share_percent: int
+    access_log: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -442,6 +443,7 @@ class shttp_server_options(Structure):
         ("queue_bytes_max", c_uint32),
         ("address_share_percent", c_uint32),
         ("principal_share_percent", c_uint32),
+        ("access_log", c_uint32),
     ]
 
 
@@ -548,6 +550,7 @@ FUNCTIONS = (
     "shttp_server_listen",
     "shttp_server_port",
     "shttp_server_stats_sized",
+    "shttp_server_sessions",
     "shttp_server_drain",
     "shttp_server_close",
     "shttp_server_destroy",
@@ -695,6 +698,13 @@ def declare(library: CDLL) -> None:
         c_size_t,  # stats_size
     ]
     library.shttp_server_stats_sized.restype = c_int32
+    library.shttp_server_sessions.argtypes = [
+        shttp_server_p,  # server
+        c_uint64,  # after
+        c_uint32,  # limit
+        c_void_p,  # call_data
+    ]
+    library.shttp_server_sessions.restype = c_int32
     library.shttp_server_drain.argtypes = [
         shttp_server_p,  # server
         c_uint32,  # deadline_ms

@@ -12,8 +12,11 @@ from typing import Callable, Protocol
 
 from ._handles import FORKED
 from ._pump import Pump
+from .calls import Calls
 from .errors import ClosedError
-from .events import Event, Idle, Request
+from .events import Idle
+from .message import Event
+from .request import Request
 
 PENDING_MAX = 4096
 
@@ -83,7 +86,7 @@ class ThreadConsumer:
                 return None
             if pump.is_last_open():
                 pump.last = None
-                return Idle(None)
+                return Idle()
         return pump.hand_over()
 
     def wake(self) -> None:
@@ -100,9 +103,7 @@ class LoopConsumer:
     bounded queue fills, and clients are slowed down instead of using more memory here.
     """
 
-    def __init__(
-        self, pump: Pump, loop: asyncio.AbstractEventLoop, on_closed: Callable[[], object]
-    ) -> None:
+    def __init__(self, pump: Pump, loop: asyncio.AbstractEventLoop, on_closed: Callable[[], object]) -> None:
         self.loop = loop
         self._pending_max = PENDING_MAX
         self._pump = pump
@@ -180,7 +181,7 @@ class LoopConsumer:
             self._look_out(pump.last)  # a later request has waited for a shorter time
         elif pump.is_last_open():
             pump.last = None
-            pump.events.append(Idle(None))
+            pump.events.append(Idle())
             self._wake()
 
     def _stop(self) -> None:
@@ -219,3 +220,44 @@ class LoopConsumer:
             self.loop.add_reader(self._pump.descriptor, self._readable)
         elif not self.loop.is_closed():
             self.loop.remove_reader(self._pump.descriptor)
+
+
+class Consumers:
+    """Which consumer takes the events of a server; a waiting thread may stand in for one."""
+
+    def __init__(self, pump: Pump, calls: Calls) -> None:
+        self.current: Consumer | None = None
+        self._pump = pump
+        self._calls = calls
+        calls.taker = self
+
+    def taker(self) -> Consumer | None:
+        """The current consumer, if any."""
+        consumer = self.current
+        return None if consumer is None or consumer.is_gone() else consumer
+
+    def take_until(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Takes events until `done` or `timeout`; False if another thread is the consumer.
+
+        If there is no consumer, the calling thread takes events until there is one.
+        """
+        consumer = self.taker()
+        if consumer is not None:
+            if not consumer.is_here():
+                return False
+            consumer.wait(done, timeout)
+            return True
+        stand_in = ThreadConsumer(self._pump)
+        stand_in.wait(lambda: done() or self.taker() is not None, timeout)
+        consumer = self.taker()
+        if consumer is not None:
+            consumer.wake()  # it may wait for events that were taken here
+        elif stand_in.is_gone():
+            self._calls.end_all()
+        return True
+
+    def forget(self) -> None:
+        """For a forked child: the events belong to the parent."""
+        if self.current is not None:
+            self.current.forget()
+        self.current = None

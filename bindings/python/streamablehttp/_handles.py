@@ -17,8 +17,7 @@ FORKED = "the server belongs to the process that made it, and not to a fork of t
 def stays_here(thing: object) -> NoReturn:
     """For `__reduce__`: a copy, or an object in another process, could not use the original."""
     raise TypeError(
-        f"a {type(thing).__name__} can be neither copied nor pickled: it belongs to the server of"
-        " this process"
+        f"a {type(thing).__name__} can be neither copied nor pickled: it belongs to the server of this process"
     )
 
 
@@ -52,6 +51,20 @@ def _forget_all() -> None:
     _forgetful.clear()
 
 
+class Commands(Protocol):
+    """A server that takes commands."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def is_forked(self) -> bool: ...
+
+    def invoke(self, function: Callable[..., Any], *arguments: Any) -> Any: ...
+
+    def check_process(self) -> None: ...
+
+
 class Handle:
     """Owns one object of the library, and is closed once that is destroyed.
 
@@ -60,6 +73,9 @@ class Handle:
 
     A forked child has the object but not its thread: there, it is closed.
     """
+
+    callback_thread: int | None = None
+    """The library's own thread, which runs nothing of Python but callbacks."""
 
     def __init__(self, pointer: Any, destroy: Callable[[Any], object]) -> None:
         self._lock = threading.RLock()
@@ -78,18 +94,35 @@ class Handle:
         return os.getpid() != self._process
 
     def invoke(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Calls `function` with the object before `arguments`. Raises ClosedError once closed."""
+        """Calls `function` with the object before `arguments`. Raises ClosedError once closed.
+
+        In a callback the lock is not needed: the object is destroyed after that has returned. And
+        the lock may be held by `close`, which waits for that.
+        """
+        if self.callback_thread == threading.get_ident():
+            return function(self._pointer(), *arguments)
         with self._lock:
-            try:
-                pointer = self._as_parameter_
-            except AttributeError:
-                raise ClosedError(FORKED if self.is_forked else "this has been closed") from None
-            return function(pointer, *arguments)
+            return function(self._pointer(), *arguments)
+
+    def _pointer(self) -> Any:
+        try:
+            return self._as_parameter_
+        except AttributeError:
+            raise ClosedError(FORKED if self.is_forked else "this has been closed") from None
+
+    def check_process(self) -> None:
+        """Raises ClosedError in a fork."""
+        if self.is_forked:
+            raise ClosedError(FORKED)
 
     def close(self) -> None:
-        """Destroys the object. A second call does nothing."""
+        """Destroys the object, in a callback soon after that. A second call does nothing."""
         if self.is_forked:  # without the lock: its owner may not exist here
             return self.forget()
+        if self.callback_thread == threading.get_ident():  # the callback has to return first
+            if not self.closed:
+                threading.Thread(target=self.close).start()
+            return
         with self._lock:
             if not self.closed:
                 pointer = self._as_parameter_
@@ -98,6 +131,7 @@ class Handle:
 
     def forget(self) -> None:
         self._lock = threading.RLock()
+        self.callback_thread = None
         self.__dict__.pop("_as_parameter_", None)
 
     def __enter__(self) -> Handle:

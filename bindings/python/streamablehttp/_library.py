@@ -38,9 +38,7 @@ def _load() -> ctypes.CDLL:
         abi = library.shttp_abi_version()
         if abi != _abi.SHTTP_ABI_VERSION:
             needed = _abi.SHTTP_ABI_VERSION
-            raise ImportError(
-                f"{path} has ABI {abi}, and this package needs ABI {needed}", path=path
-            )
+            raise ImportError(f"{path} has ABI {abi}, and this package needs ABI {needed}", path=path)
         _abi.declare(library)
     except OSError as error:
         raise ImportError(

@@ -2,305 +2,160 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-from collections.abc import Iterable, Mapping
-from ctypes import byref, sizeof
-from typing import Any, Callable, TypedDict
+import inspect
+from collections.abc import Mapping
+from ctypes import byref, c_char_p, pointer, sizeof
+from typing import Any, Callable
 
-from ._abi import shttp_log_level, shttp_progress_route, shttp_response_mode, shttp_server_options
+from ._abi import shttp_bytes, shttp_event_store, shttp_server_options
 from ._library import library
-from ._values import EMPTY, UINT32_MAX, borrowed, dump, encoded, exact, integer, text, wrong_type
-from .errors import AddressUnavailableError, InvalidOptionError
+from ._table import NEVER, OPTIONS, Option, Options
+from ._values import borrowed, dump, encoded, exact, integer, wrong_type
+from .errors import InvalidOptionError
 
-LOOPBACK = "127.0.0.1"
-UNIX_PATH_BYTES_MAX = 107
-NEVER = UINT32_MAX
-"""For `session_idle_ms`, `keepalive_ms`, `detached_ms`, `replay_ms`, `head_ms`, `fence_ms`."""
-
-RESPONSE_MODES = {
-    "stream": shttp_response_mode.SHTTP_RESPONSE_STREAM,
-    "json": shttp_response_mode.SHTTP_RESPONSE_JSON,
-    "auto": shttp_response_mode.SHTTP_RESPONSE_AUTO,
-}
-PROGRESS_ROUTES = {
-    "primary": shttp_progress_route.SHTTP_PROGRESS_PRIMARY,
-    "request": shttp_progress_route.SHTTP_PROGRESS_REQUEST,
-}
-LOG_LEVELS = {
-    "error": shttp_log_level.SHTTP_LOG_ERROR,
-    "warning": shttp_log_level.SHTTP_LOG_WARNING,
-    "notice": shttp_log_level.SHTTP_LOG_NOTICE,
-    "debug": shttp_log_level.SHTTP_LOG_DEBUG,
-    "off": shttp_log_level.SHTTP_LOG_OFF,
-}
-
-
-class Limits(TypedDict, total=False):
-    """Numeric options. The unit is the last part of the name; 0 means the default."""
-
-    message_bytes_max: int
-    """A longer body is refused with HTTP status 413. Default 4194304."""
-    header_bytes_max: int
-    """A longer request head is refused with HTTP status 431. Default 65536."""
-    headers_max: int
-    """A request head with more lines is refused with HTTP status 431. Default 100."""
-    json_depth_max: int
-    """JSON with more nested arrays and objects is refused. Default 64."""
-    connections_max: int
-    """Maximum number of open connections. Default 16384."""
-    sessions_max: int
-    """Maximum number of sessions. At the limit, one that was never used is closed, or initialize is
-    refused with HTTP status 503. Default 10000."""
-    session_requests_max: int
-    """Maximum number of open requests of one session, and of open calls. Default 256."""
-    session_idle_ms: int
-    """A session that has been idle for this time is closed. Default 1800000; NEVER."""
-    initialize_ms: int
-    """Time-out for a client to send notifications/initialized. Default 30000."""
-    keepalive_ms: int
-    """Interval between comments on an idle stream. Default 15000; NEVER."""
-    header_ms: int
-    """Time-out for the head of a request to arrive. Default 30000."""
-    body_ms: int
-    """Time-out for the body to arrive after the head. Default 30000."""
-    detached_ms: int
-    """How long a request continues after its client has disconnected. Default 300000; NEVER."""
-    head_ms: int
-    """If a request has no answer after this time, the head of its stream is sent without one.
-    Default 250; NEVER: with the first keep-alive at the latest."""
-    fence_ms: int
-    """How long a result is delayed after progress on the primary stream, for clients that would
-    otherwise process the result first. Default 3, at most 1000; NEVER: no delay."""
-    authorize_ms: int
-    """Time-out for the host to answer an Authorization. Default 10000."""
-    connection_idle_ms: int
-    """A connection without a request or a stream is closed after this time. Default 120000."""
-    mailbox_messages_max: int
-    """Maximum number of messages queued per session without a primary stream. Default 64."""
-    mailbox_bytes_max: int
-    """The same limit in bytes. Default 65536."""
-    arriving_bytes_max: int
-    """Maximum memory of all requests that have arrived only in part. Over the limit, the largest is
-    refused with HTTP status 503. Default 134217728."""
-    request_bytes_max: int
-    """Maximum memory of all open requests; further ones are refused with HTTP status 503. Default
-    67108864."""
-    session_bytes_max: int
-    """Maximum memory of all sessions, including their mailboxes. Default 67108864."""
-    client_info_bytes_max: int
-    """Maximum size of a client's clientInfo and capabilities together. Default 65536."""
-    address_share_percent: int
-    """Share in per cent of the limits of connections, sessions, requests and replay that one
-    address may use. Default 50; use 100 behind a proxy, which has one address for all clients."""
-    principal_share_percent: int
-    """The same share of sessions, requests and replay for one principal. Default 50."""
-    unsent_bytes_max: int
-    """Maximum unsent data of one connection. Over the limit, older progress and the oldest log
-    messages are dropped; if that is not enough, the connection is closed. Default 16777216."""
-    session_unsent_bytes_max: int
-    """The same limit for all streams of a session. Default 33554432."""
-    total_unsent_bytes_max: int
-    """The same limit for all connections together. Default 268435456."""
-    queue_events_max: int
-    """Maximum number of queued events; at the limit, the server stops reading. Default 4096."""
-    queue_bytes_max: int
-    """The same limit in bytes. Default 67108864."""
-    command_bytes_max: int
-    """Maximum size of queued commands; further ones raise LimitError. Default 67108864."""
-    replay_events_max: int
-    """Maximum number of events kept per session, for clients that resume. Default 1024."""
-    replay_bytes_max: int
-    """The same limit in bytes. Default 1048576."""
-    replay_total_bytes_max: int
-    """The same limit for all sessions together. Default 268435456."""
-    replay_ms: int
-    """How long an event is kept. Default 300000; NEVER."""
+_TYPES: dict[str, Any] = {field[0]: field[1] for field in shttp_server_options._fields_}
 
 
 def server_options(
     *,
     name: str | None,
-    version: str,
-    capabilities: Mapping[str, Any] | None,
-    instructions: str | None,
-    path: str,
-    stateless: bool,
-    json_response: bool,
-    response_mode: str | None,
-    progress_route: str,
-    replay: bool,
-    allowed_origins: Iterable[str] | None,
-    allowed_hosts: Iterable[str] | None,
-    cors_origins: Iterable[str] | None,
-    authorize: bool,
-    bearer_tokens: Mapping[str, str] | Iterable[str] | None,
-    resource_metadata: Mapping[str, Any] | None,
-    log_level: str,
-    half_close: bool,
-    unix_mode: int | None,
-    raw: bool,
-    limits: Mapping[str, int],
+    version: str = "0",
+    json_response: bool = False,
+    replay: bool = True,
+    raw: bool = False,
+    store: shttp_event_store | None = None,
+    options: Mapping[str, Any],
 ) -> shttp_server_options:
-    """The C struct. It keeps references to everything it points to."""
-    options = shttp_server_options()
-    library.shttp_server_options_init_sized(byref(options), sizeof(options))
+    """The C struct. It keeps references to everything it points to.
+
+    The arguments before `options` are those that Python has and C has not.
+    """
+    struct = shttp_server_options()
+    library.shttp_server_options_init_sized(byref(struct), sizeof(struct))
+    given = {key: value for key, value in options.items() if not _is_omitted(key, value)}
     if raw:
-        if name is not None or capabilities is not None or instructions is not None:
-            raise InvalidOptionError(
-                "raw: the host answers initialize, so it has name, capabilities and instructions"
-            )
+        if name is not None or "capabilities" in given or "instructions" in given:
+            raise InvalidOptionError("raw: the host answers initialize, so it has name, capabilities and instructions")
     else:
         if name is None:
             raise InvalidOptionError("name is needed, unless raw")
         encoded("name", name), encoded("version", version)
-        options.server_info = borrowed(dump("name", {"name": name, "version": version}))
-        options.server_capabilities = borrowed(
-            _object("capabilities", {} if capabilities is None else capabilities)
-        )
-        options.instructions = text("instructions", instructions)
-    if response_mode is None:
-        response_mode = "json" if json_response else "stream"
-    elif json_response and response_mode != "json":
-        raise InvalidOptionError(f"json_response and response_mode {response_mode!r} contradict")
-    options.response_mode = _choice("response_mode", response_mode, RESPONSE_MODES)
-    options.progress_route = _choice("progress_route", progress_route, PROGRESS_ROUTES)
-    options.log_level = _choice("log_level", log_level, LOG_LEVELS)
-    options.stateless = bool(stateless)
-    options.half_close = bool(half_close)
-    if unix_mode is not None:
-        options.unix_mode = integer("unix_mode", unix_mode, 1, 0o777, InvalidOptionError)
-    options.path = _text("path", path)
-    options.allowed_origins = _list("allowed_origins", allowed_origins)
-    options.allowed_hosts = _list("allowed_hosts", allowed_hosts)
-    options.cors_origins = _list("cors_origins", cors_origins)
-    if authorize and bearer_tokens is not None:
+        struct.server_info = borrowed(dump("name", {"name": name, "version": version}))
+    if json_response and given.setdefault("response_mode", "json") != "json":
+        raise InvalidOptionError(f"json_response and response_mode {given['response_mode']!r} contradict")
+    if given.get("authorize") and "bearer_tokens" in given:
         raise InvalidOptionError("authorize and bearer_tokens contradict: who is asked, and when?")
-    options.authorize = bool(authorize)
-    options.bearer_tokens = _tokens(bearer_tokens)
-    if resource_metadata is not None:
-        options.resource_metadata = borrowed(_object("resource_metadata", resource_metadata))
     if not replay:
-        if any(name_of_limit.startswith("replay_") for name_of_limit in limits):
+        if any(key.startswith("replay_") for key in given):
             raise InvalidOptionError("without replay nothing is kept, so nothing is to be limited")
-        options.replay_events_max = UINT32_MAX
-    for name_of_limit, value in limits.items():
-        if name_of_limit not in Limits.__annotations__:
-            raise TypeError(f"Server has no option {name_of_limit!r}")
-        number = integer(name_of_limit, value, 0, UINT32_MAX, InvalidOptionError)
-        setattr(options, name_of_limit, number)
-    return options
+        given["replay_events_max"] = NEVER
+    if store is not None:
+        struct.event_store = pointer(store)
+    for key, value in given.items():
+        _set(struct, key, value)
+    return struct
 
 
-_HINTS: dict[str, tuple[str, Any, str]] = {
-    "path": ("path", None, "it begins with a slash, and is printable ASCII without ? and #"),
-    "server_capabilities": ("capabilities", EMPTY, "it nests too deeply, or is not an object"),
-    "bearer_tokens": (
-        "bearer_tokens",
-        None,
-        "there is at least one token, each once, of letters, digits and -._~+/=; a principal is not"
-        " empty, and has no colon",
-    ),
-    "resource_metadata": (
-        "resource_metadata",
-        EMPTY,
-        'it needs "resource", an absolute URL, and "authorization_servers"',
-    ),
-}
-"""Fields that only the library checks: keyword, empty value, and a description of valid values."""
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function with `**options`, with every option in their place."""
+    plain = inspect.signature(function)
+    own = [one for one in plain.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    return plain.replace(
+        parameters=[
+            *own,
+            *(
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=option.default,
+                    annotation=_annotation(name),
+                )
+                for name, option in OPTIONS.items()
+            ),
+        ]
+    )
 
 
-def blame(
-    options: shttp_server_options, is_accepted: Callable[[shttp_server_options], bool]
-) -> str | None:
-    """Finds the field because of which the library refuses the options: it does not report it."""
-    for field, (keyword, nothing, hint) in _HINTS.items():
-        trial = shttp_server_options.from_buffer_copy(options)
-        setattr(trial, field, nothing)
-        if is_accepted(trial):
-            return f"{keyword} cannot be used: {hint}"
-    return None
+def _annotation(name: str) -> str:
+    annotation: Any = Options.__annotations__[name]
+    return str(annotation.__forward_arg__)
 
 
-def internet_address(host: str) -> str:
-    """The numeric address of `host`. Raises TypeError, AddressUnavailableError.
-
-    Names are not resolved, except localhost, which needs no lookup.
-    """
-    encoded("host", host)
-    if host.lower() == "localhost":
-        return LOOPBACK
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        raise AddressUnavailableError(
-            f"host: {host!r} is no address in digits, such as 127.0.0.1, 0.0.0.0 or ::1; names"
-            " other than localhost are not looked up, and a Unix socket is a unix_path"
-        ) from None
-    return host
+def _is_omitted(name: str, value: Any) -> bool:
+    if name not in OPTIONS:
+        raise TypeError(f"Server has no option {name!r}")
+    return value is None and OPTIONS[name].default is None
 
 
-def unix_socket_path(path: str | os.PathLike[str]) -> str:
-    """The path of a Unix socket. Raises TypeError, InvalidOptionError."""
-    try:
-        name = os.fsencode(path)
-    except TypeError:
-        raise wrong_type("unix_path", "a str or a path", path) from None
-    except UnicodeEncodeError:
-        raise InvalidOptionError("unix_path: not the name of a file") from None
-    if not name or b"\0" in name or len(name) > UNIX_PATH_BYTES_MAX:
-        raise InvalidOptionError(
-            f"unix_path: {path!r} is empty, has a NUL in it, or is longer than the"
-            f" {UNIX_PATH_BYTES_MAX} bytes that the system takes"
-        )
-    return os.fsdecode(name)
+def _set(struct: shttp_server_options, name: str, value: Any) -> None:
+    option = OPTIONS[name]
+    converted = _CONVERSIONS[option.kind](name, value, option)
+    if _TYPES[option.field] is shttp_bytes:
+        converted = borrowed(converted)
+    elif _TYPES[option.field] is c_char_p and b"\0" in converted:
+        raise InvalidOptionError(f"{name} has a NUL in it")
+    setattr(struct, option.field, converted)
 
 
-def _choice(option: str, value: str, choices: Mapping[str, int]) -> int:
-    if not isinstance(value, str):
-        raise wrong_type(option, "a str", value)
-    try:
-        return choices[value]
-    except KeyError:
-        raise InvalidOptionError(
-            f"{option}: {value!r} is none of {', '.join(map(repr, choices))}"
-        ) from None
+def _uint(name: str, value: Any, option: Option) -> int:
+    most = NEVER if option.never else option.most
+    number = integer(name, value, option.least, most, InvalidOptionError)
+    if option.most < number < NEVER:
+        raise InvalidOptionError(f"{name}: {number} is not in {option.least} ... {option.most}")
+    return number
 
 
-def _object(option: str, value: Mapping[str, Any]) -> bytes:
+def _flag(name: str, value: Any, option: Option) -> int:
+    return bool(value)
+
+
+def _text(name: str, value: Any, option: Option) -> bytes:
+    return encoded(name, value)
+
+
+def _json(name: str, value: Any, option: Option) -> bytes:
     if not isinstance(value, (Mapping, bytes)):
-        raise wrong_type(option, "a dict", value)
-    return dump(option, value)
+        raise wrong_type(name, "a dict", value)
+    return dump(name, value)
 
 
-def _text(option: str, value: str) -> bytes:
-    data = encoded(option, value)
-    if b"\0" in data:
-        raise InvalidOptionError(f"{option} has a NUL in it")
-    return data
-
-
-def _tokens(tokens: Mapping[str, str] | Iterable[str] | None) -> bytes | None:
-    if isinstance(tokens, Mapping):
-        for part in (*tokens.keys(), *tokens.values()):
-            encoded("bearer_tokens", part)
-        for principal in tokens.values():
-            exact("bearer_tokens", principal, InvalidOptionError)
-        tokens = [f"{principal}:{token}" for token, principal in tokens.items()]
-    return _list("bearer_tokens", tokens)
-
-
-def _list(option: str, values: Iterable[str] | None) -> bytes | None:
-    if values is None:
-        return None
+def _choice(name: str, value: Any, option: Option) -> int:
+    if not isinstance(value, str):
+        raise wrong_type(name, "a str", value)
     try:
-        items = [values] if isinstance(values, str) else list(values)
+        return option.choices[value]
+    except KeyError:
+        raise InvalidOptionError(f"{name}: {value!r} is none of {', '.join(map(repr, option.choices))}") from None
+
+
+def _list(name: str, value: Any, option: Option) -> bytes:
+    try:
+        items = [value] if isinstance(value, str) else list(value)
     except TypeError:
-        raise wrong_type(option, "a list of str", values) from None
+        raise wrong_type(name, "a list of str", value) from None
     for item in items:
-        if "," in encoded(option, item).decode():
-            raise InvalidOptionError(
-                f"{option}: one value has a comma in it; give a list"
-                + (" of tokens, or a dict of {token: principal}" if option == "bearer_tokens" else "")
-            )
-    return _text(option, ",".join(items))
+        if "," in encoded(name, item).decode():
+            more = " of tokens, or a dict of {token: principal}" if option.kind == "tokens" else ""
+            raise InvalidOptionError(f"{name}: one value has a comma in it; give a list{more}")
+    return encoded(name, ",".join(items))
+
+
+def _tokens(name: str, value: Any, option: Option) -> bytes:
+    if isinstance(value, Mapping):
+        for part in (*value.keys(), *value.values()):
+            encoded(name, part)
+        for principal in value.values():
+            exact(name, principal, InvalidOptionError)
+        value = [f"{principal}:{token}" for token, principal in value.items()]
+    return _list(name, value, option)
+
+
+_CONVERSIONS: dict[str, Callable[[str, Any, Option], Any]] = {
+    "uint": _uint,
+    "flag": _flag,
+    "text": _text,
+    "json": _json,
+    "choice": _choice,
+    "list": _list,
+    "tokens": _tokens,
+}

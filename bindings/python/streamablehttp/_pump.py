@@ -9,29 +9,27 @@ import weakref
 from collections import deque
 from ctypes import byref, c_size_t, sizeof
 from threading import get_ident
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 from ._abi import shttp_event, shttp_event_kind, shttp_log_level, shttp_status
 from ._library import error, library
-from ._link import logger, report
-from ._values import copied, decoded
+from ._reports import logger, report
+from ._values import Headers, copied, decoded
+from .authorization import Authorization
+from .calls import Calls
 from .events import (
-    Authorization,
+    Access,
     Cancelled,
     CommandFailed,
-    Event,
-    Notification,
     PrimaryClosed,
     PrimaryGap,
     PrimaryOpened,
-    Request,
     SessionClosed,
     SessionOpened,
 )
+from .message import Event, Notification
+from .request import Request, Requests
 from .session import Session
-
-if TYPE_CHECKING:
-    from ._link import Link
 
 BATCH = 64
 ATTEMPTS = 8
@@ -51,7 +49,7 @@ class Pump:
     One thread at a time takes events; the consumer decides which.
     """
 
-    def __init__(self, link: Link, descriptor: int) -> None:
+    def __init__(self, calls: Calls, requests: Requests, descriptor: int) -> None:
         self.descriptor = descriptor
         self.events: deque[Event] = deque()
         self.sessions: dict[int, Session] = {}
@@ -61,7 +59,9 @@ class Pump:
         self.taking = threading.RLock()
         self.last: weakref.ref[Request] | None = None
         """The event handed over last, if it was a request."""
-        self._link = link
+        self._server = calls.server
+        self._calls = calls
+        self._requests = requests
         self._batch = (shttp_event * BATCH)()
         self._count = c_size_t()
         """The size of the current batch; 0 once all its events are in `events`."""
@@ -87,8 +87,8 @@ class Pump:
                 return
             try:
                 self._taker = thread
-                if self._link.unfailed:
-                    self._link.fail_unfailed()
+                if self._requests.unfailed:
+                    self._requests.fail_unfailed()
                 self._take_batch()
             except BaseException as problem:
                 if not self._count.value:  # nothing is half read
@@ -142,7 +142,7 @@ class Pump:
         count = self._count.value
         if not count:
             self._first = len(events)
-            self._link.invoke(
+            self._server.invoke(
                 library.shttp_server_take_events_sized,
                 self._batch,
                 sizeof(shttp_event),
@@ -169,7 +169,7 @@ class Pump:
             return None
         event = self.events[0]
         if isinstance(event, Request):
-            event._is_handed_over = True
+            event._state.is_handed_over = True
             self.last = weakref.ref(event)
         else:
             self.last = None
@@ -204,61 +204,65 @@ class Pump:
     def _session(self, raw: shttp_event) -> Session | None:
         return self.sessions.get(raw.session.key)
 
-    def _existing(self, raw: shttp_event) -> Request | None:
-        reference = self._link.requests.get(raw.request.key)
-        return reference() if reference else None
-
     def _authorization(self, raw: shttp_event) -> Authorization:
-        return Authorization(
-            self._link,
+        return Authorization._of(
+            self._server,
             raw.authorization.key,
-            decoded(raw.http_method),
-            copied(raw.target).decode("latin-1"),
-            copied(raw.scheme).decode("latin-1"),
-            copied(raw.credentials).decode("latin-1"),
-            copied(raw.headers),
+            method=decoded(raw.http_method),
+            target=copied(raw.target).decode("latin-1"),
+            scheme=copied(raw.scheme).decode("latin-1"),
+            credentials=copied(raw.credentials).decode("latin-1"),
+            headers=Headers(copied(raw.headers)),
+            peer=decoded(raw.peer),
         )
 
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
-        request = Request(
-            self._link,
+        request = Request._of(
+            self._requests,
             key,
-            self._session(raw),
-            decoded(raw.method),
             copied(raw.id),
-            copied(raw.message),
-            copied(raw.headers),
-            decoded(raw.revision),
-            decoded(raw.principal),
+            method=decoded(raw.method),
+            message=copied(raw.message),
+            session=self._session(raw),
+            headers=Headers(copied(raw.headers)),
+            revision=decoded(raw.revision),
+            principal=decoded(raw.principal),
+            peer=decoded(raw.peer),
+            target=copied(raw.target).decode("latin-1"),
         )
-        self._link.requests[key] = weakref.ref(request)
+        self._requests.alive[key] = weakref.ref(request)
         return request
 
     def _notification(self, raw: shttp_event) -> Notification:
         return Notification(
-            self._session(raw),
-            decoded(raw.method),
-            copied(raw.message),
-            copied(raw.headers),
-            decoded(raw.revision),
-            decoded(raw.principal),
+            method=decoded(raw.method),
+            message=copied(raw.message),
+            session=self._session(raw),
+            headers=Headers(copied(raw.headers)),
+            revision=decoded(raw.revision),
+            principal=decoded(raw.principal),
+            peer=decoded(raw.peer),
+            target=copied(raw.target).decode("latin-1"),
         )
 
     def _response(self, raw: shttp_event) -> None:
-        self._link.end_call(raw.call_data or 0, raw.status, copied(raw.message))
+        self._calls.end(raw.call_data or 0, raw.status, copied(raw.message))
+
+    def _listed(self, raw: shttp_event) -> None:
+        self._calls.end_list(raw.call_data or 0, copied(raw.message))
 
     def _cancelled(self, raw: shttp_event) -> Cancelled | None:
-        request = self._existing(raw)
+        request = self._requests.existing(raw.request.key)
         if request is None:
             return None
         request._cancel()
-        return Cancelled(request, copied(raw.message))
+        return Cancelled._of(request, copied(raw.message))
 
     def _session_opened(self, raw: shttp_event) -> SessionOpened:
         key = raw.session.key
-        session = self.sessions[key] = Session(
-            self._link,
+        session = self.sessions[key] = Session._of(
+            self._calls,
             key,
             decoded(raw.wire_id),
             decoded(raw.principal),
@@ -266,47 +270,66 @@ class Pump:
             copied(raw.client_info),
             copied(raw.client_capabilities),
         )
-        return SessionOpened(session, copied(raw.headers))
+        return SessionOpened(session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer))
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
         session = self._session(raw)
         if session is None:
             return None
         session.closed = True
-        for reference in list(self._link.requests.values()):
-            request = reference()
-            if request is not None and request.session is session:
-                request._cancel()
+        self._requests.cancel_all(session)
         made_room = raw.status == shttp_status.SHTTP_ERR_LIMIT
-        return SessionClosed(session, made_room)
+        return SessionClosed(session=session, made_room=made_room)
 
     def _primary_opened(self, raw: shttp_event) -> PrimaryOpened | None:
         session = self._session(raw)
-        return PrimaryOpened(session) if session else None
+        return PrimaryOpened(session=session) if session else None
 
     def _primary_gap(self, raw: shttp_event) -> PrimaryGap | None:
         session = self._session(raw)
-        return PrimaryGap(session) if session else None
+        return PrimaryGap(session=session) if session else None
 
     def _primary_closed(self, raw: shttp_event) -> PrimaryClosed | None:
         session = self._session(raw)
-        return PrimaryClosed(session) if session else None
+        return PrimaryClosed(session=session) if session else None
 
     def _command_failed(self, raw: shttp_event) -> CommandFailed | None:
         if raw.call.key and raw.status == shttp_status.SHTTP_ERR_NOT_FOUND:
             return None  # the call was cancelled at the same time as its response arrived
         if raw.authorization.key:
             return None  # its client has disconnected, or the host was too slow
-        request = self._existing(raw)
-        if request is None and raw.request.key in self._link.dropped:
+        request = self._requests.existing(raw.request.key)
+        if request is None and raw.request.key in self._requests.dropped:
             return None  # not a command of the host
         session = request.session if request else self._session(raw)
-        return CommandFailed(error(raw.status), session, request)
+        return CommandFailed(error=error(raw.status), session=session, request=request)
+
+    def _access(self, raw: shttp_event) -> Access:
+        return Access(
+            peer=decoded(raw.peer),
+            http_method=decoded(raw.http_method),
+            target=decoded(raw.target),
+            status=raw.http_status,
+            method=decoded(raw.method),
+            principal=decoded(raw.principal),
+            bytes_received=raw.bytes_received,
+            bytes_sent=raw.bytes_sent,
+            seconds=raw.duration_us / 1_000_000,
+            cut=bool(raw.cut),
+            session=self._session(raw),
+        )
 
     def _log(self, raw: shttp_event) -> None:
         text = decoded(raw.text)
+        about = {
+            "peer": decoded(raw.peer),
+            "session": self._session(raw),
+            "http_method": decoded(raw.http_method),
+            "target": decoded(raw.target),
+            "method": decoded(raw.method),
+        }
         try:
-            logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", text)
+            logger.log(_LEVELS.get(raw.level, logging.ERROR), "%s", text, extra=about)
         except Exception as problem:  # raised by the host's filters or handlers
             report(problem)
 
@@ -326,6 +349,8 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_PRIMARY_CLOSED: Pump._primary_closed,
     shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
+    shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
+    shttp_event_kind.SHTTP_EVENT_SESSIONS: Pump._listed,
     shttp_event_kind.SHTTP_EVENT_LOG: Pump._log,
     shttp_event_kind.SHTTP_EVENT_CLOSED: Pump._server_closed,
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import operator
 import threading
-from ctypes import c_char_p, c_void_p, cast, string_at
-from typing import Any, Iterator, Mapping, SupportsIndex
+from collections.abc import Iterator, Mapping
+from ctypes import c_char_p, c_void_p, string_at
+from typing import Any, Callable, SupportsIndex, TypeVar, cast
 
 from ._abi import shttp_bytes
 from .errors import InvalidArgumentError, InvalidMessageError, StreamableHTTPError
@@ -15,6 +17,9 @@ from .errors import InvalidArgumentError, InvalidMessageError, StreamableHTTPErr
 EMPTY = shttp_bytes()
 UINT32_MAX = 0xFFFFFFFF
 METHOD_BYTES_MAX = 1024
+SHOWN_MAX = 100
+
+T = TypeVar("T")
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -24,7 +29,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=
 
 def borrowed(data: bytes) -> shttp_bytes:
     """`data` as shttp_bytes, which keeps a reference to `data`."""
-    return shttp_bytes(cast(c_char_p(data), c_void_p), len(data))
+    return shttp_bytes(ctypes.cast(c_char_p(data), c_void_p), len(data))
 
 
 def encoded(argument: str, value: str) -> bytes:
@@ -41,9 +46,7 @@ def encoded(argument: str, value: str) -> bytes:
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-def exact(
-    argument: str, value: str, error: type[StreamableHTTPError] = InvalidArgumentError
-) -> bytes:
+def exact(argument: str, value: str, error: type[StreamableHTTPError] = InvalidArgumentError) -> bytes:
     """A str in UTF-8 that identifies a user: nothing is replaced, so that names stay different.
 
     Raises TypeError, or `error`, which is a ValueError.
@@ -64,8 +67,7 @@ def method_name(method: str) -> shttp_bytes:
     name = encoded("method", method)
     if not name or len(name) > METHOD_BYTES_MAX or name.startswith(b"rpc."):
         raise InvalidMessageError(
-            f"method: {method[:100]!r} is empty, longer than {METHOD_BYTES_MAX} bytes, or one of"
-            " JSON-RPC's own (rpc.)"
+            f"method: {method[:100]!r} is empty, longer than {METHOD_BYTES_MAX} bytes, or one of JSON-RPC's own (rpc.)"
         )
     return borrowed(name)
 
@@ -167,9 +169,7 @@ def seconds(argument: str, value: float | None) -> float | None:
         return None
     duration = finite(argument, value)
     if not 0 <= duration <= threading.TIMEOUT_MAX:
-        raise InvalidArgumentError(
-            f"{argument}: {duration} s is not in 0 ... {threading.TIMEOUT_MAX}"
-        )
+        raise InvalidArgumentError(f"{argument}: {duration} s is not in 0 ... {threading.TIMEOUT_MAX}")
     return duration
 
 
@@ -190,17 +190,37 @@ def decoded(value: shttp_bytes) -> str:
     return string_at(value.data, value.len).decode("utf-8", "replace") if value.len else ""
 
 
+class _Lazy:
+    """An attribute that is computed at its first use, and then found in the object's __dict__.
+
+    Unlike functools.cached_property it has no lock, which a fork could copy while it is held.
+    """
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, thing: Any, owner: type | None = None) -> Any:
+        if thing is None:
+            return self
+        return vars(thing).setdefault(self._name, self._compute(thing))
+
+
+def lazy(compute: Callable[[Any], T]) -> T:
+    """For the body of a class: an attribute that `compute(self)` gives a value, when needed."""
+    return cast(T, _Lazy(compute))
+
+
 class Headers(Mapping[str, str]):
     """The headers of an HTTP request. Names are case-insensitive; repeated lines are joined."""
 
-    def __init__(self, lines: bytes) -> None:
-        self._fields: dict[str, str] = {}
-        for line in lines.decode("latin-1").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                name, value = name.lower(), value.strip()
-                before = self._fields.get(name)
-                self._fields[name] = value if before is None else f"{before}, {value}"
+    def __init__(self, lines: bytes | Mapping[str, str] = b"") -> None:
+        """`lines` are those of the request, or a mapping."""
+        self._lines = lines
+
+    _fields: dict[str, str] = lazy(lambda self: _fields(self._lines))
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower() if isinstance(name, str) else name]
@@ -210,3 +230,27 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._fields)
+
+
+def headers_of(value: Mapping[str, str] | None) -> Headers:
+    """The headers of an event that is built."""
+    return value if isinstance(value, Headers) else Headers(value or {})
+
+
+def _fields(lines: bytes | Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(lines, bytes):
+        return {name.lower(): value for name, value in lines.items()}
+    fields: dict[str, str] = {}
+    for line in lines.decode("latin-1").split("\r\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            name, value = name.lower(), value.strip()
+            before = fields.get(name)
+            fields[name] = value if before is None else f"{before}, {value}"
+    return fields
+
+
+def shown(value: Any) -> str:
+    """`value` for a repr, on one line; what a client has sent may be long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."

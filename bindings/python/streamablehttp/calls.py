@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import time
-from typing import TYPE_CHECKING, Any, Generator
+from collections.abc import Generator
+from concurrent.futures import InvalidStateError
+from ctypes import byref
+from typing import Any, Callable, Protocol
 
 from ._abi import shttp_call
-from ._library import library
-from ._values import seconds
-from .errors import StreamableHTTPError
-
-if TYPE_CHECKING:
-    from ._link import Link
-
+from ._handles import Commands
+from ._library import error, library
+from ._recorder import Recorder
+from ._values import load, message_params, method_name, seconds
+from .errors import ClientError, ClosedError, InvalidMessageError, StreamableHTTPError
 
 LOOK_SECONDS = 0.5
 """How often a waiting thread checks whether another thread still takes the events."""
@@ -29,9 +31,9 @@ class Call(concurrent.futures.Future[Any]):
     late response is dropped.
     """
 
-    def __init__(self, link: Link, token: int, timeout: float | None) -> None:
+    def __init__(self, calls: Calls, token: int, timeout: float | None) -> None:
         super().__init__()
-        self._link = link
+        self._calls = calls
         self._token = token
         self._timeout = timeout
         self._call = shttp_call()
@@ -67,10 +69,11 @@ class Call(concurrent.futures.Future[Any]):
 
     def cancel(self) -> bool:
         """Cancels the call; False if it has already ended. [any thread]"""
-        if self._link.forget_call(self._token) is None:
+        if self._calls.remove(self._token) is None:
             return False
         try:
-            self._link.invoke(library.shttp_call_close, self._call)
+            if self._call.key:  # a list of sessions has none, and cannot be stopped
+                self._calls.server.invoke(library.shttp_call_close, self._call)
         except StreamableHTTPError:
             pass  # it has ended, or the client cannot be notified
         return super().cancel()
@@ -82,7 +85,7 @@ class Call(concurrent.futures.Future[Any]):
         end = None if timeout is None else time.monotonic() + timeout
         rest = timeout
         while not self.done() and (rest is None or rest > 0):
-            if not self._link.take_events_until(self.done, rest):
+            if not self._calls.take_until(self.done, rest):
                 slice = LOOK_SECONDS if rest is None else min(rest, LOOK_SECONDS)
                 concurrent.futures.wait([self], slice)
             rest = None if end is None else end - time.monotonic()
@@ -90,4 +93,104 @@ class Call(concurrent.futures.Future[Any]):
     def _check_process(self) -> None:
         """Raises ClosedError in a forked child, where no response can arrive."""
         if not self.done():
-            self._link.check_process()
+            self._calls.server.check_process()
+
+
+class EventTaker(Protocol):
+    """What can take a server's events while a thread waits for a response."""
+
+    def take_until(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Takes events until `done` or `timeout`; False if another thread takes them."""
+
+
+class Calls:
+    """The open calls of one server. Every method may be called on any thread."""
+
+    def __init__(self, server: Commands) -> None:
+        self.server = server
+        self.taker: EventTaker | None = None
+        self.open: dict[int, Call] = {}
+        self._tokens = itertools.count(1)
+
+    def make(self, function: Any, target: Any, method: str, params: Any, timeout: float | None) -> Call:
+        """Makes a call with `function`: shttp_request_call or shttp_session_call."""
+        name, json_params = method_name(method), message_params(params)
+        call = Call(self, next(self._tokens), seconds("timeout", timeout))
+        # The response may arrive on another thread before the function has returned.
+        self.open[call._token] = call
+        if isinstance(self.server, Recorder):
+            self.server.invoke(function, target, name, json_params, call)
+            return call
+        try:
+            self.server.invoke(function, target, name, json_params, call._token, byref(call._call))
+        except BaseException:
+            self.remove(call._token)
+            raise
+        return call
+
+    def list_sessions(self, after: int, limit: int, timeout: float | None) -> Call:
+        """Asks for a page of the list of sessions."""
+        call = Call(self, next(self._tokens), seconds("timeout", timeout))
+        self.open[call._token] = call
+        try:
+            self.server.invoke(library.shttp_server_sessions, after, limit, call._token)
+        except BaseException:
+            self.remove(call._token)
+            raise
+        return call
+
+    def remove(self, token: int) -> Call | None:
+        """Removes and returns a call. Only the caller that gets it may cancel it."""
+        return self.open.pop(token, None)
+
+    def end(self, token: int, status: int, message: bytes) -> None:
+        """Completes a call with the client's response, or with a status instead of it.
+
+        May be repeated after an interruption, so the call is removed last.
+        """
+        outcome = error(status) if status else _outcome(message)
+        self._complete(token, outcome if isinstance(outcome, Exception) else outcome.get("result"))
+
+    def end_list(self, token: int, message: bytes) -> None:
+        """Completes a call for a list with its page. May be repeated, too."""
+        self._complete(token, load(message))
+
+    def _complete(self, token: int, outcome: Any) -> None:
+        call = self.open.get(token)
+        if call is None:
+            return
+        try:
+            if isinstance(outcome, Exception):
+                call.set_exception(outcome)
+            else:
+                call.set_result(outcome)
+        except InvalidStateError:
+            pass  # it was cancelled
+        self.remove(token)
+
+    def end_all(self) -> None:
+        """Fails all open calls after the server has closed."""
+        for token in list(self.open):
+            call = self.remove(token)
+            if call is not None and not call.done():
+                call.set_exception(ClosedError("the server has closed"))
+
+    def take_until(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Takes events until `done` or `timeout`; False if another thread takes them, or nobody."""
+        return self.taker is not None and self.taker.take_until(done, timeout)
+
+    def forget(self) -> None:
+        """For a forked child: the responses go to the parent."""
+        self.open.clear()
+
+
+def _outcome(message: bytes) -> Exception | dict[str, Any]:
+    """A client's JSON-RPC response, or the exception for it."""
+    try:
+        response: dict[str, Any] = load(message)
+    except (RecursionError, ValueError) as problem:
+        return InvalidMessageError(f"the client's answer cannot be read: {problem}")
+    failure = response.get("error")
+    if failure is None:
+        return response
+    return ClientError(failure.get("code", 0), failure.get("message", ""), failure.get("data"))

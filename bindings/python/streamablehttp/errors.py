@@ -2,178 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
-from ._abi import shttp_status
-
-
-class StreamableHTTPError(Exception):
-    """A status other than OK: returned by a function, or received instead of a client's answer.
-
-    Every status has its own subclass; catch this one to catch them all.
-    """
-
-    status: int = 0
-    """The ``shttp_status`` number."""
-
-    @property
-    def status_name(self) -> str:
-        """The name of the status in streamablehttp.h, such as SHTTP_ERR_NOT_FOUND."""
-        try:
-            return shttp_status(self.status).name
-        except ValueError:
-            return "SHTTP_ERR_UNKNOWN"
-
-
-class InvalidArgumentError(StreamableHTTPError, ValueError):
-    """An argument is out of range."""
-
-    status = shttp_status.SHTTP_ERR_INVALID_ARGUMENT
-
-
-class InvalidOptionError(StreamableHTTPError, ValueError):
-    """An option of the server is invalid."""
-
-    status = shttp_status.SHTTP_ERR_INVALID_OPTION
-
-
-class InvalidMessageError(StreamableHTTPError, ValueError):
-    """Not JSON, or a method that is empty or reserved."""
-
-    status = shttp_status.SHTTP_ERR_INVALID_MESSAGE
-
-
-class WrongThreadError(StreamableHTTPError, RuntimeError):
-    """A function was called on a thread other than the one it belongs to."""
-
-    status = shttp_status.SHTTP_ERR_WRONG_THREAD
-
-
-class NotFoundError(StreamableHTTPError, LookupError):
-    """The session, request or call has ended, or never existed."""
-
-    status = shttp_status.SHTTP_ERR_NOT_FOUND
-
-
-class DisconnectedError(StreamableHTTPError):
-    """The client has disconnected: the stream for the message has no connection."""
-
-    status = shttp_status.SHTTP_ERR_DISCONNECTED
-
-
-class SessionEndedError(StreamableHTTPError):
-    """The session ended before the client answered."""
-
-    status = shttp_status.SHTTP_ERR_SESSION_ENDED
-
-
-class RequestCancelledError(StreamableHTTPError):
-    """The client cancelled the request."""
-
-    status = shttp_status.SHTTP_ERR_CANCELLED
-
-
-class NotRepresentableError(StreamableHTTPError, ValueError):
-    """The message is JSON that jansson cannot represent. Only C hosts get this."""
-
-    status = shttp_status.SHTTP_ERR_NOT_REPRESENTABLE
-
-
-class _SystemStatusError(StreamableHTTPError, OSError):
-    """A status caused by the operating system."""
-
-    status_errno: int | None = None
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.errno = self.status_errno
-        self.strerror = text
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class AddressInUseError(_SystemStatusError):
-    """The address is already in use."""
-
-    status = shttp_status.SHTTP_ERR_ADDRESS_IN_USE
-    status_errno = errno.EADDRINUSE
-
-
-class AddressUnavailableError(_SystemStatusError):
-    """Not an address of this machine, or not an address at all."""
-
-    status = shttp_status.SHTTP_ERR_ADDRESS_UNAVAILABLE
-    status_errno = errno.EADDRNOTAVAIL
-
-
-class AddressPermissionError(_SystemStatusError, PermissionError):
-    """The user has no permission to use the address."""
-
-    status = shttp_status.SHTTP_ERR_PERMISSION
-    status_errno = errno.EACCES
-
-
-class DescriptorsError(_SystemStatusError):
-    """The process has no file descriptors left."""
-
-    status = shttp_status.SHTTP_ERR_DESCRIPTORS
-    status_errno = errno.EMFILE
-
-
-class SystemCallError(_SystemStatusError):
-    """Another error of the operating system; the library's log has its text."""
-
-    status = shttp_status.SHTTP_ERR_SYSTEM
-
-
-class StatelessError(StreamableHTTPError):
-    """Needs a session, and the server is stateless."""
-
-    status = shttp_status.SHTTP_ERR_STATELESS
-
-
-class JSONResponseError(StreamableHTTPError):
-    """Needs a stream, and the answer is one JSON document."""
-
-    status = shttp_status.SHTTP_ERR_JSON_RESPONSE
-
-
-class NoStreamError(StreamableHTTPError):
-    """No stream of the session can carry the message."""
-
-    status = shttp_status.SHTTP_ERR_NO_STREAM
-
-
-class NotReadyError(StreamableHTTPError):
-    """The client has not sent ``notifications/initialized`` yet."""
-
-    status = shttp_status.SHTTP_ERR_NOT_READY
-
-
-class LimitError(StreamableHTTPError):
-    """A bounded queue or table is full."""
-
-    status = shttp_status.SHTTP_ERR_LIMIT
-
-
-class ClosedError(StreamableHTTPError):
-    """The server is closing, or has closed."""
-
-    status = shttp_status.SHTTP_ERR_CLOSED
-
-
-class BusyError(StreamableHTTPError):
-    """The loop is already running, or the server already listens."""
-
-    status = shttp_status.SHTTP_ERR_BUSY
-
-
-class NotResumableError(StreamableHTTPError):
-    """The client cannot resume: nothing is kept, or its revision does not support it."""
-
-    status = shttp_status.SHTTP_ERR_NOT_RESUMABLE
+from . import _statuses
+from ._bases import StreamableHTTPError
+from ._statuses import *  # noqa: F403
+
+__all__ = ["ClientError", "StreamableHTTPError"]
+__all__ += _statuses.__all__
 
 
 class ClientError(Exception):
@@ -189,16 +25,11 @@ class ClientError(Exception):
         return f"{self.message} ({self.code})"
 
 
-def _subclasses(base: type[StreamableHTTPError]) -> dict[int, type[StreamableHTTPError]]:
-    found: dict[int, type[StreamableHTTPError]] = {}
-    for subclass in base.__subclasses__():
-        found.update(_subclasses(subclass))
-        if "status" in vars(subclass):
-            found[subclass.status] = subclass
-    return found
-
-
-_BY_STATUS = _subclasses(StreamableHTTPError)
+_BY_STATUS: dict[int, type[StreamableHTTPError]] = {
+    kind.status: kind for kind in (getattr(_statuses, name) for name in _statuses.__all__)
+}
+for _kind in (StreamableHTTPError, *_BY_STATUS.values()):
+    _kind.__module__ = __name__  # where users find it
 
 
 def error_of(status: int, text: str) -> StreamableHTTPError:

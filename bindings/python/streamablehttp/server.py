@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+import weakref
+from collections.abc import AsyncIterator, Iterator
 from ctypes import byref, sizeof
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._abi import shttp_loop_p, shttp_server_options, shttp_server_p, shttp_stats
-from ._consumers import LoopConsumer, ThreadConsumer
+from ._abi import shttp_loop_p, shttp_stats
+from ._consumers import Consumers, LoopConsumer, ThreadConsumer
 from ._handles import Handle, forget_in_child, stays_here
 from ._library import library
-from ._link import Link
-from ._options import Limits, blame, internet_address, server_options, unix_socket_path
+from ._options import server_options, signature
 from ._pump import Pump
+from ._start import create, internet_address, listen, unix_socket_path
+from ._store import Binding, EventStore
+from ._store_calls import event_store as store_struct
+from ._table import OPTIONS, Options
 from ._values import integer, message_params, method_name, milliseconds
-from .errors import ClosedError, InvalidOptionError, StreamableHTTPError, error_of
-from .events import Event
+from .calls import Call, Calls
+from .errors import ClosedError, InvalidArgumentError, InvalidOptionError
+from .message import Event
+from .request import Requests
 from .session import Session
 
 if TYPE_CHECKING:
-    from typing_extensions import Literal, Unpack
+    from typing_extensions import Unpack
 
 CLOSE_SECONDS = 5.0
 """How long leaving a `with` block waits for streams to end before it closes them."""
@@ -53,17 +60,9 @@ class Server:
     The library answers initialize with `name` and `version` (the serverInfo), `capabilities` and
     `instructions`; with `raw` it leaves initialize and ping to the host. `host` is a numeric
     address, or "localhost" for 127.0.0.1; with port 0 the system chooses one; `unix_path` is a Unix
-    socket to listen on instead of both. `response_mode` is "stream", "json" (the same as
-    `json_response`) or "auto"; `progress_route` is "primary" or "request". Without `replay` no
-    events are kept, and clients cannot resume a stream. `allowed_origins` and `allowed_hosts` are
-    allow-lists of exact values, "*" allows all; by default a server on loopback allows only
-    loopback. Web pages of `cors_origins` may use the server from browsers. With `bearer_tokens`, a
-    mapping of tokens to principals or a list of tokens, every request needs one of them; with
-    `authorize` the host decides on each request, by an `Authorization` event. `resource_metadata`
-    is the metadata document of RFC 9728. `log_level` is "error", "warning", "notice", "debug" or
-    "off". `unix_mode` is the file mode of the Unix socket, such as 0o660. With `half_close` a
-    client that has closed its sending side still gets its answers. The numbers of `Limits` are
-    keyword arguments, too. streamablehttp.h describes all options in detail.
+    socket to listen on instead of both. `json_response` is the same as `response_mode="json"`.
+    Without `replay` no messages are kept, and clients cannot resume a stream; `event_store` keeps
+    them instead of the library (see `EventStore`). `Options` describes the other keyword arguments.
 
     In a forked child the object is closed: it raises ClosedError; leaving the `with` block,
     deleting the object and exiting have no effect on the parent.
@@ -76,90 +75,57 @@ class Server:
         *,
         name: str | None = None,
         version: str = "0",
-        capabilities: Mapping[str, Any] | None = None,
-        instructions: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         unix_path: str | os.PathLike[str] | None = None,
-        unix_mode: int | None = None,
-        path: str = "/mcp",
-        stateless: bool = False,
         json_response: bool = False,
-        response_mode: Literal["stream", "json", "auto"] | None = None,
-        progress_route: Literal["primary", "request"] = "primary",
         replay: bool = True,
-        allowed_origins: Iterable[str] | None = None,
-        allowed_hosts: Iterable[str] | None = None,
-        cors_origins: Iterable[str] | None = None,
-        authorize: bool = False,
-        bearer_tokens: Mapping[str, str] | Iterable[str] | None = None,
-        resource_metadata: Mapping[str, Any] | None = None,
-        log_level: Literal["error", "warning", "notice", "debug", "off"] = "warning",
-        half_close: bool = False,
         raw: bool = False,
-        **limits: Unpack[Limits],
+        event_store: EventStore | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        options = server_options(
+        self._store = None if event_store is None else Binding(event_store)
+        struct = server_options(
             name=name,
             version=version,
-            capabilities=capabilities,
-            instructions=instructions,
-            path=path,
-            stateless=stateless,
             json_response=json_response,
-            response_mode=response_mode,
-            progress_route=progress_route,
             replay=replay,
-            allowed_origins=allowed_origins,
-            allowed_hosts=allowed_hosts,
-            cors_origins=cors_origins,
-            authorize=authorize,
-            bearer_tokens=bearer_tokens,
-            resource_metadata=resource_metadata,
-            log_level=log_level,
-            half_close=half_close,
-            unix_mode=unix_mode,
             raw=raw,
-            limits=limits,  # type: ignore[arg-type]
+            store=None if self._store is None else store_struct(self._store),
+            options=options,
         )
         port = integer("port", port, 0, 0xFFFF)
         self.host = internet_address(host)
         """The numeric address that it listens on."""
         self.unix_path = None if unix_path is None else unix_socket_path(unix_path)
-        if unix_mode is not None and unix_path is None:
+        if struct.unix_mode and unix_path is None:
             raise InvalidOptionError("unix_mode: it is for a unix_path, and there is none")
-        self.path = path
-        address = self.host.encode()
-        if self.unix_path is not None:
-            address = b"unix:" + os.fsencode(self.unix_path)
-        loop_pointer, server_pointer = shttp_loop_p(), shttp_server_p()
+        self.path: str = options.get("path", OPTIONS["path"].default)
+        loop_pointer = shttp_loop_p()
         library.shttp_loop_create(None, byref(loop_pointer))
         loop = Handle(loop_pointer, library.shttp_loop_destroy)
         try:
-            try:
-                loop.invoke(library.shttp_server_create, byref(options), byref(server_pointer))
-            except InvalidOptionError as error:
-                reason = blame(options, lambda trial: _would_do(loop, trial))
-                raise InvalidOptionError(reason or str(error)) from None
-            try:
-                library.shttp_server_listen(server_pointer, address, port)
-            except StreamableHTTPError as error:
-                where = self.unix_path or f"host {self.host}, port {port}"
-                raise error_of(error.status, f"{where}: {error}") from None
-            self.port: int = library.shttp_server_port(server_pointer)
+            pointer = create(loop, struct)
+            listen(pointer, self.host, port, self.unix_path)
+            self.port: int = library.shttp_server_port(pointer)
             """The port it listens on; 0 on a Unix socket."""
-            descriptor = library.shttp_server_descriptor(server_pointer)
+            descriptor = library.shttp_server_descriptor(pointer)
+            # Destroying the loop joins its thread and destroys the server on it.
+            self._handle = Handle(pointer, lambda pointer: loop.close())
+            if self._store is not None:
+                self._store.server = self._handle
             loop.invoke(library.shttp_loop_run_thread)
         except BaseException:
             loop.close()
             raise
-        # Destroying the loop joins its thread and destroys the server on it.
-        self._handle = Handle(server_pointer, lambda pointer: loop.close())
-        self._link = Link(self._handle)
-        pump = self._pump = Pump(self._link, descriptor)
-        self._link.stand_in = lambda: ThreadConsumer(pump)
+        self._calls = Calls(self._handle)
+        self._requests = Requests(self._calls)
+        self._pump = Pump(self._calls, self._requests, descriptor)
+        self._consumers = Consumers(self._pump, self._calls)
         self._ended = threading.Event()
         forget_in_child(self)
+        if self._store is not None:
+            _destroy_at_exit(self)
 
     @property
     def url(self) -> str:
@@ -199,16 +165,16 @@ class Server:
         Raises RuntimeError if another thread or an asyncio loop is taking them, and ClosedError in
         a fork.
         """
-        self._link.check_process()
-        if self._link.taker() is not None:
+        self._handle.check_process()
+        if self._consumers.taker() is not None:
             raise RuntimeError("somebody is taking the events of this server already")
-        consumer = self._link.consumer = ThreadConsumer(self._pump)
+        consumer = self._consumers.current = ThreadConsumer(self._pump)
         try:
             while (event := consumer.next()) is not None:
                 yield event
                 del event  # only the host keeps references to it
         finally:
-            self._link.consumer = None
+            self._consumers.current = None
             if self._pump.closed:
                 self._destroy()
 
@@ -218,9 +184,7 @@ class Server:
         `params` is a dict or a list, or bytes of JSON. Raises StatelessError on a server without
         sessions.
         """
-        self._handle.invoke(
-            library.shttp_server_broadcast, method_name(method), message_params(params)
-        )
+        self._handle.invoke(library.shttp_server_broadcast, method_name(method), message_params(params))
 
     def close(self) -> None:
         """Stops listening and ends every session and stream; then the iteration ends.
@@ -251,6 +215,20 @@ class Server:
         self._handle.invoke(library.shttp_server_stats_sized, byref(stats), sizeof(stats))
         return {name: getattr(stats, name) for name, *_ in stats._fields_}
 
+    def list_sessions(self, after: str | None = None, limit: int = 1000, timeout: float | None = None) -> Call:
+        """Lists sessions and open requests, with their age and what they wait for. [any thread]
+
+        Await it, or call `result()` on a thread: a dict with at most `limit` (1 to 1000) sessions
+        as shttp_server_sessions() in streamablehttp.h describes it. To read on, pass its "next" as
+        `after`; it is None at the end. `timeout` is in seconds.
+        """
+        try:
+            first = 0 if after is None else int(after, 16)
+        except (TypeError, ValueError):
+            raise InvalidArgumentError('after: it is the "next" of a page, such as "0x2a"') from None
+        count = integer("limit", limit, 1, 1000)
+        return self._calls.list_sessions(first, count, timeout)
+
     def __enter__(self) -> Server:
         return self
 
@@ -262,7 +240,7 @@ class Server:
     ) -> None:
         """Closes the server, waits until it has closed, and frees its resources."""
         self.close()
-        consumer = self._link.taker()
+        consumer = self._consumers.taker()
         if self.closed:
             pass
         elif consumer is None or consumer.is_here():
@@ -292,14 +270,14 @@ class Server:
 
     def _attach(self) -> LoopConsumer:
         """Makes the running asyncio loop the consumer of the events."""
-        self._link.check_process()
+        self._handle.check_process()
         loop = asyncio.get_running_loop()
-        consumer = self._link.taker()
+        consumer = self._consumers.taker()
         if isinstance(consumer, LoopConsumer) and consumer.loop is loop:
             return consumer
         if consumer is not None:
             raise RuntimeError("somebody is taking the events of this server already")
-        self._link.consumer = consumer = LoopConsumer(self._pump, loop, self._destroy)
+        self._consumers.current = consumer = LoopConsumer(self._pump, loop, self._destroy)
         return consumer
 
     async def _events(self, consumer: LoopConsumer) -> AsyncIterator[Event]:
@@ -309,14 +287,14 @@ class Server:
 
     def _destroy(self) -> None:
         """Frees all resources. A second call does nothing."""
-        consumer = self._link.consumer
+        consumer = self._consumers.current
         if isinstance(consumer, LoopConsumer):
             consumer.stop()
-        self._link.consumer = None
+        self._consumers.current = None
         with self._pump.taking:
             self._pump.end()
             self._handle.close()
-        self._link.end_calls()
+        self._calls.end_all()
         self._ended.set()
 
     def __del__(self) -> None:
@@ -325,26 +303,32 @@ class Server:
             return
         self._handle.close()
         if not self._handle.is_forked:
-            self._link.end_calls()
+            self._calls.end_all()
 
     def forget(self) -> None:
         """Runs in a forked child, automatically."""
-        consumer = self._link.consumer
-        if consumer is not None:
-            consumer.forget()
+        self._consumers.forget()
         self._handle.forget()
-        self._link.forget()
+        self._calls.forget()
+        self._requests.forget()
         self._pump.forget()
         self._ended = threading.Event()
         self._ended.set()
 
 
-def _would_do(loop: Handle, options: shttp_server_options) -> bool:
-    """Whether the library accepts these options."""
-    pointer = shttp_server_p()
-    try:
-        loop.invoke(library.shttp_server_create, byref(options), byref(pointer))
-    except InvalidOptionError:
-        return False
-    library.shttp_server_destroy(pointer)
-    return True
+_storing: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+def _destroy_at_exit(server: Server) -> None:
+    """Ends a server with a store before the interpreter, which could not run the store's methods."""
+    _storing.add(server)
+    atexit.unregister(_destroy_all)
+    atexit.register(_destroy_all)
+
+
+def _destroy_all() -> None:
+    for server in list(_storing):
+        server._destroy()
+
+
+Server.__signature__ = signature(Server)  # type: ignore[attr-defined]  # for help()

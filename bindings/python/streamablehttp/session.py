@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._abi import shttp_session
 from ._handles import stays_here
 from ._library import library
-from ._values import load, message_params, method_name, milliseconds
+from ._recorder import Recorder, Sent, sent
+from ._values import lazy, load, message_params, method_name, milliseconds, shown
+from .calls import Call, Calls
 from .errors import NotFoundError
-
-if TYPE_CHECKING:
-    from ._link import Link
-    from .calls import Call
 
 
 class Session:
@@ -23,46 +20,72 @@ class Session:
     has been taken; before that, a CommandFailed event reports that the session has ended.
     """
 
+    id: str
+    """The Mcp-Session-Id. It is a secret that gives access to the session: do not log it."""
+    principal: str
+    """The principal that opened it and that alone may use it; empty without authorization."""
+    revision: str
+    """The protocol revision, such as 2025-11-25."""
+    client_info: dict[str, Any] = lazy(lambda self: load(self._info or b"{}"))
+    """The clientInfo of initialize, parsed at the first access."""
+    client_capabilities: dict[str, Any] = lazy(lambda self: load(self._capabilities or b"{}"))
+    """The capabilities of initialize, parsed at the first access."""
+    data: Any
+    """Free for the host's use."""
+    closed: bool
+
     def __init__(
         self,
-        link: Link,
+        *,
+        id: str = "",
+        principal: str = "",
+        revision: str = "2025-11-25",
+        client_info: dict[str, Any] | None = None,
+        client_capabilities: dict[str, Any] | None = None,
+    ) -> None:
+        """Makes a session without a server, for tests of a host; `sent` has its commands."""
+        self._begin(Calls(Recorder()), 0, id, principal, revision)
+        self.client_info = client_info or {}
+        self.client_capabilities = client_capabilities or {}
+
+    @classmethod
+    def _of(
+        cls,
+        calls: Calls,
         key: int,
         id: str,
         principal: str,
         revision: str,
         info: bytes,
         capabilities: bytes,
-    ) -> None:
-        self._link = link
+    ) -> Session:
+        """A session of a server."""
+        session = cls.__new__(cls)
+        session._begin(calls, key, id, principal, revision)
+        session._info = info
+        session._capabilities = capabilities
+        return session
+
+    def _begin(self, calls: Calls, key: int, id: str, principal: str, revision: str) -> None:
+        self._calls = calls
         self._session = shttp_session(key)
         self.id = id
-        """The Mcp-Session-Id. It is a secret that gives access to the session: do not log it."""
         self.principal = principal
-        """The principal that opened it and that alone may use it; empty without authorization."""
         self.revision = revision
-        """The protocol revision, such as 2025-11-25."""
-        self._info = info
-        self._capabilities = capabilities
-        self.data: Any = None
-        """Free for the host's use."""
+        self._info = self._capabilities = b""
+        self.data = None
         self.closed = False
 
-    @cached_property
-    def client_info(self) -> dict[str, Any]:
-        """The clientInfo of initialize, parsed at the first access."""
-        info: dict[str, Any] = load(self._info or b"{}")
-        return info
-
-    @cached_property
-    def client_capabilities(self) -> dict[str, Any]:
-        """The capabilities of initialize, parsed at the first access."""
-        capabilities: dict[str, Any] = load(self._capabilities or b"{}")
-        return capabilities
+    @property
+    def sent(self) -> list[Sent]:
+        """The commands to a session that was built without a server: (name, argument, ...)."""
+        return sent(self._calls.server)
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
         # The name comes from the client, and may contain newlines.
-        return f"<Session {self._session.key:#x} {self.client_info.get('name', '?')!r}{state}>"
+        name = shown(self.client_info.get("name", "?"))
+        return f"<Session {self._session.key:#x} {name}{state}>"
 
     __reduce__ = stays_here
 
@@ -73,7 +96,7 @@ class Session:
         that the mailbox was full.
         """
         self._check_open()
-        self._link.invoke(
+        self._calls.server.invoke(
             library.shttp_session_notify,
             self._session,
             method_name(method),
@@ -87,7 +110,7 @@ class Session:
         stream.
         """
         self._check_open()
-        return self._link.call(library.shttp_session_call, self._session, method, params, timeout)
+        return self._calls.make(library.shttp_session_call, self._session, method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Closes the connection of the primary stream and keeps the stream.
@@ -96,14 +119,12 @@ class Session:
         reports that it cannot resume (NotResumableError), or has no primary stream (NoStreamError).
         """
         self._check_open()
-        self._link.invoke(
-            library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms)
-        )
+        self._calls.server.invoke(library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms))
 
     def close(self) -> None:
         """Ends the session: the client's later requests get 404, and it initializes again."""
         self._check_open()
-        self._link.invoke(library.shttp_session_close, self._session)
+        self._calls.server.invoke(library.shttp_session_close, self._session)
 
     def _check_open(self) -> None:
         if self.closed:

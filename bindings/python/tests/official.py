@@ -9,6 +9,7 @@ import httpx2
 import mcp_types as types
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+
 from wire import SECONDS
 
 REVISIONS = ["2025-03-26", "2025-06-18", "2025-11-25"]

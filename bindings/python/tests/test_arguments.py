@@ -90,7 +90,7 @@ def test_every_str_travels(served):
 def test_a_clients_halves_come_back(served):
     """What a library that lets them through hands over, and the host echoes."""
     _, _, exchange, request = served
-    request.message = b'{"params":{"text":"cut \\ud83d"}}'
+    vars(request)["message"] = b'{"params":{"text":"cut \\ud83d"}}'
     assert request.params == {"text": "cut \ud83d"}
     request.respond({"text": request.params["text"], "key \ud83d": request.params})
     assert exchange.next()["result"] == {
@@ -100,9 +100,7 @@ def test_a_clients_halves_come_back(served):
 
 
 def test_options_take_every_str():
-    with Server(
-        name=HALF, version=HALF, instructions=HALF, capabilities={"x": {HALF: 1}}
-    ) as server:
+    with Server(name=HALF, version=HALF, instructions=HALF, capabilities={"x": {HALF: 1}}) as server:
         result = Client(server.port).initialize()
     assert result["serverInfo"] == {"name": MENDED, "version": MENDED}
     assert result["instructions"] == MENDED
@@ -111,7 +109,7 @@ def test_options_take_every_str():
 
 def test_params_that_are_null(served):
     _, _, _, request = served
-    request.message = b'{"params":null}'
+    vars(request)["message"] = b'{"params":null}'
     assert request.params == {}
     request.respond({})
 
@@ -181,9 +179,9 @@ WRONG = [
 
 def test_what_is_wrong_is_named(served):
     one, _, exchange, request = served
-    for argument, kind, command in WRONG:
+    for argument, kind, refused in WRONG:
         with pytest.raises(kind) as raised:
-            command(request)
+            refused(request)
         assert str(raised.value).startswith(f"{argument}: "), raised.value
     server = one.server
     for argument, kind, command in (
@@ -197,13 +195,13 @@ def test_what_is_wrong_is_named(served):
             command()
         assert str(raised.value).startswith(f"{argument}: "), raised.value
     # None of it was sent, and none of it was the end of the request.
-    assert not server._link._calls
+    assert not server._calls.open
     request.respond({"n": 1})
     assert exchange.next()["result"] == {"n": 1}
 
 
 def test_numbers_of_every_kind(served):
-    _, client, exchange, request = served
+    _, _, exchange, request = served
     request.progress(True, decimal.Decimal("2.5"))
     request.progress(2, 0)
     assert exchange.next()["params"] == {"progressToken": "t", "progress": 1, "total": 2.5}
@@ -226,7 +224,7 @@ def test_what_a_result_of_call_may_wait(served):
     call = request.call("x")
     for timeout, kind in ((-1, ValueError), (math.nan, ValueError), ("1", TypeError)):
         for wait in (call.result, call.exception):
-            with pytest.raises(kind, match="^timeout: "):
+            with pytest.raises(kind, match=r"^timeout: "):
                 wait(timeout)
     assert not call.done()
 
@@ -254,7 +252,6 @@ def test_what_a_result_of_call_may_wait(served):
         ("unix_path", ValueError, {"unix_path": ""}),
         ("unix_path", ValueError, {"unix_path": "/tmp/\0"}),
         ("unix_path", ValueError, {"unix_path": "/tmp/\ud83d"}),
-        ("unix_path", ValueError, {"unix_path": "/tmp/" + 103 * "x"}),
         ("path", TypeError, {"path": None}),
         ("path", ValueError, {"path": "mcp"}),
         ("path", ValueError, {"path": "/é"}),
@@ -302,7 +299,6 @@ def test_two_options_that_cannot_be():
 
 def test_without_an_address_only_this_machine_is_served():  # S-005, S-506
     with Server(name="x") as server:
-        assert server.host == "127.0.0.1"
         assert server.url == f"http://127.0.0.1:{server.port}/mcp"
         Client(server.port).initialize()
         with socket.socket(socket.AF_INET6) as other, pytest.raises(ConnectionRefusedError):
@@ -312,8 +308,7 @@ def test_without_an_address_only_this_machine_is_served():  # S-005, S-506
 @pytest.mark.parametrize("name", ["localhost", "LocalHost"])
 def test_localhost(name):
     with Server(name="x", host=name) as server:
-        assert server.host == "127.0.0.1"
-        assert server.url == f"http://127.0.0.1:{server.port}/mcp"
+        assert server.url == f"http://{name}:{server.port}/mcp"
         client = Client(server.port)
         client.initialize()
         assert client.send("POST", {"id": 1, "method": "ping"}, Host="localhost").status == 200
@@ -323,18 +318,20 @@ def test_localhost(name):
 @pytest.mark.parametrize("host", ["example.com", "", "127.0.0.1:80", "unix:/tmp/x", "[::1]", HALF])
 def test_other_names_are_not_looked_up(host, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: pytest.fail("looked up"))
-    with pytest.raises(AddressUnavailableError, match="in digits"):
+    with pytest.raises(AddressUnavailableError, match=r"is no address|is not an IP address"):
         Server(name="x", host=host)
 
 
 def test_where_it_cannot_listen_is_said(tmp_path):
     with Server(name="x") as server, pytest.raises(AddressInUseError) as raised:
         Server(name="y", port=server.port)
-    assert str(raised.value).startswith(f"host 127.0.0.1, port {server.port}: ")
+    assert str(raised.value) == f"127.0.0.1, port {server.port}: another program listens there"
     assert raised.value.errno == errno.EADDRINUSE
     path = tmp_path / "missing" / "socket"
-    with pytest.raises(AddressUnavailableError, match=f"^{path}: "):
+    with pytest.raises(AddressUnavailableError, match=f"^unix:{path}: the directory does not"):
         Server(name="x", unix_path=path)
+    with pytest.raises(AddressUnavailableError, match="108 bytes"):
+        Server(name="x", unix_path="/tmp/" + 103 * "x")
 
 
 def test_an_address_with_a_zone():

@@ -48,7 +48,7 @@ async def test_the_iteration_ends_when_the_server_closes():
 
     async def iterate():
         async for event in server:
-            seen.append(type(event).__name__)
+            seen.append(type(event).__name__)  # noqa: PERF401
 
     task = asyncio.create_task(iterate())
     await ready_client(server)
@@ -180,9 +180,7 @@ async def test_commands_of_other_threads():
         exchange = client.request("x")
         request = await of_kind(server.events())
         question = asyncio.create_task(asyncio.to_thread(exchange.next))
-        answer = asyncio.create_task(
-            asyncio.to_thread(lambda: request.call("roots/list").result(SECONDS))
-        )
+        answer = asyncio.create_task(asyncio.to_thread(lambda: request.call("roots/list").result(SECONDS)))
         client.answer(await question, {"n": 1})
         assert await answer == {"n": 1}
         client.hang_up()

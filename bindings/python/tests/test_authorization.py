@@ -111,9 +111,7 @@ def test_the_host_decides(host):
     asked = one.next(Authorization)
     asked.refuse("insufficient_scope", "tides:read berths:write")
     assert call.status == 403
-    assert 'error="insufficient_scope", scope="tides:read berths:write"' in (
-        call.header["WWW-Authenticate"]
-    )
+    assert 'error="insufficient_scope", scope="tides:read berths:write"' in (call.header["WWW-Authenticate"])
 
 
 def test_a_stream_ends_with_its_authorization(host):

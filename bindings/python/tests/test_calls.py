@@ -82,7 +82,7 @@ def test_who_stops_waiting_gives_the_call_up(asked):
     assert client.answer(question, {}).status == 202
     request.respond({})
     assert "result" in exchange.next()
-    assert not one.server._link._calls
+    assert not one.server._calls.open
 
 
 def test_the_session_ends_before_the_answer(asked):
@@ -239,7 +239,7 @@ def test_an_answer_arrives_though_nobody_iterates(left):
     call = later.session.call("roots/list", timeout=0.01)
     with pytest.raises(concurrent.futures.TimeoutError):
         call.result()
-    assert not server._link._calls
+    assert not server._calls.open
 
 
 def test_whoever_iterates_gets_what_a_wait_has_taken(left):
@@ -265,7 +265,7 @@ def test_whoever_iterates_gets_what_a_wait_has_taken(left):
 
 
 def test_a_call_that_nobody_takes_the_answer_of_ends_with_the_server(left):
-    server, client, exchange, request = left
+    server, _, exchange, request = left
     call = request.call("roots/list")
     exchange.next()
     with concurrent.futures.ThreadPoolExecutor() as pool:

@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import gc
-import http.client
 import logging
 import pickle
 import subprocess
@@ -28,7 +27,7 @@ from streamablehttp._library import library
 from streamablehttp._values import borrowed
 from test_asyncio import of_kind, ready_client
 from test_handles import environment
-from wire import SECONDS, Client, on_asyncio
+from wire import SECONDS, Client, Ended, on_asyncio
 
 DROPPED = {"code": -32603, "message": "The handler did not answer"}
 
@@ -66,7 +65,7 @@ def test_the_client_is_told_and_so_is_the_log(host, caplog):
     assert record.name == "streamablehttp"
     assert "'tools/call'" in record.getMessage() and repr(session) in record.getMessage()
     assert session.id not in record.getMessage()
-    assert not one.server._link.requests
+    assert not one.server._requests.alive
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_in_a_cycle_and_on_any_thread(host):
     try:
         request = one.next()
         one.next(Idle)  # from here on this thread alone holds it
-        request.itself = request
+        vars(request)["itself"] = request
         del request
         threading.Thread(target=gc.collect).start()
         assert exchange.next()["error"] == DROPPED
@@ -157,7 +156,7 @@ def test_what_has_an_answer_is_left_alone(host, caplog):
     del request
     gc.collect()
     assert not warnings(caplog)
-    assert not one.server._link.dropped
+    assert not one.server._requests.dropped
 
 
 def test_a_request_that_was_refused_an_answer_can_still_be_answered(host):
@@ -187,7 +186,7 @@ def test_it_makes_no_event(host):
     request = one.next()
     request.respond({})
     other.next()
-    assert list(one.server._link.dropped)
+    assert list(one.server._requests.dropped)
     one.close()
     events = list(iter(one.events.get_nowait, None))
     assert not [event for event in events if isinstance(event, CommandFailed)]
@@ -219,23 +218,23 @@ def test_it_is_failed_later_if_there_is_no_room_now(host, monkeypatch):
     client.initialize()
     exchange = client.request("x")
     request = one.next()
-    link = one.server._link
-    invoke = link.invoke
+    handle, requests = one.server._handle, one.server._requests
+    invoke = handle.invoke
 
     def full(function, *arguments):
         if function is library.shttp_request_fail:
             raise LimitError("full")
         return invoke(function, *arguments)
 
-    monkeypatch.setattr(link, "invoke", full)
+    monkeypatch.setattr(handle, "invoke", full)
     del request
-    while not link.unfailed:
+    while not requests.unfailed:
         pass
-    monkeypatch.setattr(link, "invoke", invoke)
+    monkeypatch.setattr(handle, "invoke", invoke)
     client.request("y")
     request = one.next()
     assert exchange.next()["error"] == DROPPED
-    assert not link.unfailed
+    assert not requests.unfailed
     request.respond({})
 
 
@@ -317,7 +316,7 @@ async def test_a_task_that_raises(keeps):
             async for event in server.events():
                 seen.append(type(event))
                 if isinstance(event, Request):
-                    asyncio.create_task(answer(event))
+                    asyncio.create_task(answer(event))  # noqa: RUF006
 
         seen = []
         task = asyncio.create_task(iterate())
@@ -338,7 +337,7 @@ async def test_many_tasks_that_raise(caplog):
         async def iterate():
             async for event in server.events():
                 if isinstance(event, Request):
-                    asyncio.create_task(raising(event))
+                    asyncio.create_task(raising(event))  # noqa: RUF006
                 del event
 
         task = asyncio.create_task(iterate())
@@ -399,7 +398,7 @@ def test_a_server_that_is_dropped_closes_though_its_requests_are_kept(caplog):
     del server
     gc.collect()
     assert handle.closed
-    with pytest.raises(http.client.RemoteDisconnected):
+    with pytest.raises(Ended):
         exchange.next()
     del kept
     assert not warnings(caplog)
@@ -433,7 +432,5 @@ def test_nothing_happens_when_the_interpreter_exits(closed):
         "kept = next(event for event in server if isinstance(event, Request))\n"
         f"cycle = [kept]; cycle.append(cycle); {closed}\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, timeout=30, env=environment()
-    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, env=environment())
     assert (run.returncode, run.stderr) == (0, b"")

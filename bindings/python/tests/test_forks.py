@@ -150,7 +150,7 @@ def test_locks_that_are_held_elsewhere(host):
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
-        with server._handle._lock, server._pump.taking, request._lock:
+        with server._handle._lock, server._pump.taking, request._state.lock:
             inside.set()
             leave.wait(SECONDS)
 
@@ -257,7 +257,7 @@ def talk(server):
     for word in ("first", "second"):
         print(client.request(word).next()["result"], flush=True)
 def child(server, event):
-    consumer = server._link.consumer
+    consumer = server._consumers.current
     assert consumer is None
     server.close()
     server.__exit__(None, None, None)

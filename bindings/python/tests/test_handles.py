@@ -72,9 +72,8 @@ def test_ctypes_takes_a_handle_and_refuses_a_dead_one():
 
 
 def test_a_handle_of_another_type_is_refused():
-    with Server(name="x") as server:
-        with pytest.raises(Exception, match="argument 1"):
-            library.shttp_loop_stop(server._handle)
+    with Server(name="x") as server, pytest.raises(Exception, match="argument 1"):
+        library.shttp_loop_stop(server._handle)
 
 
 def test_null_is_an_error_not_a_crash():
@@ -104,9 +103,7 @@ def test_servers_leave_no_descriptor_and_no_thread():
 @pytest.mark.parametrize("how", ["keep = server", "keep = iter(server); server.close()", "pass"])
 def test_the_interpreter_exits_with_a_server_alive(how):
     program = f"from streamablehttp import Server\nserver = Server(name='x')\n{how}\n"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, timeout=30, env=environment()
-    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, env=environment())
     assert (run.returncode, run.stderr) == (0, b"")
 
 

@@ -21,14 +21,15 @@ from streamablehttp import (
     Server,
     SessionClosed,
     SessionOpened,
+    _pump,
 )
-from streamablehttp import _pump
 from streamablehttp._abi import shttp_event, shttp_event_kind, shttp_status
 from streamablehttp._handles import Handle
 from streamablehttp._library import library
-from streamablehttp._link import Link
 from streamablehttp._pump import Pump
 from streamablehttp._values import borrowed
+from streamablehttp.calls import Calls
+from streamablehttp.request import Requests
 from wire import SECONDS, Client, on_asyncio
 
 PACKAGE = os.path.dirname(streamablehttp.__file__)
@@ -53,8 +54,9 @@ class Batches:
         self._batches = list(batches)
         self._handle = Handle("server", lambda pointer: None)
         self._handle.invoke = self._invoke
-        self.link = Link(self._handle)
-        self.pump = Pump(self.link, -1)
+        self.calls = Calls(self._handle)
+        self.requests = Requests(self.calls)
+        self.pump = Pump(self.calls, self.requests, -1)
 
     def _invoke(self, function, *arguments):
         if function is library.shttp_request_fail:
@@ -69,9 +71,9 @@ class Batches:
 
     def called(self):
         """A call, which an answer is for that has this call_data: 1."""
-        invoke, self.link.invoke = self.link.invoke, lambda *arguments: None
-        call = self.link.call(None, None, "roots/list", None, None)
-        self.link.invoke = invoke
+        self._handle.invoke = lambda *arguments: None
+        call = self.calls.make(None, None, "roots/list", None, None)
+        self._handle.invoke = self._invoke
         return call
 
     def handed_over(self):
@@ -159,7 +161,7 @@ def test_an_interruption_loses_nothing_wherever_it_comes(kind, reported, caplog)
     at, has_come = 0, True
     while has_come:
         one = Batches(every_kind(), [])
-        link, call = one.link, one.called()
+        call = one.called()
         raised = False
         with Interruption(at, kind) as interruption:
             try:
@@ -170,21 +172,21 @@ def test_an_interruption_loses_nothing_wherever_it_comes(kind, reported, caplog)
         if raised and not one.pump.closed:
             one.pump.take()  # it came before the batch
         assert raised is has_come or reported, at
-        events = [event for event in iter(one.pump.hand_over, None)]
+        events = list(iter(one.pump.hand_over, None))
         assert [type(event) for event in events] == KINDS, at
         assert call.result(0) == {"n": 1}, at
         assert (events[2].cancelled, events[3].cancelled) == (True, True), at
         assert events[5].request is events[2], at
         assert events[0].session is events[-1].session and events[0].session.closed, at
         assert not one.pump.sessions and one.pump.closed, at
-        assert not link._calls, at
+        assert not one.calls.open, at
         # In the midst of logging it cannot be told from what the host's logging raises.
         assert "a line" in caplog.text or reported, at
         assert len(reported) <= 1
         reported.clear()
         caplog.clear()
         del events
-        assert not one.failed and not link.requests, at
+        assert not one.failed and not one.requests.alive, at
         at += 1
     assert at > 100
 
@@ -368,7 +370,7 @@ def test_a_signal_handler_that_raises(reported):
             try:
                 for event in server:
                     if isinstance(event, Notification) and event.method == "n":
-                        outcome.append(event.params["n"])
+                        outcome.append(event.params["n"])  # noqa: PERF401
             except Alarm:
                 interruptions.append(len(outcome))
     finally:

@@ -57,7 +57,7 @@ def test_json_response(host):
     client.answer(primary.next(), {"roots": []})
     assert call.result(10) == {"roots": []}
     request.respond({"n": 1})
-    assert exchange.header.get_content_type() == "application/json"
+    assert exchange.header.content_type == "application/json"
     assert exchange.next()["result"] == {"n": 1}
 
 
@@ -83,12 +83,12 @@ def test_auto(host):
     client.initialize()
     quiet = client.request("x")
     one.next().respond({})
-    assert quiet.header.get_content_type() == "application/json"
+    assert quiet.header.content_type == "application/json"
     talking = client.request("x")
     request = one.next()
     request.log("info", "x")
     request.respond({})
-    assert talking.header.get_content_type() == "text/event-stream"
+    assert talking.header.content_type == "text/event-stream"
     assert [message.get("method") for message in talking.messages] == [
         "notifications/message",
         None,

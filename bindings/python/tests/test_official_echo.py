@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("mcp", reason="the official client is not installed")
 
-from official import REVISIONS, connected, text  # noqa: E402
-from wire import on_asyncio  # noqa: E402
+from official import REVISIONS, connected, text
+from wire import on_asyncio
 
 
 @pytest.fixture(params=REVISIONS)
@@ -18,7 +18,7 @@ def revision(request, monkeypatch):
 
 @on_asyncio
 async def test_tools(echo_server, revision):
-    async with connected(echo_server()) as (client, seen):
+    async with connected(echo_server()) as (client, _):
         assert client.protocol_version == revision
         names = {tool.name for tool in (await client.list_tools()).tools}
         assert names >= {"echo", "progress", "log", "ask", "broadcast"}
@@ -43,10 +43,8 @@ async def test_progress_and_logs(echo_server, options, delay_ms):
 
 @on_asyncio
 async def test_ask(echo_server, revision):
-    async with connected(echo_server()) as (client, seen):
-        answers = await asyncio.gather(
-            *(client.call_tool("ask", {"prompt": f"p{number}"}) for number in range(10))
-        )
+    async with connected(echo_server()) as (client, _):
+        answers = await asyncio.gather(*(client.call_tool("ask", {"prompt": f"p{number}"}) for number in range(10)))
         for number, answer in enumerate(answers):
             assert f"heard p{number}" in text(answer)
 
@@ -58,13 +56,13 @@ async def test_broadcast_reaches_every_session_once_and_in_order(echo_server):
         for seq in range(20):
             await first.call_tool("broadcast", {"seq": seq})
         for seen in (seen_by_first, seen_by_second):
-            await seen.until(lambda: len(seen.logs) >= 20)
+            await seen.until(lambda seen=seen: len(seen.logs) >= 20)
             assert [log.data for log in seen.logs] == [{"seq": seq} for seq in range(20)]
 
 
 @on_asyncio
 async def test_json_response(echo_server):
-    async with connected(echo_server("--json-response")) as (client, seen):
+    async with connected(echo_server("--json-response")) as (client, _):
         assert text(await client.call_tool("echo", {"text": "x"})) == "x"
         asked = await client.call_tool("ask", {"prompt": "p"})
         assert "JSON_RESPONSE" in text(asked)
@@ -72,7 +70,7 @@ async def test_json_response(echo_server):
 
 @on_asyncio
 async def test_stateless(echo_server):
-    async with connected(echo_server("--stateless")) as (client, seen):
+    async with connected(echo_server("--stateless")) as (client, _):
         assert text(await client.call_tool("echo", {"text": "x"})) == "x"
         asked = await client.call_tool("ask", {"prompt": "p"})
         assert "STATELESS" in text(asked)
@@ -83,7 +81,7 @@ async def test_many_sessions(echo_server):
     url = echo_server()
 
     async def converse(number):
-        async with connected(url) as (client, seen):
+        async with connected(url) as (client, _):
             for turn in range(3):
                 said = f"{number} {turn}"
                 assert text(await client.call_tool("echo", {"text": said})) == said

@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("mcp", reason="the official client is not installed")
 
-from mcp.shared.exceptions import MCPError  # noqa: E402
-from official import REVISIONS, connected, overheard, text  # noqa: E402
-from wire import Client, on_asyncio  # noqa: E402
+from mcp.shared.exceptions import MCPError
+
+from official import REVISIONS, connected, overheard, text
+from wire import Client, on_asyncio
 
 MODES = [[], ["--stateless"], ["--json-response"], ["--stateless", "--json-response"]]
 
@@ -24,7 +25,7 @@ def revision(request, monkeypatch):
 
 @on_asyncio
 async def test_tools(everything, revision):
-    async with connected(everything()) as (client, seen):
+    async with connected(everything()) as (client, _):
         assert client.protocol_version == revision
         assert client.server_info.name == "everything"
         tools = (await client.list_tools()).tools
@@ -102,7 +103,7 @@ def test_a_json_server_asks_on_the_primary(everything):
     assert question["params"]["messages"][0]["content"]["text"] == "hello"
     said = {"role": "assistant", "model": "m", "content": {"type": "text", "text": "heard"}}
     assert client.answer(question, said).status == 202
-    assert exchange.header.get_content_type() == "application/json"
+    assert exchange.header.content_type == "application/json"
     result = exchange.next()["result"]
     assert result["content"][0]["text"] == "LLM response: heard"
     assert not result.get("isError")
@@ -147,7 +148,7 @@ async def test_elicitation_schemas(everything, options):
 
 @on_asyncio
 async def test_resources_prompts_and_completion(everything):
-    async with connected(everything()) as (client, seen):
+    async with connected(everything()) as (client, _):
         resources = (await client.list_resources()).resources
         for resource in resources:
             assert (await client.read_resource(resource.uri)).contents[0].uri == resource.uri
@@ -216,9 +217,7 @@ async def test_every_tool_answers_in_every_mode(everything, options):
         }
         tools = (await client.list_tools()).tools
         results = {
-            tool.name: await client.call_tool(
-                tool.name, arguments.get(tool.name), progress_callback=seen.on_progress
-            )
+            tool.name: await client.call_tool(tool.name, arguments.get(tool.name), progress_callback=seen.on_progress)
             for tool in tools
         }
         assert all(result.content for result in results.values())
@@ -234,7 +233,7 @@ async def test_every_tool_answers_in_every_mode(everything, options):
 
 @on_asyncio
 async def test_a_client_that_tries_the_newer_protocol_first(everything):
-    async with connected(everything(), mode="auto") as (client, seen):
+    async with connected(everything(), mode="auto") as (client, _):
         assert text(await client.call_tool("test_simple_text"))
 
 

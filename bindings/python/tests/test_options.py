@@ -2,47 +2,32 @@
 
 import ctypes
 import inspect
+from typing import Any
 
 import pytest
 
 import streamablehttp
 from streamablehttp import InvalidOptionError, Server
-from streamablehttp._abi import shttp_server_options
-from streamablehttp._options import Limits, server_options
+from streamablehttp._abi import shttp_bytes, shttp_server_options
+from streamablehttp._options import server_options
+from streamablehttp._table import OPTIONS, Option, Options
 
-FIELDS = dict(shttp_server_options._fields_)
+FIELDS = {field[0]: field[1] for field in shttp_server_options._fields_}
 
-# What the keyword arguments of Server stand for, where the names differ or C has no such thing.
-# A table of C functions is for hosts in C.
-NOT_PASSED = {"struct_size", "on_event", "on_log", "user_data", "user_data_free", "event_store"}
-RENAMED = {"server_info": "name", "server_capabilities": "capabilities"}
+# Set by Server itself, from arguments of its own.
+NOT_PASSED = {"struct_size", "on_event", "on_log", "user_data", "user_data_free", "server_info", "event_store"}
+NUMBERS = [name for name, option in OPTIONS.items() if option.kind == "uint"]
 
 
-def options(**changed):
-    plain = {
-        "name": "n",
-        "version": "1",
-        "capabilities": None,
-        "instructions": None,
-        "path": "/mcp",
-        "stateless": False,
-        "json_response": False,
-        "response_mode": None,
-        "progress_route": "primary",
-        "replay": True,
-        "allowed_origins": None,
-        "allowed_hosts": None,
-        "cors_origins": None,
-        "authorize": False,
-        "bearer_tokens": None,
-        "resource_metadata": None,
-        "log_level": "warning",
-        "half_close": False,
-        "unix_mode": None,
-        "raw": False,
-        "limits": {},
-    }
-    return server_options(**{**plain, **changed})
+def options(name="n", version="1", json_response=False, replay=True, raw=False, **given):
+    return server_options(
+        name=name,
+        version=version,
+        json_response=json_response,
+        replay=replay,
+        raw=raw,
+        options=given,
+    )
 
 
 def text(value):
@@ -50,14 +35,24 @@ def text(value):
 
 
 def test_every_field_of_the_struct_is_a_keyword_argument():
-    keywords = {*inspect.signature(Server).parameters, *Limits.__annotations__}
-    assert {RENAMED.get(name, name) for name in FIELDS if name not in NOT_PASSED} <= keywords
+    described = {option.field for option in OPTIONS.values()}
+    assert described == FIELDS.keys() - NOT_PASSED
+    assert OPTIONS.keys() == Options.__annotations__.keys()
 
 
-def test_the_limits_are_numbers_of_the_struct():
-    for name in Limits.__annotations__:
-        assert FIELDS[name] is ctypes.c_uint32
-        assert getattr(options(limits={name: 7}), name) == 7
+def test_the_signature_has_every_option_with_its_default():
+    parameters = inspect.signature(Server).parameters
+    assert "self" not in parameters and "options" not in parameters
+    assert [*parameters][-len(OPTIONS) :] == [*OPTIONS]
+    assert parameters["sessions_max"].default == 10000
+    assert parameters["bearer_tokens"].default is None
+    assert {one.kind for one in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_numbers_are_fields_of_32_bits():
+    for name in NUMBERS:
+        assert FIELDS[OPTIONS[name].field] is ctypes.c_uint32
+        assert getattr(options(**{name: 7}), OPTIONS[name].field) == 7
 
 
 def test_defaults_are_left_to_the_library():
@@ -66,7 +61,42 @@ def test_defaults_are_left_to_the_library():
     assert made.on_event is None or not made.on_event
     assert made.allowed_origins is None
     assert made.allowed_hosts is None
-    assert all(getattr(made, name) == 0 for name in Limits.__annotations__)
+    assert all(getattr(made, OPTIONS[name].field) == 0 for name in NUMBERS)
+
+
+def test_none_is_the_default_where_that_is_none():
+    names = [name for name, option in OPTIONS.items() if option.default is None]
+    assert names
+    made = options(**dict.fromkeys(names))
+    for name in {OPTIONS[name].field for name in names} - {"server_capabilities"}:
+        plain = getattr(options(), name)
+        same = (lambda value: text(value)) if FIELDS[name] is shttp_bytes else (lambda value: value)
+        assert same(getattr(made, name)) == same(plain), name
+    with pytest.raises(TypeError, match=r"^sessions_max: "):
+        options(sessions_max=None)
+
+
+def test_the_greatest_number_and_never():
+    assert options(fence_ms=1000).fence_ms == 1000
+    assert options(fence_ms=streamablehttp.NEVER).fence_ms == 0xFFFFFFFF
+    with pytest.raises(InvalidOptionError, match=r"^fence_ms: 1001 is not in 0 \.\.\. 1000"):
+        options(fence_ms=1001)
+    with pytest.raises(InvalidOptionError, match=r"^unix_mode: "):
+        options(unix_mode=streamablehttp.NEVER)
+
+
+def test_an_option_needs_no_line_but_its_own(monkeypatch):
+    """A new row of the table is enough."""
+    kind: Any
+    for kind, field, value, converted in (
+        ("uint", "sessions_max", 3, 3),
+        ("flag", "half_close", True, 1),
+        ("text", "path", "/x", b"/x"),
+        ("list", "allowed_hosts", ["a", "b"], b"a,b"),
+        ("choice", "log_level", "new", 4),
+    ):
+        monkeypatch.setitem(OPTIONS, "new", Option(field, kind, None, choices={"new": 4}))
+        assert getattr(options(new=value), field) == converted
 
 
 def test_texts():
@@ -91,9 +121,7 @@ def test_authorization():
     assert options(bearer_tokens=["a", "b"]).bearer_tokens == b"a,b"
     assert options(bearer_tokens={"a": "x", "b": "x"}).bearer_tokens == b"x:a,x:b"
     assert options(authorize=True).authorize == 1
-    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (
-        b'{"resource":"r"}'
-    )
+    assert text(options(resource_metadata={"resource": "r"}).resource_metadata) == (b'{"resource":"r"}')
 
 
 @pytest.mark.parametrize(
@@ -142,9 +170,9 @@ def test_response_mode(given, mode):
         {"name": None, "raw": True, "instructions": "x"},
         {"allowed_hosts": ["a,b"]},
         {"path": "/\0"},
-        {"replay": False, "limits": {"replay_ms": 1}},
-        {"limits": {"sessions_max": -1}},
-        {"limits": {"sessions_max": 1 << 32}},
+        {"replay": False, "replay_ms": 1},
+        {"sessions_max": -1},
+        {"sessions_max": 1 << 32},
     ],
 )
 def test_what_cannot_be_used(given):
@@ -154,12 +182,12 @@ def test_what_cannot_be_used(given):
 
 def test_no_replay():
     assert options(replay=False).replay_events_max == 0xFFFFFFFF
-    assert options(limits={"replay_ms": streamablehttp.NEVER}).replay_ms == 0xFFFFFFFF
+    assert options(replay_ms=streamablehttp.NEVER).replay_ms == 0xFFFFFFFF
 
 
 def test_unknown_options_are_a_type_error():
     with pytest.raises(TypeError, match="session_max"):
-        Server(name="x", session_max=1)
+        Server(name="x", session_max=1)  # type: ignore[call-arg]
 
 
 def test_what_only_the_library_can_refuse():
@@ -174,9 +202,8 @@ def test_addresses():
         Server(name="x", host="not an address")
     with pytest.raises(streamablehttp.AddressUnavailableError):
         Server(name="x", host="192.0.2.1")
-    with Server(name="x") as server:
-        with pytest.raises(streamablehttp.AddressInUseError):
-            Server(name="y", port=server.port)
+    with Server(name="x") as server, pytest.raises(streamablehttp.AddressInUseError):
+        Server(name="y", port=server.port)
 
 
 def test_url(tmp_path):

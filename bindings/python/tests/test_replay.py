@@ -7,9 +7,9 @@ import pytest
 from streamablehttp import (
     CommandFailed,
     DisconnectedError,
-    NoStreamError,
     InvalidArgumentError,
     JSONResponseError,
+    NoStreamError,
     NotFoundError,
     NotResumableError,
     PrimaryClosed,
@@ -32,10 +32,7 @@ def opened(one, revision="2025-11-25"):
 
 def said(exchange):
     """What is left of a stream of log messages, up to its end."""
-    return [
-        message["params"]["data"] if "params" in message else message["result"]
-        for message in exchange.messages
-    ]
+    return [message["params"]["data"] if "params" in message else message["result"] for message in exchange.messages]
 
 
 def numbers(exchange, count):

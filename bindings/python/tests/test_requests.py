@@ -4,14 +4,12 @@ import logging
 
 import pytest
 
-from wire import HUGE
-
 from streamablehttp import (
     Cancelled,
     ClosedError,
+    CommandFailed,
     InvalidMessageError,
     LimitError,
-    CommandFailed,
     NotFoundError,
     Notification,
     PrimaryClosed,
@@ -20,6 +18,7 @@ from streamablehttp import (
     SessionClosed,
     SessionOpened,
 )
+from wire import HUGE
 
 
 def test_the_library_answers_initialize(host):

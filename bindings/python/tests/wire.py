@@ -1,16 +1,20 @@
-"""Both ends of a test: a client that speaks HTTP by hand, and a host on a thread of its own."""
+"""Both ends of a test: a client with a reader of its own, and a host on a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import http.client
 import json
 import queue
-import socket
+import sys
 import threading
+from pathlib import Path
 
 from streamablehttp import Request, Server
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "Tests" / "Support"))
+
+from http_reader import Connection, Ended, Stream  # noqa: F401
 
 SECONDS = 15.0
 """Nothing takes so long; waiting longer is a failure."""
@@ -29,69 +33,63 @@ def on_asyncio(test):
 class Exchange:
     """One HTTP request and its response, on a connection of its own."""
 
-    def __init__(self, connection):
+    def __init__(self, connection, verb):
         self._connection = connection
+        self._verb = verb
         self.last_id = None
         """The id of the last event, a priming event included."""
         self.retry_ms = None
         """When the server wants the client to come back."""
 
     @functools.cached_property
-    def response(self):
+    def header(self):
         """Waits for the head."""
-        return self._connection.getresponse()
+        return self._connection.head()
 
     @property
     def status(self):
-        return self.response.status
-
-    @property
-    def header(self):
-        return self.response.headers
+        return self.header.status
 
     @functools.cached_property
     def body(self):
-        return self.response.read()
+        return b"".join(self._connection.body(self.header, self._verb))
 
     @functools.cached_property
     def messages(self):
         """The JSON-RPC messages, as they arrive; ends when the body does."""
-        if self.header.get_content_type() == "application/json":
+        if self.header.content_type == "application/json":
             return iter([json.loads(self.body)])
-        return self._events()
+        return self._messages()
 
     def next(self):
         """The next message; None at the end."""
         return next(self.messages, None)
 
-    def _events(self):
-        assert self.header.get_content_type() == "text/event-stream", self.status
-        data = b""
-        for line in self.response:
-            if line.startswith(b"data:"):
-                data += line[len(b"data:") :].strip()
-            elif line.startswith(b"id:"):
-                self.last_id = line[len(b"id:") :].strip().decode()
-            elif line.startswith(b"retry:"):
-                self.retry_ms = int(line[len(b"retry:") :])
-            elif not line.strip() and data:
-                yield json.loads(data)
-                data = b""
+    @functools.cached_property
+    def _stream(self):
+        assert self.header.content_type == "text/event-stream", self.status
+        return Stream(self._connection, self.header)
+
+    def _event(self):
+        event = self._stream.next()
+        if event is not None:
+            self.last_id = event.id or self.last_id
+            self.retry_ms = self.retry_ms if event.retry is None else event.retry
+        return event
+
+    def _messages(self):
+        while event := self._event():
+            if event.data:
+                yield event.message
 
     def until_primed(self):
         """Reads the event that begins a stream, which has an id and no message. Gives the id."""
-        for line in self.response:
-            if line.startswith(b"id:"):
-                self.last_id = line[len(b"id:") :].strip().decode()
-            elif line.strip() == b"data:":
-                assert self.response.readline() == b"\n"
-                return self.last_id
-            else:
-                assert not line.strip() or line.startswith(b":"), line
+        while "id" not in (event := self._event()).fields:
+            assert event.fields == [""], event
+        assert event.fields == ["id", "data"] and not event.data, event
+        return self.last_id
 
     def close(self):
-        if "response" in vars(self):
-            self.response.close()
         self._connection.close()
 
 
@@ -115,16 +113,17 @@ class Client:
 
     def send(self, verb, message=None, **headers):
         """Sends an HTTP request and waits for nothing."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
-        if self._unix_path is not None:
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(SECONDS)
-            connection.sock.connect(self._unix_path)
-        body = None
+        connection = Connection(self._unix_path or ("127.0.0.1", self._port), seconds=SECONDS)
+        body = ""
         if message is not None:
             body = json.dumps({"jsonrpc": "2.0", **message}).replace(json.dumps(HUGE), "1" * 5000)
-        connection.request(verb, self._path, body, {**self.headers, **headers})
-        self._exchanges.append(Exchange(connection))
+        host = "127.0.0.1" if self._unix_path else f"127.0.0.1:{self._port}"
+        fields = {"Host": host, **self.headers, **headers}
+        if body or verb == "POST":
+            fields["Content-Length"] = len(body)
+        lines = [f"{verb} {self._path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        connection.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), body.encode())
+        self._exchanges.append(Exchange(connection, verb))
         return self._exchanges[-1]
 
     def hang_up(self):

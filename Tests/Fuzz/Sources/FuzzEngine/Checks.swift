@@ -59,7 +59,8 @@ extension World {
         let inspection = Inspection(of: engine)
         let mayWait =
             live.contains { $0.appetite == .none || $0.unwritten != nil } || !books.searches.isEmpty
-            || inspection.sessions.contains { inspection.heldAnswers(of: $0) > 0 } || now < lastAnswer + fenceMax
+            || inspection.sessions.contains { inspection.heldAnswers(of: $0) > 0 }
+            || now < lastAnswer + fenceMax
         require(mayWait || statistics.unsentBytes == 0, "unsent bytes are left")
     }
 

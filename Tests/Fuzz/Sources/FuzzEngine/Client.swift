@@ -22,7 +22,7 @@ final class Client {
     var isHeldBack = false
     /// Whether it may have come back for what it had missed.
     private(set) var mayReplay = false
-    private var reader = ResponseReader()
+    private var reader = ResponseCheck()
     /// What has come and has not been read.
     private let received = ByteBuffer()
     /// Reads what the client sends, for the order of its requests.
@@ -58,7 +58,7 @@ final class Client {
             if case .fault = step { hasFailed = true }
             guard step == .head, let head = parser.head else { continue }
             let cursor = head.method == .get ? head[.lastEventID] : nil
-            reader.asked.append(
+            reader.willAsk(
                 .init(
                     method: head.method, cursor: cursor.flatMap { EventIDCodec.read($0) },
                     gaps: gaps))

@@ -71,7 +71,7 @@ extension World {
             require(event.session != nil, "a primary without a session")
         case .notification:
             require(event.method.count > 0, "a notification without a method")
-        case .commandFailed, .log, .closed:
+        case .commandFailed, .log, .access, .sessions, .closed:
             fatalError("an event that is the runtime's to make")
         }
     }

@@ -100,7 +100,9 @@ struct ProgramOptions {
         case UInt8(ascii: "u"): engine.authorization = .host
         case UInt8(ascii: "b"):
             let tokens: StaticString = "alice:x,bob:y"
-            if let tokens = try? BearerTokens(tokens.rawBytes) { engine.authorization = .tokens(tokens) }
+            if let tokens = try? BearerTokens(tokens.rawBytes) {
+                engine.authorization = .tokens(tokens)
+            }
         case UInt8(ascii: "m"):
             let metadata: StaticString =
                 """

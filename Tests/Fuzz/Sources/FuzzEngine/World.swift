@@ -96,8 +96,8 @@ final class World {
                 let place = clients.firstIndex { $0?.connection === connection }
                 require(place != nil, "closed what is closed")
                 if let place { clients[place] = nil }
-            case .log(_, let text):
-                require(!text.isEmpty, "logged nothing")
+            case .log(let line):
+                require(!line.text.isEmpty, "logged nothing")
             case .closed:
                 isClosed = true
                 require(clients.allSatisfy { $0 == nil }, "closed before its connections")

@@ -1,4 +1,5 @@
 import Fuzzing
+import Oracle
 import Wire
 
 /// What a parser tells of a stream.

@@ -1,6 +1,7 @@
 import Engine
 import Fuzzing
 import Link
+import Oracle
 import Wire
 
 /// What a client is to see of one stream.

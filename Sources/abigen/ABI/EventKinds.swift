@@ -1,0 +1,155 @@
+extension ABI {
+    static let eventKind = Enumeration(
+        name: "shttp_event_kind",
+        doc: """
+            The kind of an event. Each kind lists the fields of shttp_event that it sets, besides
+            kind and handle. All other fields are 0; one that is listed may be 0 as well, where
+            there is nothing to say.
+            """,
+        cases: [
+            EnumCase(
+                "SHTTP_EVENT_REQUEST", 1,
+                """
+                A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
+                now or later, from any thread.
+                """,
+                sets: [
+                    "session", "session_data", "principal", "request", "method", "id", "message",
+                    "params", "headers", "revision", "peer", "target",
+                ], maps: "request"),
+            EnumCase(
+                "SHTTP_EVENT_NOTIFICATION", 2,
+                """
+                A client's notification; it needs no answer. notifications/cancelled is delivered
+                this way only if it names no open request, or the server is stateless.
+                """,
+                sets: [
+                    "session", "session_data", "principal", "method", "message", "params",
+                    "headers", "revision", "peer", "target",
+                ], maps: "notification"),
+            EnumCase(
+                "SHTTP_EVENT_RESPONSE", 3,
+                """
+                The end of a call that the host made. With status SHTTP_OK, message is the client's
+                JSON-RPC response, which contains a result or an error. With any other status there
+                is no response: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or
+                SHTTP_ERR_CANCELLED.
+                """,
+                sets: [
+                    "status", "session", "session_data", "call", "call_data", "message", "revision",
+                    "peer",
+                ], maps: "response"),
+            EnumCase(
+                "SHTTP_EVENT_CANCELLED", 4,
+                """
+                A request has ended without an answer: stop working on it, and do not answer it.
+                status is SHTTP_ERR_CANCELLED if the client cancelled it, and message is then its
+                notification; SHTTP_ERR_DISCONNECTED if the client disconnected and did not resume
+                in time or, on a stateless server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
+                SHTTP_ERR_CLOSED.
+                """,
+                sets: [
+                    "status", "session", "session_data", "request", "method", "message", "params",
+                    "revision", "peer",
+                ], maps: "cancelled"),
+            EnumCase(
+                "SHTTP_EVENT_SESSION_OPENED", 5,
+                """
+                A client has initialized a session. The first event of the session.
+                """,
+                sets: [
+                    "session", "principal", "revision", "wire_id", "client_info",
+                    "client_capabilities", "headers", "peer", "target",
+                ], maps: "sessionOpened"),
+            EnumCase(
+                "SHTTP_EVENT_SESSION_CLOSED", 6,
+                """
+                The session has ended: deleted by the client, idle for too long, not initialized in
+                time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it was
+                closed to make room for another one. The last event of the session: free
+                session_data now.
+                """,
+                sets: ["status", "session", "session_data"], maps: "sessionClosed"),
+            EnumCase(
+                "SHTTP_EVENT_PRIMARY_OPENED", 7,
+                """
+                The client has opened the session's primary stream, for the first time or again.
+                Messages in the session's mailbox are sent now. If the stream was already open, it
+                moves to the new connection: the old connection ends without
+                SHTTP_EVENT_PRIMARY_CLOSED.
+                """,
+                sets: ["session", "session_data", "revision", "peer"], maps: "primaryOpened"),
+            EnumCase(
+                "SHTTP_EVENT_PRIMARY_CLOSED", 8,
+                """
+                The primary stream has lost its connection. Messages for it are queued in the
+                session's mailbox.
+                """,
+                sets: ["session", "session_data", "revision"], maps: "primaryClosed"),
+            EnumCase(
+                "SHTTP_EVENT_COMMAND_FAILED", 9,
+                """
+                A command that was queued by another thread has failed. status is the reason;
+                session, request, call or authorization is the one that was passed.
+                """,
+                sets: ["status", "session", "request", "call", "authorization"],
+                maps: "commandFailed"),
+            EnumCase(
+                "SHTTP_EVENT_LOG", 10,
+                """
+                A line of the log. Only for a host that takes events from the queue and has no
+                on_log.
+                """,
+                sets: ["level", "text", "session", "method", "http_method", "target", "peer"],
+                maps: "log"),
+            EnumCase(
+                "SHTTP_EVENT_CLOSED", 11,
+                """
+                The server has closed, after shttp_server_close() or shttp_server_drain(). The
+                last event.
+                """,
+                sets: [], maps: "closed"),
+            EnumCase(
+                "SHTTP_EVENT_AUTHORIZE", 12,
+                """
+                A request waits to be authorized: only with the option authorize. Answer it with
+                shttp_authorization_allow() or shttp_authorization_refuse(), now or later, from any
+                thread. Its body has not been read, and later requests on its connection wait. If
+                the client disconnects, no further event reports that.
+                """,
+                sets: [
+                    "authorization", "http_method", "target", "scheme", "credentials", "headers",
+                    "peer",
+                ], maps: "authorize"),
+            EnumCase(
+                "SHTTP_EVENT_PRIMARY_GAP", 13,
+                """
+                A client has resumed the session's primary stream, but events after its
+                Last-Event-ID are no longer kept. It has lost them, is notified of that, and
+                receives the following ones. If the client needs the state that they described, send
+                that again now.
+                """,
+                sets: ["session", "session_data", "revision", "peer"], maps: "primaryGap"),
+            EnumCase(
+                "SHTTP_EVENT_ACCESS", 14,
+                """
+                An HTTP exchange is over, from the first byte of its request to the last byte of its
+                response: only with the option access_log. One event for each, also for requests
+                that were refused; the last event of the exchange. method is empty if the request
+                was refused before its body was read. http_method, target and method are for people
+                to read: at most 256 bytes each, with a question mark for each byte that is not
+                printable ASCII, and three dots for what is left out.
+                """,
+                sets: [
+                    "session", "method", "principal", "http_method", "target", "peer",
+                    "http_status", "cut", "bytes_received", "bytes_sent", "duration_us",
+                ], maps: "access"),
+            EnumCase(
+                "SHTTP_EVENT_SESSIONS", 15,
+                """
+                The answer to shttp_server_sessions(): message is one page of the list, a JSON
+                object, and call_data is what was passed.
+                """,
+                sets: ["call_data", "message"], maps: "sessions"),
+        ])
+}

@@ -1,0 +1,104 @@
+import Engine
+import Link
+import Session
+import Simulation
+import Wire
+
+extension Player {
+    /// Does what the host is to do.
+    func command(_ line: Line) throws {
+        let words = line.words
+        let name = words.count > 1 ? words[1] : ""
+        let body = bytes(line.body ?? "")
+        switch words[0] {
+        case "time": break
+        case "allow":
+            guard let principal = Principal(bytes(words.count > 2 ? words[2] : "")) else {
+                throw TranscriptError("\(words[2]) is no principal")
+            }
+            try engine.allow(
+                authorization(name), principal,
+                expiresIn: words.count > 3 ? try line.number(3) : nil)
+        case "refuse":
+            let texts = words.dropFirst(3).split(separator: "because", maxSplits: 1)
+            guard
+                let challenge = Challenge(
+                    try cause(line.word(2)),
+                    scope: bytes(texts.first?.joined(separator: " ") ?? ""),
+                    description: bytes(texts.dropFirst().first?.joined(separator: " ") ?? ""))
+            else { return outputs.append("no challenge") }
+            try engine.refuse(authorization(name), challenge)
+        case "respond": try engine.respond(request(name), body)
+        case "fail":
+            try engine.fail(
+                request(name), code: try line.number(2), message: bytes(try line.word(3)),
+                data: body)
+        case "progress":
+            try engine.progress(
+                request(name), try line.number(2),
+                total: words.count > 3 ? try line.number(3) : nil,
+                message: bytes(words.count > 4 ? words[4] : ""))
+        case "notify" where name.hasPrefix("r"):
+            try engine.notify(request(name), method: bytes(try line.word(2)), params: body)
+        case "notify":
+            try engine.notify(session(name), method: bytes(try line.word(2)), params: body)
+        case "broadcast":
+            var broadcast = engine.broadcast(method: bytes(name), params: body)
+            while engine.proceed(&broadcast) {}
+        case "call" where try line.word(2).hasPrefix("r"):
+            try engine.call(
+                CallKey(rawValue: try line.key(1)), request(words[2]),
+                method: bytes(try line.word(3)), params: body, data: nil)
+        case "call":
+            try engine.call(
+                CallKey(rawValue: try line.key(1)), session(words[2]),
+                method: bytes(try line.word(3)), params: body, data: nil)
+        case "hangup" where name.hasPrefix("r"):
+            try engine.hangUp(request(name), retry: try line.number(2))
+        case "hangup": try engine.hangUp(session(name), retry: try line.number(2))
+        case "loaded":
+            let load = LoadKey(rawValue: try line.key(1))
+            let found = store.find(load)
+            let isShort = words.last == "short"
+            try engine.loaded(
+                load,
+                words.last == "gap" ? nil : isShort ? found.messages.dropLast() : found.messages,
+                hasEnded: found.hasEnded && !isShort)
+        case "drain": engine.drain(until: now.advanced(byMilliseconds: try line.number(1)))
+        case "stats": outputs.append(describe(engine.statistics))
+        case "close" where name == "server": engine.close()
+        case "close" where name.hasPrefix("k"): try engine.close(CallKey(rawValue: try line.key(1)))
+        case "close": try engine.close(session(name))
+        default: throw TranscriptError("nobody does `\(words[0])`")
+        }
+    }
+
+    /// Bytes that are valid until the end of the current step.
+    private func bytes(_ text: String) -> UnsafeRawBufferPointer {
+        let buffer = ByteBuffer()
+        buffer.append(Array(text.utf8))
+        arguments.append(buffer)
+        return buffer.bytes
+    }
+
+    private func request(_ name: String) -> RequestKey {
+        requests[name] ?? RequestKey(rawValue: 0)
+    }
+
+    private func authorization(_ name: String) -> AuthorizationKey {
+        authorizations[name] ?? AuthorizationKey(rawValue: 0)
+    }
+
+    private func cause(_ word: String) throws(TranscriptError) -> Challenge.Cause {
+        switch word {
+        case "none": .credentialsMissing
+        case "invalid": .invalidToken
+        case "scope": .insufficientScope
+        default: throw TranscriptError("no cause is called \(word)")
+        }
+    }
+
+    private func session(_ name: String) -> SessionKey {
+        sessions[name] ?? SessionKey(rawValue: 0)
+    }
+}

@@ -1,0 +1,68 @@
+"""Starts a server, asks it as a client would, and prints which libraries the process has loaded.
+
+usage: serve_once.py [uvloop] [system-libuv]: under uvloop, which has a libuv of its own; after the
+system's libuv, whose functions everybody in the process then finds first.
+"""
+
+import asyncio
+import ctypes
+import json
+import sys
+import urllib.request
+from pathlib import Path
+
+SECONDS = 20
+directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def post(url, session, **message):
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    if session:
+        headers |= {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"}
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    request = urllib.request.Request(url, body, headers)
+    with directly.open(request, timeout=SECONDS) as response:
+        return response.headers.get("Mcp-Session-Id"), response.read()
+
+
+def ask(url):
+    client = {"name": "client", "version": "1"}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    session, _ = post(url, None, id=1, method="initialize", params=params)
+    post(url, session, method="notifications/initialized")
+    _, answer = post(url, session, id=2, method="tools/list")
+    return json.loads(answer)["result"]
+
+
+async def serve():
+    from streamablehttp import Request, Server
+
+    async def answer(server):
+        async for event in server.events():
+            if isinstance(event, Request):
+                event.respond({"tools": []})
+
+    async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True) as server:
+        answering = asyncio.create_task(answer(server))
+        assert await asyncio.to_thread(ask, server.url) == {"tools": []}
+        answering.cancel()
+
+
+def print_libraries():
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    for file in sorted({line.split()[-1] for line in lines if ".so" in line}):
+        if any(name in file for name in ("libstreamablehttp", "libuv", "libjansson", "uvloop")):
+            print(file)
+
+
+if "system-libuv" in sys.argv:
+    ctypes.CDLL("libuv.so.1", ctypes.RTLD_GLOBAL)
+factory = None
+if "uvloop" in sys.argv:
+    import uvloop
+
+    factory = uvloop.new_event_loop
+
+with asyncio.Runner(loop_factory=factory) as runner:
+    runner.run(asyncio.wait_for(serve(), SECONDS))
+print_libraries()

@@ -1,0 +1,3 @@
+import Oracle
+
+package typealias ResponseReader = Oracle.ResponseReader
