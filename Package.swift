@@ -110,7 +110,7 @@ let package = Package(
             ],
             exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
         .executableTarget(
-            name: "abigen", swiftSettings: [.treatAllWarnings(as: .error)]),
+            name: "abigen", exclude: ["Promised"], swiftSettings: [.treatAllWarnings(as: .error)]),
     ] + tests,
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -10,6 +10,7 @@ stages() {
   $stage lint "" "Lint" bash Tests/Lint/run.sh
   $stage build "" "Build" build_library
   $stage generated "" "Generated files are up to date" swift run abigen --check
+  $stage abi "" "Promises and manual pages" bash Tests/abigen/run.sh
   $stage swift "" "Swift tests" env -u TRANSCRIPTS swift test
   $stage simulator "" "Simulator" simulator
   $stage fuzz "" "Fuzzers" bash Tests/Fuzz/run.sh
@@ -22,7 +23,7 @@ stages() {
   $stage strangers "venv" "Strangers" bash Tests/Strangers/run.sh "$build"
   $stage proxies "venv" "Proxies" bash Tests/Proxies/run.sh "$build"
   $stage packages "build" "Packages" bash Tests/Packages/run.sh "$build"
-  # $stage ffi "build" "Other languages" bash Tests/FFI/run.sh "$build"
+  $stage ffi "build" "Other languages" bash Tests/FFI/run.sh "$build"
 }
 
 # Thousands of seeds must hold, and what is broken on purpose must be found and called by its name.

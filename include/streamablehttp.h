@@ -2256,6 +2256,136 @@ shttp_load_finish(shttp_server *server, shttp_load load,
  */
 SHTTP_API shttp_status shttp_load_fail(shttp_server *server, shttp_load load);
 
+/* ---- Functions without structs ------------------------------------------- */
+
+/*
+ * For languages that cannot pass a struct by value, or only slowly, such as
+ * Ruby and LuaJIT. C and C++ programs do not need these functions.
+ *
+ * Each does what the function of the same name without ffi_ does, with the same
+ * threads, ownership and statuses. Only the parameters differ:
+ *
+ * - For bytes `x` there are two: `x`, which need not end with a NUL, and its
+ *   length `x_len`.
+ * - For a session, a request, a call, an authorization or a load there is its
+ *   key, and a key is written to `*out`.
+ */
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_json_find(const char *json, size_t json_len, const char *pointer,
+                    shttp_bytes *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_authorization_allow(shttp_server *server, uint64_t authorization,
+                              const char *principal, size_t principal_len,
+                              uint32_t expires_in_ms);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_authorization_refuse(shttp_server *server, uint64_t authorization,
+                               shttp_refusal reason, const char *scope,
+                               size_t scope_len, const char *description,
+                               size_t description_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_request_respond(shttp_server *server, uint64_t request,
+                          const char *result, size_t result_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_request_fail(shttp_server *server, uint64_t request, int32_t code,
+                       const char *message, size_t message_len,
+                       const char *data, size_t data_len);
+
+SHTTP_API shttp_status
+shttp_ffi_request_progress(shttp_server *server, uint64_t request,
+                           double progress, double total, const char *message,
+                           size_t message_len);
+
+SHTTP_API shttp_status
+shttp_ffi_request_log(shttp_server *server, uint64_t request, const char *level,
+                      size_t level_len, const char *logger, size_t logger_len,
+                      const char *data, size_t data_len);
+
+SHTTP_API shttp_status
+shttp_ffi_request_notify(shttp_server *server, uint64_t request,
+                         const char *method, size_t method_len,
+                         const char *params, size_t params_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_request_call(shttp_server *server, uint64_t request,
+                       const char *method, size_t method_len,
+                       const char *params, size_t params_len, void *call_data,
+                       uint64_t *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_request_hang_up(shttp_server *server, uint64_t request,
+                          uint32_t retry_ms);
+
+SHTTP_API shttp_status
+shttp_ffi_call_close(shttp_server *server, uint64_t call);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_request_headers(shttp_server *server, uint64_t request,
+                          shttp_bytes *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_headers_find(const char *headers, size_t headers_len,
+                       const char *name, shttp_bytes *out);
+
+SHTTP_API shttp_status
+shttp_ffi_session_notify(shttp_server *server, uint64_t session,
+                         const char *method, size_t method_len,
+                         const char *params, size_t params_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_call(shttp_server *server, uint64_t session,
+                       const char *method, size_t method_len,
+                       const char *params, size_t params_len, void *call_data,
+                       uint64_t *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_hang_up(shttp_server *server, uint64_t session,
+                          uint32_t retry_ms);
+
+SHTTP_API shttp_status
+shttp_ffi_session_close(shttp_server *server, uint64_t session);
+
+SHTTP_API shttp_status
+shttp_ffi_server_broadcast(shttp_server *server, const char *method,
+                           size_t method_len, const char *params,
+                           size_t params_len);
+
+SHTTP_API shttp_status
+shttp_ffi_session_set_data(shttp_server *server, uint64_t session, void *data);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_data(shttp_server *server, uint64_t session, void **out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_wire_id(shttp_server *server, uint64_t session,
+                          shttp_bytes *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_revision(shttp_server *server, uint64_t session,
+                           shttp_bytes *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_principal(shttp_server *server, uint64_t session,
+                            shttp_bytes *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_client_info(shttp_server *server, uint64_t session,
+                              shttp_bytes *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_session_client_capabilities(shttp_server *server, uint64_t session,
+                                      shttp_bytes *out);
+
+SHTTP_API shttp_status
+shttp_ffi_load_finish(shttp_server *server, uint64_t load,
+                      const shttp_bytes *messages, size_t count, int ended);
+
+SHTTP_API shttp_status shttp_ffi_load_fail(shttp_server *server, uint64_t load);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

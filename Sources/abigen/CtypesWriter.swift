@@ -114,7 +114,7 @@ enum CtypesWriter {
         case .uint64: "c_uint64"
         case .size: "c_size_t"
         case .double: "c_double"
-        case .text, .textBuffer: "c_char_p"
+        case .text, .characters, .textBuffer: "c_char_p"
         case .octets, .address, .pointer(.foreign), .constPointer(.foreign): "c_void_p"
         case .foreign(let name), .structure(let name), .callback(let name), .opaque(let name): name
         case .pointer(.opaque(let name)), .constPointer(.opaque(let name)): "\(name)_p"

@@ -1,7 +1,7 @@
 /// Writes the linker's version script, which exports the functions of the table and nothing else.
 enum ExportsWriter {
     static func write(_ table: Table) -> GeneratedFile {
-        let names = table.functions.map { "    \($0.name);\n" }.joined()
+        let names = table.exports.map { "    \($0.name);\n" }.joined()
         return GeneratedFile(
             path: "Sources/CABI/exports.map",
             text: """

@@ -7,6 +7,7 @@ struct HeaderWriter {
         var writer = HeaderWriter()
         writer.opening(table.page)
         for declaration in table.declarations { writer.write(declaration) }
+        writer.twins(table)
         writer.closing()
         return GeneratedFile(path: "include/streamablehttp.h", text: writer.text)
     }
@@ -124,6 +125,15 @@ struct HeaderWriter {
         prose.append(function.ownershipSentences)
         prose.append(function.statusSentence)
         comment(prose)
+        declare(function)
+    }
+
+    private mutating func twins(_ table: Table) {
+        section(Twin.title, Twin.explanation)
+        for twin in table.twins { declare(twin.function) }
+    }
+
+    private mutating func declare(_ function: Function) {
         let isWatched = function.result == .status && !function.mayIgnore
         let attributes = isWatched ? "SHTTP_API SHTTP_NODISCARD" : "SHTTP_API"
         let head = "\(attributes) \(function.result.declaring(function.name))("

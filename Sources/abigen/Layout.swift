@@ -14,13 +14,13 @@ extension Table {
         return (roundUp(end, to: strictest), strictest, offsets)
     }
 
-    private func layout(of type: CType) -> (size: Int, alignment: Int) {
+    func layout(of type: CType) -> (size: Int, alignment: Int) {
         switch type {
         case .void, .foreign, .opaque: preconditionFailure("A field cannot have this type.")
         case .uint16: return (2, 2)
         case .int, .int32, .uint32, .enumeration: return (4, 4)
         case .uint64, .size, .double: return (8, 8)
-        case .text, .textBuffer, .octets, .address, .callback, .pointer, .constPointer:
+        case .text, .characters, .textBuffer, .octets, .address, .callback, .pointer, .constPointer:
             return (8, 8)
         case .structure(let name):
             let (size, alignment, _) = layout(of: structure(name))

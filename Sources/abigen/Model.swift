@@ -3,6 +3,8 @@ indirect enum CType: Equatable, Sendable {
     case void, int, int32, uint16, uint32, uint64, size, double
     /// `const char *`, NUL-terminated.
     case text
+    /// `const char *`; its length is the next parameter.
+    case characters
     /// `const uint8_t *`; its length is a separate field.
     case octets
     /// `void *`: the host's own pointer, never dereferenced.
@@ -200,6 +202,7 @@ struct Callback: Sendable {
     let parameters: [Parameter]
     /// The thread that calls it.
     var thread = Thread.loopThread
+    var since = Version.first
 }
 
 /// A Python class: its name, its base classes and its errno.

@@ -12,7 +12,7 @@ extension CType {
         case .uint64: "uint64_t"
         case .size: "size_t"
         case .double: "double"
-        case .text: "const char *"
+        case .text, .characters: "const char *"
         case .textBuffer: "char *"
         case .octets: "const uint8_t *"
         case .address: "void *"
@@ -59,11 +59,17 @@ extension Thread {
     }
 }
 
+extension Version {
+    /// When it was added, unless it was there from the beginning.
+    var sentences: [String] { self == .first ? [] : ["Since \(self)."] }
+}
+
 extension Function {
     /// The documentation, with the thread's mark after its first sentence.
     var markedDoc: String {
         let paragraphs = doc.split(separator: "\n\n", maxSplits: 1)
-        return ([paragraphs[0] + " " + thread.mark] + paragraphs.dropFirst())
+        let first = paragraphs[0] + " " + thread.mark
+        return ([first] + paragraphs.dropFirst().map(String.init) + since.sentences)
             .joined(separator: "\n\n")
     }
 
@@ -88,18 +94,19 @@ extension Function {
 extension Structure {
     /// One sentence for all fields, since the fields of an event have the same lifetime.
     var lifetimeSentence: String {
-        for field in fields {
-            if case .borrowed(let lifetime) = field.ownership {
-                return "What it points to is borrowed: valid until \(lifetime.sentenceEnd)."
-            }
+        let lifetimes = fields.compactMap { field -> Lifetime? in
+            if case .borrowed(let lifetime) = field.ownership { lifetime } else { nil }
         }
-        return ""
+        let borrowed = lifetimes.prefix(1).map {
+            "What it points to is borrowed: valid until \($0.sentenceEnd)."
+        }
+        return (borrowed + since.sentences).joined(separator: "\n\n")
     }
 }
 
 extension Callback {
     var ownershipSentences: String {
-        parameterSentences(parameters).joined(separator: " ")
+        (parameterSentences(parameters) + since.sentences).joined(separator: " ")
     }
 
     var threadSentence: String {
@@ -147,7 +154,8 @@ private func parameterSentences(_ parameters: [Parameter]) -> [String] {
 extension EnumCase {
     /// The case's documentation, followed by the fields that it sets.
     var documentation: String {
-        sets.isEmpty ? doc : doc + "\n\nSets \(enumerate(sets, " and"))."
+        let fields = sets.isEmpty ? [] : ["Sets \(enumerate(sets, " and"))."]
+        return ([doc] + fields + since.sentences).joined(separator: "\n\n")
     }
 }
 
@@ -172,6 +180,7 @@ extension Field {
         case .kept: sentences.append("Not copied.")
         case .plain, .borrowed, .given, .taken: break
         }
+        sentences += since.sentences
         return sentences.joined(separator: " ")
     }
 }

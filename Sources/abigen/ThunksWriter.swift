@@ -135,7 +135,7 @@ extension CType {
         case .uint64: "UInt64"
         case .size: "Int"
         case .double: "Double"
-        case .text: "UnsafePointer<CChar>!"
+        case .text, .characters: "UnsafePointer<CChar>!"
         case .textBuffer: "UnsafeMutablePointer<CChar>!"
         case .octets: "UnsafePointer<UInt8>!"
         case .address: "UnsafeMutableRawPointer!"

@@ -82,7 +82,7 @@ library=./usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/libstreamablehttp.so
 expected=$(printf '%s\n' "$library.0" "$library.$version")
 test "$(contents "$runtime")" = "$expected" || fail "$(contents "$runtime")"
 others=$(contents "$development" | grep -vE '/(libstreamablehttp\.so|streamablehttp\.pc|StreamableHTTPConfig(Version)?\.cmake)$' |
-  grep -vE '^\./usr/share/man/man3/[a-z0-9_]+\.3\.gz$' || true)
+  grep -vE '^\./usr/share/(man/man3/[a-z0-9_]+\.3\.gz|streamablehttp/streamablehttp\.(json|cdef))$' || true)
 test "$others" = "$(cd "$root/include" && printf './usr/include/%s\n' *.h)" || fail "$others"
 
 check "the symbols file lists what the library exports"
