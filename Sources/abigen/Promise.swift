@@ -33,8 +33,8 @@ struct Promise {
         GeneratedFile(
             path: "\(directory)/\(table.version).txt",
             text: """
-                # The ABI of \(table.version), written by abigen --promise. It is a promise: never edit this
-                # file, and do not write it again after the release. docs/ABI.md says more.
+                # The ABI of \(table.version), written by abigen --promise. It is a promise: do not edit
+                # this file, and do not write it again after the release. See docs/ABI.md.
                 \(facts(of: table).map(\.line).joined(separator: "\n"))
 
                 """)

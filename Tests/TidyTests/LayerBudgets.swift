@@ -22,7 +22,7 @@ enum LayerBudgets {
         Budget(layer: "Runtime", lines: 2190, reason: "sockets, the loop, queues between threads"),
         Budget(layer: "CABI", lines: 1000, reason: "a thunk of a few lines for each function of C"),
         Budget(layer: "abigen/ABI", lines: 1700, reason: "the table, with its documentation"),
-        Budget(layer: "abigen", lines: 1470, reason: "one writer for each generated file"),
+        Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),
     ]
 
     static func findings(in tree: SourceTree, _ budgets: [Budget] = all) -> [Finding] {
