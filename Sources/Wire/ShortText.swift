@@ -10,8 +10,13 @@ package struct ShortText {
 
     package init() {}
 
-    @inline(__always)
     package init(_ text: UnsafeRawBufferPointer) {
+        set(text)
+    }
+
+    /// Keeps a text, where none was kept.
+    @inline(__always)
+    package mutating func set(_ text: UnsafeRawBufferPointer) {
         guard let source = text.baseAddress else { return }
         length = UInt8(truncatingIfNeeded: min(text.count, ShortText.capacity + 1))
         withUnsafeMutableBytes(of: &words) { room in

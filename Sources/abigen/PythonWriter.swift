@@ -56,7 +56,7 @@ struct PythonWriter {
 
 
                 class Options(TypedDict, total=False):
-                    \"\"\"The options of `Server`. The unit of a number is the end of its name.\"\"\"
+                    \"\"\"The options of `Server`. The unit of a number ends its name.\"\"\"
 
                 \(fields.map(member).joined())
                 """)

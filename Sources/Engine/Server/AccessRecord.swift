@@ -102,18 +102,22 @@ final class AccessBook {
     /// Whether an exchange is under way.
     var isOpen: Bool { current != nil }
 
+    @inline(never)
     func note(_ head: RequestHead) {
         current?.note(head)
     }
 
+    @inline(never)
     func note(_ session: ServerSession) {
         current?.session = session.key
     }
 
+    @inline(never)
     func note(method: UnsafeRawBufferPointer) {
         current?.method = LogLine.part(method)
     }
 
+    @inline(never)
     func note(_ status: Int) {
         current?.status = status
     }

@@ -109,6 +109,7 @@ struct Connections: ~Copyable {
     private var readable: [ServerConnection] = []
     private var relief = ReliefOrder()
     private let keepsRecords: Bool
+    private let bytesEach: Int
     /// The number of exchanges under way that have a record.
     private(set) var recordCount = 0
 
@@ -134,6 +135,7 @@ struct Connections: ~Copyable {
 
     init(_ options: ServerOptions) {
         keepsRecords = options.reportsExchanges
+        bytesEach = ServerConnection.heldBytes + (keepsRecords ? AccessBook.ownBytes : 0)
         deadlines = DeadlineBoard(timeouts: [
             options.connectionIdle, options.headArrival, options.bodyArrival, options.bodyArrival,
             options.responseHead, options.keepAlive, options.load, options.linger,
@@ -146,10 +148,7 @@ struct Connections: ~Copyable {
     var count: Int { table.count }
     var slotCount: Int { table.slotCount }
     /// The memory of the connections themselves.
-    var heldBytes: Int {
-        count * (ServerConnection.heldBytes + (keepsRecords ? AccessBook.ownBytes : 0))
-            + recordCount * AccessRecord.openBytes
-    }
+    var heldBytes: Int { count * bytesEach + recordCount * AccessRecord.openBytes }
     var heapBytes: Int { table.heapBytes + deadlines.heapBytes }
     /// The connections that carry an event stream.
     var streamCount: Int { streams.value }

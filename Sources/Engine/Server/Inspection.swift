@@ -9,6 +9,9 @@ package struct Inspection {
         self.engine = engine
     }
 
+    /// Whether `nextWritable` has something left.
+    package var hasWritable: Bool { engine.connections.hasWritable }
+
     package var sessions: [ServerSession] { engine.sessions.all }
 
     /// The number of addresses and principals that have a share.

@@ -60,7 +60,7 @@ final class OpenRequest {
         _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
         head: RequestHead, on connection: ServerConnection, at now: Instant
     ) {
-        self.method = ShortText(method)
+        self.method.set(method)
         since = now
         self.id = id
         self.session = session

@@ -192,9 +192,6 @@ package final class ServerEngine {
     /// A connection that has bytes to write; nil if there is none left in this iteration.
     package func nextWritable() -> ServerConnection? { connections.nextWritable() }
 
-    /// Whether `nextWritable` has something left.
-    package var hasWritable: Bool { connections.hasWritable }
-
     /// Whether the composed output is so large that it should be written before the end of the
     /// loop's iteration.
     package var hasMuchToWrite: Bool { connections.hasMuchToWrite }

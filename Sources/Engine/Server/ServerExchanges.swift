@@ -22,10 +22,8 @@ extension ServerEngine {
         guard let body = connection.reader.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
-            core.method = message.envelope.method
-            connection.access?.note(method: core.method)
+            connection.access?.note(method: message.envelope.method)
             messageArrived(message, head, on: connection)
-            core.method = UnsafeRawBufferPointer(start: nil, count: 0)
         } catch {
             if let buffer = body.buffer { core.spare.give(buffer) }
             refuse(error, connection)
@@ -37,13 +35,15 @@ extension ServerEngine {
     ) {
         let id: RequestID? = if case .request(let id) = message.envelope.kind { id } else { nil }
         if let id, !message.meta.isWithin(options.limits) {
-            return refuse(.progressTokenTooLong, connection, id: id)
+            return refuse(.progressTokenTooLong, connection, id: id, message.envelope.method)
         }
         let isInitialize = id != nil && message.envelope.method.equals(Method.initialize)
         // S-211: `initialize` names its version in its body; its header may contain any value, as
         // older clients send.
         if !isInitialize, let refusal = checkVersion(head) {
-            return refuse(refusal, connection, id: id, data: ServerEngine.versionsOffered(head))
+            return refuse(
+                refusal, connection, id: id, message.envelope.method,
+                data: ServerEngine.versionsOffered(head))
         }
         if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
         if isInitialize, let id {
@@ -53,7 +53,8 @@ extension ServerEngine {
         if !options.isStateless {
             switch findSession(head, on: connection) {
             case .found(let found): session = found
-            case .refused(let refusal): return refuse(refusal, connection, id: id)
+            case .refused(let refusal):
+                return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
         switch message.envelope.kind {
@@ -206,15 +207,16 @@ extension ServerEngine {
                 opened(request, on: connection)
                 return request
             } catch {
-                refusal = self.refusal(for: error, of: session, on: connection)
+                refusal = self.refusal(
+                    for: error, of: session, on: connection, message.envelope.method)
             }
         } else {
             log(
                 .warning, "Open requests hold too much; others are refused (request_bytes_max)",
-                on: connection, of: session)
+                on: connection, of: session, message.envelope.method)
         }
         if let ownShares { shares.forget(ownShares) }
-        refuse(refusal, connection, id: id)
+        refuse(refusal, connection, id: id, message.envelope.method)
         return nil
     }
 
@@ -231,7 +233,7 @@ extension ServerEngine {
 
     private func refusal(
         for obstacle: Requests.Obstacle, of session: ServerSession?,
-        on connection: ServerConnection
+        on connection: ServerConnection, _ method: UnsafeRawBufferPointer
     ) -> Refusal {
         switch obstacle {
         case .duplicate:
@@ -239,7 +241,7 @@ extension ServerEngine {
         case .sessionFull:
             log(
                 .warning, "A session has all requests that it may (session_requests_max)",
-                on: connection, of: session)
+                on: connection, of: session, method)
             return .tooManyRequests
         case .full:
             return .tooManyRequests

@@ -6,9 +6,11 @@ import Wire
 /// Log lines that say whom they are about. Nothing is made of it for a line that is not wanted.
 extension ServerEngine {
     /// Logs a line about the request or the stream that a connection carries, or about a session.
+    /// `method` is that of a message that has not become an open request.
     func log(
         _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil,
-        on connection: ServerConnection?, of session: ServerSession? = nil
+        on connection: ServerConnection?, of session: ServerSession? = nil,
+        _ method: UnsafeRawBufferPointer = .init(start: nil, count: 0)
     ) {
         guard let line = core.line(level, text, detail) else { return }
         line.peer = connection?.peer
@@ -18,7 +20,7 @@ extension ServerEngine {
             line.target = LogLine.part(head.targetBytes)
         }
         line.method =
-            connection?.exchange.request.flatMap { $0.method.part } ?? LogLine.part(core.method)
+            connection?.exchange.request.flatMap { $0.method.part } ?? LogLine.part(method)
         core.perform(.log(line))
     }
 

@@ -64,6 +64,7 @@ extension ServerEngine {
     /// Takes a request whose head equals the last one of its connection, without parsing it: the
     /// result of the earlier admission is still valid. Returns the length of the request in bytes;
     /// nil if it must be parsed.
+    @inline(__always)
     private func takeKnown(
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool
     ) -> Int? {
@@ -143,6 +144,7 @@ extension ServerEngine {
         }
     }
 
+    @inline(__always)
     private func begin(
         _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {

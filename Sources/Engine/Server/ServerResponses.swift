@@ -19,12 +19,14 @@ extension ServerEngine {
         }
     }
 
-    /// Refuses a request with an error response.
+    /// Refuses a request with an error response. `method` is that of its message, for the log.
     func refuse(
         _ refusal: Refusal, _ connection: ServerConnection, id: RequestID? = nil,
-        data: ByteBuffer? = nil
+        _ method: UnsafeRawBufferPointer = .init(start: nil, count: 0), data: ByteBuffer? = nil
     ) {
-        log(.debug, "Refused a request: ", refusal.message.rawBytes, on: connection)
+        log(
+            .debug, "Refused a request: ", refusal.message.rawBytes, on: connection, of: nil,
+            method)
         count(refusal)
         let error = core.spare.takeBuffer()
         if refusal.isText {

@@ -15,14 +15,17 @@ extension ServerEngine {
         if !options.isStateless {
             if head[.sessionID] != nil {
                 switch findSession(head, on: connection) {
-                case .refused(let refusal): return refuse(refusal, connection, id: id)
+                case .refused(let refusal):
+                    return refuse(refusal, connection, id: id, message.envelope.method)
                 case .found:
-                    return refuse(.sessionInitialized, connection, id: id)
+                    return refuse(
+                        .sessionInitialized, connection, id: id, message.envelope.method)
                 }
             }
             switch addSession(params, on: connection) {
             case .added(let added): session = added
-            case .refused(let refusal): return refuse(refusal, connection, id: id)
+            case .refused(let refusal):
+                return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
         let requested = params?["protocolVersion"]?.string

@@ -12,8 +12,6 @@ struct Core: ~Copyable {
     private var effects = EffectQueue()
     /// What has happened. What is there now is counted by its owners (`ServerStatistics`).
     var counters = Statistics()
-    /// The method of the message that is being read, as long as it is.
-    var method = UnsafeRawBufferPointer(start: nil, count: 0)
     /// What connections use again.
     var spare: Spare
     /// Events and requests to use again.

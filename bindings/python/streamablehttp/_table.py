@@ -98,7 +98,7 @@ OPTIONS: dict[str, Option] = {
 
 
 class Options(TypedDict, total=False):
-    """The options of `Server`. The unit of a number is the end of its name."""
+    """The options of `Server`. The unit of a number ends its name."""
 
     log_level: Literal["error", "warning", "notice", "debug", "off"]
     """Lines less severe than this are not logged. Default "warning"."""

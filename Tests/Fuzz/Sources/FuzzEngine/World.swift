@@ -71,7 +71,7 @@ final class World {
         performEffects()
         while let connection = engine.nextWritable() {
             if let client = client(of: connection) { flush(client) }
-            if !engine.hasWritable { performEffects() }
+            performEffects()
         }
         check()
     }
