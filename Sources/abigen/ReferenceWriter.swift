@@ -18,8 +18,9 @@ struct ReferenceWriter {
 
             # The C API
 
-            All of `streamablehttp.h` \(table.version), in its order. Each function has a manual page,
-            too: `man shttp_request_respond`. Everything is since 0.1.0, unless it says otherwise.
+            All of `streamablehttp.h` \(table.version), in its order. Each function has a manual
+            page, too: `man shttp_request_respond`. Everything is since 0.1.0, unless it says
+            otherwise.
 
 
             """

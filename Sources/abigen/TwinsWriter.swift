@@ -12,8 +12,8 @@ enum TwinsWriter {
                 \(table.twins.map { thunk($0, table) }.joined(separator: "\n"))
                 extension shttp_bytes {
                     fileprivate init(_ data: UnsafePointer<CChar>?, _ len: Int) {
-                        let bytes = UnsafeRawPointer(data)?.assumingMemoryBound(to: UInt8.self)
-                        self.init(data: bytes, len: len)
+                        let octets = UnsafeRawPointer(data)?.assumingMemoryBound(to: UInt8.self)
+                        self.init(data: octets, len: len)
                     }
                 }
 

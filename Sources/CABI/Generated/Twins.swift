@@ -140,7 +140,7 @@ public func shttp_ffi_load_fail(_ server: OpaquePointer!, _ load: UInt64) -> sht
 
 extension shttp_bytes {
     fileprivate init(_ data: UnsafePointer<CChar>?, _ len: Int) {
-        let bytes = UnsafeRawPointer(data)?.assumingMemoryBound(to: UInt8.self)
-        self.init(data: bytes, len: len)
+        let octets = UnsafeRawPointer(data)?.assumingMemoryBound(to: UInt8.self)
+        self.init(data: octets, len: len)
     }
 }
