@@ -21,64 +21,14 @@ struct field {
   enum field_type type;
 };
 
-/* The type of a field is the header's, so that an option is one line here. Enums are numbers. */
+/* The type of a field is the header's. Enums are numbers. */
 #define TYPE(name) \
   _Generic(((shttp_server_options *)0)->name, const char * : TEXT, shttp_bytes : BYTES, default : NUMBER)
 #define FIELD(name) \
   { #name, offsetof(shttp_server_options, name), TYPE(name) }
 
 static const struct field fields[] = {
-    FIELD(log_level),
-    FIELD(response_mode),
-    FIELD(progress_route),
-    FIELD(stateless),
-    FIELD(path),
-    FIELD(server_info),
-    FIELD(server_capabilities),
-    FIELD(instructions),
-    FIELD(allowed_origins),
-    FIELD(allowed_hosts),
-    FIELD(message_bytes_max),
-    FIELD(header_bytes_max),
-    FIELD(headers_max),
-    FIELD(json_depth_max),
-    FIELD(connections_max),
-    FIELD(sessions_max),
-    FIELD(session_requests_max),
-    FIELD(session_idle_ms),
-    FIELD(initialize_ms),
-    FIELD(keepalive_ms),
-    FIELD(header_ms),
-    FIELD(body_ms),
-    FIELD(connection_idle_ms),
-    FIELD(mailbox_messages_max),
-    FIELD(mailbox_bytes_max),
-    FIELD(unsent_bytes_max),
-    FIELD(queue_events_max),
-    FIELD(command_bytes_max),
-    FIELD(replay_events_max),
-    FIELD(replay_bytes_max),
-    FIELD(replay_total_bytes_max),
-    FIELD(replay_ms),
-    FIELD(cors_origins),
-    FIELD(session_unsent_bytes_max),
-    FIELD(total_unsent_bytes_max),
-    FIELD(detached_ms),
-    FIELD(authorize),
-    FIELD(authorize_ms),
-    FIELD(bearer_tokens),
-    FIELD(resource_metadata),
-    FIELD(head_ms),
-    FIELD(fence_ms),
-    FIELD(half_close),
-    FIELD(unix_mode),
-    FIELD(arriving_bytes_max),
-    FIELD(request_bytes_max),
-    FIELD(session_bytes_max),
-    FIELD(client_info_bytes_max),
-    FIELD(queue_bytes_max),
-    FIELD(address_share_percent),
-    FIELD(principal_share_percent),
+#include "option_fields.h"
 };
 
 static void die(const char *why, const char *what, int status) {
