@@ -574,6 +574,7 @@ FUNCTIONS = (
     "shttp_session_call",
     "shttp_session_hang_up",
     "shttp_session_close",
+    "shttp_session_touch",
     "shttp_server_broadcast",
     "shttp_session_set_data",
     "shttp_session_data",
@@ -843,6 +844,11 @@ def declare(library: CDLL) -> None:
         shttp_session,  # session
     ]
     library.shttp_session_close.restype = c_int32
+    library.shttp_session_touch.argtypes = [
+        shttp_server_p,  # server
+        shttp_session,  # session
+    ]
+    library.shttp_session_touch.restype = c_int32
     library.shttp_server_broadcast.argtypes = [
         shttp_server_p,  # server
         shttp_bytes,  # method
