@@ -2111,17 +2111,6 @@ SHTTP_API shttp_status
 shttp_session_close(shttp_server *server, shttp_session session);
 
 /**
- * Restarts the time after which an idle session is closed. [any thread]
- *
- * Since 0.2.0.
- *
- * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
- * session has ended, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.
- */
-SHTTP_API shttp_status
-shttp_session_touch(shttp_server *server, shttp_session session);
-
-/**
  * Sends one notification to the client of every session. [any thread]
  *
  * `params` is a JSON object or array, or empty for none. A session whose
@@ -2363,9 +2352,6 @@ shttp_ffi_session_hang_up(shttp_server *server, uint64_t session,
 
 SHTTP_API shttp_status
 shttp_ffi_session_close(shttp_server *server, uint64_t session);
-
-SHTTP_API shttp_status
-shttp_ffi_session_touch(shttp_server *server, uint64_t session);
 
 SHTTP_API shttp_status
 shttp_ffi_server_broadcast(shttp_server *server, const char *method,

@@ -22,7 +22,6 @@ package enum Command {
     case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
     case closeCall(CallKey)
     case closeSession(SessionKey)
-    case touch(SessionKey)
     case list(after: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?)
     case drainServer(deadline: Int64)
     case closeServer
@@ -73,8 +72,6 @@ package enum Command {
             try engine.close(key)
         case .closeSession(let key):
             try engine.close(key)
-        case .touch(let key):
-            try engine.touch(key)
         case .list(let key, let limit, let data):
             engine.list(after: key, limit: limit, data: data)
         case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
@@ -104,8 +101,7 @@ package enum Command {
         case .allow(let key, _, _), .refuse(let key, _, _, _):
             event = HostEvent(.commandFailed)
             event.authorization = key
-        case .notifySession(let key, _, _), .closeSession(let key), .touch(let key),
-            .hangUpSession(let key, _):
+        case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):
             event = HostEvent(.commandFailed)
             event.sessionKey = key
         case .closeCall(let call):

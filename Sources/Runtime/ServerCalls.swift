@@ -220,14 +220,6 @@ extension ServerRuntime {
         }
     }
 
-    package func touch(_ key: SessionKey) throws(CallerFault) {
-        try command { engine throws(CallerFault) in
-            try engine.touch(key)
-        } later: { _, _ in
-            .touch(key)
-        }
-    }
-
     /// Lists sessions and open requests: the event `sessions` has one page and `data`. See
     /// `ServerEngine.listing`.
     package func sessions(

@@ -106,9 +106,6 @@ int main(void)
   refused("shttp_ffi_session_close",
           shttp_ffi_session_close(0, 0),
           shttp_session_close(0, (shttp_session){0}));
-  refused("shttp_ffi_session_touch",
-          shttp_ffi_session_touch(0, 0),
-          shttp_session_touch(0, (shttp_session){0}));
   refused("shttp_ffi_server_broadcast",
           shttp_ffi_server_broadcast(0, 0, 0, 0, 0),
           shttp_server_broadcast(0, (shttp_bytes){0, 0}, (shttp_bytes){0, 0}));

@@ -215,14 +215,6 @@ public func shttp_session_close(_ server: OpaquePointer!, _ session: shttp_sessi
     return status { () throws(CallerFault) in try runtime.close(SessionKey(rawValue: session.key)) }
 }
 
-@_cdecl("shttp_session_touch") @implementation
-public func shttp_session_touch(_ server: OpaquePointer!, _ session: shttp_session) -> shttp_status {
-    guard let runtime = ServerHandle.runtime(server) else {
-        return SHTTP_ERR_INVALID_ARGUMENT
-    }
-    return status { () throws(CallerFault) in try runtime.touch(SessionKey(rawValue: session.key)) }
-}
-
 @_cdecl("shttp_server_broadcast") @implementation
 public func shttp_server_broadcast(_ server: OpaquePointer!, _ method: shttp_bytes, _ params: shttp_bytes) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server), let method = method.borrowed, let params = params.borrowed else {

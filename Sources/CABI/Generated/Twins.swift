@@ -88,11 +88,6 @@ public func shttp_ffi_session_close(_ server: OpaquePointer!, _ session: UInt64)
     shttp_session_close(server, shttp_session(key: session))
 }
 
-@_cdecl("shttp_ffi_session_touch") @implementation
-public func shttp_ffi_session_touch(_ server: OpaquePointer!, _ session: UInt64) -> shttp_status {
-    shttp_session_touch(server, shttp_session(key: session))
-}
-
 @_cdecl("shttp_ffi_server_broadcast") @implementation
 public func shttp_ffi_server_broadcast(_ server: OpaquePointer!, _ method: UnsafePointer<CChar>!, _ method_len: Int, _ params: UnsafePointer<CChar>!, _ params_len: Int) -> shttp_status {
     shttp_server_broadcast(server, shttp_bytes(method, method_len), shttp_bytes(params, params_len))

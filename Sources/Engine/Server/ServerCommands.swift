@@ -235,13 +235,6 @@ extension ServerEngine {
         }
     }
 
-    /// Restarts the time to live of a session.
-    package func touch(_ key: SessionKey) throws(CallerFault) {
-        try enter { () throws(CallerFault) in
-            sessions.noteActivity(of: try find(key), at: now)
-        }
-    }
-
     /// Closes the server: ends everything, and accepts nothing new. `.closed` is the last effect.
     package func close() {
         enter {

@@ -77,12 +77,6 @@ extension ABI {
                 mayIgnore: true, maps: .command("close($session)"))),
         .function(
             Function(
-                "shttp_session_touch", .anyThread,
-                "Restarts the time after which an idle session is closed.",
-                target, statuses: [.ok, .invalidArgument, ended, .limit, .closed], mayIgnore: true,
-                maps: .command("touch($session)"), since: Version(minor: 2, patch: 0))),
-        .function(
-            Function(
                 "shttp_server_broadcast", .anyThread,
                 """
                 Sends one notification to the client of every session.

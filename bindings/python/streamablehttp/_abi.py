@@ -574,7 +574,6 @@ FUNCTIONS = (
     "shttp_session_call",
     "shttp_session_hang_up",
     "shttp_session_close",
-    "shttp_session_touch",
     "shttp_server_broadcast",
     "shttp_session_set_data",
     "shttp_session_data",
@@ -844,11 +843,6 @@ def declare(library: CDLL) -> None:
         shttp_session,  # session
     ]
     library.shttp_session_close.restype = c_int32
-    library.shttp_session_touch.argtypes = [
-        shttp_server_p,  # server
-        shttp_session,  # session
-    ]
-    library.shttp_session_touch.restype = c_int32
     library.shttp_server_broadcast.argtypes = [
         shttp_server_p,  # server
         shttp_bytes,  # method

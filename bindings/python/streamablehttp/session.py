@@ -121,11 +121,6 @@ class Session:
         self._check_open()
         self._calls.server.invoke(library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms))
 
-    def touch(self) -> None:
-        """Restarts the time after which the idle session is closed."""
-        self._check_open()
-        self._calls.server.invoke(library.shttp_session_touch, self._session)
-
     def close(self) -> None:
         """Ends the session: the client's later requests get 404, and it initializes again."""
         self._check_open()
