@@ -1441,10 +1441,6 @@ typedef struct shttp_server_options {
    *  its status, bytes and time. Something must read them: with a queue,
    *  they count in queue_events_max. Default 0. */
   uint32_t access_log;
-
-  /** Time-out for a client to close its connection after the last response.
-   *  Milliseconds; default 2000; UINT32_MAX: never. Since 0.2.0. */
-  uint32_t linger_ms;
 } shttp_server_options;
 
 /**

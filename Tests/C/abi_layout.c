@@ -102,7 +102,7 @@ OFFSET(shttp_event_store, load, 24);
 OFFSET(shttp_event_store, forget, 32);
 OFFSET(shttp_event_store, user_data, 40);
 
-SIZE(shttp_server_options, 336);
+SIZE(shttp_server_options, 328);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -161,7 +161,6 @@ OFFSET(shttp_server_options, queue_bytes_max, 312);
 OFFSET(shttp_server_options, address_share_percent, 316);
 OFFSET(shttp_server_options, principal_share_percent, 320);
 OFFSET(shttp_server_options, access_log, 324);
-OFFSET(shttp_server_options, linger_ms, 328);
 
 SIZE(shttp_stats, 264);
 OFFSET(shttp_stats, connections, 0);

@@ -51,4 +51,3 @@
     FIELD(address_share_percent),
     FIELD(principal_share_percent),
     FIELD(access_log),
-    FIELD(linger_ms),

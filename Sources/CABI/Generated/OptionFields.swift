@@ -41,7 +41,6 @@ extension ServerOptions {
         set(&addressSharePercent, given.address_share_percent)
         set(&principalSharePercent, given.principal_share_percent)
         reportsExchanges = given.access_log != 0
-        set(&linger, given.linger_ms)
     }
 }
 
@@ -99,6 +98,5 @@ let optionTable: StaticString = """
     address_share_percent n 316
     principal_share_percent n 320
     access_log f 324
-    linger_ms t 328
 
     """

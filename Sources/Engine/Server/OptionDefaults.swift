@@ -34,5 +34,4 @@ package enum OptionDefaults {
     package static var queueBytesMax: Int { 67_108_864 }
     package static var addressSharePercent: Int { 50 }
     package static var principalSharePercent: Int { 50 }
-    package static var linger: Int64 { 2_000 }
 }

@@ -94,7 +94,7 @@ package struct ServerOptions {
     package var authorizationWait: Int64? = OptionDefaults.authorizationWait
     /// How long a client may take to close its connection after the last response and, while the
     /// server closes, to read that response.
-    package var linger: Int64? = OptionDefaults.linger
+    package var linger: Int64 = 2_000
 
     package init() {}
 

@@ -261,9 +261,5 @@ extension ABI {
             Nonzero: the host gets SHTTP_EVENT_ACCESS for each HTTP request, with its status, bytes
             and time. Something must read them: with a queue, they count in queue_events_max.
             """, maps: "reportsExchanges"),
-        Field(
-            "linger_ms", .uint32, fallback: .milliseconds(2_000),
-            "Time-out for a client to close its connection after the last response.",
-            maps: "linger", since: Version(minor: 2, patch: 0)),
     ]
 }

@@ -384,7 +384,6 @@ class shttp_server_options(Structure):
     address_share_percent: int
     principal_share_percent: int
     access_log: int
-    linger_ms: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -445,7 +444,6 @@ class shttp_server_options(Structure):
         ("address_share_percent", c_uint32),
         ("principal_share_percent", c_uint32),
         ("access_log", c_uint32),
-        ("linger_ms", c_uint32),
     ]
 
 

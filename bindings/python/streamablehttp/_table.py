@@ -94,7 +94,6 @@ OPTIONS: dict[str, Option] = {
     "address_share_percent": Option("address_share_percent", "uint", 50),
     "principal_share_percent": Option("principal_share_percent", "uint", 50),
     "access_log": Option("access_log", "flag", False),
-    "linger_ms": Option("linger_ms", "uint", 2000, never=True),
 }
 
 
@@ -271,5 +270,3 @@ class Options(TypedDict, total=False):
     access_log: bool
     """True: the host gets Access for each HTTP request, with its status, bytes and time. Something
     must read them: with a queue, they count in queue_events_max. Default False."""
-    linger_ms: int
-    """Time-out for a client to close its connection after the last response. Default 2000; NEVER."""
