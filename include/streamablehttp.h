@@ -772,12 +772,7 @@ typedef enum shttp_event_kind {
    *  a JSON object, and call_data is what was passed.
    *
    *  Sets call_data and message. */
-  SHTTP_EVENT_SESSIONS = 15,
-
-  /** The server drains: shttp_server_drain() was called.
-   *
-   *  Since 0.2.0. */
-  SHTTP_EVENT_DRAINING = 16
+  SHTTP_EVENT_SESSIONS = 15
 } shttp_event_kind;
 
 /** The severity of a line of the log. */

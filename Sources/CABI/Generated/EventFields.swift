@@ -66,7 +66,6 @@ extension BorrowedEvent {
         case .primaryGap: (SHTTP_EVENT_PRIMARY_GAP, 0x2001024)
         case .access: (SHTTP_EVENT_ACCESS, 0x7e340084)
         case .sessions: (SHTTP_EVENT_SESSIONS, 0x240)
-        case .draining: (SHTTP_EVENT_DRAINING, 0x0)
         }
     }
 }

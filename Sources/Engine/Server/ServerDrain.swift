@@ -15,7 +15,6 @@ extension ServerEngine {
     package func drain(until deadline: Instant) {
         enter {
             guard shutdown.drain(until: deadline) else { return }
-            core.perform(.deliver(HostEvent(.draining)))
             for session in sessions.all {
                 guard let connection = primaryConnection(of: session) else { continue }
                 primaryLost(session, connection)

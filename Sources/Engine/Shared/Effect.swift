@@ -48,7 +48,6 @@ package final class HostEvent {
         case access
         /// A page of the listing that the host has asked for: `message`.
         case sessions
-        case draining
         case closed
     }
 

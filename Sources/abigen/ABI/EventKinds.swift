@@ -151,8 +151,5 @@ extension ABI {
                 object, and call_data is what was passed.
                 """,
                 sets: ["call_data", "message"], maps: "sessions"),
-            EnumCase(
-                "SHTTP_EVENT_DRAINING", 16, "The server drains: shttp_server_drain() was called.",
-                maps: "draining", since: Version(minor: 2, patch: 0)),
         ])
 }

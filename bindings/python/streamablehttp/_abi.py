@@ -144,7 +144,6 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_PRIMARY_GAP = 13
     SHTTP_EVENT_ACCESS = 14
     SHTTP_EVENT_SESSIONS = 15
-    SHTTP_EVENT_DRAINING = 16
 
 
 class shttp_log_level(IntEnum):

@@ -21,7 +21,6 @@ from .events import (
     Access,
     Cancelled,
     CommandFailed,
-    Draining,
     PrimaryClosed,
     PrimaryGap,
     PrimaryOpened,
@@ -352,7 +351,6 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
     shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
     shttp_event_kind.SHTTP_EVENT_SESSIONS: Pump._listed,
-    shttp_event_kind.SHTTP_EVENT_DRAINING: lambda pump, raw: Draining(),
     shttp_event_kind.SHTTP_EVENT_LOG: Pump._log,
     shttp_event_kind.SHTTP_EVENT_CLOSED: Pump._server_closed,
 }

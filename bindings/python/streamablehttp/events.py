@@ -17,7 +17,6 @@ __all__ = [
     "Authorization",
     "Cancelled",
     "CommandFailed",
-    "Draining",
     "Event",
     "Idle",
     "Message",
@@ -216,11 +215,6 @@ class Access(Event):
     def _details(self) -> tuple[object, ...]:
         # A query may have a token in it.
         return (self.status, shown(self.http_method), shown(self.target.partition("?")[0]))
-
-
-@dataclass(frozen=True, eq=False, init=False, repr=False)
-class Draining(Event):
-    """The server drains."""
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
