@@ -81,6 +81,7 @@ struct ProgramOptions {
     /// Who may come, and how much they may have.
     private mutating func chooseStrangers(_ letter: UInt8) {
         switch letter {
+        case UInt8(ascii: "y"): engine.reportsExchanges = true
         case UInt8(ascii: "i"):
             hasAddresses = true
             engine.addressSharePercent = 50
