@@ -16,8 +16,9 @@ from typing import Any
 
 from proxies import KEEPALIVE_MS, NAME, Proxy
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "Strangers"))
+sys.path += [str(Path(__file__).resolve().parent.parent / name) for name in ("Strangers", "Support")]
 import exact
+import http_reader
 
 HELD_SECONDS = 5.0
 """How long a stream is idle: longer than every time-out of the blocks, which are a fifteenth of theirs."""
@@ -26,7 +27,7 @@ BURST_CLIENTS = 20
 BURST_CALLS = 15
 
 
-class Connection(exact.Connection):
+class Connection(http_reader.Connection):
     """A connection to a proxy, with TLS."""
 
     def __init__(self, proxy: Proxy) -> None:
