@@ -73,6 +73,7 @@
  *     shttp_request_hang_up()      yes      J         S        S
  *     shttp_session_notify()       yes      yes       S        S
  *     shttp_session_call()         yes      yes       S        S
+ *     shttp_session_hang_up()      yes      yes       S        S
  *     shttp_server_broadcast()     yes      yes       S        S
  *     SHTTP_EVENT_SESSION_...      yes      yes       none     none
  *     SHTTP_EVENT_PRIMARY_...      yes      yes       none     none
