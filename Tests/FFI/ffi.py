@@ -20,8 +20,8 @@ import cffi
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = os.environ["STREAMABLEHTTP_LIBRARY"]
 EXAMPLES = {
-    "ruby": ["ruby", str(ROOT / "examples/ruby_server.rb")],
-    "luajit": ["luajit", str(ROOT / "examples/luajit_server.lua")],
+    "ruby": ("Ruby", ["ruby", str(ROOT / "examples/ruby_server.rb")]),
+    "luajit": ("LuaJIT", ["luajit", str(ROOT / "examples/luajit_server.lua")]),
 }
 PATIENCE = 20.0
 
@@ -85,7 +85,7 @@ class Client:
         return answer
 
 
-def tool(port: int, caller: str) -> None:
+def tool(port: int, language: str) -> None:
     client = Client(port)
     info = {"name": "test", "version": "1"}
     opened = client.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info})
@@ -95,8 +95,9 @@ def tool(port: int, caller: str) -> None:
 
     [hello] = client.ask("tools/list")["result"]["tools"]
     assert hello["name"] == "hello" and hello["inputSchema"]["type"] == "object", hello
-    called = client.ask("tools/call", {"name": "hello", "arguments": {"name": caller}})
-    assert called["result"] == {"content": [{"type": "text", "text": f"Hello, {caller}!"}]}, called
+    called = client.ask("tools/call", {"name": "hello"})
+    [content] = called["result"]["content"]
+    assert content["type"] == "text" and content["text"] == f"Hello from {language}", called
     unknown = client.ask("tools/none")
     assert unknown["error"]["code"] == -32601, unknown
     # What a client sends can be anything: each gets an answer, and the server goes on.
@@ -106,11 +107,11 @@ def tool(port: int, caller: str) -> None:
         assert "result" in answer or "error" in answer, answer
 
 
-def example(command: list[str]) -> None:
+def example(language: str, command: list[str]) -> None:
     with running(command, 0) as process:
         port = port_of(process)
-        for caller in ("Ada", 'Zoë "\\ \U0001f600'):
-            tool(port, caller)
+        for _ in range(2):
+            tool(port, language)
         assert process.poll() is None
         # A second server cannot have the port, and says so.
         with running(command, port) as second:
@@ -142,7 +143,7 @@ def declarations() -> None:
 
 
 def main() -> int:
-    checks = {name: partial(example, command) for name, command in EXAMPLES.items()}
+    checks = {name: partial(example, *one) for name, one in EXAMPLES.items()}
     checks["cffi"] = partial(declarations)
     start = time.monotonic()
     failed = 0

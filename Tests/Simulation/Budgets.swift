@@ -153,7 +153,9 @@ enum Budgets {
             simulation.violate(.leftover, "\(count) \(what)")
         }
         if engine.nextDeadline != nil { simulation.violate(.leftover, "a deadline") }
-        if Inspection(of: engine).hasWritable { simulation.violate(.leftover, "a connection with output") }
+        if Inspection(of: engine).hasWritable {
+            simulation.violate(.leftover, "a connection with output")
+        }
         if simulation.ledger.isClosing, !simulation.driver.hasReportedClosed {
             simulation.violate(.leftover, "the server has not closed")
         }
