@@ -763,7 +763,8 @@ typedef enum shttp_event_kind {
    *  exchange. method is empty if the request was refused before its body
    *  was read. http_method, target and method are for people to read: at
    *  most 256 bytes each, with a question mark for each byte that is not
-   *  printable ASCII, and three dots for what is left out.
+   *  printable ASCII, and three dots for what is left out, as the query of
+   *  target is.
    *
    *  Sets session, method, principal, http_method, target, peer,
    *  http_status, cut, bytes_received, bytes_sent and duration_us. */
@@ -934,7 +935,8 @@ typedef struct shttp_log_line {
   shttp_session session;
 
   /** The HTTP method of the request that the line is about. It, target and
-   *  method have at most 128 bytes of printable ASCII each. */
+   *  method have at most 128 bytes of printable ASCII each; target has no
+   *  query. */
   shttp_bytes http_method;
 
   /** Its request target. */
@@ -1660,7 +1662,8 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
  * Its message is a JSON object with at most `limit` sessions (0: 1000, which is
  * also the most), the oldest first. To read on, pass the number in its member
  * next as `after`; 0 begins, and next is null at the end. A page ends early at
- * a megabyte. All times are in milliseconds. Members may be added. Of a
+ * a megabyte. All times are in milliseconds. Members may be added.
+ * authorizations has those that wait, at most `limit`, on the first page. Of a
  * stateless server, requests stands in the place of sessions.
  *
  *  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
@@ -1673,7 +1676,7 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
  *      "unsent_bytes":0,
  *      "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
  *    "calls":[]}],
- *   "requests":[],
+ *   "requests":[],"authorizations_total":1,
  *   "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
  *     "target":"/mcp","age_ms":5}],
  *   "next":null}

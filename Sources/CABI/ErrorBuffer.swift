@@ -9,7 +9,7 @@ struct ErrorBuffer {
 
     init(_ start: UnsafeMutablePointer<CChar>?, _ size: Int) {
         self.start = start
-        self.size = size
+        self.size = size < 0 ? .max : size  // More than an Int holds.
     }
 
     /// Returns `status`, whose general text is the reason.

@@ -25,7 +25,9 @@ struct OptionText {
         _ value: UnsafePointer<CChar>, in options: UnsafeMutablePointer<shttp_server_options>
     ) -> Bool {
         let field = UnsafeMutableRawPointer(options) + offset
-        let room = options.pointee.struct_size - offset
+        let size = options.pointee.struct_size
+        guard size >= 0, size <= 1 << 16 else { return false }
+        let room = size - offset
         guard let bytes = text(value) else { return false }
         switch form {
         case UInt8(ascii: "s"):

@@ -19,6 +19,8 @@ protocol DrivenEngine: AnyObject {
     var hasMuchToWrite: Bool { get }
     var nextDeadline: Instant? { get }
 
+    /// Whether what can wait has to wait: the host does not take its events.
+    func hold(_ isHeld: Bool)
     func recycle(_ event: HostEvent)
     func write(_ statistics: inout Statistics)
     var population: Int { get }
@@ -188,6 +190,7 @@ final class Pump<Driver: EngineDriver> {
         queue?.takeBack { engine.recycle($0) }
         guard isCongested else { return }
         isCongested = false
+        engine.hold(false)
         let sockets = paused
         paused = []
         for socket in sockets { socket.startReading() }
@@ -283,7 +286,9 @@ final class Pump<Driver: EngineDriver> {
     }
 
     private func handOverEvents(to queue: EventQueue) {
-        if queue.handOver({ engine.recycle($0) }) { isCongested = true }
+        guard queue.handOver({ engine.recycle($0) }), !isCongested else { return }
+        isCongested = true
+        engine.hold(true)
     }
 
     func log(_ line: LogLine) {

@@ -225,11 +225,8 @@ extension ServerRuntime {
     package func sessions(
         after key: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?
     ) throws(CallerFault) {
-        try command { engine throws(CallerFault) in
-            engine.list(after: key, limit: limit, data: data)
-        } later: { _, _ in
-            .list(after: key, limit: limit, data: data)
-        }
+        // Always queued: a host that asks for the next page in its callback must not keep the loop.
+        try queue(.list(after: key, limit: limit, data: data))
     }
 
     /// Checks a message that belongs to no request, and passes its params to `use`.

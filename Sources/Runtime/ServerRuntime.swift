@@ -105,6 +105,13 @@ package final class ServerRuntime: EngineDriver {
         pump.writeAhead(for: self)
     }
 
+    /// Queues a command without texts, also on the loop's thread. Any thread.
+    func queue(_ command: Command) throws(CallerFault) {
+        guard !isOver else { throw .closed }
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        try pump.queue(copying: nothing, nothing, extraWeight: 0) { _, _ in command }
+    }
+
     /// A new, unique call key of this server. Any thread.
     package func mintCall() -> CallKey {
         CallKey(rawValue: nextCall.wrappingAdd(1, ordering: .relaxed).oldValue)

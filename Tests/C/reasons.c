@@ -77,6 +77,9 @@ static void tokens_are_not_told(void) {
   REFUSED(bearer_tokens, "",
           "bearer_tokens: entry 1 is no token: it has letters, digits and -._~+/, and ends with any =");
   REFUSED(bearer_tokens, "a,b,a", "bearer_tokens: entry 3 repeats a token");
+  REFUSED(bearer_tokens, "b,token-1:a",
+          "bearer_tokens: entry 1 gets a principal that another entry has: write "
+          "principal:token");
   REFUSED(bearer_tokens, ":a", "bearer_tokens: entry 1 needs a principal of 1 to 256 bytes in UTF-8 before the colon");
 }
 
@@ -84,11 +87,18 @@ static void tokens_are_not_told(void) {
 static void lists_match_something(void) {
   REFUSED(allowed_hosts, "a,,b", "allowed_hosts: '' is an empty entry");
   REFUSED(allowed_hosts, "http://app.test", "allowed_hosts: 'http://app.test' is an origin: write the name alone");
-  REFUSED(allowed_hosts, "[::1]", "allowed_hosts: '[::1]' has brackets: write an IPv6 address without them");
   REFUSED(allowed_hosts, "*.app.test",
           "allowed_hosts: '*.app.test' has a * in it: only all ports can be written so, as name:*");
   REFUSED(allowed_hosts, "app.test.", "allowed_hosts: 'app.test.' ends with a dot: write it without");
   REFUSED(allowed_hosts, "app.test/", "allowed_hosts: 'app.test/' is not a name, with or without a port");
+  REFUSED(allowed_hosts, "1:2:3x", "allowed_hosts: '1:2:3x' is not a name, with or without a port");
+  REFUSED(allowed_hosts, "localhost:99999", "allowed_hosts: 'localhost:99999' is not a name, with or without a port");
+  REFUSED(allowed_hosts, "[app.test]:80", "allowed_hosts: '[app.test]:80' is not a name, with or without a port");
+  REFUSED(allowed_origins, "ht tp://a",
+          "allowed_origins: 'ht?tp://a' has no scheme: write an origin such as https://app.example");
+  REFUSED(allowed_origins, "http://a:080", "allowed_origins: 'http://a:080' is not a name, with or without a port");
+  REFUSED(allowed_origins, "http://a:", "allowed_origins: 'http://a:' is not a name, with or without a port");
+  REFUSED(allowed_origins, "http://[]", "allowed_origins: 'http://[]' is not a name, with or without a port");
   REFUSED(allowed_hosts, "a b", "allowed_hosts: 'a?b' is not a name, with or without a port");
   REFUSED(allowed_origins, "http://app.test/",
           "allowed_origins: 'http://app.test/' has a path, and an origin has none: write only scheme://host");
@@ -171,6 +181,15 @@ static void the_buffer_is_never_overrun(void) {
 }
 
 /* Also when the cause is no option, something is written. */
+static void a_size_that_cannot_be_is_large(void) {
+  char error[256] = "nothing was written";
+  shttp_server_options given = options();
+  shttp_server *server = NULL;
+  given.path = "mcp";
+  CHECK_STATUS(shttp_server_create(loop, &given, &server, error, SIZE_MAX), SHTTP_ERR_INVALID_OPTION);
+  CHECK(strncmp(error, "path: ", 6) == 0);
+}
+
 static void every_failure_says_something(void) {
   char error[256] = "nothing was written";
   shttp_server *server = NULL;
@@ -222,6 +241,8 @@ static void wrong_names_and_values_change_nothing(void) {
   /* The struct of an older header ends before this field. */
   given.struct_size = offsetof(shttp_server_options, unix_mode) + 3;
   CHECK_STATUS(shttp_server_option_set(&given, "unix_mode", "0600"), SHTTP_ERR_INVALID_OPTION);
+  given.struct_size = (size_t)1 << 63;
+  CHECK_STATUS(shttp_server_option_set(&given, "sessions_max", "1"), SHTTP_ERR_INVALID_OPTION);
   given.struct_size = before.struct_size;
   CHECK(memcmp(&given, &before, sizeof given) == 0);
 }
@@ -233,6 +254,7 @@ int main(void) {
   RUN(lists_match_something);
   RUN(addresses_say_what_is_wrong);
   RUN(the_buffer_is_never_overrun);
+  RUN(a_size_that_cannot_be_is_large);
   RUN(every_failure_says_something);
   RUN(options_have_names);
   RUN(wrong_names_and_values_change_nothing);

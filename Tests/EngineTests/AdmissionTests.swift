@@ -262,6 +262,11 @@ private let hosts: [(Arrival, String)] = [  // S-004, S-505
     (.host("MCP.example") { $0.hosts = "mcp.example:*" }, "message"),
     (.host("mcp.example.evil:444") { $0.hosts = "mcp.example:*" }, "403"),
     (.host("[2001:db8::1]:444") { $0.hosts = "2001:db8::1" }, "message"),
+    (.host("[2001:db8::1]:444") { $0.hosts = "[2001:DB8::1]" }, "message"),
+    (.host("[2001:db8::1]:444") { $0.hosts = "[2001:db8::1]:*" }, "message"),
+    (.host("[2001:db8::1]:444") { $0.hosts = "[2001:db8::1]:444" }, "message"),
+    (.host("[2001:db8::1]:445") { $0.hosts = "[2001:db8::1]:444" }, "403"),
+    (.host("[mcp.example:8080]:1") { $0.hosts = "mcp.example:8080" }, "403"),
     (.host("localhost") { $0.hosts = "" }, "403"),
     (
         .host("evil") {

@@ -26,7 +26,7 @@ package struct AccessList {
             }
             if text.count > 0 { text.append(UInt8(ascii: ",")) }
             // A name in the list matches with every port.
-            text.append(kind == .hosts ? AccessList.withoutAnyPort(entry) : entry)
+            text.append(kind == .hosts ? AccessList.name(entry) : entry)
         }
         if let fault { throw fault }
     }
@@ -50,6 +50,13 @@ package struct AccessList {
         return isAdmitted
     }
 
+    /// An entry for hosts without `:*` and, if no port is left, without brackets.
+    private static func name(_ entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let name = withoutAnyPort(entry)
+        return name.first == UInt8(ascii: "[") && name.last == UInt8(ascii: "]")
+            ? Authority.host(of: name) ?? name : name
+    }
+
     private static func withoutAnyPort(_ entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         entry.hasSuffix(":*") ? entry.prefixBytes(entry.count - 2) : entry
     }
@@ -70,17 +77,17 @@ package struct AccessList {
     private static func reason(againstHost entry: UnsafeRawBufferPointer) -> StaticString? {
         if entry.index(of: "://") != nil { return "is an origin: write the name alone" }
         let name = withoutAnyPort(entry)
-        if name.hasPrefix("[") { return "has brackets: write an IPv6 address without them" }
-        // An IPv6 address, which needs no further check: it matches only itself.
-        let isIPv6 =
-            name.firstIndex(ofByte: UInt8(ascii: ":")) != name.lastIndex { $0 == UInt8(ascii: ":") }
-        if isIPv6 { return nil }
+        // An IPv6 address has no brackets, unless a port follows it.
+        let colons = name.count { $0 == UInt8(ascii: ":") }
+        if colons > 1, name.first != UInt8(ascii: "[") {
+            return Authority.isIPv6(name) ? nil : "is not a name, with or without a port"
+        }
         return reason(againstAuthority: name)
     }
 
     private static func reason(againstOrigin entry: UnsafeRawBufferPointer) -> StaticString? {
         if entry.equals("null") { return nil }  // What a page without an origin sends (RFC 6454).
-        guard let separator = entry.index(of: "://"), separator > 0 else {
+        guard let separator = entry.index(of: "://"), isScheme(entry.prefixBytes(separator)) else {
             return "has no scheme: write an origin such as https://app.example"
         }
         let scheme = entry.prefixBytes(separator)
@@ -93,9 +100,28 @@ package struct AccessList {
         {
             return "has the default port, which browsers leave out: write it without the port"
         }
-        let name = withoutAnyPort(authority)
-        return name.hasPrefix("[") && Authority.host(of: name) != nil
-            ? nil : reason(againstAuthority: name)
+        return reason(againstAuthority: withoutAnyPort(authority))
+    }
+
+    /// RFC 3986 §3.1.
+    private static func isScheme(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard let first = text.first, isLetter(first) else { return false }
+        return text.allSatisfy {
+            isLetter($0) || $0.isDigit || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-")
+                || $0 == UInt8(ascii: ".")
+        }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte.asciiLowercased)
+    }
+
+    /// Whether `text` is empty, or `:` and a port as it is written by others.
+    private static func isUsualPort(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard text.count > 0 else { return true }
+        let digits = text.dropBytes(1)
+        let number = digits.reduce(0) { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }
+        return digits.count > 0 && digits.first != UInt8(ascii: "0") && number <= 65_535
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
@@ -112,7 +138,8 @@ package struct AccessList {
             return "has a * in it: only all ports can be written so, as name:*"
         }
         if name.contains(UInt8(ascii: "@")) { return "has a user name, which is never sent" }
-        guard let host = Authority.host(of: name), host.allSatisfy({ isNameByte($0) })
+        let port = name.dropBytes(Authority.withoutColon(name).count)
+        guard let host = Authority.host(of: name), host.allSatisfy(isNameByte), isUsualPort(port)
         else {
             return "is not a name, with or without a port"
         }
@@ -127,13 +154,29 @@ enum Authority {
     static func host(of value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         if value.first == UInt8(ascii: "[") {
             guard let end = value.firstIndex(ofByte: UInt8(ascii: "]")) else { return nil }
-            guard isPort(value.dropBytes(end + 1)) else { return nil }
-            return UnsafeRawBufferPointer(rebasing: value[1..<end])
+            let address = UnsafeRawBufferPointer(rebasing: value[1..<end])
+            return isPort(value.dropBytes(end + 1)) && isIPv6(address) ? address : nil
         }
         let colon = value.firstIndex(ofByte: UInt8(ascii: ":")) ?? value.count
         let host = value.prefixBytes(colon)
         guard host.count > 0, isPort(value.dropBytes(colon)) else { return nil }
         return host.last == UInt8(ascii: ".") ? host.prefixBytes(host.count - 1) : host
+    }
+
+    /// Whether a text consists of what an IPv6 address is written with.
+    static func isIPv6(_ text: UnsafeRawBufferPointer) -> Bool {
+        text.firstIndex(ofByte: UInt8(ascii: ":")) != nil
+            && text.allSatisfy {
+                $0.isDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0.asciiLowercased)
+            }
+    }
+
+    /// `value` up to the colon before its port, if there is one, behind any bracket.
+    static func withoutColon(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let bracket = value.lastIndex(of: UInt8(ascii: "]")) ?? 0
+        let colon = value.dropBytes(bracket).firstIndex(ofByte: UInt8(ascii: ":"))
+        return colon.map { value.prefixBytes(bracket + $0) } ?? value
     }
 
     /// `value` without `:port` at its end.

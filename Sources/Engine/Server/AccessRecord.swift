@@ -42,10 +42,7 @@ package final class AccessRecord {
 
     fileprivate func note(_ head: RequestHead) {
         httpMethod = LogLine.part(head.methodName)
-        let limit = AccessRecord.targetBytesMax
-        let target = ByteBuffer(capacity: min(head.targetBytes.count, limit) + 3)
-        target.append(printable: head.targetBytes, atMost: limit)
-        self.target = target
+        target = LogLine.target(head.targetBytes, atMost: AccessRecord.targetBytesMax)
     }
 
     /// Notes who has made the request; before the head, that was another one.

@@ -6,6 +6,8 @@ package struct BearerTokens {
     private struct Entry {
         let token: ByteBuffer
         let principal: Principal
+        /// Whether the principal is only this token's, made from its place.
+        let hasOwnPrincipal: Bool
     }
 
     private var entries: [Entry] = []
@@ -38,7 +40,10 @@ package struct BearerTokens {
             } else if read.contains(where: { $0.token.bytes.equals(token) }) {
                 fault = Fault(number: number, reason: "repeats a token")
             } else if let principal, UTF8Text.isValid(principal.name.bytes) {
-                read.append(Entry(token: ByteBuffer(copying: token), principal: principal))
+                read.append(
+                    Entry(
+                        token: ByteBuffer(copying: token), principal: principal,
+                        hasOwnPrincipal: second == nil))
             } else {
                 fault = Fault(
                     number: number,
@@ -46,6 +51,16 @@ package struct BearerTokens {
             }
         }
         if let fault { throw fault }
+        for (index, entry) in read.enumerated() where entry.hasOwnPrincipal {
+            let isShared = read.contains {
+                $0.token !== entry.token && $0.principal == entry.principal
+            }
+            if isShared {
+                throw Fault(
+                    number: index + 1,
+                    reason: "gets a principal that another entry has: write principal:token")
+            }
+        }
         entries = read
     }
 

@@ -14,6 +14,8 @@ package final class ServerConnection {
     /// The request and the response that it carries now.
     var exchange = Exchange()
     fileprivate(set) var isQueuedForWriting = false
+    /// Whether it is in the list of those that may have pipelined requests to read.
+    fileprivate var isReadable = false
     var outbox = Outbox()
     /// Answers that wait until events given before have been handed over.
     var fence = FenceQueue()
@@ -107,6 +109,8 @@ struct Connections: ~Copyable {
     private(set) var hasMuchToWrite = false
     /// Connections that may have pipelined requests to read.
     private var readable: [ServerConnection] = []
+    /// Whether pipelined requests have to wait, because the host does not take its events.
+    private(set) var isHeld = false
     private var relief = ReliefOrder()
     private let keepsRecords: Bool
     private let bytesEach: Int
@@ -180,6 +184,7 @@ struct Connections: ~Copyable {
         connection.reader.close(of: connection.id, &core.spare)
         arrivingBytes += connection.reader.count()
         deadlines.disarm(connection.id.index)
+        if connection.isReadable { readable.removeAll { $0 === connection } }
         table.remove(connection.id)
         connection.share?.connections -= 1
         return state
@@ -349,12 +354,23 @@ struct Connections: ~Copyable {
 
     /// A connection may have pipelined requests that can be read now.
     mutating func noteReadable(_ connection: ServerConnection) {
-        if connection.reader.hasPipelined { readable.append(connection) }
+        guard connection.reader.hasPipelined, !connection.isReadable else { return }
+        connection.isReadable = true
+        readable.append(connection)
     }
 
-    mutating func nextReadable() -> ServerConnection? { readable.popLast() }
+    mutating func nextReadable() -> ServerConnection? {
+        guard hasReadable, let connection = readable.popLast() else { return nil }
+        connection.isReadable = false
+        return connection
+    }
 
-    var hasReadable: Bool { !readable.isEmpty }
+    /// Whether a connection has pipelined requests that may be read.
+    var hasReadable: Bool { !readable.isEmpty && !isHeld }
+
+    mutating func hold(_ isHeld: Bool) {
+        self.isHeld = isHeld
+    }
 
     // MARK: Relief
 

@@ -85,7 +85,8 @@ extension ServerEngine {
         guard !isTooFarAhead(connection), let bytes = connection.reader.takePipelined() else {
             return
         }
-        withExtendedLifetime(bytes) { read(bytes.bytes, from: connection) }
+        withExtendedLifetime(bytes) { read(bytes.bytes, from: connection, isStored: true) }
+        if case .idle = connection.exchange.state { connections.noteReadable(connection) }
         noteArriving(of: connection)
         closeIfRead(connection)
     }

@@ -64,7 +64,11 @@ package final class ServerEngine {
     }
 
     /// Whether nothing is left to do of the last input or command.
-    var isSettled: Bool { !fences.hasReleased && !connections.hasReadable }
+    var isSettled: Bool { !fences.hasReleased && !mayReadOn }
+
+    /// Whether pipelined requests are to be read now. While many effects are to be performed they
+    /// wait, because each makes more of them: `nextEffect` goes on.
+    private var mayReadOn: Bool { connections.hasReadable && !core.isBusy }
 
     @inline(never)
     private func followUp() {
@@ -73,13 +77,18 @@ package final class ServerEngine {
         while true {
             if let request = fences.nextReleased() {
                 releaseAnswer(of: request)
-            } else if let connection = connections.nextReadable() {
+            } else if mayReadOn, let connection = connections.nextReadable() {
                 readPipelined(on: connection)
             } else {
                 break
             }
         }
         isFollowingUp = false
+    }
+
+    /// The host does not take its events, or takes them again: pipelined requests wait meanwhile.
+    package func hold(_ isHeld: Bool) {
+        enter { connections.hold(isHeld) }
     }
 
     // MARK: Inputs
@@ -178,12 +187,14 @@ package final class ServerEngine {
     package func nextEffect() -> Effect? {
         if let order = sessions.nextStoreOrder() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
-        return shutdown.isOpen ? nil : lastEffect()
+        return shutdown.isOpen && !connections.hasReadable ? nil : lastEffect()
     }
 
     /// The effects that end the server, once everything else is done.
     @inline(never)
     private func lastEffect() -> Effect? {
+        followUp()
+        guard !shutdown.isOpen else { return core.nextEffect() }
         closeIfDrained()
         if let effect = core.nextEffect() { return effect }
         return connections.count == 0 && shutdown.finish() ? .closed : nil

@@ -7,7 +7,8 @@ import Wire
 /// What there is now, for the operator: sessions, open requests, and requests that wait to be
 /// authorized, as one JSON document in pages. The secret of a session, its id, is not in it.
 extension ServerEngine {
-    /// The most entries of a page, and the text beyond which it ends.
+    /// The most entries of a page, and the text beyond which it ends: that which is written, and
+    /// the clients' descriptions of themselves, which are read for their names.
     package static var listingMax: Int { 1_000 }
     private static var listingBytesMax: Int { 1 << 20 }
 
@@ -22,6 +23,7 @@ extension ServerEngine {
         let all = isStateless ? requests.numbers : sessions.numbers
         let keys = all.filter { $0 > first }.sorted()
         var next: UInt64?
+        var bytesRead = 0
         text.append("{\"sessions\":[")
         if isStateless { text.append("],\"requests\":[") }
         for (index, key) in keys.enumerated() {
@@ -29,15 +31,19 @@ extension ServerEngine {
             if isStateless {
                 if let request = requests[RequestKey(rawValue: key)] { append(request, to: text) }
             } else if let session = sessions[SessionKey(rawValue: key)] {
+                bytesRead += session.clientInfo.count
                 append(session, to: text)
             }
-            let isFull = index + 1 == limit || text.count >= ServerEngine.listingBytesMax
+            let isFull =
+                index + 1 == limit || text.count + bytesRead >= ServerEngine.listingBytesMax
             guard isFull, index + 1 < keys.count else { continue }
             next = key
             break
         }
         if !isStateless { text.append("],\"requests\":[") }
-        text.append("],\"authorizations\":[")
+        text.append("],\"authorizations_total\":")
+        text.append(parked.waitingForVerdict.count)
+        text.append(",\"authorizations\":[")
         if key == nil { appendAuthorizations(to: text, atMost: limit) }
         text.append("],\"next\":")
         if let next { text.append(key: next) } else { text.append("null") }
@@ -170,7 +176,7 @@ extension ServerEngine {
             text.append(",\"peer\":")
             text.append(limited: connection.peer?.bytes)
             text.append(",\"target\":")
-            let target = connection.head.flatMap { LogLine.part($0.targetBytes) }
+            let target = connection.head.map { LogLine.target($0.targetBytes, atMost: 128) }
             text.append(limited: target?.bytes)
             text.append(",\"age_ms\":")
             text.append(age(since: connection.exchange.since))

@@ -17,7 +17,7 @@ extension ServerEngine {
         line.session = (session ?? connection?.exchange.session)?.key
         if let head = connection?.head {
             line.httpMethod = LogLine.part(head.methodName)
-            line.target = LogLine.part(head.targetBytes)
+            line.target = LogLine.target(head.targetBytes, atMost: LogLine.partBytesMax)
         }
         line.method =
             connection?.exchange.request.flatMap { $0.method.part } ?? LogLine.part(method)
@@ -31,7 +31,7 @@ extension ServerEngine {
         line.session = request.session?.key
         if let head = request.head {
             line.httpMethod = LogLine.part(head.methodName)
-            line.target = LogLine.part(head.targetBytes)
+            line.target = LogLine.target(head.targetBytes, atMost: LogLine.partBytesMax)
         }
         line.method = request.method.part
         core.perform(.log(line))

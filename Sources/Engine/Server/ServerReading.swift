@@ -5,15 +5,18 @@ import Wire
 /// Parses the bytes of a connection into requests, and refuses some before they are complete.
 extension ServerEngine {
     /// `behindHead`: the parser has stopped at the end of a head. `lent`: as in `received`.
+    /// `isStored`: the bytes have waited, and can wait on.
     func read(
         _ bytes: UnsafeRawBufferPointer, from connection: ServerConnection,
-        behindHead: Bool = false, lent: Bool = false
+        behindHead: Bool = false, lent: Bool = false, isStored: Bool = false
     ) {
         var rest = bytes
         var hasStopped = behindHead
         while rest.count > 0 || hasStopped {
             switch connection.exchange.state {
-            case .idle where connection.reader.hasPipelined || isTooFarAhead(connection):
+            case .idle
+            where connection.reader.hasPipelined || isTooFarAhead(connection)
+                || isStored && (core.isBusy || connections.isHeld):
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused: break

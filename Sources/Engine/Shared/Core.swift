@@ -70,6 +70,9 @@ struct Core: ~Copyable {
     @inline(__always)
     mutating func nextEffect() -> Effect? { effects.popFirst() }
 
+    /// Whether there is so much to perform that nothing should add to it that can wait.
+    var isBusy: Bool { effects.count >= 512 }
+
     /// Logs a line that is about no client.
     mutating func log(
         _ level: LogLevel, _ text: StaticString, _ detail: UnsafeRawBufferPointer? = nil

@@ -9,7 +9,7 @@ package enum Effect {
     /// Deliver the event to the host.
     case deliver(HostEvent)
     /// Pass the order to the host's store.
-    case store(StoreOrder)
+    indirect case store(StoreOrder)
     /// Close the sending direction: everything has been written, and nothing follows.
     case shutDown(ServerConnection)
     /// Stop reading from the connection until `startReading`: the engine holds enough of its bytes.
@@ -228,6 +228,8 @@ struct EffectQueue {
     mutating func append(_ effect: Effect) {
         effects.append(effect)
     }
+
+    var count: Int { effects.count - next }
 
     mutating func popFirst() -> Effect? {
         guard next < effects.count else { return nil }

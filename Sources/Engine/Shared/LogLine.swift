@@ -28,9 +28,18 @@ package final class LogLine {
     /// What a client has sent, made harmless.
     static func part(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer? {
         guard bytes.count > 0 else { return nil }
-        let part = ByteBuffer(capacity: min(bytes.count, partBytesMax + 3))
+        let part = ByteBuffer(capacity: min(bytes.count, partBytesMax))
         part.append(printable: bytes, atMost: partBytesMax)
         return part
+    }
+
+    /// A request target without its query, in which clients put secrets.
+    static func target(_ bytes: UnsafeRawBufferPointer, atMost limit: Int) -> ByteBuffer {
+        let (path, query) = bytes.cut(at: UInt8(ascii: "?"))
+        let target = ByteBuffer(capacity: min(path.count, limit) + 4)
+        target.append(printable: path, atMost: limit - 4)
+        if query != nil { target.append("?...") }
+        return target
     }
 
     /// The line with everything that is known: `text (peer 127.0.0.1:54321, session 0x1234, POST
@@ -69,13 +78,14 @@ package final class LogLine {
 }
 
 extension ByteBuffer {
-    /// Appends at most `limit` bytes of what a client has sent, each that is not printable ASCII,
-    /// and each blank, as a question mark. Three dots stand for the rest.
+    /// Appends at most `limit` bytes for what a client has sent. Each that is not printable ASCII,
+    /// and each blank, is a question mark. Three dots stand for the rest.
     package func append(printable bytes: UnsafeRawBufferPointer, atMost limit: Int) {
-        for byte in bytes.prefix(limit) {
+        let isCut = bytes.count > limit
+        for byte in bytes.prefix(isCut ? limit - 3 : limit) {
             append((0x21..<0x7F).contains(byte) ? byte : UInt8(ascii: "?"))
         }
-        if bytes.count > limit { append("...") }
+        if isCut { append("...") }
     }
 
     /// Appends a number in hexadecimal digits, without leading zeros.

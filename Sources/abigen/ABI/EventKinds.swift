@@ -138,7 +138,7 @@ extension ABI {
                 that were refused; the last event of the exchange. method is empty if the request
                 was refused before its body was read. http_method, target and method are for people
                 to read: at most 256 bytes each, with a question mark for each byte that is not
-                printable ASCII, and three dots for what is left out.
+                printable ASCII, and three dots for what is left out, as the query of target is.
                 """,
                 sets: [
                     "session", "method", "principal", "http_method", "target", "peer",

@@ -128,7 +128,7 @@ extension ABI {
                 "http_method", .bytes, .borrowed(until: .returns),
                 """
                 The HTTP method of the request that the line is about. It, target and method have at
-                most 128 bytes of printable ASCII each.
+                most 128 bytes of printable ASCII each; target has no query.
                 """),
             Field("target", .bytes, .borrowed(until: .returns), "Its request target."),
             Field("method", .bytes, .borrowed(until: .returns), "Its JSON-RPC method."),

@@ -92,7 +92,8 @@ extension ABI {
                 Its message is a JSON object with at most `limit` sessions (0: 1000, which is also
                 the most), the oldest first. To read on, pass the number in its member next as
                 `after`; 0 begins, and next is null at the end. A page ends early at a megabyte. All
-                times are in milliseconds. Members may be added. Of a stateless server, requests
+                times are in milliseconds. Members may be added. authorizations has those that
+                wait, at most `limit`, on the first page. Of a stateless server, requests
                 stands in the place of sessions.
 
                  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
@@ -105,7 +106,7 @@ extension ABI {
                      "unsent_bytes":0,
                      "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
                    "calls":[]}],
-                  "requests":[],
+                  "requests":[],"authorizations_total":1,
                   "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
                     "target":"/mcp","age_ms":5}],
                   "next":null}

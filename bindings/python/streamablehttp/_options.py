@@ -106,6 +106,8 @@ def _uint(name: str, value: Any, option: Option) -> int:
 
 
 def _flag(name: str, value: Any, option: Option) -> int:
+    if not isinstance(value, (bool, int)):
+        raise wrong_type(name, "a bool", value)
     return bool(value)
 
 

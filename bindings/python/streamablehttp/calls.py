@@ -37,6 +37,7 @@ class Call(concurrent.futures.Future[Any]):
         self._token = token
         self._timeout = timeout
         self._call = shttp_call()
+        self._is_list = False
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Raises asyncio.TimeoutError after the `timeout` (seconds) that the call was made with."""
@@ -72,7 +73,7 @@ class Call(concurrent.futures.Future[Any]):
         if self._calls.remove(self._token) is None:
             return False
         try:
-            if self._call.key:  # a list of sessions has none, and cannot be stopped
+            if not self._is_list:  # that cannot be stopped
                 self._calls.server.invoke(library.shttp_call_close, self._call)
         except StreamableHTTPError:
             pass  # it has ended, or the client cannot be notified
@@ -131,6 +132,7 @@ class Calls:
     def list_sessions(self, after: int, limit: int, timeout: float | None) -> Call:
         """Asks for a page of the list of sessions."""
         call = Call(self, next(self._tokens), seconds("timeout", timeout))
+        call._is_list = True
         self.open[call._token] = call
         try:
             self.server.invoke(library.shttp_server_sessions, after, limit, call._token)
