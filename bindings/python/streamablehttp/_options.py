@@ -149,7 +149,10 @@ def _tokens(name: str, value: Any, option: Option) -> bytes:
         for principal in value.values():
             exact(name, principal, InvalidOptionError)
         value = [f"{principal}:{token}" for token, principal in value.items()]
-    return _list(name, value, option)
+    tokens = _list(name, value, option)
+    if not tokens:
+        raise InvalidOptionError(f"{name} is empty: leave it out to serve everybody")
+    return tokens
 
 
 _CONVERSIONS: dict[str, Callable[[str, Any, Option], Any]] = {

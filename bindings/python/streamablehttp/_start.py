@@ -41,7 +41,8 @@ def _with_reason(call: Callable[[Any, int], object]) -> None:
 
 
 def _in_python(reason: str) -> str:
-    """The reason, with the name of the keyword argument in place of the field's."""
+    """The reason, with the names of keyword arguments in place of the library's."""
+    reason = reason.replace("or unix:/path", "or use unix_path")
     for name, option in OPTIONS.items():
         if name != option.field and reason.startswith(option.field):
             return name + reason[len(option.field) :]
