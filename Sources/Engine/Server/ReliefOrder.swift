@@ -27,3 +27,16 @@ struct ReliefOrder {
         return connections[next - 1]
     }
 }
+
+extension Connections {
+    /// Those of `crowd` that hold something, by what all of their address hold, and then by what
+    /// they hold themselves.
+    func heaviestFirst(
+        _ crowd: [ServerConnection], _ weight: (ServerConnection) -> Int
+    ) -> [ServerConnection] {
+        for connection in crowd { connection.share?.sum += weight(connection) }
+        let weighed = crowd.map { ($0.share?.sum ?? 0, weight($0), $0) }.filter { $0.1 > 0 }
+        for connection in crowd { connection.share?.sum = 0 }
+        return weighed.sorted { ($0.0, $0.1) > ($1.0, $1.1) }.map { $0.2 }
+    }
+}
