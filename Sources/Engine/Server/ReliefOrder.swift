@@ -1,4 +1,5 @@
 import Link
+import Session
 
 /// The order in which connections are relieved when all clients together leave too much unread. It
 /// is kept for some time: sorting all connections for each message would cost too much.
