@@ -31,6 +31,8 @@ package final class Simulation {
     /// How late the loop's timer may be, in milliseconds.
     static let lateness: Int64 = 3
 
+    /// The most that the event store in memory has held; `Budgets` writes it.
+    var replayBytesMost = 0
     let profile: Profile
     let engine: ServerEngine
     let names = Names()
