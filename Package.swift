@@ -70,7 +70,8 @@ let tests: [Target] =
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate",
             swiftSettings: [.treatAllWarnings(as: .error)]),
-        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Engine", "Session"]),
+        .testTarget(
+            name: "RuntimeTests", dependencies: ["Runtime", "Engine", "Replay", "Session"]),
         .testTarget(name: "TidyTests"),
     ]
 

@@ -878,7 +878,8 @@ typedef struct shttp_event {
   /** The HTTP method, verbatim. */
   shttp_bytes http_method;
 
-  /** The request target, verbatim, such as /mcp?x=1. */
+  /** The request target, verbatim, such as /mcp?x=1; in SHTTP_EVENT_ACCESS
+   *  and SHTTP_EVENT_LOG without its query, and shortened. */
   shttp_bytes target;
 
   /** The scheme of the Authorization header in lower case, such as bearer or

@@ -78,6 +78,7 @@ package class EventStore {
 
     /// The next order for the host's store; nil if there is none.
     package func nextOrder() -> StoreOrder? { nil }
+    package var hasOrders: Bool { false }
 }
 
 /// An order for the event store of a host. It names sessions by the ids that clients know: the keys
@@ -121,6 +122,8 @@ package final class HostEventStore: EventStore {
     package override func forget(_ session: SessionIdentity) {
         orders.append(.forget(session.id))
     }
+
+    package override var hasOrders: Bool { first < orders.count }
 
     package override func nextOrder() -> StoreOrder? {
         guard first < orders.count else { return nil }

@@ -16,6 +16,8 @@ protocol DrivenEngine: AnyObject {
 
     func nextEffect() -> Effect?
     func nextWritable() -> Connection?
+    /// Whether effects have to be performed before output is written.
+    var owesEffects: Bool { get }
     var hasMuchToWrite: Bool { get }
     var nextDeadline: Instant? { get }
 
@@ -264,8 +266,11 @@ final class Pump<Driver: EngineDriver> {
         if engine.hasMuchToWrite { writeAll(for: driver) }
     }
 
+    /// Writes now, within a command, unless effects come first: then the turn writes.
     func writeAll(for driver: Driver) {
-        while let connection = engine.nextWritable() { driver.flush(connection) }
+        while !engine.owesEffects, let connection = engine.nextWritable() {
+            driver.flush(connection)
+        }
     }
 
     /// Drops all further events; the driver's `end` is called after the next effects.

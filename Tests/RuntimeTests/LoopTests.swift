@@ -1,12 +1,14 @@
 import Engine
 import Foundation
+import Replay
 import Session
 import Testing
 import Wire
 
 @testable import Runtime
 
-/// A loop with one server that answers each request with `{}` and closes when it is told to.
+/// A loop with one server that answers each request, by default with `{}`, and closes when it is
+/// told to.
 private final class House {
     let loop: Loop
     private(set) var server: ServerRuntime?
@@ -15,6 +17,11 @@ private final class House {
     private(set) var records: [AccessRecord] = []
     private(set) var listings: [(length: Int, data: UnsafeMutableRawPointer?)] = []
     private(set) var hasEnded = false
+    /// The orders for the host's store.
+    private(set) var orders: [StoreOrder] = []
+    var result = "{}"
+    /// Runs after a request was answered, in the same callback.
+    var onAnswer: () -> Void = {}
 
     init(_ change: (inout ServerOptions) -> Void = { _ in }) throws {
         loop = try Loop(hosts: nil)
@@ -29,7 +36,8 @@ private final class House {
         server = try ServerRuntime(
             on: loop, options,
             audience: .callback { [weak self] in self?.heard($0) }, commandBytesMax: 1 << 20,
-            onLog: nil, onEnd: { [weak self] in self?.hasEnded = true })
+            onLog: nil, onStore: { [weak self] in self?.orders.append($0) },
+            onEnd: { [weak self] in self?.hasEnded = true })
     }
 
     deinit {
@@ -44,7 +52,8 @@ private final class House {
         if let record = event.access { records.append(record) }
         if event.kind == .sessions { listings.append((event.message?.count ?? 0, event.callData)) }
         if let key = event.request {
-            try? server?.respond(key, ("{}" as StaticString).rawBytes)
+            try? Array(result.utf8).withUnsafeBytes { try server?.respond(key, $0) }
+            onAnswer()
         }
         if event.kind == .closed {
             server?.destroy()
@@ -238,6 +247,34 @@ struct LoopTests {
             usleep(1_000)
         }
         #expect(house.events.contains(.sessionClosed))
+    }
+
+    @Test("A client gets nothing before the host's store has heard of it, however long it is")
+    func storeFirst() throws {
+        let house = try House {
+            $0.isStateless = false
+            $0.hasHostStore = true
+        }
+        try house.listen("127.0.0.1")
+        let peer = try Peer(port: try #require(house.server?.port))
+        peer.send(
+            post(
+                #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"#
+                    + #""protocolVersion":"2025-06-18","clientInfo":{},"capabilities":{}}}"#))
+        for _ in 0..<100 { try house.loop.step() }
+        let line = peer.receive(until: "0\r\n\r\n").lowercased().split(separator: "\r\n")
+            .first { $0.hasPrefix("mcp-session-id:") }
+        let before = house.orders.count
+        // Long enough to be written at once, and not at the end of the iteration.
+        house.result = "\"" + String(repeating: "x", count: 100_000) + "\""
+        var isEarly: Bool?
+        house.onAnswer = { isEarly = peer.hasArrivals && house.orders.count == before }
+        peer.send(
+            post(#"{"jsonrpc":"2.0","id":2,"method":"a"}"#, String(try #require(line)) + "\r\n"))
+        for _ in 0..<100 { try house.loop.step() }
+        #expect(isEarly == false)
+        #expect(house.orders.count > before)
+        #expect(peer.receive(until: "0\r\n\r\n").contains("xxx"))
     }
 
     @Test("A server that closes says so, lets go of its connections, and then has ended")

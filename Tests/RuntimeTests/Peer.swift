@@ -67,6 +67,12 @@ final class Peer {
         text.withUTF8 { _ = Foundation.send(descriptor, $0.baseAddress, $0.count, 0) }
     }
 
+    /// Whether something has arrived that was not received yet.
+    var hasArrivals: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
     /// Everything that arrives up to `mark`, or up to the end of the connection.
     func receive(until mark: String? = nil) -> String {
         var received: [UInt8] = []

@@ -120,8 +120,8 @@ package struct AccessList {
     private static func isUsualPort(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count > 0 else { return true }
         let digits = text.dropBytes(1)
-        let number = digits.reduce(0) { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }
-        return digits.count > 0 && digits.first != UInt8(ascii: "0") && number <= 65_535
+        let number = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+        return digits.first != UInt8(ascii: "0") && number <= 65_535
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
@@ -138,8 +138,9 @@ package struct AccessList {
             return "has a * in it: only all ports can be written so, as name:*"
         }
         if name.contains(UInt8(ascii: "@")) { return "has a user name, which is never sent" }
-        let port = name.dropBytes(Authority.withoutColon(name).count)
-        guard let host = Authority.host(of: name), host.allSatisfy(isNameByte), isUsualPort(port)
+        let port = name.dropBytes(Authority.withoutPort(name).count)
+        guard let host = Authority.host(of: name), host.allSatisfy(isNameByte),
+            name.last != UInt8(ascii: ":"), isUsualPort(port)
         else {
             return "is not a name, with or without a port"
         }
@@ -167,16 +168,8 @@ enum Authority {
     static func isIPv6(_ text: UnsafeRawBufferPointer) -> Bool {
         text.firstIndex(ofByte: UInt8(ascii: ":")) != nil
             && text.allSatisfy {
-                $0.isDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
-                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0.asciiLowercased)
+                $0.hexadecimalDigit != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
             }
-    }
-
-    /// `value` up to the colon before its port, if there is one, behind any bracket.
-    static func withoutColon(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        let bracket = value.lastIndex(of: UInt8(ascii: "]")) ?? 0
-        let colon = value.dropBytes(bracket).firstIndex(ofByte: UInt8(ascii: ":"))
-        return colon.map { value.prefixBytes(bracket + $0) } ?? value
     }
 
     /// `value` without `:port` at its end.

@@ -14,8 +14,8 @@ package final class ServerConnection {
     /// The request and the response that it carries now.
     var exchange = Exchange()
     fileprivate(set) var isQueuedForWriting = false
-    /// Whether it is in the list of those that may have pipelined requests to read.
-    fileprivate var isReadable = false
+    /// Its place among the `ReadableConnections`, which write it; -1 for none.
+    var readableIndex = -1
     var outbox = Outbox()
     /// Answers that wait until events given before have been handed over.
     var fence = FenceQueue()
@@ -107,10 +107,7 @@ struct Connections: ~Copyable {
     private var nextWritableIndex = 0
     /// Whether the composed output is so large that it is written before the iteration ends.
     private(set) var hasMuchToWrite = false
-    /// Connections that may have pipelined requests to read.
-    private var readable: [ServerConnection] = []
-    /// Whether pipelined requests have to wait, because the host does not take its events.
-    private(set) var isHeld = false
+    var readable = ReadableConnections()
     private var relief = ReliefOrder()
     private let keepsRecords: Bool
     private let bytesEach: Int
@@ -184,7 +181,7 @@ struct Connections: ~Copyable {
         connection.reader.close(of: connection.id, &core.spare)
         arrivingBytes += connection.reader.count()
         deadlines.disarm(connection.id.index)
-        if connection.isReadable { readable.removeAll { $0 === connection } }
+        readable.remove(connection)
         table.remove(connection.id)
         connection.share?.connections -= 1
         return state
@@ -350,26 +347,6 @@ struct Connections: ~Copyable {
     /// Counts what a connection holds of requests that are not complete, or wait.
     mutating func countArriving(on connection: ServerConnection) {
         arrivingBytes += connection.reader.count()
-    }
-
-    /// A connection may have pipelined requests that can be read now.
-    mutating func noteReadable(_ connection: ServerConnection) {
-        guard connection.reader.hasPipelined, !connection.isReadable else { return }
-        connection.isReadable = true
-        readable.append(connection)
-    }
-
-    mutating func nextReadable() -> ServerConnection? {
-        guard hasReadable, let connection = readable.popLast() else { return nil }
-        connection.isReadable = false
-        return connection
-    }
-
-    /// Whether a connection has pipelined requests that may be read.
-    var hasReadable: Bool { !readable.isEmpty && !isHeld }
-
-    mutating func hold(_ isHeld: Bool) {
-        self.isHeld = isHeld
     }
 
     // MARK: Relief

@@ -288,7 +288,7 @@
                 },
                 Sabotage("a connection with pipelined bytes is left") { engine in
                     engine.connections.all.first { $0.reader.hasPipelined }.map {
-                        engine.connections.noteReadable($0)
+                        engine.connections.readable.add($0)
                     }
                 },
                 Sabotage("a released answer is left") { engine in

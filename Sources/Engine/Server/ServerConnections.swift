@@ -59,7 +59,7 @@ extension ServerEngine {
         switch connection.exchange.state {
         case .finishing: responded(on: connection)
         case .idle:
-            connections.noteReadable(connection)
+            connections.readable.add(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
         default: break
         }
@@ -86,7 +86,7 @@ extension ServerEngine {
             return
         }
         withExtendedLifetime(bytes) { read(bytes.bytes, from: connection, isStored: true) }
-        if case .idle = connection.exchange.state { connections.noteReadable(connection) }
+        if case .idle = connection.exchange.state { connections.readable.add(connection) }
         noteArriving(of: connection)
         closeIfRead(connection)
     }
@@ -199,7 +199,7 @@ extension ServerEngine {
         }
         connections.endExchange(of: connection, .idle, &core)
         wait(.nextRequest, connection)
-        connections.noteReadable(connection)
+        connections.readable.add(connection)
         if connection.reader.hasEnded { closeIfRead(connection) }
     }
 

@@ -68,7 +68,7 @@ package final class ServerEngine {
 
     /// Whether pipelined requests are to be read now. While many effects are to be performed they
     /// wait, because each makes more of them: `nextEffect` goes on.
-    private var mayReadOn: Bool { connections.hasReadable && !core.isBusy }
+    private var mayReadOn: Bool { connections.readable.hasNext && !core.isBusy }
 
     @inline(never)
     private func followUp() {
@@ -77,7 +77,7 @@ package final class ServerEngine {
         while true {
             if let request = fences.nextReleased() {
                 releaseAnswer(of: request)
-            } else if mayReadOn, let connection = connections.nextReadable() {
+            } else if mayReadOn, let connection = connections.readable.popNext() {
                 readPipelined(on: connection)
             } else {
                 break
@@ -88,7 +88,7 @@ package final class ServerEngine {
 
     /// The host does not take its events, or takes them again: pipelined requests wait meanwhile.
     package func hold(_ isHeld: Bool) {
-        enter { connections.hold(isHeld) }
+        enter { connections.readable.isHeld = isHeld }
     }
 
     // MARK: Inputs
@@ -187,7 +187,7 @@ package final class ServerEngine {
     package func nextEffect() -> Effect? {
         if let order = sessions.nextStoreOrder() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
-        return shutdown.isOpen && !connections.hasReadable ? nil : lastEffect()
+        return shutdown.isOpen && !connections.readable.hasNext ? nil : lastEffect()
     }
 
     /// The effects that end the server, once everything else is done.
@@ -202,6 +202,9 @@ package final class ServerEngine {
 
     /// A connection that has bytes to write; nil if there is none left in this iteration.
     package func nextWritable() -> ServerConnection? { connections.nextWritable() }
+
+    /// Whether no output may be written yet: the host's store has to hear of it first.
+    package var owesEffects: Bool { sessions.hasStoreOrders }
 
     /// Whether the composed output is so large that it should be written before the end of the
     /// loop's iteration.

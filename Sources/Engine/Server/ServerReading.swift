@@ -16,7 +16,7 @@ extension ServerEngine {
             switch connection.exchange.state {
             case .idle
             where connection.reader.hasPipelined || isTooFarAhead(connection)
-                || isStored && (core.isBusy || connections.isHeld):
+                || isStored && (core.isBusy || connections.readable.isHeld):
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused: break

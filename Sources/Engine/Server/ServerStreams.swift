@@ -149,7 +149,7 @@ extension ServerEngine {
         guard let (answer, change) = fences.take(from: request) else { return nil }
         connections.noteUnsent(change)
         // It counted as unread there, and may have kept pipelined requests waiting.
-        if let holder, case .idle = holder.exchange.state { connections.noteReadable(holder) }
+        if let holder, case .idle = holder.exchange.state { connections.readable.add(holder) }
         return answer
     }
 

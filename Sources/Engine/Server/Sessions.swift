@@ -294,6 +294,8 @@ struct Sessions: ~Copyable {
     @inline(__always)
     func nextStoreOrder() -> StoreOrder? { store?.nextOrder() }
 
+    var hasStoreOrders: Bool { store?.hasOrders ?? false }
+
     @inline(__always)
     var nextStoreDeadline: Instant? { store?.nextDeadline }
 

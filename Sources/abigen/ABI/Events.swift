@@ -225,7 +225,10 @@ extension ABI {
                 maps: "shttp_bytes(httpMethod)"),
             Field(
                 "target", .bytes, .borrowed(until: .eventEnds),
-                "The request target, verbatim, such as /mcp?x=1.",
+                """
+                The request target, verbatim, such as /mcp?x=1; in SHTTP_EVENT_ACCESS and
+                SHTTP_EVENT_LOG without its query, and shortened.
+                """,
                 maps: "shttp_bytes(target)"),
             Field(
                 "scheme", .bytes, .borrowed(until: .eventEnds),

@@ -43,8 +43,6 @@ def server_options(
         struct.server_info = borrowed(dump("name", {"name": name, "version": version}))
     if json_response and given.setdefault("response_mode", "json") != "json":
         raise InvalidOptionError(f"json_response and response_mode {given['response_mode']!r} contradict")
-    if given.get("authorize") and "bearer_tokens" in given:
-        raise InvalidOptionError("authorize and bearer_tokens contradict: who is asked, and when?")
     if not replay:
         if any(key.startswith("replay_") for key in given):
             raise InvalidOptionError("without replay nothing is kept, so nothing is to be limited")

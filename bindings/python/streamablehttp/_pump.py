@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from ctypes import byref, c_size_t, sizeof
 from threading import get_ident
-from typing import Callable
+from typing import Any, Callable
 
 from ._abi import shttp_event, shttp_event_kind, shttp_log_level, shttp_status
 from ._library import error, library
@@ -218,33 +218,25 @@ class Pump:
 
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
-        request = Request._of(
-            self._requests,
-            key,
-            copied(raw.id),
-            method=decoded(raw.method),
-            message=copied(raw.message),
-            session=self._session(raw),
-            headers=Headers(copied(raw.headers)),
-            revision=decoded(raw.revision),
-            principal=decoded(raw.principal),
-            peer=decoded(raw.peer),
-            target=copied(raw.target).decode("latin-1"),
-        )
+        request = Request._of(self._requests, key, copied(raw.id), **self._message(raw))
         self._requests.alive[key] = weakref.ref(request)
         return request
 
     def _notification(self, raw: shttp_event) -> Notification:
-        return Notification(
-            method=decoded(raw.method),
-            message=copied(raw.message),
-            session=self._session(raw),
-            headers=Headers(copied(raw.headers)),
-            revision=decoded(raw.revision),
-            principal=decoded(raw.principal),
-            peer=decoded(raw.peer),
-            target=copied(raw.target).decode("latin-1"),
-        )
+        return Notification(**self._message(raw))
+
+    def _message(self, raw: shttp_event) -> dict[str, Any]:
+        """The fields of a Message."""
+        return {
+            "method": decoded(raw.method),
+            "message": copied(raw.message),
+            "session": self._session(raw),
+            "headers": Headers(copied(raw.headers)),
+            "revision": decoded(raw.revision),
+            "principal": decoded(raw.principal),
+            "peer": decoded(raw.peer),
+            "target": copied(raw.target).decode("latin-1"),
+        }
 
     def _response(self, raw: shttp_event) -> None:
         self._calls.end(raw.call_data or 0, raw.status, copied(raw.message))

@@ -158,7 +158,7 @@ class Access(Event):
     http_method: str
     """POST, GET or DELETE; empty if the request was no HTTP."""
     target: str
-    """The target of the HTTP request, such as /mcp?x=1."""
+    """The target of the HTTP request without its query, such as /mcp or /mcp?..."""
     status: int
     """The HTTP status; 0 if the connection ended before there was one."""
     method: str
