@@ -271,7 +271,7 @@ def test_what_a_result_of_call_may_wait(served):
         ("bearer_tokens", ValueError, {"bearer_tokens": {"t": HALF}}),
         ("bearer_tokens", ValueError, {"bearer_tokens": ["a b"]}),
         ("bearer_tokens", ValueError, {"bearer_tokens": {}}),
-        ("authorize", ValueError, {"bearer_tokens": ["a"], "authorize": True}),
+        ("bearer_tokens", ValueError, {"bearer_tokens": ["a"], "authorize": True}),
         ("resource_metadata", TypeError, {"resource_metadata": "https://x"}),
         ("resource_metadata", ValueError, {"resource_metadata": {"resource": "https://x"}}),
         ("sessions_max", TypeError, {"sessions_max": "1"}),
