@@ -151,6 +151,86 @@ extension Refusal {
         Refusal(.badRequest, "Not a JSON-RPC 2.0 message")
     }
 
+    // MARK: Modern requests (PROTOCOL 2.2 to 2.5)
+
+    package static var modernOnly: Refusal {
+        Refusal(.badRequest, .headerMismatch, Revision.modernOnly)
+    }
+    package static var responsePosted: Refusal {
+        Refusal(.badRequest, "Clients send no responses with this revision")
+    }
+    package static var metaMissing: Refusal {
+        Refusal(
+            .badRequest, .invalidParams,
+            """
+            params._meta needs io.modelcontextprotocol/protocolVersion, a string, and \
+            io.modelcontextprotocol/clientCapabilities, an object
+            """)
+    }
+    package static var versionMissing: Refusal {
+        Refusal(
+            .badRequest, .invalidParams,
+            "params._meta needs io.modelcontextprotocol/protocolVersion, a string")
+    }
+    package static var capabilitiesMissing: Refusal {
+        Refusal(
+            .badRequest, .invalidParams,
+            "params._meta needs io.modelcontextprotocol/clientCapabilities, an object")
+    }
+    package static var logLevel: Refusal {
+        Refusal(
+            .badRequest, .invalidParams,
+            """
+            io.modelcontextprotocol/logLevel is none of debug, info, notice, warning, error, \
+            critical, alert and emergency
+            """)
+    }
+    package static var versionMismatch: Refusal {
+        Refusal(
+            .badRequest, .headerMismatch,
+            "MCP-Protocol-Version must be there once, and repeat the protocolVersion of _meta")
+    }
+    package static var methodMismatch: Refusal {
+        Refusal(
+            .badRequest, .headerMismatch, "Mcp-Method must be there once, and repeat the method")
+    }
+    package static var nameMismatch: Refusal {
+        Refusal(
+            .badRequest, .headerMismatch,
+            "Mcp-Name must be there once, and repeat the name or the uri of params")
+    }
+    package static var paramMismatch: Refusal {
+        Refusal(
+            .badRequest, .headerMismatch,
+            "An Mcp-Param header must be there once if its argument is, and repeat it")
+    }
+    package static var methodUnknown: Refusal {
+        Refusal(.notFound, .methodNotFound, "Method not found")
+    }
+    package static var stateUnknown: Refusal {
+        Refusal(
+            .badRequest, .invalidParams, "This requestState is of no request that waits for input")
+    }
+    package static var inputResponses: Refusal {
+        Refusal(.badRequest, .invalidParams, "inputResponses must be an object of objects")
+    }
+    package static var listenParams: Refusal {
+        Refusal(
+            .badRequest, .invalidParams,
+            "params.notifications must be an object, and resourceSubscriptions a list of URIs")
+    }
+    package static var subscriptionParams: Refusal {
+        Refusal(.badRequest, .invalidParams, "params.uri must be a string")
+    }
+    package static var tooManySubscriptions: Refusal {
+        Refusal(
+            .badRequest, .invalidParams, "Too many subscriptions (subscriptions_max)",
+            counter: .limit)
+    }
+    package static var tooManyListens: Refusal {
+        Refusal(.ok, .internalError, "Too many streams listen", counter: .limit)
+    }
+
     // MARK: Sessions and requests
 
     package static var revision: Refusal {

@@ -8,11 +8,13 @@ package enum Command {
     case allow(AuthorizationKey, principal: Text, expiresIn: Int64?)
     case refuse(AuthorizationKey, Challenge.Cause, scope: Text, description: Text)
     case respond(RequestKey, Text)
-    case fail(RequestKey, code: Int32, message: Text, data: Text)
+    case fail(RequestKey, code: Int32, message: Text, data: Text, isInBand: Bool)
     case progress(RequestKey, Double, total: Double?, message: Text)
     case notify(RequestKey, method: Text, params: Text)
     case notifySession(SessionKey, method: Text, params: Text)
     case broadcast(method: Text, params: Text)
+    case publish(Change, uri: Text)
+    case setTools(Text)
     case call(
         CallKey, RequestKey, method: Text, params: Text, data: UnsafeMutableRawPointer?)
     case callSession(
@@ -45,9 +47,10 @@ package enum Command {
             try engine.respond(key, taking: result)
         case .respond(let key, let result):
             try engine.respond(key, batch.bytes(of: result))
-        case .fail(let key, let code, let message, let data):
+        case .fail(let key, let code, let message, let data, let isInBand):
             try engine.fail(
-                key, code: code, message: batch.bytes(of: message), data: batch.bytes(of: data))
+                key, code: code, message: batch.bytes(of: message), data: batch.bytes(of: data),
+                isInBand: isInBand)
         case .progress(let key, let progress, let total, let message):
             try engine.progress(key, progress, total: total, message: batch.bytes(of: message))
         case .notify(let key, let method, let params):
@@ -74,7 +77,9 @@ package enum Command {
             try engine.close(key)
         case .list(let key, let limit, let data):
             engine.list(after: key, limit: limit, data: data)
-        case .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
+        case .setTools(let tools):
+            try engine.setTools(batch.bytes(of: tools))
+        case .broadcast, .publish, .drainServer, .closeServer, .destroyServer, .readOn:
             break  // Executed by the runtime.
         }
     }
@@ -94,7 +99,7 @@ package enum Command {
             event.call = call
             event.callData = data
             event.sessionKey = key
-        case .respond(let key, _), .fail(let key, _, _, _), .progress(let key, _, _, _),
+        case .respond(let key, _), .fail(let key, _, _, _, _), .progress(let key, _, _, _),
             .notify(let key, _, _), .hangUp(let key, _):
             event = HostEvent(.commandFailed)
             event.request = key
@@ -109,7 +114,8 @@ package enum Command {
             event.call = call
         case .loaded:
             return nil  // The client has disconnected.
-        case .list, .broadcast, .drainServer, .closeServer, .destroyServer, .readOn:
+        case .list, .broadcast, .publish, .setTools, .drainServer, .closeServer, .destroyServer,
+            .readOn:
             event = HostEvent(.commandFailed)
         }
         event.fault = fault

@@ -241,6 +241,7 @@ final class Pump<Driver: EngineDriver> {
         takeArrivals(for: driver)
         performEffects(for: driver)
         guard !loop.isInherited else { return }
+        engine.endTurn()
         while let connection = engine.nextWritable() {
             driver.flush(connection)
             // What was written may release an answer: its store has it before the client does.

@@ -41,14 +41,15 @@ extension ServerRuntime {
 
     package func fail(
         _ key: RequestKey, code: Int32, message: UnsafeRawBufferPointer,
-        data: UnsafeRawBufferPointer
+        data: UnsafeRawBufferPointer, isInBand: Bool = false
     ) throws(CallerFault) {
         try messages.checkText(message)
         try messages.withOptionalValue(data) { data throws(CallerFault) in
             try command(copying: message, data) { engine throws(CallerFault) in
-                try engine.fail(key, code: code, message: message, data: data)
+                try engine.fail(
+                    key, code: code, message: message, data: data, isInBand: isInBand)
             } later: { message, data in
-                .fail(key, code: code, message: message, data: data)
+                .fail(key, code: code, message: message, data: data, isInBand: isInBand)
             }
         }
     }
@@ -124,6 +125,41 @@ extension ServerRuntime {
     func broadcastNow(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
         var broadcast = engine.broadcast(method: method, params: params)
         while engine.proceed(&broadcast) { pump.writeAll(for: self) }
+    }
+
+    /// Tells everybody who wants to know of a change.
+    package func publish(_ change: Change, _ uri: UnsafeRawBufferPointer) throws(CallerFault) {
+        try messages.checkText(uri)
+        try command(copying: uri) { _ throws(CallerFault) in
+            publishNow(change, uri)
+        } later: { uri, _ in
+            .publish(change, uri: uri)
+        }
+    }
+
+    func publishNow(_ change: Change, _ uri: UnsafeRawBufferPointer) {
+        var covering: [ByteBuffer] = []
+        if let onCovers, change == .resource {
+            // The host is asked now, while the engine does not run: it may call any function.
+            covering = engine.watchedResources.filter { subscribed in
+                !subscribed.bytes.equals(uri) && onCovers(subscribed, uri)
+            }
+            guard !isOver else { return }
+        }
+        var publication = engine.publish(change, uri, covering: covering)
+        while engine.proceed(&publication) { pump.writeAll(for: self) }
+    }
+
+    /// Says which parameters of tools are repeated in headers.
+    package func setTools(_ tools: UnsafeRawBufferPointer) throws(CallerFault) {
+        try messages.withValue(tools) { tools throws(CallerFault) in
+            try messages.checkTools(tools)
+            try command(copying: tools) { engine throws(CallerFault) in
+                try engine.setTools(tools)
+            } later: { tools, _ in
+                .setTools(tools)
+            }
+        }
     }
 
     /// Makes a request to the client on a request's stream.

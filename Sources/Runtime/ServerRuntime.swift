@@ -16,6 +16,8 @@ package final class ServerRuntime: EngineDriver {
     let pump: Pump<ServerRuntime>
 
     private let onStore: ((StoreOrder) -> Void)?
+    /// Whether a subscription to one resource covers another one.
+    let onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)?
     private var onEnd: (() -> Void)?
     private var listener: Listener?
     private let unixMode: UInt32?
@@ -30,11 +32,13 @@ package final class ServerRuntime: EngineDriver {
         on loop: Loop, _ options: ServerOptions, audience: Audience, commandBytesMax: Int,
         unixMode: UInt32? = nil,
         onLog: ((LogLine) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
+        onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)? = nil,
         onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
         self.unixMode = unixMode
         self.onStore = onStore
+        self.onCovers = onCovers
         self.onEnd = onEnd
         messages = HostMessage(options)
         let source = RandomSource()
@@ -139,6 +143,7 @@ package final class ServerRuntime: EngineDriver {
         case .readOn: pump.readOn()
         case .broadcast(let method, let params):
             broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
+        case .publish(let change, let uri): publishNow(change, batch.bytes(of: uri))
         default:
             do {
                 try command.perform(on: engine, in: batch)

@@ -12,6 +12,9 @@ package final class Share {
     /// Sessions that may be closed to make room for others, and requests that may be cancelled.
     package var idleSessions = 0
     package var detachedRequests = 0
+    package var listeners = 0
+    /// Requests that wait for their clients to come back with input.
+    package var parkedRequests = 0
     /// Scratch for sums over connections: 0 outside of them.
     package var sum = 0
 
@@ -30,7 +33,7 @@ package final class Share {
         self.owner = owner
     }
 
-    package var isEmpty: Bool { connections + sessions + requestBytes == 0 }
+    package var isEmpty: Bool { connections + sessions + requestBytes + listeners == 0 }
 }
 
 /// The shares in which a session and its objects count.

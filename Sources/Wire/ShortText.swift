@@ -31,6 +31,11 @@ package struct ShortText {
         withUnsafeBytes(of: words) { body($0.prefixBytes(Int(length))) }
     }
 
+    /// Whether it is a text, which fits.
+    package func equals(_ text: UnsafeRawBufferPointer) -> Bool {
+        !isCut && withBytes { $0.equals(text) }
+    }
+
     /// Whether it is not the whole text.
     package var isCut: Bool { Int(length) > ShortText.capacity }
 }

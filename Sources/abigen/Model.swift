@@ -202,6 +202,7 @@ struct Callback: Sendable {
     let parameters: [Parameter]
     /// The thread that calls it.
     var thread = Thread.loopThread
+    var result = CType.void
     var since = Version.first
 }
 
@@ -231,11 +232,13 @@ struct Status: Sendable {
     let exception: PythonException
     /// Set where a function lists the status: the condition under which it is returned.
     var condition: String?
+    let since: Version
 
     init(
         _ number: Int32, _ name: String, _ text: String,
-        exception: PythonException = PythonException("")
+        exception: PythonException = PythonException(""), since: Version = .first
     ) {
+        self.since = since
         self.number = number
         self.name = name
         self.text = text

@@ -13,6 +13,7 @@ package final class Admission {
     private let hosts: AccessList?
     private let metadata: ResourceMetadata?
     private let limits: Limits
+    private let classifier: Classifier
     private let isStateless: Bool
     private let isJSONOnly: Bool
     /// The kind of clients that can reach the server.
@@ -25,7 +26,8 @@ package final class Admission {
         hosts = options.allowedHosts
         metadata = options.resourceMetadata
         limits = options.limits
-        isStateless = options.isStateless
+        classifier = Classifier(served: options.revisions)
+        isStateless = options.isStateless || !options.revisions.has(.legacy)
         isJSONOnly = options.responseMode == .json
     }
 
@@ -56,17 +58,17 @@ package final class Admission {
         {
             return .preflight
         }
+        // S-006, S-021 row 1: without sessions, and with 2026-07-28, there is only POST.
+        let isPostOnly = isStateless || classifier.header(of: head) == .modern
         switch head.method {
         case .post:
             return .message
-        case .get where !isStateless:
+        case .get where !isPostOnly:
             return .primaryStream
-        case .delete where !isStateless:
+        case .delete where !isPostOnly:
             return .endOfSession
         case .get, .delete, .head, .options, .other:
-            // S-006
-            return .refuse(
-                .methodNotAllowed(allow: isStateless ? "POST" : "GET, POST, DELETE"))
+            return .refuse(.methodNotAllowed(allow: isPostOnly ? "POST" : "GET, POST, DELETE"))
         }
     }
 
@@ -175,6 +177,8 @@ package final class Admission {
         }
         return nil
     }
+
+    func acceptsStream(_ head: RequestHead) -> Bool { isAccepted(.eventStream, head) }
 
     private func isAccepted(_ type: MediaType, _ head: RequestHead) -> Bool {
         guard let accept = head[.accept] else { return true }

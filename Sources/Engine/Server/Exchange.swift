@@ -21,6 +21,8 @@ struct Exchange {
         case request(OpenRequest)
         /// A session's primary stream.
         case primary(ServerSession)
+        /// A stream that tells of changes.
+        case listening(Listener)
         /// A stream that has ended; the store is to return what it has sent.
         case loading
         /// The last response is being written.
@@ -33,7 +35,7 @@ struct Exchange {
         var isStreaming: Bool {
             switch self {
             case .request(let request): request.isStreaming
-            case .primary: true
+            case .primary, .listening: true
             default: false
             }
         }
@@ -75,7 +77,8 @@ struct Exchange {
         switch state {
         case .request(let request): request.session
         case .primary(let session): session
-        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .authorizing, .refused, .listening, .loading, .finishing,
+            .lingering, .closed:
             nil
         }
     }

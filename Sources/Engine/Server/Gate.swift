@@ -30,6 +30,8 @@ struct Gate: ~Copyable {
     /// Whether an authorized request can be served; nil if it can.
     func examine(_ head: RequestHead) -> Refusal? { admission.examine(head) }
 
+    func acceptsStream(_ head: RequestHead) -> Bool { admission.acceptsStream(head) }
+
     /// The CORS fields of the response; nil for none.
     func crossOriginFields(for head: RequestHead) -> ByteBuffer? { crossOrigin?.fields(for: head) }
 

@@ -10,11 +10,14 @@ import Wire
 /// Pure functions, so any thread can check before it queues a command.
 package struct HostMessage: Sendable {
     private let router: Router
+    /// Whether some clients are asked by round trips, whatever the mode of the others.
+    private let hasRoundTrips: Bool
     private let hasReplay: Bool
     private let jsonDepthMax: Int
 
     package init(_ options: ServerOptions) {
         router = options.router
+        hasRoundTrips = options.revisions.has(.modern)
         hasReplay = options.hasReplay
         jsonDepthMax = options.limits.jsonDepth
     }
@@ -26,6 +29,7 @@ package struct HostMessage: Sendable {
 
     /// Throws if the mode excludes such a message in every state of the server.
     package func checkMode(_ purpose: Purpose) throws(CallerFault) {
+        if purpose == .relatedCall, hasRoundTrips { return }
         let route =
             switch purpose {
             case .related: router.related(clientIsWaiting: true)
@@ -99,6 +103,13 @@ package struct HostMessage: Sendable {
         }
     }
 
+    /// Checks that a valid JSON text is a list of tools.
+    package func checkTools(_ tools: UnsafeRawBufferPointer) throws(CallerFault) {
+        guard let list = JSONValue(tools, depthMax: jsonDepthMax), list.isArray,
+            list.elements.allSatisfy({ $0["name"]?.isString == true })
+        else { throw .invalidMessage }
+    }
+
     /// Passes on the method and params of a log message, `notifications/message`. `logger` may be
     /// empty; `data` is any JSON value.
     package func withLogMessage(
@@ -118,10 +129,7 @@ package struct HostMessage: Sendable {
 
     /// Checks a severity of RFC 5424, by its name in `notifications/message`.
     private func checkLevel(_ level: UnsafeRawBufferPointer) throws(CallerFault) {
-        let levels: [StaticString] = [
-            "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency",
-        ]
-        guard levels.contains(where: { level.equals($0) }) else { throw .invalidMessage }
+        guard LogSeverity(named: level) != nil else { throw .invalidMessage }
     }
 
     /// The params of `notifications/message`. `logger` may be empty; `data` is JSON text.

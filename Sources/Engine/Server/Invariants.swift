@@ -95,9 +95,11 @@
                     .arrivingTotal, connection.reader.countedBytes, connection.reader.heldBytes)
             }
             let requestBytes = requests.all.reduce(0) { $0 + $1.heldBytes }
+            let tripBytes = continuations.all.reduce(0) { $0 + ($1.trip?.heldBytes ?? 0) }
+            let listenerBytes = listeners.all.reduce(0) { $0 + $1.heldBytes }
             audit.expect(
                 .requestTotal, requests.heldBytes,
-                requestBytes + requests.callCount * OpenCall.heldBytes)
+                requestBytes + tripBytes + listenerBytes + requests.callCount * OpenCall.heldBytes)
             var posted: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var sessionBytes = 0
             for session in sessions.all {
@@ -126,6 +128,12 @@
             case .primary(let session):
                 if session.primary.connection != connection.id {
                     audit.fail(.exchange, "the session of connection \(id) has another primary")
+                }
+            case .listening(let listener):
+                if listener.connection !== connection
+                    || !listeners.all.contains(where: { $0 === listener })
+                {
+                    audit.fail(.exchange, "connection \(id) listens for nobody")
                 }
             case .authorizing(let key):
                 if parked[key] !== connection {
@@ -164,7 +172,7 @@
                 mayWait = [
                     isEarly ? .responseHead : options.keepAlive == nil ? nil : .keepAlive
                 ]
-            case .primary: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
+            case .primary, .listening: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
             case .loading: mayWait = [.load]
             case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
             case .lingering: mayWait = [.hangUp]
@@ -212,13 +220,13 @@
             if requests.hasDeadline(request) != request.isDetached {
                 if options.detached != nil { audit.fail(.detached, "a request's deadline") }
             }
-            if request.isDetached != (request.connection == nil) {
+            if request.isDetached != (request.connection == nil && !request.isParked) {
                 audit.fail(.detached, "a request with a client is detached, or one without is not")
             }
         }
 
         private func check(_ key: CallKey, _ call: OpenCall, _ audit: inout Audit) {
-            if !call.session.ledger.entries.openCalls.contains(key) {
+            if let session = call.session, !session.ledger.entries.openCalls.contains(key) {
                 audit.fail(.callLedger, "a call is not in its session's ledger")
             }
             if let request = call.request, !request.calls.contains(key) {
@@ -272,10 +280,27 @@
                 }
             }
             for request in requests.all {
+                let calls = request.session == nil ? request.calls.count : 0
                 request.shares.forEach { share in
                     add(share) { sum in
-                        sum.requestBytes += request.heldBytes
+                        sum.requestBytes += request.heldBytes + calls * OpenCall.heldBytes
                         sum.detachedRequests += request.isDetached ? 1 : 0
+                    }
+                }
+            }
+            for request in continuations.all {
+                request.shares.forEach { share in
+                    add(share) { sum in
+                        sum.requestBytes += request.trip?.heldBytes ?? 0
+                        sum.parkedRequests += 1
+                    }
+                }
+            }
+            for listener in listeners.all {
+                listener.shares.forEach { share in
+                    add(share) { sum in
+                        sum.requestBytes += listener.heldBytes
+                        sum.listeners += 1
                     }
                 }
             }
@@ -286,6 +311,8 @@
                 audit.expect(.shares, share.idleSessions, sum.idleSessions)
                 audit.expect(.shares, share.requestBytes, sum.requestBytes)
                 audit.expect(.shares, share.detachedRequests, sum.detachedRequests)
+                audit.expect(.shares, share.listeners, sum.listeners)
+                audit.expect(.shares, share.parkedRequests, sum.parkedRequests)
                 audit.expect(.shares, share.sum, 0)
             }
             audit.expect(.shares, shares.count, sums.count)

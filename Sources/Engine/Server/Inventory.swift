@@ -34,6 +34,15 @@ package struct Inventory {
             add(session, engine.sessions.log(of: session))
         }
         requests += engine.requests.callCount * OpenCall.heldBytes
+        for request in engine.continuations.all {
+            guard let trip = request.trip else { continue }
+            requests += HeapBlock.size(of: trip) + HeapBlock.size(of: trip.asks)
+            requests += HeapBlock.size(of: trip.kept)
+            for text in trip.texts { requests += text.heapBytes }
+        }
+        for listener in engine.listeners.all {
+            requests += HeapBlock.size(of: listener) + listener.resources.heapBytes
+        }
         tables = engine.tableBytes
     }
 
@@ -74,6 +83,7 @@ package struct Inventory {
         var posted = self.posted
         sessions += HeapBlock.size(of: session) + session.ledger.entries.heapBytes
         sessions += session.clientInfo.heapBytes + session.clientCapabilities.heapBytes
+        sessions += session.subscriptions.heapBytes
         sessions += HeapBlock.size(of: session.held.requests)
         sessions += session.mailbox.heapBytes { text in
             sessions += Inventory.bytes(of: text, &posted)

@@ -3,6 +3,20 @@ import MCP
 import Session
 import Wire
 
+/// By which rules a request is answered.
+struct RequestTerms {
+    var revision = Revision.assumed
+    var policy = ResponsePolicy(modern: .json)
+    var isInitialize = false
+    /// The least severe log line that the client wants, if the policy filters them; nil for none.
+    var logLevel: LogSeverity?
+    /// Whether it may ask its client for something, and for what.
+    var mayAsk = false
+    var askable: Askable = []
+    /// Of its params, if it may ask.
+    var digest: UInt64 = 0
+}
+
 /// One request of a client, from its arrival to the last byte of its answer. Objects are recycled.
 final class OpenRequest {
     fileprivate(set) var key = RequestKey(rawValue: 0)
@@ -10,8 +24,7 @@ final class OpenRequest {
     private(set) var session: ServerSession?
     /// The shares that its memory counts in if it belongs to no session.
     private var ownShares: Shares?
-    private(set) var revision = Revision.assumed
-    private(set) var isInitialize = false
+    private(set) var terms = RequestTerms()
     private(set) var method = ShortText()
     /// When it arrived.
     private(set) var since = Instant(milliseconds: 0)
@@ -29,9 +42,11 @@ final class OpenRequest {
     fileprivate(set) var calls: [CallKey] = []
     /// What the answer has to wait for, and the answer while it waits.
     var fence = RequestFence()
+    /// What it asks its client for; nil if it has not asked. `Continuations` writes it.
+    var trip: RoundTrip?
     /// Whether its client has gone, and may reconnect.
     fileprivate(set) var isDetached = false
-    /// Its memory while it is open, as it was counted.
+    /// Its memory while it is open, as it was counted, without what it asks for.
     fileprivate(set) var heldBytes = 0
 
     /// The memory of a request besides its head, its token and its id.
@@ -48,7 +63,14 @@ final class OpenRequest {
     }
 
     /// Whether what is sent now reaches the client, at once or when it resumes the stream.
-    var isReachable: Bool { connection != nil || stream != nil }
+    var isReachable: Bool { connection != nil || stream != nil || isParked }
+
+    /// Whether its client has to come back with what it was asked for.
+    var isParked: Bool { trip?.state != nil }
+
+    var revision: Revision { terms.revision }
+    var policy: ResponsePolicy { terms.policy }
+    var isInitialize: Bool { terms.isInitialize }
 
     /// Whether its client understands an event that has only an id: where the stream begins.
     var hasPriming: Bool { (session?.state.revision ?? revision).hasPriming }
@@ -57,16 +79,15 @@ final class OpenRequest {
     @inline(__always)
     fileprivate func begin(
         _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
-        _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
-        head: RequestHead, on connection: ServerConnection, at now: Instant
+        _ ownShares: Shares?, _ terms: RequestTerms, progressToken: ByteBuffer?, head: RequestHead,
+        on connection: ServerConnection, at now: Instant
     ) {
         self.method.set(method)
         since = now
         self.id = id
         self.session = session
         self.ownShares = ownShares
-        self.revision = revision
-        self.isInitialize = isInitialize
+        self.terms = terms
         self.progressToken = progressToken
         self.head = head
         self.connection = connection
@@ -108,14 +129,33 @@ final class OpenRequest {
         return taken
     }
 
+    /// Its client has got an answer, and comes back with another request.
+    func park() {
+        connection = nil
+        isStreaming = false
+    }
+
+    /// Its client has come back with another request in its place.
+    func goOn(
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        _ progressToken: ByteBuffer?, bytes: Int, terms: RequestTerms,
+        on connection: ServerConnection
+    ) {
+        self.id = id
+        self.head = head
+        self.progressToken = progressToken
+        self.terms = terms
+        self.connection = connection
+        heldBytes = bytes
+    }
+
     /// Releases everything, so that the object can be recycled.
     func end() {
         key = RequestKey(rawValue: 0)
         id = .integer(0)
         session = nil
         ownShares = nil
-        revision = .assumed
-        isInitialize = false
+        terms = RequestTerms()
         method = ShortText()
         since = Instant(milliseconds: 0)
         releaseMessage()
@@ -124,6 +164,7 @@ final class OpenRequest {
         stream = nil
         calls = []
         fence = RequestFence()
+        trip = nil
         isDetached = false
         heldBytes = 0
     }
@@ -131,7 +172,8 @@ final class OpenRequest {
 
 /// One request of the host's to a client, until it is answered.
 struct OpenCall {
-    let session: ServerSession
+    /// Nil if its client has none.
+    let session: ServerSession?
     /// The request on whose stream it was sent; nil for the primary.
     let request: OpenRequest?
     let data: UnsafeMutableRawPointer?
@@ -193,13 +235,13 @@ struct Requests: ~Copyable {
     @inline(__always)
     mutating func open(
         _ id: RequestID, _ method: UnsafeRawBufferPointer, of session: ServerSession?,
-        _ ownShares: Shares?, _ revision: Revision, isInitialize: Bool, progressToken: ByteBuffer?,
-        head: RequestHead, bytes: Int, on connection: ServerConnection, _ core: inout Core
+        _ ownShares: Shares?, _ terms: RequestTerms, progressToken: ByteBuffer?, head: RequestHead,
+        bytes: Int, on connection: ServerConnection, _ core: inout Core
     ) throws(Obstacle) -> OpenRequest {
         let request = core.objects.takeRequest() ?? OpenRequest()
         request.begin(
-            id, method, of: session, ownShares, revision, isInitialize: isInitialize,
-            progressToken: progressToken, head: head, on: connection, at: core.now)
+            id, method, of: session, ownShares, terms, progressToken: progressToken, head: head,
+            on: connection, at: core.now)
         let added = table.insert { key in
             request.key = key
             return request
@@ -282,22 +324,23 @@ struct Requests: ~Copyable {
 
     /// Enters a call; false if its session has as many as it may have.
     mutating func open(_ key: CallKey, _ call: OpenCall) -> Bool {
-        guard call.session.ledger.entries.open(key, atMost: sessionRequestsMax) else {
-            return false
-        }
+        let isOpen =
+            call.session.map { $0.ledger.entries.open(key, atMost: sessionRequestsMax) }
+            ?? (call.request.map { $0.calls.count < sessionRequestsMax } ?? false)
+        guard isOpen else { return false }
         callTable[key] = call
         call.request?.calls.append(key)
-        count(OpenCall.heldBytes, in: call.session)
+        count(OpenCall.heldBytes, of: call)
         return true
     }
 
     /// Removes a call; nil if there is none.
     mutating func close(_ key: CallKey, _ shares: inout ShareTable) -> OpenCall? {
         guard let call = callTable.removeValue(forKey: key) else { return nil }
-        call.session.ledger.entries.close(key)
+        call.session?.ledger.entries.close(key)
         call.request?.calls.removeAll { $0 == key }
-        count(-OpenCall.heldBytes, in: call.session)
-        if call.session.state.hasEnded { shares.forget(call.session.shares) }
+        count(-OpenCall.heldBytes, of: call)
+        if let session = call.session, session.state.hasEnded { shares.forget(session.shares) }
         return call
     }
 
@@ -313,14 +356,24 @@ struct Requests: ~Copyable {
 
     // MARK: Memory
 
+    /// A request's memory has changed.
     @inline(__always)
-    private mutating func count(_ change: Int, in request: OpenRequest) {
+    mutating func count(_ change: Int, in request: OpenRequest) {
         guard let session = request.session else {
-            heldBytes += change
-            request.shares.forEach { $0.requestBytes += change }
-            return
+            return count(change, in: request.shares)
         }
         count(change, in: session)
+    }
+
+    /// The memory of something else that counts as requests do has changed.
+    mutating func count(_ change: Int, in shares: Shares) {
+        heldBytes += change
+        shares.forEach { $0.requestBytes += change }
+    }
+
+    private mutating func count(_ change: Int, of call: OpenCall) {
+        if let session = call.session { return count(change, in: session) }
+        if let request = call.request { count(change, in: request) }
     }
 
     @inline(__always)

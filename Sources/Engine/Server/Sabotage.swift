@@ -131,7 +131,7 @@
             [
                 Sabotage("a call is not in its session's ledger") { engine in
                     engine.requests.allCalls.first.map { key, call in
-                        call.session.ledger.sabotage { $0.close(key) }
+                        call.session?.ledger.sabotage { $0.close(key) }
                     }
                 },
                 Sabotage("a ledger has a call that there is not") { engine in

@@ -103,6 +103,9 @@ extension ServerEngine {
             primaryLost(session, connection)
         case .request(let request) where request.isStreaming:
             clientLeft(request)
+        case .listening(let listener):
+            log(.debug, "A stream's authorization has expired", on: connection)
+            return end(listener)
         default:
             return
         }

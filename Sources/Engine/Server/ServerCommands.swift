@@ -19,15 +19,18 @@ extension ServerEngine {
             defer { core.objects.giveIfUnused(&request) }
             guard request.isInitialize else {
                 let length = result.count + ServerEngine.envelopeBytes
-                return try answer(request, about: length) { output in
-                    output.appendResult(id: request.id, result)
+                guard request.policy.stampsResults else {
+                    return try answer(request, about: length) { output in
+                        output.appendResult(id: request.id, result)
+                    }
                 }
+                return try answer(request, stamping: result, about: length)
             }
             // S-203: the revision that the host negotiated must be one that is supported.
             let depthMax = options.limits.jsonDepth
             guard let value = JSONValue(result, depthMax: depthMax),
                 let version = value["protocolVersion"]?.string,
-                let revision = Revision(text: version.bytes)
+                let revision = options.revisions.find(version.bytes), revision.era == .legacy
             else {
                 // Answer with an error: the client must not wait for a result that cannot come.
                 let message: StaticString = "The server gave no valid answer to initialize"
@@ -47,6 +50,10 @@ extension ServerEngine {
         let request = try find(key)
         guard !request.isInitialize else { return try respond(key, result.bytes) }
         try enter { () throws(CallerFault) in
+            if request.policy.stampsResults {
+                let isCacheable = ResultStamp.isCacheable(request.method)
+                guard stamp.stamp(result, isCacheable: isCacheable) else { throw .invalidMessage }
+            }
             try answer(request) { $0.appendResult(id: request.id, taking: result) }
         }
     }
@@ -54,14 +61,15 @@ extension ServerEngine {
     /// Capacity for the JSON-RPC envelope around a result, in bytes.
     package static var envelopeBytes: Int { 64 }
 
-    /// Answers a request with an error. `data` is JSON text, or empty.
+    /// Answers a request with an error. `data` is JSON text, or empty. An error `isInBand` if it is
+    /// another server's: its code does not decide the HTTP status (S-110).
     package func fail(
         _ key: RequestKey, code: Int32, message: UnsafeRawBufferPointer,
-        data: UnsafeRawBufferPointer
+        data: UnsafeRawBufferPointer, isInBand: Bool = false
     ) throws(CallerFault) {
         let request = try find(key)
         try enter { () throws(CallerFault) in
-            try fail(request, code, message, data: data)
+            try fail(request, code, message, data: data, isInBand: isInBand)
         }
     }
 
@@ -73,38 +81,46 @@ extension ServerEngine {
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try enter { () throws(CallerFault) in
-            let request = try findForMessages(key)
-            guard let token = request.progressToken else { return }
-            let primary = primaryConnection(of: request.session)
-            func compose(_ output: ByteBuffer) {
-                output.append(
-                    """
-                    {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
-                    """)
-                output.append(token)
-                output.append(",\"progress\":")
-                output.append(number: progress)
-                if let total {
-                    output.append(",\"total\":")
-                    output.append(number: total)
-                }
-                if message.count > 0 {
-                    output.append(",\"message\":")
-                    output.append(jsonString: message)
-                }
-                output.append("}}")
+            try send(progress, total, message, of: try findForMessages(key))
+        }
+    }
+
+    func send(
+        _ progress: Double, _ total: Double?, _ message: UnsafeRawBufferPointer,
+        of request: OpenRequest
+    ) throws(CallerFault) {
+        if request.isParked { return try keep(progress, total, message, of: request) }
+        guard let token = request.progressToken else { return }
+        let primary = primaryConnection(of: request.session)
+        func compose(_ output: ByteBuffer) {
+            output.append(
+                """
+                {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
+                """)
+            output.append(token)
+            output.append(",\"progress\":")
+            output.append(number: progress)
+            if let total {
+                output.append(",\"total\":")
+                output.append(number: total)
             }
-            let route = router.progress(
-                primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
-            if route == .primary, let primary, let session = request.session {
-                var message = core.spare.takeBuffer(for: 128)
-                compose(message)
-                writePrimaryEvent(.replaceable(key: key.rawValue), session, to: primary, message)
-                core.spare.giveIfUnused(&message)
-                fences.addBarrier(to: request, on: primary)
-            } else {
-                try send(.replaceable(key: key.rawValue), route, request, compose)
+            if message.count > 0 {
+                output.append(",\"message\":")
+                output.append(jsonString: message)
             }
+            output.append("}}")
+        }
+        let route = request.policy.router.progress(
+            primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
+        if route == .primary, let primary, let session = request.session {
+            var message = core.spare.takeBuffer(for: 128)
+            compose(message)
+            writePrimaryEvent(
+                .replaceable(key: request.key.rawValue), session, to: primary, message)
+            core.spare.giveIfUnused(&message)
+            fences.addBarrier(to: request, on: primary)
+        } else {
+            try send(.replaceable(key: request.key.rawValue), route, request, compose)
         }
     }
 
@@ -114,7 +130,8 @@ extension ServerEngine {
     ) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
-            let route = router.related(clientIsWaiting: request.isReachable)
+            let route = request.policy.router.related(clientIsWaiting: request.isReachable)
+            guard try admits(method, params, request) else { return }
             try send(kind(of: method), route, request) {
                 $0.appendNotification(method: method, params: params)
             }
@@ -140,9 +157,18 @@ extension ServerEngine {
     package func broadcast(
         method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) -> Broadcast {
+        broadcast(method: method, params: params, to: nil, [])
+    }
+
+    /// The same to the sessions that have subscribed to `resource`, or to one of `covering`.
+    func broadcast(
+        method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer, to resource: ByteBuffer?,
+        _ covering: [ByteBuffer]
+    ) -> Broadcast {
         let message = ByteBuffer()
         message.appendNotification(method: method, params: params)
-        return Broadcast(kind: kind(of: method), message: message)
+        return Broadcast(
+            kind: kind(of: method), message: message, resource: resource, covering: covering)
     }
 
     /// Sends a broadcast to the next few sessions; false if there are no more. The output should be
@@ -150,9 +176,11 @@ extension ServerEngine {
     /// recycled. A session whose mailbox is full misses the broadcast.
     package func proceed(_ broadcast: inout Broadcast) -> Bool {
         enter {
-            let places = broadcast.place..<broadcast.place + ServerEngine.broadcastCount
+            let places = broadcast.place..<broadcast.place + ServerEngine.portion
             for place in places {
-                guard let session = sessions[index: place], session.state.isLive else { continue }
+                guard let session = sessions[index: place], session.state.isLive,
+                    broadcast.concerns(session)
+                else { continue }
                 do throws(CallerFault) {
                     try send(broadcast.kind, broadcast.message, isShared: true, to: session)
                 } catch {
@@ -166,7 +194,8 @@ extension ServerEngine {
         }
     }
 
-    private static var broadcastCount: Int { 32 }
+    /// To how many a message for many is given before it is written.
+    static var portion: Int { 32 }
 
     // MARK: Calls: requests to the client
 
@@ -178,7 +207,10 @@ extension ServerEngine {
     ) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
-            let route = router.relatedCall(clientIsWaiting: request.isReachable)
+            if request.policy.calls == .byRoundTrip {
+                return try ask(call, request, method, params, data)
+            }
+            let route = request.policy.router.relatedCall(clientIsWaiting: request.isReachable)
             if case .none(let obstacle) = route { throw CallerFault(obstacle) }
             guard let session = request.session else { throw .stateless }
             try open(call, of: session, request, method, data)
@@ -212,6 +244,9 @@ extension ServerEngine {
     package func close(_ key: CallKey) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             guard let call = requests.close(key, &shares) else { throw .notFound }
+            guard let session = call.session else {
+                return forgetQuestion(key, of: call.request)
+            }
             let params = ByteBuffer()
             params.append("{\"requestId\":")
             params.append(decimal: Int64(truncatingIfNeeded: key.rawValue))
@@ -221,7 +256,7 @@ extension ServerEngine {
             if let request = call.request {
                 writeEvent(.essential, of: request) { $0.append(message) }
             } else {
-                try? send(.essential, message, to: call.session)
+                try? send(.essential, message, to: session)
             }
         }
     }
@@ -259,6 +294,7 @@ extension ServerEngine {
                 case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
                     discard(connection)
                 case .finishing: wait(.hangUp, connection)
+                case .listening(let listener): end(listener)
                 case .request, .primary, .closed: break
                 }
             }
@@ -317,6 +353,7 @@ extension ServerEngine {
         _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
+        if request.isParked { return try keep(kind, of: request, compose) }
         writeEvent(kind, of: request, compose)
     }
 
@@ -366,6 +403,14 @@ extension CallerFault {
 package struct Broadcast {
     fileprivate let kind: Backlog.Kind
     fileprivate let message: ByteBuffer
+    fileprivate let resource: ByteBuffer?
+    fileprivate let covering: [ByteBuffer]
     /// The index of the next session in the table.
     fileprivate var place = 0
+
+    fileprivate func concerns(_ session: ServerSession) -> Bool {
+        guard let resource else { return true }
+        if case .none = session.subscriptions.match(resource, covering) { return false }
+        return true
+    }
 }

@@ -75,7 +75,7 @@ extension ServerEngine {
             move(connection, to: .finishing)
             wait(shutdown.isClosing ? .hangUp : .drain, connection)
         case .idle, .receiving, .refused, .lingering: discard(connection)
-        case .authorizing, .request, .primary, .loading, .finishing, .closed: break
+        case .authorizing, .request, .primary, .listening, .loading, .finishing, .closed: break
         }
     }
 
@@ -154,6 +154,7 @@ extension ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
+        case .listening(let listener): forget(listener)
         case .authorizing(let key): parked.take(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }

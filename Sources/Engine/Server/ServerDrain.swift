@@ -20,6 +20,7 @@ extension ServerEngine {
                 primaryLost(session, connection)
                 hangUp(connection, retry: retry)
             }
+            for listener in listeners.all { end(listener) }
             closeIfDrained()
         }
     }

@@ -15,8 +15,11 @@ import Wire
 /// input and each command runs inside `enter`.
 package final class ServerEngine {
     package let options: ServerOptions
-    let router: Router
+    /// How requests of either era are answered.
     let policy: ResponsePolicy
+    let modernPolicy: ResponsePolicy
+    let classifier: Classifier
+    let stamp: ResultStamp
     /// The Date of responses (RFC 9110 §6.6.1), as a line; empty until the time is known.
     let dateField = ByteBuffer()
 
@@ -27,6 +30,10 @@ package final class ServerEngine {
     var parked: Parked
     var sessions: Sessions
     var gate: Gate
+    var ladder: Ladder
+    var continuations: Continuations
+    var listeners: Listeners
+    var watched = WatchedResources()
     var shutdown = Shutdown()
     var shares = ShareTable()
     var tableSizes = TableSizes()
@@ -40,8 +47,13 @@ package final class ServerEngine {
         random: @escaping () -> UInt64
     ) {
         self.options = options
-        router = options.router
-        policy = ResponsePolicy(options.responseMode, isStateless: options.isStateless)
+        policy = ResponsePolicy(options)
+        modernPolicy = ResponsePolicy(modern: options.responseMode)
+        classifier = Classifier(served: options.revisions)
+        ladder = Ladder(options.revisions)
+        continuations = Continuations(options, keysAfter: serial)
+        listeners = Listeners(keysAfter: serial)
+        stamp = ResultStamp(options.greeting)
         core = Core(
             limits: options.limits, logLevel: options.logLevel, stopwatch: stopwatch,
             random: random)
@@ -171,6 +183,7 @@ package final class ServerEngine {
                 end(session, because: "Session expired")
             }
             while let request = requests.popDue(at: now) { giveUp(request) }
+            while let request = continuations.popDue(at: now) { giveUpWaiting(request) }
             fences.releaseDue(connections, at: now)
             sessions.storeDeadlineReached(at: now)
             closeIfDrained()
@@ -213,7 +226,8 @@ package final class ServerEngine {
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? {
         let sessions = earliest(self.sessions.nextDeadline, self.sessions.nextStoreDeadline)
-        let requests = earliest(self.requests.nextDeadline, fences.nextDeadline)
+        let requests = earliest(
+            earliest(self.requests.nextDeadline, continuations.nextDeadline), fences.nextDeadline)
         let connections = earliest(self.connections.nextDeadline, gate.nextExpiry)
         return earliest(earliest(sessions, requests), earliest(connections, shutdown.deadline))
     }

@@ -38,12 +38,17 @@ extension ServerEngine {
             return refuse(.progressTokenTooLong, connection, id: id, message.envelope.method)
         }
         let isInitialize = id != nil && message.envelope.method.equals(Method.initialize)
-        // S-211: `initialize` names its version in its body; its header may contain any value, as
-        // older clients send.
-        if !isInitialize, let refusal = checkVersion(head) {
+        let route = classifier.route(
+            message.envelope.kind, isInitialize: isInitialize, hasClaim: message.meta.claim != nil,
+            classifier.header(of: head))
+        switch route {
+        case .modern: return modernArrived(message, head, on: connection)
+        case .legacy: break
+        case .ignore: return accept(connection)
+        case .refuse(let refusal, let era):
             return refuse(
                 refusal, connection, id: id, message.envelope.method,
-                data: ServerEngine.versionsOffered(head))
+                data: era.map { versionsOffered($0, asked: head[.protocolVersion]) })
         }
         if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
         if isInitialize, let id {
@@ -104,8 +109,11 @@ extension ServerEngine {
     private func findSessionOrRefuse(
         _ head: RequestHead, _ connection: ServerConnection
     ) -> ServerSession? {
-        if let refusal = checkVersion(head) {
-            refuse(refusal, connection, data: ServerEngine.versionsOffered(head))
+        // S-021 rows 2 and 3; `Admission` has refused row 1.
+        if classifier.header(of: head) == .unknown {
+            refuse(
+                .revision, connection, data: versionsOffered(.legacy, asked: head[.protocolVersion])
+            )
             return nil
         }
         switch findSession(head, on: connection) {
@@ -135,21 +143,11 @@ extension ServerEngine {
         return .found(session)
     }
 
-    /// S-208: the version in the header, if there is one, must be supported.
-    private func checkVersion(_ head: RequestHead) -> Refusal? {
-        guard let text = head[.protocolVersion] else { return nil }
-        guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
-            Revision(text: text) != nil
-        else {
-            return .revision
-        }
-        return nil
-    }
-
-    private static func versionsOffered(_ head: RequestHead) -> ByteBuffer {
+    /// What the error says about the revisions that are served (S-025).
+    func versionsOffered(_ era: Era, asked: UnsafeRawBufferPointer?) -> ByteBuffer {
         let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
-        data.append(Revision.listed)
-        if let text = head[.protocolVersion], UTF8Text.isValid(text) {
+        options.revisions.append(era, to: data)
+        if let text = asked, UTF8Text.isValid(text) {
             data.append(",\"requested\":")
             data.append(jsonString: text)
         }
@@ -169,29 +167,28 @@ extension ServerEngine {
         of session: ServerSession?, on connection: ServerConnection
     ) {
         if options.greeting != nil, message.envelope.method.equals(Method.ping) {
-            return respond(on: connection, sessionID: nil) { output in
+            return respond(on: connection, policy, sessionID: nil) { output in
                 output.appendResult(id: id, ("{}" as StaticString).rawBytes)
             }
         }
-        guard
-            let request = open(
-                id, message, head, of: session, on: connection,
-                revision: revision(of: session, head), isInitialize: false)
-        else { return }
+        if options.keepsSubscriptions, let session,
+            subscriptionArrived(id, message, of: session, on: connection)
+        {
+            return
+        }
+        let terms = RequestTerms(revision: revision(of: session, head), policy: policy)
+        guard let request = open(id, message, head, of: session, on: connection, terms) else {
+            return
+        }
         deliver(request, message, on: connection)
     }
 
     /// Opens a request, or refuses it and returns nil.
     func open(
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
-        of session: ServerSession?, on connection: ServerConnection, revision: Revision,
-        isInitialize: Bool
+        of session: ServerSession?, on connection: ServerConnection, _ terms: RequestTerms
     ) -> OpenRequest? {
-        let token = message.meta.progressToken.map { token in
-            let copy = ByteBuffer(capacity: token.text.count)
-            copy.append(jsonLine: token.text)
-            return copy
-        }
+        let token = progressToken(of: message)
         let bytes = OpenRequest.bytes(id, head, token)
         let hasRoom = makeRoom(
             forRequest: bytes, in: session?.shares ?? shares(of: connection), on: connection)
@@ -201,9 +198,8 @@ extension ServerEngine {
         if hasRoom {
             do throws(Requests.Obstacle) {
                 let request = try requests.open(
-                    id, message.envelope.method, of: session, ownShares, revision,
-                    isInitialize: isInitialize, progressToken: token, head: head, bytes: bytes,
-                    on: connection, &core)
+                    id, message.envelope.method, of: session, ownShares, terms,
+                    progressToken: token, head: head, bytes: bytes, on: connection, &core)
                 opened(request, on: connection)
                 return request
             } catch {
@@ -221,14 +217,23 @@ extension ServerEngine {
     }
 
     @inline(__always)
-    private func opened(_ request: OpenRequest, on connection: ServerConnection) {
+    func progressToken(of message: borrowing Message) -> ByteBuffer? {
+        message.meta.progressToken.map { token in
+            let copy = ByteBuffer(capacity: token.text.count)
+            copy.append(jsonLine: token.text)
+            return copy
+        }
+    }
+
+    @inline(__always)
+    func opened(_ request: OpenRequest, on connection: ServerConnection) {
         core.counters.requestsTotal += 1
         move(connection, to: .request(request))
         guard !request.isInitialize else { return }
         if let session = request.session { sessions.markUsed(session) }
-        if policy.mayStream {
-            wait(options.responseHead == nil ? .keepAlive : .responseHead, connection)
-        }
+        guard request.policy.mayStream else { return }
+        let isEarly = request.policy.beginsEarly && options.responseHead != nil
+        wait(isEarly ? .responseHead : .keepAlive, connection)
     }
 
     private func refusal(
@@ -248,7 +253,7 @@ extension ServerEngine {
         }
     }
 
-    private func newEvent(
+    func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message,
         on connection: ServerConnection
     ) -> HostEvent {
@@ -325,7 +330,7 @@ extension ServerEngine {
         core.perform(.deliver(event))
     }
 
-    private func dropResponse(of session: ServerSession?, on connection: ServerConnection) {
+    func dropResponse(of session: ServerSession?, on connection: ServerConnection) {
         core.counters.responseDrops += 1
         log(
             .debug, "Dropped a response that answers no call", on: connection, of: session)

@@ -153,7 +153,7 @@ extension ServerEngine {
     private func streamState(of request: OpenRequest) -> StaticString {
         guard request.connection != nil else { return "detached" }
         if request.isStreaming { return "attached" }
-        return policy.mayStream ? "none" : "json"
+        return request.policy.mayStream ? "none" : "json"
     }
 
     /// What a request waits for.

@@ -16,9 +16,11 @@ package enum Reach: Sendable {
 package struct ServerOptions {
     package var path = ByteBuffer(copying: OptionDefaults.path.rawBytes)
     package var isStateless = false
+    /// The revisions that are served.
+    package var revisions = RevisionSet.all
     package var responseMode = ResponseMode.stream
     package var progressRoute = ProgressRoute.primary
-    /// The engine's answer to `initialize`; nil if the host answers it.
+    /// The engine's answers to `initialize` and `server/discover`; nil if the host answers them.
     package var greeting: Greeting?
     package var allowedOrigins: AccessList?
     package var allowedHosts: AccessList?
@@ -37,6 +39,15 @@ package struct ServerOptions {
     package var descriptorsMax = Int.max
     package var sessionsMax = OptionDefaults.sessionsMax
     package var sessionRequestsMax = OptionDefaults.sessionRequestsMax
+    /// Streams that listen to changes, and the resources that one of them, or one session, may have
+    /// subscribed to.
+    package var listensMax = OptionDefaults.listensMax
+    package var subscriptionsMax = OptionDefaults.subscriptionsMax
+    /// Whether the engine keeps the subscriptions of sessions.
+    package var keepsSubscriptions = false
+    /// Requests that ask their clients for something, and how long these may take to come back.
+    package var parkedMax = OptionDefaults.parkedMax
+    package var parked: Int64? = OptionDefaults.parked
     package var mailboxMessagesMax = OptionDefaults.mailboxMessagesMax
     package var mailboxBytesMax = OptionDefaults.mailboxBytesMax
     /// Whether streams can be resumed. Without sessions they never can (M-024).
@@ -119,37 +130,8 @@ package struct ServerOptions {
         return MemoryEventStore(bounds)
     }
 
+    /// The route of messages for clients of the session revisions.
     package var router: Router {
         Router(mode: responseMode, progressRoute: progressRoute, isStateless: isStateless)
-    }
-}
-
-/// The server's own part of the result of `initialize`, as valid JSON.
-package struct Greeting {
-    private let suffix = ByteBuffer()
-
-    /// `serverInfo` and `capabilities` are JSON objects; `instructions` is plain text, or empty.
-    package init(
-        serverInfo: UnsafeRawBufferPointer, capabilities: UnsafeRawBufferPointer,
-        instructions: UnsafeRawBufferPointer
-    ) {
-        suffix.append("\",\"capabilities\":")
-        suffix.append(jsonLine: capabilities)
-        suffix.append(",\"serverInfo\":")
-        suffix.append(jsonLine: serverInfo)
-        if instructions.count > 0 {
-            suffix.append(",\"instructions\":")
-            suffix.append(jsonString: instructions)
-        }
-        suffix.append("}")
-    }
-
-    /// The result of `initialize`.
-    func result(_ revision: Revision) -> ByteBuffer {
-        let result = ByteBuffer()
-        result.append("{\"protocolVersion\":\"")
-        result.append(revision.text)
-        result.append(suffix)
-        return result
     }
 }

@@ -20,7 +20,7 @@ extension ServerEngine {
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused: break
-            case .request, .primary, .loading:
+            case .request, .primary, .listening, .loading:
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .authorizing:

@@ -246,7 +246,8 @@ extension ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .authorizing, .refused, .listening, .loading, .finishing,
+            .lingering, .closed:
             break
         }
     }
@@ -262,7 +263,7 @@ extension ServerEngine {
     package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
-            let route = router.relatedCall(clientIsWaiting: request.connection != nil)
+            let route = request.policy.router.relatedCall(clientIsWaiting: request.connection != nil)
             if case .none(let obstacle) = route { throw CallerFault(obstacle) }
             guard let connection = request.connection else { throw .disconnected }
             guard sessions.canResume(request), request.revision.hasPolling else {

@@ -101,8 +101,8 @@ extension ServerEngine {
     /// Writes a complete response to a request for which nothing has been written: a stream of one
     /// event or a JSON document, depending on the mode.
     func respond(
-        on connection: ServerConnection, sessionID: SessionID?, about length: Int = 128,
-        _ compose: (ByteBuffer) -> Void
+        on connection: ServerConnection, _ policy: ResponsePolicy, _ status: HTTPStatus = .ok,
+        sessionID: SessionID? = nil, about length: Int = 128, _ compose: (ByteBuffer) -> Void
     ) {
         let message = core.spare.takeBuffer(for: length)
         compose(message)
@@ -117,7 +117,7 @@ extension ServerEngine {
         let keepsAlive = keepsAlive(connection)
         let isLong = message.count >= ServerEngine.longBytes
         write(to: connection) { output in
-            beginHead(.ok, on: connection, output)
+            beginHead(status, on: connection, output)
             appendSessionID(sessionID, to: output)
             output.endHead(length: message.count, keepsAlive: keepsAlive)
             if !isLong { output.append(message) }

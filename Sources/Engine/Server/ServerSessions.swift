@@ -29,12 +29,9 @@ extension ServerEngine {
             }
         }
         let requested = params?["protocolVersion"]?.string
-        let revision = requested.map { Revision.negotiated(for: $0.bytes) } ?? .latest
-        guard
-            let request = open(
-                id, message, head, of: session, on: connection, revision: revision,
-                isInitialize: true)
-        else {
+        let revision = options.revisions.negotiated(for: requested?.bytes)
+        let terms = RequestTerms(revision: revision, policy: policy, isInitialize: true)
+        guard let request = open(id, message, head, of: session, on: connection, terms) else {
             if let session { sessions.remove(session, &shares) }
             return
         }
@@ -118,13 +115,13 @@ extension ServerEngine {
     /// Answers a request with an error. An `initialize` that fails leaves no session (S-202).
     func fail(
         _ request: OpenRequest, _ code: Int32, _ message: UnsafeRawBufferPointer,
-        data: UnsafeRawBufferPointer
+        data: UnsafeRawBufferPointer, isInBand: Bool = false
     ) throws(CallerFault) {
         if request.isInitialize, let session = request.session {
             sessions.remove(session, &shares)
             for call in session.ledger.entries.openCalls { fail(call, .sessionEnded) }
         }
-        try answer(request) { output in
+        try answer(request, isInBand ? .ok : request.policy.status(of: code)) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
         }
     }
@@ -151,6 +148,7 @@ extension ServerEngine {
             cut(request, because: reason, .sessionEnded)
         }
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
+        for uri in session.subscriptions.uris { unwatch(uri) }
         if let connection = primaryConnection(of: session) {
             _ = sessions.primaryLost(session, connection)
             endStream(on: connection)

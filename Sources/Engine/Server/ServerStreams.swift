@@ -89,7 +89,7 @@ extension ServerEngine {
         switch connection.exchange.state {
         case .request(let request):
             beginStream(of: request, on: connection)
-        case .primary:
+        case .primary, .listening:
             break
         case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
             return
@@ -111,17 +111,18 @@ extension ServerEngine {
 
     /// Ends a request with its answer, after the fence if there is one (PROTOCOL, point 1).
     func answer(
-        _ request: OpenRequest, sessionID: SessionID? = nil, about length: Int = 128,
-        _ compose: (ByteBuffer) -> Void
+        _ request: OpenRequest, _ status: HTTPStatus = .ok, sessionID: SessionID? = nil,
+        about length: Int = 128, _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         close(request, .cancelled)
+        if request.isParked { return keep(answerOf: request, status, compose) }
         guard request.isReachable else {
             core.counters.resultDrops += 1
             log(.notice, "Dropped a result whose client is gone", about: request)
             throw .disconnected
         }
         guard let barrier = nextBarrier(of: request) else {
-            return write(answerOf: request, sessionID, about: length, compose)
+            return write(answerOf: request, status, sessionID, about: length, compose)
         }
         let held = ByteBuffer(capacity: length)
         compose(held)
@@ -157,18 +158,20 @@ extension ServerEngine {
     func releaseAnswer(of request: OpenRequest) {
         guard let held = takeHeldAnswer(of: request) else { return }
         if let barrier = nextBarrier(of: request) { return hold(held, of: request, at: barrier) }
-        write(answerOf: request, nil, about: held.count) { $0.append(held) }
+        write(answerOf: request, .ok, nil, about: held.count) { $0.append(held) }
     }
 
     private func write(
-        answerOf request: OpenRequest, _ sessionID: SessionID?, about length: Int = 128,
-        _ compose: (ByteBuffer) -> Void
+        answerOf request: OpenRequest, _ status: HTTPStatus, _ sessionID: SessionID?,
+        about length: Int = 128, _ compose: (ByteBuffer) -> Void
     ) {
         fences.removeBarriers(of: request)
         request.releaseHead()
-        if policy.hasDocument, !request.isStreaming {
+        if request.policy.hasDocument, !request.isStreaming {
             guard let connection = request.detach() else { return }
-            return respond(on: connection, sessionID: sessionID, about: length, compose)
+            return respond(
+                on: connection, request.policy, status, sessionID: sessionID, about: length, compose
+            )
         }
         var message = core.spare.takeBuffer(for: length)
         compose(message)
@@ -225,8 +228,9 @@ extension ServerEngine {
     /// Ends a request without the host: the client gets an error, and a late answer is `.notFound`.
     func cut(_ request: OpenRequest, because reason: StaticString, _ fault: CallerFault) {
         close(request, fault)
+        endTrip(of: request)
         guard request.isReachable else { return }
-        write(answerOf: request, nil) { output in
+        write(answerOf: request, .ok, nil) { output in
             output.appendError(
                 id: request.id, code: ErrorCode.cancelled.rawValue, message: reason.rawBytes)
         }
@@ -236,6 +240,7 @@ extension ServerEngine {
     private func close(_ request: OpenRequest, _ fault: CallerFault) {
         requests.close(request, &shares)
         if !request.calls.isEmpty { failCalls(of: request, fault) }
+        if request.trip != nil, !request.isParked { endTrip(of: request) }
         guard let session = request.session else {
             return shares.forget(request.shares)
         }
@@ -253,7 +258,7 @@ extension ServerEngine {
         _ = takeHeldAnswer(of: request)
         failCalls(of: request, .disconnected)
         guard requests[request.key] != nil else { return }
-        if policy.onDisconnect == .cancel { return giveUp(request) }
+        if request.policy.onDisconnect == .cancel { return giveUp(request) }
         if request.isInitialize, let session = request.session {
             end(session, because: "Session ended")  // S-202
         }
@@ -276,6 +281,7 @@ extension ServerEngine {
     /// Closes a call that will never be answered, and notifies the host.
     func fail(_ key: CallKey, _ fault: CallerFault) {
         guard let call = requests.close(key, &shares) else { return }
+        forgetQuestion(key, of: call.request)
         let event = HostEvent(.response, of: call.session)
         event.call = key
         event.callData = call.data

@@ -25,6 +25,8 @@ package final class ServerSession {
     var ledger = SessionLedger()
     fileprivate(set) var primary: EventStream
     fileprivate(set) var mailbox = PrimaryMailbox()
+    /// The resources that its client is told of, if the engine keeps them.
+    fileprivate(set) var subscriptions = Subscriptions()
     /// Requests whose answers a fence holds. `Fences` writes it.
     var held = HeldAnswers()
     /// Whether it has had a primary stream or a request, so that somebody may miss it.
@@ -60,6 +62,7 @@ package final class ServerSession {
     /// what the client says of itself.
     var heldBytes: Int {
         ServerSession.ownBytes + clientInfo.heldBytes + clientCapabilities.heldBytes
+            + subscriptions.heldBytes
     }
 
     package static var ownBytes: Int { 750 }
@@ -200,6 +203,26 @@ struct Sessions: ~Copyable {
     private mutating func count(_ change: Int, _ own: Int, in session: ServerSession) {
         heldBytes += change
         session.shares.forEach { $0.sessionBytes += own }
+    }
+
+    // MARK: Subscriptions
+
+    /// Subscribes a session to a resource; false if it was.
+    mutating func subscribe(_ session: ServerSession, to uri: ByteBuffer) -> Bool {
+        guard session.subscriptions.add(uri) else { return false }
+        let bytes = Subscriptions.bytes(of: uri)
+        count(bytes, bytes, in: session)
+        return true
+    }
+
+    /// Removes and returns a session's subscription; nil if there is none.
+    mutating func unsubscribe(
+        _ session: ServerSession, from uri: UnsafeRawBufferPointer
+    ) -> ByteBuffer? {
+        guard let removed = session.subscriptions.remove(uri) else { return nil }
+        let bytes = Subscriptions.bytes(of: removed)
+        count(-bytes, -bytes, in: session)
+        return removed
     }
 
     // MARK: Primary streams

@@ -48,6 +48,9 @@ package final class HostEvent {
         case access
         /// A page of the listing that the host has asked for: `message`.
         case sessions
+        /// A resource has got its first subscriber, or has lost its last: `uri`.
+        case resourceSubscribed
+        case resourceUnsubscribed
         case closed
     }
 
@@ -83,6 +86,8 @@ package final class HostEvent {
     package var revision: Revision?
     /// A line of the log, for a host that takes its events from a queue.
     package private(set) var logLine: LogLine?
+    /// The resource that the event is about.
+    package private(set) var uri: ByteBuffer?
     /// The record of an HTTP exchange.
     package private(set) var access: AccessRecord?
     /// The memory that it held when it was queued.
@@ -93,7 +98,7 @@ package final class HostEvent {
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
             + (decodedMethod?.heldBytes ?? 0) + (logLine == nil ? 0 : HostEvent.lineBytes)
-            + (access?.heldBytes ?? 0)
+            + (access?.heldBytes ?? 0) + (uri?.heldBytes ?? 0)
     }
 
     /// With the peer's address, which the event may be the last to have.
@@ -175,6 +180,7 @@ package final class HostEvent {
         revision = nil
         logLine = nil
         access = nil
+        uri = nil
         weight = 0
         guard var buffer else { return nil }
         return isKnownUniquelyReferenced(&buffer) ? buffer : nil
@@ -187,10 +193,19 @@ package final class HostEvent {
         peer = line.peer
     }
 
+    convenience init(_ kind: Kind, message: ByteBuffer) {
+        self.init(kind)
+        messageBuffer = message
+        self.message = message.bytes
+    }
+
+    convenience init(_ kind: Kind, uri: ByteBuffer) {
+        self.init(kind)
+        self.uri = uri
+    }
+
     convenience init(_ listing: ByteBuffer, _ data: UnsafeMutableRawPointer?) {
-        self.init(.sessions)
-        messageBuffer = listing
-        message = listing.bytes
+        self.init(.sessions, message: listing)
         callData = data
     }
 
@@ -214,7 +229,7 @@ struct Message: ~Copyable {
     let meta: RequestMeta
 
     init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
-        envelope = try Envelope(text.bytes, limits: limits, noting: MetaKey.meta)
+        envelope = try Envelope(text.bytes, limits: limits, noting: .mcp)
         meta = RequestMeta(of: envelope)
         self.text = text
     }

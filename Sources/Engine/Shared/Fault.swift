@@ -21,6 +21,10 @@ package enum CallerFault: Error, Equatable, Sendable {
     case notResumable
     /// A bounded queue or table is full.
     case limit
+    /// The client has not declared that it can do that.
+    case noCapability
+    /// The client's revision has no such request, or does not let this one make it.
+    case noCalls
     /// The server is closing.
     case closed
 }

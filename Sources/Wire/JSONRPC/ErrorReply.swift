@@ -25,6 +25,15 @@ extension ByteBuffer {
         append("}")
     }
 
+    /// Appends a result response; `compose` writes the result.
+    @inline(__always)
+    package func appendResult(id: RequestID, _ compose: (ByteBuffer) -> Void) {
+        beginResponse(id: id)
+        append(",\"result\":")
+        compose(self)
+        append("}")
+    }
+
     /// Appends a result response, and takes over the storage of a long result.
     package func appendResult(id: RequestID, taking result: ByteBuffer) {
         beginResponse(id: id)

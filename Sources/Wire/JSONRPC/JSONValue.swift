@@ -54,6 +54,27 @@ package struct JSONValue {
         return isObject ? found : nil
     }
 
+    /// Calls `body` with each member of an object; not at all for anything else.
+    @inline(__always)
+    package func forEachMember(_ body: (JSONName, JSONValue) -> Void) {
+        guard isObject, var scanner = JSONScanner(text, trusting: true) else { return }
+        _ = scanner.object(JSONScanner.depth(.max)) { body($0, JSONValue(valid: $1)) }
+    }
+
+    /// The same for a text that is known to be a valid object.
+    package static func forEachMember(
+        of object: UnsafeRawBufferPointer, _ body: (JSONName, JSONValue) -> Void
+    ) {
+        JSONValue(valid: object).forEachMember(body)
+    }
+
+    /// Whether this is an object without members.
+    package var isEmptyObject: Bool {
+        var isEmpty = isObject
+        forEachMember { _, _ in isEmpty = false }
+        return isEmpty
+    }
+
     /// The elements of an array; none for anything else.
     package var elements: [JSONValue] {
         guard isArray, var scanner = JSONScanner(text, trusting: true) else { return [] }
@@ -154,8 +175,8 @@ package struct JSONValue {
 }
 
 /// A string's text between its quotes, not decoded.
-struct JSONName {
-    let text: UnsafeRawBufferPointer
+package struct JSONName {
+    package let text: UnsafeRawBufferPointer
     /// Whether it contains escape sequences.
     let hasEscape: Bool
 
@@ -169,7 +190,7 @@ struct JSONName {
     }
 
     /// The decoded text; nil if there is nothing to decode. Lone surrogates become three bytes.
-    var decoded: ByteBuffer? {
+    package var decoded: ByteBuffer? {
         guard hasEscape else { return nil }
         let output = ByteBuffer()
         var rest = text
@@ -189,7 +210,10 @@ struct JSONName {
 
     /// Whether the decoded text is `name`.
     @inline(__always)
-    func means(_ name: UnsafeRawBufferPointer) -> Bool {
+    package func means(_ name: StaticString) -> Bool { means(name.rawBytes) }
+
+    @inline(__always)
+    package func means(_ name: UnsafeRawBufferPointer) -> Bool {
         hasEscape ? isDecoded(to: name) : text.count == name.count && text.equals(name)
     }
 

@@ -151,5 +151,17 @@ extension ABI {
                 object, and call_data is what was passed.
                 """,
                 sets: ["call_data", "message"], maps: "sessions"),
+            EnumCase(
+                "SHTTP_EVENT_RESOURCE_SUBSCRIBED", 16,
+                """
+                A resource has its first subscriber: a stream of subscriptions/listen, or a session
+                if keep_subscriptions is on. From now on shttp_server_publish() of its uri reaches
+                somebody.
+                """,
+                sets: ["uri"], maps: "resourceSubscribed", since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_RESOURCE_UNSUBSCRIBED", 17,
+                "A resource has lost its last subscriber.",
+                sets: ["uri"], maps: "resourceUnsubscribed", since: Version(minor: 2, patch: 0)),
         ])
 }

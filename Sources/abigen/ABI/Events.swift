@@ -51,6 +51,21 @@ extension ABI {
                 ])),
         .callback(
             Callback(
+                name: "shttp_resource_covers",
+                doc: """
+                    Says whether a subscription to `subscribed` covers the resource `updated`, which
+                    has changed and is another one.
+
+                    Called by shttp_server_publish() on the loop's thread, once for each resource
+                    that has subscribers. Returns nonzero if it does.
+                    """,
+                parameters: [
+                    Parameter("subscribed", .bytes, .borrowed(until: .returns)),
+                    Parameter("updated", .bytes, .borrowed(until: .returns)),
+                    Parameter("user_data", .address),
+                ], result: .int, since: Version(minor: 2, patch: 0))),
+        .callback(
+            Callback(
                 name: "shttp_user_data_free",
                 doc: """
                     The server has been destroyed; no callback with this `user_data` follows.
@@ -269,5 +284,8 @@ extension ABI {
                 Microseconds from the first byte of the request until the socket had taken the
                 response.
                 """, maps: "event.access?.microseconds ?? 0"),
+            Field(
+                "uri", .bytes, .borrowed(until: .eventEnds), "The URI of a resource.",
+                maps: "shttp_bytes(event.uri)", since: Version(minor: 2, patch: 0)),
         ])
 }

@@ -47,12 +47,32 @@ extension ABI {
                 `message` is plain text. `data` is a JSON value, or empty for none. Common codes are
                 -32601, method not found, and -32602, invalid parameters. A tool that fails is not
                 such an error: answer with a result that has isError.
+
+                With 2026-07-28 the code decides the HTTP status while nothing has been sent: 404
+                for -32601, and 400 for -32700, -32600, -32602, -32020, -32021 and -32022.
                 """,
                 target + [
                     Parameter("code", .int32), Parameter("message", .bytes, .copied),
                     Parameter("data", .bytes, .copied),
                 ], statuses: outcome,
                 maps: .command("fail($request, code: $code, message: $message, data: $data)"))),
+        .function(
+            Function(
+                "shttp_request_fail_in_band", .anyThread,
+                """
+                The same, but with HTTP status 200 whatever the code is.
+
+                For an error that another server has given and that is passed on: a status of its
+                own would say that this server found it (MCP 2026-07-28).
+                """,
+                target + [
+                    Parameter("code", .int32), Parameter("message", .bytes, .copied),
+                    Parameter("data", .bytes, .copied),
+                ], statuses: outcome,
+                maps: .command(
+                    """
+                    fail($request, code: $code, message: $message, data: $data, isInBand: true)
+                    """), since: Version(minor: 2, patch: 0))),
     ]
 
     private static let messages: [Declaration] = [
@@ -109,8 +129,13 @@ extension ABI {
             Function(
                 "shttp_request_call", .anyThread,
                 """
-                Makes a request to the client, such as sampling/createMessage, on the request's
-                stream.
+                Makes a request to the client, such as sampling/createMessage, while it waits.
+
+                A session's client gets it on the request's stream. With 2026-07-28, calls made in
+                one turn of the loop leave together: the client is answered that input is required,
+                and repeats its request with the answers in it. The handle stays valid meanwhile,
+                and what the host sends is kept for the client. If it does not come back within
+                parked_ms, the request is cancelled.
 
                 The host receives the response as SHTTP_EVENT_RESPONSE, with `call_data` and with
                 the call that is written to `*out`; `out` may be NULL. `params` is a JSON object or
@@ -119,7 +144,7 @@ extension ABI {
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
                     Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
-                ], statuses: outcome + [.stateless, .jsonResponse, .notReady],
+                ], statuses: outcome + [.stateless, .jsonResponse, .notReady, .noCapability, .noCalls],
                 maps: .call("call($request, method: $method, params: $params, data: $call_data)"))),
         .function(
             Function(

@@ -262,4 +262,59 @@ extension ABI {
             and time. Something must read them: with a queue, they count in queue_events_max.
             """, maps: "reportsExchanges"),
     ]
+
+    private static let next = Version(minor: 2, patch: 0)
+
+    static let modernFields = [
+        Field(
+            "revisions", .text, .copied, fallback: .named("NULL", "all"), form: .list,
+            """
+            The protocol revisions to serve, separated by commas: 2025-03-26, 2025-06-18 and
+            2025-11-25, which have sessions, and 2026-07-28. Clients of another one are told which
+            are served.
+            """, since: next),
+        Field(
+            "discover_capabilities", .bytes, .copied,
+            fallback: .named("empty", "the same as server_capabilities"), form: .json,
+            """
+            The capabilities in the result of server/discover, a JSON object. Those with listChanged
+            and subscribe are also what subscriptions/listen tells of. Needs server_info.
+            """, since: next),
+        Field(
+            "parked_max", .uint32, fallback: .count(1_024),
+            """
+            Maximum number of requests that ask their clients for something with 2026-07-28; see
+            shttp_request_call(). Further calls fail with SHTTP_ERR_LIMIT.
+            """, maps: "parkedMax", since: next),
+        Field(
+            "parked_ms", .uint32, fallback: .milliseconds(300_000),
+            """
+            How long such a client may take to come back with its answers. Then its request is
+            cancelled.
+            """, maps: "parked", since: next),
+        Field(
+            "listens_max", .uint32, fallback: .count(1_024),
+            """
+            Maximum number of streams of subscriptions/listen; further ones get error -32603.
+            """, maps: "listensMax", since: next),
+        Field(
+            "subscriptions_max", .uint32, fallback: .count(1_024),
+            """
+            Maximum number of resources that one stream of subscriptions/listen, or one session, may
+            subscribe to.
+            """, maps: "subscriptionsMax", since: next),
+        Field(
+            "keep_subscriptions", .uint32, fallback: .flag,
+            """
+            Nonzero: the library answers resources/subscribe and resources/unsubscribe of sessions
+            itself, and shttp_server_publish() tells those that have subscribed.
+            """, maps: "keepsSubscriptions", since: next),
+        Field(
+            "resource_covers", .callback("shttp_resource_covers"),
+            fallback: .named("NULL", "a subscription covers that resource alone"),
+            """
+            Says whether a subscription to one resource covers another one, for
+            shttp_server_publish().
+            """, since: next),
+    ]
 }

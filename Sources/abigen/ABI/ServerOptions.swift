@@ -45,7 +45,7 @@ extension ABI {
                     only if it sets a field that this library does not know.
                     """,
                 fields: hostFields + modeFields + securityFields + sizeFields + timeFields
-                    + queueFields)),
+                    + queueFields + modernFields)),
         .function(optionsInit("shttp_server_options")),
         optionsMacro("shttp_server_options"),
         .function(

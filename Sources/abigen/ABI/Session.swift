@@ -6,6 +6,7 @@ extension ABI {
         Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
     ]
     private static let ended = Status.notFound.when("the session has ended")
+    private static let next = Version(minor: 2, patch: 0)
     private static let full = Status.limit.when("the mailbox or the queue of commands is full")
 
     private static let sessionCommands: [Declaration] = [
@@ -89,6 +90,58 @@ extension ABI {
                     .ok, .invalidArgument, .invalidMessage, .tooDeep, .stateless,
                     .limit.when("the queue of commands is full"), .closed,
                 ], mayIgnore: true, maps: .command("broadcast($method, $params)"))),
+        .enumeration(
+            Enumeration(
+                name: "shttp_change", doc: "What has changed, for shttp_server_publish().",
+                cases: [
+                    EnumCase("SHTTP_CHANGE_TOOLS", 0, "The list of tools.", since: next),
+                    EnumCase("SHTTP_CHANGE_PROMPTS", 1, "The list of prompts.", since: next),
+                    EnumCase("SHTTP_CHANGE_RESOURCES", 2, "The list of resources.", since: next),
+                    EnumCase("SHTTP_CHANGE_RESOURCE", 3, "One resource, which has a URI.", since: next),
+                ])),
+        .function(
+            Function(
+                "shttp_server_publish", .anyThread,
+                """
+                Tells the clients that want to know that something has changed.
+
+                With 2026-07-28 these are the streams of subscriptions/listen that have asked for
+                it. Sessions get it on their primary streams: a change of a list all of them, and
+                that of one resource those that have subscribed to it, if keep_subscriptions is on.
+                A client that has not yet read of an earlier change is not told twice.
+
+                `uri` is that of the resource with SHTTP_CHANGE_RESOURCE, and empty otherwise.
+                """,
+                [
+                    Parameter("server", .server), Parameter("change", .enumeration("shttp_change")),
+                    Parameter("uri", .bytes, .copied),
+                ],
+                statuses: [
+                    .ok, .invalidArgument, .invalidMessage.when("the URI is not UTF-8"),
+                    .limit.when("the queue of commands is full"), .closed,
+                ], mayIgnore: true,
+                maps: .command("publish(change, $uri)", requires: "let change = Change(change)"),
+                since: next)),
+        .function(
+            Function(
+                "shttp_server_set_tools", .anyThread,
+                """
+                Says what the tools' parameters are, so that headers which repeat them can be
+                checked (MCP 2026-07-28, x-mcp-header).
+
+                `tools` is a JSON array of objects with name and inputSchema, as in the result of
+                tools/list; everything else is ignored, and so are parameters without x-mcp-header.
+                From then on a tools/call whose Mcp-Param- headers contradict its arguments is
+                refused with HTTP status 400. Call it again when the tools change; each call
+                replaces what was said before. A tool whose annotations are invalid is not checked,
+                and the log says why.
+                """,
+                [Parameter("server", .server), Parameter("tools", .bytes, .copied)],
+                statuses: [
+                    .ok, .invalidArgument,
+                    .invalidMessage.when("it is not an array of objects with names"), .tooDeep,
+                    .limit.when("the queue of commands is full"), .closed,
+                ], maps: .command("setTools($tools)"), since: next)),
         .function(
             Function(
                 "shttp_session_set_data", .loopThread,

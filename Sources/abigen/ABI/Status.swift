@@ -46,6 +46,11 @@ extension Status {
         "The message is JSON that jansson cannot represent.",
         exception: PythonException("NotRepresentableError", "ValueError"))
 
+    static let noCapability = Status(
+        -104, "SHTTP_ERR_NO_CAPABILITY",
+        "The client has not declared that it can do this.",
+        exception: PythonException("NoCapabilityError"), since: Version(minor: 2, patch: 0))
+
     // The system.
     static let addressInUse = Status(
         -200, "SHTTP_ERR_ADDRESS_IN_USE",
@@ -102,15 +107,20 @@ extension Status {
         "The stream has no replay, or its client cannot resume it.",
         exception: PythonException("NotResumableError"))
 
+    static let noCalls = Status(
+        -308, "SHTTP_ERR_NO_CALLS",
+        "This request cannot make such a call to its client.",
+        exception: PythonException("NoCallsError"), since: Version(minor: 2, patch: 0))
+
     static let caller = [
         invalidArgument, invalidOption, invalidMessage, wrongThread, notFound, tooDeep,
     ]
-    static let peer = [disconnected, sessionEnded, cancelled, notRepresentable]
+    static let peer = [disconnected, sessionEnded, cancelled, notRepresentable, noCapability]
     static let machine = [
         addressInUse, addressUnavailable, permission, descriptors, system,
     ]
     static let state = [
-        stateless, jsonResponse, noStream, notReady, limit, closed, busy, notResumable,
+        stateless, jsonResponse, noStream, notReady, limit, closed, busy, notResumable, noCalls,
     ]
     static let all = [ok] + caller + peer + machine + state
 }
@@ -168,12 +178,20 @@ extension ABI {
         """,
         -100: "The stream for this message has no connection, and the message is dropped.",
         -6: "Nothing was sent.",
+        -104: """
+        Nothing was asked. With 2026-07-28 a client declares with each request what it can be asked
+        for; answer without it, or fail with -32021.
+        """,
         -201: "shttp_server_listen() says which, and what to write instead.",
         -204: "shttp_server_listen() says which.",
         -301: "See shttp_server_options.response_mode.",
         -303: "It must send notifications/initialized before the host may call it.",
         -304: """
         Nothing was sent. Wait until the loop or the client has caught up, or raise the limit.
+        """,
+        -308: """
+        With 2026-07-28 only tools/call, prompts/get and resources/read can ask their client, and
+        only for elicitation/create, sampling/createMessage and roots/list.
         """,
         -306: "Or the function was called from inside a callback and would deadlock.",
     ]
@@ -182,7 +200,8 @@ extension ABI {
         statuses.enumerated().map { index, status in
             let note = notes[status.number].map { " " + $0 } ?? ""
             return EnumCase(
-                status.name, status.number, status.text + note, group: index == 0 ? group : nil)
+                status.name, status.number, status.text + note, group: index == 0 ? group : nil,
+                since: status.since)
         }
     }
 }

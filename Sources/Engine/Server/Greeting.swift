@@ -1,0 +1,57 @@
+import MCP
+import Wire
+
+/// What the server says of itself, as valid JSON: in the results of `initialize` and
+/// `server/discover`, and in each result of revision 2026-07-28.
+package struct Greeting {
+    private let serverInfo = ByteBuffer()
+    private let suffix = ByteBuffer()
+    private let discovery = ByteBuffer()
+    /// What listeners may be told of.
+    let changes: ChangeKinds
+
+    /// `serverInfo` and `capabilities` are JSON objects, and so are `discoverCapabilities`, those
+    /// for `server/discover` if they differ; `instructions` is plain text, or empty.
+    package init(
+        serverInfo: UnsafeRawBufferPointer, capabilities: UnsafeRawBufferPointer,
+        discoverCapabilities: UnsafeRawBufferPointer? = nil, instructions: UnsafeRawBufferPointer
+    ) {
+        let discoverCapabilities = discoverCapabilities ?? capabilities
+        self.serverInfo.append(jsonLine: serverInfo)
+        changes = ChangeKinds(capabilities: discoverCapabilities)
+        suffix.append("\",\"capabilities\":")
+        suffix.append(jsonLine: capabilities)
+        suffix.append(",\"serverInfo\":")
+        suffix.append(self.serverInfo)
+        discovery.append(",\"capabilities\":")
+        discovery.append(jsonLine: discoverCapabilities)
+        for output in [suffix, discovery] where instructions.count > 0 {
+            output.append(",\"instructions\":")
+            output.append(jsonString: instructions)
+        }
+        suffix.append("}")
+        // The same for everybody, as long as the server runs.
+        discovery.append(",\"ttlMs\":60000,\"cacheScope\":\"public\"}")
+    }
+
+    /// The result of `initialize`.
+    func result(_ revision: Revision) -> ByteBuffer {
+        let result = ByteBuffer()
+        result.append("{\"protocolVersion\":\"")
+        result.append(revision.text)
+        result.append(suffix)
+        return result
+    }
+
+    /// The result of `server/discover`, not stamped yet (S-115).
+    func discovery(_ served: RevisionSet) -> ByteBuffer {
+        let result = ByteBuffer()
+        result.append("{\"supportedVersions\":")
+        served.append(.modern, to: result)
+        result.append(discovery)
+        return result
+    }
+
+    /// The server's identity, as JSON.
+    var identity: ByteBuffer { serverInfo }
+}

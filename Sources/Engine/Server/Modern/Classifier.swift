@@ -1,0 +1,64 @@
+import MCP
+import Wire
+
+/// Decides by the rules of which era a request is served: its body decides, and its head is only
+/// compared (S-021). Pure functions.
+struct Classifier: Sendable {
+    let served: RevisionSet
+
+    enum Route: Equatable {
+        case legacy
+        case modern
+        /// A notification that nobody here understands.
+        case ignore
+        /// `listing` are the revisions to name in the error; nil for none.
+        case refuse(Refusal, listing: Era?)
+    }
+
+    /// What `MCP-Protocol-Version` says.
+    enum Header {
+        case absent
+        case legacy
+        case modern
+        case unknown
+    }
+
+    func header(of head: RequestHead) -> Header {
+        guard let text = head[.protocolVersion] else { return .absent }
+        guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
+            let revision = served.find(text)
+        else { return .unknown }
+        return revision.era == .modern ? .modern : .legacy
+    }
+
+    /// The route of a POST with one message. `hasClaim`: its `_meta` names a revision.
+    func route(
+        _ kind: Envelope.Kind, isInitialize: Bool, hasClaim: Bool, _ header: Header
+    ) -> Route {
+        let hasModern = served.has(.modern)
+        switch kind {
+        case .request, .notification:
+            if hasClaim {
+                return hasModern ? .modern : .refuse(.revision, listing: .legacy)
+            }
+        case .response, .strayError:
+            if header == .modern || !served.has(.legacy) {
+                return .refuse(.responsePosted, listing: nil)
+            }
+        }
+        if header == .modern { return isInitialize ? legacyRoute(kind) : .modern }
+        // S-211: `initialize` names its revision in its body. Older clients send anything in the
+        // header, and took a refusal for an older transport.
+        if header == .unknown, !isInitialize {
+            return .refuse(.revision, listing: served.has(.legacy) ? .legacy : .modern)
+        }
+        return legacyRoute(kind)
+    }
+
+    private func legacyRoute(_ kind: Envelope.Kind) -> Route {
+        if served.has(.legacy) { return .legacy }
+        // S-023: clients of older revisions have no other diagnostic.
+        if case .notification = kind { return .ignore }
+        return .refuse(.modernOnly, listing: .modern)
+    }
+}

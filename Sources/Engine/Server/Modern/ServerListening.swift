@@ -1,0 +1,277 @@
+import Link
+import MCP
+import Session
+import Wire
+
+/// `subscriptions/listen`: streams that tell of changes (S-150 to S-159).
+extension ServerEngine {
+    // MARK: Opening
+
+    func listenArrived(
+        _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
+        on connection: ServerConnection
+    ) {
+        let method = message.envelope.method
+        // A server that can tell of nothing does not have the method (S-159).
+        let offered = options.greeting?.changes ?? .all
+        guard !offered.isEmpty else {
+            return refuse(.methodUnknown, connection, id: id, method)
+        }
+        guard gate.acceptsStream(head) else {
+            return refuse(.acceptStream, connection, id: id, method)
+        }
+        var opening = Listener.Opening(id: id)
+        if let refusal = read(message.envelope.params?["notifications"], offered, &opening) {
+            return refuse(refusal, connection, id: id, method)
+        }
+        opening.shares = shares(of: connection)
+        guard hasRoom(for: opening, on: connection),
+            let listener = listeners.open(opening, on: connection, at: now)
+        else {
+            shares.forget(opening.shares)
+            return refuse(.tooManyListens, connection, id: id, method)
+        }
+        requests.count(listener.heldBytes, in: listener.shares)
+        core.counters.requestsTotal += 1
+        connection.reader.endMessage(of: connection.id, &core.spare)
+        move(connection, to: .listening(listener))
+        writeStreamHead(to: connection)
+        writeEvent(.essential, acknowledgement(of: listener), nil, to: connection)
+        for uri in listener.resources.uris { watch(uri) }
+    }
+
+    /// Reads the filter of a listener: what is both wanted and offered (S-150).
+    private func read(
+        _ filter: JSONValue?, _ offered: ChangeKinds, _ opening: inout Listener.Opening
+    ) -> Refusal? {
+        guard let filter, filter.isObject else { return .listenParams }
+        for (kind, name) in ChangeKinds.named
+        where offered.contains(kind) && filter[name]?.text.equals("true") == true {
+            opening.kinds.insert(kind)
+        }
+        guard let uris = filter["resourceSubscriptions"], !uris.isNull else { return nil }
+        guard uris.isArray else { return .listenParams }
+        for element in uris.elements {
+            guard let uri = element.string else { return .listenParams }
+            guard offered.contains(.resource) else { continue }
+            guard opening.resources.count < options.subscriptionsMax else {
+                return .tooManySubscriptions
+            }
+            uri.trim()
+            _ = opening.resources.add(uri)
+        }
+        if !opening.resources.isEmpty { opening.kinds.insert(.resource) }
+        return nil
+    }
+
+    private func hasRoom(
+        for opening: borrowing Listener.Opening, on connection: ServerConnection
+    ) -> Bool {
+        let bytes = opening.heldBytes
+        let hasPlace =
+            listeners.count < options.listensMax
+            && opening.shares.address.map {
+                $0.listeners < options.addressShare(of: options.listensMax)
+            } ?? true
+            && opening.shares.principal.map {
+                $0.listeners < options.principalShare(of: options.listensMax)
+            } ?? true
+        guard hasPlace else {
+            log(.warning, "There are as many listening streams as may be (listens_max)", on: connection)
+            return false
+        }
+        return makeRoom(forRequest: bytes, in: opening.shares, on: connection)
+    }
+
+    private func acknowledgement(of listener: Listener) -> ByteBuffer {
+        let message = ByteBuffer()
+        message.append(ServerEngine.tagged(Method.acknowledged))
+        listener.id.append(to: message)
+        message.append("},\"notifications\":{")
+        var isFirst = true
+        for (kind, name) in ChangeKinds.named where listener.kinds.contains(kind) {
+            message.append(isFirst ? "\"" : ",\"")
+            isFirst = false
+            message.append(name)
+            message.append("\":true")
+        }
+        if !listener.resources.isEmpty {
+            message.append(isFirst ? "" : ",")
+            message.append("\"resourceSubscriptions\":[")
+            for (index, uri) in listener.resources.uris.enumerated() {
+                if index > 0 { message.append(",") }
+                message.append(jsonString: uri.bytes)
+            }
+            message.append("]")
+        }
+        message.append("}}}")
+        return message
+    }
+
+    /// The beginning of a notification for a listener, up to its id (S-152).
+    private static func tagged(_ method: StaticString) -> ByteBuffer {
+        let text = ByteBuffer()
+        text.append("{\"jsonrpc\":\"2.0\",\"method\":\"")
+        text.append(method)
+        text.append("\",\"params\":{\"_meta\":{\"")
+        text.append(MetaKey.subscriptionID)
+        text.append("\":")
+        return text
+    }
+
+    // MARK: Who watches what
+
+    /// Counts a subscriber of a resource; the host learns of the first.
+    func watch(_ uri: ByteBuffer) {
+        if watched.add(uri) { core.perform(.deliver(HostEvent(.resourceSubscribed, uri: uri))) }
+    }
+
+    /// Counts a subscriber that has left; the host learns of the last (S-157).
+    func unwatch(_ uri: ByteBuffer) {
+        if watched.remove(uri) {
+            core.perform(.deliver(HostEvent(.resourceUnsubscribed, uri: uri)))
+        }
+    }
+
+    /// All resources that have subscribers.
+    package var watchedResources: [ByteBuffer] { watched.uris }
+
+    // MARK: The end
+
+    /// The connection of a listener has ended, or ends.
+    func forget(_ listener: Listener) {
+        guard listeners.close(listener) else { return }
+        requests.count(-listener.heldBytes, in: listener.shares)
+        shares.forget(listener.shares)
+        for uri in listener.resources.uris { unwatch(uri) }
+    }
+
+    /// Ends a listening stream with its result, which tells the client that nothing is lost so far
+    /// (S-156).
+    func end(_ listener: Listener) {
+        let connection = listener.connection
+        let result = ByteBuffer()
+        result.appendResult(id: listener.id) { output in
+            output.append("{\"resultType\":\"complete\",\"_meta\":{\"")
+            output.append(MetaKey.subscriptionID)
+            output.append("\":")
+            listener.id.append(to: output)
+            output.append("}}")
+        }
+        forget(listener)
+        writeEvent(.essential, result, nil, to: connection)
+        endStream(on: connection)
+    }
+
+    // MARK: Publishing
+
+    /// Begins to tell everybody of a change: `proceed` does. `uri` is that of the resource, if it
+    /// is one that has changed; `covering` are subscribed resources that the host counts it to.
+    package func publish(
+        _ change: Change, _ uri: UnsafeRawBufferPointer, covering: [ByteBuffer] = []
+    ) -> Publication {
+        let resource = change == .resource ? ByteBuffer(copying: uri) : nil
+        let head = ServerEngine.tagged(change.method)
+        let tail = ByteBuffer()
+        tail.append("}")
+        let params = ByteBuffer()
+        if let resource {
+            tail.append(",\"uri\":")
+            tail.append(jsonString: resource.bytes)
+            params.append("{\"uri\":")
+            params.append(jsonString: resource.bytes)
+            params.append("}")
+        }
+        tail.append("}}")
+        let toSessions = broadcast(
+            method: change.method.rawBytes, params: params.bytes, to: resource, covering)
+        return Publication(
+            change: change, uri: resource, covering: covering, head: head, tail: tail,
+            toSessions: toSessions)
+    }
+
+    /// Tells the next few listeners, and then the next few sessions; false if there are no more. As
+    /// for broadcasts, the output should be written before the next call.
+    package func proceed(_ publication: inout Publication) -> Bool {
+        guard publication.place < listeners.slotCount else {
+            return proceed(&publication.toSessions)
+        }
+        return enter {
+            let places = publication.place..<publication.place + ServerEngine.portion
+            for place in places {
+                if let listener = listeners[index: place] { tell(listener, &publication) }
+            }
+            publication.place = places.upperBound
+            return true
+        }
+    }
+
+    private func tell(_ listener: Listener, _ publication: inout Publication) {
+        guard listener.kinds.contains(ChangeKinds(publication.change)) else { return }
+        let connection = listener.connection
+        let event = connection.outbox.givenEvents + 1
+        let composed = connection.outbox.composedEvents
+        var kind = Backlog.Kind.essential
+        if let uri = publication.uri {
+            switch listener.resources.match(uri, publication.covering) {
+            case .none: return
+            case .exact(let index):
+                guard listener.note(resource: index, event: event, composed: composed) else {
+                    return
+                }
+            case .covered:
+                kind = .replaceable(key: publication.key)
+            }
+        } else {
+            guard listener.note(publication.change, event: event, composed: composed) else {
+                return
+            }
+        }
+        writeEvent(kind, publication.message(for: listener.id), nil, to: connection)
+    }
+}
+
+/// A change that is being published.
+package struct Publication {
+    let change: Change
+    let uri: ByteBuffer?
+    let covering: [ByteBuffer]
+    private let head: ByteBuffer
+    private let tail: ByteBuffer
+    /// The index of the next listener in its table.
+    var place = 0
+    var toSessions: Broadcast
+    /// The message for the last listener: the next one may have the same id.
+    private var last: (id: RequestID, message: ByteBuffer)?
+
+    fileprivate init(
+        change: Change, uri: ByteBuffer?, covering: [ByteBuffer], head: ByteBuffer,
+        tail: ByteBuffer, toSessions: Broadcast
+    ) {
+        self.change = change
+        self.uri = uri
+        self.covering = covering
+        self.head = head
+        self.tail = tail
+        self.toSessions = toSessions
+    }
+
+    /// What tells the newer of two messages about one resource.
+    fileprivate var key: UInt64 {
+        var key: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in uri?.bytes ?? .init(start: nil, count: 0) {
+            key = (key ^ UInt64(byte)) &* 0x100_0000_01B3
+        }
+        return key
+    }
+
+    fileprivate mutating func message(for id: RequestID) -> ByteBuffer {
+        if let last, last.id == id { return last.message }
+        let message = ByteBuffer(capacity: head.count + tail.count + 24 + id.byteCount)
+        message.append(head)
+        id.append(to: message)
+        message.append(tail)
+        last = (id, message)
+        return message
+    }
+}

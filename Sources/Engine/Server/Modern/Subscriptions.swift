@@ -1,0 +1,106 @@
+import Link
+import Wire
+
+/// The resources that one listener, or one session, is told of.
+struct Subscriptions {
+    private struct Entry {
+        let uri: ByteBuffer
+        /// The number of the event that was last given to the listener's connection for it.
+        var given: UInt64 = 0
+    }
+
+    private var entries: [Entry] = []
+
+    var count: Int { entries.count }
+    var isEmpty: Bool { entries.isEmpty }
+    var uris: [ByteBuffer] { entries.map { $0.uri } }
+
+    /// The memory that a URI takes.
+    static func bytes(of uri: ByteBuffer) -> Int { uri.heldBytes + 2 * MemoryLayout<Entry>.stride }
+
+    var heldBytes: Int { entries.reduce(0) { $0 + Subscriptions.bytes(of: $1.uri) } }
+    var heapBytes: Int { entries.reduce(HeapBlock.size(of: entries)) { $0 + $1.uri.heapBytes } }
+
+    /// Adds a URI; false if it is there already.
+    mutating func add(_ uri: ByteBuffer) -> Bool {
+        guard index(of: uri.bytes) == nil else { return false }
+        entries.append(Entry(uri: uri))
+        return true
+    }
+
+    /// Removes and returns a URI; nil if it is not there.
+    mutating func remove(_ uri: UnsafeRawBufferPointer) -> ByteBuffer? {
+        guard let index = index(of: uri) else { return nil }
+        let removed = entries[index].uri
+        entries.swapAt(index, entries.count - 1)
+        entries.removeLast()
+        return removed
+    }
+
+    mutating func removeAll() {
+        entries = []
+    }
+
+    /// How a change of one resource concerns the subscriber.
+    enum Match {
+        case none
+        /// It has subscribed to that resource, with the entry at an index.
+        case exact(Int)
+        /// To one that the host counts it to.
+        case covered
+    }
+
+    func match(_ uri: ByteBuffer, _ covering: [ByteBuffer]) -> Match {
+        guard !entries.isEmpty else { return .none }
+        if let index = index(of: uri.bytes) { return .exact(index) }
+        return covering.contains { index(of: $0.bytes) != nil } ? .covered : .none
+    }
+
+    /// Notes the number of an event that tells of the entry at `index`. False if the last one has
+    /// not left the backlog: a subscriber learns that something has changed, not how often (S-158).
+    mutating func note(_ index: Int, event: UInt64, composed: UInt64) -> Bool {
+        guard entries[index].given <= composed else { return false }
+        entries[index].given = event
+        return true
+    }
+
+    private func index(of uri: UnsafeRawBufferPointer) -> Int? {
+        entries.firstIndex { $0.uri.count == uri.count && $0.uri.bytes.equals(uri) }
+    }
+}
+
+/// How many listeners and sessions are told of each resource.
+struct WatchedResources: ~Copyable {
+    private var counts: [[UInt8]: Int] = [:]
+
+    /// Counts a subscriber; true if it is the first.
+    mutating func add(_ uri: ByteBuffer) -> Bool {
+        let key = [UInt8](uri.bytes)
+        let count = counts[key] ?? 0
+        counts[key] = count + 1
+        return count == 0
+    }
+
+    /// Counts a subscriber that leaves; true if it was the last.
+    mutating func remove(_ uri: ByteBuffer) -> Bool {
+        let key = [UInt8](uri.bytes)
+        guard let count = counts[key], count > 1 else {
+            counts[key] = nil
+            if counts.isEmpty { counts = [:] }
+            return true
+        }
+        counts[key] = count - 1
+        return false
+    }
+
+    var count: Int { counts.count }
+    var uris: [ByteBuffer] {
+        counts.keys.map { key in
+            let uri = ByteBuffer(capacity: key.count)
+            uri.append(key)
+            return uri
+        }
+    }
+
+    func count(of uri: ByteBuffer) -> Int { counts[[UInt8](uri.bytes)] ?? 0 }
+}

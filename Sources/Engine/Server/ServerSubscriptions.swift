@@ -1,0 +1,48 @@
+import Link
+import MCP
+import Session
+import Wire
+
+/// `resources/subscribe` and `resources/unsubscribe` of sessions, if the engine keeps them.
+extension ServerEngine {
+    /// Answers a request if it is one of these two; false if it is another one.
+    func subscriptionArrived(
+        _ id: RequestID, _ message: borrowing Message, of session: ServerSession,
+        on connection: ServerConnection
+    ) -> Bool {
+        let method = message.envelope.method
+        let isNew = method.equals(Method.subscribe)
+        guard isNew || method.equals(Method.unsubscribe) else { return false }
+        var fault: Refusal?
+        if let uri = message.envelope.uri?.string {
+            if isNew {
+                fault = subscribe(session, to: uri)
+            } else if let removed = sessions.unsubscribe(session, from: uri.bytes) {
+                unwatch(removed)
+            }
+        } else {
+            fault = .subscriptionParams
+        }
+        respond(on: connection, policy) { output in
+            if let fault {
+                output.appendError(
+                    id: id, code: fault.code.rawValue, message: fault.message.rawBytes)
+            } else {
+                output.appendResult(id: id, ("{}" as StaticString).rawBytes)
+            }
+        }
+        return true
+    }
+
+    private func subscribe(_ session: ServerSession, to uri: ByteBuffer) -> Refusal? {
+        guard session.subscriptions.count < options.subscriptionsMax else {
+            return .tooManySubscriptions
+        }
+        uri.trim()
+        guard hasRoom(for: Subscriptions.bytes(of: uri), of: session) else {
+            return .tooManySubscriptions
+        }
+        if sessions.subscribe(session, to: uri) { watch(uri) }
+        return nil
+    }
+}
