@@ -54,6 +54,12 @@ package struct JSONValue {
         return isObject ? found : nil
     }
 
+    /// Calls `body` with each member of an object, in order; with none if this is no object.
+    package func forEachMember(_ body: (JSONName, JSONValue) -> Void) {
+        guard isObject, var scanner = JSONScanner(text, trusting: true) else { return }
+        _ = scanner.object(JSONScanner.depth(.max)) { body($0, JSONValue(valid: $1)) }
+    }
+
     /// The elements of an array; none for anything else.
     package var elements: [JSONValue] {
         guard isArray, var scanner = JSONScanner(text, trusting: true) else { return [] }
@@ -63,6 +69,13 @@ package struct JSONValue {
     }
 
     package var isNull: Bool { text.equals("null") }
+
+    /// Whether this is a string whose decoded text is `text`.
+    package func means(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard isString else { return false }
+        return JSONName(UnsafeRawBufferPointer(rebasing: self.text[1..<self.text.count - 1]))
+            .means(text)
+    }
 
     /// A string's decoded text; nil for anything else. A lone surrogate becomes three bytes that
     /// are not UTF-8; `append(jsonString:)` encodes them as the same surrogate again.
@@ -154,8 +167,8 @@ package struct JSONValue {
 }
 
 /// A string's text between its quotes, not decoded.
-struct JSONName {
-    let text: UnsafeRawBufferPointer
+package struct JSONName {
+    package let text: UnsafeRawBufferPointer
     /// Whether it contains escape sequences.
     let hasEscape: Bool
 
@@ -169,7 +182,7 @@ struct JSONName {
     }
 
     /// The decoded text; nil if there is nothing to decode. Lone surrogates become three bytes.
-    var decoded: ByteBuffer? {
+    package var decoded: ByteBuffer? {
         guard hasEscape else { return nil }
         let output = ByteBuffer()
         var rest = text
