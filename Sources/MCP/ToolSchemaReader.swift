@@ -123,7 +123,7 @@ struct ToolSchemaReader {
     private mutating func note(_ annotation: JSONValue, in schema: JSONValue) {
         guard isReachable, path.count > 0 else { return fail(.place) }
         guard let name = annotation.string, name.count > 0,
-            withExtendedLifetime(name, { name.bytes.allSatisfy(\.isTokenByte) })
+            withExtendedLifetime(name, { name.bytes.allSatisfy { $0.isTokenByte } })
         else { return fail(.name) }
         guard let type = schema["type"], isMirrorable(type) else { return fail(.type) }
         guard parameters.count < ToolHeaders.parametersMax else { return fail(.tooMany) }
