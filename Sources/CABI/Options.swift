@@ -38,6 +38,7 @@ extension ServerOptions {
         setNumbers(given)
         try setChoices(given)
         try setTexts(given)
+        try setRevisions(given)
         try setGreeting(given)
         try setStore(given)
         try setAuthorization(given)
@@ -89,6 +90,17 @@ extension ServerOptions {
         crossOrigins = try list("cors_origins", given.cors_origins, .origins)
     }
 
+    private mutating func setRevisions(_ given: shttp_server_options) throws(OptionFault) {
+        guard let list = text(given.revisions) else { return }
+        do throws(RevisionSet.Fault) {
+            revisions = try RevisionSet(list)
+        } catch {
+            throw OptionFault(
+                "revisions", entry: error.entry,
+                "is none of 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28")
+        }
+    }
+
     private func list(
         _ name: StaticString, _ given: UnsafePointer<CChar>?, _ kind: AccessList.Kind
     ) throws(OptionFault) -> AccessList? {
@@ -103,6 +115,7 @@ extension ServerOptions {
     private mutating func setGreeting(_ given: shttp_server_options) throws(OptionFault) {
         let info = try object("server_info", given.server_info)
         let capabilities = try object("server_capabilities", given.server_capabilities)
+        let discover = try object("discover_capabilities", given.discover_capabilities)
         guard let instructions = given.instructions.borrowed, UTF8Text.isValid(instructions) else {
             throw OptionFault("instructions", "is not text in UTF-8")
         }
@@ -110,13 +123,16 @@ extension ServerOptions {
             if capabilities.count > 0 {
                 throw OptionFault("server_capabilities", "needs server_info")
             }
+            if discover.count > 0 {
+                throw OptionFault("discover_capabilities", "needs server_info")
+            }
             if instructions.count > 0 { throw OptionFault("instructions", "needs server_info") }
             return
         }
         let none: StaticString = "{}"
         greeting = Greeting(
             serverInfo: info, capabilities: capabilities.count > 0 ? capabilities : none.rawBytes,
-            instructions: instructions)
+            discoverCapabilities: discover.count > 0 ? discover : nil, instructions: instructions)
     }
 
     /// A JSON object, or nothing.

@@ -66,7 +66,7 @@ enum CtypesWriter {
         case .callback(let callback):
             """
             \(callback.name) = CFUNCTYPE(
-                None,
+                \(callback.result == .void ? "None" : ctype(callback.result)),
             \(callback.parameters.map { "    \(ctype($0.type)),  # \($0.name)\n" }.joined()))
             """
         case .function: nil

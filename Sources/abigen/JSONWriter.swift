@@ -310,7 +310,7 @@ extension Function {
 extension Callback {
     /// The type definition on one line, without semicolon.
     var prototype: String {
-        "typedef void (*\(name))(" + parameters.map(\.declaration).joined(separator: ", ") + ")"
+        "typedef \(result.declaring("(*\(name))"))(" + parameters.map(\.declaration).joined(separator: ", ") + ")"
     }
 }
 

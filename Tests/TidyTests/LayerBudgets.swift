@@ -10,7 +10,7 @@ enum LayerBudgets {
 
     static let all = [
         Budget(layer: "Wire", lines: 3210, reason: "HTTP/1.1, SSE and JSON-RPC, both halves"),
-        Budget(layer: "MCP", lines: 275, reason: "names and rules of the revisions, as values"),
+        Budget(layer: "MCP", lines: 680, reason: "names and rules of the revisions, as values"),
         Budget(layer: "Link", lines: 1170, reason: "a connection's bytes and timers, tables"),
         Budget(
             layer: "Session", lines: 410, reason: "decisions about sessions, streams and requests"),

@@ -22,6 +22,22 @@ package enum HeaderLines {
         }
     }
 
+    /// Calls `body` with each field whose name begins with `prefix`, which must be lower case: with
+    /// the rest of its name, and its value.
+    package static func forEachField(
+        withPrefix prefix: StaticString, in lines: UnsafeRawBufferPointer,
+        _ body: (_ rest: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) {
+        var rest = lines
+        while let line = nextLine(&rest) {
+            guard line.prefixBytes(prefix.utf8CodeUnitCount).equalsIgnoringCase(prefix) else {
+                continue
+            }
+            let (name, value) = line.dropBytes(prefix.utf8CodeUnitCount).cut(at: UInt8(ascii: ":"))
+            if let value { body(name, value.trimmed) }
+        }
+    }
+
     private static func nextLine(
         _ rest: inout UnsafeRawBufferPointer
     ) -> UnsafeRawBufferPointer? {

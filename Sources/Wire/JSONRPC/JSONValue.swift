@@ -54,7 +54,7 @@ package struct JSONValue {
         return isObject ? found : nil
     }
 
-    /// Calls `body` with each member of an object; not at all for anything else.
+    /// Calls `body` with each member of an object, in order; with none if this is no object.
     @inline(__always)
     package func forEachMember(_ body: (JSONName, JSONValue) -> Void) {
         guard isObject, var scanner = JSONScanner(text, trusting: true) else { return }
@@ -84,6 +84,13 @@ package struct JSONValue {
     }
 
     package var isNull: Bool { text.equals("null") }
+
+    /// Whether this is a string whose decoded text is `text`.
+    package func means(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard isString else { return false }
+        return JSONName(UnsafeRawBufferPointer(rebasing: self.text[1..<self.text.count - 1]))
+            .means(text)
+    }
 
     /// A string's decoded text; nil for anything else. A lone surrogate becomes three bytes that
     /// are not UTF-8; `append(jsonString:)` encodes them as the same surrogate again.

@@ -74,22 +74,12 @@ struct Ladder {
     /// S-016, S-101 to S-103.
     private func checkHeader(_ message: borrowing Message, _ head: RequestHead) -> Refusal? {
         guard head.occurrences(of: .protocolVersion) == 1, let version = head[.protocolVersion],
-            let claim = message.meta.claim, Ladder.isLiteral(version, of: claim)
+            let claim = message.meta.claim, claim.means(version)
         else { return .versionMismatch }
         guard head.occurrences(of: .mcpMethod) == 1, let method = head[.mcpMethod],
             method.equals(message.envelope.method)
         else { return .methodMismatch }
         return checkName(message, head)
-    }
-
-    /// Whether a field's value is a JSON string's text.
-    private static func isLiteral(_ value: UnsafeRawBufferPointer, of text: JSONValue) -> Bool {
-        let written = text.text
-        if written.count == value.count + 2, written.dropBytes(1).prefixBytes(value.count).equals(value) {
-            return !value.contains(UInt8(ascii: "\\"))
-        }
-        guard let string = text.string else { return false }
-        return withExtendedLifetime(string) { string.bytes.equals(value) }
     }
 
     /// S-103, S-104.
@@ -100,7 +90,7 @@ struct Ladder {
             return head[.mcpName] == nil ? nil : .nameMismatch
         }
         guard head.occurrences(of: .mcpName) == 1, let value = head[.mcpName],
-            MirroredValue(value).equals(jsonString: name)
+            MirroredValue(value).equals(name)
         else { return .nameMismatch }
         return nil
     }
@@ -136,10 +126,10 @@ struct Ladder {
         guard let headers,
             let mismatch = headers.check(arguments: message.envelope.arguments, headers: head.lines)
         else { return nil }
+        let reason = ByteBuffer()
+        headers.append(mismatch, to: reason)
         let data = ByteBuffer()
-        data.append("{\"header\":")
-        data.append(jsonString: mismatch.header)
-        data.append("}")
+        data.append(jsonString: reason.bytes)
         return Fall(refusal: .paramMismatch, data: data)
     }
 }
