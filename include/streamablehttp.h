@@ -319,6 +319,13 @@ typedef enum shttp_status {
   /** The message is JSON that jansson cannot represent. */
   SHTTP_ERR_NOT_REPRESENTABLE = -103,
 
+  /** The client has not declared that it can do this. Nothing was asked.
+   *  With 2026-07-28 a client declares with each request what it can be
+   *  asked for; answer without it, or fail with -32021.
+   *
+   *  Since 0.2.0. */
+  SHTTP_ERR_NO_CAPABILITY = -104,
+
   /* The system refused. */
 
   /** The address and port are in use, or a file exists at the path. */
@@ -365,7 +372,14 @@ typedef enum shttp_status {
   SHTTP_ERR_BUSY = -306,
 
   /** The stream has no replay, or its client cannot resume it. */
-  SHTTP_ERR_NOT_RESUMABLE = -307
+  SHTTP_ERR_NOT_RESUMABLE = -307,
+
+  /** This request cannot make such a call to its client. With 2026-07-28
+   *  only tools/call, prompts/get and resources/read can ask their client,
+   *  and only for elicitation/create, sampling/createMessage and roots/list.
+   *
+   *  Since 0.2.0. */
+  SHTTP_ERR_NO_CALLS = -308
 } shttp_status;
 
 /**
@@ -774,7 +788,23 @@ typedef enum shttp_event_kind {
    *  a JSON object, and call_data is what was passed.
    *
    *  Sets call_data and message. */
-  SHTTP_EVENT_SESSIONS = 15
+  SHTTP_EVENT_SESSIONS = 15,
+
+  /** A resource has its first subscriber: a stream of subscriptions/listen,
+   *  or a session if keep_subscriptions is on. From now on
+   *  shttp_server_publish() of its uri reaches somebody.
+   *
+   *  Sets uri.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_RESOURCE_SUBSCRIBED = 16,
+
+  /** A resource has lost its last subscriber.
+   *
+   *  Sets uri.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_RESOURCE_UNSUBSCRIBED = 17
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
@@ -912,6 +942,9 @@ typedef struct shttp_event {
   /** Microseconds from the first byte of the request until the socket had
    *  taken the response. */
   uint64_t duration_us;
+
+  /** The URI of a resource. Since 0.2.0. */
+  shttp_bytes uri;
 } shttp_event;
 
 /**
@@ -973,6 +1006,22 @@ typedef void (*shttp_on_event)(shttp_server *server, const shttp_event *event,
  * may call any function in this header, including shttp_server_destroy().
  */
 typedef void (*shttp_on_log)(const shttp_log_line *line, void *user_data);
+
+/**
+ * Says whether a subscription to `subscribed` covers the resource `updated`,
+ * which has changed and is another one.
+ *
+ * Called by shttp_server_publish() on the loop's thread, once for each resource
+ * that has subscribers. Returns nonzero if it does.
+ *
+ * `subscribed` is borrowed: valid until this returns. `updated` is borrowed:
+ * valid until this returns. Since 0.2.0.
+ *
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
+ */
+typedef int (*shttp_resource_covers)(shttp_bytes subscribed,
+                                     shttp_bytes updated, void *user_data);
 
 /**
  * The server has been destroyed; no callback with this `user_data` follows.
@@ -1445,6 +1494,46 @@ typedef struct shttp_server_options {
    *  its status, bytes and time. Something must read them: with a queue,
    *  they count in queue_events_max. Default 0. */
   uint32_t access_log;
+
+  /** The protocol revisions to serve, separated by commas: 2025-03-26,
+   *  2025-06-18 and 2025-11-25, which have sessions, and 2026-07-28. Clients
+   *  of another one are told which are served. Default NULL: all. Copied.
+   *  Since 0.2.0. */
+  const char *revisions;
+
+  /** The capabilities in the result of server/discover, a JSON object. Those
+   *  with listChanged and subscribe are also what subscriptions/listen tells
+   *  of. Needs server_info. Default empty: the same as server_capabilities.
+   *  Copied. Since 0.2.0. */
+  shttp_bytes discover_capabilities;
+
+  /** Says whether a subscription to one resource covers another one, for
+   *  shttp_server_publish(). Default NULL: a subscription covers that
+   *  resource alone. Since 0.2.0. */
+  shttp_resource_covers resource_covers;
+
+  /** Maximum number of requests that ask their clients for something with
+   *  2026-07-28; see shttp_request_call(). Further calls fail with
+   *  SHTTP_ERR_LIMIT. Default 1024. Since 0.2.0. */
+  uint32_t parked_max;
+
+  /** How long such a client may take to come back with its answers. Then its
+   *  request is cancelled. Milliseconds; default 300000; UINT32_MAX: never.
+   *  Since 0.2.0. */
+  uint32_t parked_ms;
+
+  /** Maximum number of streams of subscriptions/listen; further ones get
+   *  error -32603. Default 1024. Since 0.2.0. */
+  uint32_t listens_max;
+
+  /** Maximum number of resources that one stream of subscriptions/listen, or
+   *  one session, may subscribe to. Default 1024. Since 0.2.0. */
+  uint32_t subscriptions_max;
+
+  /** Nonzero: the library answers resources/subscribe and
+   *  resources/unsubscribe of sessions itself, and shttp_server_publish()
+   *  tells those that have subscribed. Default 0. Since 0.2.0. */
+  uint32_t keep_subscriptions;
 } shttp_server_options;
 
 /**
@@ -1895,6 +1984,10 @@ shttp_request_respond(shttp_server *server, shttp_request request,
  * codes are -32601, method not found, and -32602, invalid parameters. A tool
  * that fails is not such an error: answer with a result that has isError.
  *
+ * With 2026-07-28 the code decides the HTTP status while nothing has been sent:
+ * 404 for -32601, and 400 for -32700, -32600, -32602, -32020, -32021 and
+ * -32022.
+ *
  * `message` and `data` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
@@ -1905,6 +1998,25 @@ shttp_request_respond(shttp_server *server, shttp_request request,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_request_fail(shttp_server *server, shttp_request request, int32_t code,
                    shttp_bytes message, shttp_bytes data);
+
+/**
+ * The same, but with HTTP status 200 whatever the code is. [any thread]
+ *
+ * For an error that another server has given and that is passed on: a status of
+ * its own would say that this server found it (MCP 2026-07-28).
+ *
+ * Since 0.2.0.
+ *
+ * `message` and `data` are copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
+ * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
+ * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_request_fail_in_band(shttp_server *server, shttp_request request,
+                           int32_t code, shttp_bytes message, shttp_bytes data);
 
 /**
  * Sends the progress of a request to the client. [any thread]
@@ -1961,8 +2073,14 @@ shttp_request_notify(shttp_server *server, shttp_request request,
                      shttp_bytes method, shttp_bytes params);
 
 /**
- * Makes a request to the client, such as sampling/createMessage, on the
- * request's stream. [any thread]
+ * Makes a request to the client, such as sampling/createMessage, while it
+ * waits. [any thread]
+ *
+ * A session's client gets it on the request's stream. With 2026-07-28, calls
+ * made in one turn of the loop leave together: the client is answered that
+ * input is required, and repeats its request with the answers in it. The handle
+ * stays valid meanwhile, and what the host sends is kept for the client. If it
+ * does not come back within parked_ms, the request is cancelled.
  *
  * The host receives the response as SHTTP_EVENT_RESPONSE, with `call_data` and
  * with the call that is written to `*out`; `out` may be NULL. `params` is a
@@ -1975,8 +2093,8 @@ shttp_request_notify(shttp_server *server, shttp_request request,
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
  * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
  * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
- * SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE, or
- * SHTTP_ERR_NOT_READY.
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE,
+ * SHTTP_ERR_NOT_READY, SHTTP_ERR_NO_CAPABILITY, or SHTTP_ERR_NO_CALLS.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_request_call(shttp_server *server, shttp_request request,
@@ -2126,6 +2244,68 @@ shttp_session_close(shttp_server *server, shttp_session session);
 SHTTP_API shttp_status
 shttp_server_broadcast(shttp_server *server, shttp_bytes method,
                        shttp_bytes params);
+
+/** What has changed, for shttp_server_publish(). */
+typedef enum shttp_change {
+  SHTTP_CHANGE_TOOLS = 0,     /* The list of tools.
+
+Since 0.2.0. */
+  SHTTP_CHANGE_PROMPTS = 1,   /* The list of prompts.
+
+Since 0.2.0. */
+  SHTTP_CHANGE_RESOURCES = 2, /* The list of resources.
+
+Since 0.2.0. */
+  SHTTP_CHANGE_RESOURCE = 3   /* One resource, which has a URI.
+
+Since 0.2.0. */
+} shttp_change;
+
+/**
+ * Tells the clients that want to know that something has changed. [any thread]
+ *
+ * With 2026-07-28 these are the streams of subscriptions/listen that have asked
+ * for it. Sessions get it on their primary streams: a change of a list all of
+ * them, and that of one resource those that have subscribed to it, if
+ * keep_subscriptions is on. A client that has not yet read of an earlier change
+ * is not told twice.
+ *
+ * `uri` is that of the resource with SHTTP_CHANGE_RESOURCE, and empty
+ * otherwise.
+ *
+ * Since 0.2.0.
+ *
+ * `uri` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if
+ * the URI is not UTF-8, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_server_publish(shttp_server *server, shttp_change change,
+                     shttp_bytes uri);
+
+/**
+ * Says what the tools' parameters are, so that headers which repeat them can be
+ * checked (MCP 2026-07-28, x-mcp-header). [any thread]
+ *
+ * `tools` is a JSON array of objects with name and inputSchema, as in the
+ * result of tools/list; everything else is ignored, and so are parameters
+ * without x-mcp-header. From then on a tools/call whose Mcp-Param- headers
+ * contradict its arguments is refused with HTTP status 400. Call it again when
+ * the tools change; each call replaces what was said before. A tool whose
+ * annotations are invalid is not checked, and the log says why.
+ *
+ * Since 0.2.0.
+ *
+ * `tools` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if it
+ * is not an array of objects with names, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if
+ * the queue of commands is full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_set_tools(shttp_server *server, shttp_bytes tools);
 
 /**
  * Attaches a pointer of the host to a session. It replaces the previous one.
@@ -2300,6 +2480,12 @@ shttp_ffi_request_fail(shttp_server *server, uint64_t request, int32_t code,
                        const char *message, size_t message_len,
                        const char *data, size_t data_len);
 
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_request_fail_in_band(shttp_server *server, uint64_t request,
+                               int32_t code, const char *message,
+                               size_t message_len, const char *data,
+                               size_t data_len);
+
 SHTTP_API shttp_status
 shttp_ffi_request_progress(shttp_server *server, uint64_t request,
                            double progress, double total, const char *message,
@@ -2358,6 +2544,14 @@ SHTTP_API shttp_status
 shttp_ffi_server_broadcast(shttp_server *server, const char *method,
                            size_t method_len, const char *params,
                            size_t params_len);
+
+SHTTP_API shttp_status
+shttp_ffi_server_publish(shttp_server *server, shttp_change change,
+                         const char *uri, size_t uri_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_server_set_tools(shttp_server *server, const char *tools,
+                           size_t tools_len);
 
 SHTTP_API shttp_status
 shttp_ffi_session_set_data(shttp_server *server, uint64_t session, void *data);

@@ -89,7 +89,8 @@ final class ServerHandle: TaggedHandle {
             on: loop, options, audience: handle.audience(),
             commandBytesMax: given.command_bytes_max.orDefault(OptionDefaults.commandBytesMax),
             unixMode: given.unix_mode == 0 ? nil : given.unix_mode,
-            onLog: handle.logger(), onStore: handle.storekeeper(), onEnd: { handle.ended() })
+            onLog: handle.logger(), onStore: handle.storekeeper(),
+            onCovers: handle.matcher(), onEnd: { handle.ended() })
         handle.isGiven = true
         return handle.give()
     }
@@ -122,6 +123,16 @@ final class ServerHandle: TaggedHandle {
         guard let store else { return nil }
         let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
         return { order in store.perform(order, for: pointer) }
+    }
+
+    private func matcher() -> ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)? {
+        guard let covers = options.resource_covers else { return nil }
+        let userData = options.user_data
+        return { subscribed, updated in
+            withExtendedLifetime(subscribed) {
+                covers(shttp_bytes(subscribed.bytes), shttp_bytes(updated), userData) != 0
+            }
+        }
     }
 
     /// Runs once, after the last event, when the server or its loop is destroyed.

@@ -17,6 +17,8 @@ func status(_ fault: CallerFault) -> shttp_status {
     case .notReady: SHTTP_ERR_NOT_READY
     case .notResumable: SHTTP_ERR_NOT_RESUMABLE
     case .limit: SHTTP_ERR_LIMIT
+    case .noCapability: SHTTP_ERR_NO_CAPABILITY
+    case .noCalls: SHTTP_ERR_NO_CALLS
     case .closed: SHTTP_ERR_CLOSED
     }
 }

@@ -15,6 +15,8 @@ protocol DrivenEngine: AnyObject {
     func deadlineReached()
 
     func nextEffect() -> Effect?
+    /// Called before the output of a turn is written; false if that changes nothing.
+    func endTurn() -> Bool
     func nextWritable() -> Connection?
     /// Whether effects have to be performed before output is written.
     var owesEffects: Bool { get }
@@ -241,12 +243,13 @@ final class Pump<Driver: EngineDriver> {
         takeArrivals(for: driver)
         performEffects(for: driver)
         guard !loop.isInherited else { return }
-        engine.endTurn()
-        while let connection = engine.nextWritable() {
-            driver.flush(connection)
-            // What was written may release an answer: its store has it before the client does.
-            performEffects(for: driver)
-        }
+        repeat {
+            while let connection = engine.nextWritable() {
+                driver.flush(connection)
+                // What was written may release an answer: its store has it before the client does.
+                performEffects(for: driver)
+            }
+        } while endTurn(for: driver)
         needsTurn = false
         if let queue {
             handOverEvents(to: queue)
@@ -260,6 +263,12 @@ final class Pump<Driver: EngineDriver> {
         if let deadline = engine.nextDeadline {
             timer?.arm(UInt64(deadline.milliseconds), now: loop.now)
         }
+    }
+
+    private func endTurn(for driver: Driver) -> Bool {
+        guard engine.endTurn() else { return false }
+        performEffects(for: driver)
+        return !loop.isInherited
     }
 
     /// Writes before the iteration ends if much output is queued, to limit its memory.

@@ -87,7 +87,7 @@ package final class ServerRuntime: EngineDriver {
     }
 
     /// Whether commands are refused: the server is closing, or this is a forked child.
-    private var isOver: Bool { isClosed.load(ordering: .acquiring) || loop.isInherited }
+    var isOver: Bool { isClosed.load(ordering: .acquiring) || loop.isInherited }
 
     // MARK: Commands
 

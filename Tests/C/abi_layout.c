@@ -42,7 +42,7 @@ SIZE(shttp_loop_options, 16);
 OFFSET(shttp_loop_options, struct_size, 0);
 OFFSET(shttp_loop_options, uv_loop, 8);
 
-SIZE(shttp_event, 360);
+SIZE(shttp_event, 376);
 OFFSET(shttp_event, kind, 0);
 OFFSET(shttp_event, status, 4);
 OFFSET(shttp_event, session, 8);
@@ -74,6 +74,7 @@ OFFSET(shttp_event, cut, 332);
 OFFSET(shttp_event, bytes_received, 336);
 OFFSET(shttp_event, bytes_sent, 344);
 OFFSET(shttp_event, duration_us, 352);
+OFFSET(shttp_event, uri, 360);
 
 SIZE(shttp_log_line, 96);
 OFFSET(shttp_log_line, level, 0);
@@ -102,7 +103,7 @@ OFFSET(shttp_event_store, load, 24);
 OFFSET(shttp_event_store, forget, 32);
 OFFSET(shttp_event_store, user_data, 40);
 
-SIZE(shttp_server_options, 328);
+SIZE(shttp_server_options, 384);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -161,6 +162,14 @@ OFFSET(shttp_server_options, queue_bytes_max, 312);
 OFFSET(shttp_server_options, address_share_percent, 316);
 OFFSET(shttp_server_options, principal_share_percent, 320);
 OFFSET(shttp_server_options, access_log, 324);
+OFFSET(shttp_server_options, revisions, 328);
+OFFSET(shttp_server_options, discover_capabilities, 336);
+OFFSET(shttp_server_options, resource_covers, 352);
+OFFSET(shttp_server_options, parked_max, 360);
+OFFSET(shttp_server_options, parked_ms, 364);
+OFFSET(shttp_server_options, listens_max, 368);
+OFFSET(shttp_server_options, subscriptions_max, 372);
+OFFSET(shttp_server_options, keep_subscriptions, 376);
 
 SIZE(shttp_stats, 264);
 OFFSET(shttp_stats, connections, 0);
@@ -211,6 +220,7 @@ NUMBER(SHTTP_ERR_DISCONNECTED, -100);
 NUMBER(SHTTP_ERR_SESSION_ENDED, -101);
 NUMBER(SHTTP_ERR_CANCELLED, -102);
 NUMBER(SHTTP_ERR_NOT_REPRESENTABLE, -103);
+NUMBER(SHTTP_ERR_NO_CAPABILITY, -104);
 NUMBER(SHTTP_ERR_ADDRESS_IN_USE, -200);
 NUMBER(SHTTP_ERR_ADDRESS_UNAVAILABLE, -201);
 NUMBER(SHTTP_ERR_PERMISSION, -202);
@@ -224,6 +234,7 @@ NUMBER(SHTTP_ERR_LIMIT, -304);
 NUMBER(SHTTP_ERR_CLOSED, -305);
 NUMBER(SHTTP_ERR_BUSY, -306);
 NUMBER(SHTTP_ERR_NOT_RESUMABLE, -307);
+NUMBER(SHTTP_ERR_NO_CALLS, -308);
 
 SIZE(shttp_event_kind, 4);
 NUMBER(SHTTP_EVENT_REQUEST, 1);
@@ -241,6 +252,8 @@ NUMBER(SHTTP_EVENT_AUTHORIZE, 12);
 NUMBER(SHTTP_EVENT_PRIMARY_GAP, 13);
 NUMBER(SHTTP_EVENT_ACCESS, 14);
 NUMBER(SHTTP_EVENT_SESSIONS, 15);
+NUMBER(SHTTP_EVENT_RESOURCE_SUBSCRIBED, 16);
+NUMBER(SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 17);
 
 SIZE(shttp_log_level, 4);
 NUMBER(SHTTP_LOG_DEFAULT, 0);
@@ -263,6 +276,12 @@ SIZE(shttp_refusal, 4);
 NUMBER(SHTTP_REFUSE_NO_CREDENTIALS, 1);
 NUMBER(SHTTP_REFUSE_INVALID_TOKEN, 2);
 NUMBER(SHTTP_REFUSE_INSUFFICIENT_SCOPE, 3);
+
+SIZE(shttp_change, 4);
+NUMBER(SHTTP_CHANGE_TOOLS, 0);
+NUMBER(SHTTP_CHANGE_PROMPTS, 1);
+NUMBER(SHTTP_CHANGE_RESOURCES, 2);
+NUMBER(SHTTP_CHANGE_RESOURCE, 3);
 
 NUMBER(SHTTP_VERSION_NUMBER, SHTTP_VERSION_MAJOR << 16 |
                                  SHTTP_VERSION_MINOR << 8 |

@@ -49,6 +49,12 @@ int main(void)
   refused("shttp_ffi_request_fail",
           shttp_ffi_request_fail(0, 0, 0, 0, 1, 0, 1),
           shttp_request_fail(0, (shttp_request){0}, 0, (shttp_bytes){0, 1}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_request_fail_in_band",
+          shttp_ffi_request_fail_in_band(0, 0, 0, 0, 0, 0, 0),
+          shttp_request_fail_in_band(0, (shttp_request){0}, 0, (shttp_bytes){0, 0}, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_request_fail_in_band",
+          shttp_ffi_request_fail_in_band(0, 0, 0, 0, 1, 0, 1),
+          shttp_request_fail_in_band(0, (shttp_request){0}, 0, (shttp_bytes){0, 1}, (shttp_bytes){0, 1}));
   refused("shttp_ffi_request_progress",
           shttp_ffi_request_progress(0, 0, 0, 0, 0, 0),
           shttp_request_progress(0, (shttp_request){0}, 0, 0, (shttp_bytes){0, 0}));
@@ -112,6 +118,18 @@ int main(void)
   refused("shttp_ffi_server_broadcast",
           shttp_ffi_server_broadcast(0, 0, 1, 0, 1),
           shttp_server_broadcast(0, (shttp_bytes){0, 1}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_server_publish",
+          shttp_ffi_server_publish(0, (shttp_change){0}, 0, 0),
+          shttp_server_publish(0, (shttp_change){0}, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_server_publish",
+          shttp_ffi_server_publish(0, (shttp_change){0}, 0, 1),
+          shttp_server_publish(0, (shttp_change){0}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_server_set_tools",
+          shttp_ffi_server_set_tools(0, 0, 0),
+          shttp_server_set_tools(0, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_server_set_tools",
+          shttp_ffi_server_set_tools(0, 0, 1),
+          shttp_server_set_tools(0, (shttp_bytes){0, 1}));
   refused("shttp_ffi_session_set_data",
           shttp_ffi_session_set_data(0, 0, 0),
           shttp_session_set_data(0, (shttp_session){0}, 0));

@@ -73,6 +73,8 @@ static const struct {
      sizeof ((shttp_event *)0)->bytes_sent},
     {"duration_us", offsetof(shttp_event, duration_us),
      sizeof ((shttp_event *)0)->duration_us},
+    {"uri", offsetof(shttp_event, uri),
+     sizeof ((shttp_event *)0)->uri},
 };
 
 /* One bit of `sets` for each field that the kind sets, besides kind and handle. */
@@ -96,6 +98,8 @@ static const struct {
     {SHTTP_EVENT_PRIMARY_GAP, "SHTTP_EVENT_PRIMARY_GAP", 0x2001024},
     {SHTTP_EVENT_ACCESS, "SHTTP_EVENT_ACCESS", 0x7e340084},
     {SHTTP_EVENT_SESSIONS, "SHTTP_EVENT_SESSIONS", 0x240},
+    {SHTTP_EVENT_RESOURCE_SUBSCRIBED, "SHTTP_EVENT_RESOURCE_SUBSCRIBED", 0x80000000},
+    {SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, "SHTTP_EVENT_RESOURCE_UNSUBSCRIBED", 0x80000000},
 };
 
 #endif

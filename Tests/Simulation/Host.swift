@@ -48,6 +48,7 @@ final class Host {
         switch event.kind {
         case .request: heardRequest(event, session)
         case .notification: heardNotification(event, session)
+        case .resourceSubscribed, .resourceUnsubscribed: break
         case .cancelled:
             guard let request = given.removeValue(forKey: event.request!) else {
                 return simulation.violate(.misconduct, "a request was cancelled that is not open")

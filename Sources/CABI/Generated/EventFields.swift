@@ -44,6 +44,7 @@ extension BorrowedEvent {
         if sets & 1 << 28 != 0 { form.bytes_received = event.access?.bytesReceived ?? 0 }
         if sets & 1 << 29 != 0 { form.bytes_sent = event.access?.bytesSent ?? 0 }
         if sets & 1 << 30 != 0 { form.duration_us = event.access?.microseconds ?? 0 }
+        if sets & 1 << 31 != 0 { form.uri = shttp_bytes(event.uri) }
     }
 
     /// The number of a kind, and one bit for each field that it sets.
@@ -66,6 +67,8 @@ extension BorrowedEvent {
         case .primaryGap: (SHTTP_EVENT_PRIMARY_GAP, 0x2001024)
         case .access: (SHTTP_EVENT_ACCESS, 0x7e340084)
         case .sessions: (SHTTP_EVENT_SESSIONS, 0x240)
+        case .resourceSubscribed: (SHTTP_EVENT_RESOURCE_SUBSCRIBED, 0x80000000)
+        case .resourceUnsubscribed: (SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 0x80000000)
         }
     }
 }

@@ -41,6 +41,11 @@ extension ServerOptions {
         set(&addressSharePercent, given.address_share_percent)
         set(&principalSharePercent, given.principal_share_percent)
         reportsExchanges = given.access_log != 0
+        set(&parkedMax, given.parked_max)
+        set(&parked, given.parked_ms)
+        set(&listensMax, given.listens_max)
+        set(&subscriptionsMax, given.subscriptions_max)
+        keepsSubscriptions = given.keep_subscriptions != 0
     }
 }
 
@@ -98,5 +103,12 @@ let optionTable: StaticString = """
     address_share_percent n 316
     principal_share_percent n 320
     access_log f 324
+    revisions s 328
+    discover_capabilities b 336
+    parked_max n 360
+    parked_ms t 364
+    listens_max n 368
+    subscriptions_max n 372
+    keep_subscriptions f 376
 
     """

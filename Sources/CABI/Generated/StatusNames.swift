@@ -14,6 +14,7 @@ func statusName(_ status: Int32) -> StaticString {
     case -101: "SHTTP_ERR_SESSION_ENDED"
     case -102: "SHTTP_ERR_CANCELLED"
     case -103: "SHTTP_ERR_NOT_REPRESENTABLE"
+    case -104: "SHTTP_ERR_NO_CAPABILITY"
     case -200: "SHTTP_ERR_ADDRESS_IN_USE"
     case -201: "SHTTP_ERR_ADDRESS_UNAVAILABLE"
     case -202: "SHTTP_ERR_PERMISSION"
@@ -27,6 +28,7 @@ func statusName(_ status: Int32) -> StaticString {
     case -305: "SHTTP_ERR_CLOSED"
     case -306: "SHTTP_ERR_BUSY"
     case -307: "SHTTP_ERR_NOT_RESUMABLE"
+    case -308: "SHTTP_ERR_NO_CALLS"
     default: "SHTTP_ERR_UNKNOWN"
     }
 }
@@ -45,6 +47,7 @@ func statusText(_ status: Int32) -> StaticString {
     case -101: "The session ended before the client answered."
     case -102: "The request or the call was cancelled."
     case -103: "The message is JSON that jansson cannot represent."
+    case -104: "The client has not declared that it can do this."
     case -200: "The address and port are in use, or a file exists at the path."
     case -201: "Not an IP address of this machine, or not a usable path for a socket."
     case -202: "The system does not permit this."
@@ -58,6 +61,7 @@ func statusText(_ status: Int32) -> StaticString {
     case -305: "The loop or the server is closing."
     case -306: "The loop already runs, or the server already listens."
     case -307: "The stream has no replay, or its client cannot resume it."
+    case -308: "This request cannot make such a call to its client."
     default: "Not a status of this library."
     }
 }

@@ -124,6 +124,14 @@ public func shttp_request_fail(_ server: OpaquePointer!, _ request: shttp_reques
     return status { () throws(CallerFault) in try runtime.fail(RequestKey(rawValue: request.key), code: code, message: message, data: data) }
 }
 
+@_cdecl("shttp_request_fail_in_band") @implementation
+public func shttp_request_fail_in_band(_ server: OpaquePointer!, _ request: shttp_request, _ code: Int32, _ message: shttp_bytes, _ data: shttp_bytes) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let message = message.borrowed, let data = data.borrowed else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.fail(RequestKey(rawValue: request.key), code: code, message: message, data: data, isInBand: true) }
+}
+
 @_cdecl("shttp_request_progress") @implementation
 public func shttp_request_progress(_ server: OpaquePointer!, _ request: shttp_request, _ progress: Double, _ total: Double, _ message: shttp_bytes) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server), let message = message.borrowed, progress.isFinite else {
@@ -221,6 +229,22 @@ public func shttp_server_broadcast(_ server: OpaquePointer!, _ method: shttp_byt
         return SHTTP_ERR_INVALID_ARGUMENT
     }
     return status { () throws(CallerFault) in try runtime.broadcast(method, params) }
+}
+
+@_cdecl("shttp_server_publish") @implementation
+public func shttp_server_publish(_ server: OpaquePointer!, _ change: shttp_change, _ uri: shttp_bytes) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let uri = uri.borrowed, let change = Change(change) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.publish(change, uri) }
+}
+
+@_cdecl("shttp_server_set_tools") @implementation
+public func shttp_server_set_tools(_ server: OpaquePointer!, _ tools: shttp_bytes) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let tools = tools.borrowed else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.setTools(tools) }
 }
 
 @_cdecl("shttp_session_set_data") @implementation

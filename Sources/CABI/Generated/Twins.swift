@@ -28,6 +28,11 @@ public func shttp_ffi_request_fail(_ server: OpaquePointer!, _ request: UInt64, 
     shttp_request_fail(server, shttp_request(key: request), code, shttp_bytes(message, message_len), shttp_bytes(data, data_len))
 }
 
+@_cdecl("shttp_ffi_request_fail_in_band") @implementation
+public func shttp_ffi_request_fail_in_band(_ server: OpaquePointer!, _ request: UInt64, _ code: Int32, _ message: UnsafePointer<CChar>!, _ message_len: Int, _ data: UnsafePointer<CChar>!, _ data_len: Int) -> shttp_status {
+    shttp_request_fail_in_band(server, shttp_request(key: request), code, shttp_bytes(message, message_len), shttp_bytes(data, data_len))
+}
+
 @_cdecl("shttp_ffi_request_progress") @implementation
 public func shttp_ffi_request_progress(_ server: OpaquePointer!, _ request: UInt64, _ progress: Double, _ total: Double, _ message: UnsafePointer<CChar>!, _ message_len: Int) -> shttp_status {
     shttp_request_progress(server, shttp_request(key: request), progress, total, shttp_bytes(message, message_len))
@@ -91,6 +96,16 @@ public func shttp_ffi_session_close(_ server: OpaquePointer!, _ session: UInt64)
 @_cdecl("shttp_ffi_server_broadcast") @implementation
 public func shttp_ffi_server_broadcast(_ server: OpaquePointer!, _ method: UnsafePointer<CChar>!, _ method_len: Int, _ params: UnsafePointer<CChar>!, _ params_len: Int) -> shttp_status {
     shttp_server_broadcast(server, shttp_bytes(method, method_len), shttp_bytes(params, params_len))
+}
+
+@_cdecl("shttp_ffi_server_publish") @implementation
+public func shttp_ffi_server_publish(_ server: OpaquePointer!, _ change: shttp_change, _ uri: UnsafePointer<CChar>!, _ uri_len: Int) -> shttp_status {
+    shttp_server_publish(server, change, shttp_bytes(uri, uri_len))
+}
+
+@_cdecl("shttp_ffi_server_set_tools") @implementation
+public func shttp_ffi_server_set_tools(_ server: OpaquePointer!, _ tools: UnsafePointer<CChar>!, _ tools_len: Int) -> shttp_status {
+    shttp_server_set_tools(server, shttp_bytes(tools, tools_len))
 }
 
 @_cdecl("shttp_ffi_session_set_data") @implementation

@@ -4,10 +4,6 @@
 package enum OptionDefaults {
     package static var path: StaticString { "/mcp" }
     package static var connectionsMax: Int { 16_384 }
-    package static var parkedMax: Int { 1_024 }
-    package static var parked: Int64 { 300_000 }
-    package static var listensMax: Int { 1_024 }
-    package static var subscriptionsMax: Int { 1_024 }
     package static var sessionsMax: Int { 10_000 }
     package static var sessionRequestsMax: Int { 256 }
     package static var sessionIdle: Int64 { 1_800_000 }
@@ -38,4 +34,8 @@ package enum OptionDefaults {
     package static var queueBytesMax: Int { 67_108_864 }
     package static var addressSharePercent: Int { 50 }
     package static var principalSharePercent: Int { 50 }
+    package static var parkedMax: Int { 1_024 }
+    package static var parked: Int64 { 300_000 }
+    package static var listensMax: Int { 1_024 }
+    package static var subscriptionsMax: Int { 1_024 }
 }

@@ -281,6 +281,13 @@ extension ABI {
             and subscribe are also what subscriptions/listen tells of. Needs server_info.
             """, since: next),
         Field(
+            "resource_covers", .callback("shttp_resource_covers"),
+            fallback: .named("NULL", "a subscription covers that resource alone"),
+            """
+            Says whether a subscription to one resource covers another one, for
+            shttp_server_publish().
+            """, since: next),
+        Field(
             "parked_max", .uint32, fallback: .count(1_024),
             """
             Maximum number of requests that ask their clients for something with 2026-07-28; see
@@ -309,12 +316,5 @@ extension ABI {
             Nonzero: the library answers resources/subscribe and resources/unsubscribe of sessions
             itself, and shttp_server_publish() tells those that have subscribed.
             """, maps: "keepsSubscriptions", since: next),
-        Field(
-            "resource_covers", .callback("shttp_resource_covers"),
-            fallback: .named("NULL", "a subscription covers that resource alone"),
-            """
-            Says whether a subscription to one resource covers another one, for
-            shttp_server_publish().
-            """, since: next),
     ]
 }

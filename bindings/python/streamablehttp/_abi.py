@@ -47,6 +47,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_SESSION_ENDED = -101
     SHTTP_ERR_CANCELLED = -102
     SHTTP_ERR_NOT_REPRESENTABLE = -103
+    SHTTP_ERR_NO_CAPABILITY = -104
     SHTTP_ERR_ADDRESS_IN_USE = -200
     SHTTP_ERR_ADDRESS_UNAVAILABLE = -201
     SHTTP_ERR_PERMISSION = -202
@@ -60,6 +61,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_CLOSED = -305
     SHTTP_ERR_BUSY = -306
     SHTTP_ERR_NOT_RESUMABLE = -307
+    SHTTP_ERR_NO_CALLS = -308
 
 
 class shttp_bytes(Structure):
@@ -144,6 +146,8 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_PRIMARY_GAP = 13
     SHTTP_EVENT_ACCESS = 14
     SHTTP_EVENT_SESSIONS = 15
+    SHTTP_EVENT_RESOURCE_SUBSCRIBED = 16
+    SHTTP_EVENT_RESOURCE_UNSUBSCRIBED = 17
 
 
 class shttp_log_level(IntEnum):
@@ -187,6 +191,7 @@ class shttp_event(Structure):
     bytes_received: int
     bytes_sent: int
     duration_us: int
+    uri: shttp_bytes
 
     _fields_ = [
         ("kind", c_int32),
@@ -220,6 +225,7 @@ class shttp_event(Structure):
         ("bytes_received", c_uint64),
         ("bytes_sent", c_uint64),
         ("duration_us", c_uint64),
+        ("uri", shttp_bytes),
     ]
 
 
@@ -254,6 +260,14 @@ shttp_on_event = CFUNCTYPE(
 shttp_on_log = CFUNCTYPE(
     None,
     POINTER(shttp_log_line),  # line
+    c_void_p,  # user_data
+)
+
+
+shttp_resource_covers = CFUNCTYPE(
+    c_int,
+    shttp_bytes,  # subscribed
+    shttp_bytes,  # updated
     c_void_p,  # user_data
 )
 
@@ -384,6 +398,14 @@ class shttp_server_options(Structure):
     address_share_percent: int
     principal_share_percent: int
     access_log: int
+    revisions: bytes | None
+    discover_capabilities: shttp_bytes
+    resource_covers: Any
+    parked_max: int
+    parked_ms: int
+    listens_max: int
+    subscriptions_max: int
+    keep_subscriptions: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -444,6 +466,14 @@ class shttp_server_options(Structure):
         ("address_share_percent", c_uint32),
         ("principal_share_percent", c_uint32),
         ("access_log", c_uint32),
+        ("revisions", c_char_p),
+        ("discover_capabilities", shttp_bytes),
+        ("resource_covers", shttp_resource_covers),
+        ("parked_max", c_uint32),
+        ("parked_ms", c_uint32),
+        ("listens_max", c_uint32),
+        ("subscriptions_max", c_uint32),
+        ("keep_subscriptions", c_uint32),
     ]
 
 
@@ -525,6 +555,13 @@ class shttp_refusal(IntEnum):
     SHTTP_REFUSE_INSUFFICIENT_SCOPE = 3
 
 
+class shttp_change(IntEnum):
+    SHTTP_CHANGE_TOOLS = 0
+    SHTTP_CHANGE_PROMPTS = 1
+    SHTTP_CHANGE_RESOURCES = 2
+    SHTTP_CHANGE_RESOURCE = 3
+
+
 FUNCTIONS = (
     "shttp_version",
     "shttp_abi_version",
@@ -560,6 +597,7 @@ FUNCTIONS = (
     "shttp_authorization_refuse",
     "shttp_request_respond",
     "shttp_request_fail",
+    "shttp_request_fail_in_band",
     "shttp_request_progress",
     "shttp_request_log",
     "shttp_request_notify",
@@ -573,6 +611,8 @@ FUNCTIONS = (
     "shttp_session_hang_up",
     "shttp_session_close",
     "shttp_server_broadcast",
+    "shttp_server_publish",
+    "shttp_server_set_tools",
     "shttp_session_set_data",
     "shttp_session_data",
     "shttp_session_wire_id",
@@ -759,6 +799,14 @@ def declare(library: CDLL) -> None:
         shttp_bytes,  # data
     ]
     library.shttp_request_fail.restype = c_int32
+    library.shttp_request_fail_in_band.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_int32,  # code
+        shttp_bytes,  # message
+        shttp_bytes,  # data
+    ]
+    library.shttp_request_fail_in_band.restype = c_int32
     library.shttp_request_progress.argtypes = [
         shttp_server_p,  # server
         shttp_request,  # request
@@ -847,6 +895,17 @@ def declare(library: CDLL) -> None:
         shttp_bytes,  # params
     ]
     library.shttp_server_broadcast.restype = c_int32
+    library.shttp_server_publish.argtypes = [
+        shttp_server_p,  # server
+        c_int32,  # change
+        shttp_bytes,  # uri
+    ]
+    library.shttp_server_publish.restype = c_int32
+    library.shttp_server_set_tools.argtypes = [
+        shttp_server_p,  # server
+        shttp_bytes,  # tools
+    ]
+    library.shttp_server_set_tools.restype = c_int32
     library.shttp_session_set_data.argtypes = [
         shttp_server_p,  # server
         shttp_session,  # session

@@ -21,6 +21,8 @@ __all__ = [
     "InvalidOptionError",
     "JSONResponseError",
     "LimitError",
+    "NoCallsError",
+    "NoCapabilityError",
     "NoStreamError",
     "NotFoundError",
     "NotReadyError",
@@ -93,6 +95,12 @@ class NotRepresentableError(StreamableHTTPError, ValueError):
     """The message is JSON that jansson cannot represent."""
 
     status = shttp_status.SHTTP_ERR_NOT_REPRESENTABLE
+
+
+class NoCapabilityError(StreamableHTTPError):
+    """The client has not declared that it can do this."""
+
+    status = shttp_status.SHTTP_ERR_NO_CAPABILITY
 
 
 class AddressInUseError(SystemStatusError):
@@ -175,3 +183,9 @@ class NotResumableError(StreamableHTTPError):
     """The stream has no replay, or its client cannot resume it."""
 
     status = shttp_status.SHTTP_ERR_NOT_RESUMABLE
+
+
+class NoCallsError(StreamableHTTPError):
+    """This request cannot make such a call to its client."""
+
+    status = shttp_status.SHTTP_ERR_NO_CALLS

@@ -94,6 +94,14 @@ OPTIONS: dict[str, Option] = {
     "address_share_percent": Option("address_share_percent", "uint", 50),
     "principal_share_percent": Option("principal_share_percent", "uint", 50),
     "access_log": Option("access_log", "flag", False),
+    "revisions": Option("revisions", "list", None),
+    "discover_capabilities": Option("discover_capabilities", "json", None),
+    "resource_covers": Option("resource_covers", "text", None),
+    "parked_max": Option("parked_max", "uint", 1024),
+    "parked_ms": Option("parked_ms", "uint", 300000, never=True),
+    "listens_max": Option("listens_max", "uint", 1024),
+    "subscriptions_max": Option("subscriptions_max", "uint", 1024),
+    "keep_subscriptions": Option("keep_subscriptions", "flag", False),
 }
 
 
@@ -270,3 +278,28 @@ class Options(TypedDict, total=False):
     access_log: bool
     """True: the host gets Access for each HTTP request, with its status, bytes and time. Something
     must read them: with a queue, they count in queue_events_max. Default False."""
+    revisions: Iterable[str] | None
+    """The protocol revisions to serve: 2025-03-26, 2025-06-18 and 2025-11-25, which have sessions,
+    and 2026-07-28. Clients of another one are told which are served. Default None: all."""
+    discover_capabilities: Mapping[str, Any] | None
+    """The capabilities in the result of server/discover, a JSON object. Those with listChanged and
+    subscribe are also what subscriptions/listen tells of. Not together with raw. Default None:
+    the same as server_capabilities."""
+    resource_covers: str | None
+    """Says whether a subscription to one resource covers another one, for shttp_server_publish().
+    Default None."""
+    parked_max: int
+    """Maximum number of requests that ask their clients for something with 2026-07-28; see
+    shttp_request_call(). Further calls fail with LimitError. Default 1024."""
+    parked_ms: int
+    """How long such a client may take to come back with its answers. Then its request is cancelled.
+    Default 300000; NEVER."""
+    listens_max: int
+    """Maximum number of streams of subscriptions/listen; further ones get error -32603. Default
+    1024."""
+    subscriptions_max: int
+    """Maximum number of resources that one stream of subscriptions/listen, or one session, may
+    subscribe to. Default 1024."""
+    keep_subscriptions: bool
+    """True: the library answers resources/subscribe and resources/unsubscribe of sessions itself,
+    and shttp_server_publish() tells those that have subscribed. Default False."""

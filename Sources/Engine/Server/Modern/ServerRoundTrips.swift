@@ -48,13 +48,14 @@ extension ServerEngine {
         requests.count(continuations.forget(call, of: request), in: request)
     }
 
-    /// The driver has performed all effects of a turn, and is going to write: what the host has
-    /// asked for in the turn leaves together.
-    package func endTurn() {
-        guard continuations.hasAsking else { return }
+    /// The driver has performed all effects of a turn: what the host has asked for in it leaves
+    /// together. False if that is nothing.
+    package func endTurn() -> Bool {
+        guard continuations.hasAsking else { return false }
         enter {
             while let request = continuations.nextAsking() { sendQuestions(of: request) }
         }
+        return true
     }
 
     private func sendQuestions(of request: OpenRequest) {
