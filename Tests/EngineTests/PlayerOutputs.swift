@@ -9,10 +9,13 @@ extension Player {
     /// Does the work of one iteration of the loop.
     func settle() {
         perform()
-        while let connection = engine.nextWritable() {
-            if let client = client(of: connection) { flush(client) }
+        repeat {
+            while let connection = engine.nextWritable() {
+                if let client = client(of: connection) { flush(client) }
+                perform()
+            }
             perform()
-        }
+        } while engine.endTurn()
     }
 
     func flush(_ client: Client) {

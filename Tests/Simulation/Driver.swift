@@ -76,10 +76,17 @@ final class Driver {
     /// Ends an iteration of the loop: one write per connection.
     func turn() {
         pump()
-        while let connection = engine.nextWritable() {
-            if !connection.hasEnded { flush(Driver.link(of: connection)) }
-            pump()
-        }
+        repeat {
+            while let connection = engine.nextWritable() {
+                if !connection.hasEnded { flush(Driver.link(of: connection)) }
+                pump()
+            }
+        } while endTurn()
+    }
+
+    private func endTurn() -> Bool {
+        defer { pump() }
+        return engine.endTurn()
     }
 
     static func link(of connection: ServerConnection) -> Link {

@@ -69,10 +69,12 @@ final class World {
     /// Does what a turn of the loop does.
     func settle() {
         performEffects()
-        while let connection = engine.nextWritable() {
-            if let client = client(of: connection) { flush(client) }
-            performEffects()
-        }
+        repeat {
+            while let connection = engine.nextWritable() {
+                if let client = client(of: connection) { flush(client) }
+                performEffects()
+            }
+        } while engine.endTurn()
         check()
     }
 
