@@ -1512,6 +1512,13 @@ typedef struct shttp_server_options {
    *  resource alone. Since 0.2.0. */
   shttp_resource_covers resource_covers;
 
+  /** The path of the transport of revision 2024-11-05, such as /sse, for
+   *  clients that know nothing else: a GET opens a stream that names the URL
+   *  to post to, and carries everything that the server sends. Its sessions
+   *  end with their streams. Not together with stateless. Default NULL: it
+   *  is not served. Copied. Since 0.2.0. */
+  const char *sse_path;
+
   /** Maximum number of requests that ask their clients for something with
    *  2026-07-28; see shttp_request_call(). Further calls fail with
    *  SHTTP_ERR_LIMIT. Default 1024. Since 0.2.0. */

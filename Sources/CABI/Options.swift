@@ -72,22 +72,33 @@ extension ServerOptions {
     }
 
     private mutating func setTexts(_ given: shttp_server_options) throws(OptionFault) {
-        if let path = text(given.path) {
-            let isPath =
-                path.first == UInt8(ascii: "/")
-                && path.allSatisfy {
-                    $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#")
-                }
-            guard isPath, path.count <= 1024 else {
-                throw OptionFault(
-                    "path",
-                    "starts with a slash, and has at most 1024 bytes of ASCII, no ? and no #")
-            }
-            self.path = ByteBuffer(copying: path)
+        if let path = try path("path", given.path) { self.path = path }
+        oldPath = try path("sse_path", given.sse_path)
+        if oldPath != nil, isStateless {
+            throw OptionFault("sse_path", "needs sessions: not with stateless")
+        }
+        if let oldPath, oldPath.bytes.equals(path.bytes) {
+            throw OptionFault("sse_path", "is the same as path")
         }
         allowedOrigins = try list("allowed_origins", given.allowed_origins, .origins)
         allowedHosts = try list("allowed_hosts", given.allowed_hosts, .hosts)
         crossOrigins = try list("cors_origins", given.cors_origins, .origins)
+    }
+
+    private func path(
+        _ name: StaticString, _ given: UnsafePointer<CChar>?
+    ) throws(OptionFault) -> ByteBuffer? {
+        guard let path = text(given) else { return nil }
+        let isPath =
+            path.first == UInt8(ascii: "/")
+            && path.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#")
+            }
+        guard isPath, path.count <= 1024 else {
+            throw OptionFault(
+                name, "starts with a slash, and has at most 1024 bytes of ASCII, no ? and no #")
+        }
+        return ByteBuffer(copying: path)
     }
 
     private mutating func setRevisions(_ given: shttp_server_options) throws(OptionFault) {

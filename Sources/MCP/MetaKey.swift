@@ -6,7 +6,7 @@ package enum MetaKey {
     @inline(__always) package static var meta: StaticString { "_meta" }
     @inline(__always) package static var progressToken: StaticString { "progressToken" }
 
-    // With revision 2026-07-28.
+    // Of modern revisions.
     @inline(__always)
     package static var protocolVersion: StaticString { "io.modelcontextprotocol/protocolVersion" }
     @inline(__always)

@@ -8,7 +8,7 @@ package enum Method {
     /// A log message.
     @inline(__always) package static var message: StaticString { "notifications/message" }
 
-    // With revision 2026-07-28.
+    // Of modern revisions.
     @inline(__always) package static var discover: StaticString { "server/discover" }
     @inline(__always) package static var listen: StaticString { "subscriptions/listen" }
     @inline(__always) package static var acknowledged: StaticString {

@@ -133,7 +133,19 @@ extension Refusal {
         Refusal(.badRequest, "The message nests arrays and objects too deep (json_depth_max)")
     }
     package static var batch: Refusal {
-        Refusal(.badRequest, "Batches are not supported")
+        Refusal(.badRequest, Revision.batchesOnly)
+    }
+    package static var batchTooLong: Refusal {
+        Refusal(.badRequest, "A batch has at most 100 messages", counter: .limit)
+    }
+    package static var batchEmpty: Refusal {
+        Refusal(.badRequest, "The batch is empty")
+    }
+    package static var batchInitialize: Refusal {
+        Refusal(.badRequest, "initialize is a message of its own, in no batch")
+    }
+    package static var batchMixed: Refusal {
+        Refusal(.badRequest, "A batch has requests and notifications, or else responses")
     }
     package static var illegalID: Refusal {
         Refusal(.badRequest, "An id must be a string or an integer")

@@ -23,6 +23,11 @@ package struct Session: Sendable {
         }
     }
 
+    /// Whether the host has yet to accept `initialize`.
+    package var mayInitialize: Bool {
+        if case .initializing = phase { true } else { false }
+    }
+
     package var hasEnded: Bool {
         if case .ended = phase { true } else { false }
     }

@@ -103,7 +103,7 @@ OFFSET(shttp_event_store, load, 24);
 OFFSET(shttp_event_store, forget, 32);
 OFFSET(shttp_event_store, user_data, 40);
 
-SIZE(shttp_server_options, 384);
+SIZE(shttp_server_options, 392);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -165,11 +165,12 @@ OFFSET(shttp_server_options, access_log, 324);
 OFFSET(shttp_server_options, revisions, 328);
 OFFSET(shttp_server_options, discover_capabilities, 336);
 OFFSET(shttp_server_options, resource_covers, 352);
-OFFSET(shttp_server_options, parked_max, 360);
-OFFSET(shttp_server_options, parked_ms, 364);
-OFFSET(shttp_server_options, listens_max, 368);
-OFFSET(shttp_server_options, subscriptions_max, 372);
-OFFSET(shttp_server_options, keep_subscriptions, 376);
+OFFSET(shttp_server_options, sse_path, 360);
+OFFSET(shttp_server_options, parked_max, 368);
+OFFSET(shttp_server_options, parked_ms, 372);
+OFFSET(shttp_server_options, listens_max, 376);
+OFFSET(shttp_server_options, subscriptions_max, 380);
+OFFSET(shttp_server_options, keep_subscriptions, 384);
 
 SIZE(shttp_stats, 264);
 OFFSET(shttp_stats, connections, 0);

@@ -53,6 +53,7 @@
     FIELD(access_log),
     FIELD(revisions),
     FIELD(discover_capabilities),
+    FIELD(sse_path),
     FIELD(parked_max),
     FIELD(parked_ms),
     FIELD(listens_max),

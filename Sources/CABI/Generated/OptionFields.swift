@@ -105,10 +105,11 @@ let optionTable: StaticString = """
     access_log f 324
     revisions s 328
     discover_capabilities b 336
-    parked_max n 360
-    parked_ms t 364
-    listens_max n 368
-    subscriptions_max n 372
-    keep_subscriptions f 376
+    sse_path s 360
+    parked_max n 368
+    parked_ms t 372
+    listens_max n 376
+    subscriptions_max n 380
+    keep_subscriptions f 384
 
     """

@@ -8,6 +8,7 @@ import Wire
 package final class Admission {
     /// The path of the endpoint, normalized: percent-decoded, without a trailing slash.
     private let path: ByteBuffer
+    private let oldPath: ByteBuffer?
     private let origins: AccessList?
     private let crossOrigins: AccessList?
     private let hosts: AccessList?
@@ -21,6 +22,7 @@ package final class Admission {
 
     package init(_ options: ServerOptions) {
         path = Admission.normalized(options.path.bytes)
+        oldPath = options.oldPath.map { Admission.normalized($0.bytes) }
         origins = options.allowedOrigins
         crossOrigins = options.crossOrigins
         hosts = options.allowedHosts
@@ -58,7 +60,10 @@ package final class Admission {
         {
             return .preflight
         }
-        // S-006, S-021 row 1: without sessions, and with 2026-07-28, there is only POST.
+        // S-006, S-021 row 1: without sessions, or in a modern revision, there is only POST.
+        if isOld(head), head.method != .get, head.method != .post {
+            return .refuse(.methodNotAllowed(allow: "GET, POST"))
+        }
         let isPostOnly = isStateless || classifier.header(of: head) == .modern
         switch head.method {
         case .post:
@@ -138,6 +143,27 @@ package final class Admission {
         return target.cut(at: UInt8(ascii: "?")).head
     }
 
+    /// Whether a request is for the transport of the first revision.
+    @inline(__always)
+    func isOld(_ head: RequestHead) -> Bool { oldPath != nil && isAtOldPath(head) }
+
+    private func isAtOldPath(_ head: RequestHead) -> Bool {
+        guard let oldPath, let asked = Admission.path(of: head) else { return false }
+        return Admission.equals(asked, oldPath)
+    }
+
+    /// The path of a request, and the value of `session` in its query.
+    static func target(
+        of head: RequestHead
+    ) -> (path: UnsafeRawBufferPointer, session: UnsafeRawBufferPointer?) {
+        var session: UnsafeRawBufferPointer?
+        head.targetBytes.cut(at: UInt8(ascii: "?")).tail?
+            .forEachPart(separatedBy: UInt8(ascii: "&")) { part in
+                if part.hasPrefix("session=") { session = part.dropBytes(8) }
+            }
+        return (path(of: head) ?? UnsafeRawBufferPointer(start: nil, count: 0), session)
+    }
+
     /// A path with its percent-encoded bytes decoded, except slashes, and without a trailing slash,
     /// so that equivalent paths become equal (RFC 3986 §6.2.2).
     private static func normalized(_ path: UnsafeRawBufferPointer) -> ByteBuffer {
@@ -162,6 +188,10 @@ package final class Admission {
     }
 
     private func isEndpoint(_ asked: UnsafeRawBufferPointer) -> Bool {
+        Admission.equals(asked, path) || oldPath.map { Admission.equals(asked, $0) } ?? false
+    }
+
+    private static func equals(_ asked: UnsafeRawBufferPointer, _ path: ByteBuffer) -> Bool {
         if asked.equals(path.bytes) { return true }
         let normalized = Admission.normalized(asked)
         return withExtendedLifetime(normalized) { normalized.bytes.equals(path.bytes) }
@@ -212,6 +242,7 @@ package final class Admission {
         {
             return .contentEncoding
         }
+        if isOld(head) { return nil }  // The answer is empty.
         guard isJSONOnly || isAccepted(.eventStream, head), isAccepted(.json, head) else {
             return isJSONOnly ? .acceptJSON : .acceptBoth
         }

@@ -53,6 +53,8 @@ struct Exchange {
     private(set) var since = Instant(milliseconds: 0)
     /// When the authorization of the request expires; nil for never.
     private(set) var expiry: Instant?
+    /// The messages of its body, if they are several.
+    private(set) var batch: Batch?
     /// CORS fields for the response; nil for none.
     private var crossOriginFields: ByteBuffer?
     /// The bytes handed over when the last keep-alive was written.
@@ -115,6 +117,10 @@ struct Exchange {
     mutating func authorize(as principal: Principal, until expiry: Instant? = nil) {
         self.principal = principal
         self.expiry = expiry
+    }
+
+    mutating func setBatch(_ batch: Batch?) {
+        self.batch = batch
     }
 
     /// Appends the CORS fields. A stream may last for days, so they are released.

@@ -30,6 +30,16 @@ struct Gate: ~Copyable {
     /// Whether an authorized request can be served; nil if it can.
     func examine(_ head: RequestHead) -> Refusal? { admission.examine(head) }
 
+    /// Whether a request is for the transport of the first revision.
+    @inline(__always)
+    func isOld(_ head: RequestHead) -> Bool { admission.isOld(head) }
+
+    /// The path of a request, and the session that its target names.
+    func path(of head: RequestHead) -> ByteBuffer { ByteBuffer(copying: Admission.target(of: head).path) }
+    func oldSession(of head: RequestHead) -> UnsafeRawBufferPointer? {
+        Admission.target(of: head).session
+    }
+
     func acceptsStream(_ head: RequestHead) -> Bool { admission.acceptsStream(head) }
 
     /// The CORS fields of the response; nil for none.

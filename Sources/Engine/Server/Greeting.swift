@@ -2,7 +2,7 @@ import MCP
 import Wire
 
 /// What the server says of itself, as valid JSON: in the results of `initialize` and
-/// `server/discover`, and in each result of revision 2026-07-28.
+/// `server/discover`, and in each result of modern requests.
 package struct Greeting {
     private let serverInfo = ByteBuffer()
     private let suffix = ByteBuffer()

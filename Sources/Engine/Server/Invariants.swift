@@ -220,7 +220,9 @@
             if requests.hasDeadline(request) != request.isDetached {
                 if options.detached != nil { audit.fail(.detached, "a request's deadline") }
             }
-            if request.isDetached != (request.connection == nil && !request.isParked) {
+            let isAway =
+                request.connection == nil && !request.isParked && !request.policy.answersOnPrimary
+            if request.isDetached != isAway {
                 audit.fail(.detached, "a request with a client is detached, or one without is not")
             }
         }

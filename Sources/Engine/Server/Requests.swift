@@ -63,7 +63,9 @@ final class OpenRequest {
     }
 
     /// Whether what is sent now reaches the client, at once or when it resumes the stream.
-    var isReachable: Bool { connection != nil || stream != nil || isParked }
+    var isReachable: Bool {
+        connection != nil || stream != nil || isParked || policy.answersOnPrimary
+    }
 
     /// Whether its client has to come back with what it was asked for.
     var isParked: Bool { trip?.state != nil }

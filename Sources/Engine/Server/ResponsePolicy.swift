@@ -2,7 +2,7 @@ import MCP
 import Session
 import Wire
 
-/// How a request is answered: a row for each mode of the session revisions, and one for 2026-07-28.
+/// How a request is answered: a row for each mode of the session revisions, and one for modern ones.
 /// Everything that differs asks this, so that no command knows modes or eras.
 struct ResponsePolicy: Sendable {
     /// When the response is committed to being a stream.
@@ -45,9 +45,13 @@ struct ResponsePolicy: Sendable {
     let stampsResults: Bool
     /// Whether clients get only the log lines that they have asked for with the request (S-122).
     let filtersLogs: Bool
+    /// Whether everything comes on the session's primary stream: the transport of the first
+    /// revision.
+    let answersOnPrimary: Bool
 
     /// The row of requests in a session, or of session revisions without one.
-    init(_ options: ServerOptions) {
+    init(_ options: ServerOptions, answersOnPrimary: Bool = false) {
+        self.answersOnPrimary = answersOnPrimary
         commit =
             switch options.responseMode {
             case .stream: .stream
@@ -63,6 +67,13 @@ struct ResponsePolicy: Sendable {
         filtersLogs = false
     }
 
+    /// The row of the transport of the first revision.
+    static func old(_ options: ServerOptions) -> ResponsePolicy {
+        var stream = options
+        stream.responseMode = .stream
+        return ResponsePolicy(stream, answersOnPrimary: true)
+    }
+
     /// The row of modern requests (S-119, S-130, S-133): a document unless something comes before
     /// the result, or JSON is wanted.
     init(modern mode: ResponseMode) {
@@ -74,6 +85,7 @@ struct ResponsePolicy: Sendable {
         hasErrorStatus = true
         stampsResults = true
         filtersLogs = true
+        answersOnPrimary = false
     }
 
     /// Whether the response may become a stream while it waits for the result.

@@ -118,7 +118,7 @@ extension ServerEngine {
             writePrimaryEvent(
                 .replaceable(key: request.key.rawValue), session, to: primary, message)
             core.spare.giveIfUnused(&message)
-            fences.addBarrier(to: request, on: primary)
+            if !request.policy.answersOnPrimary { fences.addBarrier(to: request, on: primary) }
         } else {
             try send(.replaceable(key: request.key.rawValue), route, request, compose)
         }
@@ -214,7 +214,7 @@ extension ServerEngine {
             if case .none(let obstacle) = route { throw CallerFault(obstacle) }
             guard let session = request.session else { throw .stateless }
             try open(call, of: session, request, method, data)
-            writeEvent(.essential, of: request) {
+            try send(.essential, route, request) {
                 $0.appendRequest(id: call.rawValue, method: method, params: params)
             }
         }
@@ -254,7 +254,7 @@ extension ServerEngine {
             let message = ByteBuffer()
             message.appendNotification(method: Method.cancelled.rawBytes, params: params.bytes)
             if let request = call.request {
-                writeEvent(.essential, of: request) { $0.append(message) }
+                try? send(.essential, .request, request) { $0.append(message) }
             } else {
                 try? send(.essential, message, to: session)
             }
@@ -354,6 +354,11 @@ extension ServerEngine {
     ) throws(CallerFault) {
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
         if request.isParked { return try keep(kind, of: request, compose) }
+        if request.policy.answersOnPrimary, let session = request.session {
+            let message = ByteBuffer()
+            compose(message)
+            return try send(kind, message, to: session)
+        }
         writeEvent(kind, of: request, compose)
     }
 

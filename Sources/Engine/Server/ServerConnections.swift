@@ -147,6 +147,7 @@ extension ServerEngine {
     func discard(_ connection: ServerConnection) {
         guard !connection.isClosed else { return }
         let records = takeRecords(of: connection)
+        dropBatch(of: connection)
         let exchange = connections.close(connection, &core)
         parked.endLoad(of: connection)
         shares.forget(connection.share)
@@ -193,6 +194,7 @@ extension ServerEngine {
     /// The exchange on a connection is over, and its response is queued completely.
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
+        if connection.exchange.batch != nil { dropBatch(of: connection) }
         if let access = connection.access { endRecord(in: access, of: connection) }
         guard keepsAlive(connection) else {
             connections.endExchange(of: connection, .finishing, &core)

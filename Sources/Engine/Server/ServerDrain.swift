@@ -15,7 +15,7 @@ extension ServerEngine {
     package func drain(until deadline: Instant) {
         enter {
             guard shutdown.drain(until: deadline) else { return }
-            for session in sessions.all {
+            for session in sessions.all where !session.isOld {
                 guard let connection = primaryConnection(of: session) else { continue }
                 primaryLost(session, connection)
                 hangUp(connection, retry: retry)

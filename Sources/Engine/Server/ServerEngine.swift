@@ -15,9 +15,10 @@ import Wire
 /// input and each command runs inside `enter`.
 package final class ServerEngine {
     package let options: ServerOptions
-    /// How requests of either era are answered.
+    /// How requests are answered: of sessions, of modern clients, and in the oldest transport.
     let policy: ResponsePolicy
     let modernPolicy: ResponsePolicy
+    let oldPolicy: ResponsePolicy
     let classifier: Classifier
     let stamp: ResultStamp
     /// The Date of responses (RFC 9110 §6.6.1), as a line; empty until the time is known.
@@ -49,6 +50,7 @@ package final class ServerEngine {
         self.options = options
         policy = ResponsePolicy(options)
         modernPolicy = ResponsePolicy(modern: options.responseMode)
+        oldPolicy = .old(options)
         classifier = Classifier(served: options.revisions)
         ladder = Ladder(options.revisions)
         continuations = Continuations(options, keysAfter: serial)

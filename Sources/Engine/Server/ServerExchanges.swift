@@ -23,7 +23,10 @@ extension ServerEngine {
         do {
             let message = try Message(body, limits: options.limits)
             connection.access?.note(method: message.envelope.method)
+            if gate.isOld(head) { return oldMessageArrived(message, head, on: connection) }
             messageArrived(message, head, on: connection)
+        } catch .batch where !gate.isOld(head) {
+            batchArrived(body, head, on: connection)
         } catch {
             if let buffer = body.buffer { core.spare.give(buffer) }
             refuse(error, connection)
@@ -62,23 +65,30 @@ extension ServerEngine {
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
+        if id == nil { accept(connection) }
+        dispatch(message, head, of: session, on: connection)
+        if let session { noteActivity(of: session) }
+    }
+
+    /// Passes a message on. One that needs no answer has been accepted.
+    func dispatch(
+        _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
+        on connection: ServerConnection
+    ) {
         switch message.envelope.kind {
         case .request(let id):
             requestArrived(id, message, head, of: session, on: connection)
         case .notification:
-            accept(connection)
             notificationArrived(message, head, of: session, on: connection)
         case .response(let id, _):
-            accept(connection)
             responseArrived(id, message, head, of: session, on: connection)
         case .strayError:
-            accept(connection)
             dropResponse(of: session, on: connection)
         }
-        if let session { noteActivity(of: session) }
     }
 
     private func getArrived(_ head: RequestHead, on connection: ServerConnection) {
+        if gate.isOld(head) { return oldStreamArrived(head, on: connection) }
         guard let session = findSessionOrRefuse(head, connection) else { return }
         if !head.isUnanimous(.lastEventID, "last-event-id") {
             refuseResume(connection)
@@ -162,12 +172,12 @@ extension ServerEngine {
 
     // MARK: Requests
 
-    private func requestArrived(
+    func requestArrived(
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
         of session: ServerSession?, on connection: ServerConnection
     ) {
         if options.greeting != nil, message.envelope.method.equals(Method.ping) {
-            return respond(on: connection, policy, sessionID: nil) { output in
+            return answerAtOnce(of: session, on: connection) { output in
                 output.appendResult(id: id, ("{}" as StaticString).rawBytes)
             }
         }
@@ -176,11 +186,27 @@ extension ServerEngine {
         {
             return
         }
-        let terms = RequestTerms(revision: revision(of: session, head), policy: policy)
+        let terms = RequestTerms(
+            revision: revision(of: session, head),
+            policy: session?.isOld == true ? oldPolicy : policy)
         guard let request = open(id, message, head, of: session, on: connection, terms) else {
             return
         }
         deliver(request, message, on: connection)
+    }
+
+    /// Answers a request that the host does not hear of.
+    func answerAtOnce(
+        of session: ServerSession?, on connection: ServerConnection, _ compose: (ByteBuffer) -> Void
+    ) {
+        guard let session, session.isOld else {
+            return respond(on: connection, policy, .ok, compose)
+        }
+        accept(connection)
+        guard let primary = primaryConnection(of: session) else { return }
+        let message = ByteBuffer()
+        compose(message)
+        writePrimaryEvent(.essential, session, to: primary, message)
     }
 
     /// Opens a request, or refuses it and returns nil.
@@ -228,6 +254,10 @@ extension ServerEngine {
     @inline(__always)
     func opened(_ request: OpenRequest, on connection: ServerConnection) {
         core.counters.requestsTotal += 1
+        if request.policy.answersOnPrimary {
+            request.detach()
+            return accept(connection)
+        }
         move(connection, to: .request(request))
         guard !request.isInitialize else { return }
         if let session = request.session { sessions.markUsed(session) }

@@ -15,6 +15,8 @@ package enum Reach: Sendable {
 /// A server's configuration, validated and complete. Times are in milliseconds; nil means for ever.
 package struct ServerOptions {
     package var path = ByteBuffer(copying: OptionDefaults.path.rawBytes)
+    /// The path of the transport of the first revision; nil if it is not served.
+    package var oldPath: ByteBuffer?
     package var isStateless = false
     /// The revisions that are served.
     package var revisions = RevisionSet.all

@@ -29,6 +29,12 @@ extension ServerEngine {
             method)
         count(refusal)
         let error = core.spare.takeBuffer()
+        if let batch = connection.exchange.batch {
+            error.appendError(
+                id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
+                data: data?.bytes)
+            return add(error, to: batch, of: nil, on: connection)
+        }
         if refusal.isText {
             error.append(refusal.message.rawBytes)
             error.append("\n")
@@ -106,6 +112,9 @@ extension ServerEngine {
     ) {
         let message = core.spare.takeBuffer(for: length)
         compose(message)
+        if let batch = connection.exchange.batch {
+            return add(message, to: batch, of: nil, on: connection)
+        }
         guard policy.hasDocument else {
             respond(on: connection, withStreamOf: message, for: nil, sessionID)
             return core.spare.give(message)

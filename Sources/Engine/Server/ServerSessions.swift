@@ -10,7 +10,6 @@ extension ServerEngine {
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
         on connection: ServerConnection
     ) {
-        let params = message.envelope.params
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
@@ -22,17 +21,26 @@ extension ServerEngine {
                         .sessionInitialized, connection, id: id, message.envelope.method)
                 }
             }
-            switch addSession(params, on: connection) {
+            switch addSession(message.envelope.params, on: connection) {
             case .added(let added): session = added
             case .refused(let refusal):
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
+        initialize(session, id, message, head, policy, on: connection)
+    }
+
+    /// Opens the request that initializes a session, or a client without one.
+    func initialize(
+        _ session: ServerSession?, _ id: RequestID, _ message: borrowing Message,
+        _ head: RequestHead, _ policy: ResponsePolicy, on connection: ServerConnection
+    ) {
+        let params = message.envelope.params
         let requested = params?["protocolVersion"]?.string
         let revision = options.revisions.negotiated(for: requested?.bytes)
         let terms = RequestTerms(revision: revision, policy: policy, isInitialize: true)
         guard let request = open(id, message, head, of: session, on: connection, terms) else {
-            if let session { sessions.remove(session, &shares) }
+            if let session, !session.isOld { sessions.remove(session, &shares) }
             return
         }
         if let session { connection.access?.note(session) }
@@ -52,12 +60,14 @@ extension ServerEngine {
         }
     }
 
-    private enum Addition {
+    enum Addition {
         case added(ServerSession)
         case refused(Refusal)
     }
 
-    private func addSession(_ params: JSONValue?, on connection: ServerConnection) -> Addition {
+    func addSession(
+        _ params: JSONValue?, isOld: Bool = false, on connection: ServerConnection
+    ) -> Addition {
         let clientInfo = ServerEngine.object(params?["clientInfo"])
         let capabilities = ServerEngine.object(params?["capabilities"])
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
@@ -75,8 +85,8 @@ extension ServerEngine {
         let id = SessionID(high: core.randomBits(), low: core.randomBits())
         let primary = sessions.hasStore ? newToken() : StreamToken(high: 0, low: 0)
         let opening = ServerSession.Opening(
-            id: id, principal: connection.exchange.principal, shares: shares, primary: primary,
-            clientInfo: clientInfo, clientCapabilities: capabilities)
+            id: id, principal: connection.exchange.principal, isOld: isOld, shares: shares,
+            primary: primary, clientInfo: clientInfo, clientCapabilities: capabilities)
         guard let session = sessions.open(opening, at: now) else {
             self.shares.forget(shares)
             return .refused(.tooManySessions)
@@ -89,6 +99,17 @@ extension ServerEngine {
     func shares(of connection: ServerConnection) -> Shares {
         Shares(
             address: connection.share, principal: shares.share(of: connection.exchange.principal))
+    }
+
+    /// Sets what the client of a session says of itself; false if it is too long.
+    func describe(_ session: ServerSession, _ params: JSONValue?) -> Bool {
+        let clientInfo = ServerEngine.object(params?["clientInfo"])
+        let capabilities = ServerEngine.object(params?["capabilities"])
+        guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax,
+            hasRoom(for: clientInfo.heldBytes + capabilities.heldBytes, of: session)
+        else { return false }
+        sessions.describe(session, clientInfo, capabilities)
+        return true
     }
 
     private static func object(_ value: JSONValue?) -> ByteBuffer {
@@ -108,6 +129,7 @@ extension ServerEngine {
             event.principal = session.principal
             event.peer = request.connection?.peer
             core.perform(.deliver(event))
+            if session.isOld { notePrimary(of: session, request.head) }
         }
         try answer(request, sessionID: session?.id) { $0.appendResult(id: request.id, result) }
     }
@@ -123,6 +145,9 @@ extension ServerEngine {
         }
         try answer(request, isInBand ? .ok : request.policy.status(of: code)) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
+        }
+        if let session = request.session, session.isOld, request.isInitialize {
+            endPrimary(of: session)
         }
     }
 
@@ -149,13 +174,17 @@ extension ServerEngine {
         }
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         for uri in session.subscriptions.uris { unwatch(uri) }
-        if let connection = primaryConnection(of: session) {
-            _ = sessions.primaryLost(session, connection)
-            endStream(on: connection)
-        }
+        endPrimary(of: session)
         guard wasLive else { return }
         let event = HostEvent(.sessionClosed, of: session)
         event.fault = fault
         core.perform(.deliver(event))
+    }
+
+    /// Ends the primary stream of a session that has ended.
+    private func endPrimary(of session: ServerSession) {
+        guard let connection = primaryConnection(of: session) else { return }
+        _ = sessions.primaryLost(session, connection)
+        endStream(on: connection)
     }
 }

@@ -46,6 +46,7 @@ extension ServerEngine {
         guard !request.isStreaming else { return }
         connections.beginStream(of: request, on: connection)
         beginLog(of: request)
+        if let batch = connection.exchange.batch { return beginStream(of: batch, on: connection) }
         writeStreamHead(to: connection, sessionID)
         if let stream = request.stream, request.hasPriming {
             prime(stream.position, on: connection)
@@ -167,6 +168,15 @@ extension ServerEngine {
     ) {
         fences.removeBarriers(of: request)
         request.releaseHead()
+        if request.policy.answersOnPrimary {
+            return writeOnPrimary(answerOf: request, compose)
+        }
+        if let connection = request.connection, let batch = connection.exchange.batch {
+            let message = ByteBuffer(capacity: length)
+            compose(message)
+            request.detach()
+            return add(message, to: batch, of: request, on: connection)
+        }
         if request.policy.hasDocument, !request.isStreaming {
             guard let connection = request.detach() else { return }
             return respond(
@@ -325,11 +335,18 @@ extension ServerEngine {
         let superseded = sessions.attachPrimary(of: session, to: connection)
             .flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }
-        let event = HostEvent(.primaryOpened, of: session)
-        event.head = connection.head
-        event.peer = connection.peer
+        let head = connection.head
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .primary(session))
+        // The host does not know a session before it has accepted it.
+        if session.state.isLive { notePrimary(of: session, head) }
+    }
+
+    /// Tells the host of a session's primary stream.
+    func notePrimary(of session: ServerSession, _ head: RequestHead?) {
+        let event = HostEvent(.primaryOpened, of: session)
+        event.head = head
+        event.peer = primaryConnection(of: session)?.peer
         core.perform(.deliver(event))
     }
 
@@ -356,6 +373,7 @@ extension ServerEngine {
 
     func primaryLost(_ session: ServerSession, _ connection: ServerConnection) {
         guard sessions.primaryLost(session, connection) else { return }
+        if session.isOld { return end(session, because: "The stream has ended") }
         noteActivity(of: session)
         core.perform(.deliver(HostEvent(.primaryClosed, of: session)))
     }

@@ -23,7 +23,7 @@ extension ServerEngine {
         } else {
             fault = .subscriptionParams
         }
-        respond(on: connection, policy) { output in
+        answerAtOnce(of: session, on: connection) { output in
             if let fault {
                 output.appendError(
                     id: id, code: fault.code.rawValue, message: fault.message.rawBytes)

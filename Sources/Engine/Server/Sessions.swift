@@ -18,8 +18,10 @@ package final class ServerSession {
     /// The host's pointer.
     package private(set) var data: UnsafeMutableRawPointer?
     /// The client's own words about itself, as JSON objects.
-    package let clientInfo: ByteBuffer
-    package let clientCapabilities: ByteBuffer
+    package fileprivate(set) var clientInfo: ByteBuffer
+    package fileprivate(set) var clientCapabilities: ByteBuffer
+    /// Whether it has the transport of the first revision: everything comes on its primary stream.
+    let isOld: Bool
 
     /// The open requests, both ways. `Requests` writes it.
     var ledger = SessionLedger()
@@ -42,6 +44,7 @@ package final class ServerSession {
         self.key = key
         id = opening.id
         principal = opening.principal
+        isOld = opening.isOld
         shares = opening.shares
         primary = EventStream(opening.primary)
         clientInfo = opening.clientInfo
@@ -52,6 +55,7 @@ package final class ServerSession {
     struct Opening {
         let id: SessionID
         let principal: Principal?
+        var isOld = false
         let shares: Shares
         let primary: StreamToken
         let clientInfo: ByteBuffer
@@ -110,9 +114,12 @@ struct Sessions: ~Copyable {
 
     /// The session that a client means with its id, if it is live and the principal's own.
     @inline(__always)
-    func find(_ text: UnsafeRawBufferPointer, of principal: Principal?) -> ServerSession? {
+    func find(
+        _ text: UnsafeRawBufferPointer, of principal: Principal?, isOld: Bool = false
+    ) -> ServerSession? {
         guard let id = SessionID(text: text), let key = table.key(for: id),
-            let session = table[key], session.state.isLive, session.principal == principal
+            let session = table[key], session.state.isLive || isOld, session.isOld == isOld,
+            session.principal == principal
         else { return nil }
         return session
     }
@@ -132,6 +139,17 @@ struct Sessions: ~Copyable {
         session.shares.forEach { $0.sessions += 1 }
         count(session.heldBytes, session.heldBytes, in: session)
         return session
+    }
+
+    /// The client of a session says what it is, which is not known yet.
+    mutating func describe(
+        _ session: ServerSession, _ clientInfo: ByteBuffer, _ capabilities: ByteBuffer
+    ) {
+        let before = session.heldBytes
+        session.clientInfo = clientInfo
+        session.clientCapabilities = capabilities
+        let change = session.heldBytes - before
+        count(change, change, in: session)
     }
 
     /// The host has accepted `initialize`.
@@ -243,7 +261,7 @@ struct Sessions: ~Copyable {
 
     /// Numbers the next event of a primary stream; nil if it cannot be resumed.
     func nextPrimaryEvent(of session: ServerSession) -> EventID? {
-        store == nil ? nil : session.primary.next()
+        store == nil || session.isOld ? nil : session.primary.next()
     }
 
     /// Keeps a message until a primary stream begins; false if there is no space. Without bounds it
@@ -273,7 +291,7 @@ struct Sessions: ~Copyable {
 
     /// Whether a request's stream can be resumed.
     func canResume(_ request: OpenRequest) -> Bool {
-        store != nil && request.session?.state.isLive == true
+        store != nil && request.session?.state.isLive == true && request.session?.isOld == false
     }
 
     /// Begins to keep the events of a request's stream.

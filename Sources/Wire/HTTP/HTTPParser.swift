@@ -240,6 +240,16 @@ package class HTTPParser {
         package let bytes: UnsafeRawBufferPointer
         /// The buffer that holds `bytes`; nil if they were lent.
         package let buffer: ByteBuffer?
+
+        init(bytes: UnsafeRawBufferPointer, buffer: ByteBuffer?) {
+            self.bytes = bytes
+            self.buffer = buffer
+        }
+
+        /// A body that did not arrive by itself.
+        package init(_ buffer: ByteBuffer) {
+            self.init(bytes: buffer.bytes, buffer: buffer)
+        }
     }
 
     /// Appends the body to `buffer`.

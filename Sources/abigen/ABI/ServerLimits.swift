@@ -288,6 +288,13 @@ extension ABI {
             shttp_server_publish().
             """, since: next),
         Field(
+            "sse_path", .text, .copied, fallback: .named("NULL", "it is not served"),
+            """
+            The path of the transport of revision 2024-11-05, such as /sse, for clients that know
+            nothing else: a GET opens a stream that names the URL to post to, and carries everything
+            that the server sends. Its sessions end with their streams. Not together with stateless.
+            """, since: next),
+        Field(
             "parked_max", .uint32, fallback: .count(1_024),
             """
             Maximum number of requests that ask their clients for something with 2026-07-28; see

@@ -401,6 +401,7 @@ class shttp_server_options(Structure):
     revisions: bytes | None
     discover_capabilities: shttp_bytes
     resource_covers: Any
+    sse_path: bytes | None
     parked_max: int
     parked_ms: int
     listens_max: int
@@ -469,6 +470,7 @@ class shttp_server_options(Structure):
         ("revisions", c_char_p),
         ("discover_capabilities", shttp_bytes),
         ("resource_covers", shttp_resource_covers),
+        ("sse_path", c_char_p),
         ("parked_max", c_uint32),
         ("parked_ms", c_uint32),
         ("listens_max", c_uint32),

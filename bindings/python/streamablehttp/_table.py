@@ -97,6 +97,7 @@ OPTIONS: dict[str, Option] = {
     "revisions": Option("revisions", "list", None),
     "discover_capabilities": Option("discover_capabilities", "json", None),
     "resource_covers": Option("resource_covers", "text", None),
+    "sse_path": Option("sse_path", "text", None),
     "parked_max": Option("parked_max", "uint", 1024),
     "parked_ms": Option("parked_ms", "uint", 300000, never=True),
     "listens_max": Option("listens_max", "uint", 1024),
@@ -288,6 +289,10 @@ class Options(TypedDict, total=False):
     resource_covers: str | None
     """Says whether a subscription to one resource covers another one, for shttp_server_publish().
     Default None."""
+    sse_path: str | None
+    """The path of the transport of revision 2024-11-05, such as /sse, for clients that know nothing
+    else: a GET opens a stream that names the URL to post to, and carries everything that the
+    server sends. Its sessions end with their streams. Not together with stateless. Default None."""
     parked_max: int
     """Maximum number of requests that ask their clients for something with 2026-07-28; see
     shttp_request_call(). Further calls fail with LimitError. Default 1024."""

@@ -3,7 +3,7 @@ import MCP
 import Session
 import Wire
 
-/// Requests of revision 2026-07-28: each stands for itself, and ends with its connection.
+/// Requests of modern revisions: each stands for itself, and ends with its connection.
 extension ServerEngine {
     // MARK: Arrival
 
