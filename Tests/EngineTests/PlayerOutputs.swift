@@ -28,11 +28,18 @@ extension Player {
     func read(_ output: Output, by client: Client) {
         guard !client.connection.hasEnded else { return }
         outputs += client.reader.read(output.bytes).map { item in
-            "\(client.name) \(item.line(names))"
+            "\(client.name) \(named(item.line(names)))"
         }
         engine.sent(output.count - client.taken, on: client.connection)
         client.taken = 0
         engine.recycle(output)
+    }
+
+    /// Names the session of the URL that the oldest transport sends.
+    private func named(_ line: String) -> String {
+        guard let match = line.firstMatch(of: /\?session=([0-9a-f]{32})$/) else { return line }
+        return String(line[..<match.range.lowerBound]) + "?session="
+            + names.session(String(match.output.1))
     }
 
     private func perform() {
@@ -118,6 +125,7 @@ extension Player {
         case .primaryOpened: words = ["primary of \(session!) opened"]
         case .primaryClosed: words = ["primary of \(session!) closed"]
         case .primaryGap: words = ["primary of \(session!) has a gap"]
+        case .resourceSubscribed, .resourceUnsubscribed: words = ["\(event.kind)"]
         case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }

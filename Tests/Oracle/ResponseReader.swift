@@ -139,6 +139,8 @@ package struct ResponseReader {
             case "retry": return Int64(text(value)).map { .retry($0) } ?? .malformed("a retry")
             case "data": break
             case "event" where text(value) == "message": break
+            case "event" where text(value) == "endpoint":
+                return .endpoint(text(block.event?.data ?? []))
             default: return .malformed("a line \(name):\(text(value))")
             }
         }

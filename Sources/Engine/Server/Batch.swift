@@ -37,6 +37,11 @@ final class Batch {
     /// Its memory, without the answers.
     var heldBytes: Int { 160 + text.heldBytes + places.count * 16 }
 
+    var heapBytes: Int {
+        HeapBlock.size(of: self) + text.heapBytes + HeapBlock.size(of: places)
+            + (answers?.heapBytes ?? 0)
+    }
+
     /// The text of the next message.
     func next() -> ByteBuffer? {
         guard nextIndex < places.count else { return nil }

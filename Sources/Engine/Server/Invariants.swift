@@ -97,9 +97,11 @@
             let requestBytes = requests.all.reduce(0) { $0 + $1.heldBytes }
             let tripBytes = continuations.all.reduce(0) { $0 + ($1.trip?.heldBytes ?? 0) }
             let listenerBytes = listeners.all.reduce(0) { $0 + $1.heldBytes }
+            let batchBytes = connections.reduce(0) { $0 + ($1.exchange.batch?.heldBytes ?? 0) }
             audit.expect(
                 .requestTotal, requests.heldBytes,
-                requestBytes + tripBytes + listenerBytes + requests.callCount * OpenCall.heldBytes)
+                requestBytes + tripBytes + listenerBytes + batchBytes
+                    + requests.callCount * OpenCall.heldBytes)
             var posted: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var sessionBytes = 0
             for session in sessions.all {
@@ -269,7 +271,11 @@
                 sums[ObjectIdentifier(share)] = entry
                 change(entry.sum)
             }
-            for connection in connections { add(connection.share) { $0.connections += 1 } }
+            for connection in connections {
+                add(connection.share) { $0.connections += 1 }
+                guard let batch = connection.exchange.batch else { continue }
+                batch.shares.forEach { add($0) { $0.requestBytes += batch.heldBytes } }
+            }
             for session in sessions.all {
                 let calls = session.ledger.entries.openCalls.count
                 session.shares.forEach { share in

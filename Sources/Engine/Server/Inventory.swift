@@ -48,6 +48,7 @@ package struct Inventory {
 
     private mutating func add(_ connection: ServerConnection) {
         connections += HeapBlock.size(of: connection)
+        requests += connection.exchange.batch?.heapBytes ?? 0
         connections += connection.exchange.crossOriginBytes + connection.peerBytes
         connections += connection.fence.heapBytes
         if let access = connection.access?.heapBytes {
