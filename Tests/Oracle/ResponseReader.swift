@@ -27,6 +27,8 @@ package struct ResponseReader {
         case event(id: String?, data: [UInt8])
         /// An event without a message.
         case priming(id: String)
+        /// The URL to post to, in the transport of the first revision.
+        case endpoint(String)
         case retry(Int64)
         case comment(String)
         /// The end of a stream, if HTTP marks it.

@@ -137,6 +137,7 @@ final class ClientEnd {
             stream.beganAfresh()
         case .interim, .comment: break
         case .end: streamEnded()
+        case .endpoint: misconduct("an endpoint")
         case .malformed(let what): misconduct(what)
         }
     }

@@ -59,6 +59,7 @@ extension ResponseReader.Item {
         case .priming(let id):
             "prime "
                 + (id.hasSuffix(".0") ? String(names.event(id).dropLast(2)) : names.event(id))
+        case .endpoint(let url): "endpoint \(url)"
         case .retry(let milliseconds): "retry \(milliseconds)"
         case .comment(let text): "comment" + text
         case .end: "end"

@@ -52,6 +52,7 @@ struct ResponseCheck {
             if let id { named(id) }
         case .priming(let id): named(id)
         case .retry, .comment, .end: break
+        case .endpoint: fatalError("an endpoint")
         case .malformed(let what): fatalError(what)
         }
     }
