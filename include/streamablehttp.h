@@ -1732,6 +1732,13 @@ typedef struct shttp_stats {
 
   /** Now: the bytes that session_bytes_max limits. */
   uint64_t session_bytes;
+
+  /** Now: requests that wait for their clients to come back; see parked_max.
+   *  Since 0.2.0. */
+  uint64_t parked_requests;
+
+  /** Now: streams of subscriptions/listen; see listens_max. Since 0.2.0. */
+  uint64_t listeners;
 } shttp_stats;
 
 /**
@@ -1760,8 +1767,9 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
  * also the most), the oldest first. To read on, pass the number in its member
  * next as `after`; 0 begins, and next is null at the end. A page ends early at
  * a megabyte. All times are in milliseconds. Members may be added.
- * authorizations has those that wait, at most `limit`, on the first page. Of a
- * stateless server, requests stands in the place of sessions.
+ * authorizations has those that wait, and requests those of no session, at most
+ * `limit` of each, on the first page. Of a stateless server, requests stands in
+ * the place of sessions.
  *
  *  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
  *    "client":"inspector","age_ms":9000,"idle_ms":10,"state":"ready",
@@ -1773,14 +1781,14 @@ shttp_server_stats_sized(shttp_server *server, shttp_stats *stats,
  *      "unsent_bytes":0,
  *      "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
  *    "calls":[]}],
- *   "requests":[],"authorizations_total":1,
+ *   "requests":[],"requests_total":0,"listeners_total":0,"authorizations_total":1,
  *   "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
  *     "target":"/mcp","age_ms":5}],
  *   "next":null}
  *
- * stream is attached, detached (its client has disconnected), none (nothing was
- * sent yet) or json; waits_for is host, client (a call), socket, fence (see
- * fence_ms) or store.
+ * stream is attached, detached (its client has disconnected), parked (its
+ * client has to come back; see parked_ms), none (nothing was sent yet) or json;
+ * waits_for is host, client (a call), socket, fence (see fence_ms) or store.
  *
  * `call_data` is stored unchanged and never dereferenced.
  *

@@ -21,6 +21,11 @@ package struct PrimaryMailbox {
         MemoryLayout<ByteBuffer>.stride + (message.mailboxes == 0 ? message.heldBytes : 0)
     }
 
+    /// Whether a message with the same text waits.
+    package func contains(_ message: ByteBuffer) -> Bool {
+        messages.contains { $0.count == message.count && $0.bytes.equals(message.bytes) }
+    }
+
     /// Adds a message; nil, and no change, if that would exceed a limit.
     package mutating func keep(_ message: ByteBuffer, countMax: Int, byteMax: Int) -> Change? {
         let own = MemoryLayout<ByteBuffer>.stride + message.heldBytes

@@ -172,7 +172,7 @@ OFFSET(shttp_server_options, listens_max, 376);
 OFFSET(shttp_server_options, subscriptions_max, 380);
 OFFSET(shttp_server_options, keep_subscriptions, 384);
 
-SIZE(shttp_stats, 264);
+SIZE(shttp_stats, 280);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -206,6 +206,8 @@ OFFSET(shttp_stats, held_bytes, 232);
 OFFSET(shttp_stats, arriving_bytes, 240);
 OFFSET(shttp_stats, request_bytes, 248);
 OFFSET(shttp_stats, session_bytes, 256);
+OFFSET(shttp_stats, parked_requests, 264);
+OFFSET(shttp_stats, listeners, 272);
 
 #endif
 

@@ -39,5 +39,7 @@ extension shttp_stats {
         arriving_bytes = statistics.arrivingBytes
         request_bytes = statistics.requestBytes
         session_bytes = statistics.sessionBytes
+        parked_requests = statistics.parkedRequests
+        listeners = statistics.listeners
     }
 }

@@ -157,18 +157,9 @@ extension ServerEngine {
     package func broadcast(
         method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
     ) -> Broadcast {
-        broadcast(method: method, params: params, to: nil, [])
-    }
-
-    /// The same to the sessions that have subscribed to `resource`, or to one of `covering`.
-    func broadcast(
-        method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer, to resource: ByteBuffer?,
-        _ covering: [ByteBuffer]
-    ) -> Broadcast {
         let message = ByteBuffer()
         message.appendNotification(method: method, params: params)
-        return Broadcast(
-            kind: kind(of: method), message: message, resource: resource, covering: covering)
+        return Broadcast(kind: kind(of: method), message: message)
     }
 
     /// Sends a broadcast to the next few sessions; false if there are no more. The output should be
@@ -182,6 +173,12 @@ extension ServerEngine {
                     broadcast.concerns(session)
                 else { continue }
                 do throws(CallerFault) {
+                    // Of changes, a client need not be told twice.
+                    if broadcast.isChange, primaryConnection(of: session) == nil,
+                        session.mailbox.contains(broadcast.message)
+                    {
+                        continue
+                    }
                     try send(broadcast.kind, broadcast.message, isShared: true, to: session)
                 } catch {
                     log(
@@ -278,6 +275,9 @@ extension ServerEngine {
                 discard(connection)
             }
             for session in sessions.all { end(session, because: "The server is closing") }
+            for request in continuations.all where request.trip?.answer != nil {
+                endTrip(of: request)
+            }
             for request in requests.all {
                 let event = HostEvent(.cancelled)
                 event.request = request.key
@@ -406,12 +406,20 @@ extension CallerFault {
 
 /// A notification that is being sent to every session.
 package struct Broadcast {
-    fileprivate let kind: Backlog.Kind
-    fileprivate let message: ByteBuffer
-    fileprivate let resource: ByteBuffer?
-    fileprivate let covering: [ByteBuffer]
+    let kind: Backlog.Kind
+    let message: ByteBuffer
+    /// Whether it tells of a change, and nobody needs it twice.
+    var isChange = false
+    /// The resource that has changed, if only its subscribers are told, and those that cover it.
+    var resource: ByteBuffer?
+    var covering: [ByteBuffer] = []
     /// The index of the next session in the table.
     fileprivate var place = 0
+
+    init(kind: Backlog.Kind, message: ByteBuffer) {
+        self.kind = kind
+        self.message = message
+    }
 
     fileprivate func concerns(_ session: ServerSession) -> Bool {
         guard let resource else { return true }

@@ -40,8 +40,15 @@ extension ServerEngine {
             next = key
             break
         }
-        if !isStateless { text.append("],\"requests\":[") }
-        text.append("],\"authorizations_total\":")
+        if !isStateless {
+            text.append("],\"requests\":[")
+            if key == nil { appendOthers(to: text, atMost: limit) }
+        }
+        text.append("],\"requests_total\":")
+        text.append(requests.count)
+        text.append(",\"listeners_total\":")
+        text.append(listeners.count)
+        text.append(",\"authorizations_total\":")
         text.append(parked.waitingForVerdict.count)
         text.append(",\"authorizations\":[")
         if key == nil { appendAuthorizations(to: text, atMost: limit) }
@@ -134,6 +141,15 @@ extension ServerEngine {
         text.append("]}")
     }
 
+    /// Requests of no session, beside sessions.
+    private func appendOthers(to text: ByteBuffer, atMost limit: Int) {
+        let others = requests.all.lazy.filter { $0.session == nil }
+        for (index, request) in others.prefix(limit).enumerated() {
+            if index > 0 { text.append(",") }
+            append(request, to: text)
+        }
+    }
+
     private func append(_ calls: [CallKey], _ text: ByteBuffer) {
         var isFirst = true
         for key in calls {
@@ -151,6 +167,7 @@ extension ServerEngine {
 
     /// What carries a request's messages to its client.
     private func streamState(of request: OpenRequest) -> StaticString {
+        if request.isParked { return "parked" }
         guard request.connection != nil else { return "detached" }
         if request.isStreaming { return "attached" }
         return request.policy.mayStream ? "none" : "json"

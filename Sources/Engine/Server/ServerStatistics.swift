@@ -18,6 +18,8 @@ extension ServerEngine {
         statistics.arrivingBytes = UInt64(connections.arrivingBytes)
         statistics.requests = UInt64(requests.count)
         statistics.calls = UInt64(requests.callCount)
+        statistics.parkedRequests = UInt64(continuations.waitingCount)
+        statistics.listeners = UInt64(listeners.count)
         statistics.requestBytes = UInt64(requests.heldBytes)
         statistics.authorizations = UInt64(parked.verdictCount)
         statistics.replayBytes = UInt64(sessions.storeBytes)
@@ -31,8 +33,10 @@ extension ServerEngine {
     /// The memory of the tables. Their capacity does not shrink when elements are removed.
     var tableBytes: Int {
         let slots = connections.slotCount + sessions.slotCount + requests.slotCount
+            + listeners.slotCount + continuations.slotCount
         return tableSizes.bytes(at: slots) {
             connections.heapBytes + requests.heapBytes + sessions.heapBytes
+                + listeners.heapBytes + continuations.heapBytes
         }
     }
 }

@@ -93,8 +93,8 @@ extension ABI {
                 the most), the oldest first. To read on, pass the number in its member next as
                 `after`; 0 begins, and next is null at the end. A page ends early at a megabyte. All
                 times are in milliseconds. Members may be added. authorizations has those that
-                wait, at most `limit`, on the first page. Of a stateless server, requests
-                stands in the place of sessions.
+                wait, and requests those of no session, at most `limit` of each, on the first page.
+                Of a stateless server, requests stands in the place of sessions.
 
                  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
                    "client":"inspector","age_ms":9000,"idle_ms":10,"state":"ready",
@@ -106,14 +106,14 @@ extension ABI {
                      "unsent_bytes":0,
                      "calls":[{"call":"0x9","method":"roots/list","age_ms":50}]}],
                    "calls":[]}],
-                  "requests":[],"authorizations_total":1,
+                  "requests":[],"requests_total":0,"listeners_total":0,"authorizations_total":1,
                   "authorizations":[{"authorization":"0x3","peer":"127.0.0.1:54323",
                     "target":"/mcp","age_ms":5}],
                   "next":null}
 
-                stream is attached, detached (its client has disconnected), none (nothing was sent
-                yet) or json; waits_for is host, client (a call), socket, fence (see fence_ms) or
-                store.
+                stream is attached, detached (its client has disconnected), parked (its client has
+                to come back; see parked_ms), none (nothing was sent yet) or json; waits_for is host,
+                client (a call), socket, fence (see fence_ms) or store.
                 """,
                 [
                     Parameter("server", .server), Parameter("after", .uint64),
@@ -225,6 +225,8 @@ extension ABI {
                 """),
     ]
 
+    private static let next = Version(minor: 2, patch: 0)
+
     private static let stats = Structure(
         name: "shttp_stats",
         doc: """
@@ -286,5 +288,12 @@ extension ABI {
             Field("arriving_bytes", .uint64, "Now: the bytes that arriving_bytes_max limits."),
             Field("request_bytes", .uint64, "Now: the bytes that request_bytes_max limits."),
             Field("session_bytes", .uint64, "Now: the bytes that session_bytes_max limits."),
+            Field(
+                "parked_requests", .uint64, .plain,
+                "Now: requests that wait for their clients to come back; see parked_max.",
+                since: next),
+            Field(
+                "listeners", .uint64, .plain,
+                "Now: streams of subscriptions/listen; see listens_max.", since: next),
         ])
 }

@@ -513,6 +513,8 @@ class shttp_stats(Structure):
     arriving_bytes: int
     request_bytes: int
     session_bytes: int
+    parked_requests: int
+    listeners: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -548,6 +550,8 @@ class shttp_stats(Structure):
         ("arriving_bytes", c_uint64),
         ("request_bytes", c_uint64),
         ("session_bytes", c_uint64),
+        ("parked_requests", c_uint64),
+        ("listeners", c_uint64),
     ]
 
 

@@ -84,8 +84,8 @@ struct Ladder {
 
     /// S-103, S-104.
     private func checkName(_ message: borrowing Message, _ head: RequestHead) -> Refusal? {
-        guard let named = Ladder.named(message.envelope) else { return nil }
-        guard let name = named.value, name.isString else {
+        guard let name = Ladder.named(message.envelope) else { return nil }
+        guard let name, name.isString else {
             // The host refuses params without it.
             return head[.mcpName] == nil ? nil : .nameMismatch
         }
@@ -95,15 +95,15 @@ struct Ladder {
         return nil
     }
 
-    /// The value that `Mcp-Name` repeats; nil if the method has none.
-    private static func named(_ envelope: borrowing Envelope) -> (value: JSONValue?, Void)? {
+    /// The value that `Mcp-Name` repeats, or nil in its place; nil if the method has no such value.
+    private static func named(_ envelope: borrowing Envelope) -> JSONValue?? {
         let method = envelope.method
         if method.equals(Method.callTool) || method.equals(Method.getPrompt) {
-            return (envelope.name, ())
+            return .some(envelope.name)
         }
-        if method.equals(Method.readResource) { return (envelope.uri, ()) }
+        if method.equals(Method.readResource) { return .some(envelope.uri) }
         if method.hasPrefix("tasks/"), Ladder.isTask(method.dropBytes(6)) {
-            return (envelope.params?["taskId"], ())
+            return .some(envelope.params?["taskId"])
         }
         return nil
     }

@@ -156,6 +156,7 @@ struct Continuations: ~Copyable {
     }
 
     var count: Int { table.count }
+    var slotCount: Int { table.slotCount }
     /// Those whose clients are away.
     var waitingCount: Int { states.count }
     var heapBytes: Int { table.heapBytes + states.heapBytes + deadlines.heapBytes }

@@ -183,10 +183,15 @@ extension ServerEngine {
             params.append("}")
         }
         tail.append("}}")
-        let toSessions = broadcast(
-            method: change.method.rawBytes, params: params.bytes, to: resource, covering)
+        let message = ByteBuffer()
+        message.appendNotification(method: change.method.rawBytes, params: params.bytes)
+        let key = Publication.key(of: message)
+        var toSessions = Broadcast(kind: .replaceable(key: key), message: message)
+        toSessions.isChange = true
+        toSessions.resource = resource
+        toSessions.covering = covering
         return Publication(
-            change: change, uri: resource, covering: covering, head: head, tail: tail,
+            change: change, uri: resource, covering: covering, key: key, head: head, tail: tail,
             toSessions: toSessions)
     }
 
@@ -236,6 +241,8 @@ package struct Publication {
     let change: Change
     let uri: ByteBuffer?
     let covering: [ByteBuffer]
+    /// The newer of two messages with the same key makes the other one worthless.
+    fileprivate let key: UInt64
     private let head: ByteBuffer
     private let tail: ByteBuffer
     /// The index of the next listener in its table.
@@ -245,9 +252,10 @@ package struct Publication {
     private var last: (id: RequestID, message: ByteBuffer)?
 
     fileprivate init(
-        change: Change, uri: ByteBuffer?, covering: [ByteBuffer], head: ByteBuffer,
+        change: Change, uri: ByteBuffer?, covering: [ByteBuffer], key: UInt64, head: ByteBuffer,
         tail: ByteBuffer, toSessions: Broadcast
     ) {
+        self.key = key
         self.change = change
         self.uri = uri
         self.covering = covering
@@ -256,13 +264,10 @@ package struct Publication {
         self.toSessions = toSessions
     }
 
-    /// What tells the newer of two messages about one resource.
-    fileprivate var key: UInt64 {
-        var key: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in uri?.bytes ?? .init(start: nil, count: 0) {
-            key = (key ^ UInt64(byte)) &* 0x100_0000_01B3
-        }
-        return key
+    fileprivate static func key(of message: ByteBuffer) -> UInt64 {
+        var hasher = Hasher()
+        withExtendedLifetime(message) { hasher.combine(bytes: message.bytes) }
+        return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
     fileprivate mutating func message(for id: RequestID) -> ByteBuffer {

@@ -5,6 +5,7 @@ import Wire
 struct Subscriptions {
     private struct Entry {
         let uri: ByteBuffer
+        let hash: Int
         /// The number of the event that was last given to the listener's connection for it.
         var given: UInt64 = 0
     }
@@ -23,14 +24,15 @@ struct Subscriptions {
 
     /// Adds a URI; false if it is there already.
     mutating func add(_ uri: ByteBuffer) -> Bool {
-        guard index(of: uri.bytes) == nil else { return false }
-        entries.append(Entry(uri: uri))
+        let hash = Subscriptions.hash(uri.bytes)
+        guard index(of: uri.bytes, hash) == nil else { return false }
+        entries.append(Entry(uri: uri, hash: hash))
         return true
     }
 
     /// Removes and returns a URI; nil if it is not there.
     mutating func remove(_ uri: UnsafeRawBufferPointer) -> ByteBuffer? {
-        guard let index = index(of: uri) else { return nil }
+        guard let index = index(of: uri, Subscriptions.hash(uri)) else { return nil }
         let removed = entries[index].uri
         entries.swapAt(index, entries.count - 1)
         entries.removeLast()
@@ -52,8 +54,11 @@ struct Subscriptions {
 
     func match(_ uri: ByteBuffer, _ covering: [ByteBuffer]) -> Match {
         guard !entries.isEmpty else { return .none }
-        if let index = index(of: uri.bytes) { return .exact(index) }
-        return covering.contains { index(of: $0.bytes) != nil } ? .covered : .none
+        func index(_ uri: ByteBuffer) -> Int? {
+            self.index(of: uri.bytes, Subscriptions.hash(uri.bytes))
+        }
+        if let index = index(uri) { return .exact(index) }
+        return covering.contains { index($0) != nil } ? .covered : .none
     }
 
     /// Notes the number of an event that tells of the entry at `index`. False if the last one has
@@ -64,8 +69,14 @@ struct Subscriptions {
         return true
     }
 
-    private func index(of uri: UnsafeRawBufferPointer) -> Int? {
-        entries.firstIndex { $0.uri.count == uri.count && $0.uri.bytes.equals(uri) }
+    private static func hash(_ uri: UnsafeRawBufferPointer) -> Int {
+        var hasher = Hasher()
+        hasher.combine(bytes: uri)
+        return hasher.finalize()
+    }
+
+    private func index(of uri: UnsafeRawBufferPointer, _ hash: Int) -> Int? {
+        entries.firstIndex { $0.hash == hash && $0.uri.bytes.equals(uri) }
     }
 }
 
