@@ -75,18 +75,22 @@ extension ServerEngine {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
             guard let token = request.progressToken else { return }
-            let primary = primaryConnection(of: request.session)
+            let primary =
+                router.progressRoute == .primary ? primaryConnection(of: request.session) : nil
+            @inline(__always)
             func compose(_ output: ByteBuffer) {
-                output.append(
-                    """
-                    {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
-                    """)
-                output.append(token)
-                output.append(",\"progress\":")
-                output.append(number: progress)
-                if let total {
-                    output.append(",\"total\":")
-                    output.append(number: total)
+                output.append(upTo: 100 + token.count + 2 * JSONTree.numberBytesMax) {
+                    $0.put(
+                        """
+                        {"jsonrpc":"2.0","method":"notifications/progress",\
+                        "params":{"progressToken":
+                        """)
+                    $0.put(token.bytes)
+                    $0.put(",\"progress\":")
+                    $0.put(number: progress)
+                    guard let total else { return }
+                    $0.put(",\"total\":")
+                    $0.put(number: total)
                 }
                 if message.count > 0 {
                     output.append(",\"message\":")
@@ -103,7 +107,8 @@ extension ServerEngine {
                 core.spare.giveIfUnused(&message)
                 fences.addBarrier(to: request, on: primary)
             } else {
-                try send(.replaceable(key: key.rawValue), route, request, compose)
+                try send(
+                    .replaceable(key: key.rawValue), route, request, about: message.count, compose)
             }
         }
     }
@@ -115,7 +120,8 @@ extension ServerEngine {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
             let route = router.related(clientIsWaiting: request.isReachable)
-            try send(kind(of: method), route, request) {
+            let length = method.count + params.count
+            try send(kind(of: method), route, request, about: length) {
                 $0.appendNotification(method: method, params: params)
             }
         }
@@ -312,12 +318,17 @@ extension ServerEngine {
     }
 
     /// Sends a message that belongs to a request, never on the primary stream.
+    @inline(__always)
     private func send(
-        _ kind: Backlog.Kind, _ route: Router.Route, _ request: OpenRequest,
+        _ kind: Backlog.Kind, _ route: Router.Route, _ request: OpenRequest, about length: Int,
         _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
-        writeEvent(kind, of: request, compose)
+        if length < 1024 {
+            writeShortEvent(kind, of: request, compose)
+        } else {
+            writeEvent(kind, of: request, compose)
+        }
     }
 
     private func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {
