@@ -17,7 +17,7 @@ from statistics import median
 
 from budgets import result_memory
 from harness import HERE, Server, counted, load, processors
-from report import ALONE, report
+from report import ALONE, MEMORY, report
 
 SMALL, PAGE, LARGE, HUGE = 32, 4096, 65536, 1 << 20
 NAMES = {SMALL: "32 B", PAGE: "4 KB", LARGE: "64 KB", HUGE: "1 MB"}
@@ -74,7 +74,7 @@ class Workload:
 
 
 def timing(load, seconds):
-    if load[0] == "idle" or "--operations" in load:
+    if load[0] in MEMORY or "--operations" in load:
         return []
     is_large = LARGE in load or HUGE in load
     return ["--seconds", seconds, "--warmup", FEW if is_large else 400]
@@ -157,6 +157,13 @@ def workloads(commands):
                 pair("--progress-route", route),
                 counted=400,
             )
+    route = ["--progress-route", "request"]
+    yield Workload(
+        "call with 20 notifications, request, callback",
+        ["calls", "--connections", 16, "--tool", "progress", "--notifications", 20, "--route", "request"],
+        {"ceiling": commands.ceiling(*route), "library": commands.host(*route)},
+        counted=400,
+    )
     for streams in (1000, 10000):
         yield Workload(
             f"delivery to {streams:,} streams",

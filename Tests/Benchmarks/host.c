@@ -5,7 +5,8 @@
  *   host --thread   on another thread, which takes the calls that on_event has listed, as a whole
  *   host --queue    on the main thread, which takes events in batches; the loop has the library's thread
  *
- * Its tools are echo {text} and text {bytes}.
+ * Its tools are echo {text}, regional {region, text}, text {bytes}, progress {count} and ask {}, which asks the client
+ * for a name.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -52,28 +53,60 @@ static const struct text *long_result(size_t bytes) {
   return &result;
 }
 
-/* The result of a tools/call; empty if this is none. It lives until the next one. */
-static const struct text *result_of(const shttp_event *event) {
+static void check(shttp_status status) {
+  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+}
+
+static void ask(shttp_request request) {
+  void *asked_by = (void *)(uintptr_t)request.key; /* NOLINT(performance-no-int-to-ptr) */
+  check(shttp_request_call(server, request, shttp_text("elicitation/create"), shttp_text(ELICITATION), asked_by, NULL));
+}
+
+static void add_result(struct text *result, const char *text, size_t len) {
+  text_add_literal(result, "{\"content\":[{\"type\":\"text\",\"text\":");
+  text_add(result, text, len);
+  text_add_literal(result, "}]}");
+}
+
+/* Serves a tools/call, and returns its result, which lives until the next one: empty if this is none, NULL if it comes
+   later. */
+static const struct text *serve(const shttp_event *event) {
   static struct text result;
   result.len = 0;
   if (!is(event->method, "tools/call")) return &result;
-  shttp_bytes bytes, text;
+  shttp_bytes bytes, count, text;
   if (shttp_json_find(event->params, "/arguments/text", &text) == SHTTP_OK) {
-    text_add_literal(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
-    text_add(&result, (const char *)text.data, text.len);
-    text_add_literal(&result, "}]}");
+    add_result(&result, (const char *)text.data, text.len);
   } else if (shttp_json_find(event->params, "/arguments/bytes", &bytes) == SHTTP_OK) {
     return long_result((size_t)strtoul((const char *)bytes.data, NULL, 10));
+  } else if (shttp_json_find(event->params, "/arguments/count", &count) == SHTTP_OK) {
+    unsigned long steps = strtoul((const char *)count.data, NULL, 10);
+    for (unsigned long step = 1; step <= steps; step++)
+      check(shttp_request_progress(server, event->request, (double)step, (double)steps, shttp_text("")));
+    add_result(&result, "\"done\"", 6);
+  } else if (shttp_json_find(event->params, "/name", &text) == SHTTP_OK && is(text, "\"ask\"")) {
+    ask(event->request);
+    return NULL;
   }
   return &result;
 }
 
 static void respond(shttp_request request, const char *result, size_t len) {
   shttp_bytes bytes = {(const uint8_t *)result, len};
-  shttp_status status =
-      len == 0 ? shttp_request_fail(server, request, -32601, shttp_text("Method not found"), shttp_text(""))
-               : shttp_request_respond(server, request, bytes);
-  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+  check(len == 0 ? shttp_request_fail(server, request, -32601, shttp_text("Method not found"), shttp_text(""))
+                 : shttp_request_respond(server, request, bytes));
+}
+
+/* The client's answer to a question becomes the result. */
+static void take_answer(const shttp_event *event) {
+  static struct text result;
+  shttp_bytes name;
+  result.len = 0;
+  if (event->status == SHTTP_ERR_DISCONNECTED || event->status == SHTTP_ERR_CLOSED) return;
+  check(event->status);
+  if (shttp_json_find(event->message, "/result/content/name", &name) == SHTTP_OK)
+    add_result(&result, (const char *)name.data, name.len);
+  respond((shttp_request){(uintptr_t)event->call_data}, result.data, result.len);
 }
 
 /* ---- In the callback, or a list that changes hands ------------------------------------ */
@@ -104,8 +137,10 @@ static void on_event(shttp_server *from, const shttp_event *event, void *user_da
   (void)from;
   (void)user_data;
   if (event->kind == SHTTP_EVENT_CLOSED) uses_thread ? uv_stop(&uv) : (void)shttp_loop_stop(loop);
+  if (event->kind == SHTTP_EVENT_RESPONSE) take_answer(event);
   if (event->kind != SHTTP_EVENT_REQUEST) return;
-  const struct text *result = result_of(event);
+  const struct text *result = serve(event);
+  if (result == NULL) return;
   if (uses_thread) list(event->request, result);
   else respond(event->request, result->data, result->len);
 }
@@ -139,8 +174,10 @@ static void take_events(void) {
     if (shttp_server_take_events(server, events, BATCH, &count) != SHTTP_OK) return;
     for (size_t i = 0; i < count; i++) {
       if (events[i].kind == SHTTP_EVENT_CLOSED) return;
+      if (events[i].kind == SHTTP_EVENT_RESPONSE) take_answer(&events[i]);
       if (events[i].kind != SHTTP_EVENT_REQUEST) continue;
-      const struct text *result = result_of(&events[i]);
+      const struct text *result = serve(&events[i]);
+      if (result == NULL) continue;
       respond(events[i].request, result->data, result->len);
     }
   }
@@ -165,6 +202,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--queue") == 0) uses_queue = true;
     else if (strcmp(argv[i], "--thread") == 0) uses_thread = true;
     else if (strcmp(argv[i], "--json-response") == 0) options.response_mode = SHTTP_RESPONSE_JSON;
+    else if (strcmp(argv[i], "--progress-route") == 0 && strcmp(argv[++i], "request") == 0)
+      options.progress_route = SHTTP_PROGRESS_REQUEST;
   }
   if (!uses_queue) options.on_event = on_event;
 
