@@ -164,6 +164,7 @@ def workloads(commands):
         {"ceiling": commands.ceiling(*route), "library": commands.host(*route)},
         counted=400,
     )
+    yield from modern_workloads(commands)
     for streams in (1000, 10000):
         yield Workload(
             f"delivery to {streams:,} streams",
@@ -172,6 +173,30 @@ def workloads(commands):
             each=streams,
         )
     yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
+
+
+def modern_workloads(commands):
+    """Revision 2026-07-28, without sessions."""
+    servers = {"ceiling": commands.ceiling("--modern"), "library": commands.host()}
+    calls = ["calls", "--era", "modern", "--connections", 16]
+    yield Workload("modern call 32 B", [*calls, "--answer", "json"], servers, counted=4000)
+    yield Workload("modern call 32 B, Mcp-Param", [*calls, "--answer", "json", "--tool", "regional"], servers)
+    yield Workload(
+        "modern call with 20 notifications",
+        [*calls, "--tool", "progress", "--notifications", 20, "--route", "request"],
+        servers,
+        counted=400,
+    )
+    yield Workload("modern elicitation by round trip", ["trips", "--connections", 16], servers, counted=400)
+    for streams in (1000, 10000):
+        yield Workload(
+            f"change to {streams:,} listen streams",
+            ["publish", "--streams", streams, "--operations", 100000 // streams, "--warmup", 2],
+            servers,
+            each=streams,
+        )
+    yield Workload("idle listen streams", ["listeners", "--streams", 10000], servers, slices=1)
+    yield Workload("parked requests", ["parked", "--streams", 10000, "--connections", 16], servers, slices=1)
 
 
 def memory_of_results(build):

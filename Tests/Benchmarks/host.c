@@ -5,8 +5,8 @@
  *   host --thread   on another thread, which takes the calls that on_event has listed, as a whole
  *   host --queue    on the main thread, which takes events in batches; the loop has the library's thread
  *
- * Its tools are echo {text}, regional {region, text}, text {bytes}, progress {count} and ask {}, which asks the client
- * for a name.
+ * Its tools are echo {text}, regional {region, text}, text {bytes}, progress {count}, ask {}, which asks the client for
+ * a name, and publish {seq}, which says that the list of tools has changed.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +18,7 @@
 
 #define BATCH 64
 #define DRAIN_MS 1000
+#define MANY 20000 /* more than there will be */
 
 struct job {
   struct job *next;
@@ -57,6 +58,12 @@ static void check(shttp_status status) {
   if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
 }
 
+/* So that the library checks the header of `region`. */
+static const char tools[] =
+    "[{\"name\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}},"
+    "{\"name\":\"regional\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"},"
+    "\"region\":{\"type\":\"string\",\"x-mcp-header\":\"Region\"}}}}]";
+
 static void ask(shttp_request request) {
   void *asked_by = (void *)(uintptr_t)request.key; /* NOLINT(performance-no-int-to-ptr) */
   check(shttp_request_call(server, request, shttp_text("elicitation/create"), shttp_text(ELICITATION), asked_by, NULL));
@@ -74,7 +81,7 @@ static const struct text *serve(const shttp_event *event) {
   static struct text result;
   result.len = 0;
   if (!is(event->method, "tools/call")) return &result;
-  shttp_bytes bytes, count, text;
+  shttp_bytes bytes, count, name = {NULL, 0}, text;
   if (shttp_json_find(event->params, "/arguments/text", &text) == SHTTP_OK) {
     add_result(&result, (const char *)text.data, text.len);
   } else if (shttp_json_find(event->params, "/arguments/bytes", &bytes) == SHTTP_OK) {
@@ -84,9 +91,12 @@ static const struct text *serve(const shttp_event *event) {
     for (unsigned long step = 1; step <= steps; step++)
       check(shttp_request_progress(server, event->request, (double)step, (double)steps, shttp_text("")));
     add_result(&result, "\"done\"", 6);
-  } else if (shttp_json_find(event->params, "/name", &text) == SHTTP_OK && is(text, "\"ask\"")) {
+  } else if (shttp_json_find(event->params, "/name", &name) == SHTTP_OK && is(name, "\"ask\"")) {
     ask(event->request);
     return NULL;
+  } else if (is(name, "\"publish\"")) {
+    check(shttp_server_publish(server, SHTTP_CHANGE_TOOLS, shttp_text("")));
+    add_result(&result, "\"sent\"", 6);
   }
   return &result;
 }
@@ -196,8 +206,9 @@ int main(int argc, char **argv) {
   shttp_server_options options;
   shttp_server_options_init(&options);
   options.server_info = shttp_text("{\"name\":\"host\",\"version\":\"1\"}");
-  options.server_capabilities = shttp_text("{\"tools\":{}}");
+  options.server_capabilities = shttp_text("{\"tools\":{\"listChanged\":true}}");
   options.address_share_percent = 100; /* All the load comes from one. */
+  options.listens_max = options.parked_max = MANY;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--queue") == 0) uses_queue = true;
     else if (strcmp(argv[i], "--thread") == 0) uses_thread = true;
@@ -223,6 +234,7 @@ int main(int argc, char **argv) {
   }
   if (shttp_loop_create(&loop_options, &loop) != SHTTP_OK) return 1;
   if (shttp_server_create(loop, &options, &server, NULL, 0) != SHTTP_OK) return 1;
+  if (shttp_server_set_tools(server, shttp_text(tools)) != SHTTP_OK) return 1;
   if (shttp_server_listen(server, "127.0.0.1", 0, NULL, 0) != SHTTP_OK) return 1;
   pthread_create(&waiter, NULL, wait_for_termination, &termination);
   printf("listening on http://127.0.0.1:%u/mcp\n", (unsigned)shttp_server_port(server));
