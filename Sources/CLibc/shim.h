@@ -31,6 +31,16 @@ static inline uint64_t descriptors_max(void) {
 /* Has the line of memory at `place` brought into the cache, whoever had it. Any address will do. */
 static inline void prefetch_line(const void *place) { __builtin_prefetch(place, 1); }
 
+/* Writes the sixteen hexadecimal digits of a number, which is given with its highest byte first in memory. */
+static inline void write_hexadecimal(uint64_t big_endian, void *place) {
+  typedef uint8_t half __attribute__((vector_size(8)));
+  typedef uint8_t whole __attribute__((vector_size(16)));
+  half bytes = (half)big_endian;
+  whole digits = __builtin_shufflevector(bytes >> 4, bytes & 0xF, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  digits += '0' + ((whole)(digits > 9) & ('a' - '0' - 10));
+  memcpy(place, &digits, sizeof digits);
+}
+
 /* The process that has connected to a Unix socket; 0 if that is not known. struct ucred needs _GNU_SOURCE. */
 static inline int peer_process(int connection) {
   struct {

@@ -8,9 +8,18 @@ package enum EventIDCodec {
     private static let numberLengthMax = 20
 
     package static func append(_ id: EventID, to output: ByteBuffer) {
-        append(id.stream, to: output)
-        output.append(UInt8(ascii: "."))
-        output.append(decimal: id.sequence)
+        output.append(upTo: lengthMax) { put(id, at: &$0) }
+    }
+
+    static var lengthMax: Int { tokenLength + 1 + numberLengthMax }
+
+    /// Stores an id at a place with room for `lengthMax` bytes.
+    @inline(__always)
+    static func put(_ id: EventID, at place: inout UnsafeMutableRawPointer) {
+        place.put(hex16: id.stream.high)
+        place.put(hex16: id.stream.low)
+        place.put(".")
+        place.put(decimal: id.sequence)
     }
 
     /// Appends the part of an id that identifies the stream.

@@ -117,12 +117,46 @@ package struct Outbox: ~Copyable {
         _ spare: inout Spare
     ) -> Receipt {
         givenEvents += 1
-        guard isBlocked || !backlog.isEmpty || isHeld else {
+        guard !isOpen else {
             composedEvents = givenEvents
             return .composed(compose(text, id, framing, &spare))
         }
         let message = Backlog.Message(kind: kind, text: text, id: id, ordinal: givenEvents)
         return .waits(backlog.append(message))
+    }
+
+    /// Whether an event can be composed at once, because none waits.
+    package var isOpen: Bool { !isBlocked && backlog.isEmpty && !isHeld }
+
+    /// Composes a short event in place, if the outbox `isOpen`. `compose` writes its text, which
+    /// `keep` is passed.
+    @inline(__always)
+    package mutating func compose(
+        _ id: EventID?, _ framing: BodyFraming, _ spare: inout Spare,
+        _ compose: (ByteBuffer) -> Void, keep: (UnsafeRawBufferPointer) -> Void
+    ) -> Change {
+        givenEvents += 1
+        composedEvents = givenEvents
+        let output = takeBuffer(&spare)
+        let start = output.count
+        output.append(upTo: Outbox.frameBytes) { place in
+            if framing == .chunked { place.put(ByteBuffer.chunkHead) }
+            if let id {
+                place.put("id: ")
+                EventIDCodec.put(id, at: &place)
+                place.put("\n")
+            }
+            place.put(SSEFrame.start)
+        }
+        let text = output.count
+        compose(output)
+        keep(output[text..<output.count])
+        output.append(SSEFrame.end)
+        if framing == .chunked { output.sizeChunk(from: start) }
+        output.endPart(framing)
+        let count = output.count - start
+        queuedBytes += UInt64(count)
+        return count
     }
 
     private mutating func compose(

@@ -33,6 +33,8 @@ struct EventBlock: ~Copyable {
     /// The end offset of the upper part, if the events wrap around; nil if they do not.
     private var turn: Int?
     private(set) var count = 0
+    /// The size of all events with their headers.
+    private var liveBytes = 0
     /// The memory of all messages stored as references, shared or not.
     private var referredBytes = 0
     /// The part of it that is shared with other sessions.
@@ -84,27 +86,36 @@ struct EventBlock: ~Copyable {
     mutating func append(
         _ id: EventID, _ message: ByteBuffer, isShared: Bool = false, at time: Instant
     ) {
-        let isReferred = (isShared || message.count >= EventBlock.longBytes) && message.count > 0
-        if isReferred { message.trim() }  // Its capacity counts as memory from now on.
-        let reference = isShared ? Header.sharedReference : Header.reference
-        let header = Header(
-            id: id, time: time, length: isReferred ? reference : message.count)
+        guard (isShared || message.count >= EventBlock.longBytes) && message.count > 0 else {
+            return withExtendedLifetime(message) { append(id, copying: message.bytes, at: time) }
+        }
+        message.trim()  // Its capacity counts as memory from now on.
+        let length = isShared ? Header.sharedReference : Header.reference
+        append(Header(id: id, time: time, length: length)) { place in
+            place.storeBytes(
+                of: Unmanaged.passRetained(message).toOpaque(), as: UnsafeMutableRawPointer.self)
+        }
+        referredBytes += message.heldBytes
+        if isShared { sharedBytes += message.heldBytes }
+        if message.logs == 0 { change += message.heldBytes }
+        message.logs += 1
+    }
+
+    /// Appends a message that is copied into the block.
+    mutating func append(_ id: EventID, copying message: UnsafeRawBufferPointer, at time: Instant) {
+        append(Header(id: id, time: time, length: message.count)) { place in
+            if let bytes = message.baseAddress { memcpy(place, bytes, message.count) }
+        }
+    }
+
+    @inline(__always)
+    private mutating func append(_ header: Header, _ write: (UnsafeMutableRawPointer) -> Void) {
         makeRoom(header.size)
         guard let storage else { return }
         storage.storeBytes(of: header, toByteOffset: end, as: Header.self)
-        let place = storage + end + MemoryLayout<Header>.stride
-        if isReferred {
-            place.storeBytes(
-                of: Unmanaged.passRetained(message).toOpaque(), as: UnsafeMutableRawPointer.self)
-            referredBytes += message.heldBytes
-            if isShared { sharedBytes += message.heldBytes }
-            if message.logs == 0 { change += message.heldBytes }
-            message.logs += 1
-        } else if let bytes = message.bytes.baseAddress {
-            memcpy(place, bytes, message.count)
-        }
-        withExtendedLifetime(message) {}
+        write(storage + end + MemoryLayout<Header>.stride)
         end += header.size
+        liveBytes += header.size
         count += 1
         // Prefetch for the next event, which is probably as long as this one.
         for line in 0..<min(1 + header.size / EventBlock.lineBytes, 4) {
@@ -117,6 +128,7 @@ struct EventBlock: ~Copyable {
         let header = header(at: first)
         if header.length < 0 { release(reference(at: first), header) }
         first += header.size
+        liveBytes -= header.size
         if first == turn {
             first = 0
             turn = nil
@@ -207,9 +219,6 @@ struct EventBlock: ~Copyable {
             copying: UnsafeRawBufferPointer(
                 start: storage! + place + MemoryLayout<Header>.stride, count: header.length))
     }
-
-    /// The size of all events with their headers.
-    private var liveBytes: Int { turn.map { $0 - first + end } ?? (end - first) }
 
     /// Makes space for `size` bytes at `end`: after the last event, by wrapping around, or in a
     /// larger block.

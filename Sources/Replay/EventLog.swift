@@ -1,4 +1,5 @@
 import Link
+import Session
 import Wire
 
 /// The events that a session's streams have sent and may have to send again, within limits.
@@ -16,9 +17,15 @@ package final class EventLog {
     private var events: EventBlock
     private var open = TokenTable<StreamToken, Progress>()
 
+    /// The shares that its memory counts in.
+    let shares: Shares
+
     /// A log whose events will be trimmed to `bytesMax`.
-    package init(bytesMax: Int = .max) {
+    package init(
+        bytesMax: Int = .max, in shares: Shares = Shares(address: nil, principal: nil)
+    ) {
         events = EventBlock(bytesMax: bytesMax)
+        self.shares = shares
     }
 
     package var count: Int { events.count }
@@ -53,13 +60,25 @@ package final class EventLog {
 
     /// Stores an event of an open stream. Events arrive in the order of their numbers.
     package func append(_ event: StoredEvent, at now: Instant) {
+        guard advance(to: event.id) else { return }
+        events.append(event.id, event.message, isShared: event.isShared, at: now)
+    }
+
+    /// The same for a short message, which is copied.
+    package func append(_ id: EventID, copying message: UnsafeRawBufferPointer, at now: Instant) {
+        guard advance(to: id) else { return }
+        events.append(id, copying: message, at: now)
+    }
+
+    /// Notes the last event of a stream; false if the stream is not open.
+    @inline(__always)
+    private func advance(to id: EventID) -> Bool {
         var isOpen = false
-        open.update(event.id.stream) { progress in
-            progress.last = event.id.sequence
+        open.update(id.stream) { progress in
+            progress.last = id.sequence
             isOpen = true
         }
-        guard isOpen else { return }
-        events.append(event.id, event.message, isShared: event.isShared, at: now)
+        return isOpen
     }
 
     /// Stores the only event of a stream that has already ended.

@@ -43,6 +43,15 @@ package class EventStore {
     /// Stores an event of an open stream. Events arrive in the order of their numbers.
     package func keep(_ event: StoredEvent, of session: SessionIdentity, at now: Instant) {}
 
+    /// The same for a short message whose bytes are only borrowed.
+    package func keep(
+        _ id: EventID, copying message: UnsafeRawBufferPointer, of session: SessionIdentity,
+        at now: Instant
+    ) {
+        let event = StoredEvent(id: id, message: ByteBuffer(copying: message))
+        keep(event, of: session, at: now)
+    }
+
     /// Ends a stream: no event follows.
     package func end(_ stream: StreamToken, of session: SessionIdentity) {}
 

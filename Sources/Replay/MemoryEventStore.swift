@@ -18,15 +18,10 @@ package final class MemoryEventStore: EventStore {
         package init() {}
     }
 
-    private struct Keeping {
-        let log: EventLog
-        let shares: Shares
-    }
-
     private let bounds: Bounds
     private let lifetime: Int64
     /// Indexed by `SessionKey.index`.
-    private var keepings: [Keeping?] = []
+    private var logs: [EventLog?] = []
     private var count = 0
     /// Per session, when its oldest event expires; may be too early. Without a maximum age, it only
     /// orders the sessions by their oldest event.
@@ -43,8 +38,8 @@ package final class MemoryEventStore: EventStore {
 
     package override func open(_ session: SessionIdentity, in shares: Shares) {
         let place = session.key.index
-        while keepings.count <= place { keepings.append(nil) }
-        keepings[place] = Keeping(log: EventLog(bytesMax: bounds.bytes), shares: shares)
+        while logs.count <= place { logs.append(nil) }
+        logs[place] = EventLog(bytesMax: bounds.bytes, in: shares)
         count += 1
     }
 
@@ -55,36 +50,49 @@ package final class MemoryEventStore: EventStore {
     package override func keep(
         _ event: StoredEvent, of session: SessionIdentity, at now: Instant
     ) {
-        guard let keeping = keeping(of: session) else { return }
-        keeping.log.append(event, at: now)
-        noteKept(keeping, session.key.index)
+        guard let log = log(of: session) else { return }
+        log.append(event, at: now)
+        noteKept(log, session.key.index)
+    }
+
+    package override func keep(
+        _ id: EventID, copying message: UnsafeRawBufferPointer, of session: SessionIdentity,
+        at now: Instant
+    ) {
+        let place = session.key.index
+        guard place < logs.count else { return }
+        // The table keeps it: references to it are not counted.
+        logs[place].map { Unmanaged.passUnretained($0) }?._withUnsafeGuaranteedRef { log in
+            log.append(id, copying: message, at: now)
+            noteKept(log, place)
+        }
     }
 
     package override func keep(
         whole stream: StreamToken, _ message: ByteBuffer, of session: SessionIdentity,
         at now: Instant
     ) {
-        guard let keeping = keeping(of: session) else { return }
-        keeping.log.append(whole: stream, message, at: now)
-        noteKept(keeping, session.key.index)
+        guard let log = log(of: session) else { return }
+        log.append(whole: stream, message, at: now)
+        noteKept(log, session.key.index)
     }
 
     /// Enforces all limits after a session has stored an event.
-    private func noteKept(_ keeping: Keeping, _ place: Int) {
-        trim(place, keeping, countMax: bounds.events)
+    private func noteKept(_ log: EventLog, _ place: Int) {
+        trim(place, log, countMax: bounds.events)
         guard bytesKept > min(bounds.addressBytes, bounds.principalBytes, bounds.totalBytes)
         else { return }
-        if let address = keeping.shares.address {
+        if let address = log.shares.address {
             while address.replayBytes > bounds.addressBytes, dropOldest(of: address, place) {}
         }
-        if let principal = keeping.shares.principal {
+        if let principal = log.shares.principal {
             while principal.replayBytes > bounds.principalBytes, dropOldest(of: principal, place) {}
         }
         while bytesKept > bounds.totalBytes, let place = deadlines.first(in: 0),
-            let keeping = keepings[place], let oldest = keeping.log.oldest
+            let log = logs[place], let oldest = log.oldest
         {
             if deadlines.next == oldest.advanced(byMilliseconds: lifetime) {
-                halve(place, keeping)
+                halve(place, log)
             } else {
                 // The entry was outdated, so another session may have an older event.
                 deadlines.arm(place, 0, at: oldest)
@@ -98,20 +106,20 @@ package final class MemoryEventStore: EventStore {
     private func dropOldest(of share: Share, _ last: Int) -> Bool {
         var oldest = last
         deadlines.forEach(in: 0, atMost: 4_096) { place, _ in
-            guard let keeping = keepings[place], keeping.shares.include(share) else { return true }
+            guard let log = logs[place], log.shares.include(share) else { return true }
             oldest = place
             return false
         }
-        guard let keeping = keepings[oldest], keeping.log.count > 0 else { return false }
-        halve(oldest, keeping)
+        guard let log = logs[oldest], log.count > 0 else { return false }
+        halve(oldest, log)
         return true
     }
 
     /// Drops the older half of a session's events, and frees their memory.
-    private func halve(_ place: Int, _ keeping: Keeping) {
-        keeping.log.trim(countMax: keeping.log.count / 2, bytesMax: .max, before: nil)
-        keeping.log.compact()
-        trim(place, keeping, countMax: bounds.events)
+    private func halve(_ place: Int, _ log: EventLog) {
+        log.trim(countMax: log.count / 2, bytesMax: .max, before: nil)
+        log.compact()
+        trim(place, log, countMax: bounds.events)
     }
 
     package override func end(_ stream: StreamToken, of session: SessionIdentity) {
@@ -121,50 +129,48 @@ package final class MemoryEventStore: EventStore {
     package override func load(
         after cursor: EventID, of session: SessionIdentity, at now: Instant
     ) -> Answer {
-        guard let keeping = keeping(of: session) else { return .gap }
-        trim(session.key.index, keeping, countMax: bounds.events, at: now)
-        return keeping.log.events(after: cursor)
+        guard let log = log(of: session) else { return .gap }
+        trim(session.key.index, log, countMax: bounds.events, at: now)
+        return log.events(after: cursor)
     }
 
     package override func forget(_ session: SessionIdentity) {
-        guard let keeping = keeping(of: session) else { return }
-        trim(session.key.index, keeping, countMax: 0)
-        keepings[session.key.index] = nil
+        guard let log = log(of: session) else { return }
+        trim(session.key.index, log, countMax: 0)
+        logs[session.key.index] = nil
         deadlines.disarm(session.key.index)
         count -= 1
-        if count == 0 { keepings = [] }
+        if count == 0 { logs = [] }
     }
 
     package override var nextDeadline: Instant? { deadlines.next }
 
     package override func deadlineReached(at now: Instant) {
         while let due = deadlines.popDue(at: now) {
-            guard let keeping = keepings[due.index] else { continue }
-            trim(due.index, keeping, countMax: bounds.events, at: now)
+            guard let log = logs[due.index] else { continue }
+            trim(due.index, log, countMax: bounds.events, at: now)
         }
     }
 
     /// The log of a session.
     package override func log(of session: SessionIdentity) -> EventLog? {
-        keeping(of: session)?.log
-    }
-
-    private func keeping(of session: SessionIdentity) -> Keeping? {
-        session.key.index < keepings.count ? keepings[session.key.index] : nil
+        session.key.index < logs.count ? logs[session.key.index] : nil
     }
 
     /// Drops events beyond the limits and, if `now` is given, expired ones. The deadline of the
     /// remaining events may be too early.
-    private func trim(_ place: Int, _ keeping: Keeping, countMax: Int, at now: Instant? = nil) {
+    private func trim(_ place: Int, _ log: EventLog, countMax: Int, at now: Instant? = nil) {
         var limit: Instant?
         if let now, let age = bounds.age { limit = now.advanced(byMilliseconds: -age) }
-        keeping.log.trim(countMax: countMax, bytesMax: bounds.bytes, before: limit)
-        bytesKept += keeping.log.takeChange()
-        let own = keeping.log.ownBytes
-        keeping.shares.forEach { $0.replayBytes += own - keeping.log.countedBytes }
-        keeping.log.countedBytes = own
-        guard keeping.log.count > 0 else { return deadlines.disarm(place) }
-        if !deadlines.isArmed(place), let oldest = keeping.log.oldest {
+        log.trim(countMax: countMax, bytesMax: bounds.bytes, before: limit)
+        bytesKept += log.takeChange()
+        let change = log.ownBytes - log.countedBytes
+        if change != 0 {
+            log.shares.forEach { $0.replayBytes += change }
+            log.countedBytes += change
+        }
+        guard log.count > 0 else { return deadlines.disarm(place) }
+        if !deadlines.isArmed(place), let oldest = log.oldest {
             deadlines.arm(place, 0, at: oldest)
         }
     }

@@ -228,13 +228,17 @@ package final class ByteBuffer {
 
     /// Appends a number as sixteen hexadecimal digits.
     package func append(hex16 value: UInt64) {
-        if count + 16 > capacity { grow(to: Swift.max(count + 16, capacity * 2)) }
-        guard let place = storage.map({ $0 + count }) else { return }
-        let high = ByteBuffer.digits(UInt32(truncatingIfNeeded: value >> 32))
-        let low = ByteBuffer.digits(UInt32(truncatingIfNeeded: value))
-        place.storeBytes(of: high, as: UInt64.self)
-        place.storeBytes(of: low, toByteOffset: 8, as: UInt64.self)
-        count += 16
+        append(upTo: 16) { $0.put(hex16: value) }
+    }
+
+    /// Appends at most `room` bytes, which `write` stores at a pointer that it moves on.
+    @inline(__always)
+    package func append(upTo room: Int, _ write: (inout UnsafeMutableRawPointer) -> Void) {
+        if count + room > capacity { grow(to: Swift.max(count + room, capacity * 2)) }
+        guard let storage else { return }
+        var place = storage + count
+        write(&place)
+        count = place - storage
     }
 
     /// Removes the bytes and keeps the capacity.

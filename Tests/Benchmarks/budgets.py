@@ -55,6 +55,17 @@ def notifications(route):
     return Workload(echo("--progress-route", route), calls, less, more, 100 * 20)
 
 
+def modern(*load):
+    """Calls without a session."""
+    return repeated(["benchmarks/host"], ["calls", "--era", "modern", "--answer", "json", *load], 1200)
+
+
+def modern_notifications():
+    calls = ["calls", "--era", "modern", "--tool", "progress", "--route", "request", "--operations", "100"]
+    less, more = (["--notifications", str(count)] for count in (20, 40))
+    return Workload(["benchmarks/host"], calls, less, more, 100 * 20)
+
+
 # More calls than events that a session keeps for resuming: dropping the oldest belongs to the cost.
 WORKLOADS = {
     "call-json": repeated(echo("--json-response"), ["calls", "--answer", "json"], 1200),
@@ -63,6 +74,10 @@ WORKLOADS = {
     "round": repeated(echo(), ["rounds"], 300),
     "notification-primary": notifications("primary"),
     "notification-request": notifications("request"),
+    "modern-call": modern(),
+    "modern-param": modern("--tool", "regional"),
+    "modern-notification": modern_notifications(),
+    "change": repeated(["benchmarks/host"], ["publish", "--streams", "50"], 40, each=50),
     "delivery": repeated(echo(), ["fanout", "--streams", "50"], 40, each=50),
 }
 

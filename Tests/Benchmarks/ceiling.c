@@ -1,9 +1,9 @@
-/* usage: ceiling [--json-response] [--progress-route request] [--batches] */
+/* usage: ceiling [--modern] [--json-response] [--progress-route request] [--batches] */
 #include "ceiling.h"
 
 #include <strings.h>
 
-bool answers_json, uses_batches, progress_on_primary = true;
+bool is_modern, answers_json, uses_batches, progress_on_primary = true;
 
 static uv_loop_t loop;
 static uv_tcp_t listener;
@@ -88,6 +88,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
 static void on_closed(uv_handle_t *handle) {
   struct peer *peer = (struct peer *)handle;
   peer->has_closed = true;
+  stop_listening(peer);
   text_free(&peer->body);
   if (peer->pending == 0) free(peer);
 }
@@ -118,6 +119,7 @@ static void on_termination(uv_signal_t *handle, int number) {
 int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--json-response") == 0) answers_json = true;
+    else if (strcmp(argv[i], "--modern") == 0) is_modern = answers_json = true;
     else if (strcmp(argv[i], "--batches") == 0) uses_batches = true;
     else if (strcmp(argv[i], "--progress-route") == 0) progress_on_primary = strcmp(argv[++i], "primary") == 0;
   }

@@ -4,20 +4,14 @@
  */
 #include "ceiling.h"
 
-#define MESSAGE_START 200
-
 /* Primary streams by session number. */
 static struct peer **primaries;
 static size_t session_count, session_capacity;
 
-static uv_buf_t buffer(const void *data, size_t len) { return uv_buf_init((char *)data, (unsigned)len); }
-
-static void write_text(struct peer *peer, const char *text, size_t len) {
+void write_text(struct peer *peer, const char *text, size_t len) {
   uv_buf_t part = buffer(text, len);
   peer_write(peer, &part, 1);
 }
-
-#define write_literal(peer, literal) write_text((peer), (literal), sizeof(literal) - 1)
 
 /* ---- Results ------------------------------------------------------------------------ */
 
@@ -25,24 +19,24 @@ static void write_text(struct peer *peer, const char *text, size_t len) {
 static void frame_result(struct text *before, struct text *after, const char *id, size_t id_len, size_t text_len,
                          bool is_begun) {
   static const char opening[] = "{\"jsonrpc\":\"2.0\",\"id\":";
-  static const char middle[] = ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"";
   static const char closing[] = "\"}]}}";
-  static const char event[] = EVENT_ID "event: message\ndata: ";
-  size_t json = sizeof opening - 1 + id_len + sizeof middle - 1 + text_len + sizeof closing - 1;
-  if (answers_json) {
+  const char *middle = is_modern ? MODERN_RESULT : ",\"result\":" CONTENT;
+  const char *event = is_modern ? EVENT : EVENT_ID EVENT;
+  size_t json = sizeof opening - 1 + id_len + strlen(middle) + text_len + sizeof closing - 1;
+  if (answers_json && !is_begun) {
     text_add_literal(before, "HTTP/1.1 200 OK\r\n" DATE "Content-Type: application/json\r\nContent-Length: ");
     text_add_number(before, json);
     text_add_literal(before, "\r\n\r\n");
   } else {
     if (!is_begun) text_add_literal(before, STREAM_HEAD PRIMING_CHUNK);
-    add_chunk_head(before, sizeof event - 1 + json + 2);
-    text_add_literal(before, event);
+    add_chunk_head(before, strlen(event) + json + 2);
+    text_add(before, event, strlen(event));
   }
   text_add_literal(before, opening);
   text_add(before, id, id_len);
-  text_add_literal(before, middle);
+  text_add(before, middle, strlen(middle));
   text_add_literal(after, closing);
-  if (!answers_json) text_add_literal(after, "\n\n\r\n" LAST_CHUNK);
+  if (!answers_json || is_begun) text_add_literal(after, "\n\n\r\n" LAST_CHUNK);
 }
 
 void write_result(struct peer *peer, const char *id, size_t id_len, const char *text, size_t text_len) {
@@ -55,20 +49,45 @@ void write_result(struct peer *peer, const char *id, size_t id_len, const char *
 
 /* ---- Notifications -------------------------------------------------------------------- */
 
-static void add_progress(struct text *out, const char *id, size_t id_len, uint64_t step, uint64_t count) {
-  static struct text json;
-  json.len = 0;
-  text_add_literal(&json, EVENT_ID "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\","
-                                   "\"params\":{\"progressToken\":");
-  text_add(&json, id, id_len);
-  text_add_literal(&json, ",\"progress\":");
-  text_add_number(&json, step);
-  text_add_literal(&json, ",\"total\":");
-  text_add_number(&json, count);
-  text_add_literal(&json, "}}\n\n");
-  add_chunk_head(out, json.len);
-  text_add(out, json.data, json.len);
-  text_add_literal(out, "\r\n");
+static void add_progress(struct canned *canned, const char *id, size_t id_len, uint64_t step) {
+  static struct text before, after;
+  before.len = after.len = 0;
+  if (!is_modern) {
+    text_add_literal(&before, STREAM_ID);
+    text_add_number(&before, step);
+    text_add_literal(&before, "\n");
+  }
+  text_add_literal(&before, EVENT "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\","
+                                  "\"params\":{\"progressToken\":");
+  text_add_literal(&after, ",\"progress\":");
+  text_add_number(&after, step);
+  text_add_literal(&after, ",\"total\":");
+  text_add_number(&after, canned->count);
+  text_add_literal(&after, "}}\n\n");
+  add_chunk_head(&canned->bytes, before.len + id_len + after.len);
+  text_add(&canned->bytes, before.data, before.len);
+  canned->places[canned->place_count++] = canned->bytes.len;
+  text_add(&canned->bytes, id, id_len);
+  text_add(&canned->bytes, after.data, after.len);
+  text_add_literal(&canned->bytes, "\r\n");
+}
+
+static void can(struct canned *canned, const char *id, size_t id_len, uint64_t count, bool is_answer) {
+  static struct text before, after;
+  before.len = after.len = canned->bytes.len = 0;
+  canned->count = count;
+  canned->places = realloc(canned->places, (count + 1) * sizeof *canned->places);
+  canned->place_count = 0;
+  if (is_answer) text_add_literal(&canned->bytes, STREAM_HEAD);
+  if (is_answer && !is_modern) text_add_literal(&canned->bytes, PRIMING_CHUNK);
+  for (uint64_t step = 1; step <= count; step++) add_progress(canned, id, id_len, step);
+  if (!is_answer) return;
+  frame_result(&before, &after, id, id_len, 4, true);
+  const char *place = find(before.data, before.len, before.len, "\"jsonrpc\":\"2.0\",\"id\":");
+  canned->places[canned->place_count++] = canned->bytes.len + (size_t)(place - before.data);
+  text_add(&canned->bytes, before.data, before.len);
+  text_add_literal(&canned->bytes, "done");
+  text_add(&canned->bytes, after.data, after.len);
 }
 
 static struct peer *primary(const struct peer *peer) {
@@ -76,20 +95,19 @@ static struct peer *primary(const struct peer *peer) {
   return session < session_count ? primaries[session] : NULL;
 }
 
+const struct text *notifications(const char *id, size_t id_len, uint64_t count, bool is_answer) {
+  static struct canned all[DIGITS_MAX + 1];
+  struct canned *canned = &all[id_len];
+  if (canned->count != count) can(canned, id, id_len, count, is_answer);
+  for (size_t i = 0; i < canned->place_count; i++) memcpy(canned->bytes.data + canned->places[i], id, id_len);
+  return &canned->bytes;
+}
+
 static void progress(struct peer *peer, const char *id, size_t id_len, uint64_t count) {
-  static struct text out, after;
   struct peer *target = progress_on_primary ? primary(peer) : NULL;
-  out.len = after.len = 0;
-  if (target == NULL) text_add_literal(&out, STREAM_HEAD PRIMING_CHUNK);
-  for (uint64_t step = 1; step <= count; step++) add_progress(&out, id, id_len, step, count);
-  if (target != NULL) {
-    write_text(target, out.data, out.len);
-    out.len = 0;
-  }
-  frame_result(&out, &after, id, id_len, 4, target == NULL);
-  text_add_literal(&out, "done");
-  text_add(&out, after.data, after.len);
-  write_text(peer, out.data, out.len);
+  const struct text *canned = notifications(id, id_len, count, target == NULL);
+  write_text(target == NULL ? peer : target, canned->data, canned->len);
+  if (target != NULL) write_result(peer, id, id_len, "done", 4);
 }
 
 static void broadcast(uint64_t seq) {
@@ -159,6 +177,10 @@ static void delete_session(const struct peer *peer) {
 }
 
 void answer(struct peer *peer, const char *body, size_t len) {
+  if (is_modern) {
+    answer_modern(peer, body, len);
+    return;
+  }
   if (peer->parser.method == HTTP_GET) {
     primaries[strtoul(peer->session, NULL, 16)] = peer;
     write_literal(peer, STREAM_HEAD "00000008\r\n: open\n\n\r\n" PRIMING_CHUNK);

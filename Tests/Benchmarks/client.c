@@ -2,7 +2,7 @@
 
 #include "fail.h"
 
-#define START_OF_MESSAGE 160
+#define START_OF_MESSAGE 300
 #define SHOWN_MAX 300 /* of a message that is not as it must be */
 
 struct call call;
@@ -13,13 +13,21 @@ static bool is_progress(const char *json, size_t len) {
   return find(json, len, START_OF_MESSAGE, "\"method\":\"notifications/progress\"") != NULL;
 }
 
-static void check_number(const char *json, size_t len, const char *key, uint64_t wanted) {
+void check_number(const char *json, size_t len, const char *key, uint64_t wanted) {
   uint64_t number = number_at(find(json, len, START_OF_MESSAGE, key), json + len);
   int shown = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
   if (number != wanted) fail("%s %llu wanted in %.*s", key, (unsigned long long)wanted, shown, json);
 }
 
-static void advance(struct lane *lane) {
+void copy_text(const char *json, size_t len, const char *key, char *out, size_t room) {
+  const char *text = find(json, len, len, key);
+  const char *end = text == NULL ? NULL : memchr(text, '"', (size_t)(json + len - text));
+  if (end == NULL || (size_t)(end - text) >= room) fail("no %s, or a long one", key);
+  memcpy(out, text, (size_t)(end - text));
+  out[end - text] = '\0';
+}
+
+void lane_advance(struct lane *lane) {
   bool is_done = lane->has_ended && lane->notified == call.notifications && broadcasts_pending == 0;
   if (lane->step != CALLING || !is_done) return;
   lane->step = IDLE;
@@ -52,7 +60,7 @@ static void primary_message(void *what, const char *json, size_t len) {
     if (session->seen++ != broadcast_seq - 1) fail("a broadcast came twice, or one is missing");
     broadcasts_pending--;
   }
-  advance(session->lane);
+  lane_advance(session->lane);
 }
 
 static void primary_end(void *what, const struct response *response) {
@@ -68,6 +76,8 @@ static const struct response_events primary_events = {primary_head, NULL, primar
 
 static void check_answer(struct lane *lane, const char *json, size_t len) {
   check_number(json, len, "\"id\":", lane->id);
+  if (call.is_modern && find(json, len, START_OF_MESSAGE, "\"resultType\":\"complete\"") == NULL)
+    fail("a result without its type");
   const char *text = find(json, len, START_OF_MESSAGE, "\"text\":");
   while (text != NULL && *text == ' ') text++;
   size_t left = text == NULL ? 0 : (size_t)(json + len - text);
@@ -99,6 +109,8 @@ static void post_message(void *what, const char *json, size_t len) {
     check_progress(lane, json, len, false);
   } else if (lane->step == CALLING) {
     check_answer(lane, json, len);
+  } else if (lane->step == ASKING) {
+    take_question(lane, json, len);
   } else {
     fail("an unexpected message in step %d", (int)lane->step);
   }
@@ -123,7 +135,12 @@ static void post_end(void *what, const struct response *response) {
     case CALLING:
       if (!lane->has_answer) fail("a response without an answer");
       lane->has_ended = true;
-      advance(lane);
+      lane_advance(lane);
+      break;
+    case ASKING:
+      if (!lane->has_answer) fail("a response without a question");
+      lane->step = IDLE;
+      lane->then(lane);
       break;
     default: lane->step = IDLE; lane->then(lane);
   }
@@ -133,7 +150,7 @@ static const struct response_events post_events = {post_head, NULL, post_message
 
 /* ---- Requests -------------------------------------------------------------------- */
 
-static void begin(struct lane *lane, int step, void (*then)(struct lane *)) {
+void lane_begin(struct lane *lane, int step, void (*then)(struct lane *)) {
   lane->step = step;
   lane->then = then;
   lane->has_answer = lane->has_ended = false;
@@ -144,7 +161,7 @@ void lane_open(struct lane *lane) { connection_open(&lane->post, &post_events, l
 
 void lane_initialize(struct lane *lane, struct session *session, void (*then)(struct lane *)) {
   char message[300];
-  begin(lane, INITIALIZING, then);
+  lane_begin(lane, INITIALIZING, then);
   lane->session = session;
   session->lane = lane;
   session->id[0] = '\0';
@@ -160,7 +177,7 @@ void lane_initialize(struct lane *lane, struct session *session, void (*then)(st
 
 void lane_open_primary(struct lane *lane, void (*then)(struct lane *)) {
   struct session *session = lane->session;
-  begin(lane, OPENING, then);
+  lane_begin(lane, OPENING, then);
   connection_open(&session->primary, &primary_events, session);
   add_get(connection_request(&session->primary), connections_host, session->id);
   connection_send(&session->primary);
@@ -168,18 +185,22 @@ void lane_open_primary(struct lane *lane, void (*then)(struct lane *)) {
 
 void lane_call(struct lane *lane, void (*then)(struct lane *)) {
   static struct text body;
-  begin(lane, CALLING, then);
+  lane_begin(lane, CALLING, then);
+  if (call.is_modern) {
+    lane_call_modern(lane);
+    return;
+  }
   body.len = 0;
   add_call(&body, ++lane->id, call.tool, call.notifications != 0, call.key);
-  if (strcmp(call.tool, "echo") == 0) text_add(&body, call.wanted.data, call.wanted.len);
-  else text_add_number(&body, call.number);
+  if (call.has_number) text_add_number(&body, call.number);
+  else text_add(&body, call.wanted.data, call.wanted.len);
   text_add_literal(&body, "}}}");
   add_post(connection_request(&lane->post), connections_host, lane->session->id, &body);
   connection_send(&lane->post);
 }
 
 void lane_delete(struct lane *lane, void (*then)(struct lane *)) {
-  begin(lane, DELETING, then);
+  lane_begin(lane, DELETING, then);
   add_delete(connection_request(&lane->post), connections_host, lane->session->id);
   lane->session->id[0] = '\0';
   connection_send(&lane->post);

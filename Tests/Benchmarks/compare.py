@@ -17,7 +17,7 @@ from statistics import median
 
 from budgets import result_memory
 from harness import HERE, Server, counted, load, processors
-from report import ALONE, report
+from report import ALONE, MEMORY, report
 
 SMALL, PAGE, LARGE, HUGE = 32, 4096, 65536, 1 << 20
 NAMES = {SMALL: "32 B", PAGE: "4 KB", LARGE: "64 KB", HUGE: "1 MB"}
@@ -74,7 +74,7 @@ class Workload:
 
 
 def timing(load, seconds):
-    if load[0] == "idle" or "--operations" in load:
+    if load[0] in MEMORY or "--operations" in load:
         return []
     is_large = LARGE in load or HUGE in load
     return ["--seconds", seconds, "--warmup", FEW if is_large else 400]
@@ -157,6 +157,14 @@ def workloads(commands):
                 pair("--progress-route", route),
                 counted=400,
             )
+    route = ["--progress-route", "request"]
+    yield Workload(
+        "call with 20 notifications, request, callback",
+        ["calls", "--connections", 16, "--tool", "progress", "--notifications", 20, "--route", "request"],
+        {"ceiling": commands.ceiling(*route), "library": commands.host(*route)},
+        counted=400,
+    )
+    yield from modern_workloads(commands)
     for streams in (1000, 10000):
         yield Workload(
             f"delivery to {streams:,} streams",
@@ -165,6 +173,30 @@ def workloads(commands):
             each=streams,
         )
     yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
+
+
+def modern_workloads(commands):
+    """Revision 2026-07-28, without sessions."""
+    servers = {"ceiling": commands.ceiling("--modern"), "library": commands.host()}
+    calls = ["calls", "--era", "modern", "--connections", 16]
+    yield Workload("modern call 32 B", [*calls, "--answer", "json"], servers, counted=4000)
+    yield Workload("modern call 32 B, Mcp-Param", [*calls, "--answer", "json", "--tool", "regional"], servers)
+    yield Workload(
+        "modern call with 20 notifications",
+        [*calls, "--tool", "progress", "--notifications", 20, "--route", "request"],
+        servers,
+        counted=400,
+    )
+    yield Workload("modern elicitation by round trip", ["trips", "--connections", 16], servers, counted=400)
+    for streams in (1000, 10000):
+        yield Workload(
+            f"change to {streams:,} listen streams",
+            ["publish", "--streams", streams, "--operations", 100000 // streams, "--warmup", 2],
+            servers,
+            each=streams,
+        )
+    yield Workload("idle listen streams", ["listeners", "--streams", 10000], servers, slices=1)
+    yield Workload("parked requests", ["parked", "--streams", 10000, "--connections", 16], servers, slices=1)
 
 
 def memory_of_results(build):

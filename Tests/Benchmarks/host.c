@@ -5,7 +5,8 @@
  *   host --thread   on another thread, which takes the calls that on_event has listed, as a whole
  *   host --queue    on the main thread, which takes events in batches; the loop has the library's thread
  *
- * Its tools are echo {text} and text {bytes}.
+ * Its tools are echo {text}, regional {region, text}, text {bytes}, progress {count}, ask {}, which asks the client for
+ * a name, and publish {seq}, which says that the list of tools has changed.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 
 #define BATCH 64
 #define DRAIN_MS 1000
+#define MANY 20000 /* more than there will be */
 
 struct job {
   struct job *next;
@@ -52,28 +54,69 @@ static const struct text *long_result(size_t bytes) {
   return &result;
 }
 
-/* The result of a tools/call; empty if this is none. It lives until the next one. */
-static const struct text *result_of(const shttp_event *event) {
+static void check(shttp_status status) {
+  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+}
+
+/* So that the library checks the header of `region`. */
+static const char tools[] =
+    "[{\"name\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}},"
+    "{\"name\":\"regional\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"},"
+    "\"region\":{\"type\":\"string\",\"x-mcp-header\":\"Region\"}}}}]";
+
+static void ask(shttp_request request) {
+  void *asked_by = (void *)(uintptr_t)request.key; /* NOLINT(performance-no-int-to-ptr) */
+  check(shttp_request_call(server, request, shttp_text("elicitation/create"), shttp_text(ELICITATION), asked_by, NULL));
+}
+
+static void add_result(struct text *result, const char *text, size_t len) {
+  text_add_literal(result, "{\"content\":[{\"type\":\"text\",\"text\":");
+  text_add(result, text, len);
+  text_add_literal(result, "}]}");
+}
+
+/* Serves a tools/call, and returns its result, which lives until the next one: empty if this is none, NULL if it comes
+   later. */
+static const struct text *serve(const shttp_event *event) {
   static struct text result;
   result.len = 0;
   if (!is(event->method, "tools/call")) return &result;
-  shttp_bytes bytes, text;
+  shttp_bytes bytes, count, name = {NULL, 0}, text;
   if (shttp_json_find(event->params, "/arguments/text", &text) == SHTTP_OK) {
-    text_add_literal(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
-    text_add(&result, (const char *)text.data, text.len);
-    text_add_literal(&result, "}]}");
+    add_result(&result, (const char *)text.data, text.len);
   } else if (shttp_json_find(event->params, "/arguments/bytes", &bytes) == SHTTP_OK) {
     return long_result((size_t)strtoul((const char *)bytes.data, NULL, 10));
+  } else if (shttp_json_find(event->params, "/arguments/count", &count) == SHTTP_OK) {
+    unsigned long steps = strtoul((const char *)count.data, NULL, 10);
+    for (unsigned long step = 1; step <= steps; step++)
+      check(shttp_request_progress(server, event->request, (double)step, (double)steps, shttp_text("")));
+    add_result(&result, "\"done\"", 6);
+  } else if (shttp_json_find(event->params, "/name", &name) == SHTTP_OK && is(name, "\"ask\"")) {
+    ask(event->request);
+    return NULL;
+  } else if (is(name, "\"publish\"")) {
+    check(shttp_server_publish(server, SHTTP_CHANGE_TOOLS, shttp_text("")));
+    add_result(&result, "\"sent\"", 6);
   }
   return &result;
 }
 
 static void respond(shttp_request request, const char *result, size_t len) {
   shttp_bytes bytes = {(const uint8_t *)result, len};
-  shttp_status status =
-      len == 0 ? shttp_request_fail(server, request, -32601, shttp_text("Method not found"), shttp_text(""))
-               : shttp_request_respond(server, request, bytes);
-  if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
+  check(len == 0 ? shttp_request_fail(server, request, -32601, shttp_text("Method not found"), shttp_text(""))
+                 : shttp_request_respond(server, request, bytes));
+}
+
+/* The client's answer to a question becomes the result. */
+static void take_answer(const shttp_event *event) {
+  static struct text result;
+  shttp_bytes name;
+  result.len = 0;
+  if (event->status == SHTTP_ERR_DISCONNECTED || event->status == SHTTP_ERR_CLOSED) return;
+  check(event->status);
+  if (shttp_json_find(event->message, "/result/content/name", &name) == SHTTP_OK)
+    add_result(&result, (const char *)name.data, name.len);
+  respond((shttp_request){(uintptr_t)event->call_data}, result.data, result.len);
 }
 
 /* ---- In the callback, or a list that changes hands ------------------------------------ */
@@ -104,8 +147,10 @@ static void on_event(shttp_server *from, const shttp_event *event, void *user_da
   (void)from;
   (void)user_data;
   if (event->kind == SHTTP_EVENT_CLOSED) uses_thread ? uv_stop(&uv) : (void)shttp_loop_stop(loop);
+  if (event->kind == SHTTP_EVENT_RESPONSE) take_answer(event);
   if (event->kind != SHTTP_EVENT_REQUEST) return;
-  const struct text *result = result_of(event);
+  const struct text *result = serve(event);
+  if (result == NULL) return;
   if (uses_thread) list(event->request, result);
   else respond(event->request, result->data, result->len);
 }
@@ -139,8 +184,10 @@ static void take_events(void) {
     if (shttp_server_take_events(server, events, BATCH, &count) != SHTTP_OK) return;
     for (size_t i = 0; i < count; i++) {
       if (events[i].kind == SHTTP_EVENT_CLOSED) return;
+      if (events[i].kind == SHTTP_EVENT_RESPONSE) take_answer(&events[i]);
       if (events[i].kind != SHTTP_EVENT_REQUEST) continue;
-      const struct text *result = result_of(&events[i]);
+      const struct text *result = serve(&events[i]);
+      if (result == NULL) continue;
       respond(events[i].request, result->data, result->len);
     }
   }
@@ -159,12 +206,15 @@ int main(int argc, char **argv) {
   shttp_server_options options;
   shttp_server_options_init(&options);
   options.server_info = shttp_text("{\"name\":\"host\",\"version\":\"1\"}");
-  options.server_capabilities = shttp_text("{\"tools\":{}}");
+  options.server_capabilities = shttp_text("{\"tools\":{\"listChanged\":true}}");
   options.address_share_percent = 100; /* All the load comes from one. */
+  options.listens_max = options.parked_max = MANY;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--queue") == 0) uses_queue = true;
     else if (strcmp(argv[i], "--thread") == 0) uses_thread = true;
     else if (strcmp(argv[i], "--json-response") == 0) options.response_mode = SHTTP_RESPONSE_JSON;
+    else if (strcmp(argv[i], "--progress-route") == 0 && strcmp(argv[++i], "request") == 0)
+      options.progress_route = SHTTP_PROGRESS_REQUEST;
   }
   if (!uses_queue) options.on_event = on_event;
 
@@ -184,6 +234,7 @@ int main(int argc, char **argv) {
   }
   if (shttp_loop_create(&loop_options, &loop) != SHTTP_OK) return 1;
   if (shttp_server_create(loop, &options, &server, NULL, 0) != SHTTP_OK) return 1;
+  if (shttp_server_set_tools(server, shttp_text(tools)) != SHTTP_OK) return 1;
   if (shttp_server_listen(server, "127.0.0.1", 0, NULL, 0) != SHTTP_OK) return 1;
   pthread_create(&waiter, NULL, wait_for_termination, &termination);
   printf("listening on http://127.0.0.1:%u/mcp\n", (unsigned)shttp_server_port(server));

@@ -1,12 +1,19 @@
 /*
  * Loads a server with MCP traffic, checks every answer, and prints what it took as one JSON object.
  *
- *   load calls|rounds|fanout|idle --port N [--pid N] [option value]...
+ *   load WORKLOAD --port N [--pid N] [option value]...
  *
- *   calls   tools/call on every connection, one after the other
- *   rounds  initialize, notifications/initialized, one call, DELETE, on every connection
- *   fanout  a broadcast to every primary stream, once the one before has arrived everywhere
- *   idle    sessions with open primary streams, which do nothing and are then deleted
+ *   calls      tools/call on every connection, one after the other; --era modern: without a session
+ *   rounds     initialize, notifications/initialized, one call, DELETE, on every connection
+ *   fanout     a broadcast to every primary stream, once the one before has arrived everywhere
+ *   idle       sessions with open primary streams, which do nothing and are then deleted
+ *
+ * and of revision 2026-07-28:
+ *
+ *   trips      a call that is answered with a question, and its retry with the answer, on every connection
+ *   publish    a change to every listen stream, once the one before has arrived everywhere
+ *   listeners  listen streams, which do nothing and are then closed
+ *   parked     calls that are answered with a question each, and then all retried
  *
  * It ends with a message and status 1 on the first thing that is not as it must be.
  */
@@ -26,7 +33,7 @@ static struct {
   uint16_t port;
   pid_t pid;
   size_t connections; /* that post */
-  size_t streams;     /* sessions with an open primary stream */
+  size_t streams;     /* sessions with an open primary stream, listen streams, or parked calls */
   size_t bytes;       /* of the text */
   uint64_t operations, warmup;
   double seconds; /* if operations is 0 */
@@ -34,6 +41,7 @@ static struct {
 
 static struct lane *lanes;
 static struct session *sessions;
+static struct trip *trips;
 static size_t session_count, busy;
 
 static uint64_t operations_left, operations_done, deadline_ns;
@@ -44,6 +52,9 @@ static size_t sample_count;
 
 static void step_calls(struct lane *lane);
 static void step_rounds(struct lane *lane);
+static void step_trips(struct lane *lane);
+
+static bool is(const char *workload) { return strcmp(options.workload, workload) == 0; }
 
 static bool may_begin(uint64_t now) {
   if (deadline_ns != 0) return now < deadline_ns;
@@ -67,7 +78,7 @@ static void operation_done(struct lane *lane, void (*again)(struct lane *)) {
 static void call_done(struct lane *lane) { operation_done(lane, step_calls); }
 
 static void step_calls(struct lane *lane) {
-  if (strcmp(options.workload, "fanout") == 0) {
+  if (is("fanout") || is("publish")) {
     call.number = ++broadcast_seq;
     broadcasts_pending = session_count;
   }
@@ -79,8 +90,12 @@ static void round_called(struct lane *lane) { lane_delete(lane, round_done); }
 static void round_ready(struct lane *lane) { lane_call(lane, round_called); }
 static void step_rounds(struct lane *lane) { lane_initialize(lane, lane->session, round_ready); }
 
+static void trip_done(struct lane *lane) { operation_done(lane, step_trips); }
+static void trip_asked(struct lane *lane) { lane_retry(lane, lane->trip, trip_done); }
+static void step_trips(struct lane *lane) { lane_ask(lane, &trips[lane - lanes], trip_asked); }
+
 static void run_phase(uint64_t operations, double seconds) {
-  void (*step)(struct lane *) = strcmp(options.workload, "rounds") == 0 ? step_rounds : step_calls;
+  void (*step)(struct lane *) = is("rounds") ? step_rounds : is("trips") ? step_trips : step_calls;
   operations_left = operations;
   operations_done = sample_count = 0;
   uint64_t now = now_ns();
@@ -140,6 +155,33 @@ static void open_sessions(void) {
   }
 }
 
+/* ---- Listen streams and parked calls, shared out like that --------------------------- */
+
+static struct session *next_session(struct lane *lane) {
+  if (lane->next_session >= session_count) {
+    busy--;
+    return NULL;
+  }
+  struct session *session = &sessions[lane->next_session];
+  lane->next_session += options.connections;
+  return session;
+}
+
+static void listen_next(struct lane *lane) {
+  struct session *session = next_session(lane);
+  if (session != NULL) lane_listen(lane, session, listen_next);
+}
+
+static void ask_next(struct lane *lane) {
+  struct session *session = next_session(lane);
+  if (session != NULL) lane_ask(lane, &trips[session - sessions], ask_next);
+}
+
+static void retry_next(struct lane *lane) {
+  struct session *session = next_session(lane);
+  if (session != NULL) lane_retry(lane, &trips[session - sessions], retry_next);
+}
+
 /* ---- Reports ------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b) {
@@ -169,23 +211,41 @@ static size_t resident_bytes(void) {
   return process_resident_bytes(options.pid);
 }
 
-static void measure_idle(void) {
-  /* The server's first session, and what it needs once, do not count. */
-  size_t count = session_count;
-  session_count = options.streams = 1;
-  open_sessions();
+static void open_listeners(void) {
+  for_all_sessions(listen_next, NULL);
+  /* A change comes on every stream, and one lane waits for all of them. */
+  for (size_t i = 0; i < session_count; i++) sessions[i].lane = &lanes[0];
+}
+
+static void ask_all(void) { for_all_sessions(ask_next, NULL); }
+static void retry_all(void) { for_all_sessions(retry_next, NULL); }
+
+static void close_streams(void) {
+  for (size_t i = 0; i < session_count; i++) {
+    connection_close(&sessions[i].primary);
+    sessions[i].primary = (struct connection){.fd = -1};
+  }
+}
+
+static void delete_sessions(void) {
   for_all_sessions(delete_next, NULL);
   connections_run(&primaries_open);
-  connection_close(&sessions[0].primary);
-  sessions[0].primary = (struct connection){.fd = -1};
+  close_streams();
+}
+
+/* The server's memory before, with and after many of what `open` makes and `close` ends. */
+static void measure_memory(void (*open)(void), void (*close)(void)) {
+  /* The server's first one, and what it needs once, do not count. */
+  size_t count = session_count;
+  session_count = options.streams = 1;
+  open();
+  close();
   size_t before = resident_bytes();
 
   session_count = options.streams = count;
-  open_sessions();
+  open();
   size_t during = resident_bytes();
-  for_all_sessions(delete_next, NULL);
-  connections_run(&primaries_open);
-  for (size_t i = 0; i < count; i++) connection_close(&sessions[i].primary);
+  close();
   printf("{\"sessions\":%zu,\"before\":%zu,\"during\":%zu,\"after\":%zu}\n", count, before, during, resident_bytes());
 }
 
@@ -202,6 +262,7 @@ static void set_option(const char *name, const char *value) {
   else if (strcmp(name, "--warmup") == 0) options.warmup = number;
   else if (strcmp(name, "--seconds") == 0) options.seconds = strtod(value, NULL);
   else if (strcmp(name, "--tool") == 0) call.tool = value;
+  else if (strcmp(name, "--era") == 0) call.is_modern = strcmp(value, "modern") == 0;
   else if (strcmp(name, "--notifications") == 0) call.notifications = (unsigned)number;
   else if (strcmp(name, "--route") == 0) call.on_primary = strcmp(value, "primary") == 0;
   else if (strcmp(name, "--answer") == 0) call.is_stream = strcmp(value, "sse") == 0;
@@ -211,8 +272,11 @@ static void set_option(const char *name, const char *value) {
 /* What the chosen tool is told, and what it must answer. */
 static void prepare_call(void) {
   text_add_literal(&call.wanted, "\"");
-  if (strcmp(call.tool, "echo") == 0) {
+  call.has_number = true;
+  call.has_region = strcmp(call.tool, "regional") == 0;
+  if (strcmp(call.tool, "echo") == 0 || call.has_region) {
     call.key = "text";
+    call.has_number = false;
     text_add_pattern(&call.wanted, options.bytes);
   } else if (strcmp(call.tool, "text") == 0) {
     call.key = "bytes";
@@ -222,9 +286,11 @@ static void prepare_call(void) {
     call.key = "count";
     call.number = call.notifications;
     text_add_literal(&call.wanted, "done");
-  } else if (strcmp(call.tool, "broadcast") == 0) {
+  } else if (strcmp(call.tool, "broadcast") == 0 || strcmp(call.tool, "publish") == 0) {
     call.key = "seq";
     text_add_literal(&call.wanted, "sent");
+  } else if (strcmp(call.tool, "ask") == 0) {
+    text_add_literal(&call.wanted, "Ada");
   } else {
     fail("there is no tool %s", call.tool);
   }
@@ -232,13 +298,18 @@ static void prepare_call(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 2 || argc % 2 != 0) fail("usage: load calls|rounds|fanout|idle --port N [--option value]...");
+  if (argc < 2 || argc % 2 != 0) fail("usage: load WORKLOAD --port N [--option value]...");
   options.workload = argv[1];
   call.tool = "echo";
   call.is_stream = true;
   for (int i = 2; i < argc; i += 2) set_option(argv[i], argv[i + 1]);
-  bool is_idle = strcmp(options.workload, "idle") == 0;
-  if (strcmp(options.workload, "fanout") == 0) call.tool = "broadcast";
+  if (is("fanout")) call.tool = "broadcast";
+  if (is("publish")) call.tool = "publish";
+  if (is("trips") || is("parked")) call.tool = "ask";
+  if (is("publish") || is("listeners") || is("trips") || is("parked")) {
+    call.is_modern = true;
+    call.is_stream = false;
+  }
   prepare_call();
 
   struct rlimit limit;
@@ -250,18 +321,24 @@ int main(int argc, char **argv) {
   session_count = options.streams > options.connections ? options.streams : options.connections;
   lanes = calloc(options.connections, sizeof *lanes);
   sessions = calloc(session_count, sizeof *sessions);
+  trips = calloc(session_count, sizeof *trips);
   samples = calloc(SAMPLES_MAX, sizeof *samples);
   connections_start(options.port);
   for (size_t i = 0; i < session_count; i++) sessions[i].primary.fd = -1;
   for (size_t i = 0; i < options.connections; i++) lane_open(&lanes[i]);
 
-  if (is_idle) {
-    measure_idle();
-    return 0;
+  if (is("idle")) {
+    measure_memory(open_sessions, delete_sessions);
+  } else if (is("listeners")) {
+    measure_memory(open_listeners, close_streams);
+  } else if (is("parked")) {
+    measure_memory(ask_all, retry_all);
+  } else {
+    if (is("rounds"))
+      for (size_t i = 0; i < options.connections; i++) lanes[i].session = &sessions[i];
+    else if (is("publish")) open_listeners();
+    else if (!call.is_modern) open_sessions();
+    measure();
   }
-  if (strcmp(options.workload, "rounds") == 0)
-    for (size_t i = 0; i < options.connections; i++) lanes[i].session = &sessions[i];
-  else open_sessions();
-  measure();
   return 0;
 }

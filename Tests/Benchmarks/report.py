@@ -1,13 +1,19 @@
 """The table, and the targets, of what compare.py has measured."""
 
 ALONE = "library, without"  # the streams that its other calls are beside
+# The loads that measure memory only, and what there are many of.
+MEMORY = {
+    "idle": "idle sessions with a primary stream",
+    "listeners": "idle listen streams",
+    "parked": "parked requests",
+}
 
 
 def table(workloads):
     yield "| workload | server | per second | CPU us | in kernel | CPU ratio | rate ratio | p50 us | p99 us | calls |"
     yield "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     for workload in workloads.values():
-        if workload.load[0] == "idle":
+        if workload.load[0] in MEMORY:
             continue
         for server in workload.servers:
 
@@ -24,11 +30,15 @@ def table(workloads):
             )
 
 
-def idle_table(workload):
-    yield "| 10,000 idle sessions with a primary stream | bytes each | not given back, each |"
-    yield "|---|--:|--:|"
-    for server in workload.servers:
-        yield f"| {server} | {idle_bytes(workload, server):,.0f} | {kept_bytes(workload, server):,.0f} |"
+def memory_table(workloads):
+    yield "| 10,000 of | server | bytes each | not given back, each |"
+    yield "|---|---|--:|--:|"
+    for workload in workloads:
+        for server in workload.servers:
+            yield (
+                f"| {MEMORY[workload.load[0]]} | {server} "
+                f"| {idle_bytes(workload, server):,.0f} | {kept_bytes(workload, server):,.0f} |"
+            )
 
 
 def idle_bytes(workload, server):
@@ -70,14 +80,35 @@ def targets(workloads, memory):
     for route in ("primary", "request"):
         if f"call with 100 notifications, {route}" in workloads:
             yield f"one more notification, {route}: CPU us", notification(workloads, route, "library"), "<=", 1
+    if request := workloads.get("call with 20 notifications, request, callback"):
+        yield from notification_targets(request)
+    yield from modern_targets(workloads)
     for workload in workloads.values():
-        if workload.name.startswith("delivery"):
+        if workload.name.startswith(("delivery", "change")):
             yield f"{workload.name}: CPU, x ceiling", workload.ratio("library", "cpu_us"), "<=", 1.15
     for name, bytes_each in memory.items():
         yield f"1 MB result {name}: memory, x its size", bytes_each, "<=", 2
     if idle := workloads.get("idle sessions"):
         yield "idle session with its stream: bytes", idle_bytes(idle, "library"), "<=", 2000
         yield "idle session: bytes not given back", kept_bytes(idle, "library"), "<=", 200
+
+
+def notification_targets(workload):
+    yield f"{workload.name}: CPU, x ceiling", workload.ratio("library", "cpu_us"), "<=", 1.2
+    yield f"{workload.name}: system calls", workload.figure("library", "system_calls"), "<=", 2.15
+
+
+def modern_targets(workloads):
+    for name, limit in (("modern call 32 B", 1.25), ("modern call 32 B, Mcp-Param", 1.35)):
+        if name in workloads:
+            yield f"{name}: CPU, x ceiling", workloads[name].ratio("library", "cpu_us"), "<=", limit
+    if notifications := workloads.get("modern call with 20 notifications"):
+        yield from notification_targets(notifications)
+    if listeners := workloads.get("idle listen streams"):
+        yield "idle listen stream: bytes", idle_bytes(listeners, "library"), "<=", 1000
+        yield "idle listen stream: bytes not given back", kept_bytes(listeners, "library"), "<=", 200
+    if parked := workloads.get("parked requests"):
+        yield "parked request: bytes not given back", kept_bytes(parked, "library"), "<=", 200
 
 
 def target_table(workloads, memory):
@@ -90,8 +121,9 @@ def target_table(workloads, memory):
 
 
 def report(workloads, memory):
-    sections = [table(workloads)] if workloads.keys() != {"idle sessions"} else []
-    if "idle sessions" in workloads:
-        sections.append(idle_table(workloads["idle sessions"]))
+    memory_only = [workload for workload in workloads.values() if workload.load[0] in MEMORY]
+    sections = [table(workloads)] if len(memory_only) < len(workloads) else []
+    if memory_only:
+        sections.append(memory_table(memory_only))
     sections.append(target_table(workloads, memory))
     return "\n\n".join("\n".join(section) for section in sections)

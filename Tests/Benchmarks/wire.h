@@ -40,13 +40,17 @@ static inline void add_request_head(struct text *out, const char *method, const 
   }
 }
 
-static inline void add_post(struct text *out, const char *host, const char *session, const struct text *body) {
-  add_request_head(out, "POST", host, session);
+static inline void add_body(struct text *out, const struct text *body) {
   text_add_literal(out, "Accept: application/json, text/event-stream\r\n"
                         "Content-Type: application/json\r\nContent-Length: ");
   text_add_number(out, body->len);
   text_add_literal(out, "\r\n\r\n");
   text_add(out, body->data, body->len);
+}
+
+static inline void add_post(struct text *out, const char *host, const char *session, const struct text *body) {
+  add_request_head(out, "POST", host, session);
+  add_body(out, body);
 }
 
 static inline void add_get(struct text *out, const char *host, const char *session) {
@@ -76,6 +80,50 @@ static inline void add_call(struct text *out, uint64_t id, const char *tool, boo
   text_add_literal(out, "\":");
 }
 
+/* ---- Requests of revision 2026-07-28: no session, and headers that mirror the message ---- */
+
+#define MODERN_REVISION "2026-07-28"
+#define REGION "eu-west" /* the argument of a tool that wants it in a header, too */
+
+/* What ends every request, from behind the other params on; a progress token may come before META_END. */
+#define META_BEGIN(capabilities) \
+  ",\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"" MODERN_REVISION \
+  "\",\"io.modelcontextprotocol/clientCapabilities\":" capabilities \
+  ",\"io.modelcontextprotocol/clientInfo\":{\"name\":\"load\",\"version\":\"1\"}"
+#define META_END "}}}"
+#define META META_BEGIN("{}") META_END
+
+/* `name` is a tool's, or NULL. */
+static inline void add_modern_post(struct text *out, const char *host, const char *method, const char *name,
+                                   bool has_region, const struct text *body) {
+  add_request_head(out, "POST", host, "");
+  text_add_literal(out, "MCP-Protocol-Version: " MODERN_REVISION "\r\nMcp-Method: ");
+  text_add(out, method, strlen(method));
+  if (name != NULL) {
+    text_add_literal(out, "\r\nMcp-Name: ");
+    text_add(out, name, strlen(name));
+  }
+  if (has_region) text_add_literal(out, "\r\nMcp-Param-Region: " REGION);
+  text_add_literal(out, "\r\n");
+  add_body(out, body);
+}
+
+/* A tools/call, up to its arguments; the caller adds them, and META. */
+static inline void add_modern_call(struct text *out, uint64_t id, const char *tool) {
+  text_add_literal(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+  text_add_number(out, id);
+  text_add_literal(out, ",\"method\":\"tools/call\",\"params\":{\"name\":\"");
+  text_add(out, tool, strlen(tool));
+  text_add_literal(out, "\",\"arguments\":");
+}
+
+static inline void add_listen(struct text *out, uint64_t id) {
+  text_add_literal(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+  text_add_number(out, id);
+  text_add_literal(out, ",\"method\":\"subscriptions/listen\",\"params\":{"
+                        "\"notifications\":{\"toolsListChanged\":true}" META);
+}
+
 /* ---- Responses -------------------------------------------------------------- */
 
 static inline void add_chunk_head(struct text *out, size_t len) {
@@ -87,8 +135,18 @@ static inline void add_chunk_head(struct text *out, size_t len) {
 #define STREAM_HEAD \
   "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/event-stream; charset=utf-8\r\n" \
   "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"
-#define EVENT_ID "id: 0123456789abcdef0123456789abcdef.1\n"
+#define STREAM_ID "id: 0123456789abcdef0123456789abcdef."
+#define EVENT_ID STREAM_ID "1\n"
 #define PRIMING_CHUNK "0000002e\r\nid: 0123456789abcdef0123456789abcdef.0\ndata:\n\n\r\n"
+#define EVENT "event: message\ndata: "
+#define CONTENT "{\"content\":[{\"type\":\"text\",\"text\":\""
+#define SERVER_INFO "\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":\"host\",\"version\":\"1\"}}"
+#define MODERN_RESULT \
+  ",\"result\":{\"resultType\":\"complete\"," SERVER_INFO ",\"content\":[{\"type\":\"text\",\"text\":\""
+/* The params of the question that a server asks. */
+#define ELICITATION \
+  "{\"mode\":\"form\",\"message\":\"Your name?\",\"requestedSchema\":{\"type\":\"object\"," \
+  "\"properties\":{\"name\":{\"type\":\"string\"}},\"required\":[\"name\"]}}"
 #define LAST_CHUNK "0\r\n\r\n"
 
 #endif

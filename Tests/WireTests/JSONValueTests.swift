@@ -287,7 +287,17 @@ struct JSONTreeTests {
             (1e300, "1e300"),
         ] as [(Double, String)])
     func numbers(_ value: Double, _ text: String) {
-        #expect(ByteBuffer.text { $0.append(number: value) } == text)
+        #expect(written(value) == text)
+    }
+
+    @Test("Whole numbers of any length are written in decimal")
+    func wholeNumbers() {
+        for value in 0...1100 { #expect(written(Double(value)) == "\(value)") }
+        for bits in 0...53 {
+            let value = Int64(1) << bits
+            #expect(written(Double(value)) == "\(value)")
+            #expect(written(Double(-value)) == "\(-value)")
+        }
     }
 
     @Test(
@@ -296,8 +306,13 @@ struct JSONTreeTests {
             0.1, 1e300, -2.5e-7, 1e19, .pi, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
         ])
     func fractions(_ value: Double) throws {
-        let text = ByteBuffer.text { $0.append(number: value) }
+        let text = written(value)
         #expect(Double(text) == value)
         #expect(parse(text) != nil)
+        #expect(text.utf8.count <= JSONTree.numberBytesMax)
+    }
+
+    private func written(_ value: Double) -> String {
+        ByteBuffer.text { $0.append(upTo: JSONTree.numberBytesMax) { $0.put(number: value) } }
     }
 }

@@ -276,6 +276,19 @@ struct Connections: ~Copyable {
         }
     }
 
+    /// Writes a short message, which `compose` writes and `keep` is passed, as an event of the
+    /// stream that `connection` carries. Its outbox is open.
+    @inline(__always)
+    mutating func writeEvent(
+        _ id: EventID?, to connection: ServerConnection, _ core: inout Core,
+        _ compose: (ByteBuffer) -> Void, keep: (UnsafeRawBufferPointer) -> Void
+    ) {
+        let wasDrained = connection.outbox.isDrained
+        let framing = connection.exchange.framing
+        unsentBytes += connection.outbox.compose(id, framing, &core.spare, compose, keep: keep)
+        composed(on: connection, wasDrained: wasDrained, at: core.now)
+    }
+
     /// Composes what waits in the backlog, as far as there is space in the output.
     mutating func composeBacklog(
         of connection: ServerConnection, _ core: inout Core,

@@ -85,24 +85,30 @@ extension ServerEngine {
         }
     }
 
+    @inline(__always)
     func send(
         _ progress: Double, _ total: Double?, _ message: UnsafeRawBufferPointer,
         of request: OpenRequest
     ) throws(CallerFault) {
         if request.isParked { return try keep(progress, total, message, of: request) }
         guard let token = request.progressToken else { return }
-        let primary = primaryConnection(of: request.session)
+        let router = request.policy.router
+        let primary =
+            router.progressRoute == .primary ? primaryConnection(of: request.session) : nil
+        @inline(__always)
         func compose(_ output: ByteBuffer) {
-            output.append(
-                """
-                {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":
-                """)
-            output.append(token)
-            output.append(",\"progress\":")
-            output.append(number: progress)
-            if let total {
-                output.append(",\"total\":")
-                output.append(number: total)
+            output.append(upTo: 100 + token.count + 2 * JSONTree.numberBytesMax) {
+                $0.put(
+                    """
+                    {"jsonrpc":"2.0","method":"notifications/progress",\
+                    "params":{"progressToken":
+                    """)
+                $0.put(token.bytes)
+                $0.put(",\"progress\":")
+                $0.put(number: progress)
+                guard let total else { return }
+                $0.put(",\"total\":")
+                $0.put(number: total)
             }
             if message.count > 0 {
                 output.append(",\"message\":")
@@ -110,18 +116,17 @@ extension ServerEngine {
             }
             output.append("}}")
         }
-        let route = request.policy.router.progress(
+        let route = router.progress(
             primaryIsAttached: primary != nil, clientIsWaiting: request.isReachable)
-        if route == .primary, let primary, let session = request.session {
-            var message = core.spare.takeBuffer(for: 128)
-            compose(message)
-            writePrimaryEvent(
-                .replaceable(key: request.key.rawValue), session, to: primary, message)
-            core.spare.giveIfUnused(&message)
-            if !request.policy.answersOnPrimary { fences.addBarrier(to: request, on: primary) }
-        } else {
-            try send(.replaceable(key: request.key.rawValue), route, request, compose)
+        let kind = Backlog.Kind.replaceable(key: request.key.rawValue)
+        guard route == .primary, let primary, let session = request.session else {
+            return try send(kind, route, request, about: message.count, compose)
         }
+        var text = core.spare.takeBuffer(for: 128)
+        compose(text)
+        writePrimaryEvent(kind, session, to: primary, text)
+        core.spare.giveIfUnused(&text)
+        if !request.policy.answersOnPrimary { fences.addBarrier(to: request, on: primary) }
     }
 
     /// Sends a notification that belongs to a request. `params` is JSON text, or empty.
@@ -132,7 +137,8 @@ extension ServerEngine {
             let request = try findForMessages(key)
             let route = request.policy.router.related(clientIsWaiting: request.isReachable)
             guard try admits(method, params, request) else { return }
-            try send(kind(of: method), route, request) {
+            let length = method.count + params.count
+            try send(kind(of: method), route, request, about: length) {
                 $0.appendNotification(method: method, params: params)
             }
         }
@@ -211,7 +217,7 @@ extension ServerEngine {
             if case .none(let obstacle) = route { throw CallerFault(obstacle) }
             guard let session = request.session else { throw .stateless }
             try open(call, of: session, request, method, data)
-            try send(.essential, route, request) {
+            try send(.essential, route, request, about: method.count + params.count) {
                 $0.appendRequest(id: call.rawValue, method: method, params: params)
             }
         }
@@ -251,7 +257,9 @@ extension ServerEngine {
             let message = ByteBuffer()
             message.appendNotification(method: Method.cancelled.rawBytes, params: params.bytes)
             if let request = call.request {
-                try? send(.essential, .request, request) { $0.append(message) }
+                try? send(.essential, .request, request, about: message.count) {
+                    $0.append(message)
+                }
             } else {
                 try? send(.essential, message, to: session)
             }
@@ -348,8 +356,9 @@ extension ServerEngine {
     }
 
     /// Sends a message that belongs to a request, never on the primary stream.
+    @inline(__always)
     private func send(
-        _ kind: Backlog.Kind, _ route: Router.Route, _ request: OpenRequest,
+        _ kind: Backlog.Kind, _ route: Router.Route, _ request: OpenRequest, about length: Int,
         _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }
@@ -359,7 +368,11 @@ extension ServerEngine {
             compose(message)
             return try send(kind, message, to: session)
         }
-        writeEvent(kind, of: request, compose)
+        if length < 1024 {
+            writeShortEvent(kind, of: request, compose)
+        } else {
+            writeEvent(kind, of: request, compose)
+        }
     }
 
     private func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {

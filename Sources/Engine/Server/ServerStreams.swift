@@ -19,6 +19,26 @@ extension ServerEngine {
         core.spare.giveIfUnused(&message)
     }
 
+    /// The same for a message that is short. Where it need not wait, it is composed in the output,
+    /// and kept from there.
+    @inline(__always)
+    func writeShortEvent(
+        _ kind: Backlog.Kind, of request: OpenRequest, _ compose: (ByteBuffer) -> Void
+    ) {
+        guard let connection = request.connection, request.isStreaming, connection.outbox.isOpen,
+            keepsUp(connection)
+        else { return writeEvent(kind, of: request, compose) }
+        let id = request.nextEventID()
+        let now = core.now
+        connections.writeEvent(id, to: connection, &core, compose) { text in
+            guard let id else { return }
+            // The request keeps it: references to it are not counted.
+            request.session.map { Unmanaged.passUnretained($0) }?._withUnsafeGuaranteedRef {
+                sessions.record(id, copying: text, of: $0, at: now)
+            }
+        }
+    }
+
     private func writeEvent(_ kind: Backlog.Kind, of request: OpenRequest, _ message: ByteBuffer) {
         let id = request.nextEventID()
         if let session = request.session, let id {

@@ -310,6 +310,16 @@ struct Sessions: ~Copyable {
         store?.keep(event, of: session.identity, at: now)
     }
 
+    /// The same for a short message whose bytes are only borrowed.
+    @inline(__always)
+    func record(
+        _ id: EventID, copying message: UnsafeRawBufferPointer, of session: ServerSession,
+        at now: Instant
+    ) {
+        guard !session.state.hasEnded else { return }
+        store?.keep(id, copying: message, of: session.identity, at: now)
+    }
+
     /// Keeps a stream that is one event.
     func record(
         whole stream: StreamToken, _ message: ByteBuffer, of session: ServerSession,

@@ -29,11 +29,20 @@ extension ByteBuffer {
     package func beginPart(_ framing: BodyFraming, rest: Int, _ content: (ByteBuffer) -> Void) {
         guard framing == .chunked else { return content(self) }
         let size = count
-        append("00000000\r\n")
+        append(ByteBuffer.chunkHead)
         let start = count
         content(self)
         overwrite(at: size, hex8: count - start + rest)
     }
+
+    /// Writes the size of a chunk that began, with room for its size, at `start`.
+    @inline(__always)
+    package func sizeChunk(from start: Int) {
+        overwrite(at: start, hex8: count - start - ByteBuffer.chunkHead.utf8CodeUnitCount)
+    }
+
+    /// What precedes a chunk, with room for its size.
+    package static var chunkHead: StaticString { "00000000\r\n" }
 
     package func endPart(_ framing: BodyFraming) {
         if framing == .chunked { append("\r\n") }

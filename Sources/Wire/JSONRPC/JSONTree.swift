@@ -6,6 +6,9 @@ public typealias JSONNode = json_t
 /// A JSON text parsed by jansson, for C hosts that read messages with it. The only code that uses
 /// jansson.
 package final class JSONTree {
+    /// No number has more bytes as JSON text.
+    package static var numberBytesMax: Int { 32 }
+
     private let node: UnsafeMutablePointer<json_t>
 
     /// Nil if jansson cannot represent the text: NUL in a member's name, a lone surrogate, a number
@@ -58,13 +61,24 @@ package final class JSONTree {
     }
 }
 
-extension ByteBuffer {
-    /// Appends a finite number as JSON text, an integer without a fraction (RFC 8259 §6).
-    package func append(number value: Double) {
+extension UnsafeMutableRawPointer {
+    /// Stores a finite number as JSON text, an integer without a fraction (RFC 8259 §6).
+    @inline(__always)
+    package mutating func put(number value: Double) {
+        if value >= 0, value < 0x1p53, value == Double(Int64(value)) {
+            put(decimal: UInt64(bitPattern: Int64(value)))
+        } else {
+            put(rare: value)
+        }
+    }
+
+    @inline(never)
+    private mutating func put(rare value: Double) {
         if let integer = Int64(exactly: value) {
-            append(decimal: integer)
+            if integer < 0 { put("-") }
+            put(decimal: integer.magnitude)
         } else if let text = JSONTree.text(of: value) {
-            append(text)
+            withExtendedLifetime(text) { put(text.bytes) }
         }
     }
 }

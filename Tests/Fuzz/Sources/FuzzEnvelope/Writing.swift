@@ -76,7 +76,8 @@ func checkText(_ text: UnsafeRawBufferPointer) {
 func checkNumber(_ value: Double) {
     guard value.isFinite else { return }
     let text = ByteBuffer()
-    text.append(number: value)
+    text.append(upTo: JSONTree.numberBytesMax) { $0.put(number: value) }
+    require(text.count <= JSONTree.numberBytesMax, "\(value) is long")
     require(JSONValue(text.bytes, depthMax: 0) != nil, "\(value) is no JSON")
     require(Double(String(decoding: text.bytes, as: UTF8.self)) == value, "\(value) is another")
 }
