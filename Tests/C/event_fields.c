@@ -92,6 +92,14 @@ static void ask(const struct client *client, bool answers) {
   exchange_end(x);
 }
 
+/* The first subscriber of a resource, and its last. */
+static void subscribe(const struct client *client) {
+  free(client_ask(client, "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"a:b\"}}"));
+  CHECK(happens(SHTTP_EVENT_RESOURCE_SUBSCRIBED, 1));
+  free(client_ask(client, "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":\"a:b\"}}"));
+  CHECK(happens(SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 1));
+}
+
 /* The primary stream, resumed after an event that is no longer kept. */
 static void lose_events(const struct fixture *fixture, const struct client *client) {
   struct sse_event event;
@@ -128,6 +136,7 @@ static void callbacks(void) {
   shttp_server_options options = fixture_options(on_event, NULL);
   options.authorize = 1;
   options.access_log = 1;
+  options.keep_subscriptions = 1;
   options.replay_events_max = 4;
   options.sessions_max = 2;
   options.address_share_percent = options.principal_share_percent = 100;
@@ -135,6 +144,7 @@ static void callbacks(void) {
   REQUIRE(client_open_as(&client, "127.0.0.1", fixture.port, "token"));
   free(client_ask(&client, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/answered\",\"params\":{\"a\":1}}"));
   CHECK(client_tell(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"test/note\",\"params\":{\"a\":1}}") == 202);
+  subscribe(&client);
   lose_events(&fixture, &client);
   ask(&client, true);
   fail_commands(&fixture);
