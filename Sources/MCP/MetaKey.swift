@@ -23,9 +23,8 @@ package enum MetaKey {
 
 /// The members of params that the transport reads.
 extension ParamNames {
-    package static var mcp: ParamNames {
-        ParamNames("_meta", "name", "uri", "arguments", "requestState", "inputResponses")
-    }
+    package static let mcp = ParamNames(
+        "_meta", "name", "uri", "arguments", "requestState", "inputResponses")
 }
 
 extension Envelope {

@@ -71,6 +71,7 @@ extension ServerEngine {
     }
 
     /// Passes a message on. One that needs no answer has been accepted.
+    @inline(__always)
     func dispatch(
         _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
         on connection: ServerConnection

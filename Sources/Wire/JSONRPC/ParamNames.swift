@@ -1,34 +1,34 @@
 /// The names of the params that the protocol above JSON-RPC wants noted while a message is read.
 package struct ParamNames: Sendable {
     private let names: InlineArray<6, StaticString>
-    /// Bit n is set if a name has n bytes: most params need no further look.
-    private let lengths: UInt64
+    /// For each length of a name, the number of the name, from 1 on.
+    private let numbers: InlineArray<16, UInt8>
 
     package static let none = ParamNames()
 
-    /// Names of less than 64 bytes. A param's number is its position here.
+    /// Names of different lengths, each less than 16 bytes. A param's number is its position here.
     package init(
         _ first: StaticString = "", _ second: StaticString = "", _ third: StaticString = "",
         _ fourth: StaticString = "", _ fifth: StaticString = "", _ sixth: StaticString = ""
     ) {
         names = [first, second, third, fourth, fifth, sixth]
-        var lengths: UInt64 = 0
+        var numbers = InlineArray<16, UInt8>(repeating: 0)
         for index in names.indices where names[index].utf8CodeUnitCount > 0 {
-            lengths |= 1 << UInt64(names[index].utf8CodeUnitCount)
+            numbers[names[index].utf8CodeUnitCount] = UInt8(index + 1)
         }
-        self.lengths = lengths
+        self.numbers = numbers
     }
 
-    var isEmpty: Bool { lengths == 0 }
+    var isEmpty: Bool { names[0].utf8CodeUnitCount == 0 }
 
     /// The number of the param that a name means; nil if it is none of these.
     @inline(__always)
     func number(of name: JSONName) -> Int? {
-        let length = name.text.count
-        guard name.hasEscape || length < 64 && lengths & 1 << UInt64(length) != 0 else {
-            return nil
-        }
-        return search(for: name)
+        if name.hasEscape { return search(for: name) }
+        guard name.text.count < 16, case let number = Int(numbers[name.text.count]), number > 0,
+            name.text.equals(names[number - 1])
+        else { return nil }
+        return number - 1
     }
 
     private func search(for name: JSONName) -> Int? {
@@ -42,10 +42,12 @@ package struct ParamNames: Sendable {
 
 /// The values of the params that `ParamNames` names.
 struct NotedParams {
-    private var values: InlineArray<6, JSONValue?> = .init(repeating: nil)
+    private var texts = InlineArray<6, UnsafeRawBufferPointer>(
+        repeating: UnsafeRawBufferPointer(start: nil, count: 0))
 
+    @inline(__always)
     subscript(number: Int) -> JSONValue? {
-        get { values[number] }
-        set { values[number] = newValue }
+        get { texts[number].baseAddress == nil ? nil : JSONValue(valid: texts[number]) }
+        set { texts[number] = newValue?.text ?? UnsafeRawBufferPointer(start: nil, count: 0) }
     }
 }

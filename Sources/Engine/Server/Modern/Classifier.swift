@@ -4,7 +4,15 @@ import Wire
 /// Decides by the rules of which era a request is served: its body decides, and its head is only
 /// compared (S-021). Pure functions.
 struct Classifier: Sendable {
-    let served: RevisionSet
+    private let served: RevisionSet
+    private let hasLegacy: Bool
+    private let hasModern: Bool
+
+    init(served: RevisionSet) {
+        self.served = served
+        hasLegacy = served.has(.legacy)
+        hasModern = served.has(.modern)
+    }
 
     enum Route: Equatable {
         case legacy
@@ -35,14 +43,13 @@ struct Classifier: Sendable {
     func route(
         _ kind: Envelope.Kind, isInitialize: Bool, hasClaim: Bool, _ header: Header
     ) -> Route {
-        let hasModern = served.has(.modern)
         switch kind {
         case .request, .notification:
             if hasClaim {
                 return hasModern ? .modern : .refuse(.revision, listing: .legacy)
             }
         case .response, .strayError:
-            if header == .modern || !served.has(.legacy) {
+            if header == .modern || !hasLegacy {
                 return .refuse(.responsePosted, listing: nil)
             }
         }
@@ -50,13 +57,13 @@ struct Classifier: Sendable {
         // S-211: `initialize` names its revision in its body. Older clients send anything in the
         // header, and took a refusal for an older transport.
         if header == .unknown, !isInitialize {
-            return .refuse(.revision, listing: served.has(.legacy) ? .legacy : .modern)
+            return .refuse(.revision, listing: hasLegacy ? .legacy : .modern)
         }
         return legacyRoute(kind)
     }
 
     private func legacyRoute(_ kind: Envelope.Kind) -> Route {
-        if served.has(.legacy) { return .legacy }
+        if hasLegacy { return .legacy }
         // S-023: clients of older revisions have no other diagnostic.
         if case .notification = kind { return .ignore }
         return .refuse(.modernOnly, listing: .modern)

@@ -58,8 +58,10 @@ struct Ladder {
     }
 
     private static func names(_ claim: JSONValue, in served: RevisionSet) -> Bool {
-        guard let name = claim.string else { return false }
-        return withExtendedLifetime(name) { served.find(name.bytes)?.era == .modern }
+        Revision.allCases.contains { revision in
+            revision.era == .modern && served.contains(revision)
+                && claim.means(revision.text.rawBytes)
+        }
     }
 
     /// S-100.
