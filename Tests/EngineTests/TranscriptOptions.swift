@@ -27,11 +27,6 @@ extension ServerOptions {
             }
             return number
         }
-        func bytes(_ text: String) -> ByteBuffer {
-            let buffer = ByteBuffer()
-            buffer.append(Array(text.utf8))
-            return buffer
-        }
         switch (part[0], part.last) {
         case ("mode", "json"): responseMode = .json
         case ("mode", "auto"): responseMode = .auto
@@ -43,13 +38,15 @@ extension ServerOptions {
                 capabilities: ("{}" as StaticString).rawBytes,
                 instructions: ("" as StaticString).rawBytes)
         case ("discover", let capabilities?):
-            greeting = Greeting(
-                serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
-                capabilities: ("{}" as StaticString).rawBytes,
-                discoverCapabilities: bytes(String(capabilities)).bytes,
-                instructions: ("" as StaticString).rawBytes)
+            greeting = Array(capabilities.utf8).withUnsafeBytes { capabilities in
+                Greeting(
+                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
+                    capabilities: ("{}" as StaticString).rawBytes,
+                    discoverCapabilities: capabilities,
+                    instructions: ("" as StaticString).rawBytes)
+            }
         case ("revisions", let list?):
-            guard let served = try? RevisionSet(bytes(String(list)).bytes) else {
+            guard let served = Array(list.utf8).withUnsafeBytes({ try? RevisionSet($0) }) else {
                 throw TranscriptError("\(word) are no revisions")
             }
             revisions = served
