@@ -89,6 +89,8 @@ struct HostMessageTests {
         options.responseMode = mode
         options.revisions = try Array(served.utf8).withUnsafeBytes { try RevisionSet($0) }
         let messages = HostMessage(options)
-        #expect(throws: fault) { try messages.checkMode(.relatedCall) }
+        var thrown: CallerFault?
+        do { try messages.checkMode(.relatedCall) } catch { thrown = error }
+        #expect(thrown == fault)
     }
 }

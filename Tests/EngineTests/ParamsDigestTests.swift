@@ -9,7 +9,8 @@ struct ParamsDigestTests {
     private func digest(_ params: String?) throws -> UInt64 {
         guard let params else { return ParamsDigest.digest(nil) }
         return try Array(params.utf8).withUnsafeBytes { bytes in
-            ParamsDigest.digest(try #require(JSONValue(bytes, depthMax: 32)))
+            let value = try #require(JSONValue(bytes, depthMax: 32))
+            return ParamsDigest.digest(value)
         }
     }
 

@@ -76,10 +76,12 @@ struct ResultStampTests {
         (#"{"resultType":"complete"}"#, #"{\#(hints),\#(meta),"resultType":"complete"}"#),
     ]
 
-    private static let greeting = Greeting(
-        serverInfo: (#"{"name":"s"}"# as StaticString).rawBytes,
-        capabilities: ("{}" as StaticString).rawBytes,
-        instructions: ("" as StaticString).rawBytes)
+    private static var greeting: Greeting {
+        Greeting(
+            serverInfo: (#"{"name":"s"}"# as StaticString).rawBytes,
+            capabilities: ("{}" as StaticString).rawBytes,
+            instructions: ("" as StaticString).rawBytes)
+    }
 
     /// The stamped result, if both ways agree; nil if it is no object.
     private func stamped(_ result: String, by stamp: ResultStamp, isCacheable: Bool) -> String? {
@@ -94,13 +96,13 @@ struct ResultStampTests {
     }
 
     @Test("A result gets what it lacks", arguments: plain)
-    func plain(_ result: String, _ expected: String) {
+    func plainResults(_ result: String, _ expected: String) {
         let stamp = ResultStamp(Self.greeting)
         #expect(stamped(result, by: stamp, isCacheable: false) == expected)
     }
 
     @Test("A result that may be cached gets hints", arguments: cacheable)
-    func cacheable(_ result: String, _ expected: String) {
+    func cacheableResults(_ result: String, _ expected: String) {
         let stamp = ResultStamp(Self.greeting)
         #expect(stamped(result, by: stamp, isCacheable: true) == expected)
     }
