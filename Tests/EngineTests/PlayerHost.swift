@@ -32,7 +32,7 @@ extension Player {
         case "fail":
             try engine.fail(
                 request(name), code: try line.number(2), message: bytes(try line.word(3)),
-                data: body)
+                data: body, isInBand: words.last == "in-band")
         case "progress":
             try engine.progress(
                 request(name), try line.number(2),
@@ -45,6 +45,13 @@ extension Player {
         case "broadcast":
             var broadcast = engine.broadcast(method: bytes(name), params: body)
             while engine.proceed(&broadcast) {}
+        case "publish":
+            let change = try change(name)
+            let covering = words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
+            var publication = engine.publish(
+                change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
+            while engine.proceed(&publication) {}
+        case "tools": try engine.setTools(body)
         case "call" where try line.word(2).hasPrefix("r"):
             try engine.call(
                 CallKey(rawValue: try line.key(1)), request(words[2]),
@@ -95,6 +102,16 @@ extension Player {
         case "invalid": .invalidToken
         case "scope": .insufficientScope
         default: throw TranscriptError("no cause is called \(word)")
+        }
+    }
+
+    private func change(_ word: String) throws(TranscriptError) -> Change {
+        switch word {
+        case "tools": .tools
+        case "prompts": .prompts
+        case "resources": .resources
+        case "resource": .resource
+        default: throw TranscriptError("nothing that is called \(word) can change")
         }
     }
 

@@ -1,4 +1,5 @@
 import Engine
+import MCP
 import Session
 import Wire
 
@@ -19,7 +20,7 @@ extension ServerOptions {
     }
 
     private mutating func take(_ word: Substring) throws(TranscriptError) {
-        let part = word.split(separator: "=")
+        let part = word.split(separator: "=", maxSplits: 1)
         func number() throws(TranscriptError) -> Int {
             guard part.count > 1, let number = Int(part[1]) else {
                 throw TranscriptError("\(word) has no number")
@@ -37,6 +38,24 @@ extension ServerOptions {
                 serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
                 capabilities: ("{}" as StaticString).rawBytes,
                 instructions: ("" as StaticString).rawBytes)
+        case ("discover", let capabilities?):
+            greeting = Array(capabilities.utf8).withUnsafeBytes { capabilities in
+                Greeting(
+                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
+                    capabilities: ("{}" as StaticString).rawBytes,
+                    discoverCapabilities: capabilities,
+                    instructions: ("" as StaticString).rawBytes)
+            }
+        case ("revisions", let list?):
+            guard let served = Array(list.utf8).withUnsafeBytes({ try? RevisionSet($0) }) else {
+                throw TranscriptError("\(word) are no revisions")
+            }
+            revisions = served
+        case ("parked", _): parked = Int64(try number())
+        case ("parked-max", _): parkedMax = try number()
+        case ("listens", _): listensMax = try number()
+        case ("subscriptions", _): subscriptionsMax = try number()
+        case ("keep-subscriptions", _): keepsSubscriptions = true
         case ("log", _): logLevel = LogLevel(rawValue: Int32(try number()))
         case ("cors", let list?): crossOrigins = AccessList(literal: String(list), of: .origins)
         case ("hosts", let list?): allowedHosts = AccessList(literal: String(list), of: .hosts)

@@ -3,6 +3,7 @@
 package final class Names {
     private var sessions: [Substring] = []
     private var streams: [Substring] = []
+    private var states: [Substring] = []
 
     package init() {}
 
@@ -30,6 +31,22 @@ package final class Names {
     package func eventID(_ name: String) -> String {
         guard let match = name.wholeMatch(of: /s(\d+)\.(.*)/) else { return name }
         return Names.text(match.output.1, streams) + "." + match.output.2
+    }
+
+    /// A text with `P1` for the first `requestState` of the engine's that appears.
+    package func statesNamed(in text: String) -> String {
+        guard text.contains("shttp-") else { return text }
+        return text.replacing(/shttp-([0-9a-f]{32})/) { match in
+            "P\(Names.place(of: match.output.1, in: &states))"
+        }
+    }
+
+    /// The reverse. A name that has not appeared yet becomes an unknown state.
+    package func statesInserted(into text: String) -> String {
+        guard text.contains("requestState") else { return text }
+        return text.replacing(/("requestState":")P(\d+)"/) { match in
+            "\(match.output.1)shttp-\(Names.text(match.output.2, states))\""
+        }
     }
 
     private static func place(of text: Substring, in list: inout [Substring]) -> Int {
