@@ -84,6 +84,10 @@ package struct RevisionSet: Equatable, Sendable {
     package struct Fault: Error {
         /// The number of the first entry that names none, from 1 on.
         package let entry: Int
+
+        package static var reason: StaticString {
+            "is none of 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28"
+        }
     }
 
     /// Reads the names of revisions, separated by commas. Blanks around them are ignored.

@@ -117,7 +117,8 @@ struct HeaderWriter {
         prose.append(callback.ownershipSentences)
         prose.append(callback.threadSentence)
         comment(prose)
-        prototype("typedef \(callback.result.declaring("(*\(callback.name))"))(", callback.parameters)
+        prototype(
+            "typedef \(callback.result.declaring("(*\(callback.name))"))(", callback.parameters)
     }
 
     private mutating func write(_ function: Function) {

@@ -107,10 +107,11 @@ struct Line: CustomStringConvertible {
             case "last-event-id": fields["Last-Event-ID"] = names.eventID(value)
             case "path":
                 let place = value.range(of: "session=S")?.lowerBound
-                path = place.map { start in
-                    let name = String(value[start...].dropFirst(8))
-                    return value[..<start] + "session=" + names.wireID(name)
-                } ?? value
+                path =
+                    place.map { start in
+                        let name = String(value[start...].dropFirst(8))
+                        return value[..<start] + "session=" + names.wireID(name)
+                    } ?? value
             case "length": length = Int(value)
             case "chunked": isChunked = true
             case "expect": fields["Expect"] = "100-continue"

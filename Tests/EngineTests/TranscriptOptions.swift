@@ -32,7 +32,9 @@ extension ServerOptions {
         case ("mode", "auto"): responseMode = .auto
         case ("progress", "request"): progressRoute = .request
         case ("stateless", _): isStateless = true
-        case ("sse", let path?): oldPath = ByteBuffer(); oldPath?.append(Array(path.utf8))
+        case ("sse", let path?):
+            oldPath = ByteBuffer()
+            oldPath?.append(Array(path.utf8))
         case ("greeting", _):
             greeting = Greeting(
                 serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,

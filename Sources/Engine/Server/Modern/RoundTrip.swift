@@ -66,7 +66,8 @@ struct RequestState: RandomKey, Hashable {
     init?(text: UnsafeRawBufferPointer) {
         let digits = text.dropBytes(RequestState.prefix.utf8CodeUnitCount)
         guard RequestState.isOurs(text), digits.count == 32,
-            let high = digits.prefixBytes(16).hexadecimal, let low = digits.dropBytes(16).hexadecimal
+            let high = digits.prefixBytes(16).hexadecimal,
+            let low = digits.dropBytes(16).hexadecimal
         else { return nil }
         self.init(high: high, low: low)
     }

@@ -77,7 +77,9 @@ extension ServerEngine {
                 $0.listeners < options.principalShare(of: options.listensMax)
             } ?? true
         guard hasPlace else {
-            log(.warning, "There are as many listening streams as may be (listens_max)", on: connection)
+            log(
+                .warning, "There are as many listening streams as may be (listens_max)",
+                on: connection)
             return false
         }
         return makeRoom(forRequest: bytes, in: opening.shares, on: connection)

@@ -230,7 +230,8 @@ extension ServerEngine {
     }
 
     /// Keeps the answer for a client that is to come back.
-    func keep(answerOf request: OpenRequest, _ status: HTTPStatus, _ compose: (ByteBuffer) -> Void) {
+    func keep(answerOf request: OpenRequest, _ status: HTTPStatus, _ compose: (ByteBuffer) -> Void)
+    {
         let text = ByteBuffer()
         compose(text)
         let (_, _, change) = continuations.takeKept(of: request)
