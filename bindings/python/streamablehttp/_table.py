@@ -96,7 +96,6 @@ OPTIONS: dict[str, Option] = {
     "access_log": Option("access_log", "flag", False),
     "revisions": Option("revisions", "list", None),
     "discover_capabilities": Option("discover_capabilities", "json", None),
-    "resource_covers": Option("resource_covers", "text", None),
     "parked_max": Option("parked_max", "uint", 1024),
     "parked_ms": Option("parked_ms", "uint", 300000, never=True),
     "listens_max": Option("listens_max", "uint", 1024),
@@ -285,9 +284,6 @@ class Options(TypedDict, total=False):
     """The capabilities in the result of server/discover, a JSON object. Those with listChanged and
     subscribe are also what subscriptions/listen tells of. Not together with raw. Default None:
     the same as server_capabilities."""
-    resource_covers: str | None
-    """Says whether a subscription to one resource covers another one, for shttp_server_publish().
-    Default None."""
     parked_max: int
     """Maximum number of requests that ask their clients for something with 2026-07-28; see
     shttp_request_call(). Further calls fail with LimitError. Default 1024."""

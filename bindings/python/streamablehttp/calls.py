@@ -26,9 +26,9 @@ class Call(concurrent.futures.Future[Any]):
     """The client's future response: await it, or call `result()` on a thread.
 
     Both return the client's result, or raise ClientError for its JSON-RPC error and a
-    StreamableHTTPError if there is no response (SessionEndedError, DisconnectedError, ...). A
-    timeout or a cancelled task cancels the call: the client gets notifications/cancelled, and a
-    late response is dropped.
+    StreamableHTTPError if there is no response (SessionEndedError, NoCapabilityError, ...). A
+    timeout or a cancelled task cancels the call: a session's client gets notifications/cancelled,
+    and a late response is dropped.
     """
 
     def __init__(self, calls: Calls, token: int, timeout: float | None) -> None:
@@ -127,6 +127,12 @@ class Calls:
         except BaseException:
             self.remove(call._token)
             raise
+        return call
+
+    def failed(self, error: StreamableHTTPError) -> Call:
+        """A call that was not made, because it could not succeed."""
+        call = Call(self, next(self._tokens), None)
+        call.set_exception(error)
         return call
 
     def list_sessions(self, after: int, limit: int, timeout: float | None) -> Call:

@@ -9,13 +9,13 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ._abi import shttp_request
-from ._library import library
+from ._abi import shttp_request, shttp_status
+from ._library import error, library
 from ._recorder import Recorder, Sent, sent
 from ._reports import logger as host_logger
 from ._reports import report
@@ -48,6 +48,8 @@ from .session import Session
 
 INTERNAL_ERROR = -32603
 NOT_ANSWERED = "The handler did not answer"
+
+CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 
 DROPPED_MAX = 1024
 """How many dropped requests to remember: their failed commands are not reported."""
@@ -93,10 +95,16 @@ class Request(Message):
     logger "streamablehttp". As a context manager it is failed this way at the end of the block,
     even if there are other references: a failed task keeps its variables as long as there is a
     reference to the task.
+
+    With revision 2026-07-28 a client that disconnects has cancelled its request, unless it was
+    asked for something: then it comes back, and the request is the same object all the time.
     """
 
     id: int | str = lazy(lambda self: load(self._id))
     """The JSON-RPC id; 7 and "7" are different ids."""
+
+    client_capabilities: dict[str, Any] = field(init=False, default=lazy(lambda self: _capabilities(self)))
+    """What the client has declared: with this request (2026-07-28), or when it initialized."""
 
     _id: bytes = field(init=False)
     _request: shttp_request = field(init=False)
@@ -195,15 +203,18 @@ class Request(Message):
             self._invoke(library.shttp_request_respond, borrowed(dump("result", result)))
             self._state.answered = True
 
-    def fail(self, code: int, message: str, data: Any = None) -> None:
+    def fail(self, code: int, message: str, data: Any = None, *, in_band: bool = False) -> None:
         """Answers with a JSON-RPC error; `code` has 32 bits, and `data` is JSON-serializable.
+
+        With 2026-07-28 the code decides the HTTP status, 404 or 400, if nothing has been sent yet.
+        `in_band` is for an error of another server that is passed on: the status is then 200.
 
         Raises TypeError, InvalidArgumentError, InvalidMessageError, LimitError, and those described
         above.
         """
         with self._state.lock:
             self._invoke(
-                library.shttp_request_fail,
+                library.shttp_request_fail_in_band if in_band else library.shttp_request_fail,
                 integer("code", code, -(1 << 31), (1 << 31) - 1),
                 borrowed(encoded("message", message)),
                 optional("data", data),
@@ -224,7 +235,10 @@ class Request(Message):
         )
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
-        """Sends a log message on the request's stream; `level` is debug ... emergency."""
+        """Sends a log message on the request's stream; `level` is debug ... emergency.
+
+        A client of 2026-07-28 gets it only if it has asked for this level with the request.
+        """
         severity = encoded("level", level)
         if severity not in LEVELS:
             raise InvalidMessageError(f"level: {level!r} is none of {b', '.join(LEVELS).decode()}")
@@ -243,13 +257,81 @@ class Request(Message):
         self._invoke(library.shttp_request_notify, method_name(method), message_params(params))
 
     def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
-        """Makes a request to the client on the request's stream; `timeout` in seconds.
+        """Makes a request to the client while it waits for this one; `timeout` in seconds.
 
-        Raises StatelessError, JSONResponseError and LimitError; other statuses, such as
-        NotReadyError, are raised by the Call.
+        A session's client gets it on the request's stream. One of 2026-07-28 gets it as a result
+        that asks for input, with all calls that were made at the same time; it sends its request
+        again with the answers, and `parked_ms` limits how long that may take. What is sent in the
+        meantime is kept for it.
+
+        Raises LimitError, and what is described above; StatelessError and JSONResponseError, too,
+        if `revisions` has no 2026-07-28. Other statuses are raised by the Call: NotReadyError,
+        NoCallsError (with 2026-07-28 only tools/call, prompts/get and resources/read can ask, and
+        only for elicitation/create, sampling/createMessage and roots/list), NoCapabilityError, and
+        DisconnectedError if the client has not come back in time.
         """
         self._check_open()
         return self._requests.calls.make(library.shttp_request_call, self._request, method, params, timeout)
+
+    def elicit(self, message: str, schema: Mapping[str, Any], timeout: float | None = None) -> Call:
+        """Asks the client's user for what `schema`, a JSON Schema of an object, describes.
+
+        The result has an `action`, which is accept, decline or cancel, and with accept the
+        `content`. For sessions this is part of the protocol since revision 2025-06-18.
+
+        As `call`; if the client has not declared elicitation, the Call raises NoCapabilityError.
+        """
+        return self._ask("elicitation", "elicitation/create", {"message": message, "requestedSchema": schema}, timeout)
+
+    def sample(
+        self,
+        messages: Iterable[Mapping[str, Any]],
+        max_tokens: int,
+        *,
+        system_prompt: str | None = None,
+        temperature: float | None = None,
+        stop_sequences: Iterable[str] | None = None,
+        model_preferences: Mapping[str, Any] | None = None,
+        include_context: str | None = None,
+        tools: Iterable[Mapping[str, Any]] | None = None,
+        tool_choice: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Call:
+        """Asks the client's model; the result has its `role`, `content` and `model`.
+
+        The arguments are those of sampling/createMessage, which MCP describes; `timeout` in
+        seconds. `tools` and `tool_choice` need a client that has declared sampling.tools.
+
+        As `call`; if the client has not declared sampling, the Call raises NoCapabilityError.
+        """
+        more = {
+            "systemPrompt": system_prompt,
+            "temperature": temperature,
+            "stopSequences": None if stop_sequences is None else list(stop_sequences),
+            "modelPreferences": model_preferences,
+            "includeContext": include_context,
+            "tools": None if tools is None else list(tools),
+            "toolChoice": tool_choice,
+            "metadata": metadata,
+        }
+        params = {"messages": list(messages), "maxTokens": max_tokens}
+        params.update((name, value) for name, value in more.items() if value is not None)
+        return self._ask("sampling", "sampling/createMessage", params, timeout)
+
+    def list_roots(self, timeout: float | None = None) -> Call:
+        """Asks for the client's roots; the result has a list, `roots`. `timeout` in seconds.
+
+        As `call`; if the client has not declared roots, the Call raises NoCapabilityError.
+        """
+        return self._ask("roots", "roots/list", None, timeout)
+
+    def _ask(self, capability: str, method: str, params: Any, timeout: float | None) -> Call:
+        """A call, if the client can answer it. With 2026-07-28 the library checks that."""
+        self._check_open()
+        if self.session is not None and capability not in self.session.client_capabilities:
+            return self._requests.calls.failed(error(shttp_status.SHTTP_ERR_NO_CAPABILITY))
+        return self.call(method, params, timeout)
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Closes the connection of the request's stream and keeps the stream, for long work.
@@ -293,6 +375,15 @@ class Request(Message):
             self._requests.alive.pop(self._request.key, None)
             if self._is_open:
                 self._requests.drop(self)
+
+
+def _capabilities(request: Request) -> dict[str, Any]:
+    """Of the request's own `_meta`; else those of its session."""
+    meta = request.params.get("_meta") if isinstance(request.params, dict) else None
+    declared = meta.get(CLIENT_CAPABILITIES) if isinstance(meta, dict) else None
+    if isinstance(declared, dict):
+        return declared
+    return {} if request.session is None else request.session.client_capabilities
 
 
 async def _until_cancelled(waiter: concurrent.futures.Future[None]) -> None:

@@ -16,6 +16,8 @@ from .errors import NotFoundError
 class Session:
     """A client's session, from SessionOpened to SessionClosed; one object for all its events.
 
+    Clients of revision 2026-07-28 have none.
+
     The methods may be called on any thread. They raise NotFoundError after the SessionClosed event
     has been taken; before that, a CommandFailed event reports that the session has ended.
     """
