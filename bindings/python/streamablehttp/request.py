@@ -9,13 +9,13 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ._abi import shttp_request, shttp_status
-from ._library import error, library
+from ._abi import shttp_request
+from ._library import library
 from ._recorder import Recorder, Sent, sent
 from ._reports import logger as host_logger
 from ._reports import report
@@ -35,7 +35,7 @@ from ._values import (
     shown,
     text,
 )
-from .calls import Call, Calls
+from .calls import Asking, Call, Calls
 from .errors import (
     ClosedError,
     InvalidMessageError,
@@ -81,7 +81,7 @@ class _State:
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class Request(Message):
+class Request(Message, Asking):
     """A client's request: answer it once, with `respond` or `fail`, now or later.
 
     The methods may be called on any thread. They raise if an argument is invalid, if the server's
@@ -273,65 +273,13 @@ class Request(Message):
         self._check_open()
         return self._requests.calls.make(library.shttp_request_call, self._request, method, params, timeout)
 
-    def elicit(self, message: str, schema: Mapping[str, Any], timeout: float | None = None) -> Call:
-        """Asks the client's user for what `schema`, a JSON Schema of an object, describes.
-
-        The result has an `action`, which is accept, decline or cancel, and with accept the
-        `content`. For sessions this is part of the protocol since revision 2025-06-18.
-
-        As `call`; if the client has not declared elicitation, the Call raises NoCapabilityError.
-        """
-        return self._ask("elicitation", "elicitation/create", {"message": message, "requestedSchema": schema}, timeout)
-
-    def sample(
-        self,
-        messages: Iterable[Mapping[str, Any]],
-        max_tokens: int,
-        *,
-        system_prompt: str | None = None,
-        temperature: float | None = None,
-        stop_sequences: Iterable[str] | None = None,
-        model_preferences: Mapping[str, Any] | None = None,
-        include_context: str | None = None,
-        tools: Iterable[Mapping[str, Any]] | None = None,
-        tool_choice: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> Call:
-        """Asks the client's model; the result has its `role`, `content` and `model`.
-
-        The arguments are those of sampling/createMessage, which MCP describes; `timeout` in
-        seconds. `tools` and `tool_choice` need a client that has declared sampling.tools.
-
-        As `call`; if the client has not declared sampling, the Call raises NoCapabilityError.
-        """
-        more = {
-            "systemPrompt": system_prompt,
-            "temperature": temperature,
-            "stopSequences": None if stop_sequences is None else list(stop_sequences),
-            "modelPreferences": model_preferences,
-            "includeContext": include_context,
-            "tools": None if tools is None else list(tools),
-            "toolChoice": tool_choice,
-            "metadata": metadata,
-        }
-        params = {"messages": list(messages), "maxTokens": max_tokens}
-        params.update((name, value) for name, value in more.items() if value is not None)
-        return self._ask("sampling", "sampling/createMessage", params, timeout)
-
-    def list_roots(self, timeout: float | None = None) -> Call:
-        """Asks for the client's roots; the result has a list, `roots`. `timeout` in seconds.
-
-        As `call`; if the client has not declared roots, the Call raises NoCapabilityError.
-        """
-        return self._ask("roots", "roots/list", None, timeout)
-
-    def _ask(self, capability: str, method: str, params: Any, timeout: float | None) -> Call:
-        """A call, if the client can answer it. With 2026-07-28 the library checks that."""
+    def _answering(self) -> Calls:
         self._check_open()
-        if self.session is not None and capability not in self.session.client_capabilities:
-            return self._requests.calls.failed(error(shttp_status.SHTTP_ERR_NO_CAPABILITY))
-        return self.call(method, params, timeout)
+        return self._requests.calls
+
+    def _declared(self) -> dict[str, Any] | None:
+        """With 2026-07-28 the library checks it, for the request as it is repeated."""
+        return None if self.session is None else self.session.client_capabilities
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Closes the connection of the request's stream and keeps the stream, for long work.

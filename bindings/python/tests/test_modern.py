@@ -16,6 +16,7 @@ from streamablehttp import (
     LimitError,
     NoCallsError,
     NoCapabilityError,
+    NotFoundError,
     Notification,
     PrimaryOpened,
     Request,
@@ -24,6 +25,7 @@ from streamablehttp import (
     ResourceUnsubscribed,
     Server,
     Session,
+    SessionClosed,
     StatelessError,
 )
 from wire import META, MODERN, SECONDS, Client, ModernClient, on_asyncio
@@ -219,6 +221,24 @@ async def test_one_handler_for_both(host):
         assert await talking == ["Hello, Ada!"] * 2
         await asyncio.gather(*tasks)
         assert len(tasks) == 2
+
+
+def test_a_session_is_asked_on_its_primary(host, apart):
+    one = host()
+    client = one.client()
+    client.initialize(capabilities=EVERYTHING)
+    primary = client.listen()
+    session = one.next(PrimaryOpened).session
+    answers = apart(ask_everything, session)
+    for method, params in QUESTIONS:
+        question = primary.next()
+        assert (question["method"], question.get("params")) == (method, params)
+        client.answer(question, ANSWERS[method])
+    assert answers.result(SECONDS) == [ACCEPTED, SAID, ROOTS]
+    client.delete()
+    one.next(SessionClosed)
+    with pytest.raises(NotFoundError):
+        session.list_roots()
 
 
 ASKING = [
