@@ -39,7 +39,7 @@ def test_echo_server_with_a_token(echo_server):
 def test_everything_server_ends_cleanly(serve, number):
     url, process = serve(sys.executable, str(EXAMPLES / "everything_server.py"))
     client = Client(int(url.rsplit(":", 1)[1].split("/")[0]))
-    client.initialize()
+    client.initialize(capabilities={"sampling": {}})
     primary = client.listen()
     slow = client.call_tool("test_sampling", prompt="x")
     assert slow.next()["method"] == "sampling/createMessage"

@@ -213,14 +213,14 @@ async def test_one_handler_for_both(host):
 
     async with Server(name="x") as server:
         talking = asyncio.create_task(asyncio.to_thread(talk, server.port))
-        tasks = []
+        tasks = set()
         talking.add_done_callback(lambda _: server.close())
         async for event in server.events():
             if isinstance(event, Request):
-                tasks.append(asyncio.create_task(handle(event)))
+                tasks.add(asyncio.create_task(handle(event)))
         assert await talking == ["Hello, Ada!"] * 2
-        await asyncio.gather(*tasks)
         assert len(tasks) == 2
+        await asyncio.gather(*tasks)
 
 
 def test_a_session_is_asked_on_its_primary(host, apart):

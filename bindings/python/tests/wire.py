@@ -213,7 +213,9 @@ class ModernClient(Client):
         meta = {} if token is None else {"progressToken": token}
         if log_level is not None:
             meta[f"{META}logLevel"] = log_level
-        return self.request("tools/call", {"name": name, "arguments": arguments, **(more or {})}, headers=headers, **meta)
+        return self.request(
+            "tools/call", {"name": name, "arguments": arguments, **(more or {})}, headers=headers, **meta
+        )
 
     def go_on(self, result, answers, name="tool", token=None, **arguments):
         """Calls a tool again, with the answers to what its result asks for, by the methods asked."""
