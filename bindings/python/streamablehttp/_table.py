@@ -283,10 +283,10 @@ class Options(TypedDict, total=False):
     discover_capabilities: Mapping[str, Any] | None
     """The capabilities in the result of server/discover, a JSON object. Those with listChanged and
     subscribe are also what subscriptions/listen tells of. Not together with raw. Default None:
-    the same as server_capabilities."""
+    the same as capabilities."""
     parked_max: int
     """Maximum number of requests that ask their clients for something with 2026-07-28; see
-    shttp_request_call(). Further calls fail with LimitError. Default 1024."""
+    Request.call(). Further calls fail with LimitError. Default 1024."""
     parked_ms: int
     """How long such a client may take to come back with its answers. Then its request is cancelled.
     Default 300000; NEVER."""
@@ -298,4 +298,4 @@ class Options(TypedDict, total=False):
     subscribe to. Default 1024."""
     keep_subscriptions: bool
     """True: the library answers resources/subscribe and resources/unsubscribe of sessions itself,
-    and shttp_server_publish() tells those that have subscribed. Default False."""
+    and Server.publish() tells those that have subscribed. Default False."""
