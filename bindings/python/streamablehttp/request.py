@@ -260,7 +260,7 @@ class Request(Message, Asking):
         """Makes a request to the client while it waits for this one; `timeout` in seconds.
 
         A session's client gets it on the request's stream. One of 2026-07-28 gets it as a result
-        that asks for input, with all calls that were made at the same time; it sends its request
+        that asks for input, with other calls that were made at the same time; it sends its request
         again with the answers, and `parked_ms` limits how long that may take. What is sent in the
         meantime is kept for it.
 

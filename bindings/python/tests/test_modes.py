@@ -133,6 +133,11 @@ def test_raw(host):
     assert (request.method, request.session) == ("ping", session)
     request.respond({})
     assert ping.next()["result"] == {}
+    discovery = one.modern_client().request("server/discover")
+    request = one.next()
+    assert (request.method, request.session) == ("server/discover", None)
+    request.respond({"supportedVersions": ["2026-07-28"], "capabilities": {}})
+    assert discovery.next()["result"]["supportedVersions"] == ["2026-07-28"]
 
 
 def test_a_raw_host_refuses_a_client(host):
