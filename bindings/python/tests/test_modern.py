@@ -456,14 +456,22 @@ def test_listening_is_limited(host, limit, code):
     first.close()
 
 
-def test_wrong_changes(host):
-    server = host().server
-    for change, uri in (("tool", None), ("resource", None), ("resource", ""), ("tools", "a:b")):
-        with pytest.raises(InvalidArgumentError, match=r"^(change|uri): "):
-            server.publish(change, uri)
-    for change, uri in ((0, None), (None, None), ("resource", b"a:b"), ("resource", 1)):
-        with pytest.raises(TypeError, match=r"^(change|uri): "):
-            server.publish(change, uri)
+@pytest.mark.parametrize(
+    ("change", "uri", "error"),
+    [
+        ("tool", None, InvalidArgumentError),
+        ("resource", None, InvalidArgumentError),
+        ("resource", "", InvalidArgumentError),
+        ("tools", "a:b", InvalidArgumentError),
+        (0, None, TypeError),
+        (None, None, TypeError),
+        ("resource", b"a:b", TypeError),
+        ("resource", 1, TypeError),
+    ],
+)
+def test_wrong_changes(host, change, uri, error):
+    with pytest.raises(error, match=r"^(change|uri): "):
+        host().server.publish(change, uri)
 
 
 # ---- The tools' headers ---------------------------------------------------------
@@ -488,14 +496,16 @@ def test_repeated_parameters(host, form):
     assert exchange.status == 200
 
 
-def test_wrong_tools(host):
-    server = host().server
-    for tools in ("[]", {}, None, 1, [object()]):
-        with pytest.raises(TypeError, match=r"^tools: "):
-            server.set_tools(tools)
-    for tools in (b"{}", b"[1]", [{"inputSchema": {}}], [{"name": float("nan")}]):
-        with pytest.raises(InvalidMessageError):
-            server.set_tools(tools)
+@pytest.mark.parametrize("tools", ["[]", {}, None, 1, [object()]])
+def test_tools_of_the_wrong_type(host, tools):
+    with pytest.raises(TypeError, match=r"^tools: "):
+        host().server.set_tools(tools)
+
+
+@pytest.mark.parametrize("tools", [b"{}", b"[1]", [{"inputSchema": {}}], [{"name": float("nan")}]])
+def test_tools_that_are_none(host, tools):
+    with pytest.raises(InvalidMessageError):
+        host().server.set_tools(tools)
 
 
 # ---- Options --------------------------------------------------------------------
