@@ -4,8 +4,8 @@ import Wire
 
 @testable import Engine
 
-/// The table of PROTOCOL S-021, row by row. Rows 1 to 5 are decided by a head alone or by a body that
-/// is no message; `modern-routes.md` and `modern-only.md` have them.
+/// The table of PROTOCOL S-021, row by row. Rows 1 to 5 are decided by a head alone or by a body
+/// that is no message; `modern-routes.md` and `modern-only.md` have them.
 @Suite("Classifier")
 struct ClassifierTests {
     enum Served: String {

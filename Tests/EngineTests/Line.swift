@@ -35,10 +35,23 @@ struct Line: CustomStringConvertible {
 
     /// The number of a key that the host chooses or is told: 1 in `k1` and `l1`.
     func key(_ index: Int) throws(TranscriptError) -> UInt64 {
-        guard let key = UInt64(try word(index).dropFirst()) else {
-            throw TranscriptError("\(words[index]) is no name in `\(description)`")
+        let keys = try keys(index)
+        guard keys.count == 1 else {
+            throw TranscriptError("\(words[index]) are too many in `\(description)`")
         }
-        return key
+        return keys[0]
+    }
+
+    /// The numbers of several: 1 and 2 in `k1,k2`.
+    func keys(_ index: Int) throws(TranscriptError) -> [UInt64] {
+        var keys: [UInt64] = []
+        for name in try word(index).split(separator: ",") {
+            guard let key = UInt64(name.dropFirst()) else {
+                throw TranscriptError("\(name) is no name in `\(description)`")
+            }
+            keys.append(key)
+        }
+        return keys
     }
 
     /// The quoted text, with escaped line ends converted to bytes.

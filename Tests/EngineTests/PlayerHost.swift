@@ -53,9 +53,11 @@ extension Player {
             while engine.proceed(&publication) {}
         case "tools": try engine.setTools(body)
         case "call" where try line.word(2).hasPrefix("r"):
-            try engine.call(
-                CallKey(rawValue: try line.key(1)), request(words[2]),
-                method: bytes(try line.word(3)), params: body, data: nil)
+            for key in try line.keys(1) {
+                try engine.call(
+                    CallKey(rawValue: key), request(words[2]), method: bytes(try line.word(3)),
+                    params: body, data: nil)
+            }
         case "call":
             try engine.call(
                 CallKey(rawValue: try line.key(1)), session(words[2]),

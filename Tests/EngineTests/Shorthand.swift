@@ -1,7 +1,7 @@
 import Foundation
 
-/// Short forms of what each message of revision 2026-07-28 repeats. README.md beside the transcripts
-/// has them.
+/// Short forms of what each message of revision 2026-07-28 repeats. README.md beside the
+/// transcripts has them.
 enum Shorthand {
     private static let identity =
         #""_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s"}}"#

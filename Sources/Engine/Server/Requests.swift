@@ -132,7 +132,9 @@ final class OpenRequest {
         self.id = id
         self.head = head
         self.progressToken = progressToken
+        let digest = self.terms.digest
         self.terms = terms
+        self.terms.digest = digest
         self.connection = connection
         heldBytes = bytes
     }

@@ -86,6 +86,7 @@ final class RoundTrip {
     /// A request of the host's to the client.
     struct Ask {
         let call: CallKey
+        let kind: Askable
         /// The method and the params, as the result has them.
         let text: ByteBuffer
         /// Whether the client has got it.
@@ -167,7 +168,9 @@ struct Continuations: ~Copyable {
     // MARK: Asking
 
     /// Lets a request ask, for the first time or again. Returns by how much its memory grows.
-    mutating func ask(_ call: CallKey, _ text: ByteBuffer, of request: OpenRequest) -> Int {
+    mutating func ask(
+        _ call: CallKey, _ kind: Askable, _ text: ByteBuffer, of request: OpenRequest
+    ) -> Int {
         text.trim()
         var change = RoundTrip.bytes(of: text)
         if request.trip == nil {
@@ -180,7 +183,7 @@ struct Continuations: ~Copyable {
             request.trip = trip
             request.shares.forEach { $0.parkedRequests += 1 }
         }
-        request.trip?.asks.append(RoundTrip.Ask(call: call, text: text))
+        request.trip?.asks.append(RoundTrip.Ask(call: call, kind: kind, text: text))
         request.trip?.heldBytes += RoundTrip.bytes(of: text)
         askLater(request)
         return change
@@ -310,10 +313,11 @@ struct Continuations: ~Copyable {
         guard let trip = request.trip else { return (nil, [], 0) }
         var change = trip.progress.map { -RoundTrip.bytes(of: $0.message) } ?? 0
         for message in trip.kept { change -= RoundTrip.bytes(of: message.text) }
-        request.trip?.progress = nil
-        request.trip?.kept = []
-        request.trip?.heldBytes += change
-        return (trip.progress, trip.kept, change)
+        let (progress, kept) = (trip.progress, trip.kept)
+        trip.progress = nil
+        trip.kept = []
+        trip.heldBytes += change
+        return (progress, kept, change)
     }
 
     /// Keeps the answer of a request that has ended for the host.

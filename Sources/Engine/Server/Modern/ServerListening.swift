@@ -54,11 +54,11 @@ extension ServerEngine {
         for element in uris.elements {
             guard let uri = element.string else { return .listenParams }
             guard offered.contains(.resource) else { continue }
-            guard opening.resources.count < options.subscriptionsMax else {
+            uri.trim()
+            guard opening.resources.add(uri) else { continue }
+            guard opening.resources.count <= options.subscriptionsMax else {
                 return .tooManySubscriptions
             }
-            uri.trim()
-            _ = opening.resources.add(uri)
         }
         if !opening.resources.isEmpty { opening.kinds.insert(.resource) }
         return nil

@@ -60,7 +60,7 @@ extension ServerEngine {
     ) {
         var data = fall.data
         if fall.listsRevisions {
-            let claim = message.meta.claim?.string
+            let claim = fall.isOfHeader ? nil : message.meta.claim?.string
             let asked = claim?.bytes ?? connection.head?[.protocolVersion]
             data = withExtendedLifetime(claim) { versionsOffered(.modern, asked: asked) }
         }

@@ -31,7 +31,7 @@ extension ServerEngine {
             makeRoom(forRequest: bytes, in: request.shares, on: nil),
             requests[request.key] === request, requests.open(call, opening)
         else { throw .limit }
-        requests.count(continuations.ask(call, text, of: request), in: request)
+        requests.count(continuations.ask(call, wanted, text, of: request), in: request)
     }
 
     private func hasPlaceToPark(_ request: OpenRequest) -> Bool {
@@ -114,6 +114,10 @@ extension ServerEngine {
             return refuse(.tooManyRequests, connection, id: id, method)
         }
         for (call, value) in answers { deliver(value, to: call, of: request, head, on: connection) }
+        // It says anew what it can be asked for.
+        for ask in request.trip?.asks ?? [] where !request.terms.askable.contains(ask.kind) {
+            fail(ask.call, .noCapability)
+        }
         sendKept(of: request)
         continuations.askLater(request)
     }
