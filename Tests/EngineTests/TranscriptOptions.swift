@@ -53,31 +53,9 @@ extension ServerOptions {
                 throw TranscriptError("\(word) are no revisions")
             }
             revisions = served
-        case ("parked", _): parked = Int64(try number())
-        case ("parked-max", _): parkedMax = try number()
-        case ("listens", _): listensMax = try number()
-        case ("subscriptions", _): subscriptionsMax = try number()
-        case ("keep-subscriptions", _): keepsSubscriptions = true
         case ("log", _): logLevel = LogLevel(rawValue: Int32(try number()))
         case ("cors", let list?): crossOrigins = AccessList(literal: String(list), of: .origins)
         case ("hosts", let list?): allowedHosts = AccessList(literal: String(list), of: .hosts)
-        case ("connections", _): connectionsMax = try number()
-        case ("body", _): limits.messageBytes = try number()
-        case ("head-time", _): headArrival = Int64(try number())
-        case ("body-time", _): bodyArrival = Int64(try number())
-        case ("idle-time", _): connectionIdle = Int64(try number())
-        case ("sessions", _): sessionsMax = try number()
-        case ("requests", _): sessionRequestsMax = try number()
-        case ("mailbox", _): mailboxMessagesMax = try number()
-        case ("unsent", _): unsentBytesMax = try number()
-        case ("session-unsent", _): sessionUnsentBytesMax = try number()
-        case ("total-unsent", _): totalUnsentBytesMax = try number()
-        case ("arriving", _): arrivingBytesMax = try number()
-        case ("request-bytes", _): requestBytesMax = try number()
-        case ("session-bytes", _): sessionBytesMax = try number()
-        case ("client-info", _): clientInfoBytesMax = try number()
-        case ("share", _): addressSharePercent = try number()
-        case ("principal-share", _): principalSharePercent = try number()
         case ("replay", _): hasReplay = true
         case ("store", _): (hasReplay, hasHostStore) = (true, true)
         case ("fence", _): fenceBreadth = Int64(try number())
@@ -99,6 +77,36 @@ extension ServerOptions {
         case ("metadata", let url?):
             resourceMetadata = ResourceMetadata(literal: String(url))
         case ("pipelined", _): pipelinedBytesMax = try number()
+        default: try takeLimit(part[0], number)
+        }
+    }
+
+    private mutating func takeLimit(
+        _ word: Substring, _ number: () throws(TranscriptError) -> Int
+    ) throws(TranscriptError) {
+        switch word {
+        case "connections": connectionsMax = try number()
+        case "body": limits.messageBytes = try number()
+        case "head-time": headArrival = Int64(try number())
+        case "body-time": bodyArrival = Int64(try number())
+        case "idle-time": connectionIdle = Int64(try number())
+        case "sessions": sessionsMax = try number()
+        case "requests": sessionRequestsMax = try number()
+        case "mailbox": mailboxMessagesMax = try number()
+        case "unsent": unsentBytesMax = try number()
+        case "session-unsent": sessionUnsentBytesMax = try number()
+        case "total-unsent": totalUnsentBytesMax = try number()
+        case "arriving": arrivingBytesMax = try number()
+        case "request-bytes": requestBytesMax = try number()
+        case "session-bytes": sessionBytesMax = try number()
+        case "client-info": clientInfoBytesMax = try number()
+        case "share": addressSharePercent = try number()
+        case "principal-share": principalSharePercent = try number()
+        case "parked": parked = Int64(try number())
+        case "parked-max": parkedMax = try number()
+        case "listens": listensMax = try number()
+        case "subscriptions": subscriptionsMax = try number()
+        case "keep-subscriptions": keepsSubscriptions = true
         default: throw TranscriptError("no option \(word)")
         }
     }
