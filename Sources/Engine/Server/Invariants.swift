@@ -166,9 +166,12 @@
                     options.headArrival == nil || options.bodyArrival == nil ? nil : .head,
                 ]
             case .authorizing: mayWait = [options.authorizationWait == nil ? nil : .authorization]
-            case .request(let request) where request.isInitialize || !mayStream: mayWait = [nil]
+            case .request(let request) where request.isInitialize || !request.policy.mayStream:
+                mayWait = [nil]
             case .request(let request):
-                let isEarly = !request.isStreaming && options.responseHead != nil
+                let isEarly =
+                    request.policy.beginsEarly && !request.isStreaming
+                    && options.responseHead != nil
                 mayWait = [
                     isEarly ? .responseHead : options.keepAlive == nil ? nil : .keepAlive
                 ]
@@ -183,8 +186,6 @@
                     .timer, "\(connection.exchange.state) waits for \(String(describing: wait))")
             }
         }
-
-        private var mayStream: Bool { policy.mayStream }
 
         private func checkFence(of connection: ServerConnection, _ audit: inout Audit) {
             // A client that has left for good takes its answer along, but not out of the queue.

@@ -40,7 +40,10 @@ extension ServerEngine {
             next = key
             break
         }
-        if !isStateless { text.append("],\"requests\":[") }
+        if !isStateless {
+            text.append("],\"requests\":[")
+            if key == nil { appendRequestsWithoutSession(to: text, atMost: limit) }
+        }
         text.append("],\"authorizations_total\":")
         text.append(parked.waitingForVerdict.count)
         text.append(",\"authorizations\":[")
@@ -149,8 +152,19 @@ extension ServerEngine {
         }
     }
 
+    /// Those of modern clients, on a server whose other clients have sessions.
+    private func appendRequestsWithoutSession(to text: ByteBuffer, atMost limit: Int) {
+        let keys = requests.all.filter { $0.session == nil }.map { $0.key.rawValue }
+        for (index, key) in keys.sorted().prefix(limit).enumerated() {
+            guard let request = requests[RequestKey(rawValue: key)] else { continue }
+            if index > 0 { text.append(",") }
+            append(request, to: text)
+        }
+    }
+
     /// What carries a request's messages to its client.
     private func streamState(of request: OpenRequest) -> StaticString {
+        if request.isParked { return "parked" }
         guard request.connection != nil else { return "detached" }
         if request.isStreaming { return "attached" }
         return request.policy.mayStream ? "none" : "json"

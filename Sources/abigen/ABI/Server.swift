@@ -93,8 +93,9 @@ extension ABI {
                 the most), the oldest first. To read on, pass the number in its member next as
                 `after`; 0 begins, and next is null at the end. A page ends early at a megabyte. All
                 times are in milliseconds. Members may be added. authorizations has those that
-                wait, at most `limit`, on the first page. Of a stateless server, requests
-                stands in the place of sessions.
+                wait, at most `limit`, on the first page; so does requests, with those of clients
+                that have no session. Of a stateless server, requests stands in the place of
+                sessions.
 
                  {"sessions":[{"session":"0x2a","principal":"alice","revision":"2025-11-25",
                    "client":"inspector","age_ms":9000,"idle_ms":10,"state":"ready",
@@ -111,8 +112,8 @@ extension ABI {
                     "target":"/mcp","age_ms":5}],
                   "next":null}
 
-                stream is attached, detached (its client has disconnected), none (nothing was sent
-                yet) or json; waits_for is host, client (a call), socket, fence (see fence_ms) or
+                stream is attached, detached (its client has disconnected), parked (its client was
+                asked for something, and has to come back), none (nothing was sent yet) or json; waits_for is host, client (a call), socket, fence (see fence_ms) or
                 store.
                 """,
                 [
