@@ -17,6 +17,8 @@ final class ModernBook {
         /// Whether it was answered by questions.
         var hasTrips = false
         var hostAnswer: Ledger.Outcome?
+        /// Whether that is an error of another server's, whose code says nothing to HTTP.
+        var isInBand = false
         /// The questions that the host has asked, and those that the engine has answered to it.
         var questions: Set<Int> = []
         var heard: Set<Int> = []
@@ -146,7 +148,10 @@ final class ModernBook {
             || ledger.isClosing
     }
 
-    func hostAnswered(_ call: Int, _ outcome: Ledger.Outcome) { calls[call].hostAnswer = outcome }
+    func hostAnswered(_ call: Int, _ outcome: Ledger.Outcome, isInBand: Bool) {
+        calls[call].hostAnswer = outcome
+        calls[call].isInBand = isInBand
+    }
 
     /// The host asks by itself: it will be given the call again.
     func hostAsked(_ call: Int) { calls[call].gives += 1 }
@@ -207,18 +212,12 @@ final class ModernBook {
         expect(message.isAnswer, .misconduct, "a response that is no answer")
         let statuses: [Int64: Int] = [-32_601: 404, -32_602: 400, -32_020: 400, -32_022: 400]
         let right = message.errorCode.map { statuses[$0] ?? 200 } ?? 200
-        expect(
-            status == right || isInBand(exchange, message) && status == 200, .misconduct,
-            "\(status) for \(message.errorCode ?? 0)")
+        let isInBand = calls[exchange.call].isInBand && status == 200
+        expect(status == right || isInBand, .misconduct, "\(status) for \(message.errorCode ?? 0)")
         if message.errorCode != nil, status != 200 || calls[exchange.call].hostAnswer == nil {
             if mayRefuse(exchange, message) { return refused(number, status) }
         }
         answered(number, message, isStream: false)
-    }
-
-    /// Whether the host has given another server's error.
-    private func isInBand(_ exchange: Exchange, _ message: Message) -> Bool {
-        calls[exchange.call].hostAnswer == .error && message.errorCode == -32_602
     }
 
     /// Whether the engine may refuse an exchange by itself.
@@ -315,15 +314,16 @@ final class ModernBook {
             "a client is asked again for what it has answered")
     }
 
-    /// What the host said before its answer has come, unless the client was away then.
+    /// What the host said before its answer has come. An answer that waits for its client takes the
+    /// place of what waits before it.
     private func checkMessages(before number: Int, isStream: Bool) {
         let call = calls[exchanges[number].call]
-        let isWhole = isStream || !call.hasTrips
+        let isWhole = isStream && call.gives == 1 || !call.hasTrips
         for promise in call.promised where ledger.promises[promise].isDue {
             let due = ledger.promises[promise]
             guard !due.isLog, case .exchange = due.owner else { continue }
             expect(
-                due.hasArrived || !isWhole && due.time >= call.asked, .loss,
+                due.hasArrived || !isWhole, .loss,
                 "message \(promise) did not come before the answer to its call")
         }
     }

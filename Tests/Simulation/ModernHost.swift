@@ -145,12 +145,16 @@ final class ModernHost {
 
     /// Cancels a question.
     private func giveUp() {
-        guard let (key, _) = questions.min(by: { $0.key.rawValue < $1.key.rawValue }) else { return }
+        guard let (key, call) = questions.min(by: { $0.key.rawValue < $1.key.rawValue }) else { return }
         questions[key] = nil
         simulation.note("host  → close k\(key.rawValue)")
         do throws(CallerFault) {
             try engine.close(key)
         } catch {
+            if error == .notFound {
+                questions[key] = call  // Its request has ended: the next event says so.
+                return
+            }
             simulation.violate(.misconduct, "an open question was not closed: \(error)")
         }
     }
@@ -202,6 +206,7 @@ final class ModernHost {
         let mayAsk = ["tools/call", "prompts/get", "resources/read"].contains(book.calls[call].method)
         let asks = !isError && mayAsk && simulation.isBusy && chance(8)
         let code = [1, 1, -32_601, -32_602, -32_603][number(5)]
+        let isInBand = isError && chance(30)
         simulation.note("host  → \(isError ? "fail \(code)" : asks ? "own" : "respond") m\(call)")
         let text =
             asks
@@ -214,7 +219,7 @@ final class ModernHost {
                 if isError {
                     try engine.fail(
                         key, code: Int32(code), message: ("no" as StaticString).rawBytes,
-                        data: bytes, isInBand: chance(30))
+                        data: bytes, isInBand: isInBand)
                 } else {
                     try engine.respond(key, bytes)
                 }
@@ -228,7 +233,7 @@ final class ModernHost {
             if asks {
                 book.hostAsked(call)
             } else {
-                book.hostAnswered(call, isError ? .error : .result)
+                book.hostAnswered(call, isError ? .error : .result, isInBand: isInBand)
             }
             if (try? engine.respond(key, bytes)) != nil {
                 simulation.violate(.duplication, "a request was answered twice")

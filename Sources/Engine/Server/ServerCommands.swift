@@ -285,6 +285,7 @@ extension ServerEngine {
                 core.perform(.deliver(event))
                 cut(request, because: "The server is closing", .closed)
             }
+            for request in continuations.all { dropAnswer(of: request) }
             for connection in connections.all {
                 switch connection.exchange.state {
                 case .idle where !connection.outbox.isDrained:
