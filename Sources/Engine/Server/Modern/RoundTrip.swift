@@ -308,10 +308,11 @@ struct Continuations: ~Copyable {
         guard let trip = request.trip else { return (nil, [], 0) }
         var change = trip.progress.map { -RoundTrip.bytes(of: $0.message) } ?? 0
         for message in trip.kept { change -= RoundTrip.bytes(of: message.text) }
-        request.trip?.progress = nil
-        request.trip?.kept = []
-        request.trip?.heldBytes += change
-        return (trip.progress, trip.kept, change)
+        let (progress, messages) = (trip.progress, trip.kept)
+        trip.progress = nil
+        trip.kept = []
+        trip.heldBytes += change
+        return (progress, messages, change)
     }
 
     /// Keeps the answer of a request that has ended for the host.
