@@ -28,6 +28,7 @@ enum Budgets {
             }
         }
         simulation.watcher.look()
+        checkTables(simulation)
         checkMemory(simulation)
         checkOutput(simulation)
         expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)
@@ -44,6 +45,21 @@ enum Budgets {
             simulation.violate(.budget, "\(invariant) is broken, and nobody sees it: \(how)")
         }
         for broken in found { simulation.violate(.invariant, "\(broken)") }
+    }
+
+    /// Those that listen and those that wait for their clients, and what the host knows of them.
+    private static func checkTables(_ simulation: Simulation) {
+        let engine = simulation.engine
+        let options = engine.options
+        let inspection = Inspection(of: engine)
+        expect(inspection.listenerCount <= options.listensMax, "listeners", simulation)
+        expect(inspection.askingCount <= options.parkedMax, "requests that ask", simulation)
+        let watched = engine.watchedResources.map { uri in
+            withExtendedLifetime(uri) { String(decoding: uri.bytes, as: UTF8.self) }
+        }
+        if Set(watched) != simulation.modern.watched {
+            simulation.violate(.misconduct, "the host knows other resources that are watched")
+        }
     }
 
     private static func checkMemory(_ simulation: Simulation) {
@@ -151,6 +167,12 @@ enum Budgets {
             ("replay bytes", statistics.replayBytes),
             ("authorizations", statistics.authorizations),
             ("links", UInt64(simulation.driver.open.count)),
+            ("bytes of requests", statistics.requestBytes),
+            ("bytes of sessions", statistics.sessionBytes),
+            ("listeners", UInt64(Inspection(of: engine).listenerCount)),
+            ("requests that ask", UInt64(Inspection(of: engine).askingCount)),
+            ("watched resources", UInt64(engine.watchedResources.count)),
+            ("shares", UInt64(Inspection(of: engine).shareCount)),
         ]
         for (what, count) in left where count > 0 {
             simulation.violate(.leftover, "\(count) \(what)")

@@ -32,6 +32,13 @@
         case parked
         /// A request whose client has gone has a deadline; no other has.
         case detached
+        /// A listener and its connection name each other.
+        case listeners
+        /// A request that asks its client for something is in the table of those, and has a state
+        /// and a deadline exactly while its client is to come back.
+        case continuations
+        /// A resource is watched by as many listeners and sessions as have subscribed to it.
+        case watched
         /// Shares add up to what belongs to their owners.
         case shares
         /// Whatever can be written, read or released is queued for it.
@@ -59,6 +66,12 @@
             for request in requests.all { check(request, &audit) }
             for (key, call) in requests.allCalls { check(key, call, &audit) }
             for session in sessions.all { check(session, &audit) }
+            checkListeners(&audit)
+            for request in continuations.all { checkTrip(of: request, &audit) }
+            audit.expect(
+                .continuations, continuations.waitingCount,
+                continuations.all.count { $0.isParked })
+            checkWatched(&audit)
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
             for difference in core.objects.differencesFromNew { audit.fail(.recycled, difference) }
@@ -362,8 +375,8 @@
     }
 
     /// Collects what does not hold.
-    private struct Audit {
-        private(set) var broken: [BrokenInvariant] = []
+    struct Audit {
+        fileprivate(set) var broken: [BrokenInvariant] = []
 
         mutating func fail(_ invariant: Invariant, _ detail: String) {
             broken.append(BrokenInvariant(invariant: invariant, detail: detail))

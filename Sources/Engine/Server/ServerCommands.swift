@@ -242,9 +242,6 @@ extension ServerEngine {
                 discard(connection)
             }
             for session in sessions.all { end(session, because: "The server is closing") }
-            for request in continuations.all where request.trip?.answer != nil {
-                endTrip(of: request)
-            }
             for request in requests.all {
                 let event = HostEvent(.cancelled)
                 event.request = request.key
@@ -252,6 +249,7 @@ extension ServerEngine {
                 core.perform(.deliver(event))
                 cut(request, because: "The server is closing", .closed)
             }
+            for request in continuations.all { dropAnswer(of: request) }
             for connection in connections.all {
                 switch connection.exchange.state {
                 case .idle where !connection.outbox.isDrained:

@@ -329,3 +329,21 @@ struct Continuations: ~Copyable {
         return change
     }
 }
+
+#if !hasFeature(Embedded)
+    extension Continuations {
+        mutating func sabotageDeadline(of request: OpenRequest) {
+            if let key = request.trip?.key { deadlines.disarm(key.index) }
+        }
+
+        mutating func sabotageState(of request: OpenRequest) {
+            if let state = request.trip?.state { states.remove(state) }
+        }
+
+        func sabotageAsk(of request: OpenRequest) {
+            guard let ask = request.trip?.asks.first else { return }
+            request.trip?.asks[0] = RoundTrip.Ask(
+                call: CallKey(rawValue: 0), kind: ask.kind, text: ask.text, isSent: ask.isSent)
+        }
+    }
+#endif

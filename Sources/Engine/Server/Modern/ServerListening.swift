@@ -35,9 +35,10 @@ extension ServerEngine {
         core.counters.requestsTotal += 1
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .listening(listener))
+        // Before anything is written: a client that does not keep up leaves at once.
+        for uri in listener.resources.uris { watch(uri) }
         writeStreamHead(to: connection)
         writeEvent(.essential, acknowledgement(of: listener), nil, to: connection)
-        for uri in listener.resources.uris { watch(uri) }
     }
 
     /// Reads the filter of a listener: what is both wanted and offered (S-150).

@@ -252,12 +252,15 @@ extension ServerEngine {
         if requests[request.key] !== request { shares.forget(request.shares) }
     }
 
+    /// The client of a request that has its answer is not to come back.
+    func dropAnswer(of request: OpenRequest) {
+        core.counters.resultDrops += 1
+        endTrip(of: request)
+    }
+
     /// A client has not come back in time.
     func giveUpWaiting(_ request: OpenRequest) {
-        guard requests[request.key] === request else {
-            core.counters.resultDrops += 1
-            return endTrip(of: request)
-        }
+        guard requests[request.key] === request else { return dropAnswer(of: request) }
         log(.notice, "A client did not come back with its input (parked_ms)", about: request)
         giveUp(request)
     }
