@@ -28,8 +28,6 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
         "Missing MCP-Protocol-Version: only 2026-07-28 is served here"
     }
 
-    package static var batchesOnly: StaticString { "Only revision 2025-03-26 has batches" }
-
     /// The revision's name on the wire.
     package var text: StaticString {
         switch self {

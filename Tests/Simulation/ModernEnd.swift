@@ -112,7 +112,7 @@ final class ModernEnd: LinkEnd {
         case .event(let id, let data):
             if id != nil { return misconduct("an event has an id") }
             take(data, handed)
-        case .priming, .retry: misconduct("a stream that could be resumed")
+        case .priming, .endpoint, .retry: misconduct("a stream that could be resumed")
         case .interim, .comment: break
         case .end: streamEnded()
         case .malformed(let what): misconduct(what)
