@@ -45,12 +45,7 @@ extension Player {
         case "broadcast":
             var broadcast = engine.broadcast(method: bytes(name), params: body)
             while engine.proceed(&broadcast) {}
-        case "publish":
-            let change = try change(name)
-            let covering = words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
-            var publication = engine.publish(
-                change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
-            while engine.proceed(&publication) {}
+        case "publish": try publish(line)
         case "tools": try engine.setTools(body)
         case "call" where try line.word(2).hasPrefix("r"):
             for key in try line.keys(1) {
@@ -105,6 +100,14 @@ extension Player {
         case "scope": .insufficientScope
         default: throw TranscriptError("no cause is called \(word)")
         }
+    }
+
+    private func publish(_ line: Line) throws {
+        let change = try change(line.word(1))
+        let covering = line.words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
+        var publication = engine.publish(
+            change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
+        while engine.proceed(&publication) {}
     }
 
     private func change(_ word: String) throws(TranscriptError) -> Change {

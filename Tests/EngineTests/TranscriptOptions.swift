@@ -37,24 +37,6 @@ extension ServerOptions {
                 serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
                 capabilities: ("{}" as StaticString).rawBytes,
                 instructions: ("" as StaticString).rawBytes)
-        case ("discover", let capabilities?):
-            greeting = Array(capabilities.utf8).withUnsafeBytes { capabilities in
-                Greeting(
-                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
-                    capabilities: ("{}" as StaticString).rawBytes,
-                    discoverCapabilities: capabilities,
-                    instructions: ("" as StaticString).rawBytes)
-            }
-        case ("revisions", let list?):
-            guard let served = Array(list.utf8).withUnsafeBytes({ try? RevisionSet($0) }) else {
-                throw TranscriptError("\(word) are no revisions")
-            }
-            revisions = served
-        case ("parked", _): parked = Int64(try number())
-        case ("parked-max", _): parkedMax = try number()
-        case ("listens", _): listensMax = try number()
-        case ("subscriptions", _): subscriptionsMax = try number()
-        case ("keep-subscriptions", _): keepsSubscriptions = true
         case ("log", _): logLevel = LogLevel(rawValue: Int32(try number()))
         case ("cors", let list?): crossOrigins = AccessList(literal: String(list), of: .origins)
         case ("hosts", let list?): allowedHosts = AccessList(literal: String(list), of: .hosts)
@@ -96,7 +78,38 @@ extension ServerOptions {
         case ("metadata", let url?):
             resourceMetadata = ResourceMetadata(literal: String(url))
         case ("pipelined", _): pipelinedBytesMax = try number()
-        default: throw TranscriptError("no option \(word)")
+        default:
+            guard try takeModern(part[0], part.last, number) else {
+                throw TranscriptError("no option \(word)")
+            }
         }
+    }
+
+    /// Takes an option of revision 2026-07-28; false if it is none.
+    private mutating func takeModern(
+        _ name: Substring, _ value: Substring?, _ number: () throws(TranscriptError) -> Int
+    ) throws(TranscriptError) -> Bool {
+        switch (name, value) {
+        case ("discover", let capabilities?):
+            greeting = Array(capabilities.utf8).withUnsafeBytes { capabilities in
+                Greeting(
+                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
+                    capabilities: ("{}" as StaticString).rawBytes,
+                    discoverCapabilities: capabilities,
+                    instructions: ("" as StaticString).rawBytes)
+            }
+        case ("revisions", let list?):
+            guard let served = Array(list.utf8).withUnsafeBytes({ try? RevisionSet($0) }) else {
+                throw TranscriptError("\(list) are no revisions")
+            }
+            revisions = served
+        case ("parked", _): parked = Int64(try number())
+        case ("parked-max", _): parkedMax = try number()
+        case ("listens", _): listensMax = try number()
+        case ("subscriptions", _): subscriptionsMax = try number()
+        case ("keep-subscriptions", _): keepsSubscriptions = true
+        default: return false
+        }
+        return true
     }
 }
