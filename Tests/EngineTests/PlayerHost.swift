@@ -29,12 +29,7 @@ extension Player {
         case "broadcast":
             var broadcast = engine.broadcast(method: bytes(name), params: body)
             while engine.proceed(&broadcast) {}
-        case "publish":
-            let change = try change(name)
-            let covering = words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
-            var publication = engine.publish(
-                change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
-            while engine.proceed(&publication) {}
+        case "publish": try publish(line)
         case "tools": try engine.setTools(body)
         case "hangup" where name.hasPrefix("r"):
             try engine.hangUp(request(name), retry: try line.number(2))
@@ -115,6 +110,14 @@ extension Player {
         case "scope": .insufficientScope
         default: throw TranscriptError("no cause is called \(word)")
         }
+    }
+
+    private func publish(_ line: Line) throws {
+        let change = try change(line.word(1))
+        let covering = line.words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
+        var publication = engine.publish(
+            change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
+        while engine.proceed(&publication) {}
     }
 
     private func change(_ word: String) throws(TranscriptError) -> Change {

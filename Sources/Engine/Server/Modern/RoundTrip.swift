@@ -140,7 +140,6 @@ final class RoundTrip {
 /// The key of a request that asks its client for something.
 struct ParkedKey: SlotKey {
     let rawValue: UInt64
-    init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// The requests that ask their clients for something, and those of them that wait for it.
