@@ -185,6 +185,9 @@ enum Budgets {
             simulation.violate(.leftover, "the server has not closed")
         }
         if !simulation.store.isEmpty { simulation.violate(.leftover, "events in the store") }
+        if simulation.host.modern.isWaiting {
+            simulation.violate(.parking, "the host waits for a modern client for ever")
+        }
         if simulation.host.isWaiting { simulation.violate(.leftover, "the host waits for ever") }
     }
 }

@@ -334,6 +334,7 @@ final class ModernBook {
         guard let promise = message.number, ledger.promises.indices.contains(promise) else {
             return simulation.violate(.misconduct, "a message that the host never sent")
         }
+        ledger.arrived(promise)
         let isFirst = exchange.lastNumber < 0 && exchange.lastProgress < 0
         if isFirst { accepted(number) }
         switch ledger.promises[promise].owner {
@@ -356,7 +357,6 @@ final class ModernBook {
                 ModernBook.wants(level, exchange.logLevel), .filter,
                 "a log line that nobody wants")
         }
-        ledger.arrived(promise)
     }
 
     static let levels = [
