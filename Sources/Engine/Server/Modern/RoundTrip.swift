@@ -99,6 +99,12 @@ final class RoundTrip {
         let text: ByteBuffer
         /// The severity of a log line: the client says anew which it wants.
         let severity: LogSeverity?
+
+        /// Whether a client that comes back with these terms gets it.
+        func isWanted(by terms: RequestTerms) -> Bool {
+            guard let severity else { return true }
+            return terms.logLevel.map { severity >= $0 } ?? false
+        }
     }
 
     struct Progress {

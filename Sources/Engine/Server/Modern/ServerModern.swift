@@ -119,7 +119,7 @@ extension ServerEngine {
         // These belong to no request: they are published.
         if method.equals(Method.toolsChanged) || method.equals(Method.promptsChanged)
             || method.equals(Method.resourcesChanged) || method.equals(Method.resourceUpdated)
-            || method.equals(Method.acknowledged)
+            || method.equals(Method.acknowledged) || method.equals(Method.cancelled)
         {
             throw .stateless
         }

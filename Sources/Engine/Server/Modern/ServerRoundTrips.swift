@@ -104,11 +104,8 @@ extension ServerEngine {
             return refuse(.inputResponses, connection, id: id, method)
         }
         if let answer = request.trip?.answer {
-            endTrip(of: request)
             core.counters.requestsTotal += 1
-            return respond(on: connection, modernPolicy, answer.status) { output in
-                output.appendResponse(answer.text, id: request.id, as: id)
-            }
+            return sendAnswer(answer, of: request, as: id, terms(of: message), on: connection)
         }
         guard attach(request, id, message, head, on: connection) else {
             return refuse(.tooManyRequests, connection, id: id, method)
@@ -181,14 +178,33 @@ extension ServerEngine {
         core.perform(.deliver(event))
     }
 
+    /// Sends the answer that the host gave while the client was away, and what it had said before.
+    private func sendAnswer(
+        _ answer: RoundTrip.Answer, of request: OpenRequest, as id: RequestID,
+        _ terms: RequestTerms, on connection: ServerConnection
+    ) {
+        let (_, messages, change) = continuations.takeKept(of: request)
+        requests.count(change, in: request)
+        endTrip(of: request)
+        let wanted = terms.policy.mayStream ? messages.filter { $0.isWanted(by: terms) } : []
+        guard !wanted.isEmpty else {
+            return respond(on: connection, terms.policy, answer.status) { output in
+                output.appendResponse(answer.text, id: request.id, as: id)
+            }
+        }
+        writeStreamHead(to: connection)
+        for message in wanted { writeEvent(message.kind, message.text, nil, to: connection) }
+        let text = ByteBuffer()
+        text.appendResponse(answer.text, id: request.id, as: id)
+        writeEvent(.essential, text, nil, to: connection)
+        endStream(on: connection)
+    }
+
     /// Sends what the host has said while the client was away.
     private func sendKept(of request: OpenRequest) {
         let (progress, messages, change) = continuations.takeKept(of: request)
         requests.count(change, in: request)
-        for message in messages {
-            if let severity = message.severity {
-                guard let wanted = request.terms.logLevel, severity >= wanted else { continue }
-            }
+        for message in messages where message.isWanted(by: request.terms) {
             writeEvent(message.kind, of: request) { $0.append(message.text) }
         }
         guard let progress else { return }
@@ -238,9 +254,8 @@ extension ServerEngine {
     {
         let text = ByteBuffer()
         compose(text)
-        let (_, _, change) = continuations.takeKept(of: request)
         let answer = RoundTrip.Answer(status: status, text: text)
-        requests.count(change + continuations.hold(answer, of: request), in: request)
+        requests.count(continuations.hold(answer, of: request), in: request)
     }
 
     // MARK: The end
