@@ -79,7 +79,8 @@ final class Ledger {
         /// What its client has subscribed to: certainly, or perhaps.
         var subscribed: Set<String> = []
         var maySubscribe: Set<String> = []
-        /// How often it must, and may, be told of each change, and how often it was.
+        /// How often it had been told of each change before the newest, how often it may be told,
+        /// and how often it was.
         var changesDue: [Filter.Change: Int] = [:]
         var changesPossible: [Filter.Change: Int] = [:]
         var changesSeen: [Filter.Change: Int] = [:]
