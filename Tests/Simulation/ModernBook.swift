@@ -22,6 +22,8 @@ final class ModernBook {
         /// The questions that the host has asked, and those that the engine has answered to it.
         var questions: Set<Int> = []
         var heard: Set<Int> = []
+        /// The bytes of all questions.
+        var questionBytes = 0
         /// When its last request was sent that was answered by questions.
         var asked: Int64 = 0
         /// The numbers of the messages for its client.
@@ -76,6 +78,7 @@ final class ModernBook {
     private(set) var exchanges: [Exchange] = []
     private(set) var states: [String: State] = [:]
     var listens: [Listen] = []
+    private(set) var questionBytesMost = 0
     /// How often each change was published, and the number of writes at the last time.
     private(set) var published: [Filter.Change: (count: Int, writes: Int)] = [:]
     /// The resources that the host knows to have subscribers.
@@ -156,7 +159,11 @@ final class ModernBook {
     /// The host asks by itself: it will be given the call again.
     func hostAsked(_ call: Int) { calls[call].gives += 1 }
 
-    func questioned(_ call: Int, _ question: Int) { calls[call].questions.insert(question) }
+    func questioned(_ call: Int, _ question: Int, bytes: Int) {
+        calls[call].questions.insert(question)
+        calls[call].questionBytes += bytes
+        questionBytesMost = max(questionBytesMost, calls[call].questionBytes)
+    }
 
     func answered(_ call: Int, _ question: Int) {
         expect(

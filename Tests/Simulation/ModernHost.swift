@@ -168,9 +168,11 @@ final class ModernHost {
             ("roots/list", "roots"), ("ping", "ping"),
         ][[0, 0, 1, 2, 3][number(5)]]
         var fault: CallerFault?
+        var bytes = 0
         questions[question] = call
         Host.withBytes(method) { method in
             Host.withBytes("{\"q\":\(question.rawValue)\(host.padding)}") { params in
+                bytes = params.count + 80
                 do throws(CallerFault) {
                     try engine.call(question, key, method: method, params: params, data: nil)
                 } catch {
@@ -195,7 +197,7 @@ final class ModernHost {
             simulation.violate(.misconduct, "call \(call) asks for \(name): \(fault as Any)")
         }
         if fault == nil {
-            book.questioned(call, Int(question.rawValue))
+            book.questioned(call, Int(question.rawValue), bytes: bytes)
         } else {
             questions[question] = nil
         }
