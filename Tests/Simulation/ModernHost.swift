@@ -31,6 +31,12 @@ final class ModernHost {
 
     // MARK: Events
 
+    /// Whether an event is about a request of a modern client, or a question to one.
+    func concerns(_ event: HostEvent) -> Bool {
+        event.request.map { given[$0] != nil } ?? false
+            || event.call.map { questions[$0] != nil } ?? false
+    }
+
     /// False if an event is not about a modern client.
     func heard(_ event: HostEvent) -> Bool {
         switch event.kind {

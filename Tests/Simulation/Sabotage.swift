@@ -90,10 +90,12 @@ package struct Sabotage {
     }
 
     /// Delivers an event to the host, or injects the fault.
-    mutating func pass(_ event: HostEvent, to deliver: (HostEvent) -> Void) {
-        let isAnswer = event.kind == .response && event.session == nil && event.fault == nil
-        let isEnd = event.kind == .cancelled && event.session == nil
-        guard kind == .parking, isAnswer || isEnd, countdown < .max else { return deliver(event) }
+    mutating func pass(
+        _ event: HostEvent, _ isModern: Bool, to deliver: (HostEvent) -> Void
+    ) {
+        let isAnswer = event.kind == .response && event.fault == nil
+        guard kind == .parking, isModern, isAnswer || event.kind == .cancelled, countdown < .max
+        else { return deliver(event) }
         countdown -= 1
         guard countdown <= 0 else { return deliver(event) }
         countdown = .max
