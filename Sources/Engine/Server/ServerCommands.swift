@@ -19,12 +19,12 @@ extension ServerEngine {
             defer { core.objects.giveIfUnused(&request) }
             guard request.isInitialize else {
                 let length = result.count + ServerEngine.envelopeBytes
-                guard request.policy.stampsResults else {
-                    return try answer(request, about: length) { output in
-                        output.appendResult(id: request.id, result)
-                    }
+                if request.policy.stampsResults {
+                    return try answer(request, stamping: result, about: length)
                 }
-                return try answer(request, stamping: result, about: length)
+                return try answer(request, about: length) { output in
+                    output.appendResult(id: request.id, result)
+                }
             }
             // S-203: the revision that the host negotiated must be one that is supported.
             let depthMax = options.limits.jsonDepth

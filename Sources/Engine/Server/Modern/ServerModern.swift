@@ -127,6 +127,7 @@ extension ServerEngine {
     }
 
     /// Answers a request with a result that gets what the host has left out.
+    @inline(never)
     func answer(
         _ request: OpenRequest, stamping result: UnsafeRawBufferPointer, about length: Int
     ) throws(CallerFault) {
