@@ -32,7 +32,7 @@ extension Player {
         case "fail":
             try engine.fail(
                 request(name), code: try line.number(2), message: bytes(try line.word(3)),
-                data: body, isInBand: words.last == "in-band")
+                data: body)
         case "progress":
             try engine.progress(
                 request(name), try line.number(2),
@@ -45,14 +45,10 @@ extension Player {
         case "broadcast":
             var broadcast = engine.broadcast(method: bytes(name), params: body)
             while engine.proceed(&broadcast) {}
-        case "publish": try publish(line)
-        case "tools": try engine.setTools(body)
         case "call" where try line.word(2).hasPrefix("r"):
-            for key in try line.keys(1) {
-                try engine.call(
-                    CallKey(rawValue: key), request(words[2]), method: bytes(try line.word(3)),
-                    params: body, data: nil)
-            }
+            try engine.call(
+                CallKey(rawValue: try line.key(1)), request(words[2]),
+                method: bytes(try line.word(3)), params: body, data: nil)
         case "call":
             try engine.call(
                 CallKey(rawValue: try line.key(1)), session(words[2]),
@@ -99,24 +95,6 @@ extension Player {
         case "invalid": .invalidToken
         case "scope": .insufficientScope
         default: throw TranscriptError("no cause is called \(word)")
-        }
-    }
-
-    private func publish(_ line: Line) throws {
-        let change = try change(line.word(1))
-        let covering = line.words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
-        var publication = engine.publish(
-            change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
-        while engine.proceed(&publication) {}
-    }
-
-    private func change(_ word: String) throws(TranscriptError) -> Change {
-        switch word {
-        case "tools": .tools
-        case "prompts": .prompts
-        case "resources": .resources
-        case "resource": .resource
-        default: throw TranscriptError("nothing that is called \(word) can change")
         }
     }
 

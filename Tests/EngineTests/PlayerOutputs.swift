@@ -28,7 +28,7 @@ extension Player {
     func read(_ output: Output, by client: Client) {
         guard !client.connection.hasEnded else { return }
         outputs += client.reader.read(output.bytes).map { item in
-            "\(client.name) \(names.statesNamed(in: item.line(names)))"
+            "\(client.name) \(item.line(names))"
         }
         engine.sent(output.count - client.taken, on: client.connection)
         client.taken = 0
@@ -88,11 +88,6 @@ extension Player {
         }.joined(separator: " ")
     }
 
-    /// What stands for the session where there is none.
-    private func era(of event: HostEvent) -> String {
-        event.revision == .modern ? "modern" : "-"
-    }
-
     private func describe(_ event: HostEvent) -> String {
         var words: [String] = []
         let session = event.session.map { names.session($0.wireID.text) }
@@ -110,11 +105,10 @@ extension Player {
         case .request:
             let name = "r\(requests.count + 1)"
             requests[name] = event.request
-            words = ["request", name, session ?? era(of: event), "id=\(event.id.text)"]
+            words = ["request", name, session ?? "-", "id=\(event.id.text)"]
             words.append(String(decoding: event.method, as: UTF8.self))
         case .notification:
-            words = ["notification", session ?? era(of: event)]
-            words.append(String(decoding: event.method, as: UTF8.self))
+            words = ["notification", session ?? "-", String(decoding: event.method, as: UTF8.self)]
         case .response:
             words = ["response k\(event.call!.rawValue)"] + (document.map { [$0] } ?? [])
         case .cancelled:
@@ -124,8 +118,6 @@ extension Player {
         case .primaryOpened: words = ["primary of \(session!) opened"]
         case .primaryClosed: words = ["primary of \(session!) closed"]
         case .primaryGap: words = ["primary of \(session!) has a gap"]
-        case .resourceSubscribed: words = ["subscribed", event.uri!.text]
-        case .resourceUnsubscribed: words = ["unsubscribed", event.uri!.text]
         case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }

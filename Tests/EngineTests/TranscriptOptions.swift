@@ -1,5 +1,4 @@
 import Engine
-import MCP
 import Session
 import Wire
 
@@ -20,7 +19,7 @@ extension ServerOptions {
     }
 
     private mutating func take(_ word: Substring) throws(TranscriptError) {
-        let part = word.split(separator: "=", maxSplits: 1)
+        let part = word.split(separator: "=")
         func number() throws(TranscriptError) -> Int {
             guard part.count > 1, let number = Int(part[1]) else {
                 throw TranscriptError("\(word) has no number")
@@ -78,38 +77,7 @@ extension ServerOptions {
         case ("metadata", let url?):
             resourceMetadata = ResourceMetadata(literal: String(url))
         case ("pipelined", _): pipelinedBytesMax = try number()
-        default:
-            guard try takeModern(part[0], part.last, number) else {
-                throw TranscriptError("no option \(word)")
-            }
+        default: throw TranscriptError("no option \(word)")
         }
-    }
-
-    /// Takes an option of revision 2026-07-28; false if it is none.
-    private mutating func takeModern(
-        _ name: Substring, _ value: Substring?, _ number: () throws(TranscriptError) -> Int
-    ) throws(TranscriptError) -> Bool {
-        switch (name, value) {
-        case ("discover", let capabilities?):
-            greeting = Array(capabilities.utf8).withUnsafeBytes { capabilities in
-                Greeting(
-                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
-                    capabilities: ("{}" as StaticString).rawBytes,
-                    discoverCapabilities: capabilities,
-                    instructions: ("" as StaticString).rawBytes)
-            }
-        case ("revisions", let list?):
-            guard let served = Array(list.utf8).withUnsafeBytes({ try? RevisionSet($0) }) else {
-                throw TranscriptError("\(list) are no revisions")
-            }
-            revisions = served
-        case ("parked", _): parked = Int64(try number())
-        case ("parked-max", _): parkedMax = try number()
-        case ("listens", _): listensMax = try number()
-        case ("subscriptions", _): subscriptionsMax = try number()
-        case ("keep-subscriptions", _): keepsSubscriptions = true
-        default: return false
-        }
-        return true
     }
 }
