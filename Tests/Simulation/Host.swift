@@ -74,7 +74,8 @@ final class Host {
             ledger.ended(session!)
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
-        case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .sessions, .closed:
+        case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
+            .primaryGap, .commandFailed, .log, .sessions, .closed:
             break
         }
     }

@@ -79,6 +79,8 @@ final class Ledger {
         /// What its client has subscribed to: certainly, or perhaps.
         var subscribed: Set<String> = []
         var maySubscribe: Set<String> = []
+        /// The resources of requests about subscriptions that have no answer yet.
+        var beingSubscribed: Set<String> = []
         /// How often it must, and may, be told of each change, and how often it was.
         var changesDue: [Filter.Change: Int] = [:]
         var changesPossible: [Filter.Change: Int] = [:]
@@ -221,10 +223,12 @@ final class Ledger {
                 ticket.hostAnswer == .result || ticket.isEngines, .misconduct,
                 "a result of request \(number) that the host did not give")
         } else {
+            let isNewSubscription = ticket.subscription?.isNew == true
             let wasCut =
                 ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) } ?? false
             expect(
-                ticket.hostAnswer == .error || wasCut || ticket.isGivenUp
+                ticket.hostAnswer == .error || wasCut || ticket.isEngines && isNewSubscription
+                    || ticket.isGivenUp
                     || hasEnded(ticket.session) || isClosing,
                 .misconduct, "an error of request \(number) that nobody gave")
         }
@@ -234,6 +238,7 @@ final class Ledger {
                 "message \(number) did not come before the answer to its request")
         }
         tickets[number].outcome = message.errorCode == nil ? .result : .error
+        subscribed(ticket, isError: message.errorCode != nil)
         // The answer to a request that was cut short need not wait for progress.
         if message.errorCode != -32_800 { tickets[number].answerHanded = handed }
         messages += 1

@@ -137,7 +137,8 @@ final class ModernClient {
         guard !simulation.isLeaving, !simulation.ledger.isClosing else { return }
         var request = request(for: call)
         request.state = state
-        let given = simulation.isBusy && chance(20) ? questions.filter { _ in chance(50) } : questions
+        let given =
+            simulation.isBusy && chance(20) ? questions.filter { _ in chance(50) } : questions
         request.answers = given.map { ($0, "{\"action\":\"accept\",\"q\":\(Int($0) ?? 0)}") }
         if chance(5) { request.answers.append(("4000000", "{}")) }
         if state.hasPrefix("own-") { return send(request, as: .host) }
@@ -198,7 +199,8 @@ final class ModernClient {
         var request = ModernRequest(
             book.wanted(.init(principal: principal, method: "tools/call", offers: [])),
             "tools/call", [])
-        request.mistake = ModernRequest.Mistake.allCases[number(ModernRequest.Mistake.allCases.count)]
+        request.mistake =
+            ModernRequest.Mistake.allCases[number(ModernRequest.Mistake.allCases.count)]
         if request.mistake == .param, !simulation.profile.hasTools { return }
         send(request, as: .refusal)
     }

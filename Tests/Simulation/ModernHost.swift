@@ -151,7 +151,9 @@ final class ModernHost {
 
     /// Cancels a question.
     private func giveUp() {
-        guard let (key, call) = questions.min(by: { $0.key.rawValue < $1.key.rawValue }) else { return }
+        guard let (key, call) = questions.min(by: { $0.key.rawValue < $1.key.rawValue }) else {
+            return
+        }
         questions[key] = nil
         simulation.note("host  → close k\(key.rawValue)")
         do throws(CallerFault) {
@@ -185,7 +187,8 @@ final class ModernHost {
             }
         }
         simulation.note(
-            "host  → ask m\(call) \(method) k\(question.rawValue)\(fault.map { " fault=\($0)" } ?? "")")
+            "host  → ask m\(call) \(method) k\(question.rawValue)\(fault.map { " fault=\($0)" } ?? "")"
+        )
         let wanted = book.calls[call]
         let mayAsk = ["tools/call", "prompts/get", "resources/read"].contains(wanted.method)
         let right: [CallerFault?] =
@@ -211,7 +214,8 @@ final class ModernHost {
         given[key] = nil
         let call = request.call
         let isError = chance(10)
-        let mayAsk = ["tools/call", "prompts/get", "resources/read"].contains(book.calls[call].method)
+        let mayAsk = ["tools/call", "prompts/get", "resources/read"].contains(
+            book.calls[call].method)
         let asks = !isError && mayAsk && simulation.isBusy && chance(8)
         let code = [1, 1, -32_601, -32_602, -32_603][number(5)]
         let isInBand = isError && chance(30)

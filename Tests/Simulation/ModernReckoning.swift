@@ -89,7 +89,9 @@ final class Listen {
         else { return expect(false, .misconduct, "it is not acknowledged first") }
         let offered = simulation.profile.offered
         let right = wanted.changes.filter { change in
-            if case .resource = change { offered.contains(.resource("")) } else {
+            if case .resource = change {
+                offered.contains(.resource(""))
+            } else {
                 offered.contains(change)
             }
         }
