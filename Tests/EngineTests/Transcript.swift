@@ -119,13 +119,11 @@ struct Transcript {
     }
 
     private static func unabridged(_ text: Substring) -> String {
-        Shorthand.expanded(
-            text.trimmingCharacters(in: .whitespaces)
-                .replacingOccurrences(of: "{…", with: "{\"jsonrpc\":\"2.0\","))
+        text.trimmingCharacters(in: .whitespaces)
+            .replacingOccurrences(of: "{…", with: "{\"jsonrpc\":\"2.0\",")
     }
 
     private static func abridged(_ text: String) -> String {
-        Shorthand.abridged(text)
-            .replacingOccurrences(of: "{\"jsonrpc\":\"2.0\",", with: "{…")
+        text.replacingOccurrences(of: "{\"jsonrpc\":\"2.0\",", with: "{…")
     }
 }

@@ -4,6 +4,7 @@ extension Ledger {
 
     /// A client asks to be told of a resource, or not to be told any more.
     func subscribing(_ session: Int, _ uri: String, isNew: Bool) {
+        guard simulation.profile.options.keepsSubscriptions else { return }
         if isNew {
             sessions[session].maySubscribe.insert(uri)
         } else {
@@ -12,8 +13,10 @@ extension Ledger {
     }
 
     /// It has its answer.
-    func subscribed(_ session: Int, _ uri: String, isNew: Bool, isError: Bool) {
-        guard !isError else { return }
+    func subscribed(_ ticket: Ticket, isError: Bool) {
+        guard let session = ticket.session, let (uri, isNew) = ticket.subscription else { return }
+        sessions[session].beingSubscribed.remove(uri)
+        guard !isError, simulation.profile.options.keepsSubscriptions else { return }
         if isNew {
             sessions[session].subscribed.insert(uri)
         } else {

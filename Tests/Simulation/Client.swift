@@ -66,33 +66,50 @@ final class Client {
         case 12: cancel()
         case 13...16: if simulation.isRough { disturb() }
         case 17: misbehave()
-        case 18: ask("ping")
+        case 18: chance(40) ? ask("ping") : subscribe()
         default: if let session, chance(5) { delete(session) }
         }
     }
 
-    private func ask(_ method: String) {
+    /// Asks to be told of a resource, or not to be told any more; one thing at a time.
+    private func subscribe() {
+        guard let session, !isStateless,
+            let uri = simulation.random.pick(Filter.resources),
+            ledger.sessions[session.number].beingSubscribed.insert(uri).inserted
+        else { return }
+        let isNew = chance(70)
+        ask(isNew ? "resources/subscribe" : "resources/unsubscribe", (uri, isNew))
+    }
+
+    private func ask(_ method: String, _ subscription: (uri: String, isNew: Bool)? = nil) {
         let isInitialize = method == "initialize"
         let ticket = ledger.tickets.count
-        let repeated = chance(3) ? openTickets.first : nil
+        let repeated = subscription == nil && chance(3) ? openTickets.first : nil
         let id =
             repeated.map { ledger.tickets[$0].id } ?? (chance(10) ? "\"\(ticket)\"" : "\(ticket)")
-        let isAstray = !isInitialize && !isStateless && (session == nil || chance(1))
+        let isAstray =
+            subscription == nil && !isInitialize && !isStateless && (session == nil || chance(1))
         let session = isInitialize || isAstray ? nil : session
         ledger.asked(
             Ledger.Ticket(
                 session: session?.number, id: id, isInitialize: isInitialize,
                 isEngines: simulation.profile.options.greeting != nil
-                    && (isInitialize || method == "ping"),
+                    && (isInitialize || method == "ping")
+                    || subscription != nil && simulation.profile.options.keepsSubscriptions,
+                subscription: subscription,
                 isImproper: repeated != nil || isAstray, principal: principal,
                 time: simulation.now))
+        if let session, let (uri, isNew) = subscription {
+            ledger.subscribing(session.number, uri, isNew: isNew)
+        }
         if let repeated { ledger.repeated(repeated) }
         openTickets.append(ticket)
         sessionOf[ticket] = session
         let params =
             isInitialize
             ? "\"t\":\(ticket),\"protocolVersion\":\"\(revision)\",\"capabilities\":{}"
-            : "\"t\":\(ticket),\"_meta\":{\"progressToken\":\(ticket)}"
+            : (subscription.map { "\"uri\":\"\($0.uri)\"," } ?? "")
+                + "\"t\":\(ticket),\"_meta\":{\"progressToken\":\(ticket)}"
         var request = Request()
         request.session = session?.wireID
         request.members = "\"id\":\(id),\"method\":\"\(method)\",\"params\":{\(params)}"

@@ -222,10 +222,12 @@ final class Ledger {
                 ticket.hostAnswer == .result || ticket.isEngines, .misconduct,
                 "a result of request \(number) that the host did not give")
         } else {
+            let isNewSubscription = ticket.subscription?.isNew == true
             let wasCut =
                 ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) } ?? false
             expect(
-                ticket.hostAnswer == .error || wasCut || ticket.isGivenUp
+                ticket.hostAnswer == .error || wasCut || ticket.isEngines && isNewSubscription
+                    || ticket.isGivenUp
                     || hasEnded(ticket.session) || isClosing,
                 .misconduct, "an error of request \(number) that nobody gave")
         }
@@ -235,6 +237,7 @@ final class Ledger {
                 "message \(number) did not come before the answer to its request")
         }
         tickets[number].outcome = message.errorCode == nil ? .result : .error
+        subscribed(ticket, isError: message.errorCode != nil)
         // The answer to a request that was cut short need not wait for progress.
         if message.errorCode != -32_800 { tickets[number].answerHanded = handed }
         messages += 1

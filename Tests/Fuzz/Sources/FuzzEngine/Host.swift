@@ -78,7 +78,10 @@ extension World {
                 event.kind == .resourceSubscribed
                 ? watched.insert(text).inserted : watched.remove(text) != nil
             require(isNews, "watched what is watched, or the reverse")
-        case .commandFailed, .log, .access, .sessions, .closed:
+        case .access:
+            require(options.reportsExchanges, "a record that nobody wants")
+            require(event.access != nil, "a record of nothing")
+        case .commandFailed, .log, .sessions, .closed:
             fatalError("an event that is the runtime's to make")
         }
     }

@@ -76,8 +76,13 @@ final class World {
                 if let client = client(of: connection) { flush(client) }
                 performEffects()
             }
-        } while engine.endTurn()
+        } while endTurn()
         check()
+    }
+
+    private func endTurn() -> Bool {
+        defer { performEffects() }
+        return engine.endTurn()
     }
 
     private func performEffects() {
