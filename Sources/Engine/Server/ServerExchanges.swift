@@ -18,6 +18,7 @@ extension ServerEngine {
         }
     }
 
+    @_optimize(speed)
     private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let body = connection.reader.takeBody() else { return }
         do {
@@ -141,6 +142,7 @@ extension ServerEngine {
     }
 
     /// S-204, S-205, S-500: the two refusals differ, and reveal nothing else.
+    @_optimize(speed)
     func findSession(_ head: RequestHead, on connection: ServerConnection) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
@@ -284,6 +286,7 @@ extension ServerEngine {
         }
     }
 
+    @_optimize(speed)
     func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message,
         on connection: ServerConnection
@@ -293,6 +296,7 @@ extension ServerEngine {
         return event
     }
 
+    @_optimize(speed)
     func deliver(
         _ request: OpenRequest, _ message: borrowing Message, on connection: ServerConnection
     ) {
