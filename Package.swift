@@ -66,7 +66,9 @@ let tests: [Target] =
             exclude: ["Transcripts"]),
         .target(
             name: "Simulation",
-            dependencies: ["Oracle", "Engine", "Session", "Replay", "Link", "Wire", "Seeds"],
+            dependencies: [
+                "Oracle", "Engine", "Session", "Replay", "MCP", "Link", "Wire", "Seeds",
+            ],
             path: "Tests/Simulation",
             swiftSettings: [.treatAllWarnings(as: .error)]),
         .target(name: "Seeds", path: "Tests/Seeds"),

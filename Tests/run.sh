@@ -32,7 +32,7 @@ simulator() {
   swift build -c release --product simulate
   simulate=$(swift build -c release --show-bin-path)/simulate
   "$simulate" --seeds 3000
-  for kind in loss duplication reordering leak invariant; do
+  for kind in loss duplication reordering leak filter parking invariant; do
     found=$("$simulate" --seeds 20 --sabotage "$kind" | grep '^seed') || true
     echo "$kind on purpose: ${found%%$'\n'*}"
     ! grep -v " failed: $kind: " <<<"$found" || return 1

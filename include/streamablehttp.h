@@ -2262,18 +2262,25 @@ shttp_server_broadcast(shttp_server *server, shttp_bytes method,
 
 /** What has changed, for shttp_server_publish(). */
 typedef enum shttp_change {
-  SHTTP_CHANGE_TOOLS = 0,     /* The list of tools.
+  /** The list of tools.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CHANGE_TOOLS = 0,
 
-Since 0.2.0. */
-  SHTTP_CHANGE_PROMPTS = 1,   /* The list of prompts.
+  /** The list of prompts.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CHANGE_PROMPTS = 1,
 
-Since 0.2.0. */
-  SHTTP_CHANGE_RESOURCES = 2, /* The list of resources.
+  /** The list of resources.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CHANGE_RESOURCES = 2,
 
-Since 0.2.0. */
-  SHTTP_CHANGE_RESOURCE = 3   /* One resource, which has a URI.
-
-Since 0.2.0. */
+  /** One resource, which has a URI.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CHANGE_RESOURCE = 3
 } shttp_change;
 
 /**

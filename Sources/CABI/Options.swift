@@ -106,9 +106,7 @@ extension ServerOptions {
         do throws(RevisionSet.Fault) {
             revisions = try RevisionSet(list)
         } catch {
-            throw OptionFault(
-                "revisions", entry: error.entry,
-                "is none of 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28")
+            throw OptionFault("revisions", entry: error.entry, RevisionSet.Fault.reason)
         }
     }
 

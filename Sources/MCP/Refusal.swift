@@ -133,7 +133,7 @@ extension Refusal {
         Refusal(.badRequest, "The message nests arrays and objects too deep (json_depth_max)")
     }
     package static var batch: Refusal {
-        Refusal(.badRequest, Revision.batchesOnly)
+        Refusal(.badRequest, "This revision has no batches")
     }
     package static var batchTooLong: Refusal {
         Refusal(.badRequest, "A batch has at most 100 messages", counter: .limit)

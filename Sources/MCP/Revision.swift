@@ -28,8 +28,6 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
         "Missing MCP-Protocol-Version: only 2026-07-28 is served here"
     }
 
-    package static var batchesOnly: StaticString { "Only revision 2025-03-26 has batches" }
-
     /// The revision's name on the wire.
     package var text: StaticString {
         switch self {
@@ -85,6 +83,10 @@ package struct RevisionSet: Equatable, Sendable {
     package struct Fault: Error {
         /// The number of the first entry that names none, from 1 on.
         package let entry: Int
+
+        package static var reason: StaticString {
+            "is none of 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28"
+        }
     }
 
     /// Reads the names of revisions, separated by commas. Blanks around them are ignored.

@@ -199,7 +199,7 @@ extension ServerRuntime {
 
     /// Closes the connection of a request's stream and keeps the stream.
     package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
-        try messages.checkMode(.relatedCall)
+        try messages.checkMode(.hangUp)
         try messages.checkReplay()
         try command { engine throws(CallerFault) in
             try engine.hangUp(key, retry: retry)

@@ -117,7 +117,8 @@ struct HeaderWriter {
         prose.append(callback.ownershipSentences)
         prose.append(callback.threadSentence)
         comment(prose)
-        prototype("typedef \(callback.result.declaring("(*\(callback.name))"))(", callback.parameters)
+        prototype(
+            "typedef \(callback.result.declaring("(*\(callback.name))"))(", callback.parameters)
     }
 
     private mutating func write(_ function: Function) {
@@ -176,7 +177,7 @@ struct HeaderWriter {
     /// Writes the comments after the members if they all fit on their lines, otherwise above them.
     private mutating func write(_ members: [Member]) {
         let column = (members.map(\.code.count).max() ?? 0) + 3
-        if members.allSatisfy({ column + $0.doc.count + 6 <= width }) {
+        if members.allSatisfy({ column + $0.doc.count + 6 <= width && !$0.doc.contains("\n") }) {
             for member in members {
                 let gap = String(repeating: " ", count: column - 2 - member.code.count)
                 line("  \(member.code)\(gap)/* \(member.doc) */")

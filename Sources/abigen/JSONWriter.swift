@@ -310,7 +310,8 @@ extension Function {
 extension Callback {
     /// The type definition on one line, without semicolon.
     var prototype: String {
-        "typedef \(result.declaring("(*\(name))"))(" + parameters.map(\.declaration).joined(separator: ", ") + ")"
+        "typedef \(result.declaring("(*\(name))"))("
+            + parameters.map(\.declaration).joined(separator: ", ") + ")"
     }
 }
 

@@ -12,7 +12,7 @@ struct PythonWriter {
     /// Options that Python has in another form, or not at all.
     private static let others = [
         "struct_size", "on_event", "on_log", "user_data", "user_data_free", "server_info",
-        "event_store",
+        "event_store", "resource_covers",
     ]
 
     private func options() -> GeneratedFile {
@@ -217,8 +217,11 @@ struct PythonWriter {
             ("SHTTP_EVENT_AUTHORIZE", "Authorization"), ("SHTTP_EVENT_ACCESS", "Access"),
             ("shttp_authorization_allow()", "Authorization.allow()"),
             ("shttp_request_progress()", "Request.progress()"),
+            ("shttp_request_call()", "Request.call()"),
+            ("shttp_server_publish()", "Server.publish()"),
             ("SHTTP_RESPONSE_JSON", "\"json\""), ("Needs server_info.", "Not together with raw."),
             ("server_info", "name"), (", separated by commas", ""),
+            ("server_capabilities", "capabilities"),
             ("a comma-separated list", "a list"), (" 0: such a client", " False: such a client"),
             (" as 0660", " as 0o660"),
             (

@@ -94,9 +94,11 @@ static void ask(const struct client *client, bool answers) {
 
 /* The first subscriber of a resource, and its last. */
 static void subscribe(const struct client *client) {
-  free(client_ask(client, "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"a:b\"}}"));
+  free(client_ask(client,
+                  "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"a:b\"}}"));
   CHECK(happens(SHTTP_EVENT_RESOURCE_SUBSCRIBED, 1));
-  free(client_ask(client, "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":\"a:b\"}}"));
+  free(client_ask(client,
+                  "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":\"a:b\"}}"));
   CHECK(happens(SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 1));
 }
 

@@ -1,4 +1,5 @@
 import Engine
+import MCP
 import Session
 import Testing
 import Wire
@@ -62,5 +63,34 @@ struct HostMessageTests {
         ])
     func params(_ json: String, _ line: String?) {
         #expect(passed(json, messages.withParams) == line)
+    }
+
+    @Test(
+        "Tools are a list of objects with names",
+        arguments: [
+            ("[]", true), (#"[{"name":"a"}]"#, true),
+            (#"[{"n\u0061me":"a","inputSchema":7}]"#, true),
+            ("{}", false), ("[7]", false), ("[{}]", false), (#"[{"name":7}]"#, false),
+            (#"[{"name":"a"},{"title":"b"}]"#, false), ("[", false), ("", false),
+        ])
+    func tools(_ tools: String, _ isUsable: Bool) {
+        let passed: Void? = Array(tools.utf8).withUnsafeBytes { try? messages.checkTools($0) }
+        #expect((passed != nil) == isUsable)
+    }
+
+    @Test(
+        "A call of a request's fails at once only where no client could ever be asked",
+        arguments: [
+            ("2025-11-25,2026-07-28", ResponseMode.json, nil), ("2026-07-28", .json, nil),
+            ("2025-11-25", .json, .jsonResponse), ("2025-11-25", .stream, nil),
+        ] as [(String, ResponseMode, CallerFault?)])
+    func mode(_ served: String, _ mode: ResponseMode, _ fault: CallerFault?) throws {
+        var options = ServerOptions()
+        options.responseMode = mode
+        options.revisions = try Array(served.utf8).withUnsafeBytes { try RevisionSet($0) }
+        let messages = HostMessage(options)
+        var thrown: CallerFault?
+        do { try messages.checkMode(.relatedCall) } catch { thrown = error }
+        #expect(thrown == fault)
     }
 }

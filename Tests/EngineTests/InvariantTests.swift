@@ -25,6 +25,7 @@ struct InvariantTests {
     /// What cannot hold either if an invariant is broken.
     private static let others: [Invariant: Set<Invariant>] = [
         .exchange: [.timer, .detached], .callLedger: [.shares], .parked: [.timer],
+        .listeners: [.exchange, .shares, .requestTotal, .watched],
     ]
 
     @Test("Shares count what each session has added, whoever is the last to have a message")
@@ -61,8 +62,9 @@ private final class Scene {
     init() throws {
         var options = ServerOptions()
         let object: StaticString = "{}"
+        let capabilities: StaticString = #"{"resources":{"subscribe":true}}"#
         options.greeting = Greeting(
-            serverInfo: object.rawBytes, capabilities: object.rawBytes,
+            serverInfo: object.rawBytes, capabilities: capabilities.rawBytes,
             instructions: .init(start: nil, count: 0))
         options.authorization = .host
         options.hasHostStore = true
@@ -77,6 +79,8 @@ private final class Scene {
         try settle(in: session(from: 2))
         try arrive()
         quiet = try session(from: 3)
+        try listen()
+        try ask()
         broadcast()
     }
 
@@ -142,7 +146,46 @@ private final class Scene {
         send(head + "Content-Length: 9\r\n\r\n", on: try open(from: 4))
     }
 
+    /// A modern client that listens to a resource.
+    private func listen() throws {
+        let params = #""notifications":{"resourceSubscriptions":["file:///a"]}"#
+        let connection = try open(from: 5)
+        post(modern: "subscriptions/listen", params, nil, on: connection)
+        _ = try read(connection)
+    }
+
+    /// A modern request whose client is to come back, and one that asks at the end of the turn.
+    private func ask() throws {
+        for call in [CallKey(rawValue: 1_000), CallKey(rawValue: 1_001)] {
+            let connection = try open(from: 5)
+            post(modern: "tools/call", #""name":"x""#, "x", on: connection)
+            let request = try #require(requests.last)
+            try engine.call(
+                call, request, method: ("roots/list" as StaticString).rawBytes, params: .nothing,
+                data: nil)
+            guard call.rawValue == 1_000 else { continue }
+            _ = engine.endTurn()
+            _ = try read(connection)
+        }
+    }
+
     // MARK: Clients
+
+    private func post(
+        modern method: String, _ params: String, _ name: String?, on connection: ServerConnection
+    ) {
+        let meta =
+            #""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#
+            + #""io.modelcontextprotocol/clientCapabilities":{"roots":{}}}"#
+        let body =
+            #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":{\#(params),\#(meta)}}"#
+        let named = name.map { "Mcp-Name: \($0)\r\n" } ?? ""
+        send(
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28"
+                + "\r\nMcp-Method: \(method)\r\n\(named)"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)", on: connection)
+    }
 
     func session(from address: UInt32) throws -> Session {
         let body =

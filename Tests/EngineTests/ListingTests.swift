@@ -28,6 +28,25 @@ struct ListingTests {
         server.engine.advance(to: Instant(milliseconds: time))
     }
 
+    @Test("A modern request stands beside the sessions")
+    func modern() throws {
+        let server = Onlooker { _ in }
+        let (first, second) = (server.connect(), server.connect())
+        _ = server.initialize(on: first)
+        let body = """
+            {"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{\
+            "io.modelcontextprotocol/protocolVersion":"2026-07-28",\
+            "io.modelcontextprotocol/clientCapabilities":{}}}}
+            """
+        let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/list\r\n"
+        server.send(Onlooker.post(body, fields), on: second)
+        let request = try #require(server.take(.request)?.request)
+        let page = try page(server)
+        #expect(try entries(page["sessions"]).count == 1)
+        let entry = try #require(try entries(page["requests"]).first)
+        #expect(entry["request"] as? String == hex(request.rawValue))
+    }
+
     @Test("A session with everything that it can have")
     func session() throws {
         let server = Onlooker { $0.keepAlive = nil }

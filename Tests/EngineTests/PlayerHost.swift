@@ -12,27 +12,11 @@ extension Player {
         let body = bytes(line.body ?? "")
         switch words[0] {
         case "time": break
-        case "allow":
-            guard let principal = Principal(bytes(words.count > 2 ? words[2] : "")) else {
-                throw TranscriptError("\(words[2]) is no principal")
-            }
-            try engine.allow(
-                authorization(name), principal,
-                expiresIn: words.count > 3 ? try line.number(3) : nil)
-        case "refuse":
-            let texts = words.dropFirst(3).split(separator: "because", maxSplits: 1)
-            guard
-                let challenge = Challenge(
-                    try cause(line.word(2)),
-                    scope: bytes(texts.first?.joined(separator: " ") ?? ""),
-                    description: bytes(texts.dropFirst().first?.joined(separator: " ") ?? ""))
-            else { return outputs.append("no challenge") }
-            try engine.refuse(authorization(name), challenge)
         case "respond": try engine.respond(request(name), body)
         case "fail":
             try engine.fail(
                 request(name), code: try line.number(2), message: bytes(try line.word(3)),
-                data: body)
+                data: body, isInBand: words.last == "in-band")
         case "progress":
             try engine.progress(
                 request(name), try line.number(2),
@@ -45,14 +29,8 @@ extension Player {
         case "broadcast":
             var broadcast = engine.broadcast(method: bytes(name), params: body)
             while engine.proceed(&broadcast) {}
-        case "call" where try line.word(2).hasPrefix("r"):
-            try engine.call(
-                CallKey(rawValue: try line.key(1)), request(words[2]),
-                method: bytes(try line.word(3)), params: body, data: nil)
-        case "call":
-            try engine.call(
-                CallKey(rawValue: try line.key(1)), session(words[2]),
-                method: bytes(try line.word(3)), params: body, data: nil)
+        case "publish": try publish(line)
+        case "tools": try engine.setTools(body)
         case "hangup" where name.hasPrefix("r"):
             try engine.hangUp(request(name), retry: try line.number(2))
         case "hangup": try engine.hangUp(session(name), retry: try line.number(2))
@@ -69,6 +47,42 @@ extension Player {
         case "close" where name == "server": engine.close()
         case "close" where name.hasPrefix("k"): try engine.close(CallKey(rawValue: try line.key(1)))
         case "close": try engine.close(session(name))
+        default: try ask(line)
+        }
+    }
+
+    /// Asks a client, or authorizes one.
+    private func ask(_ line: Line) throws {
+        let words = line.words
+        let name = words.count > 1 ? words[1] : ""
+        let body = bytes(line.body ?? "")
+        switch words[0] {
+        case "call" where try line.word(2).hasPrefix("r"):
+            for key in try line.keys(1) {
+                try engine.call(
+                    CallKey(rawValue: key), request(words[2]), method: bytes(try line.word(3)),
+                    params: body, data: nil)
+            }
+        case "call":
+            try engine.call(
+                CallKey(rawValue: try line.key(1)), session(words[2]),
+                method: bytes(try line.word(3)), params: body, data: nil)
+        case "allow":
+            guard let principal = Principal(bytes(words.count > 2 ? words[2] : "")) else {
+                throw TranscriptError("\(words[2]) is no principal")
+            }
+            try engine.allow(
+                authorization(name), principal,
+                expiresIn: words.count > 3 ? try line.number(3) : nil)
+        case "refuse":
+            let texts = words.dropFirst(3).split(separator: "because", maxSplits: 1)
+            guard
+                let challenge = Challenge(
+                    try cause(line.word(2)),
+                    scope: bytes(texts.first?.joined(separator: " ") ?? ""),
+                    description: bytes(texts.dropFirst().first?.joined(separator: " ") ?? ""))
+            else { return outputs.append("no challenge") }
+            try engine.refuse(authorization(name), challenge)
         default: throw TranscriptError("nobody does `\(words[0])`")
         }
     }
@@ -95,6 +109,24 @@ extension Player {
         case "invalid": .invalidToken
         case "scope": .insufficientScope
         default: throw TranscriptError("no cause is called \(word)")
+        }
+    }
+
+    private func publish(_ line: Line) throws {
+        let change = try change(line.word(1))
+        let covering = line.words.dropFirst(4).map { ByteBuffer(copying: bytes($0)) }
+        var publication = engine.publish(
+            change, bytes(change == .resource ? try line.word(2) : ""), covering: covering)
+        while engine.proceed(&publication) {}
+    }
+
+    private func change(_ word: String) throws(TranscriptError) -> Change {
+        switch word {
+        case "tools": .tools
+        case "prompts": .prompts
+        case "resources": .resources
+        case "resource": .resource
+        default: throw TranscriptError("nothing that is called \(word) can change")
         }
     }
 

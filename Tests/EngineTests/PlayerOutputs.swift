@@ -28,7 +28,7 @@ extension Player {
     func read(_ output: Output, by client: Client) {
         guard !client.connection.hasEnded else { return }
         outputs += client.reader.read(output.bytes).map { item in
-            "\(client.name) \(named(item.line(names)))"
+            "\(client.name) \(names.statesNamed(in: named(item.line(names))))"
         }
         engine.sent(output.count - client.taken, on: client.connection)
         client.taken = 0
@@ -95,6 +95,11 @@ extension Player {
         }.joined(separator: " ")
     }
 
+    /// What stands for the session where there is none.
+    private func era(of event: HostEvent) -> String {
+        event.revision == .modern ? "modern" : "-"
+    }
+
     private func describe(_ event: HostEvent) -> String {
         var words: [String] = []
         let session = event.session.map { names.session($0.wireID.text) }
@@ -112,10 +117,11 @@ extension Player {
         case .request:
             let name = "r\(requests.count + 1)"
             requests[name] = event.request
-            words = ["request", name, session ?? "-", "id=\(event.id.text)"]
+            words = ["request", name, session ?? era(of: event), "id=\(event.id.text)"]
             words.append(String(decoding: event.method, as: UTF8.self))
         case .notification:
-            words = ["notification", session ?? "-", String(decoding: event.method, as: UTF8.self)]
+            words = ["notification", session ?? era(of: event)]
+            words.append(String(decoding: event.method, as: UTF8.self))
         case .response:
             words = ["response k\(event.call!.rawValue)"] + (document.map { [$0] } ?? [])
         case .cancelled:
@@ -125,7 +131,8 @@ extension Player {
         case .primaryOpened: words = ["primary of \(session!) opened"]
         case .primaryClosed: words = ["primary of \(session!) closed"]
         case .primaryGap: words = ["primary of \(session!) has a gap"]
-        case .resourceSubscribed, .resourceUnsubscribed: words = ["\(event.kind)"]
+        case .resourceSubscribed: words = ["subscribed", event.uri!.text]
+        case .resourceUnsubscribed: words = ["unsubscribed", event.uri!.text]
         case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }

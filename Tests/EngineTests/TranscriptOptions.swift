@@ -1,4 +1,5 @@
 import Engine
+import MCP
 import Session
 import Wire
 
@@ -19,7 +20,7 @@ extension ServerOptions {
     }
 
     private mutating func take(_ word: Substring) throws(TranscriptError) {
-        let part = word.split(separator: "=")
+        let part = word.split(separator: "=", maxSplits: 1)
         func number() throws(TranscriptError) -> Int {
             guard part.count > 1, let number = Int(part[1]) else {
                 throw TranscriptError("\(word) has no number")
@@ -31,32 +32,30 @@ extension ServerOptions {
         case ("mode", "auto"): responseMode = .auto
         case ("progress", "request"): progressRoute = .request
         case ("stateless", _): isStateless = true
-        case ("sse", let path?): oldPath = ByteBuffer(); oldPath?.append(Array(path.utf8))
+        case ("sse", let path?):
+            oldPath = ByteBuffer()
+            oldPath?.append(Array(path.utf8))
         case ("greeting", _):
             greeting = Greeting(
                 serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
                 capabilities: ("{}" as StaticString).rawBytes,
                 instructions: ("" as StaticString).rawBytes)
+        case ("discover", let capabilities?):
+            greeting = Array(capabilities.utf8).withUnsafeBytes { capabilities in
+                Greeting(
+                    serverInfo: ("{\"name\":\"s\"}" as StaticString).rawBytes,
+                    capabilities: ("{}" as StaticString).rawBytes,
+                    discoverCapabilities: capabilities,
+                    instructions: ("" as StaticString).rawBytes)
+            }
+        case ("revisions", let list?):
+            guard let served = Array(list.utf8).withUnsafeBytes({ try? RevisionSet($0) }) else {
+                throw TranscriptError("\(word) are no revisions")
+            }
+            revisions = served
         case ("log", _): logLevel = LogLevel(rawValue: Int32(try number()))
         case ("cors", let list?): crossOrigins = AccessList(literal: String(list), of: .origins)
         case ("hosts", let list?): allowedHosts = AccessList(literal: String(list), of: .hosts)
-        case ("connections", _): connectionsMax = try number()
-        case ("body", _): limits.messageBytes = try number()
-        case ("head-time", _): headArrival = Int64(try number())
-        case ("body-time", _): bodyArrival = Int64(try number())
-        case ("idle-time", _): connectionIdle = Int64(try number())
-        case ("sessions", _): sessionsMax = try number()
-        case ("requests", _): sessionRequestsMax = try number()
-        case ("mailbox", _): mailboxMessagesMax = try number()
-        case ("unsent", _): unsentBytesMax = try number()
-        case ("session-unsent", _): sessionUnsentBytesMax = try number()
-        case ("total-unsent", _): totalUnsentBytesMax = try number()
-        case ("arriving", _): arrivingBytesMax = try number()
-        case ("request-bytes", _): requestBytesMax = try number()
-        case ("session-bytes", _): sessionBytesMax = try number()
-        case ("client-info", _): clientInfoBytesMax = try number()
-        case ("share", _): addressSharePercent = try number()
-        case ("principal-share", _): principalSharePercent = try number()
         case ("replay", _): hasReplay = true
         case ("store", _): (hasReplay, hasHostStore) = (true, true)
         case ("fence", _): fenceBreadth = Int64(try number())
@@ -78,6 +77,36 @@ extension ServerOptions {
         case ("metadata", let url?):
             resourceMetadata = ResourceMetadata(literal: String(url))
         case ("pipelined", _): pipelinedBytesMax = try number()
+        default: try takeLimit(part[0], number)
+        }
+    }
+
+    private mutating func takeLimit(
+        _ word: Substring, _ number: () throws(TranscriptError) -> Int
+    ) throws(TranscriptError) {
+        switch word {
+        case "connections": connectionsMax = try number()
+        case "body": limits.messageBytes = try number()
+        case "head-time": headArrival = Int64(try number())
+        case "body-time": bodyArrival = Int64(try number())
+        case "idle-time": connectionIdle = Int64(try number())
+        case "sessions": sessionsMax = try number()
+        case "requests": sessionRequestsMax = try number()
+        case "mailbox": mailboxMessagesMax = try number()
+        case "unsent": unsentBytesMax = try number()
+        case "session-unsent": sessionUnsentBytesMax = try number()
+        case "total-unsent": totalUnsentBytesMax = try number()
+        case "arriving": arrivingBytesMax = try number()
+        case "request-bytes": requestBytesMax = try number()
+        case "session-bytes": sessionBytesMax = try number()
+        case "client-info": clientInfoBytesMax = try number()
+        case "share": addressSharePercent = try number()
+        case "principal-share": principalSharePercent = try number()
+        case "parked": parked = Int64(try number())
+        case "parked-max": parkedMax = try number()
+        case "listens": listensMax = try number()
+        case "subscriptions": subscriptionsMax = try number()
+        case "keep-subscriptions": keepsSubscriptions = true
         default: throw TranscriptError("no option \(word)")
         }
     }

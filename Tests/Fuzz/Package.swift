@@ -65,7 +65,7 @@ let package = Package(
         fuzzer("SSE", ["Oracle", "Engine", "Link", "Wire"]),
         fuzzer("Envelope", ["CJansson", "MCP", "Wire"]),
         fuzzer("EventID", ["Link", "Session", "Wire"]),
-        fuzzer("Engine", ["Oracle", "Engine", "Replay", "Session", "Link", "Wire"]),
+        fuzzer("Engine", ["Oracle", "Engine", "Replay", "Session", "MCP", "Link", "Wire"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -31,7 +31,8 @@ struct RevisionTests {
         // The first had another transport, and is not offered.
         #expect(list(.all, .legacy) == #"["2025-11-25","2025-06-18","2025-03-26"]"#)
         #expect(list(.all, .modern) == #"["2026-07-28"]"#)
-        #expect(list(try served("2025-03-26,2025-11-25"), .legacy) == #"["2025-11-25","2025-03-26"]"#)
+        #expect(
+            list(try served("2025-03-26,2025-11-25"), .legacy) == #"["2025-11-25","2025-03-26"]"#)
         #expect(list(try served("2025-06-18"), .modern) == "[]")
     }
 

@@ -28,10 +28,16 @@ enum Budgets {
             }
         }
         simulation.watcher.look()
+        checkTables(simulation)
         checkMemory(simulation)
         checkOutput(simulation)
         expect(statistics.connections <= UInt64(options.connectionsMax), "connections", simulation)
         expect(statistics.sessions <= UInt64(options.sessionsMax), "sessions", simulation)
+    }
+
+    /// The same, and all questions to a modern client are one message.
+    private static func longest(_ simulation: Simulation) -> Int {
+        messageBytesMax + simulation.modern.questionBytesMost
     }
 
     /// If one was broken on purpose, it has to be found by its name.
@@ -44,6 +50,21 @@ enum Budgets {
             simulation.violate(.budget, "\(invariant) is broken, and nobody sees it: \(how)")
         }
         for broken in found { simulation.violate(.invariant, "\(broken)") }
+    }
+
+    /// Those that listen and those that wait for their clients, and what the host knows of them.
+    private static func checkTables(_ simulation: Simulation) {
+        let engine = simulation.engine
+        let options = engine.options
+        let inspection = Inspection(of: engine)
+        expect(inspection.listenerCount <= options.listensMax, "listeners", simulation)
+        expect(inspection.askingCount <= options.parkedMax, "requests that ask", simulation)
+        let watched = engine.watchedResources.map { uri in
+            withExtendedLifetime(uri) { String(decoding: uri.bytes, as: UTF8.self) }
+        }
+        if Set(watched) != simulation.modern.watched {
+            simulation.violate(.misconduct, "the host knows other resources that are watched")
+        }
     }
 
     private static func checkMemory(_ simulation: Simulation) {
@@ -72,7 +93,7 @@ enum Budgets {
             guard connection.unsentBytes > 0 else { continue }
             unsent += connection.unsentBytes
             // Missed events are sent at once; the limits of the event store bound them.
-            let more = messageBytesMax + (link.mayReplay ? framed(replayed) : 0)
+            let more = longest(simulation) + (link.mayReplay ? framed(replayed) : 0)
             slack += more
             expect(
                 connection.unsentBytes <= framed(options.unsentBytesMax) + more,
@@ -92,7 +113,7 @@ enum Budgets {
     ) {
         let engine = simulation.engine
         var unsent = 0
-        var slack = messageBytesMax
+        var slack = longest(simulation)
         for connection in Inspection(of: engine).connections(of: session)
         where connection.unsentBytes > 0 {
             let link = Driver.link(of: connection)
@@ -151,6 +172,12 @@ enum Budgets {
             ("replay bytes", statistics.replayBytes),
             ("authorizations", statistics.authorizations),
             ("links", UInt64(simulation.driver.open.count)),
+            ("bytes of requests", statistics.requestBytes),
+            ("bytes of sessions", statistics.sessionBytes),
+            ("listeners", UInt64(Inspection(of: engine).listenerCount)),
+            ("requests that ask", UInt64(Inspection(of: engine).askingCount)),
+            ("watched resources", UInt64(engine.watchedResources.count)),
+            ("shares", UInt64(Inspection(of: engine).shareCount)),
         ]
         for (what, count) in left where count > 0 {
             simulation.violate(.leftover, "\(count) \(what)")
@@ -163,6 +190,9 @@ enum Budgets {
             simulation.violate(.leftover, "the server has not closed")
         }
         if !simulation.store.isEmpty { simulation.violate(.leftover, "events in the store") }
+        if simulation.host.modern.isWaiting {
+            simulation.violate(.parking, "the host waits for a modern client for ever")
+        }
         if simulation.host.isWaiting { simulation.violate(.leftover, "the host waits for ever") }
     }
 }

@@ -1,5 +1,5 @@
 /// A client's end of one connection: the requests it has sent, in order, and the stream it reads.
-final class ClientEnd {
+final class ClientEnd: LinkEnd {
     /// The purpose of a request, in the order of the responses.
     enum Asked {
         case ticket(Int)
@@ -116,7 +116,7 @@ final class ClientEnd {
         }
     }
 
-    private func take(_ item: ResponseReader.Item, _ handed: Int) {
+    func take(_ item: ResponseReader.Item, _ handed: Int) {
         switch item {
         case .response(let head, let body): take(head, body, handed)
         case .stream(let head): begin(head)
@@ -191,7 +191,9 @@ final class ClientEnd {
             mayHaveIDs(stream) && !isWhole && !simulation.ledger.hasEnded(stream.session?.number)
         if id == nil ? mustHaveID : !mayHaveIDs(stream) { return misconduct("an event's id") }
         if let id { report(stream.isNamed(by: id, simulation.ledger)) }
-        if !message.isAnswer {
+        if let change = message.change {
+            simulation.ledger.received(change, on: stream)
+        } else if !message.isAnswer {
             simulation.ledger.received(message, on: stream, handed: handed)
         }
         if let id { report(stream.received(id)) }

@@ -96,7 +96,8 @@ final class Driver {
     private func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let event):
-            simulation.host.heard(event)
+            let isModern = simulation.host.modern.concerns(event)
+            simulation.sabotage.pass(event, isModern) { simulation.host.heard($0) }
         case .shutDown(let connection):
             if !connection.hasEnded { Driver.link(of: connection).down.send(.end) }
         case .close(let connection):

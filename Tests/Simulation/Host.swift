@@ -17,6 +17,7 @@ final class Host {
 
     private unowned let simulation: Simulation
     private let authorizer: Authorizer
+    private(set) var modern: ModernHost!
     private var given: [RequestKey: Given] = [:]
     private var keys: [(session: Int, key: SessionKey)] = []
     private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
@@ -25,6 +26,7 @@ final class Host {
     init(_ simulation: Simulation) {
         self.simulation = simulation
         authorizer = Authorizer(simulation)
+        modern = ModernHost(simulation, self)
     }
 
     private var engine: ServerEngine { simulation.engine }
@@ -33,7 +35,7 @@ final class Host {
     private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
 
     /// Whether it still has to answer a request, or waits for a call.
-    var isWaiting: Bool { !given.isEmpty || !openCalls.isEmpty }
+    var isWaiting: Bool { !given.isEmpty || !openCalls.isEmpty || modern.isWaiting }
 
     /// Whether it waits for the answer to a call on a session's primary stream.
     func waits(for call: CallKey) -> Bool {
@@ -45,10 +47,10 @@ final class Host {
     func heard(_ event: HostEvent) {
         let session = event.session.flatMap { known($0) }
         simulation.note("host  ← \(event.kind)\(session.map { " \(name($0))" } ?? "")")
+        if modern.heard(event) { return }
         switch event.kind {
         case .request: heardRequest(event, session)
         case .notification: heardNotification(event, session)
-        case .resourceSubscribed, .resourceUnsubscribed: break
         case .cancelled:
             guard let request = given.removeValue(forKey: event.request!) else {
                 return simulation.violate(.misconduct, "a request was cancelled that is not open")
@@ -72,7 +74,8 @@ final class Host {
             ledger.ended(session!)
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
-        case .primaryOpened, .primaryClosed, .primaryGap, .commandFailed, .log, .sessions, .closed:
+        case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
+            .primaryGap, .commandFailed, .log, .sessions, .closed:
             break
         }
     }
@@ -123,7 +126,7 @@ final class Host {
         simulation.names.session(ledger.sessions[session].wireID)
     }
 
-    private static func name(_ principal: Principal?) -> String? {
+    static func name(_ principal: Principal?) -> String? {
         principal.map { String(decoding: $0.name.bytes, as: UTF8.self) }
     }
 
@@ -146,7 +149,7 @@ final class Host {
     }
 
     /// How many messages it sends at once: many, if the limits of unread output are tight.
-    private var chattiness: Int {
+    var chattiness: Int {
         simulation.profile.isTight && chance(40) ? 6 + number(20) : 1
     }
 
@@ -214,6 +217,10 @@ final class Host {
     func think() {
         guard simulation.isBusy else { return }
         if let (session, key) = simulation.random.pick(keys) { talk(session, key) }
+        if chance(15) {
+            modern.publish()
+            simulation.driver.pump()
+        }
         let pause = [0, 10, 100, 1_000][number(4)]
         simulation.after(Int64(pause)) { [self] in think() }
     }
@@ -276,13 +283,17 @@ final class Host {
             isDue: engine.statistics.mailboxDrops == drops)
     }
 
+    func nextCall() -> CallKey {
+        lastCall += 1
+        return CallKey(rawValue: lastCall)
+    }
+
     private func call(
         _ target: @autoclosure () -> String, _ session: Int?, _ owner: Ledger.Owner,
         _ make: (CallKey, UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) ->
             Void
     ) {
-        lastCall += 1
-        let key = CallKey(rawValue: lastCall)
+        let key = nextCall()
         openCalls.append((key, session ?? -1, owner))
         let method: StaticString = chance(50) ? "ping" : "m"
         let isTaken = say("call k\(lastCall) \(target())", to: owner, method: method) {
@@ -320,13 +331,13 @@ final class Host {
     }
 
     /// A member that makes a message longer, sometimes much longer.
-    private var padding: String { Host.paddings[number(6)] }
+    var padding: String { Host.paddings[number(6)] }
 
     private static let paddings = [0, 0, 0, 0, 50, 1_500].map { length in
         length == 0 ? "" : ",\"pad\":\"\(String(repeating: "x", count: length))\""
     }
 
-    private static func withBytes(_ text: String, _ use: (UnsafeRawBufferPointer) -> Void) {
+    static func withBytes(_ text: String, _ use: (UnsafeRawBufferPointer) -> Void) {
         Array(text.utf8).withUnsafeBytes { use($0) }
     }
 }

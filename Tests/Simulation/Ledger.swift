@@ -20,6 +20,8 @@ final class Ledger {
         let isInitialize: Bool
         /// Whether the engine answers it without the host.
         let isEngines: Bool
+        /// The resource that it subscribes to, or not any more; nil if it does neither.
+        var subscription: (uri: String, isNew: Bool)?
         /// Whether the client violated a rule with it.
         var isImproper: Bool
         /// The client's principal; nil without authorization.
@@ -49,6 +51,9 @@ final class Ledger {
         /// On the session's primary stream or on the request's own.
         case progress(Int, session: Int?)
         case everySession
+        /// On the stream of a modern client's call.
+        case exchange(Int)
+        case modernProgress(Int)
     }
 
     struct Promise {
@@ -71,11 +76,19 @@ final class Ledger {
         var broadcastsDue: Set<Int> = []
         var broadcastsSeen: Set<Int> = []
         var cancelledIDs: Set<String> = []
+        /// What its client has subscribed to: certainly, or perhaps.
+        var subscribed: Set<String> = []
+        var maySubscribe: Set<String> = []
+        /// How often it had been told of each change before the newest, how often it may be told,
+        /// and how often it was.
+        var changesDue: [Filter.Change: Int] = [:]
+        var changesPossible: [Filter.Change: Int] = [:]
+        var changesSeen: [Filter.Change: Int] = [:]
     }
 
     unowned let simulation: Simulation
     private(set) var tickets: [Ticket] = []
-    private(set) var sessions: [SessionBook] = []
+    var sessions: [SessionBook] = []
     private(set) var promises: [Promise] = []
     private var numberOfCancel: [Int: Int] = [:]
     /// The stream that each token belongs to.
@@ -241,6 +254,8 @@ final class Ledger {
             tickets[ticket].promised.append(promises.count)
             if isLog { tickets[ticket].droppable.append(promises.count) }
         case .progress(let ticket, _): tickets[ticket].droppable.append(promises.count)
+        case .exchange(let call), .modernProgress(let call):
+            simulation.modern.promised(to: call, promises.count)
         case .primary, .everySession: break
         }
         promises.append(Promise(owner: owner, isDue: isDue, isLog: isLog, time: simulation.now))
@@ -297,11 +312,20 @@ final class Ledger {
                 sessions[session].broadcastsSeen.insert(number).inserted, .duplication,
                 "message \(number) came twice")
             return rises(number, stream)
+        case .exchange, .modernProgress: return check(false, number, channel)
         }
-        expect(!promises[number].hasArrived, .duplication, "message \(number) came twice")
-        promises[number].hasArrived = true
+        arrived(number)
         rises(number, stream)
     }
+
+    /// A message has arrived where it belongs.
+    func arrived(_ number: Int) {
+        expect(!promises[number].hasArrived, .duplication, "message \(number) came twice")
+        promises[number].hasArrived = true
+    }
+
+    /// A message arrived that is an answer.
+    func count() { messages += 1 }
 
     /// Messages sent after a stream's authorization has expired wait for the next connection,
     /// unless the stream began so late that its end followed at once.

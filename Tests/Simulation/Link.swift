@@ -2,6 +2,15 @@ import Engine
 import Link
 import Wire
 
+/// A client's end of a connection.
+protocol LinkEnd: AnyObject {
+    var link: Link { get }
+    var isOpen: Bool { get }
+    func arrived(_ parcel: Lane.Parcel)
+    /// Reads an item, which the server handed over with the write of this number.
+    func take(_ item: ResponseReader.Item, _ handed: Int)
+}
+
 /// One connection between a client and the server.
 final class Link {
     let number: Int
@@ -23,7 +32,7 @@ final class Link {
     /// against the session's limit. Nil while there is nothing.
     var unchecked: Int?
     /// The client's end; nil once the client has gone.
-    weak var end: ClientEnd?
+    weak var end: (any LinkEnd)?
 
     init(_ number: Int, in simulation: Simulation) {
         self.number = number

@@ -3,6 +3,7 @@
 package final class Names {
     private var sessions: [Substring] = []
     private var streams: [Substring] = []
+    private var states: [Substring] = []
 
     package init() {}
 
@@ -30,6 +31,50 @@ package final class Names {
     package func eventID(_ name: String) -> String {
         guard let match = name.wholeMatch(of: /s(\d+)\.(.*)/) else { return name }
         return Names.text(match.output.1, streams) + "." + match.output.2
+    }
+
+    /// A text with `P1` for the first `requestState` of the engine's that appears.
+    package func statesNamed(in text: String) -> String {
+        guard text.contains("shttp-") else { return text }
+        return Names.replace("shttp-", in: text) { rest in
+            let digits = rest.prefix(32)
+            guard digits.count == 32, digits.allSatisfy(\.isHexDigit) else { return nil }
+            return ("P\(Names.place(of: digits, in: &states))", digits.endIndex)
+        }
+    }
+
+    /// The reverse. A name that has not appeared yet becomes an unknown state.
+    package func statesInserted(into text: String) -> String {
+        let member = "\"requestState\":\"P"
+        guard text.contains("requestState") else { return text }
+        return Names.replace(member, in: text) { rest in
+            let number = rest.prefix { $0.isNumber }
+            guard !number.isEmpty, rest[number.endIndex...].first == "\"" else { return nil }
+            let state = "shttp-" + Names.text(number, states)
+            return (String(member.dropLast()) + state, number.endIndex)
+        }
+    }
+
+    /// Replaces each `start` and what follows it, as far as `use` says; nil leaves it as it is. A
+    /// regex would take most of the time of the tests.
+    private static func replace(
+        _ start: String, in text: String,
+        _ use: (Substring) -> (String, Substring.Index)?
+    ) -> String {
+        var result = ""
+        var rest = text[...]
+        while let found = rest.firstRange(of: start) {
+            result += rest[..<found.lowerBound]
+            let behind = rest[found.upperBound...]
+            if let (new, end) = use(behind) {
+                result += new
+                rest = rest[end...]
+            } else {
+                result += start
+                rest = behind
+            }
+        }
+        return result + rest
     }
 
     private static func place(of text: Substring, in list: inout [Substring]) -> Int {

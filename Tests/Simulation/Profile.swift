@@ -22,10 +22,16 @@ struct Profile {
     let lends: Bool
     /// Whether the host's store answers loads with anything, twice, or without being asked.
     let storeLies: Bool
+    /// How many of the clients are modern.
+    let modernCount: Int
+    /// Whether the host tells the engine of its tools' parameters.
+    let hasTools: Bool
+    /// What listeners may be told of; an empty resource is for all of them.
+    let offered: Set<Filter.Change>
 
     init(_ random: inout SeededRandom) {
         var options = ServerOptions()
-        Profile.chooseAnswers(&options, &random)
+        offered = Profile.chooseAnswers(&options, &random)
         isRough = random.chance(80)
         Profile.chooseCrowd(&options, isRough, &random)
         mayForget = Profile.chooseMemory(&options, &random)
@@ -42,11 +48,20 @@ struct Profile {
         lends = random.chance(50)
         storeLies = mayForget && options.hasHostStore && random.chance(50)
         options.reportsExchanges = random.chance(40)
+        modernCount = random.number(4)
+        hasTools = random.chance(50)
+        options.parked = [300, 3_000, 20_000][random.number(3)]
+        if random.chance(20) { options.parkedMax = 1 + random.number(3) }
+        if random.chance(20) { options.listensMax = 1 + random.number(4) }
+        if random.chance(20) { options.subscriptionsMax = 1 + random.number(2) }
+        options.keepsSubscriptions = random.chance(60)
         self.options = options
     }
 
-    private static func chooseAnswers(_ options: inout ServerOptions, _ random: inout SeededRandom)
-    {
+    /// Returns what listeners may be told of.
+    private static func chooseAnswers(
+        _ options: inout ServerOptions, _ random: inout SeededRandom
+    ) -> Set<Filter.Change> {
         options.logLevel = nil
         options.responseMode = [.stream, .stream, .stream, .auto, .auto, .json][random.number(6)]
         options.isStateless = random.chance(10)
@@ -55,12 +70,29 @@ struct Profile {
         options.responseHead = [nil, 20, 250][random.number(3)]
         options.fenceBreadth = [0, 3, 50][random.number(3)]
         options.allowsHalfClose = random.chance(25)
-        guard random.chance(50) else { return }
+        guard random.chance(50) else { return offered[0].changes }
+        let (capabilities, changes) = offered[random.number(3)]
         let object: StaticString = "{}"
         options.greeting = Greeting(
-            serverInfo: object.rawBytes, capabilities: object.rawBytes,
+            serverInfo: object.rawBytes, capabilities: capabilities.rawBytes,
             instructions: .init(start: nil, count: 0))
+        return changes
     }
+
+    private static let offered: [(capabilities: StaticString, changes: Set<Filter.Change>)] = [
+        (
+            """
+            {"tools":{"listChanged":true},"prompts":{"listChanged":true},\
+            "resources":{"listChanged":true,"subscribe":true}}
+            """,
+            [.tools, .prompts, .resources, .resource("")]
+        ),
+        (
+            "{\"tools\":{\"listChanged\":true},\"resources\":{\"subscribe\":true}}",
+            [.tools, .resource("")]
+        ),
+        ("{}", []),
+    ]
 
     private static func chooseCrowd(
         _ options: inout ServerOptions, _ isRough: Bool, _ random: inout SeededRandom
@@ -139,9 +171,10 @@ struct Profile {
         requests=\(options.sessionRequestsMax) sessions=\(options.sessionsMax) \
         detached=\(options.detached ?? 0)\
         \(authorizes ? " authorize=\(authorizationWait)" : "") \
+        parked=\(options.parked ?? 0),\(options.parkedMax) listens=\(options.listensMax) \
         head=\(options.responseHead ?? 0) fence=\(options.fenceBreadth)\
         \(options.allowsHalfClose ? " half-close" : "") \
-        clients=\(clientCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
+        clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
         \(lends ? " lends" : "")\(options.reportsExchanges ? " records" : "")
         """

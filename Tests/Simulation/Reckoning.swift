@@ -2,16 +2,20 @@
 /// not.
 extension Ledger {
     /// Whether a client waits for an answer.
-    var isWaiting: Bool { tickets.contains { $0.outcome == nil } }
+    var isWaiting: Bool {
+        tickets.contains { $0.outcome == nil } || simulation.modern.isWaiting
+    }
 
     func checkEverythingCame() {
         for (number, ticket) in tickets.enumerated() {
             expect(ticket.outcome != nil, .hang, "request \(number) never came to its end")
         }
         checkPromises()
+        simulation.modern.checkEverythingCame()
         for (number, session) in sessions.enumerated() where isWhole(number) {
             let missing = session.broadcastsDue.subtracting(session.broadcastsSeen).min()
             expect(missing == nil, .loss, "broadcast \(missing ?? 0) never came")
+            checkChanges(of: number)
         }
     }
 
@@ -26,6 +30,10 @@ extension Ledger {
                 logs += 1
             } else if case .progress(let ticket, _) = promise.owner,
                 tickets[ticket].newestProgress > number
+            {
+                progress += 1
+            } else if case .modernProgress(let call) = promise.owner,
+                simulation.modern.calls[call].newestProgress > number
             {
                 progress += 1
             } else {
@@ -47,6 +55,8 @@ extension Ledger {
             let mayMiss = session.map { sessions[$0].isFollowed && !isWhole($0) } ?? false
             return mayMiss || hasGivenUp(ticket)
         case .everySession: return true
+        case .exchange(let call), .modernProgress(let call):
+            return simulation.modern.mayMiss(call)
         }
     }
 

@@ -5,6 +5,8 @@ struct Request {
     var lastEventID: String?
     /// The number of the credentials; nil for none.
     var grant: Int?
+    /// Further header lines.
+    var fields: [(name: String, value: String)] = []
     /// JSON-RPC members, without `jsonrpc`.
     var members: String?
     var isChunked = false
@@ -19,6 +21,7 @@ struct Request {
         if let session { text += "Mcp-Session-Id: \(session)\r\n" }
         if let lastEventID { text += "Last-Event-ID: \(lastEventID)\r\n" }
         if let grant { text += "Authorization: Bearer \(grant)\r\n" }
+        for (name, value) in fields { text += "\(name): \(value)\r\n" }
         if closes { text += "Connection: close\r\n" }
         if method == "GET" { text += "Accept: text/event-stream\r\n" }
         guard method == "POST" else { return Array((text + "\r\n").utf8) }
@@ -45,6 +48,7 @@ struct Request {
         if isChunked { words.append("chunked") }
         if expectsContinue { words.append("expect") }
         if closes { words.append("close") }
+        words += fields.map { "\($0.name)=\($0.value)" }
         if let members { words.append("{…\(members)}") }
         return words.joined(separator: " ")
     }

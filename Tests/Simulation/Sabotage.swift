@@ -13,6 +13,11 @@ package struct Sabotage {
         case reordering
         /// One event arrives at another client.
         case leak
+        /// A listener is told of a change that it has not asked for.
+        case filter
+        /// The host gets the answer to a question twice, or never learns that a client that it has
+        /// asked does not come back.
+        case parking
         /// Objects of the engine do not agree any more.
         case invariant
     }
@@ -20,7 +25,7 @@ package struct Sabotage {
     private let kind: Kind?
     /// The number of messages, or steps, that still pass unchanged.
     private var countdown: Int
-    private var held: (item: ResponseReader.Item, end: ClientEnd)?
+    private var held: (item: ResponseReader.Item, end: any LinkEnd)?
     /// What is to be broken inside of the engine.
     private var invariant: Invariant?
     /// What is broken there, and how.
@@ -28,14 +33,16 @@ package struct Sabotage {
 
     init(_ kind: Kind?, _ random: inout SeededRandom) {
         self.kind = kind
-        countdown = 5 + random.number(kind == .invariant ? 200 : 20)
+        countdown =
+            kind == .parking
+            ? 1 + random.number(5) : 5 + random.number(kind == .invariant ? 200 : 20)
     }
 
     /// Delivers an item to its client, or injects the fault. Answers are not touched: a client
     /// would notice a missing one by itself.
     mutating func pass(
-        _ item: ResponseReader.Item, on end: ClientEnd,
-        to deliver: (ResponseReader.Item, ClientEnd) -> Void
+        _ item: ResponseReader.Item, on end: any LinkEnd,
+        to deliver: (ResponseReader.Item, any LinkEnd) -> Void
     ) {
         if let held {
             self.held = nil
@@ -44,13 +51,17 @@ package struct Sabotage {
             if isNext { countdown = .max }
             return both.forEach { deliver($0.0, $0.1) }
         }
-        guard let kind, kind != .invariant, Sabotage.isMessage(item) else {
+        guard let kind, kind != .invariant, kind != .parking, Sabotage.isMessage(item) else {
             return deliver(item, end)
         }
         countdown -= 1
         guard countdown <= 0 else { return deliver(item, end) }
         switch kind {
-        case .loss, .invariant: break
+        case .loss, .invariant, .parking: break
+        case .filter:
+            deliver(item, end)
+            guard let extra = Sabotage.extra(for: end) else { return }
+            deliver(extra, end)
         case .duplication:
             deliver(item, end)
             deliver(item, end)
@@ -58,12 +69,39 @@ package struct Sabotage {
             held = (item, end)
             return
         case .leak:
-            guard let other = end.client.simulation.readerBeside(end.client) else {
-                return deliver(item, end)
-            }
+            guard let client = (end as? ClientEnd)?.client,
+                let other = client.simulation.readerBeside(client)
+            else { return deliver(item, end) }
             deliver(item, other)
         }
         countdown = .max
+    }
+
+    /// A change that a listener has not asked for, as if it had.
+    private static func extra(for end: any LinkEnd) -> ResponseReader.Item? {
+        guard let listen = (end as? ModernEnd)?.listen, let filter = listen.acknowledged,
+            let (change, _) = Filter.Change.lists.first(where: { !filter.admits($0.0) })
+        else { return nil }
+        let text = """
+            {"jsonrpc":"2.0","method":"\(change.method)",\
+            "params":{"_meta":{"io.modelcontextprotocol/subscriptionId":\(listen.id)}}}
+            """
+        return .event(id: nil, data: Array(text.utf8))
+    }
+
+    /// Delivers an event to the host, or injects the fault.
+    mutating func pass(
+        _ event: HostEvent, _ isModern: Bool, to deliver: (HostEvent) -> Void
+    ) {
+        let isAnswer = event.kind == .response && event.fault == nil
+        guard kind == .parking, isModern, isAnswer || event.kind == .cancelled, countdown < .max
+        else { return deliver(event) }
+        countdown -= 1
+        guard countdown <= 0 else { return deliver(event) }
+        countdown = .max
+        guard isAnswer else { return }
+        deliver(event)
+        deliver(event)
     }
 
     /// Breaks an invariant of the engine, as soon as there is something that can be broken so.
@@ -79,6 +117,7 @@ package struct Sabotage {
 
     private static func isMessage(_ item: ResponseReader.Item) -> Bool {
         guard case .event(_, let data) = item else { return false }
-        return Message(data)?.isAnswer == false
+        guard let message = Message(data), !message.isAnswer else { return false }
+        return message.filter == nil
     }
 }

@@ -45,6 +45,8 @@ package final class Simulation {
     private(set) var store: HostStore!
     private(set) var watcher: Watcher!
     private(set) var clients: [Client] = []
+    private(set) var modern: ModernBook!
+    private(set) var modernClients: [ModernClient] = []
     private var links: [Link] = []
     /// The number of writes of the server so far.
     var writes = 0
@@ -75,7 +77,8 @@ package final class Simulation {
         simulation.run()
         return Report(
             seed: seed, violation: simulation.violation, steps: simulation.steps,
-            requests: simulation.ledger.tickets.count, messages: simulation.ledger.messages,
+            requests: simulation.ledger.tickets.count + simulation.modern.exchanges.count,
+            messages: simulation.ledger.messages,
             resumes: simulation.resumes, connections: simulation.links.count,
             transcript: simulation.transcript)
     }
@@ -88,6 +91,7 @@ package final class Simulation {
         var words = SeededRandom(seed &+ 1)
         engine = ServerEngine(profile.options) { words.next() }
         ledger = Ledger(self)
+        modern = ModernBook(self)
         driver = Driver(self)
         host = Host(self)
         store = HostStore(self)
@@ -98,15 +102,19 @@ package final class Simulation {
         note("with  \(profile.line)")
         clients = (0..<profile.clientCount).map { _ in Client(self) }
         for client in clients { at(0) { client.think() } }
+        modernClients = (0..<profile.modernCount).map { _ in ModernClient(self) }
+        for client in modernClients { at(0) { client.think() } }
+        if profile.hasTools { host.modern.setTools() }
         at(0) { [self] in host.think() }
         if random.chance(10) {
             at(Int64(random.number(Int(profile.horizon)))) { [self] in endServer() }
         }
         go { self.now < self.profile.horizon }
-        begin(.settling) { client in client.settle() }
+        begin(.settling, { $0.settle() }, { $0.settle() })
         // The host may still not have decided about some requests, and some connections may be dead
         // without the server knowing.
-        at(now + Simulation.lateness + max(engine.options.load, profile.authorizationWait)) {}
+        let waits = [engine.options.load, profile.authorizationWait, engine.options.parked ?? 0]
+        at(now + 2 * Simulation.lateness + waits.reduce(0, max)) {}
         let end = now + Simulation.settlingMax
         go { !self.agenda.isEmpty || self.ledger.isWaiting && self.now < end }
         if violation == nil {
@@ -114,16 +122,19 @@ package final class Simulation {
             Budgets.checkNothingIsUnderWay(self)
         }
         if random.chance(20) { at(now) { [self] in endServer() } }
-        begin(.leaving) { client in client.leave() }
+        begin(.leaving, { $0.leave() }, { $0.leave() })
         go { !self.agenda.isEmpty || self.engine.nextDeadline != nil }
         if violation == nil { Budgets.checkNothingIsLeft(self) }
     }
 
-    private func begin(_ phase: Phase, _ act: (Client) -> Void) {
+    private func begin(
+        _ phase: Phase, _ act: (Client) -> Void, _ actModern: (ModernClient) -> Void
+    ) {
         guard violation == nil else { return }
         note("--    \(phase)")
         self.phase = phase
         clients.forEach(act)
+        modernClients.forEach(actModern)
     }
 
     /// Runs as long as there is something to do and no violation.
@@ -201,6 +212,11 @@ package final class Simulation {
     /// A session of another principal.
     func sessionOfAnother(than principal: String?) -> ClientSession? {
         clients.lazy.filter { $0.principal != principal }.compactMap { $0.session }.first
+    }
+
+    /// A modern client of another principal.
+    func modernClientOfAnother(than principal: String?) -> ModernClient? {
+        modernClients.first { $0.principal != principal }
     }
 
     /// A connection of another client that reads a stream.

@@ -7,6 +7,10 @@ package struct Violation: Sendable {
         case reordering
         /// A message arrived where it does not belong.
         case leak
+        /// A listener was told of a change that it has not asked for.
+        case filter
+        /// A question to a client was answered twice, or a request waits for its client for ever.
+        case parking
         /// A request that nobody answers.
         case hang
         /// A response, an event or a callback that the protocol does not allow here.
@@ -22,7 +26,8 @@ package struct Violation: Sendable {
         var holdsForLiars: Bool {
             switch self {
             case .budget, .invariant, .leftover: true
-            case .loss, .duplication, .reordering, .leak, .hang, .misconduct: false
+            case .loss, .duplication, .reordering, .leak, .filter, .parking, .hang, .misconduct:
+                false
             }
         }
     }

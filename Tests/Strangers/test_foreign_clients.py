@@ -11,7 +11,7 @@ import pytest
 from hosts import BUILD, HERE, Host
 
 sys.path.insert(0, str(HERE / "clients"))
-from versions import ALONE, TOGETHER, VERSIONS
+from versions import ALONE, VERSIONS
 
 ENVIRONMENTS = BUILD / "strangers" / "clients"
 PREPARE_SECONDS = 300
@@ -34,11 +34,12 @@ def outcomes():
     prepare = [sys.executable, "-B", str(HERE / "clients" / "prepare.py"), str(ENVIRONMENTS)]
     subprocess.run(prepare, check=True, timeout=PREPARE_SECONDS)
     hosts = {name: Host("host", *options) for name, options in HOSTS.items()}
+    hosts["everything"] = Host("everything_server")
     urls = {name: host.url for name, host in hosts.items()}
     try:
         found = {version.name: drive(version, urls, ALONE) for version in VERSIONS}
         with ThreadPoolExecutor() as pool:
-            together = pool.map(lambda version: drive(version, urls, TOGETHER), VERSIONS)
+            together = pool.map(lambda version: drive(version, urls, version.together), VERSIONS)
             for version, more in zip(VERSIONS, together, strict=True):
                 found[version.name].update(more)
         for host in hosts.values():
@@ -50,8 +51,14 @@ def outcomes():
 
 
 @pytest.mark.seconds(PREPARE_SECONDS + 2 * DRIVE_SECONDS)
-@pytest.mark.parametrize("deed", [*ALONE, *TOGETHER])
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+@pytest.mark.parametrize(
+    ("version", "deed"),
+    [
+        pytest.param(version, deed, id=f"{version.name}-{deed}")
+        for version in VERSIONS
+        for deed in (*ALONE, *version.together)
+    ],
+)
 def test_a_foreign_client(outcomes, version, deed):
     outcome = outcomes[version.name].get(deed)
     assert outcome, f"it did not come to that: {outcomes[version.name]}"

@@ -86,6 +86,13 @@ private struct OperatorsView {
 
     // MARK: Refusals
 
+    /// The literal of the only refusal that names a revision, which has its file.
+    private var textWithRevision: Substring {
+        let text = source("MCP/Revision.swift").firstMatch(
+            of: #/static var modernOnly: StaticString {\s*("[^"]*")/#)
+        return text?.output.1 ?? "?"
+    }
+
     /// Each refusal as `status text`, with the numbers of `HTTPStatus`.
     var refusalFaults: [String] {
         var numbers: [Substring: Substring] = [:]
@@ -94,6 +101,10 @@ private struct OperatorsView {
             numbers[match.output.1] = match.output.2
         }
         let catalogue = source("MCP/Refusal.swift")
+            .replacing("Revision.modernOnly", with: textWithRevision)
+            .replacing(#/"""\n\s*((?:[^"]|"(?!""))*?)\n\s*"""/#) {
+                "\"\($0.output.1.replacing(#/\\\n\s*/#, with: ""))\""
+            }
         var refusals = catalogue.matches(of: #/Refusal\(\s*\.(\w+),[^"]*"([^"]*)"/#).map {
             "\(numbers[$0.output.1] ?? "?") \($0.output.2)"
         }
@@ -179,7 +190,8 @@ extension Substring {
 struct OperatingTests {
     @Test("It has every log line, refusal and counter, and no other")
     func complete() throws {
-        #expect(try OperatorsView.current().faults == [])
+        let faults = try OperatorsView.current().faults
+        #expect(faults == [])
     }
 
     @Test("What it lacks, or has too much, is found")

@@ -116,7 +116,7 @@ struct ProtocolTests {
     @Test("There is something to check, and each number is defined once")
     func found() {
         #expect(requirements.served.count > 80)
-        #expect(requirements.notServed.count > 120)
+        #expect(requirements.notServed.count > 80)
         #expect(requirements.problems == [])
         #expect(tree.keys.contains { $0.hasPrefix("Tests/EngineTests/Transcripts/") })
         #expect(tree.keys.contains { $0.hasPrefix("bindings/python/tests/") })

@@ -35,7 +35,9 @@ struct Gate: ~Copyable {
     func isOld(_ head: RequestHead) -> Bool { admission.isOld(head) }
 
     /// The path of a request, and the session that its target names.
-    func path(of head: RequestHead) -> ByteBuffer { ByteBuffer(copying: Admission.target(of: head).path) }
+    func path(of head: RequestHead) -> ByteBuffer {
+        ByteBuffer(copying: Admission.target(of: head).path)
+    }
     func oldSession(of head: RequestHead) -> UnsafeRawBufferPointer? {
         Admission.target(of: head).session
     }

@@ -24,7 +24,7 @@ package struct HostMessage: Sendable {
 
     /// The kinds of commands that a mode may exclude.
     package enum Purpose: Sendable {
-        case related, relatedCall, unrelated
+        case related, relatedCall, hangUp, unrelated
     }
 
     /// Throws if the mode excludes such a message in every state of the server.
@@ -33,7 +33,7 @@ package struct HostMessage: Sendable {
         let route =
             switch purpose {
             case .related: router.related(clientIsWaiting: true)
-            case .relatedCall: router.relatedCall(clientIsWaiting: true)
+            case .relatedCall, .hangUp: router.relatedCall(clientIsWaiting: true)
             case .unrelated: router.unrelated(primaryIsAttached: true)
             }
         if case .none(let obstacle) = route { throw CallerFault(obstacle) }

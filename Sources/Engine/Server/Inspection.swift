@@ -17,6 +17,10 @@ package struct Inspection {
     /// The number of addresses and principals that have a share.
     package var shareCount: Int { engine.shares.count }
 
+    /// The number of streams that listen, and of requests that ask their clients for something.
+    package var listenerCount: Int { engine.listeners.count }
+    package var askingCount: Int { engine.continuations.count }
+
     /// What is kept of a session's events in this process.
     package func log(of session: ServerSession) -> EventLog? { engine.sessions.log(of: session) }
 

@@ -32,6 +32,13 @@
         case parked
         /// A request whose client has gone has a deadline; no other has.
         case detached
+        /// A listener and its connection name each other.
+        case listeners
+        /// A request that asks its client for something is in the table of those, and has a state
+        /// and a deadline exactly while its client is to come back.
+        case continuations
+        /// A resource is watched by as many listeners and sessions as have subscribed to it.
+        case watched
         /// Shares add up to what belongs to their owners.
         case shares
         /// Whatever can be written, read or released is queued for it.
@@ -59,6 +66,12 @@
             for request in requests.all { check(request, &audit) }
             for (key, call) in requests.allCalls { check(key, call, &audit) }
             for session in sessions.all { check(session, &audit) }
+            checkListeners(&audit)
+            for request in continuations.all { checkTrip(of: request, &audit) }
+            audit.expect(
+                .continuations, continuations.waitingCount,
+                continuations.all.count { $0.isParked })
+            checkWatched(&audit)
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
             for difference in core.objects.differencesFromNew { audit.fail(.recycled, difference) }
@@ -168,9 +181,13 @@
                     options.headArrival == nil || options.bodyArrival == nil ? nil : .head,
                 ]
             case .authorizing: mayWait = [options.authorizationWait == nil ? nil : .authorization]
-            case .request(let request) where request.isInitialize || !mayStream: mayWait = [nil]
+            case .request(let request)
+            where request.isInitialize || !request.policy.mayStream:
+                mayWait = [nil]
             case .request(let request):
-                let isEarly = !request.isStreaming && options.responseHead != nil
+                let isEarly =
+                    !request.isStreaming && request.policy.beginsEarly
+                    && options.responseHead != nil
                 mayWait = [
                     isEarly ? .responseHead : options.keepAlive == nil ? nil : .keepAlive
                 ]
@@ -185,8 +202,6 @@
                     .timer, "\(connection.exchange.state) waits for \(String(describing: wait))")
             }
         }
-
-        private var mayStream: Bool { policy.mayStream }
 
         private func checkFence(of connection: ServerConnection, _ audit: inout Audit) {
             // A client that has left for good takes its answer along, but not out of the queue.
@@ -360,8 +375,8 @@
     }
 
     /// Collects what does not hold.
-    private struct Audit {
-        private(set) var broken: [BrokenInvariant] = []
+    struct Audit {
+        fileprivate(set) var broken: [BrokenInvariant] = []
 
         mutating func fail(_ invariant: Invariant, _ detail: String) {
             broken.append(BrokenInvariant(invariant: invariant, detail: detail))

@@ -3,20 +3,6 @@ import MCP
 import Session
 import Wire
 
-/// By which rules a request is answered.
-struct RequestTerms {
-    var revision = Revision.assumed
-    var policy = ResponsePolicy(modern: .json)
-    var isInitialize = false
-    /// The least severe log line that the client wants, if the policy filters them; nil for none.
-    var logLevel: LogSeverity?
-    /// Whether it may ask its client for something, and for what.
-    var mayAsk = false
-    var askable: Askable = []
-    /// Of its params, if it may ask.
-    var digest: UInt64 = 0
-}
-
 /// One request of a client, from its arrival to the last byte of its answer. Objects are recycled.
 final class OpenRequest {
     fileprivate(set) var key = RequestKey(rawValue: 0)
@@ -150,7 +136,9 @@ final class OpenRequest {
         self.id = id
         self.head = head
         self.progressToken = progressToken
+        let digest = self.terms.digest
         self.terms = terms
+        self.terms.digest = digest
         self.connection = connection
         heldBytes = bytes
     }

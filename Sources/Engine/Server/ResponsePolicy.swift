@@ -2,8 +2,9 @@ import MCP
 import Session
 import Wire
 
-/// How a request is answered: a row for each mode of the session revisions, and one for modern ones.
-/// Everything that differs asks this, so that no command knows modes or eras.
+/// How a request is answered: a row for each mode of the session revisions, one for modern ones,
+/// and one for the oldest transport. Everything that differs asks this, so that no command knows
+/// modes or eras.
 struct ResponsePolicy: Sendable {
     /// When the response is committed to being a stream.
     enum Commit: Sendable {

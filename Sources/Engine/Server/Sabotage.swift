@@ -10,7 +10,7 @@
             package let description: String
             private let attempt: (ServerEngine) -> Void?
 
-            fileprivate init(_ description: String, _ attempt: @escaping (ServerEngine) -> Void?) {
+            init(_ description: String, _ attempt: @escaping (ServerEngine) -> Void?) {
                 self.description = description
                 self.attempt = attempt
             }
@@ -45,6 +45,9 @@
             case .timer: Invariant.sabotagesOfTimer
             case .parked: Invariant.sabotagesOfParked
             case .detached: Invariant.sabotagesOfDetached
+            case .listeners: Invariant.sabotagesOfListeners
+            case .continuations: Invariant.sabotagesOfContinuations
+            case .watched: Invariant.sabotagesOfWatched
             case .shares: Invariant.sabotagesOfShares
             case .queues: Invariant.sabotagesOfQueues
             case .recycled:
@@ -130,7 +133,7 @@
         private static var sabotagesOfCallLedger: [Sabotage] {
             [
                 Sabotage("a call is not in its session's ledger") { engine in
-                    engine.requests.allCalls.first.map { key, call in
+                    engine.requests.allCalls.first { $0.value.session != nil }.map { key, call in
                         call.session?.ledger.sabotage { $0.close(key) }
                     }
                 },
@@ -258,6 +261,7 @@
                 ("connection", { $0.connections += 1 }), ("session", { $0.sessions += 1 }),
                 ("idle session", { $0.idleSessions += 1 }),
                 ("detached request", { $0.detachedRequests += 1 }),
+                ("listener", { $0.listeners += 1 }), ("asking one", { $0.parkedRequests += 1 }),
                 ("byte of requests", { $0.requestBytes += 1 }),
                 ("byte of sessions", { $0.sessionBytes += 1 }), ("sum", { $0.sum += 1 }),
             ]

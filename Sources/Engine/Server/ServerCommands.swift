@@ -19,12 +19,12 @@ extension ServerEngine {
             defer { core.objects.giveIfUnused(&request) }
             guard request.isInitialize else {
                 let length = result.count + ServerEngine.envelopeBytes
-                guard request.policy.stampsResults else {
-                    return try answer(request, about: length) { output in
-                        output.appendResult(id: request.id, result)
-                    }
+                if request.policy.stampsResults {
+                    return try answer(request, stamping: result, about: length)
                 }
-                return try answer(request, stamping: result, about: length)
+                return try answer(request, about: length) { output in
+                    output.appendResult(id: request.id, result)
+                }
             }
             // S-203: the revision that the host negotiated must be one that is supported.
             let depthMax = options.limits.jsonDepth
@@ -160,47 +160,6 @@ extension ServerEngine {
         }
     }
 
-    /// Begins a broadcast: one notification to every session. `proceed` sends it.
-    package func broadcast(
-        method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
-    ) -> Broadcast {
-        let message = ByteBuffer()
-        message.appendNotification(method: method, params: params)
-        return Broadcast(kind: kind(of: method), message: message)
-    }
-
-    /// Sends a broadcast to the next few sessions; false if there are no more. The output should be
-    /// written before the next call, while it is in the cache and so that its buffers can be
-    /// recycled. A session whose mailbox is full misses the broadcast.
-    package func proceed(_ broadcast: inout Broadcast) -> Bool {
-        enter {
-            let places = broadcast.place..<broadcast.place + ServerEngine.portion
-            for place in places {
-                guard let session = sessions[index: place], session.state.isLive,
-                    broadcast.concerns(session)
-                else { continue }
-                do throws(CallerFault) {
-                    // Of changes, a client need not be told twice.
-                    if broadcast.isChange, primaryConnection(of: session) == nil,
-                        session.mailbox.contains(broadcast.message)
-                    {
-                        continue
-                    }
-                    try send(broadcast.kind, broadcast.message, isShared: true, to: session)
-                } catch {
-                    log(
-                        .notice, "A session's mailbox is full; it misses a broadcast", on: nil,
-                        of: session)
-                }
-            }
-            broadcast.place = places.upperBound
-            return broadcast.place < sessions.slotCount
-        }
-    }
-
-    /// To how many a message for many is given before it is written.
-    static var portion: Int { 32 }
-
     // MARK: Calls: requests to the client
 
     /// Sends a request to the client on a request's stream. The response is an event with `call`
@@ -284,9 +243,6 @@ extension ServerEngine {
                 discard(connection)
             }
             for session in sessions.all { end(session, because: "The server is closing") }
-            for request in continuations.all where request.trip?.answer != nil {
-                endTrip(of: request)
-            }
             for request in requests.all {
                 let event = HostEvent(.cancelled)
                 event.request = request.key
@@ -294,6 +250,7 @@ extension ServerEngine {
                 core.perform(.deliver(event))
                 cut(request, because: "The server is closing", .closed)
             }
+            for request in continuations.all { dropAnswer(of: request) }
             for connection in connections.all {
                 switch connection.exchange.state {
                 case .idle where !connection.outbox.isDrained:
@@ -378,12 +335,12 @@ extension ServerEngine {
         }
     }
 
-    private func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {
+    func kind(of method: UnsafeRawBufferPointer) -> Backlog.Kind {
         method.equals(Method.message) ? .expendable : .essential
     }
 
     @_optimize(speed)
-    private func send(
+    func send(
         _ kind: Backlog.Kind, _ message: ByteBuffer, isShared: Bool = false,
         to session: ServerSession
     ) throws(CallerFault) {
@@ -418,29 +375,5 @@ extension CallerFault {
         case .jsonResponse: self = .jsonResponse
         case .disconnected: self = .disconnected
         }
-    }
-}
-
-/// A notification that is being sent to every session.
-package struct Broadcast {
-    let kind: Backlog.Kind
-    let message: ByteBuffer
-    /// Whether it tells of a change, and nobody needs it twice.
-    var isChange = false
-    /// The resource that has changed, if only its subscribers are told, and those that cover it.
-    var resource: ByteBuffer?
-    var covering: [ByteBuffer] = []
-    /// The index of the next session in the table.
-    fileprivate var place = 0
-
-    init(kind: Backlog.Kind, message: ByteBuffer) {
-        self.kind = kind
-        self.message = message
-    }
-
-    fileprivate func concerns(_ session: ServerSession) -> Bool {
-        guard let resource else { return true }
-        if case .none = session.subscriptions.match(resource, covering) { return false }
-        return true
     }
 }

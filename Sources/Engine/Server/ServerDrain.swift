@@ -37,7 +37,8 @@ extension ServerEngine {
     /// Closes the server once no request is open or the deadline has passed.
     func closeIfDrained() {
         guard let deadline = shutdown.deadline else { return }
-        guard requests.count == 0 || deadline <= now else { return }
+        // An answer may wait for its client to come back.
+        guard requests.count + continuations.count == 0 || deadline <= now else { return }
         if requests.count > 0 {
             core.log(.notice, "The drain's time is over; the requests that are left are cancelled")
         }

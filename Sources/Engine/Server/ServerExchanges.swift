@@ -49,10 +49,8 @@ extension ServerEngine {
         case .modern: return modernArrived(message, head, on: connection)
         case .legacy: break
         case .ignore: return accept(connection)
-        case .refuse(let refusal, let era):
-            return refuse(
-                refusal, connection, id: id, message.envelope.method,
-                data: era.map { versionsOffered($0, asked: head[.protocolVersion]) })
+        case .unserved, .modernOnly, .response:
+            return refuse(route, connection, id: id, message.envelope.method)
         }
         if isDraining, id != nil { return refuseWhileDraining(connection, id: id) }
         if isInitialize, let id {
@@ -69,6 +67,17 @@ extension ServerEngine {
         if id == nil { accept(connection) }
         dispatch(message, head, of: session, on: connection)
         if let session { noteActivity(of: session) }
+    }
+
+    private func refuse(
+        _ route: Classifier.Route, _ connection: ServerConnection, id: RequestID?,
+        _ method: UnsafeRawBufferPointer
+    ) {
+        guard let (refusal, era) = route.refusal else { return }
+        let asked = connection.head?[.protocolVersion]
+        refuse(
+            refusal, connection, id: id, method,
+            data: era.map { versionsOffered($0, asked: asked) })
     }
 
     /// Passes a message on. One that needs no answer has been accepted.

@@ -42,7 +42,7 @@ extension ServerEngine {
         }
         if !isStateless {
             text.append("],\"requests\":[")
-            if key == nil { appendOthers(to: text, atMost: limit) }
+            if key == nil { appendRequestsWithoutSession(to: text, atMost: limit) }
         }
         text.append("],\"requests_total\":")
         text.append(requests.count)
@@ -141,15 +141,6 @@ extension ServerEngine {
         text.append("]}")
     }
 
-    /// Requests of no session, beside sessions.
-    private func appendOthers(to text: ByteBuffer, atMost limit: Int) {
-        let others = requests.all.lazy.filter { $0.session == nil }
-        for (index, request) in others.prefix(limit).enumerated() {
-            if index > 0 { text.append(",") }
-            append(request, to: text)
-        }
-    }
-
     private func append(_ calls: [CallKey], _ text: ByteBuffer) {
         var isFirst = true
         for key in calls {
@@ -162,6 +153,16 @@ extension ServerEngine {
             text.append(",\"age_ms\":")
             text.append(age(since: call.since))
             text.append("}")
+        }
+    }
+
+    /// Those of modern clients, on a server whose other clients have sessions.
+    private func appendRequestsWithoutSession(to text: ByteBuffer, atMost limit: Int) {
+        let keys = requests.all.filter { $0.session == nil }.map { $0.key.rawValue }
+        for (index, key) in keys.sorted().prefix(limit).enumerated() {
+            guard let request = requests[RequestKey(rawValue: key)] else { continue }
+            if index > 0 { text.append(",") }
+            append(request, to: text)
         }
     }
 

@@ -264,7 +264,8 @@ extension ServerEngine {
     package func hangUp(_ key: RequestKey, retry: Int64) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
-            let route = request.policy.router.relatedCall(clientIsWaiting: request.connection != nil)
+            let route = request.policy.router.relatedCall(
+                clientIsWaiting: request.connection != nil)
             if case .none(let obstacle) = route { throw CallerFault(obstacle) }
             guard let connection = request.connection else { throw .disconnected }
             guard sessions.canResume(request), request.revision.hasPolling else {

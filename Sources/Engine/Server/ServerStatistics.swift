@@ -34,7 +34,8 @@ extension ServerEngine {
     /// The memory of the tables. Their capacity does not shrink when elements are removed.
     @_optimize(speed)
     var tableBytes: Int {
-        let slots = connections.slotCount + sessions.slotCount + requests.slotCount
+        let slots =
+            connections.slotCount + sessions.slotCount + requests.slotCount
             + listeners.slotCount + continuations.slotCount
         return tableSizes.bytes(at: slots) {
             connections.heapBytes + requests.heapBytes + sessions.heapBytes

@@ -35,6 +35,7 @@ extension ServerEngine {
     }
 
     private func subscribe(_ session: ServerSession, to uri: ByteBuffer) -> Refusal? {
+        guard !session.subscriptions.contains(uri.bytes) else { return nil }
         guard session.subscriptions.count < options.subscriptionsMax else {
             return .tooManySubscriptions
         }

@@ -47,7 +47,8 @@ package struct Envelope {
     package init(
         _ text: UnsafeRawBufferPointer, limits: Limits, noting names: ParamNames = .none
     ) throws(Fault) {
-        let members = try Members(text, limits: limits, noting: names)
+        var members = Members()
+        try members.read(text, limits: limits, noting: names)
         var requestID: RequestID?
         if let id = members.id { requestID = try Envelope.requestID(id, limits: limits) }
         guard members.version?.isVersion == true else { throw .notAMessage(requestID) }
@@ -105,7 +106,7 @@ private struct Members {
     var result: JSONValue?
     var error: JSONValue?
 
-    init(
+    mutating func read(
         _ text: UnsafeRawBufferPointer, limits: Limits, noting names: ParamNames
     ) throws(Envelope.Fault) {
         guard var scanner = JSONScanner(text) else { throw .notJSON(nil) }
@@ -117,25 +118,21 @@ private struct Members {
             }
             throw isArray ? .batch : .notAMessage(nil)
         }
-        var found = Members()
         let isObject = scanner.members(of: depth) { name, scanner in
             let start = scanner.next
             let isValid: Bool
-            if !names.isEmpty, scanner.isAtObject, name.means(("params" as StaticString).rawBytes) {
-                isValid = found.scanParams(&scanner, depth - 1, noting: names)
+            if !names.isEmpty, scanner.isAtObject, name.means("params") {
+                isValid = scanParams(&scanner, depth - 1, noting: names)
             } else {
                 isValid = scanner.value(depth - 1)
             }
             guard isValid else { return false }
             let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
-            found.set(name, JSONValue(valid: value))
+            set(name, JSONValue(valid: value))
             return true
         }
         guard isObject, scanner.isAtEnd() else { throw Members.fault(of: text, scanner, limits) }
-        self = found
     }
-
-    private init() {}
 
     /// Why a text cannot be parsed, with the id if it can be found all the same.
     private static func fault(

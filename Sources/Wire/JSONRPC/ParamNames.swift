@@ -1,5 +1,6 @@
 /// The names of the params that the protocol above JSON-RPC wants noted while a message is read.
-package struct ParamNames: Sendable {
+/// Passed by reference: it is asked for each param.
+package final class ParamNames: Sendable {
     private let names: InlineArray<6, StaticString>
     /// For each length of a name, the number of the name, from 1 on.
     private let numbers: InlineArray<16, UInt8>

@@ -144,7 +144,10 @@ extension ABI {
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
                     Parameter("call_data", .address, .kept), Parameter("out", .pointer(.call)),
-                ], statuses: outcome + [.stateless, .jsonResponse, .notReady, .noCapability, .noCalls],
+                ],
+                statuses: outcome + [
+                    .stateless, .jsonResponse, .notReady, .noCapability, .noCalls,
+                ],
                 maps: .call("call($request, method: $method, params: $params, data: $call_data)"))),
         .function(
             Function(

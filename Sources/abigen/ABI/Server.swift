@@ -112,8 +112,8 @@ extension ABI {
                   "next":null}
 
                 stream is attached, detached (its client has disconnected), parked (its client has
-                to come back; see parked_ms), none (nothing was sent yet) or json; waits_for is host,
-                client (a call), socket, fence (see fence_ms) or store.
+                to come back; see parked_ms), none (nothing was sent yet) or json; waits_for is
+                host, client (a call), socket, fence (see fence_ms) or store.
                 """,
                 [
                     Parameter("server", .server), Parameter("after", .uint64),

@@ -97,7 +97,8 @@ extension ABI {
                     EnumCase("SHTTP_CHANGE_TOOLS", 0, "The list of tools.", since: next),
                     EnumCase("SHTTP_CHANGE_PROMPTS", 1, "The list of prompts.", since: next),
                     EnumCase("SHTTP_CHANGE_RESOURCES", 2, "The list of resources.", since: next),
-                    EnumCase("SHTTP_CHANGE_RESOURCE", 3, "One resource, which has a URI.", since: next),
+                    EnumCase(
+                        "SHTTP_CHANGE_RESOURCE", 3, "One resource, which has a URI.", since: next),
                 ])),
         .function(
             Function(

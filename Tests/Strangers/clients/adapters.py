@@ -9,6 +9,9 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 SECONDS = 30
+SESSIONS = "legacy"
+NAME = "Ada"
+ROOT = "file:///a"
 HEARD = "heard: "
 
 
@@ -16,13 +19,17 @@ class Adapter:
     """A client of the server at `url`, within an `async with`.
 
     `on_method` is called with the method of each notification, `on_token` with each id of an event of a call's
-    stream, by clients that say it. What a client is asked to sample is answered with what it was asked.
+    stream, by clients that say it. What a client is asked to sample is answered with what it was asked; a form of
+    its user's gets `NAME` in each text. `mode` is one of the modes of its version, and `log_level` what it wants of
+    logs, in those.
     """
 
-    def __init__(self, url, on_method=lambda method: None, on_token=lambda token: None):
+    def __init__(self, url, on_method=lambda method: None, on_token=lambda token: None, mode=SESSIONS, log_level=None):
         self.url = url
         self.on_method = on_method
         self.on_token = on_token
+        self.mode = mode
+        self.log_level = log_level
         self._stack = AsyncExitStack()
 
     async def __aenter__(self):
@@ -48,8 +55,25 @@ class Adapter:
         """Comes back for the answer of a call, by the id of an event."""
         raise NotImplementedError
 
+    def revision(self):
+        raise NotImplementedError
+
+    async def tools(self):
+        """The names of the tools."""
+        raise NotImplementedError
+
+    def listen(self, **kinds):
+        """A stream of changes, as the official client has it: an `async with` of an iterator."""
+        raise NotImplementedError
+
     def _heard(self, message):
         self.on_method(getattr(message, "method", None))
+
+
+def filled(params):
+    """What the user puts into a form."""
+    fields = params.requested_schema["properties"]
+    return {name: field["type"] == "boolean" or NAME for name, field in fields.items()}
 
 
 def good(result):
@@ -67,8 +91,12 @@ class OfficialClient(Adapter):
         self._client = await self._stack.enter_async_context(
             Client(
                 self.url,
+                mode=self.mode,
+                log_level=self.log_level,
                 read_timeout_seconds=SECONDS,
                 sampling_callback=self._sample,
+                elicitation_callback=self._elicit,
+                list_roots_callback=self._list_roots,
                 message_handler=self._on_message,
             )
         )
@@ -81,6 +109,25 @@ class OfficialClient(Adapter):
 
         text = types.TextContent(type="text", text=HEARD + params.messages[0].content.text)
         return types.CreateMessageResult(role="assistant", content=text, model="m")
+
+    async def _elicit(self, context, params):
+        import mcp_types as types
+
+        return types.ElicitResult(action="accept", content=filled(params))
+
+    async def _list_roots(self, context):
+        import mcp_types as types
+
+        return types.ListRootsResult(roots=[types.Root(uri=ROOT, name="a")])
+
+    def revision(self):
+        return self._client.protocol_version
+
+    async def tools(self):
+        return [tool.name for tool in (await self._client.list_tools()).tools]
+
+    def listen(self, **kinds):
+        return self._client.listen(**kinds)
 
     async def call(self, tool, on_progress=None, **arguments):
         return good(await self._client.call_tool(tool, arguments, progress_callback=told(on_progress)))
@@ -177,15 +224,39 @@ class FastMCPClient(Adapter):
     async def _connect(self):
         from fastmcp import Client
 
-        self._client = await self._stack.enter_async_context(
-            Client(self.url, timeout=SECONDS, sampling_handler=self._sample, message_handler=self._on_message)
+        client = Client(
+            self.url,
+            mode=self.mode,
+            timeout=SECONDS,
+            sampling_handler=self._sample,
+            elicitation_handler=self._elicit,
+            roots=[ROOT],
+            message_handler=self._on_message,
         )
+        # It asks for all logs, and has no argument to change that (fastmcp 4.2.3).
+        client._session_kwargs["log_level"] = self.log_level
+        self._client = await self._stack.enter_async_context(client)
 
     async def _on_message(self, message):
         self._heard(getattr(message, "root", message))
 
     async def _sample(self, messages, params, context):
         return HEARD + messages[0].content.text
+
+    async def _elicit(self, message, response_type, params, context):
+        return filled(params)
+
+    def revision(self):
+        return self._client.session.protocol_version
+
+    async def tools(self):
+        return [tool.name for tool in await self._client.list_tools()]
+
+    def listen(self, **kinds):
+        """It has none of its own (fastmcp 4.2.3), but that of the session below."""
+        from mcp.client.subscriptions import listen
+
+        return listen(self._client.session, **kinds)
 
     async def call(self, tool, on_progress=None, **arguments):
         return good(await self._client.call_tool_mcp(tool, arguments, progress_handler=told(on_progress)))

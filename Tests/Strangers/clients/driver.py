@@ -1,7 +1,7 @@
 """What a foreign client does, in an environment of its own: a line of JSON for each deed, and how it went.
 
-usage: driver.py NAME URLS DEED..., where URLS is JSON: the plain server's, one's that answers in `auto`, and one's that
-keeps little of what it has sent.
+usage: driver.py NAME URLS DEED..., where URLS is JSON: the plain server's, one's that answers in `auto`, one's that
+keeps little of what it has sent, and the everything server's.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ BURSTS_TRIED = 3
 WORK_MS = 3000
 ARRIVAL_SECONDS = 10
 FORGOTTEN = 20
+CONVERSATIONS = 9
+MODERN = "2026-07-28"
 LIST_CHANGED = "notifications/tools/list_changed"
 
 
@@ -52,6 +54,9 @@ class Driver:
 
     def client(self, url, **more):
         return self._adapter(url, **more)
+
+    def everything(self, mode, **more):
+        return self.client(self.urls["everything"], mode=mode, **more)
 
     async def with_primary(self, client, heard):
         """Returns when the client's primary stream carries messages."""
@@ -151,6 +156,100 @@ class Driver:
             await client.call("notify", method=LIST_CHANGED)
             await heard.until(LIST_CHANGED)
         return None
+
+    # ---- Deeds of 2026-07-28, in each of the client's modes ----
+
+    async def discovery(self):
+        for mode in self.version.modes:
+            async with self.everything(mode) as client:
+                assert client.revision() == MODERN, client.revision()
+                names = await client.tools()
+                assert names[0] == "test_simple_text", names
+                assert "Region: \u00fc" in str(await client.call("test_x_mcp_header", region="\u00fc"))
+
+    async def modern_bursts(self):
+        """Progress comes on the call's own stream: none is missed."""
+        for mode in self.version.modes:
+            async with self.client(self.urls["plain"], mode=mode) as client:
+                for number in range(self.version.rounds):
+                    burst, seen = 1 + number * 7 % BURST_MAX, []
+                    await client.call("progress", on_progress=seen.append, n=burst)
+                    assert seen == list(range(1, burst + 1)), (burst, seen)
+
+    async def modern_cut(self):
+        """A stream that is cut has cancelled its call, which the client says; the next call is served.
+
+        The cut comes after the head of the response: before it, mcp 2.3.0 ends the whole client.
+        """
+        for mode in self.version.modes:
+            heard = Heard()
+            async with Proxy(self.urls["plain"]) as proxy, self.client(proxy.url, mode=mode) as client:
+                work = asyncio.create_task(client.call("progress", on_progress=heard, n=1, ms=WORK_MS))
+                await heard.until(1)
+                proxy.cut("POST")
+                try:
+                    await work
+                except Exception as error:
+                    assert "stream ended" in str(error), error
+                else:
+                    raise AssertionError("the call has an answer")
+                await client.call("size")
+
+    async def logs(self):
+        """By the level that the request asks for."""
+        for mode in self.version.modes:
+            for level, count in ((None, 0), ("info", 3), ("error", 0)):
+                heard = Heard()
+                async with self.everything(mode, on_method=heard, log_level=level) as client:
+                    await client.call("test_logging_tool")
+                assert heard.methods.count("notifications/message") == count, (level, heard.methods)
+
+    async def round_trips(self):
+        """What the host asks for, by the library's state and by its own."""
+        for mode in self.version.modes:
+            async with self.everything(mode) as client:
+                for tool, expected in (
+                    ("test_elicitation", adapters.NAME),
+                    ("test_streaming_elicitation", "action=accept"),
+                    ("test_input_required_result_elicitation", f"Hello, {adapters.NAME}!"),
+                    ("test_input_required_result_sampling", "the capital of France?"),
+                    ("test_input_required_result_list_roots", adapters.ROOT),
+                    ("test_input_required_result_multiple_inputs", "All three"),
+                    ("test_input_required_result_multi_round", f"{adapters.NAME} likes {adapters.NAME}"),
+                ):
+                    assert expected in str(await client.call(tool)), tool
+                asked = await asyncio.gather(*(client.call("test_sampling", prompt=str(n)) for n in range(10)))
+                for n, result in enumerate(asked):
+                    assert f"{adapters.HEARD}{n}" in str(result), result
+
+    async def changes(self):
+        """Streams of changes, in one client beside calls."""
+        for mode in self.version.modes:
+            watched = "test://watched-resource"
+            async with (
+                self.everything(mode) as client,
+                client.listen(tools_list_changed=True) as lists,
+                client.listen(resource_subscriptions=[watched]) as resources,
+            ):
+                await client.call("test_trigger_tool_change")
+                assert type(await lists.__anext__()).__name__ == "ToolsListChanged"
+                await client.call("test_trigger_resource_change")
+                assert (await resources.__anext__()).uri == watched
+
+    async def both_eras(self):
+        """Clients of both eras at once, on one port; those of sessions hear of changes, too."""
+        modes = [adapters.SESSIONS, *self.version.modes]
+
+        async def converse(number):
+            heard = Heard()
+            async with self.everything(modes[number % len(modes)], on_method=heard) as client:
+                for _ in range(3):
+                    assert f"{adapters.HEARD}{number}" in str(await client.call("test_sampling", prompt=str(number)))
+                    seen = []
+                    await client.call("test_tool_with_progress", on_progress=seen.append)
+                    assert set(seen) <= {0, 50, 100}, seen
+
+        await asyncio.gather(*(converse(number) for number in range(CONVERSATIONS)))
 
 
 def leaves(error):

@@ -28,11 +28,13 @@ from .events import (
     PrimaryGap,
     PrimaryOpened,
     Request,
+    ResourceSubscribed,
+    ResourceUnsubscribed,
     SessionClosed,
     SessionEvent,
     SessionOpened,
 )
-from .server import Server
+from .server import Change, Server
 from .session import Session
 
 __version__ = "0.1.0"
@@ -43,6 +45,7 @@ __all__ = [
     "Authorization",
     "Call",
     "Cancelled",
+    "Change",
     "ClientError",
     "CommandFailed",
     "Event",
@@ -57,6 +60,8 @@ __all__ = [
     "PrimaryGap",
     "PrimaryOpened",
     "Request",
+    "ResourceSubscribed",
+    "ResourceUnsubscribed",
     "Server",
     "Session",
     "SessionClosed",

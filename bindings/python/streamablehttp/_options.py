@@ -34,7 +34,7 @@ def server_options(
     library.shttp_server_options_init_sized(byref(struct), sizeof(struct))
     given = {key: value for key, value in options.items() if not _is_omitted(key, value)}
     if raw:
-        if name is not None or "capabilities" in given or "instructions" in given:
+        if name is not None or not given.keys().isdisjoint(("capabilities", "discover_capabilities", "instructions")):
             raise InvalidOptionError("raw: the host answers initialize, so it has name, capabilities and instructions")
     else:
         if name is None:

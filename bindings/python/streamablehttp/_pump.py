@@ -24,6 +24,8 @@ from .events import (
     PrimaryClosed,
     PrimaryGap,
     PrimaryOpened,
+    ResourceSubscribed,
+    ResourceUnsubscribed,
     SessionClosed,
     SessionOpened,
 )
@@ -285,6 +287,12 @@ class Pump:
         session = self._session(raw)
         return PrimaryClosed(session=session) if session else None
 
+    def _resource_subscribed(self, raw: shttp_event) -> ResourceSubscribed:
+        return ResourceSubscribed(uri=decoded(raw.uri))
+
+    def _resource_unsubscribed(self, raw: shttp_event) -> ResourceUnsubscribed:
+        return ResourceUnsubscribed(uri=decoded(raw.uri))
+
     def _command_failed(self, raw: shttp_event) -> CommandFailed | None:
         if raw.call.key and raw.status == shttp_status.SHTTP_ERR_NOT_FOUND:
             return None  # the call was cancelled at the same time as its response arrived
@@ -340,6 +348,8 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_PRIMARY_OPENED: Pump._primary_opened,
     shttp_event_kind.SHTTP_EVENT_PRIMARY_CLOSED: Pump._primary_closed,
     shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
+    shttp_event_kind.SHTTP_EVENT_RESOURCE_SUBSCRIBED: Pump._resource_subscribed,
+    shttp_event_kind.SHTTP_EVENT_RESOURCE_UNSUBSCRIBED: Pump._resource_unsubscribed,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
     shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
     shttp_event_kind.SHTTP_EVENT_SESSIONS: Pump._listed,

@@ -11,7 +11,7 @@ from ._values import copied, load
 
 Sent = tuple[Any, ...]
 
-_JSON = {"respond": {0}, "fail": {2}, "log": {2}, "notify": {1}, "call": {1}}
+_JSON = {"respond": {0}, "fail": {2}, "fail_in_band": {2}, "log": {2}, "notify": {1}, "call": {1}}
 """The arguments that are JSON, by command."""
 
 

@@ -96,7 +96,6 @@ OPTIONS: dict[str, Option] = {
     "access_log": Option("access_log", "flag", False),
     "revisions": Option("revisions", "list", None),
     "discover_capabilities": Option("discover_capabilities", "json", None),
-    "resource_covers": Option("resource_covers", "text", None),
     "sse_path": Option("sse_path", "text", None),
     "parked_max": Option("parked_max", "uint", 1024),
     "parked_ms": Option("parked_ms", "uint", 300000, never=True),
@@ -285,17 +284,14 @@ class Options(TypedDict, total=False):
     discover_capabilities: Mapping[str, Any] | None
     """The capabilities in the result of server/discover, a JSON object. Those with listChanged and
     subscribe are also what subscriptions/listen tells of. Not together with raw. Default None:
-    the same as server_capabilities."""
-    resource_covers: str | None
-    """Says whether a subscription to one resource covers another one, for shttp_server_publish().
-    Default None."""
+    the same as capabilities."""
     sse_path: str | None
     """The path of the transport of revision 2024-11-05, such as /sse, for clients that know nothing
     else: a GET opens a stream that names the URL to post to, and carries everything that the
     server sends. Its sessions end with their streams. Not together with stateless. Default None."""
     parked_max: int
     """Maximum number of requests that ask their clients for something with 2026-07-28; see
-    shttp_request_call(). Further calls fail with LimitError. Default 1024."""
+    Request.call(). Further calls fail with LimitError. Default 1024."""
     parked_ms: int
     """How long such a client may take to come back with its answers. Then its request is cancelled.
     Default 300000; NEVER."""
@@ -307,4 +303,4 @@ class Options(TypedDict, total=False):
     subscribe to. Default 1024."""
     keep_subscriptions: bool
     """True: the library answers resources/subscribe and resources/unsubscribe of sessions itself,
-    and shttp_server_publish() tells those that have subscribed. Default False."""
+    and Server.publish() tells those that have subscribed. Default False."""

@@ -6,12 +6,12 @@ import asyncio
 import concurrent.futures
 import itertools
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import InvalidStateError
 from ctypes import byref
 from typing import Any, Callable, Protocol
 
-from ._abi import shttp_call
+from ._abi import shttp_call, shttp_status
 from ._handles import Commands
 from ._library import error, library
 from ._recorder import Recorder
@@ -26,9 +26,9 @@ class Call(concurrent.futures.Future[Any]):
     """The client's future response: await it, or call `result()` on a thread.
 
     Both return the client's result, or raise ClientError for its JSON-RPC error and a
-    StreamableHTTPError if there is no response (SessionEndedError, DisconnectedError, ...). A
-    timeout or a cancelled task cancels the call: the client gets notifications/cancelled, and a
-    late response is dropped.
+    StreamableHTTPError if there is no response (SessionEndedError, NoCapabilityError, ...). A
+    timeout or a cancelled task cancels the call: a session's client gets notifications/cancelled,
+    and a late response is dropped.
     """
 
     def __init__(self, calls: Calls, token: int, timeout: float | None) -> None:
@@ -97,6 +97,82 @@ class Call(concurrent.futures.Future[Any]):
             self._calls.server.check_process()
 
 
+class Asking:
+    """What a client can be asked for, by a `Request` or a `Session`. [any thread]"""
+
+    def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
+        raise NotImplementedError
+
+    def _answering(self) -> Calls:
+        """The calls of the server. Raises if this has ended."""
+        raise NotImplementedError
+
+    def _declared(self) -> dict[str, Any] | None:
+        """The capabilities of the client; None if the library checks them."""
+        raise NotImplementedError
+
+    def elicit(self, message: str, schema: Mapping[str, Any], timeout: float | None = None) -> Call:
+        """Asks the client's user for what `schema`, a JSON Schema of an object, describes.
+
+        The result is a dict with an `action`, which is accept, decline or cancel, and with accept
+        the `content`. Session revisions have this since 2025-06-18. `timeout` is in seconds.
+
+        Like `call`; if the client has not declared elicitation, the Call raises NoCapabilityError.
+        """
+        return self._ask("elicitation", "elicitation/create", {"message": message, "requestedSchema": schema}, timeout)
+
+    def sample(
+        self,
+        messages: Iterable[Mapping[str, Any]],
+        max_tokens: int,
+        *,
+        system_prompt: str | None = None,
+        temperature: float | None = None,
+        stop_sequences: Iterable[str] | None = None,
+        model_preferences: Mapping[str, Any] | None = None,
+        include_context: str | None = None,
+        tools: Iterable[Mapping[str, Any]] | None = None,
+        tool_choice: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Call:
+        """Asks the client's model; the result is a dict with `role`, `content` and `model`.
+
+        The arguments are those of sampling/createMessage, which MCP describes; `timeout` is in
+        seconds. `tools` and `tool_choice` need a client that has declared sampling.tools.
+
+        Like `call`; if the client has not declared sampling, the Call raises NoCapabilityError.
+        """
+        more = {
+            "systemPrompt": system_prompt,
+            "temperature": temperature,
+            "stopSequences": None if stop_sequences is None else list(stop_sequences),
+            "modelPreferences": model_preferences,
+            "includeContext": include_context,
+            "tools": None if tools is None else list(tools),
+            "toolChoice": tool_choice,
+            "metadata": metadata,
+        }
+        params = {"messages": list(messages), "maxTokens": max_tokens}
+        params.update((name, value) for name, value in more.items() if value is not None)
+        return self._ask("sampling", "sampling/createMessage", params, timeout)
+
+    def list_roots(self, timeout: float | None = None) -> Call:
+        """Asks for the client's roots; the result is a dict with a list, `roots`.
+
+        `timeout` is in seconds. Like `call`; if the client has not declared roots, the Call raises
+        NoCapabilityError.
+        """
+        return self._ask("roots", "roots/list", None, timeout)
+
+    def _ask(self, capability: str, method: str, params: Any, timeout: float | None) -> Call:
+        """A call, if the client has declared that it can answer it."""
+        calls, declared = self._answering(), self._declared()
+        if declared is not None and capability not in declared:
+            return calls.failed(error(shttp_status.SHTTP_ERR_NO_CAPABILITY))
+        return self.call(method, params, timeout)
+
+
 class EventTaker(Protocol):
     """What can take a server's events while a thread waits for a response."""
 
@@ -127,6 +203,12 @@ class Calls:
         except BaseException:
             self.remove(call._token)
             raise
+        return call
+
+    def failed(self, error: StreamableHTTPError) -> Call:
+        """A call that was not made, because it could not succeed."""
+        call = Call(self, next(self._tokens), None)
+        call.set_exception(error)
         return call
 
     def list_sessions(self, after: int, limit: int, timeout: float | None) -> Call:

@@ -25,6 +25,8 @@ __all__ = [
     "PrimaryGap",
     "PrimaryOpened",
     "Request",
+    "ResourceSubscribed",
+    "ResourceUnsubscribed",
     "SessionClosed",
     "SessionEvent",
     "SessionOpened",
@@ -143,6 +145,40 @@ class PrimaryGap(SessionEvent):
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class PrimaryClosed(SessionEvent):
     """The primary stream has no connection; messages are queued in the session's mailbox."""
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class _Subscription(Event):
+    """Somebody watches a resource, or nobody any more."""
+
+    session: None
+    uri: str
+
+    __match_args__ = ("uri",)
+
+    def __init__(self, *, uri: str) -> None:
+        super().__init__()
+        vars(self).update(uri=uri)
+
+    def _details(self) -> tuple[object, ...]:
+        return (shown(self.uri),)
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class ResourceSubscribed(_Subscription):
+    """The resource has its first subscriber: from now on `Server.publish` of it reaches somebody.
+
+    That is a stream of subscriptions/listen (2026-07-28) or, with `keep_subscriptions`, a session.
+    """
+
+    __match_args__ = ("uri",)
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class ResourceUnsubscribed(_Subscription):
+    """The resource has lost its last subscriber."""
+
+    __match_args__ = ("uri",)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)

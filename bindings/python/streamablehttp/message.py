@@ -43,7 +43,7 @@ class Message(Event):
     headers: Headers
     """The headers of the HTTP request."""
     revision: str
-    """The protocol revision in use, such as 2025-11-25."""
+    """The protocol revision in use, such as 2025-11-25. Clients of 2026-07-28 have no session."""
     principal: str
     """The principal of the sender; empty without authorization."""
     peer: str

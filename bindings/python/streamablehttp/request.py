@@ -35,7 +35,7 @@ from ._values import (
     shown,
     text,
 )
-from .calls import Call, Calls
+from .calls import Asking, Call, Calls
 from .errors import (
     ClosedError,
     InvalidMessageError,
@@ -48,6 +48,8 @@ from .session import Session
 
 INTERNAL_ERROR = -32603
 NOT_ANSWERED = "The handler did not answer"
+
+CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 
 DROPPED_MAX = 1024
 """How many dropped requests to remember: their failed commands are not reported."""
@@ -79,7 +81,7 @@ class _State:
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class Request(Message):
+class Request(Message, Asking):
     """A client's request: answer it once, with `respond` or `fail`, now or later.
 
     The methods may be called on any thread. They raise if an argument is invalid, if the server's
@@ -93,10 +95,16 @@ class Request(Message):
     logger "streamablehttp". As a context manager it is failed this way at the end of the block,
     even if there are other references: a failed task keeps its variables as long as there is a
     reference to the task.
+
+    With revision 2026-07-28 a client that disconnects has cancelled its request, unless it was
+    asked for something: then it comes back, and the request is the same object all the time.
     """
 
     id: int | str = lazy(lambda self: load(self._id))
     """The JSON-RPC id; 7 and "7" are different ids."""
+
+    client_capabilities: dict[str, Any] = field(init=False, default=lazy(lambda self: _capabilities(self)))
+    """What the client has declared: with this request (2026-07-28), or when it initialized."""
 
     _id: bytes = field(init=False)
     _request: shttp_request = field(init=False)
@@ -195,15 +203,18 @@ class Request(Message):
             self._invoke(library.shttp_request_respond, borrowed(dump("result", result)))
             self._state.answered = True
 
-    def fail(self, code: int, message: str, data: Any = None) -> None:
+    def fail(self, code: int, message: str, data: Any = None, *, in_band: bool = False) -> None:
         """Answers with a JSON-RPC error; `code` has 32 bits, and `data` is JSON-serializable.
+
+        With 2026-07-28 the code decides the HTTP status, 404 or 400, if nothing has been sent yet.
+        `in_band` is for an error of another server that is passed on: the status is then 200.
 
         Raises TypeError, InvalidArgumentError, InvalidMessageError, LimitError, and those described
         above.
         """
         with self._state.lock:
             self._invoke(
-                library.shttp_request_fail,
+                library.shttp_request_fail_in_band if in_band else library.shttp_request_fail,
                 integer("code", code, -(1 << 31), (1 << 31) - 1),
                 borrowed(encoded("message", message)),
                 optional("data", data),
@@ -224,7 +235,10 @@ class Request(Message):
         )
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
-        """Sends a log message on the request's stream; `level` is debug ... emergency."""
+        """Sends a log message on the request's stream; `level` is debug ... emergency.
+
+        A client of 2026-07-28 gets it only if it has asked for this level with the request.
+        """
         severity = encoded("level", level)
         if severity not in LEVELS:
             raise InvalidMessageError(f"level: {level!r} is none of {b', '.join(LEVELS).decode()}")
@@ -243,13 +257,29 @@ class Request(Message):
         self._invoke(library.shttp_request_notify, method_name(method), message_params(params))
 
     def call(self, method: str, params: Any = None, timeout: float | None = None) -> Call:
-        """Makes a request to the client on the request's stream; `timeout` in seconds.
+        """Makes a request to the client while it waits for this one; `timeout` in seconds.
 
-        Raises StatelessError, JSONResponseError and LimitError; other statuses, such as
-        NotReadyError, are raised by the Call.
+        A session's client gets it on the request's stream. One of 2026-07-28 gets it as a result
+        that asks for input, with other calls that were made at the same time; it sends its request
+        again with the answers, and `parked_ms` limits how long that may take. What is sent in the
+        meantime is kept for it.
+
+        Raises LimitError, and what is described above; StatelessError and JSONResponseError, too,
+        if `revisions` has no 2026-07-28. Other statuses are raised by the Call: NotReadyError,
+        NoCallsError (with 2026-07-28 only tools/call, prompts/get and resources/read can ask, and
+        only for elicitation/create, sampling/createMessage and roots/list), NoCapabilityError, and
+        DisconnectedError if the client has not come back in time.
         """
         self._check_open()
         return self._requests.calls.make(library.shttp_request_call, self._request, method, params, timeout)
+
+    def _answering(self) -> Calls:
+        self._check_open()
+        return self._requests.calls
+
+    def _declared(self) -> dict[str, Any] | None:
+        """With 2026-07-28 the library checks it, for the request as it is repeated."""
+        return None if self.session is None else self.session.client_capabilities
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Closes the connection of the request's stream and keeps the stream, for long work.
@@ -293,6 +323,15 @@ class Request(Message):
             self._requests.alive.pop(self._request.key, None)
             if self._is_open:
                 self._requests.drop(self)
+
+
+def _capabilities(request: Request) -> dict[str, Any]:
+    """Of the request's own `_meta`; else those of its session."""
+    meta = request.params.get("_meta") if isinstance(request.params, dict) else None
+    declared = meta.get(CLIENT_CAPABILITIES) if isinstance(meta, dict) else None
+    if isinstance(declared, dict):
+        return declared
+    return {} if request.session is None else request.session.client_capabilities
 
 
 async def _until_cancelled(waiter: concurrent.futures.Future[None]) -> None:

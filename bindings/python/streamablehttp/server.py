@@ -8,13 +8,13 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from ctypes import byref, sizeof
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote
 
-from ._abi import shttp_loop_p, shttp_stats
+from ._abi import shttp_change, shttp_loop_p, shttp_stats
 from ._consumers import Consumers, LoopConsumer, ThreadConsumer
 from ._handles import Handle, forget_in_child, stays_here
 from ._library import library
@@ -24,7 +24,7 @@ from ._start import create, internet_address, listen, unix_socket_path
 from ._store import Binding, EventStore
 from ._store_calls import event_store as store_struct
 from ._table import OPTIONS, Options
-from ._values import integer, message_params, method_name, milliseconds
+from ._values import borrowed, dump, encoded, integer, message_params, method_name, milliseconds, wrong_type
 from .calls import Call, Calls
 from .errors import ClosedError, InvalidArgumentError, InvalidOptionError
 from .message import Event
@@ -33,6 +33,9 @@ from .session import Session
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+Change = Literal["tools", "prompts", "resources", "resource"]
+"""What has changed: one of the lists, or one resource."""
 
 CLOSE_SECONDS = 5.0
 """How long leaving a `with` block waits for streams to end before it closes them."""
@@ -57,8 +60,12 @@ class Server:
     iterated, or while a thread waits in `Call.result`. The library's log goes to the logger
     "streamablehttp".
 
-    The library answers initialize with `name` and `version` (the serverInfo), `capabilities` and
-    `instructions`; with `raw` it leaves initialize and ping to the host. `host` is a numeric
+    Clients of all protocol revisions talk to the one URL, each by the rules of its own, unless
+    `revisions` names some of them; the host gets the same events for all. With 2026-07-28 there are
+    no sessions, so `Request.session` is None.
+
+    The library answers initialize and server/discover with `name` and `version` (the serverInfo), `capabilities` and
+    `instructions`; with `raw` it leaves these and ping to the host. `host` is a numeric
     address, or "localhost" for 127.0.0.1; with port 0 the system chooses one; `unix_path` is a Unix
     socket to listen on instead of both. `json_response` is the same as `response_mode="json"`.
     Without `replay` no messages are kept, and clients cannot resume a stream; `event_store` keeps
@@ -185,6 +192,47 @@ class Server:
         sessions.
         """
         self._handle.invoke(library.shttp_server_broadcast, method_name(method), message_params(params))
+
+    def publish(self, change: Change, uri: str | None = None) -> None:
+        """Tells the clients that want to know that something has changed. [any thread]
+
+        `change` is "tools", "prompts" or "resources" for these lists, and "resource" for the one
+        resource with that `uri`, which must then be given. Clients of 2026-07-28 hear of it on
+        their streams of subscriptions/listen that asked for it. Sessions hear of lists on their
+        primary streams, all of them, and of a resource if they have subscribed to it and the server
+        has `keep_subscriptions`. A client that has not yet read of an earlier change is not told
+        twice.
+
+        A subscription covers its URI alone. If one covers others, publish each URI that covers the
+        changed one; only C hosts with a callback can leave that to the library.
+
+        Raises TypeError, InvalidArgumentError and LimitError.
+        """
+        if not isinstance(change, str):
+            raise wrong_type("change", "a str", change)
+        if change not in get_args(Change):
+            raise InvalidArgumentError(f"change: {change!r} is none of {', '.join(map(repr, get_args(Change)))}")
+        address = b"" if uri is None else encoded("uri", uri)
+        if bool(address) != (change == "resource"):
+            raise InvalidArgumentError("uri: a resource needs one, and a list has none")
+        kind = shttp_change[f"SHTTP_CHANGE_{change.upper()}"]
+        self._handle.invoke(library.shttp_server_publish, kind, borrowed(address))
+
+    def set_tools(self, tools: Iterable[Mapping[str, Any]] | bytes) -> None:
+        """Says what the tools' parameters are, so that repeated ones can be checked. [any thread]
+
+        For clients of 2026-07-28, which repeat the parameters with x-mcp-header in HTTP headers:
+        from then on, a tools/call whose headers contradict its arguments is refused with HTTP
+        status 400. `tools` are objects with name and inputSchema, as in the result of tools/list,
+        or JSON of them in bytes. Call it again when they change: each call replaces what was said
+        before. A tool whose annotations are invalid is not checked, and the log says why.
+
+        Raises TypeError, InvalidMessageError and LimitError.
+        """
+        if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
+            raise wrong_type("tools", "a list", tools)
+        tools = dump("tools", tools if isinstance(tools, bytes) else list(tools))
+        self._handle.invoke(library.shttp_server_set_tools, borrowed(tools))
 
     def close(self) -> None:
         """Stops listening and ends every session and stream; then the iteration ends.

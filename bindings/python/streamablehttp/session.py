@@ -9,12 +9,14 @@ from ._handles import stays_here
 from ._library import library
 from ._recorder import Recorder, Sent, sent
 from ._values import lazy, load, message_params, method_name, milliseconds, shown
-from .calls import Call, Calls
+from .calls import Asking, Call, Calls
 from .errors import NotFoundError
 
 
-class Session:
+class Session(Asking):
     """A client's session, from SessionOpened to SessionClosed; one object for all its events.
+
+    Clients of revision 2026-07-28 have none.
 
     The methods may be called on any thread. They raise NotFoundError after the SessionClosed event
     has been taken; before that, a CommandFailed event reports that the session has ended.
@@ -111,6 +113,13 @@ class Session:
         """
         self._check_open()
         return self._calls.make(library.shttp_session_call, self._session, method, params, timeout)
+
+    def _answering(self) -> Calls:
+        self._check_open()
+        return self._calls
+
+    def _declared(self) -> dict[str, Any]:
+        return self.client_capabilities
 
     def hang_up(self, retry_ms: int = 1000) -> None:
         """Closes the connection of the primary stream and keeps the stream.

@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from wire import SECONDS
 
 REVISIONS = ["2025-03-26", "2025-06-18", "2025-11-25"]
+MODERN = "2026-07-28"
 
 
 class Seen:
@@ -23,6 +24,7 @@ class Seen:
         self.logs = []
         self.sampled = []
         self.elicited = []
+        self.rooted = 0
         self.notifications = []
         self._changed = asyncio.Event()
 
@@ -45,6 +47,10 @@ class Seen:
         self.elicited.append(params)
         return types.ElicitResult(action="accept", content={"username": "u", "email": "e@x"})
 
+    async def list_roots(self, context):
+        self.rooted += 1
+        return types.ListRootsResult(roots=[types.Root(uri="file:///a", name="a")])
+
     async def until(self, condition):
         """Waits until the notifications seen fulfil `condition`."""
         while not condition():
@@ -66,8 +72,8 @@ class Seen:
 
 
 @asynccontextmanager
-async def connected(url, mode="legacy"):
-    """The client with every callback, its session open."""
+async def connected(url, mode="legacy", log_level=None):
+    """The client with every callback, connected."""
     seen = Seen()
     async with Client(
         url,
@@ -75,6 +81,8 @@ async def connected(url, mode="legacy"):
         read_timeout_seconds=SECONDS,
         sampling_callback=seen.sample,
         elicitation_callback=seen.elicit,
+        list_roots_callback=seen.list_roots,
+        log_level=log_level,
         logging_callback=seen.on_log,
         message_handler=seen.on_message,
     ) as client:

@@ -32,6 +32,8 @@ from streamablehttp import (
     PrimaryOpened,
     Request,
     RequestCancelledError,
+    ResourceSubscribed,
+    ResourceUnsubscribed,
     Session,
     SessionClosed,
     SessionEvent,
@@ -60,6 +62,8 @@ def one_of_each():
         CommandFailed(error=LimitError("full"), request=request),
         CommandFailed(error=LimitError("full")),
         Idle(),
+        ResourceSubscribed(uri="test://a\nb"),
+        ResourceUnsubscribed(uri="test://a"),
         Access(target=f"/mcp?token={SECRET}", session=session()),
         Authorization(
             target=f"/mcp?token={SECRET}",
@@ -102,13 +106,14 @@ def test_events_do_not_change_and_tell_no_secrets(event):
 
 
 def test_reprs():
-    request, notification, cancelled, opened, *_, failed, _, access, asked = one_of_each()
+    request, notification, cancelled, opened, *_, failed, _, watched, _, access, asked = one_of_each()
     assert repr(request) == r"<Request 'tools/call' id=7 <Session 0x0 'test\n'>>"
     assert repr(notification) == r"<Notification 'a\nb' <Session 0x0 'test\n'>>"
     assert repr(cancelled) == f"<Cancelled {request!r}>"
     assert repr(opened) == r"<SessionOpened <Session 0x0 'test\n'>>"
     assert repr(failed) == "<CommandFailed LimitError('full')>"
     assert repr(access) == r"<Access 200 'POST' '/mcp' <Session 0x0 'test\n'>>"
+    assert repr(watched) == r"<ResourceSubscribed 'test://a\nb'>"
     assert repr(asked) == "<Authorization 'POST' '/mcp'>"
     assert repr(Idle()) == "<Idle>"
     assert repr(Request(method="x" * 1000)) == f"<Request '{'x' * 99}... id=0>"
@@ -173,6 +178,8 @@ def kind(event):
         case CommandFailed(request=Request(id=id)): return -id
         case Authorization(method, target): return method, target
         case Idle(): return "idle"
+        case ResourceSubscribed(uri): return uri
+        case ResourceUnsubscribed(uri): return f"gone {uri}"
         case Access(status, method): return status, method
 """,
         vars(streamablehttp),
@@ -189,6 +196,8 @@ def kind(event):
         -7,
         "limit",
         "idle",
+        "test://a\nb",
+        "gone test://a",
         (200, "POST"),
         ("POST", f"/mcp?token={SECRET}"),
     ]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from conftest import REPOSITORY
-from wire import SECONDS, Client
+from wire import SECONDS, Client, ModernClient
 
 EXAMPLES = REPOSITORY / "examples"
 
@@ -22,7 +22,7 @@ def test_walkthrough():
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == ""
     assert max(map(len, run.stdout.splitlines())) <= 100
-    for word in ("progress 2 of 2", "StatelessError", "JSONResponseError", "405"):
+    for word in ("progress 2 of 2", "StatelessError", "JSONResponseError", "405", "input required", "list_changed"):
         assert word in run.stdout
 
 
@@ -35,11 +35,26 @@ def test_echo_server_with_a_token(echo_server):
     assert client.call_tool("echo", text="x").next()["result"]["content"][0]["text"] == "x"
 
 
+def test_echo_server_serves_both_eras(echo_server):
+    port = int(echo_server().rsplit(":", 1)[1].split("/")[0])
+    old, new = Client(port), ModernClient(port, capabilities={"sampling": {}})
+    old.initialize(capabilities={"sampling": {}})
+    assert new.request("server/discover").next()["result"]["capabilities"] == {"tools": {}, "logging": {}}
+    assert new.request("nothing").status == 404
+    assert old.request("nothing").status == 200
+    said = {"role": "assistant", "model": "m", "content": {"type": "text", "text": "42"}}
+    asking = new.call_tool("ask", prompt="x").next()["result"]
+    answers = [new.go_on(asking, {"sampling/createMessage": said}, "ask", prompt="x")]
+    answers.append(old.call_tool("ask", prompt="x"))
+    old.answer(answers[1].next(), said)
+    assert [answer.next()["result"]["content"][0]["text"] for answer in answers] == ["42"] * 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_everything_server_ends_cleanly(serve, number):
     url, process = serve(sys.executable, str(EXAMPLES / "everything_server.py"))
     client = Client(int(url.rsplit(":", 1)[1].split("/")[0]))
-    client.initialize()
+    client.initialize(capabilities={"sampling": {}})
     primary = client.listen()
     slow = client.call_tool("test_sampling", prompt="x")
     assert slow.next()["method"] == "sampling/createMessage"

@@ -11,6 +11,7 @@ from streamablehttp import (
     SessionOpened,
     StatelessError,
 )
+from wire import SECONDS
 
 
 def test_stateless(host):
@@ -26,7 +27,7 @@ def test_stateless(host):
     request.progress(1)
     request.log("info", "x")
     with pytest.raises(StatelessError):
-        request.call("sampling/createMessage", {})
+        request.call("sampling/createMessage", {}).result(SECONDS)
     with pytest.raises(StatelessError):
         one.server.broadcast("notifications/x")
     request.respond({})
@@ -49,7 +50,7 @@ def test_json_response(host):
     for impossible in (
         lambda: request.log("info", "x"),
         lambda: request.notify("notifications/x"),
-        lambda: request.call("roots/list"),
+        lambda: request.call("roots/list").result(SECONDS),
     ):
         with pytest.raises(JSONResponseError):
             impossible()
@@ -68,13 +69,25 @@ def test_stateless_json_response(host):
     exchange = client.call_tool(token=1)
     request = one.next()
     with pytest.raises(StatelessError):
-        request.call("roots/list")
+        request.call("roots/list").result(SECONDS)
     with pytest.raises(JSONResponseError):
         request.log("info", "x")
     request.progress(1)  # which only the library knows to be wanted
     assert isinstance(one.next(CommandFailed).error, JSONResponseError)
     request.respond({})
     assert exchange.next()["result"] == {}
+
+
+@pytest.mark.parametrize(("mode", "error"), [("stateless", StatelessError), ("json_response", JSONResponseError)])
+def test_without_2026_07_28_a_call_that_no_client_can_get_raises_at_once(host, mode, error):
+    one = host(**{mode: True}, revisions=["2025-11-25"])
+    client = one.client()
+    client.initialize()
+    client.call_tool()
+    request = one.next()
+    with pytest.raises(error):
+        request.call("roots/list")
+    request.respond({})
 
 
 def test_auto(host):
@@ -120,6 +133,11 @@ def test_raw(host):
     assert (request.method, request.session) == ("ping", session)
     request.respond({})
     assert ping.next()["result"] == {}
+    discovery = one.modern_client().request("server/discover")
+    request = one.next()
+    assert (request.method, request.session) == ("server/discover", None)
+    request.respond({"supportedVersions": ["2026-07-28"], "capabilities": {}})
+    assert discovery.next()["result"]["supportedVersions"] == ["2026-07-28"]
 
 
 def test_a_raw_host_refuses_a_client(host):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from conftest import BUILD, REPOSITORY
-from wire import Client
+from wire import Client, ModernClient
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -24,7 +24,7 @@ def free_port():
 
 
 def says_hello(programs, port, command, token=None):
-    """Runs a program that listens on `port`, and calls its tool."""
+    """Runs a program that listens on `port`, and calls its tool: by a session, and with 2026-07-28."""
     process = programs.start(command)
     client = programs.connect(process, int(port))
     if token is not None:
@@ -34,9 +34,17 @@ def says_hello(programs, port, command, token=None):
         assert f'resource_metadata="{place}"' in refused.header["WWW-Authenticate"]
         client.headers["Authorization"] = f"Bearer {token}"
     client.initialize()
-    tools = client.request("tools/list").next()["result"]["tools"]
-    assert [tool["name"] for tool in tools] == ["hello"]
-    return client.call_tool("hello").next()["result"]["content"][0]["text"]
+    modern = ModernClient(int(port))
+    modern.headers.update({name: value for name, value in client.headers.items() if name == "Authorization"})
+    assert modern.request("server/discover").status == 200
+    assert modern.request("nothing").status == 404
+    answers = []
+    for one in (client, modern):
+        tools = one.request("tools/list").next()["result"]["tools"]
+        assert [tool["name"] for tool in tools] == ["hello"]
+        answers.append(one.call_tool("hello").next()["result"]["content"][0]["text"])
+    assert answers[0] == answers[1]
+    return answers[0]
 
 
 class Programs:

@@ -184,6 +184,57 @@ class Client:
         return self.send("DELETE")
 
 
+MODERN = "2026-07-28"
+META = "io.modelcontextprotocol/"
+
+
+class ModernClient(Client):
+    """A client of 2026-07-28: each request stands for itself."""
+
+    def __init__(self, *arguments, capabilities=None, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.headers["MCP-Protocol-Version"] = MODERN
+        self.capabilities = capabilities or {}
+
+    def request(self, method, params=None, id=None, headers=None, **meta):
+        """`meta` are more members of the request's `_meta`."""
+        if id is None:
+            id = self._next_id
+            self._next_id += 1
+        params = params or {}
+        own = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": self.capabilities}
+        mirrored = {"Mcp-Method": method}
+        if name := params.get("name") or params.get("uri"):
+            mirrored["Mcp-Name"] = name
+        message = {"id": id, "method": method, "params": {**params, "_meta": {**own, **meta}}}
+        return self.send("POST", message, **mirrored, **(headers or {}))
+
+    def call_tool(self, name="tool", token=None, log_level=None, headers=None, more=None, **arguments):
+        meta = {} if token is None else {"progressToken": token}
+        if log_level is not None:
+            meta[f"{META}logLevel"] = log_level
+        return self.request(
+            "tools/call", {"name": name, "arguments": arguments, **(more or {})}, headers=headers, **meta
+        )
+
+    def go_on(self, result, answers, name="tool", token=None, **arguments):
+        """Calls a tool again, with the answers to what its result asks for, by the methods asked."""
+        asked = result["inputRequests"]
+        responses = {key: answers[asked[key]["method"]] for key in asked if asked[key]["method"] in answers}
+        more = {"inputResponses": responses}
+        if "requestState" in result:
+            more["requestState"] = result["requestState"]
+        return self.call_tool(name, token, more=more, **arguments)
+
+    def listen(self, **kinds):
+        """Opens a stream of changes, and reads its acknowledgement."""
+        exchange = self.request("subscriptions/listen", {"notifications": kinds})
+        assert exchange.status == 200, exchange.body
+        acknowledged = exchange.next()
+        assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
+        return exchange
+
+
 class Host:
     """A server, and a thread that iterates over it; the test itself answers the requests."""
 
@@ -213,6 +264,12 @@ class Host:
 
     def client(self):
         self._clients.append(Client(self.server.port, self.server.unix_path, self.server.path))
+        return self._clients[-1]
+
+    def modern_client(self, **capabilities):
+        """One of 2026-07-28, with these capabilities."""
+        port, unix_path, path = self.server.port, self.server.unix_path, self.server.path
+        self._clients.append(ModernClient(port, unix_path, path, capabilities=capabilities))
         return self._clients[-1]
 
     def hang_up(self):

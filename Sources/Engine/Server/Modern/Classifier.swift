@@ -19,8 +19,22 @@ struct Classifier: Sendable {
         case modern
         /// A notification that nobody here understands.
         case ignore
-        /// `listing` are the revisions to name in the error; nil for none.
-        case refuse(Refusal, listing: Era?)
+        /// A revision that is not served; the error lists those of an era (S-025).
+        case unserved(listing: Era)
+        /// A request of another era where only modern ones are served (S-023).
+        case modernOnly
+        /// A response, which modern clients do not send (S-121).
+        case response
+
+        /// Why a request is refused, and the revisions to list in the error.
+        var refusal: (refusal: Refusal, listing: Era?)? {
+            switch self {
+            case .legacy, .modern, .ignore: nil
+            case .unserved(let era): (.revision, era)
+            case .modernOnly: (.modernOnly, .modern)
+            case .response: (.responsePosted, nil)
+            }
+        }
     }
 
     /// What `MCP-Protocol-Version` says.
@@ -47,18 +61,18 @@ struct Classifier: Sendable {
         switch kind {
         case .request, .notification:
             if hasClaim {
-                return hasModern ? .modern : .refuse(.revision, listing: .legacy)
+                return hasModern ? .modern : .unserved(listing: .legacy)
             }
         case .response, .strayError:
             if header == .modern || !hasLegacy {
-                return .refuse(.responsePosted, listing: nil)
+                return .response
             }
         }
         if header == .modern { return isInitialize ? legacyRoute(kind) : .modern }
         // S-211: `initialize` names its revision in its body. Older clients send anything in the
         // header, and took a refusal for an older transport.
         if header == .unknown, !isInitialize {
-            return .refuse(.revision, listing: hasLegacy ? .legacy : .modern)
+            return .unserved(listing: hasLegacy ? .legacy : .modern)
         }
         return legacyRoute(kind)
     }
@@ -67,6 +81,6 @@ struct Classifier: Sendable {
         if hasLegacy { return .legacy }
         // S-023: clients of older revisions have no other diagnostic.
         if case .notification = kind { return .ignore }
-        return .refuse(.modernOnly, listing: .modern)
+        return .modernOnly
     }
 }

@@ -22,6 +22,8 @@ struct Ladder {
         var data: ByteBuffer?
         /// Whether the error lists the revisions.
         var listsRevisions = false
+        /// Whether it is the header that names another one, not `_meta`.
+        var isOfHeader = false
     }
 
     @_optimize(speed)
@@ -47,7 +49,7 @@ struct Ladder {
     /// A notification has less to say (S-120).
     func examine(notification message: borrowing Message, _ head: RequestHead) -> Fall? {
         if let text = head[.protocolVersion], served.find(text)?.era != .modern {
-            return Fall(refusal: .revision, listsRevisions: true)
+            return Fall(refusal: .revision, listsRevisions: true, isOfHeader: true)
         }
         if let claim = message.meta.claim, !Ladder.names(claim, in: served) {
             return Fall(refusal: .revision, listsRevisions: true)

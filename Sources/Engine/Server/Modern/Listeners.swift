@@ -6,7 +6,6 @@ import Wire
 /// The key of a stream that listens.
 struct ListenerKey: SlotKey {
     let rawValue: UInt64
-    init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// One `subscriptions/listen`, for as long as its connection carries it.

@@ -66,7 +66,8 @@ struct RequestState: RandomKey, Hashable {
     init?(text: UnsafeRawBufferPointer) {
         let digits = text.dropBytes(RequestState.prefix.utf8CodeUnitCount)
         guard RequestState.isOurs(text), digits.count == 32,
-            let high = digits.prefixBytes(16).hexadecimal, let low = digits.dropBytes(16).hexadecimal
+            let high = digits.prefixBytes(16).hexadecimal,
+            let low = digits.dropBytes(16).hexadecimal
         else { return nil }
         self.init(high: high, low: low)
     }
@@ -85,6 +86,7 @@ final class RoundTrip {
     /// A request of the host's to the client.
     struct Ask {
         let call: CallKey
+        let kind: Askable
         /// The method and the params, as the result has them.
         let text: ByteBuffer
         /// Whether the client has got it.
@@ -97,6 +99,12 @@ final class RoundTrip {
         let text: ByteBuffer
         /// The severity of a log line: the client says anew which it wants.
         let severity: LogSeverity?
+
+        /// Whether a client that comes back with these terms gets it.
+        func isWanted(by terms: RequestTerms) -> Bool {
+            guard let severity else { return true }
+            return terms.logLevel.map { severity >= $0 } ?? false
+        }
     }
 
     struct Progress {
@@ -138,7 +146,6 @@ final class RoundTrip {
 /// The key of a request that asks its client for something.
 struct ParkedKey: SlotKey {
     let rawValue: UInt64
-    init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// The requests that ask their clients for something, and those of them that wait for it.
@@ -166,7 +173,9 @@ struct Continuations: ~Copyable {
     // MARK: Asking
 
     /// Lets a request ask, for the first time or again. Returns by how much its memory grows.
-    mutating func ask(_ call: CallKey, _ text: ByteBuffer, of request: OpenRequest) -> Int {
+    mutating func ask(
+        _ call: CallKey, _ kind: Askable, _ text: ByteBuffer, of request: OpenRequest
+    ) -> Int {
         text.trim()
         var change = RoundTrip.bytes(of: text)
         if request.trip == nil {
@@ -179,7 +188,7 @@ struct Continuations: ~Copyable {
             request.trip = trip
             request.shares.forEach { $0.parkedRequests += 1 }
         }
-        request.trip?.asks.append(RoundTrip.Ask(call: call, text: text))
+        request.trip?.asks.append(RoundTrip.Ask(call: call, kind: kind, text: text))
         request.trip?.heldBytes += RoundTrip.bytes(of: text)
         askLater(request)
         return change
@@ -309,10 +318,11 @@ struct Continuations: ~Copyable {
         guard let trip = request.trip else { return (nil, [], 0) }
         var change = trip.progress.map { -RoundTrip.bytes(of: $0.message) } ?? 0
         for message in trip.kept { change -= RoundTrip.bytes(of: message.text) }
-        request.trip?.progress = nil
-        request.trip?.kept = []
-        request.trip?.heldBytes += change
-        return (trip.progress, trip.kept, change)
+        let (progress, kept) = (trip.progress, trip.kept)
+        trip.progress = nil
+        trip.kept = []
+        trip.heldBytes += change
+        return (progress, kept, change)
     }
 
     /// Keeps the answer of a request that has ended for the host.
@@ -324,3 +334,21 @@ struct Continuations: ~Copyable {
         return change
     }
 }
+
+#if !hasFeature(Embedded)
+    extension Continuations {
+        mutating func sabotageDeadline(of request: OpenRequest) {
+            if let key = request.trip?.key { deadlines.disarm(key.index) }
+        }
+
+        mutating func sabotageState(of request: OpenRequest) {
+            if let state = request.trip?.state { states.remove(state) }
+        }
+
+        func sabotageAsk(of request: OpenRequest) {
+            guard let ask = request.trip?.asks.first else { return }
+            request.trip?.asks[0] = RoundTrip.Ask(
+                call: CallKey(rawValue: 0), kind: ask.kind, text: ask.text, isSent: ask.isSent)
+        }
+    }
+#endif

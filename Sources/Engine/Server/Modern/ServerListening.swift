@@ -35,9 +35,10 @@ extension ServerEngine {
         core.counters.requestsTotal += 1
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .listening(listener))
+        // Before anything is written: a client that does not keep up leaves at once.
+        for uri in listener.resources.uris { watch(uri) }
         writeStreamHead(to: connection)
         writeEvent(.essential, acknowledgement(of: listener), nil, to: connection)
-        for uri in listener.resources.uris { watch(uri) }
     }
 
     /// Reads the filter of a listener: what is both wanted and offered (S-150).
@@ -54,11 +55,11 @@ extension ServerEngine {
         for element in uris.elements {
             guard let uri = element.string else { return .listenParams }
             guard offered.contains(.resource) else { continue }
-            guard opening.resources.count < options.subscriptionsMax else {
+            uri.trim()
+            guard opening.resources.add(uri) else { continue }
+            guard opening.resources.count <= options.subscriptionsMax else {
                 return .tooManySubscriptions
             }
-            uri.trim()
-            _ = opening.resources.add(uri)
         }
         if !opening.resources.isEmpty { opening.kinds.insert(.resource) }
         return nil
@@ -77,7 +78,9 @@ extension ServerEngine {
                 $0.listeners < options.principalShare(of: options.listensMax)
             } ?? true
         guard hasPlace else {
-            log(.warning, "There are as many listening streams as may be (listens_max)", on: connection)
+            log(
+                .warning, "There are as many listening streams as may be (listens_max)",
+                on: connection)
             return false
         }
         return makeRoom(forRequest: bytes, in: opening.shares, on: connection)

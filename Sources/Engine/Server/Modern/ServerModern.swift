@@ -60,7 +60,7 @@ extension ServerEngine {
     ) {
         var data = fall.data
         if fall.listsRevisions {
-            let claim = message.meta.claim?.string
+            let claim = fall.isOfHeader ? nil : message.meta.claim?.string
             let asked = claim?.bytes ?? connection.head?[.protocolVersion]
             data = withExtendedLifetime(claim) { versionsOffered(.modern, asked: asked) }
         }
@@ -119,7 +119,7 @@ extension ServerEngine {
         // These belong to no request: they are published.
         if method.equals(Method.toolsChanged) || method.equals(Method.promptsChanged)
             || method.equals(Method.resourcesChanged) || method.equals(Method.resourceUpdated)
-            || method.equals(Method.acknowledged)
+            || method.equals(Method.acknowledged) || method.equals(Method.cancelled)
         {
             throw .stateless
         }
@@ -127,6 +127,7 @@ extension ServerEngine {
     }
 
     /// Answers a request with a result that gets what the host has left out.
+    @inline(never)
     func answer(
         _ request: OpenRequest, stamping result: UnsafeRawBufferPointer, about length: Int
     ) throws(CallerFault) {

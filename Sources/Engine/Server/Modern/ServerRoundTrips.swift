@@ -31,7 +31,7 @@ extension ServerEngine {
             makeRoom(forRequest: bytes, in: request.shares, on: nil),
             requests[request.key] === request, requests.open(call, opening)
         else { throw .limit }
-        requests.count(continuations.ask(call, text, of: request), in: request)
+        requests.count(continuations.ask(call, wanted, text, of: request), in: request)
     }
 
     private func hasPlaceToPark(_ request: OpenRequest) -> Bool {
@@ -105,16 +105,17 @@ extension ServerEngine {
             return refuse(.inputResponses, connection, id: id, method)
         }
         if let answer = request.trip?.answer {
-            endTrip(of: request)
             core.counters.requestsTotal += 1
-            return respond(on: connection, modernPolicy, answer.status) { output in
-                output.appendResponse(answer.text, id: request.id, as: id)
-            }
+            return sendAnswer(answer, of: request, as: id, terms(of: message), on: connection)
         }
         guard attach(request, id, message, head, on: connection) else {
             return refuse(.tooManyRequests, connection, id: id, method)
         }
         for (call, value) in answers { deliver(value, to: call, of: request, head, on: connection) }
+        // It says anew what it can be asked for.
+        for ask in request.trip?.asks ?? [] where !request.terms.askable.contains(ask.kind) {
+            fail(ask.call, .noCapability)
+        }
         sendKept(of: request)
         continuations.askLater(request)
     }
@@ -178,14 +179,33 @@ extension ServerEngine {
         core.perform(.deliver(event))
     }
 
+    /// Sends the answer that the host gave while the client was away, and what it had said before.
+    private func sendAnswer(
+        _ answer: RoundTrip.Answer, of request: OpenRequest, as id: RequestID,
+        _ terms: RequestTerms, on connection: ServerConnection
+    ) {
+        let (_, messages, change) = continuations.takeKept(of: request)
+        requests.count(change, in: request)
+        endTrip(of: request)
+        let wanted = terms.policy.mayStream ? messages.filter { $0.isWanted(by: terms) } : []
+        guard !wanted.isEmpty else {
+            return respond(on: connection, terms.policy, answer.status) { output in
+                output.appendResponse(answer.text, id: request.id, as: id)
+            }
+        }
+        writeStreamHead(to: connection)
+        for message in wanted { writeEvent(message.kind, message.text, nil, to: connection) }
+        let text = ByteBuffer()
+        text.appendResponse(answer.text, id: request.id, as: id)
+        writeEvent(.essential, text, nil, to: connection)
+        endStream(on: connection)
+    }
+
     /// Sends what the host has said while the client was away.
     private func sendKept(of request: OpenRequest) {
         let (progress, messages, change) = continuations.takeKept(of: request)
         requests.count(change, in: request)
-        for message in messages {
-            if let severity = message.severity {
-                guard let wanted = request.terms.logLevel, severity >= wanted else { continue }
-            }
+        for message in messages where message.isWanted(by: request.terms) {
             writeEvent(message.kind, of: request) { $0.append(message.text) }
         }
         guard let progress else { return }
@@ -231,12 +251,12 @@ extension ServerEngine {
     }
 
     /// Keeps the answer for a client that is to come back.
-    func keep(answerOf request: OpenRequest, _ status: HTTPStatus, _ compose: (ByteBuffer) -> Void) {
+    func keep(answerOf request: OpenRequest, _ status: HTTPStatus, _ compose: (ByteBuffer) -> Void)
+    {
         let text = ByteBuffer()
         compose(text)
-        let (_, _, change) = continuations.takeKept(of: request)
         let answer = RoundTrip.Answer(status: status, text: text)
-        requests.count(change + continuations.hold(answer, of: request), in: request)
+        requests.count(continuations.hold(answer, of: request), in: request)
     }
 
     // MARK: The end
@@ -248,12 +268,15 @@ extension ServerEngine {
         if requests[request.key] !== request { shares.forget(request.shares) }
     }
 
+    /// The client of a request that has its answer is not to come back.
+    func dropAnswer(of request: OpenRequest) {
+        core.counters.resultDrops += 1
+        endTrip(of: request)
+    }
+
     /// A client has not come back in time.
     func giveUpWaiting(_ request: OpenRequest) {
-        guard requests[request.key] === request else {
-            core.counters.resultDrops += 1
-            return endTrip(of: request)
-        }
+        guard requests[request.key] === request else { return dropAnswer(of: request) }
         log(.notice, "A client did not come back with its input (parked_ms)", about: request)
         giveUp(request)
     }

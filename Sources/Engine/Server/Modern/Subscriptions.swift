@@ -22,6 +22,10 @@ struct Subscriptions {
     var heldBytes: Int { entries.reduce(0) { $0 + Subscriptions.bytes(of: $1.uri) } }
     var heapBytes: Int { entries.reduce(HeapBlock.size(of: entries)) { $0 + $1.uri.heapBytes } }
 
+    func contains(_ uri: UnsafeRawBufferPointer) -> Bool {
+        index(of: uri, Subscriptions.hash(uri)) != nil
+    }
+
     /// Adds a URI; false if it is there already.
     mutating func add(_ uri: ByteBuffer) -> Bool {
         let hash = Subscriptions.hash(uri.bytes)

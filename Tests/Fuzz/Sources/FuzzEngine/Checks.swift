@@ -15,6 +15,7 @@ extension World {
         let broken = engine.violations()
         require(broken.isEmpty, "\(broken)")
         checkSessions()
+        checkListeners()
         checkMemory(live)
         checkOutput(live)
     }
@@ -26,6 +27,16 @@ extension World {
             require(log.count <= options.replayEventsMax, "too many events are kept")
             require(log.byteCount <= options.replayBytesMax, "too much of a session is kept")
         }
+    }
+
+    private func checkListeners() {
+        let inspection = Inspection(of: engine)
+        require(inspection.listenerCount <= options.listensMax, "too many listen")
+        require(inspection.askingCount <= options.parkedMax, "too many ask")
+        let resources = engine.watchedResources.map { uri in
+            withExtendedLifetime(uri) { Array(uri.bytes) }
+        }
+        require(Set(resources) == watched, "other resources are watched")
     }
 
     private func checkMemory(_ live: [Client]) {
@@ -94,6 +105,9 @@ extension World {
         require(engine.nextDeadline == nil, "a deadline is left")
         require(sessions.isEmpty && requests.isEmpty && calls.isEmpty, "the host waits for ever")
         require(books.isEmpty, "the store has not forgotten")
+        require(watched.isEmpty, "resources of nobody are watched")
+        require(Inspection(of: engine).listenerCount == 0, "somebody listens who has left")
+        require(Inspection(of: engine).askingCount == 0, "a request asks somebody who has left")
         require(Inspection(of: engine).shareCount == 0, "shares of nobody are left")
         let left = [
             statistics.streams, statistics.unsentBytes, statistics.replayBytes,

@@ -46,6 +46,7 @@ final class Client {
         reader.read(received.bytes)
         received.removeAll()
         names.events[number] = reader.lastEventID
+        if !reader.state.isEmpty { names.state = reader.state }
     }
 
     func willSend(_ bytes: UnsafeRawBufferPointer, gaps: UInt64) {
@@ -145,6 +146,26 @@ extension World {
         }
     }
 
+    /// What the head of a modern request repeats of its body.
+    private func appendModern(_ text: ByteBuffer, to output: ByteBuffer) {
+        output.append("MCP-Protocol-Version: 2026-07-28\r\n")
+        withExtendedLifetime(text) {
+            guard let root = JSONValue(text.bytes, depthMax: 8) else { return }
+            let params = root["params"]
+            for (name, value) in [
+                ("Mcp-Method: " as StaticString, root["method"]),
+                ("Mcp-Name: ", params?["name"] ?? params?["uri"]),
+            ] {
+                guard let value = value?.string, !value.bytes.contains(where: { $0 < 32 }) else {
+                    continue
+                }
+                output.append(name)
+                output.append(value)
+                output.append("\r\n")
+            }
+        }
+    }
+
     /// A request in the usual form. `second` is its session, and 0 is none; the letters are what is
     /// unusual. `text` is a POST's message, and a GET's last event.
     private func request(_ method: StaticString, _ line: Line, _ text: ByteBuffer) -> ByteBuffer {
@@ -159,6 +180,7 @@ extension World {
             output.append("\r\n")
         }
         if line.says("v") { output.append("MCP-Protocol-Version: 2025-06-18\r\n") }
+        if line.says("m") { appendModern(text, to: output) }
         if line.says("x") { output.append("Connection: close\r\n") }
         if line.says("w") { output.append("Connection: keep-alive\r\n") }
         if line.says("e") { output.append("Expect: 100-continue\r\n") }

@@ -71,6 +71,13 @@ extension World {
             require(event.session != nil, "a primary without a session")
         case .notification:
             require(event.method.count > 0, "a notification without a method")
+        case .resourceSubscribed, .resourceUnsubscribed:
+            guard let uri = event.uri else { fatalError("a resource without a URI") }
+            let text = withExtendedLifetime(uri) { Array(uri.bytes) }
+            let isNews =
+                event.kind == .resourceSubscribed
+                ? watched.insert(text).inserted : watched.remove(text) != nil
+            require(isNews, "watched what is watched, or the reverse")
         case .commandFailed, .log, .access, .sessions, .closed:
             fatalError("an event that is the runtime's to make")
         }
@@ -112,6 +119,8 @@ extension World {
                 var broadcast = engine.broadcast(method: method, params: params)
                 while engine.proceed(&broadcast) {}
             }
+        case verb("_"): publish(line, text)
+        case verb("["): withExtendedLifetime(text) { try? engine.setTools(text.bytes) }
         case verb("c"):
             guard let request else { return }
             call(text) { try engine.call($0, request, method: $1, params: $2, data: nil) }
@@ -214,6 +223,17 @@ extension World {
         let progress = Double(line.second)
         let total = line.says("o") ? 8.5 : nil
         try? engine.progress(request, progress, total: total, message: text.bytes)
+        withExtendedLifetime(text) {}
+    }
+
+    /// Publishes a change, which may be one of a part of the resource `u`.
+    private func publish(_ line: Line, _ text: ByteBuffer) {
+        let change: Change = [.tools, .prompts, .resources, .resource][line.first % 4]
+        guard (try? HostMessage(options).checkText(text.bytes)) != nil else { return }
+        let whole = ByteBuffer(copying: ("u" as StaticString).rawBytes)
+        var publication = engine.publish(
+            change, text.bytes, covering: line.says("c") ? [whole] : [])
+        while engine.proceed(&publication) {}
         withExtendedLifetime(text) {}
     }
 

@@ -43,6 +43,8 @@ struct Names {
     var sessions: [ByteBuffer] = []
     /// The last event id on each connection.
     var events = [[UInt8]](repeating: [], count: 8)
+    /// The last `requestState` that came.
+    var state: [UInt8] = []
 
     /// `$1` is the first session's id, `$a` the last event's on the first connection.
     func append(_ name: UInt8, to text: ByteBuffer) {
@@ -52,6 +54,14 @@ struct Names {
         case UInt8(ascii: "l"): text.append(0x0A)
         case UInt8(ascii: "0")...UInt8(ascii: "9"): session(Int(name & 0xF), to: text)
         case UInt8(ascii: "a")...UInt8(ascii: "h"): text.append(events[Int(name & 0xF) - 1])
+        case UInt8(ascii: "s"): text.append(state)
+        case UInt8(ascii: "m"):
+            text.append(
+                """
+                "io.modelcontextprotocol/protocolVersion":"2026-07-28",\
+                "io.modelcontextprotocol/clientCapabilities":\
+                {"elicitation":{},"sampling":{},"roots":{}}
+                """)
         default: text.append(name)
         }
     }

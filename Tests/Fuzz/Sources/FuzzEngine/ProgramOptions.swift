@@ -1,4 +1,5 @@
 import Engine
+import MCP
 import Session
 import Wire
 
@@ -30,6 +31,9 @@ struct ProgramOptions {
         engine.connectionsMax = 6
         engine.sessionsMax = 3
         engine.sessionRequestsMax = 3
+        engine.listensMax = 3
+        engine.subscriptionsMax = 2
+        engine.parkedMax = 2
         engine.mailboxMessagesMax = 3
         engine.mailboxBytesMax = 256
         engine.replayEventsMax = 6
@@ -56,6 +60,7 @@ struct ProgramOptions {
         engine.detached = 4_000
         engine.authorizationWait = 800
         engine.load = 700
+        engine.parked = 2_500
     }
 
     private mutating func choose(_ letter: UInt8) {
@@ -74,8 +79,15 @@ struct ProgramOptions {
         case UInt8(ascii: "z"): engine.fenceBreadth = 0
         case UInt8(ascii: "r"): reach = .network
         case UInt8(ascii: "x"): reach = .unixSocket
+        case UInt8(ascii: "1"): engine.keepsSubscriptions = true
+        case UInt8(ascii: "2"): engine.revisions = revisions("2026-07-28")
+        case UInt8(ascii: "3"): engine.revisions = revisions("2025-06-18,2025-11-25")
         default: chooseStrangers(letter)
         }
+    }
+
+    private func revisions(_ names: StaticString) -> RevisionSet {
+        (try? RevisionSet(names.rawBytes)) ?? .all
     }
 
     /// Who may come, and how much they may have.

@@ -19,6 +19,8 @@ struct ResponseCheck {
     var gaps: UInt64 = 0
     /// The id of the last event, as it stands in the stream.
     private(set) var lastEventID: [UInt8] = []
+    /// The `requestState` of the last result that has one; empty if there was none.
+    private(set) var state: [UInt8] = []
     private var asked: [Request] = []
     private var reader = ResponseReader()
     /// The id of the last event in the stream that is being read.
@@ -48,7 +50,7 @@ struct ResponseCheck {
             lastEvent = request?.gaps == gaps ? request?.cursor : nil
             lastEventInStream = ""
         case .event(let id, let data):
-            data.withUnsafeBytes { _ = readMessage($0) }
+            _ = data.withUnsafeBytes { readMessage($0) }
             if let id { named(id) }
         case .priming(let id): named(id)
         case .retry, .comment, .end: break
@@ -78,7 +80,7 @@ struct ResponseCheck {
         return asked.removeFirst()
     }
 
-    private func check(_ body: [UInt8], of head: ResponseReader.Head) {
+    private mutating func check(_ body: [UInt8], of head: ResponseReader.Head) {
         if head.type == "text/plain; charset=utf-8" {
             return require(head.status == 404, "text for \(head.status)")
         }
@@ -105,7 +107,7 @@ struct ResponseCheck {
 
     private enum Kind { case request, notification, result, error, metadata }
 
-    private func readMessage(_ bytes: UnsafeRawBufferPointer) -> Kind {
+    private mutating func readMessage(_ bytes: UnsafeRawBufferPointer) -> Kind {
         let root = JSONValue(bytes, depthMax: 64)
         if root?["authorization_servers"] != nil { return .metadata }
         guard let root, root["jsonrpc"]?.text.equals("\"2.0\"") == true else {
@@ -113,6 +115,9 @@ struct ResponseCheck {
         }
         if root["method"]?.string != nil { return root["id"] == nil ? .notification : .request }
         require(root["id"] != nil, "an answer without an id")
+        if let text = root["result"]?["requestState"]?.string {
+            state = withExtendedLifetime(text) { Array(text.bytes) }
+        }
         require((root["result"] == nil) != (root["error"] == nil), "no answer")
         return root["error"] == nil ? .result : .error
     }

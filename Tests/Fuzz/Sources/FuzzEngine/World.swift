@@ -17,6 +17,8 @@ final class World {
     var sessions: [SessionKey] = []
     var calls: [CallKey] = []
     var lastCall: UInt64 = 0
+    /// The resources that have subscribers.
+    var watched: Set<[UInt8]> = []
     /// What the host has yet to allow.
     var authorizations: [AuthorizationKey] = []
     var books = HostBooks()

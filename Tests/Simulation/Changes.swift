@@ -1,0 +1,72 @@
+/// The part of the ledger about changes that sessions are told of.
+extension Ledger {
+    // MARK: Subscriptions
+
+    /// A client asks to be told of a resource, or not to be told any more.
+    func subscribing(_ session: Int, _ uri: String, isNew: Bool) {
+        if isNew {
+            sessions[session].maySubscribe.insert(uri)
+        } else {
+            sessions[session].subscribed.remove(uri)
+        }
+    }
+
+    /// It has its answer.
+    func subscribed(_ session: Int, _ uri: String, isNew: Bool, isError: Bool) {
+        guard !isError else { return }
+        if isNew {
+            sessions[session].subscribed.insert(uri)
+        } else {
+            sessions[session].maySubscribe.remove(uri)
+        }
+    }
+
+    // MARK: Publishing
+
+    /// The host is about to publish a change.
+    func publishing(_ change: Filter.Change) {
+        for index in sessions.indices where !sessions[index].hasEnded {
+            if Ledger.concerns(change, sessions[index].maySubscribe) {
+                sessions[index].changesPossible[change, default: 0] += 1
+            }
+        }
+    }
+
+    /// Every session with a mailbox that is not full is told of it once more, at least.
+    func published(_ change: Filter.Change, isDue: Bool) {
+        for index in sessions.indices where isDue && !sessions[index].hasEnded {
+            if Ledger.concerns(change, sessions[index].subscribed) {
+                sessions[index].changesDue[change] = sessions[index].changesSeen[change] ?? 0
+            }
+        }
+    }
+
+    private static func concerns(_ change: Filter.Change, _ uris: Set<String>) -> Bool {
+        guard case .resource(let uri) = change else { return true }
+        return uris.contains(uri) || Filter.whole(of: uri).map { uris.contains($0) } ?? false
+    }
+
+    /// A session's client was told of a change.
+    func received(_ change: Filter.Change, on stream: ClientStream) {
+        count()
+        guard case .primary(let session) = stream.channel else {
+            return simulation.violate(.leak, "a change came on the stream of \(stream.channel)")
+        }
+        let seen = (sessions[session].changesSeen[change] ?? 0) + 1
+        sessions[session].changesSeen[change] = seen
+        let most = sessions[session].changesPossible[change] ?? 0
+        let isMine = most > 0
+        expect(
+            seen <= most, isMine ? .duplication : .filter,
+            "session \(session) was told of \(change), \(seen) of \(most) times")
+    }
+
+    func checkChanges(of session: Int) {
+        for (change, before) in sessions[session].changesDue {
+            let seen = sessions[session].changesSeen[change] ?? 0
+            expect(
+                seen > before, .loss,
+                "session \(session) was not told of the newest change of \(change)")
+        }
+    }
+}
