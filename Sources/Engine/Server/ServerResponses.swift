@@ -139,6 +139,7 @@ extension ServerEngine {
         exchangeEnded(on: connection)
     }
 
+    @_optimize(speed)
     func beginStream(on connection: ServerConnection, _ sessionID: SessionID?, _ output: ByteBuffer)
     {
         beginHead(.ok, on: connection, output)
@@ -147,6 +148,7 @@ extension ServerEngine {
             connection.exchange.framing, keepsAlive: keepsAlive(connection))
     }
 
+    @_optimize(speed)
     func beginHead(
         _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
     ) {
