@@ -79,6 +79,8 @@ final class Ledger {
         /// What its client has subscribed to: certainly, or perhaps.
         var subscribed: Set<String> = []
         var maySubscribe: Set<String> = []
+        /// The resources of requests about subscriptions that have no answer yet.
+        var beingSubscribed: Set<String> = []
         /// How often it had been told of each change before the newest, how often it may be told,
         /// and how often it was.
         var changesDue: [Filter.Change: Int] = [:]
