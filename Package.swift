@@ -15,26 +15,21 @@ let embedded = Context.environment["SHTTP_EMBEDDED"] == "1"
 let llhttpIsSource = access("/usr/share/llhttp/llhttp.c", R_OK) == 0
 
 /// Every Swift target of the library: warnings are errors, and so is what Embedded Swift would refuse.
-func house(_ optimization: String) -> [SwiftSetting] {
+let house: [SwiftSetting] =
     embedded
-        ? [
-            .enableExperimentalFeature("Embedded"),
-            .treatAllWarnings(as: .error),
-            .unsafeFlags([
-                "-wmo", optimization, "-enforce-exclusivity=unchecked",
-                "-Xfrontend", "-function-sections",
-                "-Xllvm", "-sil-disable-pass=closure-specialize",
-            ]),
-        ]
-        : [
-            .treatAllWarnings(as: .error),
-            .treatWarning("EmbeddedRestrictions", as: .error),
-        ]
-}
-
-/// docs/ARCHITECTURE.md, "The two builds".
-let quick = house("-O")
-let small = house("-Osize")
+    ? [
+        .enableExperimentalFeature("Embedded"),
+        .treatAllWarnings(as: .error),
+        .unsafeFlags([
+            "-wmo", "-O", "-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections",
+            "-Xllvm",
+            "-sil-disable-pass=closure-specialize",
+        ]),
+    ]
+    : [
+        .treatAllWarnings(as: .error),
+        .treatWarning("EmbeddedRestrictions", as: .error),
+    ]
 
 let sharedLibrary: [LinkerSetting] =
     embedded
@@ -94,31 +89,29 @@ let package = Package(
         .systemLibrary(name: "CStreamableHTTP", path: "include"),
         .target(
             name: "CLLHTTP",
-            cSettings: [
-                .unsafeFlags(["-I/usr/share/include/llhttp", "-fvisibility=hidden", "-Os"])
-            ],
+            cSettings: [.unsafeFlags(["-I/usr/share/include/llhttp", "-fvisibility=hidden"])],
             linkerSettings: llhttpIsSource ? [] : [.linkedLibrary("llhttp")]),
 
         .target(
-            name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: quick,
+            name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: house,
             linkerSettings: [.linkedLibrary("jansson")]),
-        .target(name: "MCP", dependencies: ["Wire"], swiftSettings: small),
-        .target(name: "Link", dependencies: ["Wire"], swiftSettings: quick),
-        .target(name: "Session", dependencies: ["Link", "MCP", "Wire"], swiftSettings: small),
-        .target(name: "Replay", dependencies: ["Session", "Link", "Wire"], swiftSettings: quick),
+        .target(name: "MCP", dependencies: ["Wire"], swiftSettings: house),
+        .target(name: "Link", dependencies: ["Wire"], swiftSettings: house),
+        .target(name: "Session", dependencies: ["Link", "MCP", "Wire"], swiftSettings: house),
+        .target(name: "Replay", dependencies: ["Session", "Link", "Wire"], swiftSettings: house),
         .target(
             name: "Engine", dependencies: ["Wire", "MCP", "Link", "Session", "Replay"],
-            swiftSettings: small),
+            swiftSettings: house),
         .target(
             name: "Runtime",
             dependencies: ["Engine", "Replay", "Session", "Link", "Wire", "CLibuv", "CLibc"],
-            swiftSettings: small, linkerSettings: [.linkedLibrary("uv")]),
+            swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
         .target(
             name: "CABI",
             dependencies: [
                 "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CStreamableHTTP",
             ],
-            exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),
+            exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
         .executableTarget(
             name: "abigen", exclude: ["Promised"], swiftSettings: [.treatAllWarnings(as: .error)]),
     ] + tests,

@@ -3,13 +3,11 @@ import Wire
 
 extension shttp_bytes {
     /// The library's bytes, lent to the host.
-    @_optimize(speed)
     init(_ bytes: UnsafeRawBufferPointer) {
         self.init(
             data: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), len: bytes.count)
     }
 
-    @_optimize(speed)
     init(_ buffer: ByteBuffer?) {
         self.init(buffer?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
     }

@@ -77,13 +77,3 @@ extension shttp_log_line {
         method = shttp_bytes(line.method)
     }
 }
-
-extension HostEvent {
-    /// Calls the host.
-    @inline(never) @_optimize(speed)
-    func hand(
-        to onEvent: shttp_on_event, of server: OpaquePointer, _ userData: UnsafeMutableRawPointer?
-    ) {
-        BorrowedEvent(self).withEvent { onEvent(server, $0, userData) }
-    }
-}

@@ -114,7 +114,6 @@ import Wire
     }
 
     /// The earliest deadline.
-    @inline(__always)
     package var next: Instant? {
         guard armedCount > 0 else { return nil }
         var earliest = Int64.max

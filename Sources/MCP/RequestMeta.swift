@@ -11,7 +11,6 @@ package struct RequestMeta {
     package private(set) var logLevel: JSONValue?
 
     /// Reads the `_meta` that an envelope has noted.
-    @_optimize(speed)
     package init(of envelope: borrowing Envelope) {
         guard let meta = envelope.meta else { return }
         meta.forEachMember { name, value in

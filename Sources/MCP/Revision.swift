@@ -39,7 +39,6 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
         }
     }
 
-    @_optimize(speed)
     package init?(text: UnsafeRawBufferPointer) {
         for revision in Revision.allCases where text.equals(revision.text) {
             self = revision

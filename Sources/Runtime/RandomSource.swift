@@ -10,7 +10,6 @@ final class RandomSource {
         words.deallocate()
     }
 
-    @_optimize(speed)
     func next() -> UInt64 {
         if left == 0 { refill() }
         left -= 1

@@ -34,7 +34,6 @@ package struct SessionTable<Entry: AnyObject>: ~Copyable {
     package var numbers: [UInt64] { entries.numbers }
 
     /// When the next session expires; nil for never.
-    @_optimize(speed)
     package var nextDeadline: Instant? {
         deadlines.next.flatMap { $0.milliseconds < SessionTable.forever ? $0 : nil }
     }

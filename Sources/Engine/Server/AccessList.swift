@@ -203,7 +203,6 @@ enum Authority {
         return host(of: origin.dropBytes(scheme.utf8CodeUnitCount)).map { isLoopback($0) } ?? false
     }
 
-    @_optimize(speed)
     private static func isPort(_ text: UnsafeRawBufferPointer) -> Bool {
         if text.isEmpty { return true }
         return text.first == UInt8(ascii: ":") && text.count <= 6

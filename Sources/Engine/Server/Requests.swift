@@ -44,19 +44,16 @@ final class OpenRequest {
         ownBytes + head.heldBytes + (progressToken?.heldBytes ?? 0) + 2 * id.byteCount
     }
 
-    @_optimize(speed)
     var shares: Shares {
         session?.shares ?? ownShares ?? Shares(address: nil, principal: nil)
     }
 
     /// Whether what is sent now reaches the client, at once or when it resumes the stream.
-    @_optimize(speed)
     var isReachable: Bool {
         connection != nil || stream != nil || isParked || policy.answersOnPrimary
     }
 
     /// Whether its client has to come back with what it was asked for.
-    @_optimize(speed)
     var isParked: Bool { trip?.state != nil }
 
     var revision: Revision { terms.revision }
@@ -105,7 +102,6 @@ final class OpenRequest {
     }
 
     /// Numbers the next event of its stream; nil if the stream cannot be resumed.
-    @_optimize(speed)
     func nextEventID() -> EventID? { stream?.next() }
 
     /// Its client has reconnected, on `connection`.
@@ -144,7 +140,6 @@ final class OpenRequest {
     }
 
     /// Releases everything, so that the object can be recycled.
-    @_optimize(speed)
     func end() {
         key = RequestKey(rawValue: 0)
         id = .integer(0)
@@ -361,7 +356,6 @@ struct Requests: ~Copyable {
     }
 
     /// The memory of something else that counts as requests do has changed.
-    @_optimize(speed)
     mutating func count(_ change: Int, in shares: Shares) {
         heldBytes += change
         shares.forEach { $0.requestBytes += change }

@@ -78,12 +78,10 @@ package final class ServerEngine {
     }
 
     /// Whether nothing is left to do of the last input or command.
-    @_optimize(speed)
     var isSettled: Bool { !fences.hasReleased && !mayReadOn }
 
     /// Whether pipelined requests are to be read now. While many effects are to be performed they
     /// wait, because each makes more of them: `nextEffect` goes on.
-    @_optimize(speed)
     private var mayReadOn: Bool { connections.readable.hasNext && !core.isBusy }
 
     @inline(never)
@@ -139,7 +137,6 @@ package final class ServerEngine {
 
     /// Bytes have arrived. If they are `lent`, they stay where they are until every effect has been
     /// performed, and a message among them is not copied.
-    @_optimize(speed)
     package func received(
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool = false
     ) {
@@ -150,7 +147,6 @@ package final class ServerEngine {
     }
 
     /// `count` bytes of what `takeOutput` returned are with the socket.
-    @_optimize(speed)
     package func sent(_ count: Int, on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         enter {
@@ -203,7 +199,6 @@ package final class ServerEngine {
     // MARK: Outputs
 
     /// The next thing to do; nil if everything is done.
-    @_optimize(speed)
     package func nextEffect() -> Effect? {
         if let order = sessions.nextStoreOrder() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
@@ -231,7 +226,6 @@ package final class ServerEngine {
     package var hasMuchToWrite: Bool { connections.hasMuchToWrite }
 
     /// When to call `deadlineReached`; nil for never.
-    @_optimize(speed)
     package var nextDeadline: Instant? {
         let sessions = earliest(self.sessions.nextDeadline, self.sessions.nextStoreDeadline)
         let requests = earliest(

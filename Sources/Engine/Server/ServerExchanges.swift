@@ -18,7 +18,6 @@ extension ServerEngine {
         }
     }
 
-    @_optimize(speed)
     private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let body = connection.reader.takeBody() else { return }
         do {
@@ -151,7 +150,6 @@ extension ServerEngine {
     }
 
     /// S-204, S-205, S-500: the two refusals differ, and reveal nothing else.
-    @_optimize(speed)
     func findSession(_ head: RequestHead, on connection: ServerConnection) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
@@ -295,7 +293,6 @@ extension ServerEngine {
         }
     }
 
-    @_optimize(speed)
     func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message,
         on connection: ServerConnection
@@ -305,7 +302,6 @@ extension ServerEngine {
         return event
     }
 
-    @_optimize(speed)
     func deliver(
         _ request: OpenRequest, _ message: borrowing Message, on connection: ServerConnection
     ) {

@@ -139,7 +139,6 @@ extension ServerEngine {
         exchangeEnded(on: connection)
     }
 
-    @_optimize(speed)
     func beginStream(on connection: ServerConnection, _ sessionID: SessionID?, _ output: ByteBuffer)
     {
         beginHead(.ok, on: connection, output)
@@ -148,7 +147,6 @@ extension ServerEngine {
             connection.exchange.framing, keepsAlive: keepsAlive(connection))
     }
 
-    @_optimize(speed)
     func beginHead(
         _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
     ) {

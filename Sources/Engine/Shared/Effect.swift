@@ -95,7 +95,6 @@ package final class HostEvent {
 
     /// The memory that it holds. A request's head counts with the request as well, which may end
     /// earlier.
-    @_optimize(speed)
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
             + (decodedMethod?.heldBytes ?? 0) + (logLine == nil ? 0 : HostEvent.lineBytes)
@@ -123,7 +122,6 @@ package final class HostEvent {
     }
 
     /// Refills a new or recycled event from a client's message.
-    @_optimize(speed)
     func begin(
         _ kind: Kind, of session: ServerSession?, _ message: borrowing Message,
         on connection: ServerConnection
@@ -157,7 +155,6 @@ package final class HostEvent {
 
     /// Releases everything, after the host has received the event. Returns the message's buffer for
     /// reuse, unless somebody else refers to it too.
-    @_optimize(speed)
     func end() -> ByteBuffer? {
         var buffer: ByteBuffer?
         swap(&buffer, &messageBuffer)
@@ -217,7 +214,6 @@ package final class HostEvent {
         concern(session)
     }
 
-    @_optimize(speed)
     private func concern(_ session: ServerSession?) {
         self.session = session
         sessionKey = session?.key
@@ -232,7 +228,6 @@ struct Message: ~Copyable {
     let envelope: Envelope
     let meta: RequestMeta
 
-    @_optimize(speed)
     init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
         envelope = try Envelope(text.bytes, limits: limits, noting: .mcp)
         meta = RequestMeta(of: envelope)
@@ -251,7 +246,6 @@ struct EffectQueue {
 
     var count: Int { effects.count - next }
 
-    @_optimize(speed)
     mutating func popFirst() -> Effect? {
         guard next < effects.count else { return nil }
         var effect = Effect.closed

@@ -21,7 +21,6 @@ struct SpareObjects: ~Copyable {
 
     /// Recycles an event that the host has handled, with the head and the message, which a host
     /// with a queue may keep for longer than their request is open.
-    @_optimize(speed)
     mutating func give(_ event: HostEvent, _ spare: inout Spare) {
         var head = event.takeHead()
         spare.giveIfUnused(&head)

@@ -45,7 +45,6 @@ struct Classifier: Sendable {
         case unknown
     }
 
-    @_optimize(speed)
     func header(of head: RequestHead) -> Header {
         guard let text = head[.protocolVersion] else { return .absent }
         guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),

@@ -26,7 +26,6 @@ struct Ladder {
         var isOfHeader = false
     }
 
-    @_optimize(speed)
     func examine(_ message: borrowing Message, _ head: RequestHead) -> Fall? {
         if let refusal = checkMeta(message.meta) ?? checkHeader(message, head) {
             return Fall(refusal: refusal)
@@ -60,7 +59,6 @@ struct Ladder {
         return nil
     }
 
-    @_optimize(speed)
     private static func names(_ claim: JSONValue, in served: RevisionSet) -> Bool {
         Revision.allCases.contains { revision in
             revision.era == .modern && served.contains(revision)
@@ -69,7 +67,6 @@ struct Ladder {
     }
 
     /// S-100.
-    @_optimize(speed)
     private func checkMeta(_ meta: RequestMeta) -> Refusal? {
         let hasVersion = meta.claim?.isString == true
         let hasCapabilities = meta.clientCapabilities?.isObject == true
@@ -79,7 +76,6 @@ struct Ladder {
     }
 
     /// S-016, S-101 to S-103.
-    @_optimize(speed)
     private func checkHeader(_ message: borrowing Message, _ head: RequestHead) -> Refusal? {
         guard head.occurrences(of: .protocolVersion) == 1, let version = head[.protocolVersion],
             let claim = message.meta.claim, claim.means(version)
@@ -91,7 +87,6 @@ struct Ladder {
     }
 
     /// S-103, S-104.
-    @_optimize(speed)
     private func checkName(_ message: borrowing Message, _ head: RequestHead) -> Refusal? {
         guard let name = Ladder.named(message.envelope) else { return nil }
         guard let name, name.isString else {
@@ -122,7 +117,6 @@ struct Ladder {
     }
 
     /// S-106: methods of the session revisions alone.
-    @_optimize(speed)
     private static func isRemoved(_ method: UnsafeRawBufferPointer) -> Bool {
         method.equals(Method.initialize) || method.equals(Method.ping)
             || method.equals(Method.setLogLevel) || method.equals(Method.subscribe)
@@ -130,7 +124,6 @@ struct Ladder {
     }
 
     /// S-107.
-    @_optimize(speed)
     private func checkParams(_ message: borrowing Message, _ head: RequestHead) -> Fall? {
         guard let tools, let name = message.envelope.name?.string else { return nil }
         let headers = withExtendedLifetime(name) { tools[name.bytes] }

@@ -65,7 +65,6 @@ struct ResultStamp {
         return lack
     }
 
-    @_optimize(speed)
     private func appendMembers(_ lack: Lack, to output: ByteBuffer) {
         let start = output.count
         if lack.type { output.append("\"resultType\":\"complete\",") }
@@ -80,7 +79,6 @@ struct ResultStamp {
     }
 
     /// Appends a result with its stamp; false, and nothing, if it is no object.
-    @_optimize(speed)
     func append(
         _ result: UnsafeRawBufferPointer, isCacheable: Bool, to output: ByteBuffer
     ) -> Bool {
