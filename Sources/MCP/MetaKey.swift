@@ -20,21 +20,3 @@ package enum MetaKey {
     @inline(__always)
     package static var subscriptionID: StaticString { "io.modelcontextprotocol/subscriptionId" }
 }
-
-/// The members of params that the transport reads.
-extension ParamNames {
-    package static let mcp = ParamNames(
-        "_meta", "name", "uri", "arguments", "requestState", "inputResponses")
-}
-
-extension Envelope {
-    package var meta: JSONValue? { param(0) }
-    /// What `Mcp-Name` repeats: the name of a tool or a prompt, and the URI of a resource.
-    package var name: JSONValue? { param(1) }
-    package var uri: JSONValue? { param(2) }
-    /// The arguments of a tool.
-    package var arguments: JSONValue? { param(3) }
-    /// What a client sends back with the answers that a server asked it for.
-    package var requestState: JSONValue? { param(4) }
-    package var inputResponses: JSONValue? { param(5) }
-}

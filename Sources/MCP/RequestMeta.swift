@@ -10,9 +10,9 @@ package struct RequestMeta {
     /// The least severe log line that the client wants; nil if it wants none.
     package private(set) var logLevel: JSONValue?
 
-    /// Reads the `_meta` that an envelope has noted.
+    /// Reads the `_meta` that an envelope has noted: it must have been asked for `MetaKey.meta`.
     package init(of envelope: borrowing Envelope) {
-        guard let meta = envelope.meta else { return }
+        guard let meta = envelope.notedParam else { return }
         meta.forEachMember { name, value in
             if name.means(MetaKey.progressToken.rawBytes) {
                 progressToken = value.isString || value.isInteger ? value : nil

@@ -4,6 +4,8 @@ import Simulation
 struct Line: CustomStringConvertible {
     let words: [String]
     let body: String?
+    /// The header fields of a modern request, without what its words change.
+    private let modernFields: [String: String]
     let description: String
 
     init(_ text: String) {
@@ -12,6 +14,7 @@ struct Line: CustomStringConvertible {
         let head = text[..<(bodyStart ?? text.endIndex)]
         words = head.split(separator: " ").map(String.init)
         body = bodyStart.map { String(text[$0...].dropFirst()) }
+        modernFields = words.contains("modern") ? Shorthand.fields(repeating: body ?? "") : [:]
     }
 
     /// The word at an index.
@@ -32,10 +35,23 @@ struct Line: CustomStringConvertible {
 
     /// The number of a key that the host chooses or is told: 1 in `k1` and `l1`.
     func key(_ index: Int) throws(TranscriptError) -> UInt64 {
-        guard let key = UInt64(try word(index).dropFirst()) else {
-            throw TranscriptError("\(words[index]) is no name in `\(description)`")
+        let keys = try keys(index)
+        guard keys.count == 1 else {
+            throw TranscriptError("\(words[index]) are too many in `\(description)`")
         }
-        return key
+        return keys[0]
+    }
+
+    /// The numbers of several: 1 and 2 in `k1,k2`.
+    func keys(_ index: Int) throws(TranscriptError) -> [UInt64] {
+        var keys: [UInt64] = []
+        for name in try word(index).split(separator: ",") {
+            guard let key = UInt64(name.dropFirst()) else {
+                throw TranscriptError("\(name) is no name in `\(description)`")
+            }
+            keys.append(key)
+        }
+        return keys
     }
 
     /// The quoted text, with escaped line ends converted to bytes.
@@ -71,6 +87,7 @@ struct Line: CustomStringConvertible {
         var version = "HTTP/1.1"
         var isChunked = false
         var again: [String] = []
+        let body = body.map { names.statesInserted(into: $0) }
         var length = body.map { $0.utf8.count }
         var fields = [
             "Host": "localhost",
@@ -87,7 +104,11 @@ struct Line: CustomStringConvertible {
                 let name = value.prefix { $0 != ":" }
                 let rest = String(value.dropFirst(name.count + 1))
                 again.append("\(name): \(Line.isSession(rest) ? names.wireID(rest) : rest)\r\n")
+            case "modern": fields.merge(modernFields) { $1 }
             case "version": fields["MCP-Protocol-Version"] = value
+            case "method": fields["Mcp-Method"] = value
+            case "name": fields["Mcp-Name"] = value
+            case "without": fields[value] = nil
             case "host": fields["Host"] = value
             case "origin": fields["Origin"] = value
             case "asks-method": fields["Access-Control-Request-Method"] = value

@@ -119,11 +119,13 @@ struct Transcript {
     }
 
     private static func unabridged(_ text: Substring) -> String {
-        text.trimmingCharacters(in: .whitespaces)
-            .replacingOccurrences(of: "{…", with: "{\"jsonrpc\":\"2.0\",")
+        Shorthand.expanded(
+            text.trimmingCharacters(in: .whitespaces)
+                .replacingOccurrences(of: "{…", with: "{\"jsonrpc\":\"2.0\","))
     }
 
     private static func abridged(_ text: String) -> String {
-        text.replacingOccurrences(of: "{\"jsonrpc\":\"2.0\",", with: "{…")
+        Shorthand.abridged(text)
+            .replacingOccurrences(of: "{\"jsonrpc\":\"2.0\",", with: "{…")
     }
 }

@@ -28,7 +28,7 @@ struct RequestMetaTests {
         ] as [(String, String?)])
     func progressTokens(_ members: String, _ token: String?) throws {
         let text = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\(members)}".buffer
-        let envelope = try Envelope(text.bytes, limits: Limits(), noting: .mcp)
+        let envelope = try Envelope(text.bytes, limits: Limits(), noting: MetaKey.meta)
         let meta = RequestMeta(of: envelope)
         #expect(meta.progressToken?.text.text == token)
         withExtendedLifetime(text) {}
@@ -41,7 +41,7 @@ struct RequestMetaTests {
                 {"jsonrpc":"2.0","id":5,"method":"a","params":{"_meta":{"progressToken":\(token)}}}
                 """.buffer
             defer { withExtendedLifetime(text) {} }
-            let envelope = try Envelope(text.bytes, limits: Limits(), noting: .mcp)
+            let envelope = try Envelope(text.bytes, limits: Limits(), noting: MetaKey.meta)
             return RequestMeta(of: envelope).isWithin(Limits())
         }
         let long = String(repeating: "7", count: 1024)

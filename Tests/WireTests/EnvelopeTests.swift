@@ -140,7 +140,7 @@ struct EnvelopeTests {
         let envelope = try Envelope(text.bytes, limits: Limits())
         #expect(envelope.params?.text.text == #"{"b":{"c":"t"}}"#)
         #expect(envelope.params?["b"]?["c"]?.string?.text == "t")
-        #expect(envelope.param(0) == nil)
+        #expect(envelope.notedParam == nil)
         withExtendedLifetime(text) {}
     }
 
@@ -161,8 +161,8 @@ struct EnvelopeTests {
         ] as [(String, String?)])
     func notedParams(_ members: String, _ value: String?) throws {
         let text = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\(members)}".buffer
-        let envelope = try Envelope(text.bytes, limits: Limits(), noting: ParamNames("b"))
-        #expect(envelope.param(0)?.text.text == value)
+        let envelope = try Envelope(text.bytes, limits: Limits(), noting: "b")
+        #expect(envelope.notedParam?.text.text == value)
         withExtendedLifetime(text) {}
     }
 

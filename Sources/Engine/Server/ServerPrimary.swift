@@ -83,7 +83,6 @@ extension ServerEngine {
     }
 
     /// The connection that carries a session's primary stream.
-    @_optimize(speed)
     func primaryConnection(of session: ServerSession?) -> ServerConnection? {
         session?.primary.connection.flatMap { connections[$0] }
     }

@@ -229,7 +229,7 @@ struct Message: ~Copyable {
     let meta: RequestMeta
 
     init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
-        envelope = try Envelope(text.bytes, limits: limits, noting: .mcp)
+        envelope = try Envelope(text.bytes, limits: limits, noting: MetaKey.meta)
         meta = RequestMeta(of: envelope)
         self.text = text
     }

@@ -35,27 +35,26 @@ package struct Envelope {
     package let decodedMethod: ByteBuffer?
     /// The message's params; nil if it has none, or null.
     package let params: JSONValue?
-    /// The members of the params that the reader has asked for.
-    private let noted: NotedParams
+    /// The member of the params that the reader has asked for; nil if they have none.
+    package let notedParam: JSONValue?
     /// The id as written; nil for a notification.
     package let id: JSONValue?
 
     /// Reads a message, which `text` must be all of. The envelope points into it.
     ///
-    /// `names` are those of the members of the params that the caller is going to read: params may
-    /// be long, and are scanned once.
+    /// `param` names a member of the params that the caller is going to read: params may be long,
+    /// and are scanned once.
     package init(
-        _ text: UnsafeRawBufferPointer, limits: Limits, noting names: ParamNames = .none
+        _ text: UnsafeRawBufferPointer, limits: Limits, noting param: StaticString? = nil
     ) throws(Fault) {
-        var members = Members()
-        try members.read(text, limits: limits, noting: names)
+        let members = try Members(text, limits: limits, noting: param?.rawBytes)
         var requestID: RequestID?
         if let id = members.id { requestID = try Envelope.requestID(id, limits: limits) }
         guard members.version?.isVersion == true else { throw .notAMessage(requestID) }
         id = members.id
         let params = members.params.flatMap { $0.isNull ? nil : $0 }
         self.params = params
-        noted = members.noted
+        notedParam = members.notedParam
         guard let method = members.method else {
             kind = try members.answer(to: requestID)
             self.method = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -74,11 +73,6 @@ package struct Envelope {
         self.method = decodedMethod?.bytes ?? written
         kind = requestID.map { .request($0) } ?? .notification
     }
-
-    /// The member of the params that the reader has asked for under this number; nil if they have
-    /// none.
-    @inline(__always)
-    package func param(_ number: Int) -> JSONValue? { noted[number] }
 
     /// Reads a legal id: a string, or an integer of any size; nil for anything else.
     package static func requestID(
@@ -101,13 +95,13 @@ private struct Members {
     var id: JSONValue?
     var method: JSONValue?
     var params: JSONValue?
-    /// The members of the params that are to be noted.
-    var noted = NotedParams()
+    /// The member of the params that is to be noted.
+    var notedParam: JSONValue?
     var result: JSONValue?
     var error: JSONValue?
 
-    mutating func read(
-        _ text: UnsafeRawBufferPointer, limits: Limits, noting names: ParamNames
+    init(
+        _ text: UnsafeRawBufferPointer, limits: Limits, noting param: UnsafeRawBufferPointer?
     ) throws(Envelope.Fault) {
         guard var scanner = JSONScanner(text) else { throw .notJSON(nil) }
         let depth = JSONScanner.depth(limits.jsonDepth)
@@ -118,21 +112,25 @@ private struct Members {
             }
             throw isArray ? .batch : .notAMessage(nil)
         }
+        var found = Members()
         let isObject = scanner.members(of: depth) { name, scanner in
             let start = scanner.next
             let isValid: Bool
-            if !names.isEmpty, scanner.isAtObject, name.means("params") {
-                isValid = scanParams(&scanner, depth - 1, noting: names)
+            if let param, scanner.isAtObject, name.means(("params" as StaticString).rawBytes) {
+                isValid = found.scanParams(&scanner, depth - 1, noting: param)
             } else {
                 isValid = scanner.value(depth - 1)
             }
             guard isValid else { return false }
             let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
-            set(name, JSONValue(valid: value))
+            found.set(name, JSONValue(valid: value))
             return true
         }
         guard isObject, scanner.isAtEnd() else { throw Members.fault(of: text, scanner, limits) }
+        self = found
     }
+
+    private init() {}
 
     /// Why a text cannot be parsed, with the id if it can be found all the same.
     private static func fault(
@@ -156,13 +154,13 @@ private struct Members {
         throw self.id == nil ? .notAMessage(nil) : .illegalID
     }
 
-    /// Scans the params and notes some of their members; of two with one name, the last.
+    /// Scans the params and notes one of their members; of two with that name, the last.
     private mutating func scanParams(
-        _ scanner: inout JSONScanner, _ depth: Int, noting names: ParamNames
+        _ scanner: inout JSONScanner, _ depth: Int, noting param: UnsafeRawBufferPointer
     ) -> Bool {
-        noted = NotedParams()
+        notedParam = nil
         return scanner.object(depth) { name, value in
-            if let number = names.number(of: name) { noted[number] = JSONValue(valid: value) }
+            if name.means(param) { notedParam = JSONValue(valid: value) }
         }
     }
 
@@ -181,7 +179,7 @@ private struct Members {
         case 6 where name.equals("method"): method = value
         case 6 where name.equals("params"):
             params = value
-            if !value.isObject { noted = NotedParams() }  // Otherwise `scanParams` has set it.
+            if !value.isObject { notedParam = nil }  // Otherwise `scanParams` has set it.
         case 6 where name.equals("result"): result = value
         case 7 where name.equals("jsonrpc"): version = value
         default: break

@@ -26,8 +26,10 @@ struct Ladder {
         var isOfHeader = false
     }
 
-    func examine(_ message: borrowing Message, _ head: RequestHead) -> Fall? {
-        if let refusal = checkMeta(message.meta) ?? checkHeader(message, head) {
+    func examine(
+        _ message: borrowing Message, _ params: ModernParams, _ head: RequestHead
+    ) -> Fall? {
+        if let refusal = checkMeta(message.meta) ?? checkHeader(message, params, head) {
             return Fall(refusal: refusal)
         }
         guard let claim = message.meta.claim, Ladder.names(claim, in: served) else {
@@ -42,7 +44,7 @@ struct Ladder {
         if let level = message.meta.logLevel, LogSeverity(level) == nil {
             return Fall(refusal: .logLevel)
         }
-        return method.equals(Method.callTool) ? checkParams(message, head) : nil
+        return method.equals(Method.callTool) ? checkParams(params, head) : nil
     }
 
     /// A notification has less to say (S-120).
@@ -76,19 +78,23 @@ struct Ladder {
     }
 
     /// S-016, S-101 to S-103.
-    private func checkHeader(_ message: borrowing Message, _ head: RequestHead) -> Refusal? {
+    private func checkHeader(
+        _ message: borrowing Message, _ params: ModernParams, _ head: RequestHead
+    ) -> Refusal? {
         guard head.occurrences(of: .protocolVersion) == 1, let version = head[.protocolVersion],
             let claim = message.meta.claim, claim.means(version)
         else { return .versionMismatch }
         guard head.occurrences(of: .mcpMethod) == 1, let method = head[.mcpMethod],
             method.equals(message.envelope.method)
         else { return .methodMismatch }
-        return checkName(message, head)
+        return checkName(message.envelope, params, head)
     }
 
     /// S-103, S-104.
-    private func checkName(_ message: borrowing Message, _ head: RequestHead) -> Refusal? {
-        guard let name = Ladder.named(message.envelope) else { return nil }
+    private func checkName(
+        _ envelope: borrowing Envelope, _ params: ModernParams, _ head: RequestHead
+    ) -> Refusal? {
+        guard let name = Ladder.named(envelope, params) else { return nil }
         guard let name, name.isString else {
             // The host refuses params without it.
             return head[.mcpName] == nil ? nil : .nameMismatch
@@ -100,12 +106,14 @@ struct Ladder {
     }
 
     /// The value that `Mcp-Name` repeats, or nil in its place; nil if the method has no such value.
-    private static func named(_ envelope: borrowing Envelope) -> JSONValue?? {
+    private static func named(
+        _ envelope: borrowing Envelope, _ params: ModernParams
+    ) -> JSONValue?? {
         let method = envelope.method
         if method.equals(Method.callTool) || method.equals(Method.getPrompt) {
-            return .some(envelope.name)
+            return .some(params.name)
         }
-        if method.equals(Method.readResource) { return .some(envelope.uri) }
+        if method.equals(Method.readResource) { return .some(params.uri) }
         if method.hasPrefix("tasks/"), Ladder.isTask(method.dropBytes(6)) {
             return .some(envelope.params?["taskId"])
         }
@@ -124,11 +132,11 @@ struct Ladder {
     }
 
     /// S-107.
-    private func checkParams(_ message: borrowing Message, _ head: RequestHead) -> Fall? {
-        guard let tools, let name = message.envelope.name?.string else { return nil }
+    private func checkParams(_ params: ModernParams, _ head: RequestHead) -> Fall? {
+        guard let tools, let name = params.name?.string else { return nil }
         let headers = withExtendedLifetime(name) { tools[name.bytes] }
         guard let headers,
-            let mismatch = headers.check(arguments: message.envelope.arguments, headers: head.lines)
+            let mismatch = headers.check(arguments: params.arguments, headers: head.lines)
         else { return nil }
         let reason = ByteBuffer()
         headers.append(mismatch, to: reason)

@@ -14,15 +14,17 @@ extension ServerEngine {
         guard case .request(let id) = message.envelope.kind else {
             return modernNotificationArrived(message, head, on: connection)
         }
-        if let fall = ladder.examine(message, head) {
+        let params = ModernParams(message.envelope.params)
+        if let fall = ladder.examine(message, params, head) {
             return refuse(fall, connection, id: id, message)
         }
         // Its request is open already.
-        if let state = message.envelope.requestState?.string,
+        if let state = params.requestState?.string,
             Askable.mayAsk(method), RequestState.isOurs(state.bytes)
         {
             return withExtendedLifetime(state) {
-                retryArrived(id, message, state.bytes, head, on: connection)
+                retryArrived(
+                    id, message, state.bytes, params.inputResponses, head, on: connection)
             }
         }
         if isDraining { return refuseWhileDraining(connection, id: id) }

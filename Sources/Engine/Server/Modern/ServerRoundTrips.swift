@@ -92,7 +92,7 @@ extension ServerEngine {
     /// A client comes back with what it was asked for.
     func retryArrived(
         _ id: RequestID, _ message: borrowing Message, _ state: UnsafeRawBufferPointer,
-        _ head: RequestHead, on connection: ServerConnection
+        _ responses: JSONValue?, _ head: RequestHead, on connection: ServerConnection
     ) {
         let method = message.envelope.method
         guard let state = RequestState(text: state), let request = continuations[state],
@@ -100,7 +100,7 @@ extension ServerEngine {
             request.method.equals(method),
             request.terms.digest == ParamsDigest.digest(message.envelope.params)
         else { return refuse(.stateUnknown, connection, id: id, method) }
-        guard let answers = answers(in: message.envelope.inputResponses, to: request) else {
+        guard let answers = answers(in: responses, to: request) else {
             return refuse(.inputResponses, connection, id: id, method)
         }
         if let answer = request.trip?.answer {

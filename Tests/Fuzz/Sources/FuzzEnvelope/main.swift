@@ -22,7 +22,7 @@ func checkEnvelope(_ input: UnsafeRawBufferPointer) {
         let root = try readJSON(text, depth: limits.jsonDepth)
         let expected = Expectation(root, limits: limits)
         do {
-            let envelope = try Envelope(input, limits: limits, noting: .mcp)
+            let envelope = try Envelope(input, limits: limits, noting: MetaKey.meta)
             compare(envelope, expected, text)
         } catch {
             require(expected.faults.contains(error), "\(error) is none of \(expected.faults)")
