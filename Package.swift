@@ -15,21 +15,26 @@ let embedded = Context.environment["SHTTP_EMBEDDED"] == "1"
 let llhttpIsSource = access("/usr/share/llhttp/llhttp.c", R_OK) == 0
 
 /// Every Swift target of the library: warnings are errors, and so is what Embedded Swift would refuse.
-let house: [SwiftSetting] =
+func house(_ optimization: String) -> [SwiftSetting] {
     embedded
-    ? [
-        .enableExperimentalFeature("Embedded"),
-        .treatAllWarnings(as: .error),
-        .unsafeFlags([
-            "-wmo", "-O", "-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections",
-            "-Xllvm",
-            "-sil-disable-pass=closure-specialize",
-        ]),
-    ]
-    : [
-        .treatAllWarnings(as: .error),
-        .treatWarning("EmbeddedRestrictions", as: .error),
-    ]
+        ? [
+            .enableExperimentalFeature("Embedded"),
+            .treatAllWarnings(as: .error),
+            .unsafeFlags([
+                "-wmo", optimization, "-enforce-exclusivity=unchecked",
+                "-Xfrontend", "-function-sections",
+                "-Xllvm", "-sil-disable-pass=closure-specialize",
+            ]),
+        ]
+        : [
+            .treatAllWarnings(as: .error),
+            .treatWarning("EmbeddedRestrictions", as: .error),
+        ]
+}
+
+/// docs/ARCHITECTURE.md, "The two builds".
+let quick = house("-O")
+let small = house("-Osize")
 
 let sharedLibrary: [LinkerSetting] =
     embedded
@@ -93,25 +98,26 @@ let package = Package(
             linkerSettings: llhttpIsSource ? [] : [.linkedLibrary("llhttp")]),
 
         .target(
-            name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: house,
+            name: "Wire", dependencies: ["CLLHTTP", "CJansson", "CLibc"], swiftSettings: quick,
             linkerSettings: [.linkedLibrary("jansson")]),
-        .target(name: "MCP", dependencies: ["Wire"], swiftSettings: house),
-        .target(name: "Link", dependencies: ["Wire"], swiftSettings: house),
-        .target(name: "Session", dependencies: ["Link", "MCP", "Wire"], swiftSettings: house),
-        .target(name: "Replay", dependencies: ["Session", "Link", "Wire"], swiftSettings: house),
+        .target(name: "MCP", dependencies: ["Wire"], swiftSettings: small),
+        .target(name: "Link", dependencies: ["Wire"], swiftSettings: quick),
+        .target(name: "Session", dependencies: ["Link", "MCP", "Wire"], swiftSettings: small),
+        .target(name: "Replay", dependencies: ["Session", "Link", "Wire"], swiftSettings: quick),
         .target(
             name: "Engine", dependencies: ["Wire", "MCP", "Link", "Session", "Replay"],
-            swiftSettings: house),
+            swiftSettings: small),
         .target(
             name: "Runtime",
             dependencies: ["Engine", "Replay", "Session", "Link", "Wire", "CLibuv", "CLibc"],
-            swiftSettings: house, linkerSettings: [.linkedLibrary("uv")]),
+            swiftSettings: small, linkerSettings: [.linkedLibrary("uv")]),
         .target(
             name: "CABI",
             dependencies: [
-                "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CStreamableHTTP",
+                "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CLibc",
+                "CStreamableHTTP",
             ],
-            exclude: ["exports.map"], swiftSettings: house, linkerSettings: sharedLibrary),
+            exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),
         .executableTarget(
             name: "abigen", exclude: ["Promised"], swiftSettings: [.treatAllWarnings(as: .error)]),
     ] + tests,

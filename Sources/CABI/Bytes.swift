@@ -1,13 +1,16 @@
+import CLibc
 import CStreamableHTTP
 import Wire
 
 extension shttp_bytes {
     /// The library's bytes, lent to the host.
+    @inline(__always)
     init(_ bytes: UnsafeRawBufferPointer) {
         self.init(
             data: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), len: bytes.count)
     }
 
+    @_optimize(speed)
     init(_ buffer: ByteBuffer?) {
         self.init(buffer?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
     }
@@ -31,10 +34,7 @@ extension UInt32 {
 
 /// The bytes of a C string without its NUL; nil for a NULL pointer.
 func text(_ string: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
-    guard let string else { return nil }
-    var count = 0
-    while string[count] != 0 { count += 1 }
-    return UnsafeRawBufferPointer(start: string, count: count)
+    string.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) }
 }
 
 /// Copies of an array of bytes; nil if the array or one of its elements is invalid.

@@ -35,6 +35,7 @@ struct BorrowedEvent {
 
     // What several kinds of events have, each in a place of its own.
 
+    @inline(__always)
     var method: UnsafeRawBufferPointer {
         switch event.kind {
         case .access: bytes(event.access?.method)
@@ -51,6 +52,7 @@ struct BorrowedEvent {
         }
     }
 
+    @inline(__always)
     var target: UnsafeRawBufferPointer {
         switch event.kind {
         case .access: bytes(event.access?.target)
@@ -75,5 +77,15 @@ extension shttp_log_line {
         http_method = shttp_bytes(line.httpMethod)
         target = shttp_bytes(line.target)
         method = shttp_bytes(line.method)
+    }
+}
+
+extension HostEvent {
+    /// Calls the host.
+    @inline(never) @_optimize(speed)
+    func hand(
+        to onEvent: shttp_on_event, of server: OpaquePointer, _ userData: UnsafeMutableRawPointer?
+    ) {
+        BorrowedEvent(self).withEvent { onEvent(server, $0, userData) }
     }
 }

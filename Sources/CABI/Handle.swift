@@ -75,6 +75,7 @@ final class ServerHandle: TaggedHandle {
         TaggedHandle.borrow(pointer, tag: tag).map { unsafeDowncast($0, to: ServerHandle.self) }
     }
 
+    @_optimize(speed)
     static func runtime(_ pointer: OpaquePointer?) -> ServerRuntime? {
         look(at: pointer, tag: tag) { unsafeDowncast($0, to: ServerHandle.self).server }
     }
@@ -103,9 +104,7 @@ final class ServerHandle: TaggedHandle {
         }
         let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
         let userData = options.user_data
-        return .callback { event in
-            BorrowedEvent(event).withEvent { onEvent(pointer, $0, userData) }
-        }
+        return .callback { event in event.hand(to: onEvent, of: pointer, userData) }
     }
 
     private func logger() -> ((LogLine) -> Void)? {
@@ -154,6 +153,7 @@ final class ServerHandle: TaggedHandle {
     }
 
     /// Moves events from the queue into the caller's array, whose elements have `size` bytes.
+    @_optimize(speed)
     func take(_ events: UnsafeMutableRawPointer, size: Int, capacity: Int) -> Int {
         guard let server else { return 0 }
         lent.removeAll(keepingCapacity: true)

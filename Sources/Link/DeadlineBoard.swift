@@ -114,6 +114,7 @@ import Wire
     }
 
     /// The earliest deadline.
+    @inline(__always)
     package var next: Instant? {
         guard armedCount > 0 else { return nil }
         var earliest = Int64.max

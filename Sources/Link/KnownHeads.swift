@@ -49,6 +49,7 @@ import Wire
 
     /// Returns the head of a connection, with the length of its new body, if `bytes` begin with an
     /// equal one and a body of at most `bodyMax` bytes.
+    @inline(__always)
     mutating func match(
         _ bytes: UnsafeRawBufferPointer, of connection: ConnectionID, bodyMax: Int
     ) -> Match? {

@@ -14,6 +14,7 @@ package enum MirroredValue {
     @inline(__always) private static var suffix: StaticString { "?=" }
 
     /// Reads the value of a field, which has to stay while this is used.
+    @_optimize(speed)
     package init(_ value: UnsafeRawBufferPointer) {
         let value = value.trimmed
         guard value.hasPrefix(MirroredValue.prefix), value.hasSuffix(MirroredValue.suffix) else {

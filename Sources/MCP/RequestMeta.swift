@@ -11,6 +11,7 @@ package struct RequestMeta {
     package private(set) var logLevel: JSONValue?
 
     /// Reads the `_meta` that an envelope has noted: it must have been asked for `MetaKey.meta`.
+    @_optimize(speed)
     package init(of envelope: borrowing Envelope) {
         guard let meta = envelope.notedParam else { return }
         meta.forEachMember { name, value in

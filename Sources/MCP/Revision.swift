@@ -39,12 +39,13 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
         }
     }
 
+    @_optimize(speed)
     package init?(text: UnsafeRawBufferPointer) {
-        for revision in Revision.allCases where text.equals(revision.text) {
-            self = revision
-            return
+        // Most clients speak a new one.
+        guard let known = Revision.allCases.last(where: { text.equals($0.text) }) else {
+            return nil
         }
-        return nil
+        self = known
     }
 
     package static func < (left: Revision, right: Revision) -> Bool {

@@ -65,6 +65,7 @@ package struct ToolHeaders {
     }
 
     /// Compares header lines with the arguments of a call; nil if they agree.
+    @_optimize(speed)
     package func check(
         arguments: JSONValue?, headers lines: UnsafeRawBufferPointer
     ) -> Mismatch? {
@@ -75,6 +76,7 @@ package struct ToolHeaders {
         }
     }
 
+    @_optimize(speed)
     private func compare(
         _ values: UnsafeMutableBufferPointer<JSONValue?>, _ lines: UnsafeRawBufferPointer
     ) -> Mismatch? {
@@ -96,6 +98,7 @@ package struct ToolHeaders {
     }
 
     /// Why a field's value is not that of an argument; nil if it is.
+    @_optimize(speed)
     private static func cause(_ field: UnsafeRawBufferPointer, _ argument: JSONValue?) -> Cause? {
         let mirror = MirroredValue(field)
         guard mirror.isValid else { return .invalid }
@@ -103,6 +106,7 @@ package struct ToolHeaders {
         return mirror.mirrors(argument) ? nil : .different
     }
 
+    @_optimize(speed)
     private func index(ofField name: UnsafeRawBufferPointer) -> Int? {
         parameters.firstIndex { self[$0.field].equalsIgnoringCase(name) }
     }
@@ -118,6 +122,7 @@ package struct ToolHeaders {
 
     /// Finds the values of those of `parameters` whose paths have led to `object`, in one pass. Of
     /// members with the same name the last counts.
+    @_optimize(speed)
     private func find(
         _ parameters: UInt64, in object: JSONValue, level: Int,
         _ values: UnsafeMutableBufferPointer<JSONValue?>
@@ -135,6 +140,7 @@ package struct ToolHeaders {
         }
     }
 
+    @_optimize(speed)
     private func those(of parameters: UInt64, with name: JSONName, at level: Int) -> UInt64 {
         let decoded = name.decoded
         let name = decoded?.bytes ?? name.text

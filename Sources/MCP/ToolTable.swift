@@ -39,6 +39,7 @@ package struct ToolTable {
     package var count: Int { entries.count }
 
     /// The annotated arguments of a tool, by its decoded name; nil if it has none.
+    @_optimize(speed)
     package subscript(name: UnsafeRawBufferPointer) -> ToolHeaders? {
         let (place, isKnown) = place(of: name)
         return isKnown ? entries[place].headers : nil
@@ -52,6 +53,7 @@ package struct ToolTable {
     }
 
     /// Where a tool is, or would be.
+    @_optimize(speed)
     private func place(of name: UnsafeRawBufferPointer) -> (Int, isKnown: Bool) {
         var low = 0
         var high = entries.count

@@ -40,6 +40,7 @@ struct Arrivals: ~Copyable {
 
     /// Adds the bytes of a read into `room`. Returns true if the batch must be taken before the
     /// next read.
+    @_optimize(speed)
     mutating func add(_ count: Int, on socket: Socket) -> Bool {
         let bytes = UnsafeRawBufferPointer(start: slab + used, count: count)
         (arrivals + self.count).initialize(

@@ -134,6 +134,7 @@ package final class CommandQueue<Command> {
         put(first, second, extraWeight: extraWeight, atMost: weightMax, make)
     }
 
+    @_optimize(speed)
     private func put(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, extraWeight: Int,
         atMost limit: Int, _ make: (Text, Text) -> Command

@@ -8,6 +8,7 @@ struct Crowd {
     private var owesMemory = false
 
     /// Whether to return memory now, with `population` objects that are still alive.
+    @_optimize(speed)
     mutating func hasLeft(_ population: Int, isDeserted: Bool) -> Bool {
         peak = max(peak, population)
         let hasShrunk = peak - population > max(population, 256)

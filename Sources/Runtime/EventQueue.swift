@@ -26,6 +26,7 @@ package final class EventQueue {
 
         var count: Int { waiting.count - first }
 
+        @_optimize(speed)
         mutating func add(_ events: inout [HostEvent]) {
             if events.isEmpty { return }
             if waiting.isEmpty {
@@ -89,6 +90,7 @@ package final class EventQueue {
     // MARK: The loop's side
 
     /// Adds an event for `handOver`; returns true if that is due.
+    @_optimize(speed)
     package func add(_ event: HostEvent) -> Bool {
         added.append(event)
         event.weight = event.heldBytes
@@ -108,6 +110,7 @@ package final class EventQueue {
         _ = exchange(recycle)
     }
 
+    @_optimize(speed)
     private func exchange(_ recycle: (HostEvent) -> Void) -> Bool {
         let isCongested = state.withLock { state in
             if state.count == 0, !added.isEmpty { mustSignal = true }
@@ -139,6 +142,7 @@ package final class EventQueue {
     /// Returns the `events` that were taken before, and takes the oldest queued ones, at most
     /// `limit`. Returns true if the loop must be notified: it waits for space in the queue, or much
     /// memory can be recycled.
+    @_optimize(speed)
     package func exchange(_ events: inout [HostEvent], atMost limit: Int) -> Bool {
         var signals: UInt64 = 0
         _ = CLibc.read(descriptor, &signals, MemoryLayout<UInt64>.size)

@@ -81,6 +81,7 @@ package final class Loop {
     private static var thisThread: UInt { UInt(uv_thread_self()) }
 
     /// Whether the caller may use the loop and its servers.
+    @_optimize(speed)
     package var isOnItsThread: Bool {
         let runner = runner.load(ordering: .acquiring)
         return (runner == 0 ? keeper.load(ordering: .acquiring) : runner) == Loop.thisThread
@@ -225,6 +226,7 @@ package final class Loop {
     }
 
     /// Completes the work of the current iteration.
+    @_optimize(speed)
     private func turn() {
         guard !isInTurn else { return }
         isInTurn = true

@@ -148,6 +148,7 @@ final class Pump<Driver: EngineDriver> {
     }
 
     /// Executes the commands that other threads have queued.
+    @_optimize(speed)
     func drainCommands(for driver: Driver) {
         begin()
         var batch = self.batch.take() ?? CommandBatch()
@@ -167,12 +168,14 @@ final class Pump<Driver: EngineDriver> {
     var readRoom: uv_buf_t { arrivals.room }
 
     /// Adds `count` bytes that were read into `readRoom`.
+    @inline(__always)
     func arrived(_ count: Int, on socket: Socket, for driver: Driver) {
         needsTurn = true
         if arrivals.add(count, on: socket) { takeArrivals(for: driver) }
     }
 
     /// Passes all bytes read to the engine, and then its events to the host.
+    @_optimize(speed)
     func takeArrivals(for driver: Driver) {
         guard !arrivals.isEmpty else { return }
         begin()
@@ -230,6 +233,7 @@ final class Pump<Driver: EngineDriver> {
 
     /// Performs all effects. The engine is not running meanwhile, so the host may call any
     /// function.
+    @_optimize(speed)
     func performEffects(for driver: Driver) {
         guard !isPumping else { return }
         isPumping = true
@@ -239,6 +243,7 @@ final class Pump<Driver: EngineDriver> {
     }
 
     /// Ends an iteration of the loop: writes all output, with one write per connection.
+    @_optimize(speed)
     func turn(for driver: Driver) {
         takeArrivals(for: driver)
         performEffects(for: driver)
@@ -272,11 +277,13 @@ final class Pump<Driver: EngineDriver> {
     }
 
     /// Writes before the iteration ends if much output is queued, to limit its memory.
+    @_optimize(speed)
     func writeAhead(for driver: Driver) {
         if engine.hasMuchToWrite { writeAll(for: driver) }
     }
 
     /// Writes now, within a command, unless effects come first: then the turn writes.
+    @_optimize(speed)
     func writeAll(for driver: Driver) {
         while !engine.owesEffects, let connection = engine.nextWritable() {
             driver.flush(connection)
@@ -290,6 +297,7 @@ final class Pump<Driver: EngineDriver> {
 
     // MARK: Events
 
+    @inline(__always)
     func deliver(_ event: HostEvent) {
         guard !isDestroyed else { return }
         if let queue {
@@ -300,6 +308,7 @@ final class Pump<Driver: EngineDriver> {
         }
     }
 
+    @_optimize(speed)
     private func handOverEvents(to queue: EventQueue) {
         guard queue.handOver({ engine.recycle($0) }), !isCongested else { return }
         isCongested = true

@@ -10,6 +10,7 @@ final class RandomSource {
         words.deallocate()
     }
 
+    @_optimize(speed)
     func next() -> UInt64 {
         if left == 0 { refill() }
         left -= 1

@@ -27,11 +27,12 @@ extension ServerRuntime {
         }
     }
 
+    @_optimize(speed)
     package func respond(
         _ key: RequestKey, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.withValue(result) { result throws(CallerFault) in
-            try command(copying: result) { engine throws(CallerFault) in
+            try inlinedCommand(copying: result) { engine throws(CallerFault) in
                 try engine.respond(key, result)
             } later: { result, _ in
                 .respond(key, result)
@@ -54,12 +55,12 @@ extension ServerRuntime {
         }
     }
 
-    @inline(__always)
+    @inline(never) @_optimize(speed)
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
         try messages.checkText(message)
-        try command(copying: message) { engine throws(CallerFault) in
+        try inlinedCommand(copying: message) { engine throws(CallerFault) in
             try engine.progress(key, progress, total: total, message: message)
         } later: { message, _ in
             .progress(key, progress, total: total, message: message)

@@ -100,6 +100,16 @@ package final class ServerRuntime: EngineDriver {
         _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0), extraWeight: Int = 0,
         now: (ServerEngine) throws(CallerFault) -> Void, later: (Text, Text) -> Command
     ) throws(CallerFault) {
+        try inlinedCommand(copying: first, second, extraWeight: extraWeight, now: now, later: later)
+    }
+
+    /// The same, for the commands that are executed most often.
+    @inline(__always)
+    func inlinedCommand(
+        copying first: UnsafeRawBufferPointer,
+        _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0), extraWeight: Int = 0,
+        now: (ServerEngine) throws(CallerFault) -> Void, later: (Text, Text) -> Command
+    ) throws(CallerFault) {
         guard !isOver else { throw .closed }
         guard loop.isOnItsThread else {
             return try pump.queue(copying: first, second, extraWeight: extraWeight, later)
@@ -135,6 +145,7 @@ package final class ServerRuntime: EngineDriver {
         return pump.statistics
     }
 
+    @inline(never)
     func execute(_ command: Command, in batch: CommandBatch<Command>) {
         switch command {
         case .drainServer(let deadline): drainNow(deadline)
@@ -190,6 +201,7 @@ package final class ServerRuntime: EngineDriver {
         listener?.retry()
     }
 
+    @inline(never)
     func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let event):

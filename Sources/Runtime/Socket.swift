@@ -81,6 +81,7 @@ final class Socket {
         }
     }
 
+    @inline(__always)
     private func happened(_ status: Int32, _ events: Int32) {
         guard !runtime.loop.isInherited else { return }
         guard status >= 0 else {
@@ -159,6 +160,7 @@ final class Socket {
     }
 
     /// Passes bytes to the engine.
+    @_optimize(speed)
     func hand(_ bytes: UnsafeRawBufferPointer, lent: Bool, to engine: ServerEngine) {
         if let connection { engine.received(bytes, on: connection, lent: lent) }
     }
@@ -178,6 +180,7 @@ final class Socket {
     // MARK: Writing
 
     /// Writes the engine's output for the connection, as far as the kernel accepts it.
+    @_optimize(speed)
     func flush(_ connection: ServerConnection) {
         guard pending == nil, !isClosing,
             var output = runtime.engine.takeOutput(of: connection)
@@ -217,6 +220,7 @@ final class Socket {
 
     /// Sends an output. Returns the number of bytes accepted by the kernel; nil if the connection
     /// is broken.
+    @_optimize(speed)
     private func send(_ output: Output) -> Int? {
         let capacity = min(output.pieceCount, Socket.piecesMax)
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: capacity) { pieces in

@@ -45,6 +45,7 @@ package struct SessionID: RandomKey, Hashable, Sendable {
     }
 
     /// Parses an id; nil for any text that cannot be an id of this server.
+    @inline(__always)
     package init?(text: UnsafeRawBufferPointer) {
         guard text.count == SessionID.textLength,
             let high = text.prefixBytes(16).hexadecimal, let low = text.dropBytes(16).hexadecimal

@@ -48,6 +48,7 @@ package struct Router: Sendable {
 
     /// Progress of a request: on the primary by default; on the request's own stream while no
     /// primary is attached, so that it is not lost.
+    @_optimize(speed)
     package func progress(primaryIsAttached: Bool, clientIsWaiting: Bool) -> Route {
         let mayTakePrimary = progressRoute == .primary && !isStateless
         if mayTakePrimary, primaryIsAttached { return .primary }

@@ -34,6 +34,7 @@ package struct SessionTable<Entry: AnyObject>: ~Copyable {
     package var numbers: [UInt64] { entries.numbers }
 
     /// When the next session expires; nil for never.
+    @inline(__always)
     package var nextDeadline: Instant? {
         deadlines.next.flatMap { $0.milliseconds < SessionTable.forever ? $0 : nil }
     }

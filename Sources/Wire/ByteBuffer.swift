@@ -39,6 +39,7 @@ package final class ByteBuffer {
     package var logs: Int32 = 0
 
     /// The memory that it takes: its capacity, and the overhead of an object and an allocation.
+    @inline(__always)
     package var heldBytes: Int { 64 + (capacity > 0 ? capacity + 16 : 0) }
 
     /// The same as measured on the heap, for tests of `heldBytes`.
@@ -183,21 +184,27 @@ package final class ByteBuffer {
     }
 
     package func append(decimal value: UInt64) {
+        guard value >= 100_000_000 else { return append(digits: value, atLeast: 1) }
+        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
+        append(decimal: high)
+        append(digits: low, atLeast: 8)
+    }
+
+    /// Appends a number below 100,000,000, with zeros before it if it has fewer digits.
+    @inline(__always)
+    private func append(digits value: UInt64, atLeast lengthMin: Int) {
+        var rest = UInt32(truncatingIfNeeded: value)
+        var word: UInt64 = 0  // The first digit in the lowest byte.
         var length = 0
-        var rest = value
         repeat {
+            word = word << 8 | UInt64(rest % 10 + UInt32(UInt8(ascii: "0")))
+            rest /= 10
             length += 1
-            rest /= 10
-        } while rest > 0
-        if count + length > capacity { grow(to: Swift.max(count + length, capacity * 2)) }
-        guard let storage else { return }
-        rest = value
-        for place in (count..<count + length).reversed() {
-            let digit = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            storage.storeBytes(of: digit, toByteOffset: place, as: UInt8.self)
-            rest /= 10
+        } while rest > 0 || length < lengthMin
+        append(upTo: 8) {
+            $0.storeBytes(of: word.littleEndian, as: UInt64.self)
+            $0 += length
         }
-        count += length
     }
 
     /// Appends a number as two hexadecimal digits.

@@ -157,11 +157,11 @@ def workloads(commands):
                 pair("--progress-route", route),
                 counted=400,
             )
-    route = ["--progress-route", "request"]
+    on_request = ["--progress-route", "request"]
     yield Workload(
         "call with 20 notifications, request, callback",
         ["calls", "--connections", 16, "--tool", "progress", "--notifications", 20, "--route", "request"],
-        {"ceiling": commands.ceiling(*route), "library": commands.host(*route)},
+        {"ceiling": commands.ceiling(*on_request), "library": commands.host(*on_request)},
         counted=400,
     )
     yield from modern_workloads(commands)

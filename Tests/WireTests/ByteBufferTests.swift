@@ -26,7 +26,10 @@ struct ByteBufferTests {
 
     @Test(
         "Numbers without a sign are written in decimal",
-        arguments: [0, 7, 9, 10, 99, 100, 1 << 63, UInt64.max])
+        arguments: [
+            0, 7, 9, 10, 99, 100, 99_999_999, 100_000_000, 100_000_007, 1_000_000_000_000_000,
+            1 << 63, UInt64.max,
+        ])
     func unsignedDecimal(_ value: UInt64) {
         #expect(ByteBuffer.text { $0.append(decimal: value) } == String(value))
     }

@@ -152,6 +152,7 @@ package struct AccessList {
 /// The parts of Host and Origin values.
 enum Authority {
     /// The host of `host[:port]`, without brackets or a final dot; nil for any other form.
+    @_optimize(speed)
     static func host(of value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         if value.first == UInt8(ascii: "[") {
             guard let end = value.firstIndex(ofByte: UInt8(ascii: "]")) else { return nil }
@@ -181,6 +182,7 @@ enum Authority {
     }
 
     /// Whether a host is this machine's loopback: `localhost`, 127.0.0.0/8 or ::1 (S-004).
+    @_optimize(speed)
     static func isLoopback(_ host: UnsafeRawBufferPointer) -> Bool {
         if host.equals("127.0.0.1") || host.equals("::1") { return true }
         if host.equalsIgnoringCase("localhost") { return true }
@@ -203,6 +205,7 @@ enum Authority {
         return host(of: origin.dropBytes(scheme.utf8CodeUnitCount)).map { isLoopback($0) } ?? false
     }
 
+    @_optimize(speed)
     private static func isPort(_ text: UnsafeRawBufferPointer) -> Bool {
         if text.isEmpty { return true }
         return text.first == UInt8(ascii: ":") && text.count <= 6

@@ -48,6 +48,7 @@ package final class Admission {
     }
 
     /// Classifies a request before it is authorized. The result reveals nothing about sessions.
+    @_optimize(speed)
     package func judge(_ head: RequestHead) -> Verdict {
         if let refusal = checkHost(head) { return .refuse(refusal) }
         let path = Admission.path(of: head)
@@ -116,6 +117,7 @@ package final class Admission {
     }
 
     /// S-002, S-003, S-504.
+    @_optimize(speed)
     private func checkOrigin(_ head: RequestHead) -> Refusal? {
         guard let origin = head[.origin] else { return nil }
         guard head.occurrences(of: .origin) == 1 else { return .origin }

@@ -58,6 +58,7 @@ package final class ServerConnection {
     var peerBytes: Int { peerText?.heapBytes ?? 0 }
 
     /// The head of the current request.
+    @inline(__always)
     var head: RequestHead? { reader.head }
 
     /// Whether the engine has forgotten the connection.
@@ -66,12 +67,14 @@ package final class ServerConnection {
     var isClosed: Bool { exchange.isClosed }
 
     /// The memory that waits for the client to read.
+    @inline(__always)
     package var unsentBytes: Int {
         isClosed ? 0 : outbox.unsentBytes + fence.heldBytes + (access?.heldBytes ?? 0)
     }
 
     /// Begins an exchange with a request's head. `principal` is known already if an equal head was
     /// authorized on this connection.
+    @inline(__always)
     func begin(
         _ head: RequestHead, crossOriginFields: ByteBuffer?, as principal: Principal?,
         at now: Instant
@@ -261,6 +264,7 @@ struct Connections: ~Copyable {
 
     /// Writes one message as an event of the stream that `connection` carries, or keeps it in the
     /// backlog if the socket takes no more. With an `id`, a client can resume after it.
+    @_optimize(speed)
     mutating func writeEvent(
         _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, to connection: ServerConnection,
         _ core: inout Core
@@ -290,6 +294,7 @@ struct Connections: ~Copyable {
     }
 
     /// Composes what waits in the backlog, as far as there is space in the output.
+    @_optimize(speed)
     mutating func composeBacklog(
         of connection: ServerConnection, _ core: inout Core,
         atMost limit: Int = Outbox.composedBytesMax

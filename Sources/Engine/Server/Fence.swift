@@ -167,6 +167,7 @@ struct RequestFence {
     /// The memory of a request whose answer waits: the answer is all it still has.
     var heldBytes: Int { answer.map { $0.heldBytes + OpenRequest.ownBytes } ?? 0 }
 
+    @_optimize(speed)
     fileprivate mutating func add(_ barrier: Barrier) {
         if barriers.last?.connection === barrier.connection {
             barriers.removeLast()

@@ -85,6 +85,7 @@ struct FenceQueue {
     }
 
     /// Records that the first `events` events have been handed over.
+    @_optimize(speed)
     mutating func passed(_ events: UInt64, breadth: Int64, at now: Instant) {
         guard events > last.events else { return }
         let count = Int64(clamping: events - last.events)

@@ -9,6 +9,7 @@ struct ReadableConnections {
     /// Whether there is one, and it may be read.
     var hasNext: Bool { !waiting.isEmpty && !isHeld }
 
+    @_optimize(speed)
     mutating func add(_ connection: ServerConnection) {
         guard connection.reader.hasPipelined, connection.readableIndex < 0 else { return }
         connection.readableIndex = waiting.count

@@ -44,16 +44,19 @@ final class OpenRequest {
         ownBytes + head.heldBytes + (progressToken?.heldBytes ?? 0) + 2 * id.byteCount
     }
 
+    @_optimize(speed)
     var shares: Shares {
         session?.shares ?? ownShares ?? Shares(address: nil, principal: nil)
     }
 
     /// Whether what is sent now reaches the client, at once or when it resumes the stream.
+    @inline(__always)
     var isReachable: Bool {
         connection != nil || stream != nil || isParked || policy.answersOnPrimary
     }
 
     /// Whether its client has to come back with what it was asked for.
+    @inline(__always)
     var isParked: Bool { trip?.state != nil }
 
     var revision: Revision { terms.revision }
@@ -102,6 +105,7 @@ final class OpenRequest {
     }
 
     /// Numbers the next event of its stream; nil if the stream cannot be resumed.
+    @_optimize(speed)
     func nextEventID() -> EventID? { stream?.next() }
 
     /// Its client has reconnected, on `connection`.
@@ -140,6 +144,7 @@ final class OpenRequest {
     }
 
     /// Releases everything, so that the object can be recycled.
+    @_optimize(speed)
     func end() {
         key = RequestKey(rawValue: 0)
         id = .integer(0)
@@ -356,6 +361,7 @@ struct Requests: ~Copyable {
     }
 
     /// The memory of something else that counts as requests do has changed.
+    @_optimize(speed)
     mutating func count(_ change: Int, in shares: Shares) {
         heldBytes += change
         shares.forEach { $0.requestBytes += change }

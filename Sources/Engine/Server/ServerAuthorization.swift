@@ -8,6 +8,7 @@ import Wire
 extension ServerEngine {
     // MARK: The decision
 
+    @_optimize(speed)
     func authorize(_ head: RequestHead, on connection: ServerConnection) {
         switch gate.authorize(head) {
         case .allowed(nil): admit(head, on: connection)

@@ -77,6 +77,7 @@ extension ServerEngine {
 
     /// Sends progress if the client asked for it. The numbers are finite; `total` and `message` may
     /// be absent.
+    @_optimize(speed)
     package func progress(
         _ key: RequestKey, _ progress: Double, total: Double?, message: UnsafeRawBufferPointer
     ) throws(CallerFault) {
@@ -95,7 +96,7 @@ extension ServerEngine {
         let router = request.policy.router
         let primary =
             router.progressRoute == .primary ? primaryConnection(of: request.session) : nil
-        @inline(__always)
+        @inline(__always) @_optimize(speed)
         func compose(_ output: ByteBuffer) {
             output.append(upTo: 100 + token.count + 2 * JSONTree.numberBytesMax) {
                 $0.put(
@@ -294,6 +295,7 @@ extension ServerEngine {
 
     // MARK: Parts of the above
 
+    @_optimize(speed)
     private func find(_ key: RequestKey) throws(CallerFault) -> OpenRequest {
         guard let request = requests[key] else { throw .notFound }
         return request
@@ -301,6 +303,7 @@ extension ServerEngine {
 
     /// A request that may have messages besides its answer. `initialize` may not, since the
     /// session's id is sent with its result or not at all (S-202, S-213).
+    @_optimize(speed)
     func findForMessages(_ key: RequestKey) throws(CallerFault) -> OpenRequest {
         let request = try find(key)
         guard !request.isInitialize else { throw .notReady }
@@ -336,6 +339,7 @@ extension ServerEngine {
         method.equals(Method.message) ? .expendable : .essential
     }
 
+    @_optimize(speed)
     func send(
         _ kind: Backlog.Kind, _ message: ByteBuffer, isShared: Bool = false,
         to session: ServerSession

@@ -93,6 +93,7 @@ extension ServerEngine {
 
     // MARK: Timers
 
+    @_optimize(speed)
     func wait(_ wait: Connections.Wait, _ connection: ServerConnection) {
         connections.wait(wait, connection, at: now)
     }
@@ -111,10 +112,12 @@ extension ServerEngine {
     }
 
     /// Changes the state of a connection's exchange.
+    @_optimize(speed)
     func move(_ connection: ServerConnection, to state: Exchange.State) {
         connections.move(connection, to: state)
     }
 
+    @_optimize(speed)
     func stopWaiting(_ connection: ServerConnection) {
         connections.stopWaiting(connection)
     }
@@ -192,6 +195,7 @@ extension ServerEngine {
     }
 
     /// The exchange on a connection is over, and its response is queued completely.
+    @_optimize(speed)
     func exchangeEnded(on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         if connection.exchange.batch != nil { dropBatch(of: connection) }

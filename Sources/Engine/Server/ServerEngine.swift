@@ -78,10 +78,12 @@ package final class ServerEngine {
     }
 
     /// Whether nothing is left to do of the last input or command.
+    @inline(__always)
     var isSettled: Bool { !fences.hasReleased && !mayReadOn }
 
     /// Whether pipelined requests are to be read now. While many effects are to be performed they
     /// wait, because each makes more of them: `nextEffect` goes on.
+    @_optimize(speed)
     private var mayReadOn: Bool { connections.readable.hasNext && !core.isBusy }
 
     @inline(never)
@@ -137,6 +139,7 @@ package final class ServerEngine {
 
     /// Bytes have arrived. If they are `lent`, they stay where they are until every effect has been
     /// performed, and a message among them is not copied.
+    @_optimize(speed)
     package func received(
         _ bytes: UnsafeRawBufferPointer, on connection: ServerConnection, lent: Bool = false
     ) {
@@ -147,6 +150,7 @@ package final class ServerEngine {
     }
 
     /// `count` bytes of what `takeOutput` returned are with the socket.
+    @_optimize(speed)
     package func sent(_ count: Int, on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         enter {
@@ -199,6 +203,7 @@ package final class ServerEngine {
     // MARK: Outputs
 
     /// The next thing to do; nil if everything is done.
+    @_optimize(speed)
     package func nextEffect() -> Effect? {
         if let order = sessions.nextStoreOrder() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
@@ -226,17 +231,18 @@ package final class ServerEngine {
     package var hasMuchToWrite: Bool { connections.hasMuchToWrite }
 
     /// When to call `deadlineReached`; nil for never.
+    @_optimize(speed)
     package var nextDeadline: Instant? {
-        let sessions = earliest(self.sessions.nextDeadline, self.sessions.nextStoreDeadline)
-        let requests = earliest(
-            earliest(self.requests.nextDeadline, continuations.nextDeadline), fences.nextDeadline)
-        let connections = earliest(self.connections.nextDeadline, gate.nextExpiry)
-        return earliest(earliest(sessions, requests), earliest(connections, shutdown.deadline))
-    }
-
-    private func earliest(_ left: Instant?, _ right: Instant?) -> Instant? {
-        guard let left, let right else { return left ?? right }
-        return min(left, right)
+        var next: Int64 = .max
+        next.lower(to: sessions.nextDeadline)
+        next.lower(to: sessions.nextStoreDeadline)
+        next.lower(to: requests.nextDeadline)
+        next.lower(to: continuations.nextDeadline)
+        next.lower(to: fences.nextDeadline)
+        next.lower(to: connections.nextDeadline)
+        next.lower(to: gate.nextExpiry)
+        next.lower(to: shutdown.deadline)
+        return next < .max ? Instant(milliseconds: next) : nil
     }
 
     // MARK: Questions
@@ -249,5 +255,13 @@ package final class ServerEngine {
     /// How many things the engine holds memory for, 16 KB of unsent messages being one.
     package var population: Int {
         sessions.count + requests.count + connections.unsentBytes >> 14
+    }
+}
+
+extension Int64 {
+    /// Milliseconds until the earlier of both.
+    @inline(__always)
+    fileprivate mutating func lower(to deadline: Instant?) {
+        if let deadline { self = Swift.min(self, deadline.milliseconds) }
     }
 }

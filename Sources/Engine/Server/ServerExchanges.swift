@@ -7,6 +7,7 @@ import Wire
 extension ServerEngine {
     // MARK: Arrival
 
+    @inline(__always)
     func messageArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         stopWaiting(connection)
@@ -18,6 +19,7 @@ extension ServerEngine {
         }
     }
 
+    @_optimize(speed)
     private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let body = connection.reader.takeBody() else { return }
         do {
@@ -150,6 +152,7 @@ extension ServerEngine {
     }
 
     /// S-204, S-205, S-500: the two refusals differ, and reveal nothing else.
+    @_optimize(speed)
     func findSession(_ head: RequestHead, on connection: ServerConnection) -> Lookup {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
@@ -293,6 +296,7 @@ extension ServerEngine {
         }
     }
 
+    @_optimize(speed)
     func newEvent(
         _ kind: HostEvent.Kind, of session: ServerSession?, _ message: borrowing Message,
         on connection: ServerConnection
@@ -302,6 +306,7 @@ extension ServerEngine {
         return event
     }
 
+    @_optimize(speed)
     func deliver(
         _ request: OpenRequest, _ message: borrowing Message, on connection: ServerConnection
     ) {

@@ -11,7 +11,7 @@ extension ServerEngine {
     /// A GET: opens a session, and tells the client its endpoint.
     func oldStreamArrived(_ head: RequestHead, on connection: ServerConnection) {
         if isDraining { return refuseWhileDraining(connection) }
-        switch addSession(nil, isOld: true, on: connection) {
+        switch addSession(InitializeParams(), isOld: true, on: connection) {
         case .refused(let refusal): refuse(refusal, connection)
         case .added(let session):
             connection.access?.note(session)
@@ -50,11 +50,11 @@ extension ServerEngine {
             guard session.state.mayInitialize, session.ledger.entries.openRequests == 0 else {
                 return refuse(.sessionInitialized, connection, id: id, method)
             }
-            let params = message.envelope.params
+            let params = InitializeParams(message.envelope.params)
             guard describe(session, params) else {
                 return refuse(.clientInfoTooLong, connection, id: id, method)
             }
-            initialize(session, id, message, head, oldPolicy, on: connection)
+            initialize(session, id, message, params, head, oldPolicy, on: connection)
         } else {
             guard session.state.isLive else {
                 return refuse(.sessionUnknown, connection, id: id, method)

@@ -8,6 +8,7 @@ extension ServerEngine {
 
     /// Takes a connection's output, to be written. Report progress with `sent`, and return the
     /// output with `recycle`.
+    @_optimize(speed)
     package func takeOutput(of connection: ServerConnection) -> Output? {
         connection.isClosed ? nil : connection.outbox.take()
     }
@@ -36,6 +37,7 @@ extension ServerEngine {
 
     /// Writes one message as an event of the stream that `connection` carries, or stores it in the
     /// backlog if the socket takes no more. With an `id`, a client can resume after it.
+    @_optimize(speed)
     func writeEvent(
         _ kind: Backlog.Kind, _ text: ByteBuffer, _ id: EventID?, to connection: ServerConnection
     ) {

@@ -10,6 +10,7 @@ extension ServerEngine {
     /// even that is not enough, the connection is closed, and its client can resume the rest. One
     /// message may be larger than the limit, so only what waits before it counts, without its
     /// stream's head.
+    @_optimize(speed)
     func keepsUp(_ connection: ServerConnection) -> Bool {
         if connection.unsentBytes > options.unsentBytesMax + Int(connection.exchange.headBytes) {
             relieve(connection, to: options.unsentBytesMax, "unsent_bytes_max")

@@ -23,6 +23,7 @@ extension ServerEngine {
 
     /// Stores an answer as a stream of its own, if its client could resume it; returns the id of
     /// that stream.
+    @_optimize(speed)
     func keep(_ message: ByteBuffer, asStreamOf request: OpenRequest) -> StreamToken? {
         guard sessions.canResume(request), let session = request.session else { return nil }
         let token = newToken()

@@ -139,6 +139,7 @@ extension ServerEngine {
         exchangeEnded(on: connection)
     }
 
+    @_optimize(speed)
     func beginStream(on connection: ServerConnection, _ sessionID: SessionID?, _ output: ByteBuffer)
     {
         beginHead(.ok, on: connection, output)
@@ -147,6 +148,7 @@ extension ServerEngine {
             connection.exchange.framing, keepsAlive: keepsAlive(connection))
     }
 
+    @_optimize(speed)
     func beginHead(
         _ status: HTTPStatus, on connection: ServerConnection, _ output: ByteBuffer
     ) {
@@ -156,6 +158,7 @@ extension ServerEngine {
         connection.exchange.appendCrossOriginFields(to: output)
     }
 
+    @inline(__always)
     private func appendSessionID(_ id: SessionID?, to output: ByteBuffer) {
         guard let id else { return }
         output.append(FieldName.sessionID)

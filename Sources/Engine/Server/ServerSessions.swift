@@ -10,6 +10,7 @@ extension ServerEngine {
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
         on connection: ServerConnection
     ) {
+        let params = InitializeParams(message.envelope.params)
         var session: ServerSession?
         if !options.isStateless {
             if head[.sessionID] != nil {
@@ -21,22 +22,22 @@ extension ServerEngine {
                         .sessionInitialized, connection, id: id, message.envelope.method)
                 }
             }
-            switch addSession(message.envelope.params, on: connection) {
+            switch addSession(params, on: connection) {
             case .added(let added): session = added
             case .refused(let refusal):
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
-        initialize(session, id, message, head, policy, on: connection)
+        initialize(session, id, message, params, head, policy, on: connection)
     }
 
     /// Opens the request that initializes a session, or a client without one.
     func initialize(
         _ session: ServerSession?, _ id: RequestID, _ message: borrowing Message,
-        _ head: RequestHead, _ policy: ResponsePolicy, on connection: ServerConnection
+        _ params: InitializeParams, _ head: RequestHead, _ policy: ResponsePolicy,
+        on connection: ServerConnection
     ) {
-        let params = message.envelope.params
-        let requested = params?["protocolVersion"]?.string
+        let requested = params.protocolVersion?.string
         let revision = options.revisions.negotiated(for: requested?.bytes)
         let terms = RequestTerms(revision: revision, policy: policy, isInitialize: true)
         guard let request = open(id, message, head, of: session, on: connection, terms) else {
@@ -47,7 +48,7 @@ extension ServerEngine {
         guard let greeting = options.greeting else {
             return deliver(request, message, on: connection)
         }
-        if requested == nil || params?["capabilities"]?.isObject != true {
+        if requested == nil || params.capabilities?.isObject != true {
             let message: StaticString = "initialize needs protocolVersion and capabilities"
             try? fail(
                 request, ErrorCode.invalidParams.rawValue, message.rawBytes,
@@ -66,10 +67,10 @@ extension ServerEngine {
     }
 
     func addSession(
-        _ params: JSONValue?, isOld: Bool = false, on connection: ServerConnection
+        _ params: InitializeParams, isOld: Bool = false, on connection: ServerConnection
     ) -> Addition {
-        let clientInfo = ServerEngine.object(params?["clientInfo"])
-        let capabilities = ServerEngine.object(params?["capabilities"])
+        let clientInfo = ServerEngine.object(params.clientInfo)
+        let capabilities = ServerEngine.object(params.capabilities)
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
             return .refused(.clientInfoTooLong)
         }
@@ -102,9 +103,9 @@ extension ServerEngine {
     }
 
     /// Sets what the client of a session says of itself; false if it is too long.
-    func describe(_ session: ServerSession, _ params: JSONValue?) -> Bool {
-        let clientInfo = ServerEngine.object(params?["clientInfo"])
-        let capabilities = ServerEngine.object(params?["capabilities"])
+    func describe(_ session: ServerSession, _ params: InitializeParams) -> Bool {
+        let clientInfo = ServerEngine.object(params.clientInfo)
+        let capabilities = ServerEngine.object(params.capabilities)
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax,
             hasRoom(for: clientInfo.heldBytes + capabilities.heldBytes, of: session)
         else { return false }

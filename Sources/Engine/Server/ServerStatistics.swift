@@ -9,6 +9,7 @@ extension ServerEngine {
     }
 
     /// Writes the figures into the caller's struct: returning a copy costs more.
+    @_optimize(speed)
     package func write(_ statistics: inout Statistics) {
         statistics = core.counters
         statistics.connections = UInt64(connections.count)
@@ -31,6 +32,7 @@ extension ServerEngine {
     }
 
     /// The memory of the tables. Their capacity does not shrink when elements are removed.
+    @_optimize(speed)
     var tableBytes: Int {
         let slots =
             connections.slotCount + sessions.slotCount + requests.slotCount

@@ -49,6 +49,7 @@ extension ServerEngine {
 
     /// Sends one message on a session's primary stream, which `connection` carries. If it
     /// `isShared`, other sessions get the same buffer.
+    @_optimize(speed)
     func writePrimaryEvent(
         _ kind: Backlog.Kind, _ session: ServerSession, to connection: ServerConnection,
         _ message: ByteBuffer, isShared: Bool = false
@@ -77,6 +78,7 @@ extension ServerEngine {
         writeHead(to: connection) { appendPriming(position, to: $0, on: connection) }
     }
 
+    @_optimize(speed)
     private func appendPriming(
         _ id: EventID, to output: ByteBuffer, on connection: ServerConnection
     ) {
@@ -216,6 +218,7 @@ extension ServerEngine {
     }
 
     /// Writes a complete response: a stream of one event.
+    @_optimize(speed)
     func respond(
         on connection: ServerConnection, withStreamOf message: ByteBuffer,
         for request: OpenRequest?, _ sessionID: SessionID?

@@ -64,6 +64,7 @@ package final class ServerSession {
 
     /// Its memory without the mailbox: this object, its ledger, its log, its slots in tables, and
     /// what the client says of itself.
+    @_optimize(speed)
     var heldBytes: Int {
         ServerSession.ownBytes + clientInfo.heldBytes + clientCapabilities.heldBytes
             + subscriptions.heldBytes
@@ -179,6 +180,7 @@ struct Sessions: ~Copyable {
     }
 
     /// Starts or stops a session's time to live: it runs while nothing is under way (S-207).
+    @inline(__always)
     mutating func noteActivity(of session: ServerSession, at now: Instant) {
         guard session.state.isLive else { return }
         if session.ledger.entries.openRequests == 0, session.primary.connection == nil {

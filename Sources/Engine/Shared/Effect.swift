@@ -95,6 +95,7 @@ package final class HostEvent {
 
     /// The memory that it holds. A request's head counts with the request as well, which may end
     /// earlier.
+    @_optimize(speed)
     package var heldBytes: Int {
         HostEvent.ownBytes + (messageBuffer?.heldBytes ?? 0) + (head?.heldBytes ?? 0)
             + (decodedMethod?.heldBytes ?? 0) + (logLine == nil ? 0 : HostEvent.lineBytes)
@@ -122,6 +123,7 @@ package final class HostEvent {
     }
 
     /// Refills a new or recycled event from a client's message.
+    @_optimize(speed)
     func begin(
         _ kind: Kind, of session: ServerSession?, _ message: borrowing Message,
         on connection: ServerConnection
@@ -155,6 +157,7 @@ package final class HostEvent {
 
     /// Releases everything, after the host has received the event. Returns the message's buffer for
     /// reuse, unless somebody else refers to it too.
+    @_optimize(speed)
     func end() -> ByteBuffer? {
         var buffer: ByteBuffer?
         swap(&buffer, &messageBuffer)
@@ -214,6 +217,7 @@ package final class HostEvent {
         concern(session)
     }
 
+    @_optimize(speed)
     private func concern(_ session: ServerSession?) {
         self.session = session
         sessionKey = session?.key
@@ -228,6 +232,7 @@ struct Message: ~Copyable {
     let envelope: Envelope
     let meta: RequestMeta
 
+    @_optimize(speed)
     init(_ text: HTTPParser.Body, limits: Limits) throws(Envelope.Fault) {
         envelope = try Envelope(text.bytes, limits: limits, noting: MetaKey.meta)
         meta = RequestMeta(of: envelope)
@@ -246,6 +251,7 @@ struct EffectQueue {
 
     var count: Int { effects.count - next }
 
+    @_optimize(speed)
     mutating func popFirst() -> Effect? {
         guard next < effects.count else { return nil }
         var effect = Effect.closed

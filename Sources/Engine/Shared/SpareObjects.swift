@@ -9,7 +9,9 @@ struct SpareObjects: ~Copyable {
 
     private static var countMax: Int { 64 }
 
+    @inline(__always)
     mutating func takeEvent() -> HostEvent? { events.take() }
+    @inline(__always)
     mutating func takeRequest() -> OpenRequest? { requests.take() }
 
     /// Recycles a request that has ended, unless it is referenced elsewhere.
@@ -21,6 +23,7 @@ struct SpareObjects: ~Copyable {
 
     /// Recycles an event that the host has handled, with the head and the message, which a host
     /// with a queue may keep for longer than their request is open.
+    @_optimize(speed)
     mutating func give(_ event: HostEvent, _ spare: inout Spare) {
         var head = event.takeHead()
         spare.giveIfUnused(&head)

@@ -88,6 +88,7 @@ package class HTTPHead {
     }
 
     /// All header lines: `name: value`, CR, LF; names in lower case.
+    @inline(__always)
     package final var lines: UnsafeRawBufferPointer { text.bytes }
 
     /// The first value of an indexed field, without blanks around it; nil if it is absent.

@@ -38,6 +38,7 @@ package final class RequestHead: HTTPHead {
     }
 
     /// The request target as sent: `/mcp?x=1`.
+    @inline(__always)
     package var targetBytes: UnsafeRawBufferPointer { target.bytes }
 
     // MARK: Filling, by the parser
@@ -113,6 +114,7 @@ extension RequestHead {
     }
 
     /// Whether the recurrence has the same Content-Length.
+    @inline(__always)
     package func equals(_ recurrence: Recurrence) -> Bool {
         self[.contentLength]?.equals(recurrence.length) == true
     }

@@ -22,6 +22,7 @@ package final class RequestParser: HTTPParser {
 
     /// Takes a message that need not be parsed, because its head is known. Its body is appended to
     /// `buffer`, or left where it is.
+    @inline(__always)
     package func take(
         _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer?
     ) {

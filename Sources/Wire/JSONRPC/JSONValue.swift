@@ -83,6 +83,7 @@ package struct JSONValue {
         return elements
     }
 
+    @inline(__always)
     package var isNull: Bool { text.equals("null") }
 
     /// Whether this is a string whose decoded text is `text`.
@@ -126,26 +127,22 @@ package struct JSONValue {
         var place = JSONValue(
             valid: UnsafeRawBufferPointer(
                 start: start, count: text.count - (start - text.baseAddress!)))
+        let hasEscape = pointer.firstIndex(ofByte: UInt8(ascii: "~")) != nil
         var rest = pointer
         while rest.count > 0 {
             guard rest[0] == UInt8(ascii: "/") else { return nil }
-            let token = JSONValue.token(rest.dropBytes(1))
-            guard let child = place.child(token) else { return nil }
+            rest = rest.dropBytes(1)
+            let token = rest.prefixBytes(rest.firstIndex(ofByte: UInt8(ascii: "/")) ?? rest.count)
+            rest = rest.dropBytes(token.count)
+            guard let child = hasEscape ? place.find(escaped: token) : place.find(token) else {
+                return nil
+            }
             place = child
-            rest = rest.dropBytes(1 + token.count)
         }
         return place
     }
 
-    /// The pointer's first token, not decoded.
-    private static func token(_ pointer: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        var end = 0
-        while end < pointer.count, pointer[end] != UInt8(ascii: "/") { end += 1 }
-        return pointer.prefixBytes(end)
-    }
-
-    private func child(_ token: UnsafeRawBufferPointer) -> JSONValue? {
-        guard token.contains(UInt8(ascii: "~")) else { return find(token) }
+    private func find(escaped token: UnsafeRawBufferPointer) -> JSONValue? {
         let unescaped = JSONValue.unescaped(token)
         return withExtendedLifetime(unescaped) { find(unescaped.bytes) }
     }

@@ -45,6 +45,7 @@ struct Classifier: Sendable {
         case unknown
     }
 
+    @_optimize(speed)
     func header(of head: RequestHead) -> Header {
         guard let text = head[.protocolVersion] else { return .absent }
         guard head.isUnanimous(.protocolVersion, FieldName.protocolVersion),
@@ -54,6 +55,7 @@ struct Classifier: Sendable {
     }
 
     /// The route of a POST with one message. `hasClaim`: its `_meta` names a revision.
+    @inline(__always)
     func route(
         _ kind: Envelope.Kind, isInitialize: Bool, hasClaim: Bool, _ header: Header
     ) -> Route {

@@ -26,6 +26,7 @@ struct Ladder {
         var isOfHeader = false
     }
 
+    @_optimize(speed)
     func examine(
         _ message: borrowing Message, _ params: ModernParams, _ head: RequestHead
     ) -> Fall? {
@@ -61,6 +62,7 @@ struct Ladder {
         return nil
     }
 
+    @_optimize(speed)
     private static func names(_ claim: JSONValue, in served: RevisionSet) -> Bool {
         Revision.allCases.contains { revision in
             revision.era == .modern && served.contains(revision)
@@ -69,6 +71,7 @@ struct Ladder {
     }
 
     /// S-100.
+    @_optimize(speed)
     private func checkMeta(_ meta: RequestMeta) -> Refusal? {
         let hasVersion = meta.claim?.isString == true
         let hasCapabilities = meta.clientCapabilities?.isObject == true
@@ -78,6 +81,7 @@ struct Ladder {
     }
 
     /// S-016, S-101 to S-103.
+    @_optimize(speed)
     private func checkHeader(
         _ message: borrowing Message, _ params: ModernParams, _ head: RequestHead
     ) -> Refusal? {
@@ -91,6 +95,7 @@ struct Ladder {
     }
 
     /// S-103, S-104.
+    @_optimize(speed)
     private func checkName(
         _ envelope: borrowing Envelope, _ params: ModernParams, _ head: RequestHead
     ) -> Refusal? {
@@ -125,6 +130,7 @@ struct Ladder {
     }
 
     /// S-106: methods of the session revisions alone.
+    @_optimize(speed)
     private static func isRemoved(_ method: UnsafeRawBufferPointer) -> Bool {
         method.equals(Method.initialize) || method.equals(Method.ping)
             || method.equals(Method.setLogLevel) || method.equals(Method.subscribe)
@@ -132,6 +138,7 @@ struct Ladder {
     }
 
     /// S-107.
+    @_optimize(speed)
     private func checkParams(_ params: ModernParams, _ head: RequestHead) -> Fall? {
         guard let tools, let name = params.name?.string else { return nil }
         let headers = withExtendedLifetime(name) { tools[name.bytes] }

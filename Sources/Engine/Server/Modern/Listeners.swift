@@ -51,6 +51,7 @@ final class Listener {
 
     /// Notes the number of the event that tells of a change of a list; false if the last one has
     /// not left the backlog (S-158).
+    @_optimize(speed)
     func note(_ change: Change, event: UInt64, composed: UInt64) -> Bool {
         func set(_ last: inout UInt64) -> Bool {
             guard last <= composed else { return false }

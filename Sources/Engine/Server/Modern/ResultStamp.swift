@@ -65,6 +65,7 @@ struct ResultStamp {
         return lack
     }
 
+    @_optimize(speed)
     private func appendMembers(_ lack: Lack, to output: ByteBuffer) {
         let start = output.count
         if lack.type { output.append("\"resultType\":\"complete\",") }
@@ -79,6 +80,7 @@ struct ResultStamp {
     }
 
     /// Appends a result with its stamp; false, and nothing, if it is no object.
+    @_optimize(speed)
     func append(
         _ result: UnsafeRawBufferPointer, isCacheable: Bool, to output: ByteBuffer
     ) -> Bool {

@@ -200,6 +200,7 @@ extension ServerEngine {
 
     /// Tells the next few listeners, and then the next few sessions; false if there are no more. As
     /// for broadcasts, the output should be written before the next call.
+    @_optimize(speed)
     package func proceed(_ publication: inout Publication) -> Bool {
         guard publication.place < listeners.slotCount else {
             return proceed(&publication.toSessions)
@@ -214,6 +215,7 @@ extension ServerEngine {
         }
     }
 
+    @_optimize(speed)
     private func tell(_ listener: Listener, _ publication: inout Publication) {
         guard listener.kinds.contains(ChangeKinds(publication.change)) else { return }
         let connection = listener.connection
@@ -273,6 +275,7 @@ package struct Publication {
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
+    @_optimize(speed)
     fileprivate mutating func message(for id: RequestID) -> ByteBuffer {
         if let last, last.id == id { return last.message }
         let message = ByteBuffer(capacity: head.count + tail.count + 24 + id.byteCount)

@@ -50,6 +50,7 @@ extension ServerEngine {
 
     /// The driver has performed all effects of a turn: what the host has asked for in it leaves
     /// together. False if that is nothing.
+    @_optimize(speed)
     package func endTurn() -> Bool {
         guard continuations.hasAsking else { return false }
         enter {
