@@ -1,3 +1,5 @@
+import CLibc
+
 /// Header lines as text, as `HTTPHead.lines` returns them: fields that are not indexed.
 package enum HeaderLines {
     /// Finds the first value of any field in header lines of any case.
@@ -22,19 +24,23 @@ package enum HeaderLines {
         }
     }
 
-    /// Calls `body` with each field whose name begins with `prefix`, which must be lower case: with
-    /// the rest of its name, and its value.
+    /// Calls `body` with each field whose name begins with `prefix`: with the rest of its name, and
+    /// its value. All names must be in lower case, as those of a head are.
     package static func forEachField(
         withPrefix prefix: StaticString, in lines: UnsafeRawBufferPointer,
         _ body: (_ rest: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
     ) {
-        var rest = lines
-        while let line = nextLine(&rest) {
-            guard line.prefixBytes(prefix.utf8CodeUnitCount).equalsIgnoringCase(prefix) else {
-                continue
+        guard var start = lines.baseAddress else { return }
+        let end = start + lines.count
+        while start < end, let found = memchr(start, Int32(UInt8(ascii: "\n")), end - start) {
+            let next = UnsafeRawPointer(found) + 1
+            var rest = UnsafeRawBufferPointer(start: start, count: next - start)
+            if rest.hasPrefix(prefix), let line = nextLine(&rest) {
+                let field = line.dropBytes(prefix.utf8CodeUnitCount)
+                let (name, value) = field.cut(at: UInt8(ascii: ":"))
+                if let value { body(name, value.trimmed) }
             }
-            let (name, value) = line.dropBytes(prefix.utf8CodeUnitCount).cut(at: UInt8(ascii: ":"))
-            if let value { body(name, value.trimmed) }
+            start = next
         }
     }
 

@@ -72,6 +72,14 @@ struct JSONScanner {
         }
     }
 
+    /// Skips a value that was scanned earlier, if this is where it begins.
+    @inline(__always)
+    mutating func skip(_ value: UnsafeRawBufferPointer) -> Bool {
+        guard next == value.baseAddress else { return false }
+        next += value.count
+        return true
+    }
+
     /// Skips an object, and calls `member` with each member's name and value.
     @inline(__always)
     mutating func object(

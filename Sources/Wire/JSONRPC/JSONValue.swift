@@ -54,11 +54,25 @@ package struct JSONValue {
         return isObject ? found : nil
     }
 
-    /// Calls `body` with each member of an object, in order; with none if this is no object.
+    /// Calls `body` with each member of an object, in order; with none if this is no object. The
+    /// value `known`, found earlier, is not scanned again.
     @inline(__always)
-    package func forEachMember(_ body: (JSONName, JSONValue) -> Void) {
+    package func forEachMember(
+        knowing known: JSONValue? = nil, _ body: (JSONName, JSONValue) -> Void
+    ) {
         guard isObject, var scanner = JSONScanner(text, trusting: true) else { return }
-        _ = scanner.object(JSONScanner.depth(.max)) { body($0, JSONValue(valid: $1)) }
+        let depth = JSONScanner.depth(.max)
+        _ = scanner.members(of: depth) { name, scanner in
+            if let known, scanner.skip(known.text) {
+                body(name, known)
+                return true
+            }
+            let start = scanner.next
+            guard scanner.value(depth - 1) else { return false }
+            let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
+            body(name, JSONValue(valid: value))
+            return true
+        }
     }
 
     /// The same for a text that is known to be a valid object.

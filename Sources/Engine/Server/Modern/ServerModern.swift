@@ -14,7 +14,7 @@ extension ServerEngine {
         guard case .request(let id) = message.envelope.kind else {
             return modernNotificationArrived(message, head, on: connection)
         }
-        let params = ModernParams(message.envelope.params)
+        let params = ModernParams(message.envelope.params, knowing: message.envelope.notedParam)
         if let fall = ladder.examine(message, params, head) {
             return refuse(fall, connection, id: id, message)
         }
