@@ -317,7 +317,7 @@ struct ToolHeadersTests {
                 "Mcp-Param-City occurs more than once"
             ),
             (
-                #"{"city":"a"}"#, ["mcp-param-city: a", "a: b", "Mcp-Param-City: b"],
+                #"{"city":"a"}"#, ["mcp-param-city: a", "a: b", "mcp-param-city: b"],
                 "Mcp-Param-City occurs more than once"
             ),
             // What nothing mirrors has no header, and the host is to judge it.
