@@ -40,6 +40,14 @@ struct Promise {
                 """)
     }
 
+    /// What the table has, but not yet in its own version; one line for each fact.
+    static func tooNew(in table: Table) -> [String] {
+        facts(of: table).compactMap { fact in
+            guard let since = fact.since, since > table.version else { return nil }
+            return "\(fact.name) is since \(since)"
+        }
+    }
+
     /// What the table does not keep; one line for each fact.
     func broken(by table: Table) -> [String] {
         let facts = Promise.facts(of: table)

@@ -26,6 +26,17 @@ while let argument = arguments.popFirst() {
     }
 }
 
+let tooNew = work == .promise ? Promise.tooNew(in: ABI.table) : []
+if !tooNew.isEmpty {
+    for fact in tooNew { report(fact) }
+    report(
+        """
+        \(ABI.table.version) does not have all of the table: first raise the version in \
+        Sources/abigen/ABI/Version.swift, see docs/ABI.md.
+        """)
+    exit(1)
+}
+
 var failures = 0
 for file in work == .promise ? [Promise.write(ABI.table)] : generatedFiles(from: ABI.table) {
     let path = root + "/" + file.path

@@ -36,10 +36,22 @@ promises() {
   rm -rf "${copy:?}/$promised"
   ! check || fail "no promise: not found"
   grep -qFx "$promised has no promise" "$copy/out" || fail "no promise: $(cat "$copy/out")"
-  "$abigen" --promise --root "$copy" >/dev/null
-  check || fail "a promise that was just written: $(cat "$copy/out")"
-  version=$(basename "$copy/$promised"/*.txt .txt)
-  cp "$copy/$promised/$version.txt" "$copy/promise"
+  if "$abigen" --promise --root "$copy" >"$copy/out" 2>&1; then
+    check || fail "a promise that was just written: $(cat "$copy/out")"
+    pass "a promise that was just written"
+  else
+    # Between two releases the table is ahead of its version.
+    grep -q ' is since ' "$copy/out" && grep -q 'first raise the version' "$copy/out" ||
+      fail "no promise, and no reason: $(cat "$copy/out")"
+    test ! -e "$copy/$promised" || fail "a promise of what is not released"
+    pass "no promise of what its version does not have"
+  fi
+  rm -rf "${copy:?}/$promised"
+  mkdir -p "$copy/$promised"
+  version=$(basename "$(printf '%s\n' "$promised"/*.txt | sort -V | tail -1)" .txt)
+  cp "$promised/$version.txt" "$copy/promise"
+  cp "$copy/promise" "$copy/$promised/$version.txt"
+  check || fail "the newest promise: $(cat "$copy/out")"
   pass "a promise that is kept"
 
   finds "a changed value" \
