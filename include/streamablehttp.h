@@ -371,7 +371,7 @@ typedef enum shttp_status {
 
   /* The library is not in a state that allows this. */
 
-  /** This needs a session, and the server is stateless. */
+  /** This needs a session, and there is none. */
   SHTTP_ERR_STATELESS = -300,
 
   /** This needs a stream, and the answer is a JSON document. See

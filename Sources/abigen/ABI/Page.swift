@@ -13,9 +13,10 @@ extension ABI {
 
         SESSIONS AND STREAMS
 
-        This is about the revisions up to 2025-11-25; for 2026-07-28 see TWO ERAS. A client opens a session with initialize and sends its id with every later request. With GET
-        it opens one stream, the session's primary stream, which stays open for messages from the
-        server. Each request opens a stream of its own, which ends with the result.
+        This is about the revisions up to 2025-11-25; for 2026-07-28 see TWO ERAS. A client opens a
+        session with initialize and sends its id with every later request. With GET it opens one
+        stream, the session's primary stream, which stays open for messages from the server. Each
+        request opens a stream of its own, which ends with the result.
 
              client                              host
                | POST initialize      ------>      | SHTTP_EVENT_SESSION_OPENED
@@ -70,8 +71,8 @@ extension ABI {
         authorize, the host decides on each request, which it receives as SHTTP_EVENT_AUTHORIZE
         before its body is read. Either way each HTTP request is checked by itself, knowing a
         session's id is not enough, and a session is visible only to the principal that opened it.
-        So is a request that waits until its client comes back with input. resource_metadata tells clients where to get a token (RFC 9728). Use TLS with it: put a
-        proxy in front.
+        So is a request that waits until its client comes back with input. resource_metadata tells
+        clients where to get a token (RFC 9728). Use TLS with it: put a proxy in front.
 
         MODES
 

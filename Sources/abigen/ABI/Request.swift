@@ -118,8 +118,8 @@ extension ABI {
                 """
                 Sends a notification that belongs to the request, on the request's stream.
 
-                `params` is a JSON object or array, or empty for none. Changes belong to no request: see
-                shttp_server_publish(). With 2026-07-28 they are refused here.
+                `params` is a JSON object or array, or empty for none. Changes belong to no request:
+                see shttp_server_publish(). With 2026-07-28 they are refused here.
                 """,
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
@@ -164,7 +164,8 @@ extension ABI {
 
                 The client is told to reconnect after `retry_ms`; messages sent in the meantime,
                 including the result, are kept for it. For long work that should not hold a
-                connection open (MCP 2025-11-25, SEP-1699). Clients of other revisions cannot do this.
+                connection open (MCP 2025-11-25, SEP-1699). Clients of other revisions cannot do
+                this.
                 """,
                 target + [Parameter("retry_ms", .uint32)],
                 statuses: [
