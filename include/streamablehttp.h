@@ -12,7 +12,8 @@
  *
  * SESSIONS AND STREAMS
  *
- * A client opens a session with initialize and sends its id with every later
+ * This is about the revisions up to 2025-11-25; for 2026-07-28 see TWO ERAS. A
+ * client opens a session with initialize and sends its id with every later
  * request. With GET it opens one stream, the session's primary stream, which
  * stays open for messages from the server. Each request opens a stream of its
  * own, which ends with the result.
@@ -45,15 +46,37 @@
  * while its client is disconnected, and the host need not know. With
  * shttp_request_hang_up() the host can close the connection itself.
  *
+ * TWO ERAS
+ *
+ * With 2026-07-28 there are no sessions, no primary stream and no resuming:
+ * each request stands for itself. Clients of both eras use the same endpoint,
+ * and the host has one handler for both. It gets the same events, in which
+ * `revision` tells the era and `session` has key 0 without a session, and it
+ * calls the same functions:
+ *
+ * - shttp_request_respond(): one JSON document, if nothing was sent before. The
+ *   library adds what the host left out of the result.
+ * - shttp_request_progress(), shttp_request_log(): the answer becomes a stream.
+ *   Log messages are sent only if the request asked for their level.
+ * - shttp_request_call(): the client gets a result that requires input, and
+ *   repeats its request with the answers. The host's request goes on, and gets
+ *   SHTTP_EVENT_RESPONSE.
+ * - shttp_server_publish(): tells both eras of a change.
+ * - A client that disconnects has cancelled its request: SHTTP_EVENT_CANCELLED.
+ *
+ * The library answers server/discover and subscriptions/listen, and checks the
+ * headers that repeat the body; see shttp_server_set_tools(). The option
+ * revisions serves one era alone.
+ *
  * AUTHORIZATION
  *
  * Off by default. Two options turn it on: bearer_tokens is a list of accepted
  * tokens; with authorize, the host decides on each request, which it receives
  * as SHTTP_EVENT_AUTHORIZE before its body is read. Either way each HTTP
  * request is checked by itself, knowing a session's id is not enough, and a
- * session is visible only to the principal that opened it. resource_metadata
- * tells clients where to get a token (RFC 9728). Use TLS with it: put a proxy
- * in front.
+ * session is visible only to the principal that opened it. So is a request that
+ * waits until its client comes back with input. resource_metadata tells clients
+ * where to get a token (RFC 9728). Use TLS with it: put a proxy in front.
  *
  * MODES
  *
@@ -61,6 +84,8 @@
  * the mode does not support fails with the status in the table: it returns that
  * status, or, if it is made on another thread and only the loop can find out,
  * SHTTP_EVENT_COMMAND_FAILED reports it. SHTTP_RESPONSE_AUTO counts as stream.
+ * A request of 2026-07-28 is served as in the columns under stateless, but
+ * shttp_request_call() works in both.
  *
  *                                  with sessions      stateless
  *                                  stream   JSON      stream   JSON
@@ -346,7 +371,7 @@ typedef enum shttp_status {
 
   /* The library is not in a state that allows this. */
 
-  /** This needs a session, and the server is stateless. */
+  /** This needs a session, and there is none. */
   SHTTP_ERR_STATELESS = -300,
 
   /** This needs a stream, and the answer is a JSON document. See
@@ -682,7 +707,7 @@ typedef enum shttp_event_kind {
 
   /** A client's notification; it needs no answer. notifications/cancelled is
    *  delivered this way only if it names no open request, or the server is
-   *  stateless.
+   *  stateless; with 2026-07-28 it is dropped.
    *
    *  Sets session, session_data, principal, method, message, params,
    *  headers, revision, peer and target. */
@@ -691,7 +716,11 @@ typedef enum shttp_event_kind {
   /** The end of a call that the host made. With status SHTTP_OK, message is
    *  the client's JSON-RPC response, which contains a result or an error.
    *  With any other status there is no response: SHTTP_ERR_DISCONNECTED,
-   *  SHTTP_ERR_SESSION_ENDED or SHTTP_ERR_CANCELLED.
+   *  SHTTP_ERR_SESSION_ENDED, SHTTP_ERR_CANCELLED if the request was
+   *  answered, or SHTTP_ERR_NO_CAPABILITY if the client came back without
+   *  it. If the call was made on another thread, it is also any status of
+   *  shttp_request_call() or shttp_session_call() that only the loop can
+   *  find out.
    *
    *  Sets status, session, session_data, call, call_data, message, revision
    *  and peer. */
@@ -701,7 +730,8 @@ typedef enum shttp_event_kind {
    *  answer it. status is SHTTP_ERR_CANCELLED if the client cancelled it,
    *  and message is then its notification; SHTTP_ERR_DISCONNECTED if the
    *  client disconnected and did not resume in time or, on a stateless
-   *  server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
+   *  server or with 2026-07-28, if it disconnected or did not come back with
+   *  its input within parked_ms; SHTTP_ERR_SESSION_ENDED; or
    *  SHTTP_ERR_CLOSED.
    *
    *  Sets status, session, session_data, request, method, message, params,
@@ -845,7 +875,7 @@ typedef struct shttp_event {
    *  command. */
   shttp_status status;
 
-  /** Key 0 if the server is stateless. */
+  /** Key 0 with 2026-07-28, and if the server is stateless. */
   shttp_session session;
 
   /** The request to answer, or that was cancelled. */
@@ -1230,25 +1260,26 @@ typedef struct shttp_server_options {
   /** The stream that carries progress. Default SHTTP_PROGRESS_PRIMARY. */
   shttp_progress_route progress_route;
 
-  /** Nonzero: no sessions, and no state is kept between requests. Default 0. */
+  /** Nonzero: no sessions. Requests of 2026-07-28 have none either way, but
+   *  may wait for their client's input; see parked_max. Default 0. */
   uint32_t stateless;
 
   /** The path of the endpoint. It starts with a slash. Default "/mcp".
    *  Copied. */
   const char *path;
 
-  /** The serverInfo of initialize, a JSON object such as
-   *  {"name":"x","version":"1"}. The library then answers initialize and
-   *  ping itself. Default empty: the host receives both requests and answers
+  /** The serverInfo of initialize and server/discover, a JSON object such as
+   *  {"name":"x","version":"1"}. The library then answers these and ping
+   *  itself. Default empty: the host receives these requests and answers
    *  them. Copied. */
   shttp_bytes server_info;
 
-  /** The capabilities of initialize, a JSON object such as {"tools":{}}.
-   *  Needs server_info. Default {}. Copied. */
+  /** The capabilities of initialize and server/discover, a JSON object such
+   *  as {"tools":{}}. Needs server_info. Default {}. Copied. */
   shttp_bytes server_capabilities;
 
-  /** The instructions of initialize, plain text in UTF-8. Needs server_info.
-   *  Default none. Copied. */
+  /** The instructions of initialize and server/discover, plain text in
+   *  UTF-8. Needs server_info. Default none. Copied. */
   shttp_bytes instructions;
 
   /** An allow-list of web origins, as scheme://host or scheme://host:port,
@@ -1457,16 +1488,16 @@ typedef struct shttp_server_options {
   uint32_t arriving_bytes_max;
 
   /** Maximum memory of all open requests: their heads, ids and progress
-   *  tokens, and calls to their clients. At the limit, requests whose
-   *  clients have disconnected are cancelled, the first to disconnect first;
-   *  if there is none, further requests are refused with HTTP status 503.
-   *  Bytes; default 67108864. */
+   *  tokens, calls to their clients, and streams of subscriptions/listen. At
+   *  the limit, requests whose clients have disconnected are cancelled, the
+   *  first to disconnect first; if there is none, further requests are
+   *  refused with HTTP status 503. Bytes; default 67108864. */
   uint32_t request_bytes_max;
 
   /** Maximum memory of all sessions: the clientInfo and capabilities of
-   *  their clients, and their mailboxes. At the limit, sessions are closed
-   *  or refused as with sessions_max, and mailboxes accept no more messages.
-   *  Bytes; default 67108864. */
+   *  their clients, their mailboxes and subscriptions. At the limit,
+   *  sessions are closed or refused as with sessions_max, and mailboxes
+   *  accept no more messages. Bytes; default 67108864. */
   uint32_t session_bytes_max;
 
   /** Maximum size of the clientInfo and the capabilities of a client
@@ -1478,11 +1509,11 @@ typedef struct shttp_server_options {
   uint32_t queue_bytes_max;
 
   /** Maximum share that one peer address may use of connections_max,
-   *  sessions_max, session_bytes_max, request_bytes_max and
-   *  replay_total_bytes_max, in per cent; 100 or more: no limit per address.
-   *  The first 64 bits of an IPv6 address count as one address. Behind a
-   *  proxy all clients have the proxy's address: use 100 there. Has no
-   *  effect on a Unix socket. Default 50. */
+   *  sessions_max, session_bytes_max, request_bytes_max, parked_max,
+   *  listens_max and replay_total_bytes_max, in per cent; 100 or more: no
+   *  limit per address. The first 64 bits of an IPv6 address count as one
+   *  address. Behind a proxy all clients have the proxy's address: use 100
+   *  there. Has no effect on a Unix socket. Default 50. */
   uint32_t address_share_percent;
 
   /** The same share for one principal, but not of connections_max; see
@@ -2058,6 +2089,8 @@ shttp_request_progress(shttp_server *server, shttp_request request,
  *
  * `level` is one of debug, info, notice, warning, error, critical, alert and
  * emergency. `logger` is plain text and may be empty. `data` is a JSON value.
+ * With 2026-07-28 nothing is sent, and SHTTP_OK is returned, if the request did
+ * not ask for this level.
  *
  * `level`, `logger` and `data` are copied before this returns.
  *
@@ -2074,14 +2107,16 @@ shttp_request_log(shttp_server *server, shttp_request request,
  * Sends a notification that belongs to the request, on the request's stream.
  * [any thread]
  *
- * `params` is a JSON object or array, or empty for none.
+ * `params` is a JSON object or array, or empty for none. Changes belong to no
+ * request: see shttp_server_publish(). With 2026-07-28 they are refused here.
  *
  * `method` and `params` are copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE,
  * SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the request was answered or
  * cancelled, or its session has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
- * SHTTP_ERR_CLOSED, or SHTTP_ERR_JSON_RESPONSE.
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_JSON_RESPONSE, or SHTTP_ERR_STATELESS if a client
+ * of 2026-07-28 gets such a notification otherwise.
  */
 SHTTP_API shttp_status
 shttp_request_notify(shttp_server *server, shttp_request request,
@@ -2122,7 +2157,8 @@ shttp_request_call(shttp_server *server, shttp_request request,
  *
  * The client is told to reconnect after `retry_ms`; messages sent in the
  * meantime, including the result, are kept for it. For long work that should
- * not hold a connection open (MCP 2025-11-25, SEP-1699).
+ * not hold a connection open (MCP 2025-11-25, SEP-1699). Clients of other
+ * revisions cannot do this.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
  * request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, SHTTP_ERR_CLOSED,
@@ -2136,7 +2172,8 @@ shttp_request_hang_up(shttp_server *server, shttp_request request,
  * Cancels a call that the host made. [any thread]
  *
  * The client gets notifications/cancelled, a late response is dropped, and
- * there is no SHTTP_EVENT_RESPONSE.
+ * there is no SHTTP_EVENT_RESPONSE. With 2026-07-28 the client is not asked any
+ * more.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the call
  * has ended, SHTTP_ERR_LIMIT, or SHTTP_ERR_CLOSED.

@@ -53,7 +53,7 @@ func statusText(_ status: Int32) -> StaticString {
     case -202: "The system does not permit this."
     case -203: "The process has no file descriptor left."
     case -204: "The system reports an error."
-    case -300: "This needs a session, and the server is stateless."
+    case -300: "This needs a session, and there is none."
     case -301: "This needs a stream, and the answer is a JSON document."
     case -302: "No stream of the session can carry this message."
     case -303: "The client has not finished initializing."

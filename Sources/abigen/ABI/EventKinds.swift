@@ -21,7 +21,8 @@ extension ABI {
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
                 A client's notification; it needs no answer. notifications/cancelled is delivered
-                this way only if it names no open request, or the server is stateless.
+                this way only if it names no open request, or the server is stateless; with
+                2026-07-28 it is dropped.
                 """,
                 sets: [
                     "session", "session_data", "principal", "method", "message", "params",
@@ -32,8 +33,10 @@ extension ABI {
                 """
                 The end of a call that the host made. With status SHTTP_OK, message is the client's
                 JSON-RPC response, which contains a result or an error. With any other status there
-                is no response: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED or
-                SHTTP_ERR_CANCELLED.
+                is no response: SHTTP_ERR_DISCONNECTED, SHTTP_ERR_SESSION_ENDED, SHTTP_ERR_CANCELLED
+                if the request was answered, or SHTTP_ERR_NO_CAPABILITY if the client came back
+                without it. If the call was made on another thread, it is also any status of
+                shttp_request_call() or shttp_session_call() that only the loop can find out.
                 """,
                 sets: [
                     "status", "session", "session_data", "call", "call_data", "message", "revision",
@@ -45,7 +48,8 @@ extension ABI {
                 A request has ended without an answer: stop working on it, and do not answer it.
                 status is SHTTP_ERR_CANCELLED if the client cancelled it, and message is then its
                 notification; SHTTP_ERR_DISCONNECTED if the client disconnected and did not resume
-                in time or, on a stateless server, if it disconnected; SHTTP_ERR_SESSION_ENDED; or
+                in time or, on a stateless server or with 2026-07-28, if it disconnected or did not
+                come back with its input within parked_ms; SHTTP_ERR_SESSION_ENDED; or
                 SHTTP_ERR_CLOSED.
                 """,
                 sets: [

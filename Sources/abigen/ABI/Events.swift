@@ -165,7 +165,7 @@ extension ABI {
                 "The status of an ended call, request or session, or of a failed command.",
                 maps: "event.fault.map { CABI.status($0) } ?? SHTTP_OK"),
             Field(
-                "session", .session, "Key 0 if the server is stateless.",
+                "session", .session, "Key 0 with 2026-07-28, and if the server is stateless.",
                 maps: "shttp_session(key: event.sessionKey?.rawValue ?? 0)"),
             Field(
                 "request", .request, "The request to answer, or that was cancelled.",

@@ -1,6 +1,6 @@
 extension ABI {
     /// The introduction at the top of the header.
-    static let page = modelPage + "\n\n" + rulesPage + "\n\n" + programPage
+    static let page = modelPage + "\n\n" + modesPage + "\n\n" + rulesPage + "\n\n" + programPage
 
     private static let modelPage = """
         streamablehttp.h - serve the Model Context Protocol over Streamable HTTP.
@@ -13,9 +13,10 @@ extension ABI {
 
         SESSIONS AND STREAMS
 
-        A client opens a session with initialize and sends its id with every later request. With GET
-        it opens one stream, the session's primary stream, which stays open for messages from the
-        server. Each request opens a stream of its own, which ends with the result.
+        This is about the revisions up to 2025-11-25; for 2026-07-28 see TWO ERAS. A client opens a
+        session with initialize and sends its id with every later request. With GET it opens one
+        stream, the session's primary stream, which stays open for messages from the server. Each
+        request opens a stream of its own, which ends with the result.
 
              client                              host
                | POST initialize      ------>      | SHTTP_EVENT_SESSION_OPENED
@@ -43,21 +44,43 @@ extension ABI {
         continues while its client is disconnected, and the host need not know. With
         shttp_request_hang_up() the host can close the connection itself.
 
+        TWO ERAS
+
+        With 2026-07-28 there are no sessions, no primary stream and no resuming: each request
+        stands for itself. Clients of both eras use the same endpoint, and the host has one handler
+        for both. It gets the same events, in which `revision` tells the era and `session` has key 0
+        without a session, and it calls the same functions:
+
+        - shttp_request_respond(): one JSON document, if nothing was sent before. The library adds
+          what the host left out of the result.
+        - shttp_request_progress(), shttp_request_log(): the answer becomes a stream. Log messages
+          are sent only if the request asked for their level.
+        - shttp_request_call(): the client gets a result that requires input, and repeats its
+          request with the answers. The host's request goes on, and gets SHTTP_EVENT_RESPONSE.
+        - shttp_server_publish(): tells both eras of a change.
+        - A client that disconnects has cancelled its request: SHTTP_EVENT_CANCELLED.
+
+        The library answers server/discover and subscriptions/listen, and checks the headers that
+        repeat the body; see shttp_server_set_tools(). The option revisions serves one era alone.
+        """
+
+    private static let modesPage = """
         AUTHORIZATION
 
         Off by default. Two options turn it on: bearer_tokens is a list of accepted tokens; with
         authorize, the host decides on each request, which it receives as SHTTP_EVENT_AUTHORIZE
         before its body is read. Either way each HTTP request is checked by itself, knowing a
         session's id is not enough, and a session is visible only to the principal that opened it.
-        resource_metadata tells clients where to get a token (RFC 9728). Use TLS with it: put a
-        proxy in front.
+        So is a request that waits until its client comes back with input. resource_metadata tells
+        clients where to get a token (RFC 9728). Use TLS with it: put a proxy in front.
 
         MODES
 
         The options stateless and response_mode disable parts of this. A call that the mode does not
         support fails with the status in the table: it returns that status, or, if it is made on
         another thread and only the loop can find out, SHTTP_EVENT_COMMAND_FAILED reports it.
-        SHTTP_RESPONSE_AUTO counts as stream.
+        SHTTP_RESPONSE_AUTO counts as stream. A request of 2026-07-28 is served as in the columns
+        under stateless, but shttp_request_call() works in both.
 
                                          with sessions      stateless
                                          stream   JSON      stream   JSON

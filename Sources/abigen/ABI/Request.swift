@@ -103,7 +103,9 @@ extension ABI {
                 Sends a log message, notifications/message, on the request's stream.
 
                 `level` is one of debug, info, notice, warning, error, critical, alert and
-                emergency. `logger` is plain text and may be empty. `data` is a JSON value.
+                emergency. `logger` is plain text and may be empty. `data` is a JSON value. With
+                2026-07-28 nothing is sent, and SHTTP_OK is returned, if the request did not ask for
+                this level.
                 """,
                 target + [
                     Parameter("level", .bytes, .copied), Parameter("logger", .bytes, .copied),
@@ -116,11 +118,16 @@ extension ABI {
                 """
                 Sends a notification that belongs to the request, on the request's stream.
 
-                `params` is a JSON object or array, or empty for none.
+                `params` is a JSON object or array, or empty for none. Changes belong to no request:
+                see shttp_server_publish(). With 2026-07-28 they are refused here.
                 """,
                 target + [
                     Parameter("method", .bytes, .copied), Parameter("params", .bytes, .copied),
-                ], statuses: outcome + [.jsonResponse], mayIgnore: true,
+                ],
+                statuses: outcome + [
+                    .jsonResponse,
+                    .stateless.when("a client of 2026-07-28 gets such a notification otherwise"),
+                ], mayIgnore: true,
                 maps: .command("notify($request, method: $method, params: $params)"))),
     ]
 
@@ -157,7 +164,8 @@ extension ABI {
 
                 The client is told to reconnect after `retry_ms`; messages sent in the meantime,
                 including the result, are kept for it. For long work that should not hold a
-                connection open (MCP 2025-11-25, SEP-1699).
+                connection open (MCP 2025-11-25, SEP-1699). Clients of other revisions cannot do
+                this.
                 """,
                 target + [Parameter("retry_ms", .uint32)],
                 statuses: [
@@ -171,7 +179,7 @@ extension ABI {
                 Cancels a call that the host made.
 
                 The client gets notifications/cancelled, a late response is dropped, and there is no
-                SHTTP_EVENT_RESPONSE.
+                SHTTP_EVENT_RESPONSE. With 2026-07-28 the client is not asked any more.
                 """,
                 [Parameter("server", .server), Parameter("call", .call)],
                 statuses: [

@@ -217,17 +217,17 @@ extension ABI {
         Field(
             "request_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
-            Maximum memory of all open requests: their heads, ids and progress tokens, and calls to
-            their clients. At the limit, requests whose clients have disconnected are cancelled, the
-            first to disconnect first; if there is none, further requests are refused with HTTP
-            status 503.
+            Maximum memory of all open requests: their heads, ids and progress tokens, calls to
+            their clients, and streams of subscriptions/listen. At the limit, requests whose clients
+            have disconnected are cancelled, the first to disconnect first; if there is none,
+            further requests are refused with HTTP status 503.
             """, maps: "requestBytesMax"),
         Field(
             "session_bytes_max", .uint32, fallback: .bytes(67_108_864),
             """
-            Maximum memory of all sessions: the clientInfo and capabilities of their clients, and
-            their mailboxes. At the limit, sessions are closed or refused as with sessions_max, and
-            mailboxes accept no more messages.
+            Maximum memory of all sessions: the clientInfo and capabilities of their clients, their
+            mailboxes and subscriptions. At the limit, sessions are closed or refused as with
+            sessions_max, and mailboxes accept no more messages.
             """, maps: "sessionBytesMax"),
         Field(
             "client_info_bytes_max", .uint32, fallback: .bytes(65_536),
@@ -244,10 +244,10 @@ extension ABI {
             "address_share_percent", .uint32, fallback: .percent(50),
             """
             Maximum share that one peer address may use of connections_max, sessions_max,
-            session_bytes_max, request_bytes_max and replay_total_bytes_max, in per cent; 100 or
-            more: no limit per address. The first 64 bits of an IPv6 address count as one address.
-            Behind a proxy all clients have the proxy's address: use 100 there. Has no effect on a
-            Unix socket.
+            session_bytes_max, request_bytes_max, parked_max, listens_max and
+            replay_total_bytes_max, in per cent; 100 or more: no limit per address. The first 64
+            bits of an IPv6 address count as one address. Behind a proxy all clients have the
+            proxy's address: use 100 there. Has no effect on a Unix socket.
             """, maps: "addressSharePercent"),
         Field(
             "principal_share_percent", .uint32, fallback: .percent(50),

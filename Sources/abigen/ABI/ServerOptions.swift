@@ -101,26 +101,33 @@ extension ABI {
             fallback: .named("SHTTP_PROGRESS_PRIMARY"), "The stream that carries progress."),
         Field(
             "stateless", .uint32, fallback: .flag,
-            "Nonzero: no sessions, and no state is kept between requests.", maps: "isStateless"),
+            """
+            Nonzero: no sessions. Requests of 2026-07-28 have none either way, but may wait for
+            their client's input; see parked_max.
+            """, maps: "isStateless"),
         Field(
             "path", .text, .copied, fallback: .text("/mcp"),
             "The path of the endpoint. It starts with a slash."),
         Field(
             "server_info", .bytes, .copied,
-            fallback: .named("empty", "the host receives both requests and answers them"),
+            fallback: .named("empty", "the host receives these requests and answers them"),
             form: .json,
             """
-            The serverInfo of initialize, a JSON object such as {"name":"x","version":"1"}. The
-            library then answers initialize and ping itself.
+            The serverInfo of initialize and server/discover, a JSON object such as
+            {"name":"x","version":"1"}. The library then answers these and ping itself.
             """),
         Field(
             "server_capabilities", .bytes, .copied, fallback: .named("{}"), form: .json,
             """
-            The capabilities of initialize, a JSON object such as {"tools":{}}. Needs server_info.
+            The capabilities of initialize and server/discover, a JSON object such as {"tools":{}}.
+            Needs server_info.
             """),
         Field(
             "instructions", .bytes, .copied, fallback: .named("none"),
-            "The instructions of initialize, plain text in UTF-8. Needs server_info."),
+            """
+            The instructions of initialize and server/discover, plain text in UTF-8. Needs
+            server_info.
+            """),
     ]
 
     private static let securityFields = [

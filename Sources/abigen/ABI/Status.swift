@@ -76,7 +76,7 @@ extension Status {
     // The library's state.
     static let stateless = Status(
         -300, "SHTTP_ERR_STATELESS",
-        "This needs a session, and the server is stateless.",
+        "This needs a session, and there is none.",
         exception: PythonException("StatelessError"))
     static let jsonResponse = Status(
         -301, "SHTTP_ERR_JSON_RESPONSE",

@@ -138,7 +138,7 @@ class SystemCallError(SystemStatusError):
 
 
 class StatelessError(StreamableHTTPError):
-    """This needs a session, and the server is stateless."""
+    """This needs a session, and there is none."""
 
     status = shttp_status.SHTTP_ERR_STATELESS
 

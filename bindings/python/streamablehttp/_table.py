@@ -115,14 +115,16 @@ class Options(TypedDict, total=False):
     progress_route: Literal["primary", "request"]
     """The stream that carries progress. Default "primary"."""
     stateless: bool
-    """True: no sessions, and no state is kept between requests. Default False."""
+    """True: no sessions. Requests of 2026-07-28 have none either way, but may wait for their
+    client's input; see parked_max. Default False."""
     path: str
     """The path of the endpoint. It starts with a slash. Default "/mcp"."""
     capabilities: Mapping[str, Any] | None
-    """The capabilities of initialize, a JSON object such as {"tools":{}}. Not together with raw.
-    Default {}."""
+    """The capabilities of initialize and server/discover, a JSON object such as {"tools":{}}. Not
+    together with raw. Default {}."""
     instructions: str | None
-    """The instructions of initialize, plain text in UTF-8. Not together with raw. Default None."""
+    """The instructions of initialize and server/discover, plain text in UTF-8. Not together with
+    raw. Default None."""
     allowed_origins: Iterable[str] | None
     """An allow-list of web origins, as scheme://host or scheme://host:port; scheme://host:* allows
     every port, and "*" every origin. Browsers leave out the port if it is the scheme's default.
@@ -253,14 +255,14 @@ class Options(TypedDict, total=False):
     request. Over the limit, the request that holds most is refused with HTTP status 503. Default
     134217728."""
     request_bytes_max: int
-    """Maximum memory of all open requests: their heads, ids and progress tokens, and calls to their
-    clients. At the limit, requests whose clients have disconnected are cancelled, the first to
-    disconnect first; if there is none, further requests are refused with HTTP status 503.
-    Default 67108864."""
+    """Maximum memory of all open requests: their heads, ids and progress tokens, calls to their
+    clients, and streams of subscriptions/listen. At the limit, requests whose clients have
+    disconnected are cancelled, the first to disconnect first; if there is none, further requests
+    are refused with HTTP status 503. Default 67108864."""
     session_bytes_max: int
-    """Maximum memory of all sessions: the clientInfo and capabilities of their clients, and their
-    mailboxes. At the limit, sessions are closed or refused as with sessions_max, and mailboxes
-    accept no more messages. Default 67108864."""
+    """Maximum memory of all sessions: the clientInfo and capabilities of their clients, their
+    mailboxes and subscriptions. At the limit, sessions are closed or refused as with
+    sessions_max, and mailboxes accept no more messages. Default 67108864."""
     client_info_bytes_max: int
     """Maximum size of the clientInfo and the capabilities of a client together; a larger initialize
     is refused. Default 65536."""
@@ -268,10 +270,10 @@ class Options(TypedDict, total=False):
     """Maximum memory of queued events; see queue_events_max. Default 67108864."""
     address_share_percent: int
     """Maximum share that one peer address may use of connections_max, sessions_max,
-    session_bytes_max, request_bytes_max and replay_total_bytes_max, in per cent; 100 or more: no
-    limit per address. The first 64 bits of an IPv6 address count as one address. Behind a proxy
-    all clients have the proxy's address: use 100 there. Has no effect on a Unix socket. Default
-    50."""
+    session_bytes_max, request_bytes_max, parked_max, listens_max and replay_total_bytes_max, in
+    per cent; 100 or more: no limit per address. The first 64 bits of an IPv6 address count as
+    one address. Behind a proxy all clients have the proxy's address: use 100 there. Has no
+    effect on a Unix socket. Default 50."""
     principal_share_percent: int
     """The same share for one principal, but not of connections_max; see Authorization.allow(). Has
     no effect without authorization. Default 50."""
