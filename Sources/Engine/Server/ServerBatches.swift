@@ -65,7 +65,8 @@ extension ServerEngine {
         for element in array.elements {
             guard content.places.count < Batch.countMax else { return .batchTooLong }
             guard let place = element.text.baseAddress.map({ $0 - start }),
-                let envelope = try? Envelope(element.text, limits: options.limits, noting: MetaKey.meta)
+                let envelope = try? Envelope(
+                    element.text, limits: options.limits, noting: MetaKey.meta)
             else { return .notAMessage }
             content.places.append(place..<place + element.text.count)
             let meta = RequestMeta(of: envelope)
