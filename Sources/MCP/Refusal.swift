@@ -277,6 +277,10 @@ extension Refusal {
     package static var tooManyRequests: Refusal {
         Refusal(.serviceUnavailable, .internalError, "Too many requests are open", counter: .limit)
     }
+    package static var batchTooLarge: Refusal {
+        Refusal(
+            .ok, .internalError, "The answers of the batch are too long together", counter: .limit)
+    }
     package static var tooMuchArriving: Refusal {
         Refusal(
             .serviceUnavailable, .internalError, "Too much is arriving at once", counter: .limit)

@@ -34,8 +34,10 @@ final class Batch {
     /// The most messages of a batch.
     static var countMax: Int { 100 }
 
-    /// Its memory, without the answers.
-    var heldBytes: Int { 160 + text.heldBytes + places.count * 16 }
+    /// Its memory, with the answers so far.
+    var heldBytes: Int {
+        160 + text.heldBytes + places.count * 16 + (answers?.heldBytes ?? 0)
+    }
 
     var heapBytes: Int {
         HeapBlock.size(of: self) + text.heapBytes + HeapBlock.size(of: places)

@@ -118,7 +118,7 @@ extension ServerEngine {
         on connection: ServerConnection
     ) {
         if batch.answers != nil {
-            batch.add(answer)
+            keep(answer, in: batch, of: request, on: connection)
         } else {
             beginStream(of: batch, on: connection)
             let id = request?.nextEventID()
@@ -131,6 +131,30 @@ extension ServerEngine {
         guard !connection.isClosed, let head = connection.head else { return }
         move(connection, to: .receiving)
         goOn(with: batch, head, on: connection)
+    }
+
+    /// Keeps an answer until the response is complete; one that is too much becomes an error.
+    private func keep(
+        _ answer: ByteBuffer, in batch: Batch, of request: OpenRequest?,
+        on connection: ServerConnection
+    ) {
+        let before = batch.heldBytes
+        if let request,
+            !makeRoom(forRequest: answer.count, in: batch.shares, on: connection)
+        {
+            core.counters.resultDrops += 1
+            log(
+                .warning, "The answers of a batch hold too much; one is lost (request_bytes_max)",
+                on: connection)
+            let error = ByteBuffer()
+            let refusal = Refusal.batchTooLarge
+            error.appendError(
+                id: request.id, code: refusal.code.rawValue, message: refusal.message.rawBytes)
+            batch.add(error)
+        } else {
+            batch.add(answer)
+        }
+        requests.count(batch.heldBytes - before, in: batch.shares)
     }
 
     func beginStream(of batch: Batch, on connection: ServerConnection) {

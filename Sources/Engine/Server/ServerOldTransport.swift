@@ -41,6 +41,10 @@ extension ServerEngine {
         else { return refuse(.sessionUnknown, connection, id: id, method) }
         connection.access?.note(session)
         guard let id else {
+            // The host does not know a session before it has accepted it.
+            guard session.state.isLive else {
+                return refuse(.sessionUnknown, connection, id: nil, method)
+            }
             accept(connection)
             dispatch(message, head, of: session, on: connection)
             return noteActivity(of: session)

@@ -282,7 +282,8 @@ extension ServerEngine {
     package func hangUp(_ key: SessionKey, retry: Int64) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             guard let session = sessions[key] else { throw .notFound }
-            guard sessions.hasStore, session.state.revision?.hasPolling == true else {
+            guard sessions.hasStore, !session.isOld, session.state.revision?.hasPolling == true
+            else {
                 throw .notResumable
             }
             guard let connection = primaryConnection(of: session) else { throw .noStream }

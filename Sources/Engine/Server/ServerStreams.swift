@@ -138,7 +138,7 @@ extension ServerEngine {
         about length: Int = 128, _ compose: (ByteBuffer) -> Void
     ) throws(CallerFault) {
         close(request, .cancelled)
-        if request.isParked { return keep(answerOf: request, status, compose) }
+        if request.isParked { return try keep(answerOf: request, status, compose) }
         guard request.isReachable else {
             core.counters.resultDrops += 1
             log(.notice, "Dropped a result whose client is gone", about: request)

@@ -14,7 +14,7 @@ extension ServerEngine {
         let isNew = method.equals(Method.subscribe)
         guard isNew || method.equals(Method.unsubscribe) else { return false }
         var fault: Refusal?
-        if let uri = message.envelope.params?["uri"]?.string {
+        if let uri = message.envelope.params?["uri"]?.string, UTF8Text.isValid(uri.bytes) {
             if isNew {
                 fault = subscribe(session, to: uri)
             } else if let removed = sessions.unsubscribe(session, from: uri.bytes) {

@@ -52,8 +52,12 @@ extension ServerEngine {
         }
         guard let uris = filter["resourceSubscriptions"], !uris.isNull else { return nil }
         guard uris.isArray else { return .listenParams }
-        for element in uris.elements {
-            guard let uri = element.string else { return .listenParams }
+        for (index, element) in uris.elements.enumerated() {
+            // Some may be named twice; but each is compared with all before it.
+            guard index < 2 * options.subscriptionsMax else { return .tooManySubscriptions }
+            guard let uri = element.string, UTF8Text.isValid(uri.bytes) else {
+                return .listenParams
+            }
             guard offered.contains(.resource) else { continue }
             uri.trim()
             guard opening.resources.add(uri) else { continue }

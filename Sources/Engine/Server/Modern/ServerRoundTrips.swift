@@ -250,11 +250,18 @@ extension ServerEngine {
         requests.count(continuations.keep(kept, of: request), in: request)
     }
 
-    /// Keeps the answer for a client that is to come back.
-    func keep(answerOf request: OpenRequest, _ status: HTTPStatus, _ compose: (ByteBuffer) -> Void)
-    {
+    /// Keeps the answer for a client that is to come back. One that is too much is lost.
+    func keep(
+        answerOf request: OpenRequest, _ status: HTTPStatus, _ compose: (ByteBuffer) -> Void
+    ) throws(CallerFault) {
         let text = ByteBuffer()
         compose(text)
+        text.trim()
+        guard makeRoom(forRequest: RoundTrip.bytes(of: text), in: request.shares, on: nil) else {
+            log(.warning, "An answer that waits holds too much; it is lost", about: request)
+            dropAnswer(of: request)
+            throw .disconnected
+        }
         let answer = RoundTrip.Answer(status: status, text: text)
         requests.count(continuations.hold(answer, of: request), in: request)
     }

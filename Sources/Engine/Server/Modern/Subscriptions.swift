@@ -86,11 +86,24 @@ struct Subscriptions {
 
 /// How many listeners and sessions are told of each resource.
 struct WatchedResources: ~Copyable {
-    private var counts: [[UInt8]: Int] = [:]
+    /// The URI as one of them holds it: a copy would be memory that nobody counts.
+    private struct Name: Hashable {
+        let uri: ByteBuffer
+
+        static func == (left: Name, right: Name) -> Bool {
+            left.uri === right.uri || left.uri.bytes.equals(right.uri.bytes)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            withExtendedLifetime(uri) { hasher.combine(bytes: uri.bytes) }
+        }
+    }
+
+    private var counts: [Name: Int] = [:]
 
     /// Counts a subscriber; true if it is the first.
     mutating func add(_ uri: ByteBuffer) -> Bool {
-        let key = [UInt8](uri.bytes)
+        let key = Name(uri: uri)
         let count = counts[key] ?? 0
         counts[key] = count + 1
         return count == 0
@@ -98,7 +111,7 @@ struct WatchedResources: ~Copyable {
 
     /// Counts a subscriber that leaves; true if it was the last.
     mutating func remove(_ uri: ByteBuffer) -> Bool {
-        let key = [UInt8](uri.bytes)
+        let key = Name(uri: uri)
         guard let count = counts[key], count > 1 else {
             counts[key] = nil
             if counts.isEmpty { counts = [:] }
@@ -109,13 +122,7 @@ struct WatchedResources: ~Copyable {
     }
 
     var count: Int { counts.count }
-    var uris: [ByteBuffer] {
-        counts.keys.map { key in
-            let uri = ByteBuffer(capacity: key.count)
-            uri.append(key)
-            return uri
-        }
-    }
+    var uris: [ByteBuffer] { counts.keys.map { $0.uri } }
 
-    func count(of uri: ByteBuffer) -> Int { counts[[UInt8](uri.bytes)] ?? 0 }
+    func count(of uri: ByteBuffer) -> Int { counts[Name(uri: uri)] ?? 0 }
 }
