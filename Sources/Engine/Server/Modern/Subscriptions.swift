@@ -16,7 +16,7 @@ struct Subscriptions {
     var isEmpty: Bool { entries.isEmpty }
     var uris: [ByteBuffer] { entries.map { $0.uri } }
 
-    /// The memory that a URI takes. It counts with each subscriber, although all refer to one buffer.
+    /// The memory that a URI takes. It counts with each subscriber, although all have one buffer.
     static func bytes(of uri: ByteBuffer) -> Int {
         WatchedResources.bytes(of: uri) + 2 * MemoryLayout<Entry>.stride
     }
