@@ -16,6 +16,10 @@ final class ClientSession {
 final class Client {
     unowned let simulation: Simulation
     let revision: String
+    /// Whether it uses the transport of 2024-11-05.
+    let isOld: Bool
+    /// What it knows of its stream, if it is such a client.
+    var old = OldStream()
     /// The principal in whose name it sends requests; nil without authorization.
     let principal: String?
     private(set) var ends: [ClientEnd] = []
@@ -29,7 +33,9 @@ final class Client {
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
-        revision = simulation.random.pick(["2025-03-26", "2025-06-18", "2025-11-25", "2025-11-25"])!
+        isOld = simulation.profile.options.oldPath != nil && simulation.random.chance(40)
+        let revisions = ["2025-03-26", "2025-06-18", "2025-11-25", "2025-11-25"]
+        revision = isOld ? "2024-11-05" : simulation.random.pick(revisions)!
         principal =
             simulation.profile.authorizes ? simulation.random.pick(["alice", "bob", "carol"]) : nil
     }
@@ -52,6 +58,7 @@ final class Client {
     }
 
     private func act() {
+        if isOld, session == nil { return beginOld() }
         if session == nil, !isStateless {
             if !isInitializing {
                 isInitializing = true
@@ -60,35 +67,59 @@ final class Client {
             if chance(70) { return }
         }
         switch number(20) {
-        case 0...8: ask("tools/call")
+        case 0...2: hasBatches ? sendBatch() : ask("tools/call")
+        case 3...8: ask("tools/call")
         case 9: notify("notifications/note")
-        case 10, 11: if session?.primary == nil || simulation.isRough && chance(5) { openPrimary() }
+        case 10, 11:
+            if isOld { return }
+            if session?.primary == nil || simulation.isRough && chance(5) { openPrimary() }
         case 12: cancel()
         case 13...16: if simulation.isRough { disturb() }
         case 17: misbehave()
         case 18: chance(40) ? ask("ping") : subscribe()
-        default: if let session, chance(5) { delete(session) }
+        default: if let session, chance(5), !isOld || openTickets.isEmpty { delete(session) }
         }
     }
 
     /// Asks to be told of a resource, or not to be told any more; one thing at a time.
     private func subscribe() {
+        if let (method, subscription) = newSubscription() { ask(method, subscription) }
+    }
+
+    func newSubscription() -> (method: String, (uri: String, isNew: Bool))? {
         guard let session, !isStateless,
             let uri = simulation.random.pick(Filter.resources),
             ledger.sessions[session.number].beingSubscribed.insert(uri).inserted
-        else { return }
+        else { return nil }
         let isNew = chance(70)
-        ask(isNew ? "resources/subscribe" : "resources/unsubscribe", (uri, isNew))
+        return (isNew ? "resources/subscribe" : "resources/unsubscribe", (uri, isNew))
     }
 
-    private func ask(_ method: String, _ subscription: (uri: String, isNew: Bool)? = nil) {
+    func ask(_ method: String, _ subscription: (uri: String, isNew: Bool)? = nil) {
+        let (ticket, members) = newTicket(method, subscription)
+        var request = Request()
+        request.session = sessionOf[ticket]?.wireID
+        request.members = members
+        request.isChunked = chance(10)
+        request.isHTTP10 = !request.isChunked && chance(4)
+        request.closes = chance(4)
+        request.expectsContinue = chance(3)
+        send(request, .ticket(ticket))
+    }
+
+    /// Enters a request in the ledger, and returns the members of its message. One of a batch is in
+    /// the client's session, as all of it.
+    func newTicket(
+        _ method: String, _ subscription: (uri: String, isNew: Bool)? = nil, inBatch: Bool = false
+    ) -> (ticket: Int, members: String) {
         let isInitialize = method == "initialize"
         let ticket = ledger.tickets.count
-        let repeated = subscription == nil && chance(3) ? openTickets.first : nil
+        let repeated = subscription == nil && !isOld && chance(3) ? openTickets.first : nil
         let id =
             repeated.map { ledger.tickets[$0].id } ?? (chance(10) ? "\"\(ticket)\"" : "\(ticket)")
         let isAstray =
-            subscription == nil && !isInitialize && !isStateless && (session == nil || chance(1))
+            subscription == nil && !isInitialize && !isStateless && !isOld && !inBatch
+            && (session == nil || chance(1))
         let session = isInitialize || isAstray ? nil : session
         ledger.asked(
             Ledger.Ticket(
@@ -97,8 +128,8 @@ final class Client {
                     && (isInitialize || method == "ping")
                     || subscription != nil && simulation.profile.options.keepsSubscriptions,
                 subscription: subscription,
-                isImproper: repeated != nil || isAstray, principal: principal,
-                time: simulation.now))
+                isImproper: repeated != nil || isAstray, isInBatch: inBatch,
+                principal: principal, time: simulation.now))
         if let session, let (uri, isNew) = subscription {
             ledger.subscribing(session.number, uri, isNew: isNew)
         }
@@ -110,14 +141,7 @@ final class Client {
             ? "\"t\":\(ticket),\"protocolVersion\":\"\(revision)\",\"capabilities\":{}"
             : (subscription.map { "\"uri\":\"\($0.uri)\"," } ?? "")
                 + "\"t\":\(ticket),\"_meta\":{\"progressToken\":\(ticket)}"
-        var request = Request()
-        request.session = session?.wireID
-        request.members = "\"id\":\(id),\"method\":\"\(method)\",\"params\":{\(params)}"
-        request.isChunked = chance(10)
-        request.isHTTP10 = !request.isChunked && chance(4)
-        request.closes = chance(4)
-        request.expectsContinue = chance(3)
-        send(request, .ticket(ticket))
+        return (ticket, "\"id\":\(id),\"method\":\"\(method)\",\"params\":{\(params)}")
     }
 
     func notify(_ method: String, on end: ClientEnd? = nil) {
@@ -136,19 +160,25 @@ final class Client {
     }
 
     private func cancel() {
-        guard let ticket = simulation.random.pick(openTickets), sessionOf[ticket] === session,
-            let session, !ledger.tickets[ticket].isInitialize
-        else { return }
-        ledger.cancelled(ticket)
+        guard let session, let members = newCancellation() else { return }
         var request = Request()
         request.session = session.wireID
-        request.members =
-            "\"method\":\"notifications/cancelled\","
-            + "\"params\":{\"requestId\":\(ledger.tickets[ticket].id)}"
+        request.members = members
         send(request, .other)
     }
 
+    /// The members of a message that cancels one of its requests; nil if it has none.
+    func newCancellation() -> String? {
+        guard let ticket = simulation.random.pick(openTickets), sessionOf[ticket] === session,
+            session != nil, !ledger.tickets[ticket].isInitialize
+        else { return nil }
+        ledger.cancelled(ticket)
+        return "\"method\":\"notifications/cancelled\","
+            + "\"params\":{\"requestId\":\(ledger.tickets[ticket].id)}"
+    }
+
     func delete(_ session: ClientSession) {
+        if isOld { return leaveOld() }
         var request = Request()
         request.method = "DELETE"
         request.session = session.wireID
@@ -164,6 +194,9 @@ final class Client {
             var request = Request()
             request.session = session?.wireID
             request.members = "\"id\":\(chance(95) ? id : "\"\(id)\""),\"result\":{}"
+            if hasBatches, session === self.session, chance(50) {
+                return sendBatch(ofResponse: request.members!)
+            }
             send(request, .other)
             if chance(5) { send(request, .other) }
         }
@@ -188,8 +221,9 @@ final class Client {
     }
 
     private func misbehave() {
-        switch number(simulation.profile.storeLies ? 9 : 6) {
-        case 6...8: goAstray()
+        switch number(simulation.profile.storeLies ? 10 : 7) {
+        case 7...9: goAstray()
+        case 6: sendBadBatch()
         case 0: connect().send(nonsense: "nonsense")
         case 1: connect().send(nonsense: "POST /mcp HTTP/1.1")
         case 2:
@@ -239,13 +273,18 @@ final class Client {
         let isPost = request.method == "POST"
         var request = request
         request.grant = ledger.grant(to: principal)
+        // Its session is not known at the other endpoint.
+        if isOld, isPost, !asked.isForeign || chance(50) {
+            request.path = old.path(of: request.session)
+            request.session = nil
+        }
         var end = chosen
         if end == nil, isPost, simulation.isRough, chance(8) {
             end = ends.first { $0.takesMore }
         }
         if end == nil, chance(60) { end = ends.first { $0.isIdle } }
         let carrier = end ?? connect()
-        if case .ticket(let ticket) = asked { simulation.watcher.asked(ticket, on: carrier.link) }
+        for ticket in asked.tickets { simulation.watcher.asked(ticket, on: carrier.link) }
         carrier.send(request, asked)
     }
 

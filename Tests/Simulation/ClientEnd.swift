@@ -8,11 +8,25 @@ final class ClientEnd: LinkEnd {
         /// A notification that the host must receive.
         case note(Int, session: ClientSession?)
         case delete(ClientSession)
+        /// Several messages: requests, in their order, and notifications that the host must receive.
+        case batch([Int], notes: [Int], session: ClientSession?)
+        /// The stream of the oldest transport.
+        case oldStream(ClientStream)
         /// Any request that is accepted or refused, without further effect.
         case other
         /// A request with an unknown session, or the session or a cursor of another client: it must
         /// be refused.
         case foreign
+
+        var isForeign: Bool { if case .foreign = self { true } else { false } }
+
+        var tickets: [Int] {
+            switch self {
+            case .ticket(let ticket): [ticket]
+            case .batch(let tickets, _, _): tickets
+            default: []
+            }
+        }
     }
 
     let link: Link
@@ -21,6 +35,8 @@ final class ClientEnd: LinkEnd {
     private var reader = ResponseReader()
     private(set) var asked: [(asks: Asked, grant: Int?)] = []
     private(set) var stream: ClientStream?
+    /// The batch whose answers the stream carries, one after the other; nil for none.
+    private var batch: BatchReading?
     private(set) var isOpen = true
     /// Whether no further request may be sent: one side has announced the end of the connection.
     private(set) var isLast = false
@@ -42,7 +58,7 @@ final class ClientEnd: LinkEnd {
         return isOpen && !isLast && !behindPrimary
             && asked.allSatisfy {
                 switch $0.asks {
-                case .ticket, .note: true
+                case .ticket, .note, .batch: true
                 default: false
                 }
             }
@@ -53,7 +69,8 @@ final class ClientEnd: LinkEnd {
         self.stream === stream
             || asked.contains {
                 switch $0.asks {
-                case .primary(let other), .resume(let other): other === stream
+                case .primary(let other), .resume(let other), .oldStream(let other):
+                    other === stream
                 default: false
                 }
             }
@@ -137,7 +154,11 @@ final class ClientEnd: LinkEnd {
             stream.beganAfresh()
         case .interim, .comment: break
         case .end: streamEnded()
-        case .endpoint: misconduct("an endpoint")
+        case .endpoint(let url):
+            guard let stream, client.old.begins(stream, at: url) else {
+                return misconduct("an endpoint")
+            }
+            simulation.ledger.oldIDs.insert(client.old.wireID)
         case .malformed(let what): misconduct(what)
         }
     }
@@ -148,6 +169,8 @@ final class ClientEnd: LinkEnd {
         if head.closes { isLast = true }
         if simulation.ledger.isDenied(grant, head.status) {
             client.denied(asks)
+        } else if case .batch(let tickets, let notes, let session) = asks, head.status == 200 {
+            takeArray(body, BatchReading(tickets, notes, session), handed)
         } else if case .ticket(let ticket) = asks, head.status == 200 {
             guard let message = Message(body) else {
                 return misconduct("a body that is no message")
@@ -176,6 +199,13 @@ final class ClientEnd: LinkEnd {
             simulation.resumes += 1
             resumed.isBack = true
             stream = resumed
+        case .batch(let tickets, let notes, let session):
+            batch = BatchReading(tickets, notes, session)
+            guard let first = tickets.first else { return misconduct("a stream without requests") }
+            stream = ClientStream(.request(first), session)
+        case .oldStream(let old):
+            if head.sessionID != nil { misconduct("a session's id in a head") }
+            stream = old
         case .note, .delete, .other, .foreign:
             misconduct("a stream")
         }
@@ -191,6 +221,9 @@ final class ClientEnd: LinkEnd {
             mayHaveIDs(stream) && !isWhole && !simulation.ledger.hasEnded(stream.session?.number)
         if id == nil ? mustHaveID : !mayHaveIDs(stream) { return misconduct("an event's id") }
         if let id { report(stream.isNamed(by: id, simulation.ledger)) }
+        if client.isOld, stream.session == nil, !message.isAnswer {
+            return simulation.violate(.leak, "a message for a session that is not open")
+        }
         if let change = message.change {
             simulation.ledger.received(change, on: stream)
         } else if !message.isAnswer {
@@ -199,6 +232,7 @@ final class ClientEnd: LinkEnd {
         if let id { report(stream.received(id)) }
         if message.isCall { client.asked(message, stream.session) }
         guard message.isAnswer else { return }
+        if client.isOld { return client.answeredOnStream(message, handed) }
         // S-229
         guard let ticket = stream.ticket else { return misconduct("an answer on a primary stream") }
         stream.hasAnswer = true
@@ -207,22 +241,53 @@ final class ClientEnd: LinkEnd {
             simulation.violate(.loss, "an event of \(stream.channel) is missing")
         }
         client.initialized(ticket, message)
+        guard batch != nil else { return }
+        batch?.hadAnswer()
+        if let next = batch?.tickets.first {
+            let following = ClientStream(.request(next), stream.session)
+            following.began(until: stream.expiry)
+            self.stream = following
+        }
+    }
+
+    /// Reads the answers of a batch, which are one document.
+    private func takeArray(_ body: [UInt8], _ reading: BatchReading, _ handed: Int) {
+        guard let messages = Message.array(body), !messages.isEmpty else {
+            return misconduct("a body that is no array of messages")
+        }
+        var reading = reading
+        for message in messages {
+            guard message.isAnswer, let ticket = reading.tickets.first else {
+                return misconduct("more than the answers of a batch")
+            }
+            simulation.ledger.answered(ticket, with: message, handed: handed)
+            client.initialized(ticket, message)
+            reading.hadAnswer()
+        }
+        client.ended(reading)
     }
 
     /// Only the streams of a session can be resumed.
     private func mayHaveIDs(_ stream: ClientStream) -> Bool {
-        simulation.profile.options.hasReplay && stream.session != nil
+        simulation.profile.options.hasReplay && stream.session != nil && !client.isOld
     }
 
     private func streamEnded() {
         guard let stream else { return }
+        let batch = self.batch
         self.stream = nil
+        self.batch = nil
+        if let batch, batch.tickets.isEmpty { client.ended(batch) }
         let hasExpired = stream.expiry.map { $0 <= simulation.now } ?? false
-        let isOver = stream.hasAnswer || stream.ticket == nil || hasExpired
+        let isCut =
+            batch != nil
+            && (simulation.ledger.hasEnded(stream.session?.number) || simulation.ledger.isClosing)
+        let isOver = stream.hasAnswer || stream.ticket == nil || hasExpired || isCut
         if !isOver, stream.lastID == nil || client.revision < "2025-11-25" {
             simulation.violate(.loss, "the stream of \(stream.channel) ended without an answer")
         }
         client.left(stream)
+        if let batch { client.lostRest(of: batch) }
         if isOpen, isLast { leave(isHeard: true) }
     }
 
@@ -231,7 +296,9 @@ final class ClientEnd: LinkEnd {
         isOpen = false
         client.forget(self)
         if let stream { client.left(stream) }
+        if let batch { client.lostRest(of: batch) }
         stream = nil
+        batch = nil
         for (asks, _) in asked { client.unanswered(asks) }
         asked = []
     }

@@ -29,8 +29,8 @@ final class ClientStream {
         }
     }
 
-    let channel: Channel
-    let session: ClientSession?
+    private(set) var channel: Channel
+    private(set) var session: ClientSession?
     /// The last id that the client has received.
     private(set) var lastID: String?
     private var first = 0
@@ -50,6 +50,12 @@ final class ClientStream {
 
     init(_ channel: Channel, _ session: ClientSession?) {
         self.channel = channel
+        self.session = session
+    }
+
+    /// In the oldest transport, a stream is there before its session.
+    func belongs(to session: ClientSession) {
+        channel = .primary(session.number)
         self.session = session
     }
 

@@ -21,28 +21,35 @@ extension Client {
         openTickets.removeAll { $0 == ticket }
         guard ledger.tickets[ticket].isInitialize else { return }
         isInitializing = false
+        if isOld { pending = old.session(in: ledger) }
         let hasSession = pending != nil
         if hasSession != (message.errorCode == nil && !isStateless) {
             simulation.violate(.misconduct, "a session without success, or success without one")
         }
         session = pending
         pending = nil
+        if isOld { initializedOld() }
         notify("notifications/initialized")
     }
 
-    private func sessionEnded(_ session: ClientSession) {
+    func sessionEnded(_ session: ClientSession) {
         if !ledger.hasEnded(session.number) {
             simulation.violate(.misconduct, "session \(session.number) was denied and lives")
         }
         session.primary = nil
-        if self.session === session { self.session = nil }
+        guard self.session === session else { return }
+        if isOld { leaveOld() }
+        self.session = nil
     }
 
     // MARK: Responses
 
     /// A response arrived that contains neither a stream nor an answer.
     func responded(_ status: Int, to asked: ClientEnd.Asked) {
+        if isOld, respondedOld(status, to: asked) { return }
         switch (asked, status) {
+        case (.batch(let tickets, let notes, let session), _):
+            responded(status, toBatch: tickets, notes, session)
         case (.ticket(let ticket), _):
             openTickets.removeAll { $0 == ticket }
             ledger.refused(ticket, status)
@@ -61,12 +68,17 @@ extension Client {
 
     /// A request was not authorized: it is repeated with other credentials, or given up.
     func denied(_ asked: ClientEnd.Asked) {
+        if isOld, deniedOld(asked) { return }
         switch asked {
         case .ticket(let ticket):
             openTickets.removeAll { $0 == ticket }
             ledger.denied(ticket)
             if ledger.tickets[ticket].isInitialize { isInitializing = false }
+        case .batch(let tickets, let notes, _):
+            for ticket in tickets { denied(.ticket(ticket)) }
+            for note in notes { ledger.denied(note: note) }
         case .note(let note, _): ledger.denied(note: note)
+        case .oldStream(let stream): lostOld(stream)
         case .primary(let stream): withoutPrimary(stream)
         case .resume(let stream): comeBack(for: stream)
         case .delete, .other, .foreign: break
@@ -94,6 +106,7 @@ extension Client {
 
     /// No response will arrive.
     func unanswered(_ asked: ClientEnd.Asked) {
+        if isOld, unansweredOld(asked) { return }
         switch asked {
         case .ticket(let ticket):
             openTickets.removeAll { $0 == ticket }
@@ -102,6 +115,9 @@ extension Client {
                 isInitializing = false
                 pending = nil
             }
+        case .batch(let tickets, _, _):
+            for ticket in tickets { unanswered(.ticket(ticket)) }
+        case .oldStream(let stream): lostOld(stream)
         case .primary(let stream): lostPrimary(stream)
         case .resume(let stream): comeBack(for: stream)
         case .note, .delete, .other, .foreign: break
@@ -148,6 +164,7 @@ extension Client {
 
     /// A stream has ended, or its connection has.
     func left(_ stream: ClientStream) {
+        if isOld { return lostOld(stream) }
         if let ticket = stream.ticket {
             if stream.hasAnswer, simulation.random.chance(90) { return }
             guard stream.lastID == nil else { return comeBack(for: stream) }
@@ -183,7 +200,7 @@ extension Client {
     /// Starts nothing new, breaks nothing, and reads what is left to be read.
     func settle() {
         for end in ends where end.isIdle { end.leave(isHeard: true) }
-        if session != nil, session?.primary == nil, !isStateless { openPrimary() }
+        if session != nil, session?.primary == nil, !isStateless, !isOld { openPrimary() }
     }
 
     /// Leaves for good, in one of several ways.

@@ -24,6 +24,10 @@ final class Ledger {
         var subscription: (uri: String, isNew: Bool)?
         /// Whether the client violated a rule with it.
         var isImproper: Bool
+        /// Whether it is in a batch, whose refusals are answers.
+        var isInBatch = false
+        /// Whether it may have arrived although its client knows of no response.
+        var isUncertain = false
         /// The client's principal; nil without authorization.
         let principal: String?
         /// When the client sent it.
@@ -68,6 +72,8 @@ final class Ledger {
 
     struct SessionBook {
         let wireID: String
+        /// Whether its primary stream carries everything.
+        let isOld: Bool
         var hasEnded = false
         /// Whether its client has requested the primary stream.
         var isFollowed = false
@@ -89,7 +95,9 @@ final class Ledger {
     }
 
     unowned let simulation: Simulation
-    private(set) var tickets: [Ticket] = []
+    var tickets: [Ticket] = []
+    /// The ids of sessions whose clients use the oldest transport.
+    var oldIDs: Set<String> = []
     var sessions: [SessionBook] = []
     private(set) var promises: [Promise] = []
     private var numberOfCancel: [Int: Int] = [:]
@@ -116,7 +124,7 @@ final class Ledger {
 
     func opened(_ wireID: String) -> Int {
         expect(!sessions.contains { $0.wireID == wireID }, .leak, "two sessions with one id")
-        sessions.append(SessionBook(wireID: wireID))
+        sessions.append(SessionBook(wireID: wireID, isOld: oldIDs.contains(wireID)))
         return sessions.count - 1
     }
 
@@ -216,7 +224,8 @@ final class Ledger {
     /// An answer arrived on the request's own stream, or as the response to it.
     func answered(_ number: Int, with message: Message, handed: Int) {
         let ticket = tickets[number]
-        expect(ticket.outcome == nil, .duplication, "request \(number) was answered twice")
+        let isFirst = ticket.outcome == nil || ticket.isUncertain && ticket.outcome == .lost
+        expect(isFirst, .duplication, "request \(number) was answered twice")
         expect(message.id == ticket.id, .leak, "request \(number) was answered for another id")
         if message.errorCode == nil {
             expect(message.ticket ?? number == number, .leak, "the result of another request")
@@ -229,7 +238,7 @@ final class Ledger {
                 ticket.session.map { sessions[$0].cancelledIDs.contains(ticket.id) } ?? false
             expect(
                 ticket.hostAnswer == .error || wasCut || ticket.isEngines && isNewSubscription
-                    || ticket.isGivenUp
+                    || ticket.isGivenUp || mayBeRefusedInBatch(ticket)
                     || hasEnded(ticket.session) || isClosing,
                 .misconduct, "an error of request \(number) that nobody gave")
         }
@@ -297,7 +306,8 @@ final class Ledger {
         let channel = stream.channel
         checkExpiry(number, stream)
         switch promises[number].owner {
-        case .request(let ticket): check(channel == .request(ticket), number, channel)
+        case .request(let ticket):
+            check(channel == home(of: ticket), number, channel)
         case .primary(let session): check(channel == .primary(session), number, channel)
         case .progress(let ticket, let session):
             let isOnPrimary = session.map { channel == .primary($0) } ?? false

@@ -36,12 +36,28 @@ struct Message {
 
     /// Nil if it is not JSON, or not JSON-RPC.
     init?(_ text: [UInt8]) {
+        guard let message = Message.read(text, { Message($0) }) else { return nil }
+        self = message
+    }
+
+    /// The messages of a JSON array; nil if it is none, or one is not JSON-RPC.
+    static func array(_ text: [UInt8]) -> [Message]? {
+        read(text) { root in
+            guard root.isArray else { return nil }
+            let messages = root.elements.map { Message($0) }
+            return messages.contains { $0 == nil } ? nil : messages.compactMap { $0 }
+        }
+    }
+
+    private static func read<Result>(_ text: [UInt8], _ use: (JSONValue) -> Result?) -> Result? {
         let buffer = ByteBuffer()
         buffer.append(text)
         defer { withExtendedLifetime(buffer) {} }
-        guard let root = JSONValue(buffer.bytes, depthMax: 16),
-            root["jsonrpc"]?.text.equals("\"2.0\"") == true
-        else { return nil }
+        return JSONValue(buffer.bytes, depthMax: 16).flatMap(use)
+    }
+
+    private init?(_ root: JSONValue) {
+        guard root["jsonrpc"]?.text.equals("\"2.0\"") == true else { return nil }
         id = root["id"].map { Message.text($0) }
         method = root["method"].flatMap { Message.string($0) }
         errorCode = root["error"]?["code"]?.integer

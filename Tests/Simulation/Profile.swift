@@ -58,6 +58,9 @@ struct Profile {
         if random.chance(20) { options.subscriptionsMax = 1 + random.number(2) }
         options.keepsSubscriptions = random.chance(60)
         isBehind = random.chance(40)
+        if !options.isStateless, random.chance(30) {
+            options.oldPath = ByteBuffer(copying: (OldStream.path as StaticString).rawBytes)
+        }
         self.options = options
     }
 
@@ -176,7 +179,7 @@ struct Profile {
         \(authorizes ? " authorize=\(authorizationWait)" : "") \
         parked=\(options.parked ?? 0),\(options.parkedMax) listens=\(options.listensMax) \
         head=\(options.responseHead ?? 0) fence=\(options.fenceBreadth)\
-        \(options.allowsHalfClose ? " half-close" : "") \
+        \(options.allowsHalfClose ? " half-close" : "")\(options.oldPath == nil ? "" : " sse") \
         clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
         \(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")

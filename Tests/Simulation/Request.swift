@@ -1,6 +1,7 @@
 /// One HTTP request of a client.
 struct Request {
     var method = "POST"
+    var path = "/mcp"
     var session: String?
     var lastEventID: String?
     /// The number of the credentials; nil for none.
@@ -9,15 +10,24 @@ struct Request {
     var fields: [(name: String, value: String)] = []
     /// JSON-RPC members, without `jsonrpc`.
     var members: String?
+    /// The same of each message, if the body is an array.
+    var batch: [String]?
     var isChunked = false
     var isHTTP10 = false
     var closes = false
     var expectsContinue = false
 
-    private var body: String { members.map { "{\"jsonrpc\":\"2.0\",\($0)}" } ?? "" }
+    private var body: String {
+        if let batch { return "[\(batch.map(Request.message).joined(separator: ","))]" }
+        return members.map(Request.message) ?? ""
+    }
+
+    private static func message(_ members: String) -> String {
+        "{\"jsonrpc\":\"2.0\",\(members)}"
+    }
 
     var bytes: [UInt8] {
-        var text = "\(method) /mcp HTTP/1.\(isHTTP10 ? 0 : 1)\r\nHost: localhost\r\n"
+        var text = "\(method) \(path) HTTP/1.\(isHTTP10 ? 0 : 1)\r\nHost: localhost\r\n"
         if let session { text += "Mcp-Session-Id: \(session)\r\n" }
         if let lastEventID { text += "Last-Event-ID: \(lastEventID)\r\n" }
         if let grant { text += "Authorization: Bearer \(grant)\r\n" }
@@ -41,6 +51,7 @@ struct Request {
     /// The request in the notation of transcripts.
     func line(_ names: Names) -> String {
         var words = [method]
+        if path != "/mcp" { words.append("path=" + path) }
         if let session { words.append("session=" + names.session(session)) }
         if let lastEventID { words.append("last-event-id=" + names.event(lastEventID)) }
         if let grant { words.append("token=\(grant)") }
@@ -50,6 +61,7 @@ struct Request {
         if closes { words.append("close") }
         words += fields.map { "\($0.name)=\($0.value)" }
         if let members { words.append("{…\(members)}") }
+        if let batch { words.append("[\(batch.map { "{…\($0)}" }.joined(separator: ","))]") }
         return words.joined(separator: " ")
     }
 }

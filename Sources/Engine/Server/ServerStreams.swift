@@ -67,7 +67,12 @@ extension ServerEngine {
         guard !request.isStreaming else { return }
         connections.beginStream(of: request, on: connection)
         beginLog(of: request)
-        if let batch = connection.exchange.batch { return beginStream(of: batch, on: connection) }
+        if let batch = connection.exchange.batch {
+            guard batch.hasStream else { return beginStream(of: batch, on: connection) }
+            // The head was written for an earlier message.
+            gate.watchExpiry(of: connection)
+            return wait(.keepAlive, connection)
+        }
         writeStreamHead(to: connection, sessionID)
         if let stream = request.stream, request.hasPriming {
             prime(stream.position, on: connection)
