@@ -26,12 +26,12 @@ stages() {
   $stage ffi "build" "Other languages" bash Tests/FFI/run.sh "$build"
 }
 
-# Thousands of seeds must hold, and what is broken on purpose must be found and called by its name.
+# Many seeds must hold, and what is broken on purpose must be found and called by its name.
 simulator() {
   local simulate kind found
   swift build -c release --product simulate
   simulate=$(swift build -c release --show-bin-path)/simulate
-  "$simulate" --seeds 3000
+  "$simulate" --seeds 1500
   for kind in loss duplication reordering leak filter parking invariant; do
     found=$("$simulate" --seeds 20 --sabotage "$kind" | grep '^seed') || true
     echo "$kind on purpose: ${found%%$'\n'*}"

@@ -54,7 +54,7 @@ package final class Simulation {
 
     private var agenda = Agenda()
     private var phase = Phase.busy
-    private var steps = 0
+    private(set) var steps = 0
     private let isRecording: Bool
     private var transcript: [String] = []
     private var violation: Violation?

@@ -59,7 +59,9 @@
     extension ServerEngine {
         /// The invariants that do not hold. For tests: between inputs and commands all hold, and
         /// the library that ships does not have this.
-        package func violations() -> [BrokenInvariant] {
+        ///
+        /// Recycled objects are compared by reflection, which takes longer than everything else.
+        package func violations(checksRecycled: Bool = true) -> [BrokenInvariant] {
             var audit = Audit()
             let connections = self.connections.all
             for connection in connections { check(connection, &audit) }
@@ -75,6 +77,7 @@
             checkWatched(&audit)
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
+            guard checksRecycled else { return audit.broken }
             for difference in core.objects.differencesFromNew { audit.fail(.recycled, difference) }
             return audit.broken
         }
