@@ -14,8 +14,9 @@ struct Arrivals: ~Copyable {
     }
 
     private static let slabSize = 256 << 10
-    /// The maximum of a batch. A host's queue may exceed its limit by this many events, and long
-    /// messages should be taken while they are still in the cache.
+    /// The maximum of a batch. A host's queue may exceed its limit by the events of one, of which
+    /// each read causes few: what makes many waits for the queue (`ServerEngine.nextEffect`). And
+    /// long messages should be taken while they are still in the cache.
     private static let countMax = 64
     private static let byteMax = 16 << 10
 

@@ -162,6 +162,85 @@ static void back_pressure(void) {
   fixture_stop(&fixture);
 }
 
+/* One request may name a thousand resources; the queue stays within its limit, and the host hears of all. */
+enum { LISTENERS = 100, RESOURCES = 1000, EVENTS = LISTENERS * RESOURCES };
+
+static exchange *listen_to(const struct client *client, int first) {
+  static char body[RESOURCES * 20 + 500];
+  size_t length = (size_t)snprintf(body, sizeof body,
+                                   "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"subscriptions/listen\",\"params\":{"
+                                   "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+                                   "\"io.modelcontextprotocol/clientCapabilities\":{}},"
+                                   "\"notifications\":{\"resourceSubscriptions\":[",
+                                   first);
+  for (int i = 0; i < RESOURCES; i++)
+    length += (size_t)snprintf(body + length, sizeof body - length, "%s\"r:%d\"", i == 0 ? "" : ",", first + i);
+  snprintf(body + length, sizeof body - length, "]}}}");
+  return client_send(client, "POST",
+                     "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n"
+                     "Mcp-Method: subscriptions/listen\r\n",
+                     body);
+}
+
+/* Takes events until `wanted` more resources have changed as they must: first watched, then not. Returns whether the
+ * server has closed, which is the last event. */
+static bool hear_of(shttp_server *server, int wanted, shttp_event_kind kind, size_t most, char *watched) {
+  static shttp_event events[EVENTS];
+  int heard = 0;
+  bool closed = false;
+  while (heard < wanted && readable(10000)) {
+    size_t count;
+    REQUIRE_OK(shttp_server_take_events(server, events, EVENTS, &count));
+    CHECK(count <= most);
+    for (size_t i = 0; i < count; i++) {
+      CHECK(!closed);
+      closed = events[i].kind == SHTTP_EVENT_CLOSED;
+      if (events[i].kind != SHTTP_EVENT_RESOURCE_SUBSCRIBED && events[i].kind != SHTTP_EVENT_RESOURCE_UNSUBSCRIBED)
+        continue;
+      char text[20];
+      snprintf(text, sizeof text, "%.*s", (int)events[i].uri.len, (const char *)events[i].uri.data);
+      int number = atoi(text + 2);
+      REQUIRE(number >= 0 && number < EVENTS);
+      CHECK(events[i].kind == kind && watched[number] == (kind == SHTTP_EVENT_RESOURCE_UNSUBSCRIBED));
+      watched[number] = kind == SHTTP_EVENT_RESOURCE_SUBSCRIBED;
+      heard++;
+    }
+  }
+  CHECK(heard == wanted);
+  return closed;
+}
+
+static void watched_resources(void) {
+  static char watched[EVENTS];
+  static exchange *listeners[LISTENERS];
+  struct fixture fixture;
+  shttp_stats stats = {0};
+  shttp_server_options options = fixture_options(NULL, NULL);
+  options.server_capabilities = shttp_text("{\"resources\":{\"subscribe\":true}}");
+  options.queue_events_max = 100;
+  options.address_share_percent = 100;
+  start(&fixture, &options);
+  struct client client = {.address = "127.0.0.1", .port = fixture.port};
+  for (int i = 0; i < LISTENERS; i++) listeners[i] = listen_to(&client, i * RESOURCES);
+  usleep(300000); /* the queue is full long before */
+  /* Beyond the limit, as many as the loop hands over at once. */
+  hear_of(fixture.server, EVENTS, SHTTP_EVENT_RESOURCE_SUBSCRIBED, 100 + 64, watched);
+  for (int i = 0; i < LISTENERS; i++) CHECK(exchange_status(listeners[i]) == 200);
+  for (int i = 0; i < LISTENERS / 2; i++) exchange_end(listeners[i]);
+  hear_of(fixture.server, EVENTS / 2, SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 100 + 64, watched);
+  CHECK_STATUS(shttp_server_close(fixture.server), SHTTP_OK);
+  if (!hear_of(fixture.server, EVENTS / 2, SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 100 + 64, watched))
+    CHECK(next(fixture.server)->kind == SHTTP_EVENT_CLOSED);
+  /* The figures are those of the last turn, which may not be over. */
+  for (int i = 0; i < 1000 && (i == 0 || stats.request_bytes > 0); i++) {
+    usleep(10000);
+    CHECK_STATUS(shttp_server_stats(fixture.server, &stats), SHTTP_OK);
+  }
+  CHECK(stats.request_bytes == 0);
+  for (int i = LISTENERS / 2; i < LISTENERS; i++) exchange_end(listeners[i]);
+  fixture_stop(&fixture);
+}
+
 static void log_lines(void) {
   struct fixture fixture;
   shttp_server_options options = fixture_options(NULL, NULL);
@@ -198,6 +277,7 @@ int main(void) {
   RUN(conversation);
   RUN(batches);
   RUN(back_pressure);
+  RUN(watched_resources);
   RUN(log_lines);
   RUN(smaller_event);
   return check_result();

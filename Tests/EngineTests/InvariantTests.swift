@@ -26,6 +26,7 @@ struct InvariantTests {
     private static let others: [Invariant: Set<Invariant>] = [
         .exchange: [.timer, .detached], .callLedger: [.shares], .parked: [.timer],
         .listeners: [.exchange, .shares, .requestTotal, .watched],
+        .watched: [.requestTotal],
     ]
 
     @Test("Shares count what each session has added, whoever is the last to have a message")
@@ -48,6 +49,8 @@ private final class Scene {
     private(set) var quiet: Session?
     private var requests: [RequestKey] = []
     private var lastID = 0
+    /// Whether the host takes no more after it has heard of a resource.
+    private var isBehind = false
     /// Whether the host says nothing to what is to be authorized.
     private var isSilent = false
 
@@ -82,6 +85,7 @@ private final class Scene {
         try listen()
         try ask()
         broadcast()
+        try watch()
     }
 
     // MARK: What is under way
@@ -152,6 +156,17 @@ private final class Scene {
         let connection = try open(from: 5)
         post(modern: "subscriptions/listen", params, nil, on: connection)
         _ = try read(connection)
+    }
+
+    /// One that listens to three resources, while the host has not heard of all of them.
+    private func watch() throws {
+        let connection = try open(from: 5)
+        isBehind = true
+        isSilent = false
+        let params = #""notifications":{"resourceSubscriptions":["r:b","r:c","r:d"]}"#
+        post(modern: "subscriptions/listen", params, nil, on: connection)
+        _ = try read(connection)
+        isBehind = false
     }
 
     /// A modern request whose client is to come back, and one that asks at the end of the turn.
@@ -287,6 +302,7 @@ private final class Scene {
     private func perform() {
         while let effect = engine.nextEffect() {
             guard case .deliver(let event) = effect else { continue }
+            if isBehind, event.kind == .resourceSubscribed { return }
             if let key = event.request, event.kind == .request { requests.append(key) }
             if let key = event.authorization, !isSilent, let alice {
                 try? engine.allow(key, alice, expiresIn: nil)

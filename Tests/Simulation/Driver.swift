@@ -8,6 +8,8 @@ final class Driver {
     private var links: [Link] = []
     private var isPumping = false
     private(set) var hasReportedClosed = false
+    /// Whether the host's queue is full.
+    private(set) var isHeld = false
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -73,6 +75,20 @@ final class Driver {
         isPumping = false
     }
 
+    /// The host's queue is full for a while, as it may be after any event.
+    private func fall(behind event: HostEvent) {
+        let isOfResource = event.kind == .resourceSubscribed || event.kind == .resourceUnsubscribed
+        guard simulation.profile.isBehind, !isHeld, simulation.random.chance(isOfResource ? 30 : 3)
+        else { return }
+        isHeld = true
+        engine.hold(true)
+        simulation.after(Int64(1 + simulation.random.number(60))) { [self] in
+            isHeld = false
+            engine.hold(false)
+            pump()
+        }
+    }
+
     /// Ends an iteration of the loop: one write per connection.
     func turn() {
         pump()
@@ -98,6 +114,7 @@ final class Driver {
         case .deliver(let event):
             let isModern = simulation.host.modern.concerns(event)
             simulation.sabotage.pass(event, isModern) { simulation.host.heard($0) }
+            fall(behind: event)
         case .shutDown(let connection):
             if !connection.hasEnded { Driver.link(of: connection).down.send(.end) }
         case .close(let connection):

@@ -26,6 +26,8 @@ struct Profile {
     let modernCount: Int
     /// Whether the host tells the engine of its tools' parameters.
     let hasTools: Bool
+    /// Whether the host takes its events from a queue, and is sometimes behind.
+    let isBehind: Bool
     /// What listeners may be told of; an empty resource is for all of them.
     let offered: Set<Filter.Change>
 
@@ -55,6 +57,7 @@ struct Profile {
         if random.chance(20) { options.listensMax = 1 + random.number(4) }
         if random.chance(20) { options.subscriptionsMax = 1 + random.number(2) }
         options.keepsSubscriptions = random.chance(60)
+        isBehind = random.chance(40)
         if !options.isStateless, random.chance(30) {
             options.oldPath = ByteBuffer(copying: (OldStream.path as StaticString).rawBytes)
         }
@@ -179,7 +182,7 @@ struct Profile {
         \(options.allowsHalfClose ? " half-close" : "")\(options.oldPath == nil ? "" : " sse") \
         clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
-        \(lends ? " lends" : "")\(options.reportsExchanges ? " records" : "")
+        \(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
         """
     }
 

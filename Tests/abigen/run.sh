@@ -41,8 +41,8 @@ promises() {
     pass "a promise that was just written"
   else
     # Between two releases the table is ahead of its version.
-    grep -q ' is since ' "$copy/out" && grep -q 'first raise the version' "$copy/out" ||
-      fail "no promise, and no reason: $(cat "$copy/out")"
+    grep -q ' is since ' "$copy/out" || fail "no promise, and no reason: $(cat "$copy/out")"
+    grep -q 'first raise the version' "$copy/out" || fail "no advice: $(cat "$copy/out")"
     test ! -e "$copy/$promised" || fail "a promise of what is not released"
     pass "no promise of what its version does not have"
   fi

@@ -43,6 +43,8 @@ package struct Inventory {
         for listener in engine.listeners.all {
             requests += HeapBlock.size(of: listener) + listener.resources.heapBytes
         }
+        requests += engine.watched.leftHeapBytes.ofListeners
+        sessions += engine.watched.leftHeapBytes.ofSessions
         tables = engine.tableBytes
     }
 

@@ -207,17 +207,19 @@ package final class ServerEngine {
     package func nextEffect() -> Effect? {
         if let order = sessions.nextStoreOrder() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
-        return shutdown.isOpen && !connections.readable.hasNext ? nil : lastEffect()
+        let isDone = shutdown.isOpen && !connections.readable.hasNext && !watched.hasNews
+        return isDone ? nil : lastEffect()
     }
 
-    /// The effects that end the server, once everything else is done.
+    /// What waits until everything else is done, and then the effects that end the server.
     @inline(never)
     private func lastEffect() -> Effect? {
         followUp()
-        guard !shutdown.isOpen else { return core.nextEffect() }
-        closeIfDrained()
+        if !shutdown.isOpen { closeIfDrained() }
         if let effect = core.nextEffect() { return effect }
-        return connections.count == 0 && shutdown.finish() ? .closed : nil
+        if let event = nextNews() { return .deliver(event) }
+        let isOver = !shutdown.isOpen && connections.count == 0 && !watched.hasNews
+        return isOver && shutdown.finish() ? .closed : nil
     }
 
     /// A connection that has bytes to write; nil if there is none left in this iteration.

@@ -174,7 +174,7 @@ extension ServerEngine {
             cut(request, because: reason, .sessionEnded)
         }
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
-        for uri in session.subscriptions.uris { unwatch(uri) }
+        for uri in sessions.takeSubscriptions(of: session) { unwatch(uri, ofSession: true) }
         endPrimary(of: session)
         guard wasLive else { return }
         let event = HostEvent(.sessionClosed, of: session)

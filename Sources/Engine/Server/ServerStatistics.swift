@@ -36,10 +36,10 @@ extension ServerEngine {
     var tableBytes: Int {
         let slots =
             connections.slotCount + sessions.slotCount + requests.slotCount
-            + listeners.slotCount + continuations.slotCount
+            + listeners.slotCount + continuations.slotCount + watched.slotCount
         return tableSizes.bytes(at: slots) {
             connections.heapBytes + requests.heapBytes + sessions.heapBytes
-                + listeners.heapBytes + continuations.heapBytes
+                + listeners.heapBytes + continuations.heapBytes + watched.heapBytes
         }
     }
 }

@@ -18,7 +18,7 @@ extension ServerEngine {
             if isNew {
                 fault = subscribe(session, to: uri)
             } else if let removed = sessions.unsubscribe(session, from: uri.bytes) {
-                unwatch(removed)
+                unwatch(removed, ofSession: true)
             }
         } else {
             fault = .subscriptionParams
@@ -39,11 +39,11 @@ extension ServerEngine {
         guard session.subscriptions.count < options.subscriptionsMax else {
             return .tooManySubscriptions
         }
-        uri.trim()
+        let uri = Subscriptions.exact(uri)
         guard hasRoom(for: Subscriptions.bytes(of: uri), of: session) else {
             return .tooManySubscriptions
         }
-        if sessions.subscribe(session, to: uri) { watch(uri) }
+        sessions.subscribe(session, to: watch(uri))
         return nil
     }
 }

@@ -227,12 +227,11 @@ struct Sessions: ~Copyable {
 
     // MARK: Subscriptions
 
-    /// Subscribes a session to a resource; false if it was.
-    mutating func subscribe(_ session: ServerSession, to uri: ByteBuffer) -> Bool {
-        guard session.subscriptions.add(uri) else { return false }
+    /// Subscribes a session to a resource that it has not subscribed to.
+    mutating func subscribe(_ session: ServerSession, to uri: ByteBuffer) {
+        guard session.subscriptions.add(uri) else { return }
         let bytes = Subscriptions.bytes(of: uri)
         count(bytes, bytes, in: session)
-        return true
     }
 
     /// Removes and returns a session's subscription; nil if there is none.
@@ -243,6 +242,17 @@ struct Sessions: ~Copyable {
         let bytes = Subscriptions.bytes(of: removed)
         count(-bytes, -bytes, in: session)
         return removed
+    }
+
+    /// Removes and returns all subscriptions of a session that has been removed: an event that the
+    /// host keeps may refer to it.
+    func takeSubscriptions(of session: ServerSession) -> [ByteBuffer] {
+        session.subscriptions.takeAll()
+    }
+
+    /// The memory of resources that only sessions watched has changed; see `WatchedResources`.
+    mutating func countLeft(_ change: Int) {
+        heldBytes += change
     }
 
     // MARK: Primary streams

@@ -66,6 +66,11 @@ final class Listener {
         }
     }
 
+    /// Replaces the buffers of its URIs; see `Subscriptions`.
+    func replaceEach(_ other: (ByteBuffer) -> ByteBuffer) {
+        resources.replaceEach(other)
+    }
+
     func note(resource index: Int, event: UInt64, composed: UInt64) -> Bool {
         resources.note(index, event: event, composed: composed)
     }

@@ -51,9 +51,24 @@
             var counts: [[UInt8]: Int] = [:]
             let all = listeners.all.map { $0.resources } + sessions.all.map { $0.subscriptions }
             for uri in all.flatMap({ $0.uris }) { counts[[UInt8](uri.bytes), default: 0] += 1 }
-            audit.expect(.watched, watched.count, counts.count)
-            for uri in watchedResources {
-                audit.expect(.watched, watched.count(of: uri), counts[[UInt8](uri.bytes)] ?? 0)
+            audit.expect(.watched, watchedResources.count, counts.count)
+            let news = Set(watched.news.map { ObjectIdentifier($0) })
+            audit.expect(.watched, news.count, watched.news.count)
+            var left = WatchedResources.Left()
+            for resource in watched.views {
+                let uri = resource.uri
+                audit.expect(.watched, resource.count, counts[[UInt8](uri.bytes)] ?? 0)
+                let isNews = resource.isKnown != (resource.count > 0)
+                audit.expect(.watched, news.contains(ObjectIdentifier(uri)), isNews)
+                guard resource.count == 0 else { continue }
+                left.add(WatchedResources.bytes(of: uri), ofSession: resource.wasOfSession)
+                if !resource.isKnown {
+                    audit.fail(.watched, "nobody watches a resource, and nobody is to be told")
+                }
+            }
+            audit.expect(.watched, watched.left, left)
+            for uri in all.flatMap({ $0.uris }) where !watched.refers(to: uri) {
+                audit.fail(.watched, "a subscriber refers to a URI of its own")
             }
         }
     }
@@ -92,6 +107,15 @@
             [
                 Sabotage("a resource has one subscriber more") { engine in
                     engine.watchedResources.first.map { _ = engine.watched.add($0) }
+                },
+                Sabotage("a resource that the host knows is told again") { engine in
+                    engine.watchedResources.isEmpty ? nil : engine.watched.sabotageKnowledge()
+                },
+                Sabotage("a resource that waits is not in the queue") { engine in
+                    engine.watched.hasNews ? engine.watched.sabotageNews() : nil
+                },
+                Sabotage("one byte more of what nobody watches") { engine in
+                    engine.watched.sabotageLeft()
                 },
                 Sabotage("a resource of nobody is watched") { engine in
                     let uri = ByteBuffer()

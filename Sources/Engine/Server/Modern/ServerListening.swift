@@ -31,12 +31,11 @@ extension ServerEngine {
             shares.forget(opening.shares)
             return refuse(.tooManyListens, connection, id: id, method)
         }
+        listener.replaceEach { watch($0) }
         requests.count(listener.heldBytes, in: listener.shares)
         core.counters.requestsTotal += 1
         connection.reader.endMessage(of: connection.id, &core.spare)
         move(connection, to: .listening(listener))
-        // Before anything is written: a client that does not keep up leaves at once.
-        for uri in listener.resources.uris { watch(uri) }
         writeStreamHead(to: connection)
         writeEvent(.essential, acknowledgement(of: listener), nil, to: connection)
     }
@@ -59,8 +58,7 @@ extension ServerEngine {
                 return .listenParams
             }
             guard offered.contains(.resource) else { continue }
-            uri.trim()
-            guard opening.resources.add(uri) else { continue }
+            guard opening.resources.add(Subscriptions.exact(uri)) else { continue }
             guard opening.resources.count <= options.subscriptionsMax else {
                 return .tooManySubscriptions
             }
@@ -128,16 +126,38 @@ extension ServerEngine {
 
     // MARK: Who watches what
 
-    /// Counts a subscriber of a resource; the host learns of the first.
-    func watch(_ uri: ByteBuffer) {
-        if watched.add(uri) { core.perform(.deliver(HostEvent(.resourceSubscribed, uri: uri))) }
+    /// Counts a subscriber of a resource; the host learns of the first. Returns the buffer that all
+    /// subscribers refer to.
+    func watch(_ uri: ByteBuffer) -> ByteBuffer {
+        changeWatched { $0.add(uri) }
     }
 
-    /// Counts a subscriber that has left; the host learns of the last (S-157).
-    func unwatch(_ uri: ByteBuffer) {
-        if watched.remove(uri) {
-            core.perform(.deliver(HostEvent(.resourceUnsubscribed, uri: uri)))
+    /// Counts a subscriber that has left, a session or a listener; the host learns of the last
+    /// (S-157).
+    func unwatch(_ uri: ByteBuffer, ofSession isOfSession: Bool = false) {
+        changeWatched { $0.remove(uri, ofSession: isOfSession) }
+    }
+
+    /// The event that tells the host of the next resource, made when the host has taken what came
+    /// before: one client may subscribe to many resources, and many clients may leave at once.
+    func nextNews() -> HostEvent? {
+        guard !connections.readable.isHeld, let news = changeWatched({ $0.nextNews() }) else {
+            return nil
         }
+        let kind = news.isWatched ? HostEvent.Kind.resourceSubscribed : .resourceUnsubscribed
+        return HostEvent(kind, uri: news.uri)
+    }
+
+    private func changeWatched<Result>(_ change: (inout WatchedResources) -> Result) -> Result {
+        let before = watched.left
+        let result = change(&watched)
+        let after = watched.left
+        if before != after {
+            requests.count(
+                after.ofListeners - before.ofListeners, in: Shares(address: nil, principal: nil))
+            sessions.countLeft(after.ofSessions - before.ofSessions)
+        }
+        return result
     }
 
     /// All resources that have subscribers.

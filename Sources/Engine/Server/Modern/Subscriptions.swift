@@ -4,7 +4,7 @@ import Wire
 /// The resources that one listener, or one session, is told of.
 struct Subscriptions {
     private struct Entry {
-        let uri: ByteBuffer
+        var uri: ByteBuffer
         let hash: Int
         /// The number of the event that was last given to the listener's connection for it.
         var given: UInt64 = 0
@@ -16,8 +16,15 @@ struct Subscriptions {
     var isEmpty: Bool { entries.isEmpty }
     var uris: [ByteBuffer] { entries.map { $0.uri } }
 
-    /// The memory that a URI takes.
-    static func bytes(of uri: ByteBuffer) -> Int { uri.heldBytes + 2 * MemoryLayout<Entry>.stride }
+    /// The memory that a URI takes. It counts with each subscriber, although all have one buffer.
+    static func bytes(of uri: ByteBuffer) -> Int {
+        WatchedResources.bytes(of: uri) + 2 * MemoryLayout<Entry>.stride
+    }
+
+    /// A buffer with a URI and no room for more: all with the same text have the same size.
+    static func exact(_ uri: ByteBuffer) -> ByteBuffer {
+        uri.capacity == uri.count ? uri : ByteBuffer(copying: uri.bytes)
+    }
 
     var heldBytes: Int { entries.reduce(0) { $0 + Subscriptions.bytes(of: $1.uri) } }
     var heapBytes: Int { entries.reduce(HeapBlock.size(of: entries)) { $0 + $1.uri.heapBytes } }
@@ -34,6 +41,11 @@ struct Subscriptions {
         return true
     }
 
+    /// Replaces each buffer by another one with the same text and of the same size.
+    mutating func replaceEach(_ other: (ByteBuffer) -> ByteBuffer) {
+        for index in entries.indices { entries[index].uri = other(entries[index].uri) }
+    }
+
     /// Removes and returns a URI; nil if it is not there.
     mutating func remove(_ uri: UnsafeRawBufferPointer) -> ByteBuffer? {
         guard let index = index(of: uri, Subscriptions.hash(uri)) else { return nil }
@@ -43,8 +55,11 @@ struct Subscriptions {
         return removed
     }
 
-    mutating func removeAll() {
+    /// Removes and returns all.
+    mutating func takeAll() -> [ByteBuffer] {
+        let uris = self.uris
         entries = []
+        return uris
     }
 
     /// How a change of one resource concerns the subscriber.
@@ -82,47 +97,4 @@ struct Subscriptions {
     private func index(of uri: UnsafeRawBufferPointer, _ hash: Int) -> Int? {
         entries.firstIndex { $0.hash == hash && $0.uri.bytes.equals(uri) }
     }
-}
-
-/// How many listeners and sessions are told of each resource.
-struct WatchedResources: ~Copyable {
-    /// The URI as one of them holds it: a copy would be memory that nobody counts.
-    private struct Name: Hashable {
-        let uri: ByteBuffer
-
-        static func == (left: Name, right: Name) -> Bool {
-            left.uri === right.uri || left.uri.bytes.equals(right.uri.bytes)
-        }
-
-        func hash(into hasher: inout Hasher) {
-            withExtendedLifetime(uri) { hasher.combine(bytes: uri.bytes) }
-        }
-    }
-
-    private var counts: [Name: Int] = [:]
-
-    /// Counts a subscriber; true if it is the first.
-    mutating func add(_ uri: ByteBuffer) -> Bool {
-        let key = Name(uri: uri)
-        let count = counts[key] ?? 0
-        counts[key] = count + 1
-        return count == 0
-    }
-
-    /// Counts a subscriber that leaves; true if it was the last.
-    mutating func remove(_ uri: ByteBuffer) -> Bool {
-        let key = Name(uri: uri)
-        guard let count = counts[key], count > 1 else {
-            counts[key] = nil
-            if counts.isEmpty { counts = [:] }
-            return true
-        }
-        counts[key] = count - 1
-        return false
-    }
-
-    var count: Int { counts.count }
-    var uris: [ByteBuffer] { counts.keys.map { $0.uri } }
-
-    func count(of uri: ByteBuffer) -> Int { counts[Name(uri: uri)] ?? 0 }
 }
