@@ -29,6 +29,14 @@ class Growth:
         grown = self._host.peak_bytes - self._before
         assert grown <= bound * 1.25 + SLACK, f"{grown >> 20} MB, and {bound >> 20} MB are allowed"
 
+    def must_be_counted(self, least):
+        """The host says of what it holds what its process shows; it is so much, at least."""
+        counted = Session(self._host).value("stats")["held_bytes"]
+        grown = self._host.resident_bytes - self._before
+        assert counted >= least, f"{counted >> 20} MB are counted, of {least >> 20} MB"
+        assert counted <= grown * 1.25 + SLACK, f"{counted >> 20} MB are counted, and {grown >> 20} MB held"
+        assert grown <= counted * 1.25 + SLACK, f"{grown >> 20} MB are held, and {counted >> 20} MB counted"
+
 
 # ---- What comes in without an end -----------------------------------------------------------------
 
@@ -252,6 +260,149 @@ def test_replay(start, size):
     for session in sessions:
         session.say(call("logs", n=2 * MB // (size + 100), size=size))
     growth.must_be_within(BOUND + 4 * MB)
+    Session(host).must_serve()
+
+
+# ---- Batches ------------------------------------------------------------------------------------------------
+
+
+JSON = ["--response_mode", 1]
+
+
+def batches(host, crowd, count):
+    """Batches, each with 2 MB of answers that wait for one more."""
+    session = Session(host, "2025-03-26")
+    for number in range(count):
+        sizes = [call("size", id=f"{number}.{part}", n=100_000) for part in range(20)]
+        crowd.enter_context(session.begin([*sizes, call("hang", id=f"slow {number}")]))
+
+
+def test_answers_that_wait_for_the_rest_of_their_batch(start):
+    host = start("host", *JSON, "--address_share_percent", 100)
+    growth = Growth(host)
+    with contextlib.ExitStack() as crowd:
+        batches(host, crowd, 20)
+        host.heard("hangs", count=20)
+        growth.must_be_counted(40_000_000)
+        growth.must_be_within(40_000_000)
+    Session(host).must_serve()
+
+
+def test_answers_of_batches_have_a_bound(start):
+    """Those for which there is no room are lost, or their batches refused."""
+    host = start("host", *JSON, "--address_share_percent", 100, "--request_bytes_max", BOUND)
+    with contextlib.ExitStack() as crowd:
+        session = Session(host, "2025-03-26")
+        growth = Growth(host)
+        batches(host, crowd, SENT // (2 * MB))
+        host.heard("hangs")
+        # It comes behind the others, and each of its members is refused, or answered and perhaps lost.
+        assert session.say([call("size", id=number) for number in range(20)]).status in (200, 503)
+        growth.must_be_within(BOUND + 4 * MB)
+    Session(host).must_serve()
+
+
+# ---- Modern clients -----------------------------------------------------------------------------------------
+
+
+def modern(method, name=None, id=1, fields=None, **params):
+    """A request of 2026-07-28."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {"sampling": {}},
+    }
+    if name is not None:
+        params["name"] = name
+    head = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method, "Mcp-Name": name, **(fields or {})}
+    return post(message(method, {**params, "_meta": meta}, id), **head)
+
+
+def park(host, count):
+    """Requests that ask their clients for something, with long heads; gives how many wait for an answer."""
+    parked = 0
+    ask = modern("tools/call", "ask", arguments={"prompt": "?"}, fields={"X": "x" * 60_000})
+    for _ in range(count):
+        with host.connect() as connection:
+            connection.send(ask)
+            response = connection.response()
+        assert response.status in (200, 503)
+        parked += response.status == 200 and response.json["result"].get("resultType") == "input_required"
+    return parked
+
+
+def test_parked_requests(start):
+    host = start("host", "--address_share_percent", 100)
+    growth = Growth(host)
+    assert park(host, 500) == 500
+    growth.must_be_counted(30_000_000)
+    growth.must_be_within(30_000_000)
+    Session(host).must_serve()
+
+
+@pytest.mark.parametrize(("option", "most"), [("parked_max", 50), ("request_bytes_max", BOUND)])
+def test_parked_requests_have_a_bound(start, option, most):
+    host = start("host", "--address_share_percent", 100, f"--{option}", most)
+    growth = Growth(host)
+    parked = park(host, 500)
+    assert 50 <= parked <= (50 if option == "parked_max" else BOUND // 60_000)
+    growth.must_be_within(BOUND + 4 * MB)
+    host.must_live()
+
+
+URIS = [f"test://{number}/{'x' * 1000}" for number in range(1000)]
+SUBSCRIBE = ["--discover_capabilities", '{"resources":{"subscribe":true}}']
+
+
+def listen(host, crowd, count):
+    """Streams that listen, each for other resources, a megabyte of them; gives how many there are."""
+    listening = 0
+    for number in range(count):
+        connection = crowd.enter_context(host.connect())
+        wanted = {"resourceSubscriptions": [f"{uri}{number}" for uri in URIS]}
+        connection.send(modern("subscriptions/listen", notifications=wanted))
+        head = connection.head()
+        assert head.status in (200, 503)
+        listening += head.content_type == "text/event-stream"
+        next(connection.body(head))  # What is unread counts elsewhere.
+    return listening
+
+
+def test_what_streams_listen_for(start):
+    host = start("host", "--address_share_percent", 100, *SUBSCRIBE)
+    growth = Growth(host)
+    with contextlib.ExitStack() as crowd:
+        assert listen(host, crowd, 30) == 30
+        growth.must_be_counted(30_000_000)
+        growth.must_be_within(30_000_000 + 8 * MB)
+    Session(host).must_serve()
+
+
+@pytest.mark.parametrize(("option", "most"), [("listens_max", 4), ("request_bytes_max", BOUND)])
+def test_what_streams_listen_for_has_a_bound(start, option, most):
+    host = start("host", "--address_share_percent", 100, *SUBSCRIBE, f"--{option}", most)
+    growth = Growth(host)
+    with contextlib.ExitStack() as crowd:
+        listening = listen(host, crowd, SENT // MB)
+        assert 1 <= listening <= (4 if option == "listens_max" else BOUND // 1_000_000)
+        growth.must_be_within(BOUND + 8 * MB)
+    Session(host).must_serve()
+
+
+def test_what_sessions_have_subscribed_to(start):
+    """A watched resource is in memory once, and only within the bound of sessions."""
+    options = ["--keep_subscriptions", 1, "--session_bytes_max", BOUND, "--address_share_percent", 100]
+    host = start("host", *options, *SUBSCRIBE)
+    growth = Growth(host)
+    refused = 0
+    for number in range(8):
+        session = Session(host)
+        with host.connect() as connection:
+            for other in range(SENT // 8 // 100_000):
+                uri = f"test://{number}/{other}/{'x' * 100_000}"
+                connection.send(session.post(message("resources/subscribe", {"uri": uri}, other)))
+                refused += "error" in connection.response().last
+    assert refused > 0
+    growth.must_be_within(BOUND + 8 * MB)
     Session(host).must_serve()
 
 

@@ -47,6 +47,7 @@ final class Client {
         received.removeAll()
         names.events[number] = reader.lastEventID
         if !reader.state.isEmpty { names.state = reader.state }
+        if !reader.endpoint.isEmpty { names.endpoint = reader.endpoint }
     }
 
     func willSend(_ bytes: UnsafeRawBufferPointer, gaps: UInt64) {
@@ -61,7 +62,8 @@ final class Client {
             let cursor = head.method == .get ? head[.lastEventID] : nil
             reader.willAsk(
                 .init(
-                    method: head.method, cursor: cursor.flatMap { EventIDCodec.read($0) },
+                    method: head.method, target: String(decoding: head.targetBytes, as: UTF8.self),
+                    cursor: cursor.flatMap { EventIDCodec.read($0) },
                     gaps: gaps))
             if cursor != nil { mayReplay = true }
         }
@@ -166,15 +168,27 @@ extension World {
         }
     }
 
+    private func appendTarget(of line: Line, to output: ByteBuffer) {
+        if !line.says("s") {
+            output.append("/mcp")
+        } else if line.verb == verb("p") {
+            names.endpoint(line.second, to: output)
+        } else {
+            output.append(Names.oldPath)
+        }
+    }
+
     /// A request in the usual form. `second` is its session, and 0 is none; the letters are what is
     /// unusual. `text` is a POST's message, and a GET's last event.
     private func request(_ method: StaticString, _ line: Line, _ text: ByteBuffer) -> ByteBuffer {
         let output = ByteBuffer()
         let isPost = line.verb == verb("p")
         output.append(method)
-        output.append(line.says("z") ? " /mcp HTTP/1.0\r\n" : " /mcp HTTP/1.1\r\n")
+        output.append(" ")
+        appendTarget(of: line, to: output)
+        output.append(line.says("z") ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
         output.append("Host: localhost\r\nAccept: application/json, text/event-stream\r\n")
-        if line.second > 0 {
+        if line.second > 0, !line.says("s") {
             output.append("Mcp-Session-Id: ")
             names.session(line.second, to: output)
             output.append("\r\n")

@@ -45,6 +45,10 @@ struct Names {
     var events = [[UInt8]](repeating: [], count: 8)
     /// The last `requestState` that came.
     var state: [UInt8] = []
+    /// The last endpoint of the oldest transport that came.
+    var endpoint: [UInt8] = []
+
+    static let oldPath: StaticString = "/sse"
 
     /// `$1` is the first session's id, `$a` the last event's on the first connection.
     func append(_ name: UInt8, to text: ByteBuffer) {
@@ -55,6 +59,7 @@ struct Names {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): session(Int(name & 0xF), to: text)
         case UInt8(ascii: "a")...UInt8(ascii: "h"): text.append(events[Int(name & 0xF) - 1])
         case UInt8(ascii: "s"): text.append(state)
+        case UInt8(ascii: "p"): text.append(endpoint)
         case UInt8(ascii: "m"):
             text.append(
                 """
@@ -64,6 +69,14 @@ struct Names {
                 """)
         default: text.append(name)
         }
+    }
+
+    /// Where the oldest transport takes messages: of the last session, or of one by its number.
+    func endpoint(_ number: Int, to text: ByteBuffer) {
+        guard number > 0 else { return text.append(endpoint) }
+        text.append(Names.oldPath)
+        text.append("?session=")
+        session(number, to: text)
     }
 
     /// Sessions count from 1; one that has not been is a stranger's.

@@ -18,6 +18,8 @@ struct ProgramOptions {
         setLimits()
         setTimes()
         for letter in letters { choose(letter) }
+        // The library refuses both at once.
+        if engine.isStateless { engine.oldPath = nil }
     }
 
     private mutating func setLimits() {
@@ -82,6 +84,7 @@ struct ProgramOptions {
         case UInt8(ascii: "1"): engine.keepsSubscriptions = true
         case UInt8(ascii: "2"): engine.revisions = revisions("2026-07-28")
         case UInt8(ascii: "3"): engine.revisions = revisions("2025-06-18,2025-11-25")
+        case UInt8(ascii: "4"): engine.oldPath = ByteBuffer(copying: Names.oldPath.rawBytes)
         default: chooseStrangers(letter)
         }
     }

@@ -9,6 +9,7 @@ struct ResponseCheck {
     /// A request that has no response yet.
     struct Request {
         let method: HTTPMethod
+        let target: String
         /// From where on its client wants a stream, and how many primaries had lost something by
         /// then.
         let cursor: EventID?
@@ -21,6 +22,12 @@ struct ResponseCheck {
     private(set) var lastEventID: [UInt8] = []
     /// The `requestState` of the last result that has one; empty if there was none.
     private(set) var state: [UInt8] = []
+    /// Where to post, as a stream of the oldest transport has said; empty if there was none.
+    private(set) var endpoint: [UInt8] = []
+    /// Whether the stream that is being read is of that transport, and has just begun.
+    private var mayHaveEndpoint = false
+    /// Whether it may be that of a batch, in which one request's stream follows another's.
+    private var mayBeBatch = false
     private var asked: [Request] = []
     private var reader = ResponseReader()
     /// The id of the last event in the stream that is being read.
@@ -49,12 +56,20 @@ struct ResponseCheck {
             let request = answered(head)
             lastEvent = request?.gaps == gaps ? request?.cursor : nil
             lastEventInStream = ""
+            mayHaveEndpoint =
+                request?.method == .get && request?.target.hasPrefix("\(Names.oldPath)") == true
+            mayBeBatch = request?.method == .post
         case .event(let id, let data):
+            require(!mayHaveEndpoint, "a message before the endpoint")
             _ = data.withUnsafeBytes { readMessage($0) }
             if let id { named(id) }
         case .priming(let id): named(id)
         case .retry, .comment, .end: break
-        case .endpoint: fatalError("an endpoint")
+        case .endpoint(let url):
+            require(mayHaveEndpoint, "an endpoint")
+            mayHaveEndpoint = false
+            require(url.hasPrefix("\(Names.oldPath)?session="), "an endpoint elsewhere")
+            endpoint = Array(url.utf8)
         case .malformed(let what): fatalError(what)
         }
     }
@@ -88,6 +103,9 @@ struct ResponseCheck {
         if body.isEmpty {
             require(!isError, "refused without a word")
         } else {
+            let isBatch = body.first == UInt8(ascii: "[")
+            require(!isBatch || head.status == 200, "refused by an array")
+            if isBatch { return body.withUnsafeBytes { readBatch($0) } }
             let kind = body.withUnsafeBytes { readMessage($0) }
             require(!isError || kind == .error, "refused without an error")
         }
@@ -100,9 +118,22 @@ struct ResponseCheck {
         guard let id = lastEventID.withUnsafeBytes({ EventIDCodec.read($0) }) else {
             fatalError("no event id")
         }
-        let isNext = lastEvent.map { $0.stream == id.stream && $0.sequence + 1 == id.sequence }
+        let isNext = lastEvent.map {
+            $0.stream == id.stream
+                ? $0.sequence + 1 == id.sequence : mayBeBatch && id.sequence == 1
+        }
         require(isNext ?? true, "an event is missing")
         lastEvent = id
+    }
+
+    /// Reads the answers of a batch.
+    private mutating func readBatch(_ bytes: UnsafeRawBufferPointer) {
+        let elements = JSONValue(bytes, depthMax: 64)?.elements ?? []
+        require(!elements.isEmpty, "an array of nothing")
+        for element in elements {
+            let kind = readMessage(element.text)
+            require(kind == .result || kind == .error, "no answer in an array")
+        }
     }
 
     private enum Kind { case request, notification, result, error, metadata }
