@@ -42,6 +42,11 @@ package struct Outbox: ~Copyable {
 
     /// About what HTTP and SSE put around a message, in bytes.
     private static var frameBytes: Int { 96 }
+    /// The most that they put before it.
+    private static var startBytesMax: Int {
+        ByteBuffer.chunkHead.utf8CodeUnitCount + 5 + EventIDCodec.lengthMax
+            + SSEFrame.start.utf8CodeUnitCount
+    }
 
     // MARK: Questions
 
@@ -139,7 +144,7 @@ package struct Outbox: ~Copyable {
         composedEvents = givenEvents
         let output = takeBuffer(&spare)
         let start = output.count
-        output.append(upTo: Outbox.frameBytes) { place in
+        output.append(upTo: Outbox.startBytesMax) { place in
             if framing == .chunked { place.put(ByteBuffer.chunkHead) }
             if let id {
                 place.put("id: ")

@@ -14,7 +14,7 @@ package struct ModernParams {
 
     /// Reads the params of a message; `meta` is their `_meta`, which is not scanned again.
     @_optimize(speed)
-    package init(_ params: JSONValue?, knowing meta: JSONValue? = nil) {
+    package init(_ params: JSONValue?, knowing meta: JSONValue?) {
         params?.forEachMember(knowing: meta) { name, value in
             if name.means("name") {
                 self.name = value

@@ -184,27 +184,7 @@ package final class ByteBuffer {
     }
 
     package func append(decimal value: UInt64) {
-        guard value >= 100_000_000 else { return append(digits: value, atLeast: 1) }
-        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
-        append(decimal: high)
-        append(digits: low, atLeast: 8)
-    }
-
-    /// Appends a number below 100,000,000, with zeros before it if it has fewer digits.
-    @inline(__always)
-    private func append(digits value: UInt64, atLeast lengthMin: Int) {
-        var rest = UInt32(truncatingIfNeeded: value)
-        var word: UInt64 = 0  // The first digit in the lowest byte.
-        var length = 0
-        repeat {
-            word = word << 8 | UInt64(rest % 10 + UInt32(UInt8(ascii: "0")))
-            rest /= 10
-            length += 1
-        } while rest > 0 || length < lengthMin
-        append(upTo: 8) {
-            $0.storeBytes(of: word.littleEndian, as: UInt64.self)
-            $0 += length
-        }
+        append(upTo: 20) { $0.put(digits: value) }
     }
 
     /// Appends a number as two hexadecimal digits.

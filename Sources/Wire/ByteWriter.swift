@@ -23,10 +23,11 @@ extension UnsafeMutableRawPointer {
         self += 16
     }
 
-    /// Stores a number in decimal: at most 20 digits.
+    /// Stores a number in decimal. There must be room for 20 bytes, the most digits that it can
+    /// have; bytes behind the last digit may change.
     @inline(__always)
     package mutating func put(decimal value: UInt64) {
-        guard value < 100 else { return put(digits: value) }
+        guard value < 100 else { return put(long: value) }
         let number = UInt16(truncatingIfNeeded: value)
         let tens = (number &* 103) &>> 10
         let both = (tens | (number &- tens &* 10) &<< 8) &+ 0x3030
@@ -36,21 +37,34 @@ extension UnsafeMutableRawPointer {
     }
 
     @inline(never)
-    private mutating func put(digits value: UInt64) {
-        var length = 1
-        var rest = value / 10
-        while rest > 0 {
-            length &+= 1
+    private mutating func put(long value: UInt64) { put(digits: value) }
+
+    /// The same where short numbers are not the most frequent ones.
+    @inline(__always)
+    mutating func put(digits value: UInt64) {
+        guard value < 100_000_000 else { return put(huge: value) }
+        put(digits: value, atLeast: 1)
+    }
+
+    @inline(never)
+    private mutating func put(huge value: UInt64) {
+        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
+        put(digits: high)
+        put(digits: low, atLeast: 8)
+    }
+
+    /// Stores a number below 100,000,000, with zeros before it if it has fewer digits.
+    @inline(__always)
+    private mutating func put(digits value: UInt64, atLeast lengthMin: Int) {
+        var rest = UInt32(truncatingIfNeeded: value)
+        var word: UInt64 = 0  // The first digit in the lowest byte.
+        var length = 0
+        repeat {
+            word = word << 8 | UInt64(rest % 10 + UInt32(UInt8(ascii: "0")))
             rest /= 10
-        }
-        rest = value
-        var place = length
-        while place > 0 {
-            place &-= 1
-            let digit = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-            storeBytes(of: digit, toByteOffset: place, as: UInt8.self)
-            rest /= 10
-        }
+            length += 1
+        } while rest > 0 || length < lengthMin
+        storeBytes(of: word.littleEndian, as: UInt64.self)
         self += length
     }
 }

@@ -70,6 +70,7 @@ package struct Sabotage {
             return
         case .leak:
             guard let client = (end as? ClientEnd)?.client,
+                !Sabotage.isForAll(item, client.simulation.ledger),
                 let other = client.simulation.readerBeside(client)
             else { return deliver(item, end) }
             deliver(item, other)
@@ -113,6 +114,14 @@ package struct Sabotage {
             sabotage.commit(on: engine)
         else { return }
         broken = (invariant, sabotage.description)
+    }
+
+    /// Whether an event is a message for every session: at another client it is there twice.
+    private static func isForAll(_ item: ResponseReader.Item, _ ledger: Ledger) -> Bool {
+        guard case .event(_, let data) = item, let number = Message(data)?.number,
+            ledger.promises.indices.contains(number)
+        else { return false }
+        return ledger.promises[number].owner == .everySession
     }
 
     private static func isMessage(_ item: ResponseReader.Item) -> Bool {

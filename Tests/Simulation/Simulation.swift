@@ -219,9 +219,11 @@ package final class Simulation {
         modernClients.first { $0.principal != principal }
     }
 
-    /// A connection of another client that reads a stream.
+    /// A connection of another client of the same transport that reads a stream: the events of
+    /// another transport can be told by their form.
     func readerBeside(_ client: Client) -> ClientEnd? {
-        clients.lazy.filter { $0 !== client }.compactMap { $0.reading.first }.first
+        clients.lazy.filter { $0 !== client && $0.isOld == client.isOld }
+            .compactMap { $0.reading.first }.first
     }
 
     /// Writes a line of the transcript.

@@ -25,9 +25,8 @@ package struct Violation: Sendable {
         /// Whether it must not happen even if the host's store lies.
         var holdsForLiars: Bool {
             switch self {
-            case .budget, .invariant, .leftover: true
-            case .loss, .duplication, .reordering, .leak, .filter, .parking, .hang, .misconduct:
-                false
+            case .filter, .parking, .budget, .invariant, .leftover: true
+            case .loss, .duplication, .reordering, .leak, .hang, .misconduct: false
             }
         }
     }

@@ -130,7 +130,7 @@ package final class Admission {
 
     /// The path of the request target, without its query; nil if the target names another host than
     /// Host does (RFC 9112 §3.2.2).
-    private static func path(of head: RequestHead) -> UnsafeRawBufferPointer? {
+    static func path(of head: RequestHead) -> UnsafeRawBufferPointer? {
         var target = head.targetBytes
         if target.first != UInt8(ascii: "/"),
             let authority = target.firstIndex(ofByte: UInt8(ascii: ":"))
@@ -154,16 +154,14 @@ package final class Admission {
         return Admission.equals(asked, oldPath)
     }
 
-    /// The path of a request, and the value of `session` in its query.
-    static func target(
-        of head: RequestHead
-    ) -> (path: UnsafeRawBufferPointer, session: UnsafeRawBufferPointer?) {
+    /// The value of `session` in the query of a request's target.
+    static func session(of head: RequestHead) -> UnsafeRawBufferPointer? {
         var session: UnsafeRawBufferPointer?
         head.targetBytes.cut(at: UInt8(ascii: "?")).tail?
             .forEachPart(separatedBy: UInt8(ascii: "&")) { part in
                 if part.hasPrefix("session=") { session = part.dropBytes(8) }
             }
-        return (path(of: head) ?? UnsafeRawBufferPointer(start: nil, count: 0), session)
+        return session
     }
 
     /// A path with its percent-encoded bytes decoded, except slashes, and without a trailing slash,

@@ -36,11 +36,9 @@ struct Gate: ~Copyable {
 
     /// The path of a request, and the session that its target names.
     func path(of head: RequestHead) -> ByteBuffer {
-        ByteBuffer(copying: Admission.target(of: head).path)
+        ByteBuffer(copying: Admission.path(of: head) ?? .init(start: nil, count: 0))
     }
-    func oldSession(of head: RequestHead) -> UnsafeRawBufferPointer? {
-        Admission.target(of: head).session
-    }
+    func oldSession(of head: RequestHead) -> UnsafeRawBufferPointer? { Admission.session(of: head) }
 
     func acceptsStream(_ head: RequestHead) -> Bool { admission.acceptsStream(head) }
 

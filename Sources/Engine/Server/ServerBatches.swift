@@ -62,7 +62,7 @@ extension ServerEngine {
             let start = text.bytes.baseAddress
         else { return .batch }
         var hasResponse = false
-        for element in array.elements {
+        for element in array.elements(atMost: Batch.countMax + 1) {
             guard content.places.count < Batch.countMax else { return .batchTooLong }
             guard let place = element.text.baseAddress.map({ $0 - start }),
                 let envelope = try? Envelope(

@@ -235,7 +235,8 @@ package final class ServerEngine {
     /// When to call `deadlineReached`; nil for never.
     @_optimize(speed)
     package var nextDeadline: Instant? {
-        var next: Int64 = .max
+        let never = Instant(milliseconds: .max)
+        var next = never
         next.lower(to: sessions.nextDeadline)
         next.lower(to: sessions.nextStoreDeadline)
         next.lower(to: requests.nextDeadline)
@@ -244,7 +245,7 @@ package final class ServerEngine {
         next.lower(to: connections.nextDeadline)
         next.lower(to: gate.nextExpiry)
         next.lower(to: shutdown.deadline)
-        return next < .max ? Instant(milliseconds: next) : nil
+        return next < never ? next : nil
     }
 
     // MARK: Questions
@@ -260,10 +261,9 @@ package final class ServerEngine {
     }
 }
 
-extension Int64 {
-    /// Milliseconds until the earlier of both.
+extension Instant {
     @inline(__always)
-    fileprivate mutating func lower(to deadline: Instant?) {
-        if let deadline { self = Swift.min(self, deadline.milliseconds) }
+    fileprivate mutating func lower(to other: Instant?) {
+        if let other, other < self { self = other }
     }
 }

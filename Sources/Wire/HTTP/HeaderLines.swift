@@ -1,5 +1,3 @@
-import CLibc
-
 /// Header lines as text, as `HTTPHead.lines` returns them: fields that are not indexed.
 package enum HeaderLines {
     /// Finds the first value of any field in header lines of any case.
@@ -30,17 +28,11 @@ package enum HeaderLines {
         withPrefix prefix: StaticString, in lines: UnsafeRawBufferPointer,
         _ body: (_ rest: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
     ) {
-        guard var start = lines.baseAddress else { return }
-        let end = start + lines.count
-        while start < end, let found = memchr(start, Int32(UInt8(ascii: "\n")), end - start) {
-            let next = UnsafeRawPointer(found) + 1
-            var rest = UnsafeRawBufferPointer(start: start, count: next - start)
-            if rest.hasPrefix(prefix), let line = nextLine(&rest) {
-                let field = line.dropBytes(prefix.utf8CodeUnitCount)
-                let (name, value) = field.cut(at: UInt8(ascii: ":"))
-                if let value { body(name, value.trimmed) }
-            }
-            start = next
+        var rest = lines
+        while let line = nextLine(&rest) {
+            guard line.hasPrefix(prefix) else { continue }
+            let (name, value) = line.dropBytes(prefix.utf8CodeUnitCount).cut(at: UInt8(ascii: ":"))
+            if let value { body(name, value.trimmed) }
         }
     }
 

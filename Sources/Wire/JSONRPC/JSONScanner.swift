@@ -72,22 +72,20 @@ struct JSONScanner {
         }
     }
 
-    /// Skips a value that was scanned earlier, if this is where it begins.
-    @inline(__always)
-    mutating func skip(_ value: UnsafeRawBufferPointer) -> Bool {
-        guard next == value.baseAddress else { return false }
-        next += value.count
-        return true
-    }
-
-    /// Skips an object, and calls `member` with each member's name and value.
+    /// Skips an object, and calls `member` with each member's name and value. The value `known`,
+    /// found earlier, is not scanned again.
     @inline(__always)
     mutating func object(
-        _ depth: Int, _ member: (JSONName, UnsafeRawBufferPointer) -> Void
+        _ depth: Int, knowing known: UnsafeRawBufferPointer? = nil,
+        _ member: (JSONName, UnsafeRawBufferPointer) -> Void
     ) -> Bool {
         members(of: depth) { name, scanner in
             let start = scanner.next
-            guard scanner.value(depth - 1) else { return false }
+            if let known, start == known.baseAddress {
+                scanner.next += known.count
+            } else {
+                guard scanner.value(depth - 1) else { return false }
+            }
             member(name, UnsafeRawBufferPointer(start: start, count: scanner.next - start))
             return true
         }

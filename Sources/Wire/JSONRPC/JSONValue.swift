@@ -61,17 +61,8 @@ package struct JSONValue {
         knowing known: JSONValue? = nil, _ body: (JSONName, JSONValue) -> Void
     ) {
         guard isObject, var scanner = JSONScanner(text, trusting: true) else { return }
-        let depth = JSONScanner.depth(.max)
-        _ = scanner.members(of: depth) { name, scanner in
-            if let known, scanner.skip(known.text) {
-                body(name, known)
-                return true
-            }
-            let start = scanner.next
-            guard scanner.value(depth - 1) else { return false }
-            let value = UnsafeRawBufferPointer(start: start, count: scanner.next - start)
-            body(name, JSONValue(valid: value))
-            return true
+        _ = scanner.object(JSONScanner.depth(.max), knowing: known?.text) {
+            body($0, JSONValue(valid: $1))
         }
     }
 
@@ -90,10 +81,15 @@ package struct JSONValue {
     }
 
     /// The elements of an array; none for anything else.
-    package var elements: [JSONValue] {
+    package var elements: [JSONValue] { elements(atMost: .max) }
+
+    /// The first elements of an array that a peer has sent, which may have very many.
+    package func elements(atMost limit: Int) -> [JSONValue] {
         guard isArray, var scanner = JSONScanner(text, trusting: true) else { return [] }
         var elements: [JSONValue] = []
-        _ = scanner.array(JSONScanner.depth(.max)) { elements.append(JSONValue(valid: $0)) }
+        _ = scanner.array(JSONScanner.depth(.max)) { element in
+            if elements.count < limit { elements.append(JSONValue(valid: element)) }
+        }
         return elements
     }
 

@@ -150,6 +150,14 @@ def apart():
         yield pool.submit
 
 
+def answer_everything(client, stream):
+    """What a client with a session does meanwhile."""
+    for method, params in QUESTIONS:
+        question = stream.next()
+        assert (question["method"], question.get("params")) == (method, params)
+        client.answer(question, ANSWERS[method])
+
+
 def test_a_session_is_asked_on_its_stream(host, apart):
     one = host()
     client = one.client()
@@ -157,10 +165,7 @@ def test_a_session_is_asked_on_its_stream(host, apart):
     exchange = client.call_tool()
     request = one.next()
     answers = apart(ask_everything, request)
-    for method, params in QUESTIONS:
-        question = exchange.next()
-        assert (question["method"], question.get("params")) == (method, params)
-        client.answer(question, ANSWERS[method])
+    answer_everything(client, exchange)
     assert answers.result(SECONDS) == [ACCEPTED, SAID, ROOTS]
     request.respond({"content": []})
     assert exchange.next()["result"] == {"content": []}
@@ -230,10 +235,7 @@ def test_a_session_is_asked_on_its_primary(host, apart):
     primary = client.listen()
     session = one.next(PrimaryOpened).session
     answers = apart(ask_everything, session)
-    for method, params in QUESTIONS:
-        question = primary.next()
-        assert (question["method"], question.get("params")) == (method, params)
-        client.answer(question, ANSWERS[method])
+    answer_everything(client, primary)
     assert answers.result(SECONDS) == [ACCEPTED, SAID, ROOTS]
     client.delete()
     one.next(SessionClosed)

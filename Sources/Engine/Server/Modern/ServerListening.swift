@@ -51,9 +51,10 @@ extension ServerEngine {
         }
         guard let uris = filter["resourceSubscriptions"], !uris.isNull else { return nil }
         guard uris.isArray else { return .listenParams }
-        for (index, element) in uris.elements.enumerated() {
-            // Some may be named twice; but each is compared with all before it.
-            guard index < 2 * options.subscriptionsMax else { return .tooManySubscriptions }
+        // Some may be named twice; but each is compared with all before it.
+        let named = uris.elements(atMost: 2 * options.subscriptionsMax + 1)
+        guard named.count <= 2 * options.subscriptionsMax else { return .tooManySubscriptions }
+        for element in named {
             guard let uri = element.string, UTF8Text.isValid(uri.bytes) else {
                 return .listenParams
             }
