@@ -122,7 +122,7 @@ package struct Outbox: ~Copyable {
         _ spare: inout Spare
     ) -> Receipt {
         givenEvents += 1
-        guard !isOpen else {
+        if isOpen {
             composedEvents = givenEvents
             return .composed(compose(text, id, framing, &spare))
         }

@@ -233,8 +233,10 @@ bool client_open_as(struct client *client, const char *address, uint16_t port, c
       client, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\","
               "\"capabilities\":{\"sampling\":{}},\"clientInfo\":{\"name\":\"test\",\"version\":\"1\"}}}");
   const char *session = exchange_header(x, "mcp-session-id");
-  if (session) snprintf(client->session, sizeof client->session, "%s", session);
-  bool opened = exchange_status(x) == 200 && strstr(exchange_body(x), "\"result\"") != NULL;
+  size_t length = session ? strlen(session) : 0;
+  bool fits = length < sizeof client->session;
+  if (fits && session) memcpy(client->session, session, length + 1);
+  bool opened = fits && exchange_status(x) == 200 && strstr(exchange_body(x), "\"result\"") != NULL;
   exchange_end(x);
   return opened && client_tell(client, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}") == 202;
 }
