@@ -96,7 +96,10 @@ package struct Outbox: ~Copyable {
 
     /// Appends a long text without a copy. Nobody may change it any more.
     package mutating func append(long text: ByteBuffer) -> Change {
-        if let buffer { pieces.append(buffer) }
+        if let buffer {
+            buffer.trim(sparing: 1_024)  // It may have been made for this text.
+            pieces.append(buffer)
+        }
         buffer = nil
         text.trim()
         pieces.append(text)
