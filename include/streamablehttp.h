@@ -1392,8 +1392,9 @@ typedef struct shttp_server_options {
   uint32_t command_bytes_max;
 
   /** Maximum number of events kept for each session, so that a client that
-   *  lost its connection can resume a stream (Last-Event-ID). UINT32_MAX: no
-   *  events, and no stream can be resumed. Default 1024. */
+   *  lost its connection can resume a stream (Last-Event-ID). Above it, the
+   *  oldest sixteenth is dropped. UINT32_MAX: no events, and no stream can
+   *  be resumed. Default 1024. */
   uint32_t replay_events_max;
 
   /** The same limit for their memory, plus one eighth for spare capacity.

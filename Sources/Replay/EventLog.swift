@@ -102,21 +102,41 @@ package final class EventLog {
         return .all(events.events(after: cursor), hasEnded: progress == nil)
     }
 
+    /// Whether its events are within the limits, and their memory is what it was at the last
+    /// `takeChange`.
+    @inline(__always)
+    func isSettled(countMax: Int, bytesMax: Int) -> Bool {
+        count <= countMax && byteCount <= bytesMax && events.change == 0
+    }
+
     /// Drops the oldest events until the rest is within the limits and, if `limit` is given, newer
-    /// than it.
+    /// than it. Above `countMax` a sixteenth of it goes at once: that costs less than one by one.
+    @inline(never)
     package func trim(countMax: Int, bytesMax: Int, before limit: Instant?) {
-        while count > countMax || byteCount > bytesMax && count > 0 { dropOldest() }
-        if let limit {
-            while let oldest, oldest <= limit { dropOldest() }
+        var gone: EventID?
+        if count > countMax {
+            while count > countMax - countMax / 16 { dropOldest(after: &gone) }
         }
+        while byteCount > bytesMax, count > 0 { dropOldest(after: &gone) }
+        if let limit {
+            while let oldest, oldest <= limit { dropOldest(after: &gone) }
+        }
+        if let gone { note(gone) }
         events.shrink()
     }
 
     /// Frees unused capacity.
     package func compact() { events.compact() }
 
-    private func dropOldest() {
+    /// `gone` is the last event dropped before, of which its stream has not been told.
+    @inline(never)
+    private func dropOldest(after gone: inout EventID?) {
         let id = events.removeFirst()
-        open.update(id.stream) { $0.lastGone = id.sequence }
+        if let last = gone, last.stream != id.stream { note(last) }
+        gone = id
+    }
+
+    private func note(_ gone: EventID) {
+        open.update(gone.stream) { $0.lastGone = gone.sequence }
     }
 }

@@ -79,6 +79,8 @@ package final class MemoryEventStore: EventStore {
 
     /// Enforces all limits after a session has stored an event.
     private func noteKept(_ log: EventLog, _ place: Int) {
+        let isSettled = log.isSettled(countMax: bounds.events, bytesMax: bounds.bytes)
+        if isSettled, deadlines.isArmed(place) { return }
         trim(place, log, countMax: bounds.events)
         guard bytesKept > min(bounds.addressBytes, bounds.principalBytes, bounds.totalBytes)
         else { return }
@@ -159,6 +161,7 @@ package final class MemoryEventStore: EventStore {
 
     /// Drops events beyond the limits and, if `now` is given, expired ones. The deadline of the
     /// remaining events may be too early.
+    @inline(never)
     private func trim(_ place: Int, _ log: EventLog, countMax: Int, at now: Instant? = nil) {
         var limit: Instant?
         if let now, let age = bounds.age { limit = now.advanced(byMilliseconds: -age) }

@@ -233,8 +233,9 @@ struct EventLogTests {
         var bytes: Int { kept.reduce(0) { $0 + cost($1.text.utf8.count, isShared: $1.isShared) } }
 
         mutating func trim(_ count: Int, _ bytesMax: Int, _ limit: Int64) {
+            let most = kept.count > count ? count - count / 16 : count
             while let oldest = kept.first,
-                kept.count > count || bytes > bytesMax || oldest.time <= limit
+                kept.count > most || bytes > bytesMax || oldest.time <= limit
             {
                 gone[oldest.id.stream] = oldest.id.sequence
                 kept.removeFirst()

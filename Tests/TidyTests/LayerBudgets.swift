@@ -14,7 +14,7 @@ enum LayerBudgets {
         Budget(layer: "Link", lines: 1170, reason: "a connection's bytes and timers, tables"),
         Budget(
             layer: "Session", lines: 410, reason: "decisions about sessions, streams and requests"),
-        Budget(layer: "Replay", lines: 560, reason: "the store's port, one in memory, mailbox"),
+        Budget(layer: "Replay", lines: 580, reason: "the store's port, one in memory, mailbox"),
         Budget(layer: "Engine/Server", lines: 8500, reason: "the server's rules and their checks"),
         Budget(
             layer: "Engine/Shared", lines: 500,

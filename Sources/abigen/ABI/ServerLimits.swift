@@ -108,8 +108,8 @@ extension ABI {
             "replay_events_max", .uint32, fallback: .count(1_024),
             """
             Maximum number of events kept for each session, so that a client that lost its
-            connection can resume a stream (Last-Event-ID). UINT32_MAX: no events, and no stream can
-            be resumed.
+            connection can resume a stream (Last-Event-ID). Above it, the oldest sixteenth is
+            dropped. UINT32_MAX: no events, and no stream can be resumed.
             """, maps: "replayEventsMax"),
         Field(
             "replay_bytes_max", .uint32, fallback: .bytes(1_048_576),

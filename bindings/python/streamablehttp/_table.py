@@ -195,8 +195,8 @@ class Options(TypedDict, total=False):
     queue is empty, a command of any length is accepted. Default 67108864."""
     replay_events_max: int
     """Maximum number of events kept for each session, so that a client that lost its connection can
-    resume a stream (Last-Event-ID). NEVER: no events, and no stream can be resumed. Default
-    1024."""
+    resume a stream (Last-Event-ID). Above it, the oldest sixteenth is dropped. NEVER: no events,
+    and no stream can be resumed. Default 1024."""
     replay_bytes_max: int
     """The same limit for their memory, plus one eighth for spare capacity. Default 1048576."""
     replay_total_bytes_max: int
