@@ -221,6 +221,7 @@ class Pump:
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
         request = Request._of(self._requests, key, copied(raw.id), **self._message(raw))
+        vars(request)["_session_key"] = raw.session.key  # of a raw initialize, the session to be
         self._requests.alive[key] = weakref.ref(request)
         return request
 
