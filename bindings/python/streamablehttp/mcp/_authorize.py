@@ -138,6 +138,6 @@ class Rules:
         """FastMCP's check of Host and Origin: the library's own by default, else it is asked."""
         lists = options.get("allowed_hosts") or options.get("allowed_origins")
         if options.get("mode", "auto") == "auto" and not lists and host in ("127.0.0.1", "::1", "localhost"):
-            return
-        self.options.update(allowed_hosts=["*"], allowed_origins=["*"])
-        self.asked.append(one)
+            self.options.update(allowed_hosts=None, allowed_origins=None)
+        else:
+            self.asked.append(one)

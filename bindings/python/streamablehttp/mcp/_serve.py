@@ -62,28 +62,36 @@ async def serve(
 ) -> AsyncIterator[Serving]:
     found = resolve(target, host, port, options)
     rules = Rules(found, host, port)
+    failure: BaseException | None = None
     async with found.app.router.lifespan_context(found.app) as state:
-        settings = engine_options(found, host, port)
-        settings.update(rules.options)
-        if response_mode is not None:
-            settings["response_mode"] = response_mode
-        settings.update(engine)
-        base = base_scope(found, host, state)
-        authorizer = None
-        if rules.asked or found.guard is not None:
-            authorizer = Authorizer(rules.asked, found.guard, base)
-            settings["authorize"] = True
-        server = Server(host=host, port=port, unix_path=unix_path, raw=True, **settings)
-        async with server:
-            base["server"] = (host, server.port) if unix_path is None else (str(unix_path), None)
-            serving = Serving(server, bridge(found, server, base, settings, authorizer, fast, requests_max))
-            forget = subscribe(found.manager.app, server)
-            try:
-                yield serving
-            finally:
-                forget()
-                server.close()
-                await serving.ended
+        # The SDK's lifespan has a task group, which would wrap what is raised inside it.
+        try:
+            settings = engine_options(found, host, port)
+            settings.update(rules.options)
+            if response_mode is not None:
+                settings["response_mode"] = response_mode
+            settings.update(engine)
+            base = base_scope(found, host, state)
+            authorizer = None
+            if rules.asked or found.guard is not None:
+                authorizer = Authorizer(rules.asked, found.guard, base)
+                settings["authorize"] = True
+            publisher = Publisher(found.manager.app)
+            server = Server(host=host, port=port, unix_path=unix_path, raw=True, **settings)
+            async with server:
+                base["server"] = (host, server.port) if unix_path is None else (str(unix_path), None)
+                serving = Serving(server, bridge(found, server, base, settings, authorizer, fast, requests_max))
+                publisher.begin(server)
+                try:
+                    yield serving
+                finally:
+                    publisher.end()
+                    server.close()
+                    await serving.ended
+        except BaseException as problem:
+            failure = problem
+    if failure is not None:
+        raise failure
 
 
 def bridge(
@@ -154,10 +162,8 @@ def engine_options(found: Target, host: str, port: int) -> dict[str, Any]:
 
 
 def protection(settings: Any, is_fastmcp: bool) -> dict[str, Any]:
-    """The SDK's check of Host and Origin, as options of the library. FastMCP has one of its own."""
-    if is_fastmcp:
-        return {}
-    if settings is None or not settings.enable_dns_rebinding_protection:
+    """The SDK's check of Host and Origin, as options of the library. FastMCP has a middleware for it."""
+    if is_fastmcp or settings is None or not settings.enable_dns_rebinding_protection:
         return {"allowed_hosts": ["*"], "allowed_origins": ["*"]}
     return {"allowed_hosts": list(settings.allowed_hosts), "allowed_origins": list(settings.allowed_origins)}
 
@@ -179,18 +185,25 @@ def base_scope(found: Target, host: str, state: Any) -> dict[str, Any]:
     }
 
 
-def subscribe(mcp: Any, server: Server) -> Any:
-    """Lets what a server publishes reach the streams of subscriptions/listen. The result ends that."""
-    bus = _kernel.listen_bus(mcp)
-    if bus is None:
-        return lambda: None
+class Publisher:
+    """Lets what an SDK server publishes reach the streams of subscriptions/listen."""
 
-    def publish(event: Any) -> None:
+    def __init__(self, mcp: Any) -> None:
+        """Raises UnsupportedServer."""
+        self._bus = _kernel.listen_bus(mcp)
+        self._server: Server | None = None
+        self.end: Any = lambda: None
+        """Ends it."""
+
+    def begin(self, server: Server) -> None:
+        self._server = server
+        if self._bus is not None:
+            self.end = self._bus.subscribe(self._publish)
+
+    def _publish(self, event: Any) -> None:
         change = _kernel.published(event)
-        if change is not None:
-            server.publish(change[0], change[1])  # type: ignore[arg-type]
-
-    return bus.subscribe(publish)
+        if change is not None and self._server is not None:
+            self._server.publish(change[0], change[1])  # type: ignore[arg-type]
 
 
 # ---- A program of its own ------------------------------------------------------------------
