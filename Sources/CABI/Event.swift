@@ -24,6 +24,11 @@ struct BorrowedEvent {
     func withEvent(_ body: (UnsafePointer<shttp_event>) -> Void) {
         var form = shttp_event()
         fill(&form)
+        if let principal = event.principal {
+            form.principal = shttp_bytes(principal.name)
+            // A record may be delivered after the tag was released.
+            if event.kind != .access { form.tag = principal.tag }
+        }
         form.handle = Unmanaged.passUnretained(event).toOpaque()
         withUnsafePointer(to: &form, body)
     }

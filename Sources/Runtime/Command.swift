@@ -5,8 +5,9 @@ import Wire
 
 /// A command queued by another thread.
 package enum Command {
-    case allow(AuthorizationKey, principal: Text, expiresIn: Int64?)
+    case allow(AuthorizationKey, principal: Text, expiresIn: Int64?, tag: UInt64)
     case refuse(AuthorizationKey, Challenge.Cause, scope: Text, description: Text)
+    case answer(UInt64, ServerEngine.AnswerStep, lines: Text, body: Text)
     case respond(RequestKey, Text)
     case fail(RequestKey, code: Int32, message: Text, data: Text, isInBand: Bool)
     case progress(RequestKey, Double, total: Double?, message: Text)
@@ -34,8 +35,8 @@ package enum Command {
     /// Executes the command. Its texts are in `batch`.
     func perform(on engine: ServerEngine, in batch: CommandBatch<Command>) throws(CallerFault) {
         switch self {
-        case .allow(let key, let name, let expiresIn):
-            guard let principal = Principal(batch.bytes(of: name)) else { return }
+        case .allow(let key, let name, let expiresIn, let tag):
+            guard let principal = Principal(batch.bytes(of: name), tag: tag) else { return }
             try engine.allow(key, principal, expiresIn: expiresIn)
         case .refuse(let key, let cause, let scope, let description):
             guard
@@ -43,6 +44,8 @@ package enum Command {
                     cause, scope: batch.bytes(of: scope), description: batch.bytes(of: description))
             else { return }
             try engine.refuse(key, challenge)
+        case .answer(let key, let step, let lines, let body):
+            try engine.answer(key, step, batch.bytes(of: lines), batch.bytes(of: body))
         case .respond(let key, .alone(let result)):
             try engine.respond(key, taking: result)
         case .respond(let key, let result):
@@ -103,7 +106,13 @@ package enum Command {
             .notify(let key, _, _), .hangUp(let key, _):
             event = HostEvent(.commandFailed)
             event.request = key
-        case .allow(let key, _, _), .refuse(let key, _, _, _):
+        case .answer(let key, .refusal, _, _):
+            event = HostEvent(.commandFailed)
+            event.authorization = AuthorizationKey(rawValue: key)
+        case .answer(let key, _, _, _):
+            event = HostEvent(.commandFailed)
+            event.exchange = ExchangeKey(rawValue: key)
+        case .allow(let key, _, _, _), .refuse(let key, _, _, _):
             event = HostEvent(.commandFailed)
             event.authorization = key
         case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):

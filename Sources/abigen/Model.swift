@@ -31,6 +31,7 @@ indirect enum CType: Equatable, Sendable {
     static let request = CType.structure("shttp_request")
     static let call = CType.structure("shttp_call")
     static let load = CType.structure("shttp_load")
+    static let exchange = CType.structure("shttp_exchange")
     static let authorization = CType.structure("shttp_authorization")
     static let loop = CType.handle("shttp_loop")
     static let server = CType.handle("shttp_server")

@@ -37,6 +37,36 @@ int main(void)
   refused("shttp_ffi_authorization_refuse",
           shttp_ffi_authorization_refuse(0, 0, (shttp_refusal){0}, 0, 1, 0, 1),
           shttp_authorization_refuse(0, (shttp_authorization){0}, (shttp_refusal){0}, (shttp_bytes){0, 1}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_authorization_allow_tagged",
+          shttp_ffi_authorization_allow_tagged(0, 0, 0, 0, 0, 0),
+          shttp_authorization_allow_tagged(0, (shttp_authorization){0}, (shttp_bytes){0, 0}, 0, 0));
+  refused("shttp_ffi_authorization_allow_tagged",
+          shttp_ffi_authorization_allow_tagged(0, 0, 0, 1, 0, 0),
+          shttp_authorization_allow_tagged(0, (shttp_authorization){0}, (shttp_bytes){0, 1}, 0, 0));
+  refused("shttp_ffi_authorization_answer",
+          shttp_ffi_authorization_answer(0, 0, 0, 0, 0, 0, 0),
+          shttp_authorization_answer(0, (shttp_authorization){0}, 0, 0, 0, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_authorization_answer",
+          shttp_ffi_authorization_answer(0, 0, 0, 0, 0, 0, 1),
+          shttp_authorization_answer(0, (shttp_authorization){0}, 0, 0, 0, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_exchange_respond",
+          shttp_ffi_exchange_respond(0, 0, 0, 0, 0, 0, 0),
+          shttp_exchange_respond(0, (shttp_exchange){0}, 0, 0, 0, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_exchange_respond",
+          shttp_ffi_exchange_respond(0, 0, 0, 0, 0, 0, 1),
+          shttp_exchange_respond(0, (shttp_exchange){0}, 0, 0, 0, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_exchange_start",
+          shttp_ffi_exchange_start(0, 0, 0, 0, 0),
+          shttp_exchange_start(0, (shttp_exchange){0}, 0, 0, 0));
+  refused("shttp_ffi_exchange_write",
+          shttp_ffi_exchange_write(0, 0, 0, 0),
+          shttp_exchange_write(0, (shttp_exchange){0}, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_exchange_write",
+          shttp_ffi_exchange_write(0, 0, 0, 1),
+          shttp_exchange_write(0, (shttp_exchange){0}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_exchange_end",
+          shttp_ffi_exchange_end(0, 0),
+          shttp_exchange_end(0, (shttp_exchange){0}));
   refused("shttp_ffi_request_respond",
           shttp_ffi_request_respond(0, 0, 0, 0),
           shttp_request_respond(0, (shttp_request){0}, (shttp_bytes){0, 0}));

@@ -133,9 +133,18 @@ extension Player {
         case .primaryGap: words = ["primary of \(session!) has a gap"]
         case .resourceSubscribed: words = ["subscribed", event.uri!.text]
         case .resourceUnsubscribed: words = ["unsubscribed", event.uri!.text]
+        case .httpRequest:
+            let name = "x\(exchanges.count + 1)"
+            exchanges[name] = event.exchange
+            words = ["http", name, event.head!.methodName.text, event.head!.targetBytes.text]
+            if let document, !document.isEmpty { words.append(document) }
+        case .httpClosed, .httpWritable:
+            words = ["\(event.kind)", exchanges.first { $0.value == event.exchange }?.key ?? "?"]
+        case .tagReleased: words = ["released"]
         case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }
+        if let tag = event.principal?.tag, tag != 0 { words.append("tag=\(tag)") }
         if let fault = event.fault { words.append("fault=\(fault)") }
         return words.joined(separator: " ")
     }

@@ -16,7 +16,7 @@ final class Host {
     }
 
     private unowned let simulation: Simulation
-    private let authorizer: Authorizer
+    let authorizer: Authorizer
     private(set) var modern: ModernHost!
     private var given: [RequestKey: Given] = [:]
     private var keys: [(session: Int, key: SessionKey)] = []
@@ -47,6 +47,7 @@ final class Host {
     func heard(_ event: HostEvent) {
         let session = event.session.flatMap { known($0) }
         simulation.note("host  ← \(event.kind)\(session.map { " \(name($0))" } ?? "")")
+        authorizer.check(event)
         if modern.heard(event) { return }
         switch event.kind {
         case .request: heardRequest(event, session)
@@ -75,8 +76,10 @@ final class Host {
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
-            .primaryGap, .commandFailed, .log, .sessions, .closed:
+            .primaryGap, .commandFailed, .log, .sessions, .closed, .httpRequest, .httpClosed,
+            .httpWritable:
             break
+        case .tagReleased: authorizer.released(event)
         }
     }
 
@@ -127,7 +130,7 @@ final class Host {
     }
 
     static func name(_ principal: Principal?) -> String? {
-        principal.map { String(decoding: $0.name.bytes, as: UTF8.self) }
+        principal.map { String(decoding: $0.name, as: UTF8.self) }
     }
 
     // MARK: Serving

@@ -29,6 +29,7 @@ package final class ServerEngine {
     var requests: Requests
     var fences: Fences
     var parked: Parked
+    var hosted: HostedExchanges
     var sessions: Sessions
     var gate: Gate
     var ladder: Ladder
@@ -63,6 +64,7 @@ package final class ServerEngine {
         requests = Requests(options, keysAfter: serial)
         fences = Fences(breadth: options.fenceBreadth)
         parked = Parked(keysAfter: serial)
+        hosted = HostedExchanges(keysAfter: serial)
         sessions = Sessions(options, keysAfter: serial)
         gate = Gate(options)
     }

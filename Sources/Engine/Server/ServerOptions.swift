@@ -28,6 +28,8 @@ package struct ServerOptions {
     package var allowedHosts: AccessList?
     /// The origins whose pages may read responses; nil for none.
     package var crossOrigins: AccessList?
+    /// Whether the host answers requests for other paths.
+    package var hasOtherPaths = false
     package var authorization = AuthorizationPolicy.none
     /// The metadata that tells clients how to be authorized; nil for none.
     package var resourceMetadata: ResourceMetadata?

@@ -119,7 +119,8 @@ extension ServerEngine {
             beginStream(of: request, on: connection)
         case .primary, .listening:
             break
-        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .loading,
+            .finishing, .lingering, .closed:
             return
         }
         guard !isStuck else {

@@ -295,5 +295,9 @@ extension ABI {
             Field(
                 "listeners", .uint64, .plain,
                 "Now: streams of subscriptions/listen; see listens_max.", since: next),
+            Field(
+                "exchanges", .uint64, .plain,
+                "Now: requests for other paths that the host has not answered completely.",
+                since: next),
         ])
 }

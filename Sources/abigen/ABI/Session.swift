@@ -176,7 +176,7 @@ extension ABI {
             "shttp_session_revision", "state.revision?.text",
             "The protocol revision of a session, such as 2025-11-25."),
         question(
-            "shttp_session_principal", "principal?.name",
+            "shttp_session_principal", "principal?.name ?? .init(start: nil, count: 0)",
             "The principal that opened a session; empty without authorization."),
         question(
             "shttp_session_client_info", "clientInfo",

@@ -43,6 +43,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_WRONG_THREAD = -4
     SHTTP_ERR_NOT_FOUND = -5
     SHTTP_ERR_TOO_DEEP = -6
+    SHTTP_ERR_INVALID_HEADER = -7
     SHTTP_ERR_DISCONNECTED = -100
     SHTTP_ERR_SESSION_ENDED = -101
     SHTTP_ERR_CANCELLED = -102
@@ -106,6 +107,24 @@ class shttp_authorization(Structure):
     ]
 
 
+class shttp_exchange(Structure):
+    key: int
+
+    _fields_ = [
+        ("key", c_uint64),
+    ]
+
+
+class shttp_header(Structure):
+    name: shttp_bytes
+    value: shttp_bytes
+
+    _fields_ = [
+        ("name", shttp_bytes),
+        ("value", shttp_bytes),
+    ]
+
+
 class shttp_loop(Structure):
     """Opaque: used only through shttp_loop_p."""
 
@@ -148,6 +167,10 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_SESSIONS = 15
     SHTTP_EVENT_RESOURCE_SUBSCRIBED = 16
     SHTTP_EVENT_RESOURCE_UNSUBSCRIBED = 17
+    SHTTP_EVENT_HTTP_REQUEST = 18
+    SHTTP_EVENT_HTTP_CLOSED = 19
+    SHTTP_EVENT_HTTP_WRITABLE = 20
+    SHTTP_EVENT_TAG_RELEASED = 21
 
 
 class shttp_log_level(IntEnum):
@@ -192,6 +215,9 @@ class shttp_event(Structure):
     bytes_sent: int
     duration_us: int
     uri: shttp_bytes
+    tag: int
+    exchange: shttp_exchange
+    body: shttp_bytes
 
     _fields_ = [
         ("kind", c_int32),
@@ -226,6 +252,9 @@ class shttp_event(Structure):
         ("bytes_sent", c_uint64),
         ("duration_us", c_uint64),
         ("uri", shttp_bytes),
+        ("tag", c_uint64),
+        ("exchange", shttp_exchange),
+        ("body", shttp_bytes),
     ]
 
 
@@ -407,6 +436,7 @@ class shttp_server_options(Structure):
     listens_max: int
     subscriptions_max: int
     keep_subscriptions: int
+    other_paths: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -476,6 +506,7 @@ class shttp_server_options(Structure):
         ("listens_max", c_uint32),
         ("subscriptions_max", c_uint32),
         ("keep_subscriptions", c_uint32),
+        ("other_paths", c_uint32),
     ]
 
 
@@ -515,6 +546,7 @@ class shttp_stats(Structure):
     session_bytes: int
     parked_requests: int
     listeners: int
+    exchanges: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -552,6 +584,7 @@ class shttp_stats(Structure):
         ("session_bytes", c_uint64),
         ("parked_requests", c_uint64),
         ("listeners", c_uint64),
+        ("exchanges", c_uint64),
     ]
 
 
@@ -601,6 +634,12 @@ FUNCTIONS = (
     "shttp_server_take_events_sized",
     "shttp_authorization_allow",
     "shttp_authorization_refuse",
+    "shttp_authorization_allow_tagged",
+    "shttp_authorization_answer",
+    "shttp_exchange_respond",
+    "shttp_exchange_start",
+    "shttp_exchange_write",
+    "shttp_exchange_end",
     "shttp_request_respond",
     "shttp_request_fail",
     "shttp_request_fail_in_band",
@@ -791,6 +830,51 @@ def declare(library: CDLL) -> None:
         shttp_bytes,  # description
     ]
     library.shttp_authorization_refuse.restype = c_int32
+    library.shttp_authorization_allow_tagged.argtypes = [
+        shttp_server_p,  # server
+        shttp_authorization,  # authorization
+        shttp_bytes,  # principal
+        c_uint32,  # expires_in_ms
+        c_uint64,  # tag
+    ]
+    library.shttp_authorization_allow_tagged.restype = c_int32
+    library.shttp_authorization_answer.argtypes = [
+        shttp_server_p,  # server
+        shttp_authorization,  # authorization
+        c_uint32,  # http_status
+        POINTER(shttp_header),  # headers
+        c_size_t,  # header_count
+        shttp_bytes,  # body
+    ]
+    library.shttp_authorization_answer.restype = c_int32
+    library.shttp_exchange_respond.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+        c_uint32,  # http_status
+        POINTER(shttp_header),  # headers
+        c_size_t,  # header_count
+        shttp_bytes,  # body
+    ]
+    library.shttp_exchange_respond.restype = c_int32
+    library.shttp_exchange_start.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+        c_uint32,  # http_status
+        POINTER(shttp_header),  # headers
+        c_size_t,  # header_count
+    ]
+    library.shttp_exchange_start.restype = c_int32
+    library.shttp_exchange_write.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+        shttp_bytes,  # data
+    ]
+    library.shttp_exchange_write.restype = c_int32
+    library.shttp_exchange_end.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+    ]
+    library.shttp_exchange_end.restype = c_int32
     library.shttp_request_respond.argtypes = [
         shttp_server_p,  # server
         shttp_request,  # request

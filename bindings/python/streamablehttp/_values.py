@@ -232,6 +232,12 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
 
+def raw_headers(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Header lines as pairs of name and value."""
+    pairs = (line.partition(b":") for line in lines.split(b"\r\n"))
+    return [(name, value.strip()) for name, colon, value in pairs if colon]
+
+
 def headers_of(value: Mapping[str, str] | None) -> Headers:
     """The headers of an event that is built."""
     return value if isinstance(value, Headers) else Headers(value or {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ._values import Headers, headers_of, lazy, load, shown
 from .authorization import Authorization
 from .errors import StreamableHTTPError
+from .http_request import HTTPRequest
 from .message import Event, Message, Notification
 from .request import Request
 from .session import Session
@@ -18,6 +19,7 @@ __all__ = [
     "Cancelled",
     "CommandFailed",
     "Event",
+    "HTTPRequest",
     "Idle",
     "Message",
     "Notification",

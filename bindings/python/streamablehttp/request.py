@@ -126,6 +126,7 @@ class Request(Message, Asking):
         principal: str = "",
         peer: str = "",
         target: str = "/mcp",
+        tag: Any = None,
     ) -> None:
         """Makes a request without a server, for tests of a host; `sent` has what it is answered."""
         super().__init__(
@@ -138,6 +139,7 @@ class Request(Message, Asking):
             principal=principal,
             peer=peer,
             target=target,
+            tag=tag,
         )
         self._begin(Requests(Calls(Recorder())), 0)
         vars(self)["id"] = id

@@ -27,6 +27,7 @@ from ._table import OPTIONS, Options
 from ._values import borrowed, dump, encoded, integer, message_params, method_name, milliseconds, wrong_type
 from .calls import Call, Calls
 from .errors import ClosedError, InvalidArgumentError, InvalidOptionError
+from .http_request import Exchanges
 from .message import Event
 from .request import Requests
 from .session import Session
@@ -127,7 +128,9 @@ class Server:
             raise
         self._calls = Calls(self._handle)
         self._requests = Requests(self._calls)
-        self._pump = Pump(self._calls, self._requests, descriptor)
+        unsent = struct.unsent_bytes_max or OPTIONS["unsent_bytes_max"].default
+        self._exchanges = Exchanges(self._handle, unsent)
+        self._pump = Pump(self._calls, self._requests, self._exchanges, descriptor)
         self._consumers = Consumers(self._pump, self._calls)
         self._ended = threading.Event()
         forget_in_child(self)
@@ -359,6 +362,7 @@ class Server:
         self._handle.forget()
         self._calls.forget()
         self._requests.forget()
+        self._exchanges.forget()
         self._pump.forget()
         self._ended = threading.Event()
         self._ended.set()

@@ -12,7 +12,7 @@ PACKAGE = Path(streamablehttp.__file__).parent
 LINE = [
     *("_abi", "_bases", "_statuses", "errors", "_reports", "_library", "_values", "_handles"),
     *("_table", "_options", "_start", "_store", "_store_calls", "_recorder"),
-    *("calls", "session", "message", "request", "authorization", "events"),
+    *("calls", "session", "message", "request", "http_request", "authorization", "events"),
     *("_pump", "_consumers", "server", "__init__"),
 ]
 
