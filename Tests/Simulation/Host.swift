@@ -49,7 +49,7 @@ final class Host {
         simulation.note("host  ← \(event.kind)\(session.map { " \(name($0))" } ?? "")")
         if modern.heard(event) { return }
         switch event.kind {
-        case .request: heardRequest(event, session)
+        case .request, .initialize: heardRequest(event, session)
         case .notification: heardNotification(event, session)
         case .cancelled:
             guard let request = given.removeValue(forKey: event.request!) else {
@@ -75,7 +75,7 @@ final class Host {
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
-            .primaryGap, .commandFailed, .log, .sessions, .closed:
+            .primaryGap, .writable, .commandFailed, .log, .sessions, .closed:
             break
         }
     }

@@ -53,6 +53,7 @@ extension BorrowedEvent {
     ) -> (shttp_event_kind, UInt64) {
         switch kind {
         case .request: (SHTTP_EVENT_REQUEST, 0x2241fac)
+        case .initialize: (SHTTP_EVENT_REQUEST, 0x2243fac)
         case .notification: (SHTTP_EVENT_NOTIFICATION, 0x2241ea4)
         case .response: (SHTTP_EVENT_RESPONSE, 0x2001276)
         case .cancelled: (SHTTP_EVENT_CANCELLED, 0x20016ae)
@@ -69,6 +70,7 @@ extension BorrowedEvent {
         case .sessions: (SHTTP_EVENT_SESSIONS, 0x240)
         case .resourceSubscribed: (SHTTP_EVENT_RESOURCE_SUBSCRIBED, 0x80000000)
         case .resourceUnsubscribed: (SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 0x80000000)
+        case .writable: (SHTTP_EVENT_WRITABLE, 0x2e)
         }
     }
 }

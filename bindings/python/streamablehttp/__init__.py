@@ -14,7 +14,8 @@ from ._store import EventStore, Load
 from ._table import NEVER, Options
 from ._values import Headers
 from .calls import Call
-from .errors import ClientError, StreamableHTTPError
+from .client import Client
+from .errors import ClientError, ServerError, StreamableHTTPError
 from .events import (
     Access,
     Authorization,
@@ -46,6 +47,7 @@ __all__ = [
     "Call",
     "Cancelled",
     "Change",
+    "Client",
     "ClientError",
     "CommandFailed",
     "Event",
@@ -63,6 +65,7 @@ __all__ = [
     "ResourceSubscribed",
     "ResourceUnsubscribed",
     "Server",
+    "ServerError",
     "Session",
     "SessionClosed",
     "SessionEvent",
