@@ -734,10 +734,15 @@ typedef struct shttp_server shttp_server;
  */
 typedef enum shttp_event_kind {
   /** A client's request. Answer it with shttp_request_respond() or
-   *  shttp_request_fail(), now or later, from any thread.
+   *  shttp_request_fail(), now or later, from any thread. wire_id is that of
+   *  the session which an initialize is about to open (without server_info):
+   *  it exists only if the answer is a result, and
+   *  SHTTP_EVENT_SESSION_OPENED follows. An error, or a result without a
+   *  revision that is served, ends that request with an error, and the
+   *  session with it.
    *
    *  Sets session, session_data, principal, request, method, id, message,
-   *  params, headers, revision, peer, target and tag. */
+   *  params, headers, revision, peer, target, tag and wire_id. */
   SHTTP_EVENT_REQUEST = 1,
 
   /** A client's notification; it needs no answer. notifications/cancelled is
@@ -906,7 +911,18 @@ typedef enum shttp_event_kind {
    *  Sets tag and principal.
    *
    *  Since 0.2.0. */
-  SHTTP_EVENT_TAG_RELEASED = 21
+  SHTTP_EVENT_TAG_RELEASED = 21,
+
+  /** The answer to shttp_request_when_writable() or, without a request,
+   *  shttp_session_when_writable(): with status SHTTP_OK the stream has
+   *  room. Any other status is the reason why there is nothing to write to:
+   *  mostly SHTTP_ERR_NOT_FOUND, because the request or the session has
+   *  ended.
+   *
+   *  Sets status, session, session_data and request.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_WRITABLE = 22
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
@@ -1739,6 +1755,66 @@ shttp_server_listen(shttp_server *server, const char *address, uint16_t port,
                     char *error, size_t error_size);
 
 /**
+ * Listens on a socket that the host, or whoever started it, has bound: TCP or a
+ * Unix socket, on which listen() was called. May be called several times, also
+ * after shttp_server_listen(). [loop's thread]
+ *
+ * With systemd's socket activation, `fd` is 3 to 3 + $LISTEN_FDS - 1. On
+ * success the descriptor belongs to the server, which makes it non-blocking and
+ * close-on-exec, and closes it when it closes or drains; the socket itself goes
+ * on to listen if another process, such as systemd, has a copy. On any failure
+ * it is still the caller's. The file of a Unix socket is not removed. The
+ * checks of Host and Origin are those for the address that is reached from
+ * farthest.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if fd is no stream socket that
+ * listens, SHTTP_ERR_WRONG_THREAD, SHTTP_ERR_CLOSED, or SHTTP_ERR_SYSTEM if fd
+ * is in use on this loop already.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_listen_fd(shttp_server *server, int fd);
+
+/**
+ * Serves a connected stream socket as if a client had connected to the server:
+ * a TCP connection that was accepted elsewhere, or one end of a socketpair().
+ * [any thread]
+ *
+ * With SHTTP_OK the descriptor belongs to the server, which makes it
+ * non-blocking and close-on-exec, and closes it when the connection ends; at
+ * once if connections_max or a share is reached. On any failure it is still the
+ * caller's. The server need not listen; its checks of Host and Origin are then
+ * those for the loopback address.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if fd is no connected stream
+ * socket, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_adopt_fd(shttp_server *server, int fd);
+
+/**
+ * Lets two servers share connections: a request for the path of `server` that
+ * reaches `front`, or another server mounted on it, is served by `server`, and
+ * the other way round. So several endpoints are reached at one address.
+ * [any thread]
+ *
+ * Each server keeps its options, its events and its sessions, and may run on a
+ * loop of its own. A connection that asks for another server's path changes to
+ * that server, and counts in its limits. A server that closes is no longer
+ * reached. There is no limit to the number of servers, but only one `front`.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_BUSY if one is
+ * mounted already, or they have a path in common, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_mount(shttp_server *front, shttp_server *server);
+
+/**
  * The port the server listens on; 0 if it does not listen, or listens on a Unix
  * socket. [any thread]
  */
@@ -2400,6 +2476,29 @@ shttp_request_hang_up(shttp_server *server, shttp_request request,
                       uint32_t retry_ms);
 
 /**
+ * Asks to be told when the request's stream has room: SHTTP_EVENT_WRITABLE
+ * follows once, at once if it has. [any thread]
+ *
+ * For a host that sends much, and does not want old log messages dropped or the
+ * connection closed because the client reads slowly: send, ask, and send on
+ * after the event. There is no room while more than a quarter of
+ * unsent_bytes_max is unread, until all of it is read; nor while the client has
+ * to come back with its input (2026-07-28). A client that has disconnected and
+ * may resume counts as one that reads. From another thread, the event comes
+ * after all commands queued before, so it also tells when the queue of commands
+ * has room; the queue's limit is not applied. A second call before the event
+ * adds no second event.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * request has ended, SHTTP_ERR_NOT_READY if it is initialize, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_request_when_writable(shttp_server *server, shttp_request request);
+
+/**
  * Cancels a call that the host made. [any thread]
  *
  * The client gets notifications/cancelled, a late response is dropped, and
@@ -2499,6 +2598,23 @@ shttp_session_call(shttp_server *server, shttp_session session,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_hang_up(shttp_server *server, shttp_session session,
                       uint32_t retry_ms);
+
+/**
+ * Asks to be told when the session's primary stream has room:
+ * SHTTP_EVENT_WRITABLE follows once, at once if it has. [any thread]
+ *
+ * As shttp_request_when_writable(). While no primary is attached, there is room
+ * if the mailbox is less than half full; else the event waits for the client to
+ * open the stream and read. After SHTTP_ERR_LIMIT of shttp_session_notify(),
+ * this tells when to try again.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * session has ended, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_session_when_writable(shttp_server *server, shttp_session session);
 
 /**
  * Ends a session, with its streams and requests. [any thread]
@@ -2833,6 +2949,9 @@ shttp_ffi_request_hang_up(shttp_server *server, uint64_t request,
                           uint32_t retry_ms);
 
 SHTTP_API shttp_status
+shttp_ffi_request_when_writable(shttp_server *server, uint64_t request);
+
+SHTTP_API shttp_status
 shttp_ffi_call_close(shttp_server *server, uint64_t call);
 
 SHTTP_API SHTTP_NODISCARD shttp_status
@@ -2857,6 +2976,9 @@ shttp_ffi_session_call(shttp_server *server, uint64_t session,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_ffi_session_hang_up(shttp_server *server, uint64_t session,
                           uint32_t retry_ms);
+
+SHTTP_API shttp_status
+shttp_ffi_session_when_writable(shttp_server *server, uint64_t session);
 
 SHTTP_API shttp_status
 shttp_ffi_session_close(shttp_server *server, uint64_t session);

@@ -15,7 +15,8 @@ struct BorrowedEvent {
 
     init(_ event: HostEvent) {
         self.event = event
-        wireID = event.kind == .sessionOpened ? event.session?.id.text : nil
+        let hasID = event.kind == .sessionOpened || event.kind == .initialize
+        wireID = hasID ? event.session?.id.text : nil
         scheme = event.kind == .authorize ? event.credentials?.lowercasedScheme : nil
         text = event.kind == .log ? event.logLine?.rendered : nil
     }

@@ -23,9 +23,14 @@ package enum Command {
     case hangUp(RequestKey, retry: Int64)
     case hangUpSession(SessionKey, retry: Int64)
     case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
+    case whenWritable(RequestKey)
+    case whenSessionWritable(SessionKey)
     case closeCall(CallKey)
     case closeSession(SessionKey)
     case list(after: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?)
+    case adopt(GivenSocket)
+    /// The server shares connections with others.
+    case join(Endpoints)
     case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
@@ -74,6 +79,10 @@ package enum Command {
             try engine.hangUp(key, retry: retry)
         case .loaded(let load, let messages, let hasEnded):
             try engine.loaded(load, messages, hasEnded: hasEnded)
+        case .whenWritable(let key):
+            try engine.whenWritable(key)
+        case .whenSessionWritable(let key):
+            try engine.whenWritable(key)
         case .closeCall(let key):
             try engine.close(key)
         case .closeSession(let key):
@@ -82,7 +91,8 @@ package enum Command {
             engine.list(after: key, limit: limit, data: data)
         case .setTools(let tools):
             try engine.setTools(batch.bytes(of: tools))
-        case .broadcast, .publish, .drainServer, .closeServer, .destroyServer, .readOn:
+        case .broadcast, .publish, .adopt, .join, .drainServer, .closeServer, .destroyServer,
+            .readOn:
             break  // Executed by the runtime.
         }
     }
@@ -118,13 +128,19 @@ package enum Command {
         case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):
             event = HostEvent(.commandFailed)
             event.sessionKey = key
+        case .whenWritable(let key):
+            event = HostEvent(.writable)
+            event.request = key
+        case .whenSessionWritable(let key):
+            event = HostEvent(.writable)
+            event.sessionKey = key
         case .closeCall(let call):
             event = HostEvent(.commandFailed)
             event.call = call
         case .loaded:
             return nil  // The client has disconnected.
-        case .list, .broadcast, .publish, .setTools, .drainServer, .closeServer, .destroyServer,
-            .readOn:
+        case .list, .broadcast, .publish, .setTools, .adopt, .join, .drainServer, .closeServer,
+            .destroyServer, .readOn:
             event = HostEvent(.commandFailed)
         }
         event.fault = fault

@@ -231,6 +231,19 @@ extension ServerRuntime {
         }
     }
 
+    /// Asks for the event `writable`. The queue's limit does not apply: its end is waited for.
+    package func whenWritable(_ key: RequestKey) throws(CallerFault) {
+        try promptly(.whenWritable(key)) { engine throws(CallerFault) in
+            try engine.whenWritable(key)
+        }
+    }
+
+    package func whenWritable(_ key: SessionKey) throws(CallerFault) {
+        try promptly(.whenSessionWritable(key)) { engine throws(CallerFault) in
+            try engine.whenWritable(key)
+        }
+    }
+
     /// The messages that the host's store has found; nil if one is missing. Takes ownership of
     /// `messages`.
     package func loaded(

@@ -1,3 +1,4 @@
+import CLibc
 import CLibuv
 import Engine
 import Link
@@ -19,7 +20,12 @@ package final class ServerRuntime: EngineDriver {
     /// Whether a subscription to one resource covers another one.
     let onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)?
     private var onEnd: (() -> Void)?
-    private var listener: Listener?
+    private var listeners: [Listener] = []
+    /// The servers that are mounted on this one, with this one; empty if there are none.
+    private let endpoints = Endpoints()
+    /// The endpoints that it belongs to: its own, or those of the server that it is mounted on.
+    private let joined = Locked<Endpoints?>(nil)
+    private let isMounted = Atomic<Bool>(false)
     private let unixMode: UInt32?
     private let nextCall: Atomic<UInt64>
     private let boundPort = Atomic<UInt32>(0)
@@ -68,17 +74,80 @@ package final class ServerRuntime: EngineDriver {
         guard !isOver else { throw ListenFault(.closed) }
         guard loop.isOnItsThread else { throw ListenFault(.wrongThread) }
         guard !engine.isDraining else { throw ListenFault(.closed) }
-        guard listener == nil else { throw ListenFault(.busy) }
+        guard listeners.isEmpty else { throw ListenFault(.busy) }
         let text = text ?? ListenAddress.loopback.rawBytes
         let address = try ListenAddress(text, port: port)
         do throws(SystemFault) {
-            let listener = try Listener.open(at: address, unixMode: unixMode, for: self)
-            engine.bound(listener.reach)
-            boundPort.store(UInt32(listener.port), ordering: .releasing)
-            self.listener = listener
+            began(try Listener.open(at: address, unixMode: unixMode, for: self))
         } catch {
             throw ListenFault(error, at: address, text, port)
         }
+    }
+
+    /// Listens on a socket of the host's; false if it does not listen.
+    package func listen(on descriptor: Int32) throws(RuntimeFault) -> Bool {
+        guard !isOver else { throw .closed }
+        guard loop.isOnItsThread else { throw .wrongThread }
+        guard !engine.isDraining else { throw .closed }
+        let family = prepare_socket(descriptor, 1)
+        guard family >= 0 else { return false }
+        do throws(SystemFault) {
+            began(try Listener.take(descriptor, family: family, for: self))
+        } catch {
+            throw .system(error)
+        }
+        return true
+    }
+
+    /// It listens, perhaps on a further socket. Checks are those for the most distant clients.
+    private func began(_ listener: Listener) {
+        listeners.append(listener)
+        let reaches = listeners.map { $0.reach }
+        engine.bound(
+            reaches.contains(.network)
+                ? .network : reaches.contains(.loopback) ? .loopback : .unixSocket)
+        if port == 0 { boundPort.store(UInt32(listener.port), ordering: .releasing) }
+    }
+
+    private func stopListening() {
+        for listener in listeners { listener.close() }
+        listeners = []
+    }
+
+    /// Takes over a connected socket; false if it is none. Any thread.
+    package func adopt(_ descriptor: Int32) throws(CallerFault) -> Bool {
+        guard !isOver else { throw .closed }
+        guard prepare_socket(descriptor, 0) >= 0 else { return false }
+        pump.post(.adopt(GivenSocket(descriptor)))
+        return true
+    }
+
+    /// Serves the endpoint of another server on the connections of this one, and the other way
+    /// round. False if either is mounted already, or their endpoints are the same. Any thread.
+    package func mount(_ other: ServerRuntime) throws(CallerFault) -> Bool {
+        guard !isOver, !other.isOver else { throw .closed }
+        guard other !== self, !isMounted.load(ordering: .acquiring), other.endpoints.isEmpty,
+            !engine.overlaps(other.engine),
+            !other.isMounted.exchange(true, ordering: .acquiringAndReleasing)
+        else { return false }
+        for server in [self, other] {
+            endpoints.add(server)
+            server.joined.withLock { $0 = endpoints }
+            server.pump.post(.join(endpoints))
+        }
+        return true
+    }
+
+    private func join(_ endpoints: Endpoints) {
+        guard !isOver else { return }
+        engine.isElsewhere = { [unowned(unsafe) self] path in
+            !loop.isInherited && endpoints.hasOther(than: self, at: path)
+        }
+    }
+
+    private func leaveOthers() {
+        engine.isElsewhere = nil
+        joined.withLock { $0 }?.remove(self)
     }
 
     /// The TCP port it listens on; 0 if there is none. Any thread.
@@ -119,6 +188,16 @@ package final class ServerRuntime: EngineDriver {
         pump.writeAhead(for: self)
     }
 
+    /// Executes a command now or, on another thread, queues it whatever the queue's limit.
+    func promptly(
+        _ later: Command, _ now: (ServerEngine) throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        guard !isOver else { throw .closed }
+        guard loop.isOnItsThread else { return pump.post(later) }
+        pump.advance()
+        try now(engine)
+    }
+
     /// Queues a command without texts, also on the loop's thread. Any thread.
     func queue(_ command: Command) throws(CallerFault) {
         guard !isOver else { throw .closed }
@@ -152,6 +231,8 @@ package final class ServerRuntime: EngineDriver {
         case .closeServer: closeNow()
         case .destroyServer: destroy()
         case .readOn: pump.readOn()
+        case .adopt(let socket): Socket.adopt(socket, for: self)
+        case .join(let endpoints): join(endpoints)
         case .broadcast(let method, let params):
             broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
         case .publish(let change, let uri): publishNow(change, batch.bytes(of: uri))
@@ -198,7 +279,7 @@ package final class ServerRuntime: EngineDriver {
     /// Runs in the close callback of a socket. A paused listener may use its descriptor.
     func socketClosed() {
         pump.socketClosed()
-        listener?.retry()
+        for listener in listeners { listener.retry() }
     }
 
     @inline(never)
@@ -216,6 +297,10 @@ package final class ServerRuntime: EngineDriver {
             if !connection.hasEnded { Socket.of(connection).readOn() }
         case .close(let connection):
             Socket.of(connection).close()
+        case .divert(let diversion):
+            guard let descriptor = Socket.of(diversion.connection).leave() else { break }
+            let socket = GivenSocket(descriptor, with: diversion.bytes)
+            joined.withLock { $0 }?.pass(socket, to: diversion.path)
         case .log(let line):
             pump.log(line)
         case .closed:
@@ -248,16 +333,15 @@ package final class ServerRuntime: EngineDriver {
 
     private func drainNow(_ deadline: Int64) {
         pump.begin()
-        listener?.close()
-        listener = nil
+        stopListening()
         pump.keepLoopAlive()
         engine.drain(until: Instant(milliseconds: Int64(loop.now) + deadline))
     }
 
     private func closeNow() {
         pump.begin()
-        listener?.close()
-        listener = nil
+        stopListening()
+        leaveOthers()
         engine.close()
     }
 

@@ -112,6 +112,9 @@ int main(void)
   refused("shttp_ffi_request_hang_up",
           shttp_ffi_request_hang_up(0, 0, 0),
           shttp_request_hang_up(0, (shttp_request){0}, 0));
+  refused("shttp_ffi_request_when_writable",
+          shttp_ffi_request_when_writable(0, 0),
+          shttp_request_when_writable(0, (shttp_request){0}));
   refused("shttp_ffi_call_close",
           shttp_ffi_call_close(0, 0),
           shttp_call_close(0, (shttp_call){0}));
@@ -139,6 +142,9 @@ int main(void)
   refused("shttp_ffi_session_hang_up",
           shttp_ffi_session_hang_up(0, 0, 0),
           shttp_session_hang_up(0, (shttp_session){0}, 0));
+  refused("shttp_ffi_session_when_writable",
+          shttp_ffi_session_when_writable(0, 0),
+          shttp_session_when_writable(0, (shttp_session){0}));
   refused("shttp_ffi_session_close",
           shttp_ffi_session_close(0, 0),
           shttp_session_close(0, (shttp_session){0}));

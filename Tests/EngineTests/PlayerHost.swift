@@ -34,6 +34,9 @@ extension Player {
         case "hangup" where name.hasPrefix("r"):
             try engine.hangUp(request(name), retry: try line.number(2))
         case "hangup": try engine.hangUp(session(name), retry: try line.number(2))
+        case "writable" where name.hasPrefix("r"): try engine.whenWritable(request(name))
+        case "writable": try engine.whenWritable(session(name))
+        case "elsewhere": engine.isElsewhere = { $0.text == name }
         case "loaded":
             let load = LoadKey(rawValue: try line.key(1))
             let found = store.find(load)

@@ -51,6 +51,9 @@ extension Player {
             case .stopReading(let connection): outputs.append("\(name(of: connection)) stops")
             case .startReading(let connection): outputs.append("\(name(of: connection)) goes on")
             case .close(let connection): outputs.append("\(name(of: connection)) closed")
+            case .divert(let diversion):
+                let text = diversion.bytes.text.replacing("\r\n", with: " | ")
+                outputs.append("\(name(of: diversion.connection)) diverted \(text)")
             case .log(let line): outputs.append("log \(line.text.text)")
             case .closed: outputs.append("server closed")
             }
@@ -114,7 +117,7 @@ extension Player {
             if let credentials = event.credentials {
                 words += [credentials.lowercasedScheme.text, credentials.value.text]
             }
-        case .request:
+        case .request, .initialize:
             let name = "r\(requests.count + 1)"
             requests[name] = event.request
             words = ["request", name, session ?? era(of: event), "id=\(event.id.text)"]
@@ -141,6 +144,9 @@ extension Player {
         case .httpClosed, .httpWritable:
             words = ["\(event.kind)", exchanges.first { $0.value == event.exchange }?.key ?? "?"]
         case .tagReleased: words = ["released"]
+        case .writable:
+            let request = requests.first { $0.value == event.request && event.request != nil }
+            words = ["writable", request?.key ?? session ?? "?"]
         case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }

@@ -51,14 +51,14 @@ async def elicit(context: Any, params: Any) -> Any:
 
 
 async def list_roots(context: Any) -> Any:
-    return types.ListRootsResult(roots=[types.Root(uri="file:///a", name="a")])
+    return types.ListRootsResult(roots=[types.Root.model_validate({"uri": "file:///a", "name": "a"})])
 
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("add", {"a": 1}),
     ("add", {"a": "x"}),
     ("add", {}),
-    ("echo", {"text": "\u20ac\U0001f600\u2028\x7f\"\\"}),
+    ("echo", {"text": '\u20ac\U0001f600\u2028\x7f"\\'}),
     ("echo", {"text": "x" * 100_000}),
     ("move", {"point": {"x": 1}, "by": 3}),
     ("move", {"point": {"x": 1, "label": "p"}, "by": 11}),
@@ -93,15 +93,16 @@ async def ask(url: str, mode: str, token: str | None = None, in_json: bool = Fal
         try:
             result = await asyncio.wait_for(work, SECONDS)
             answer = result.model_dump(mode="json", by_alias=True) if hasattr(result, "model_dump") else result
-        except (asyncio.TimeoutError, TimeoutError):
+        except TimeoutError:
             answer = "timed out"
         except Exception as problem:
             error = getattr(problem, "error", None)
             answer = ("error", error.model_dump() if error is not None else repr(problem))
         answers[name] = (answer, heard.take())
 
-    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
-        async with Client(
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(
             streamable_http_client(url + "?q=1&r=%20", http_client=http),
             mode=mode,
             read_timeout_seconds=SECONDS,
@@ -111,41 +112,40 @@ async def ask(url: str, mode: str, token: str | None = None, in_json: bool = Fal
             logging_callback=heard.log,
             log_level="info" if mode != "legacy" else None,
             message_handler=heard.message,
-        ) as client:
-            answers["revision"] = (client.protocol_version, [])
-            if client.server_info is not None:  # in the modern mode only if it has asked for it
-                answers["server"] = (client.server_info.model_dump(), [])
-                answers["capabilities"] = (client.server_capabilities.model_dump(), [])
-            answers["instructions"] = (client.instructions, [])
-            await note("tools", client.list_tools())
-            await note("resources", client.list_resources())
-            await note("templates", client.list_resource_templates())
-            await note("prompts", client.list_prompts())
-            for number, (name, arguments) in enumerate(CALLS):
-                if in_json and name in ("elicit", "sample", "roots") and mode == "legacy":
-                    continue
-                await note(
-                    f"{number} {name}", client.call_tool(name, arguments, progress_callback=heard.progress)
-                )
-            for uri in ("data://one", "data://bytes", "data://item/7", "data://item/x", "data://broken", "data://no"):
-                await note(uri, client.read_resource(uri))
-            await note("greet", client.get_prompt("greet", {"name": "Ada"}))
-            await note("greet without", client.get_prompt("greet", {}))
-            await note("dialogue", client.get_prompt("dialogue"))
-            await note("no prompt", client.get_prompt("no"))
-            await note(
-                "complete",
-                client.complete(types.PromptReference(type="ref/prompt", name="greet"), {"name": "name", "value": "A"}),
-            )
-            if mode == "legacy":
-                await note("level", client.set_logging_level("debug"))
-                await note("ping", client.send_ping())
-            await note("add_tool", client.call_tool("add_tool", {"name": f"new-{mode}"}))
-            await note("hide", client.call_tool("hide", {}))
-            await note("tools again", client.list_tools())
-            await asyncio.sleep(0.1)
-            answers["late"] = (None, heard.take())
-            await note("methods", client.call_tool("methods", {}))
+        ) as client,
+    ):
+        answers["revision"] = (client.protocol_version, [])
+        if client.server_info is not None:  # in the modern mode only if it has asked for it
+            answers["server"] = (client.server_info.model_dump(), [])
+            answers["capabilities"] = (client.server_capabilities.model_dump(), [])
+        answers["instructions"] = (client.instructions, [])
+        await note("tools", client.list_tools())
+        await note("resources", client.list_resources())
+        await note("templates", client.list_resource_templates())
+        await note("prompts", client.list_prompts())
+        for number, (name, arguments) in enumerate(CALLS):
+            if in_json and name in ("elicit", "sample", "roots") and mode == "legacy":
+                continue
+            await note(f"{number} {name}", client.call_tool(name, arguments, progress_callback=heard.progress))
+        for uri in ("data://one", "data://bytes", "data://item/7", "data://item/x", "data://broken", "data://no"):
+            await note(uri, client.read_resource(uri))
+        await note("greet", client.get_prompt("greet", {"name": "Ada"}))
+        await note("greet without", client.get_prompt("greet", {}))
+        await note("dialogue", client.get_prompt("dialogue"))
+        await note("no prompt", client.get_prompt("no"))
+        await note(
+            "complete",
+            client.complete(types.PromptReference(type="ref/prompt", name="greet"), {"name": "name", "value": "A"}),
+        )
+        if mode == "legacy":
+            await note("level", client.set_logging_level("debug"))
+            await note("ping", client.send_ping())
+        await note("add_tool", client.call_tool("add_tool", {"name": f"new-{mode}"}))
+        await note("hide", client.call_tool("hide", {}))
+        await note("tools again", client.list_tools())
+        await asyncio.sleep(0.1)
+        answers["late"] = (None, heard.take())
+        await note("methods", client.call_tool("methods", {}))
     return answers
 
 

@@ -60,5 +60,5 @@ class LibraryTransport(httpx2.AsyncBaseTransport):
 
 OPTIONS: dict[str, Any] = {}
 
-StreamableHTTPSessionManager.run = _run_once  # type: ignore[method-assign]
+StreamableHTTPSessionManager.run = _run_once  # type: ignore[method-assign,assignment]
 _bridge.StreamingASGITransport = LibraryTransport  # type: ignore[misc,assignment]

@@ -414,7 +414,8 @@ TOKENS = {
 class Verifier:
     """Knows the tokens of TOKENS; those with an end of `-revoked` were known once."""
 
-    revoked: set[str] = set()
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()
 
     async def verify_token(self, token: str):
         from mcp.server.auth.provider import AccessToken
@@ -428,9 +429,12 @@ class Verifier:
 def sdk_auth():
     from mcp.server.auth.settings import AuthSettings
 
-    auth = AuthSettings(
-        issuer_url="https://issuer.example", resource_server_url="http://127.0.0.1:8000/mcp", required_scopes=["read"]
-    )
+    settings = {
+        "issuer_url": "https://issuer.example",
+        "resource_server_url": "http://127.0.0.1:8000/mcp",
+        "required_scopes": ["read"],
+    }
+    auth = AuthSettings.model_validate(settings)
     verifier = Verifier()
     mcp = sdk(auth=auth, token_verifier=verifier)
 
@@ -478,7 +482,12 @@ def serve(name: str, way: str, is_fast: bool) -> None:
         import streamablehttp.mcp
 
         streamablehttp.mcp.run(
-            mcp, port=0, fast=is_fast, drain_seconds=2, on_ready=lambda url: print(f"listening on {url}", flush=True), **options
+            mcp,
+            port=0,
+            fast=is_fast,
+            drain_seconds=2,
+            on_ready=lambda url: print(f"listening on {url}", flush=True),
+            **options,
         )
         return
     import uvicorn

@@ -33,7 +33,9 @@ def unpacked(package: str, directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         download = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
         subprocess.run(
-            [sys.executable, "-m", "pip", *download, "--dest", directory, f"{package}=={version}"], check=True, timeout=300
+            [sys.executable, "-m", "pip", *download, "--dest", directory, f"{package}=={version}"],
+            check=True,
+            timeout=300,
         )
         with tarfile.open(folder.with_name(folder.name + ".tar.gz")) as archive:
             archive.extractall(directory, filter="data")
@@ -87,8 +89,10 @@ def judge(name: str, found: dict[str, bool]) -> list[str]:
     reasons, lenient = expected(name)
     failed = {test for test, has_passed in found.items() if not has_passed}
     wrong = [f"failed: {test}" for test in sorted(failed - reasons.keys())]
-    for test in sorted(reasons.keys() - failed - lenient):
-        wrong.append(f"{'passed' if test in found else 'does not exist'}: {test} ({reasons[test]})")
+    wrong.extend(
+        f"{'passed' if test in found else 'does not exist'}: {test} ({reasons[test]})"
+        for test in sorted(reasons.keys() - failed - lenient)
+    )
     return wrong
 
 
@@ -97,7 +101,19 @@ def main(name: str, directory: Path) -> int:
     source = unpacked(package, directory)
     report = directory / f"{name}.xml"
     report.unlink(missing_ok=True)
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:pretty", "--tb=short", "-n", "2"]
+    pytest = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:pretty",
+        "--tb=short",
+        "-n",
+        "2",
+    ]
     options = ["-o", "addopts=", "-o", "pythonpath=", f"--junitxml={report}"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(source), str(HERE))), "FASTMCP_TEST_MODE": "1"}
     with open(directory / f"{name}.log", "w") as log:
@@ -108,7 +124,9 @@ def main(name: str, directory: Path) -> int:
     wrong = judge(name, found)
     print(*wrong, sep="\n")
     passed = sum(found.values())
-    print(f"{package}'s own tests: {passed} of {len(found)} passed, {len(wrong)} not as expected ({directory / name}.log)")
+    print(
+        f"{package}'s own tests: {passed} of {len(found)} passed, {len(wrong)} not as expected ({directory / name}.log)"
+    )
     return 1 if wrong or passed < 600 else 0
 
 

@@ -7,7 +7,6 @@ import logging
 
 import httpx2
 import pytest
-
 from probes import ask, differences
 from servers import SERVERS
 
@@ -65,7 +64,14 @@ def test_the_comparison_finds_a_difference():
 @pytest.mark.parametrize("name", ["sdk", "fastmcp"])
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/health?a=%20b"), ("POST", "/health"), ("PUT", "/health"), ("GET", "/stream"), ("GET", "/no"), ("GET", "/")],
+    [
+        ("GET", "/health?a=%20b"),
+        ("POST", "/health"),
+        ("PUT", "/health"),
+        ("GET", "/stream"),
+        ("GET", "/no"),
+        ("GET", "/"),
+    ],
 )
 def test_other_paths(start, name, method, path):
     answers = []

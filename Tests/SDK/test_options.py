@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp.server.lowlevel import Server
@@ -46,7 +47,7 @@ async def listen(context, params):
     raise NotImplementedError
 
 
-REFUSED = {
+REFUSED: dict[str, Any] = {
     "TLS": (lambda: MCPServer("m"), {"ssl_certfile": "a.pem"}, UnsupportedOption, "ssl_certfile='a.pem'"),
     "workers": (lambda: MCPServer("m"), {"workers": 4}, UnsupportedOption, "workers=4"),
     "reload": (lambda: MCPServer("m"), {"reload": True}, UnsupportedOption, "reload=True"),
@@ -83,7 +84,7 @@ def test_what_is_refused(case):
     assert text in str(caught.value) and "uvicorn.run(" in str(caught.value)
 
 
-ACCEPTED = {
+ACCEPTED: dict[str, Any] = {
     "a server": (lambda: MCPServer("m"), {}, "/mcp"),
     "a low-level server": (lambda: Server("m"), {"json_response": True}, "/mcp"),
     "a path": (lambda: MCPServer("m"), {"streamable_http_path": "/a/b"}, "/a/b"),
@@ -130,7 +131,9 @@ def test_only_the_kernel_knows_internals():
     """No other file imports the SDK or FastMCP."""
     for path in Path(_kernel.__file__).parent.glob("*.py"):
         lines = path.read_text().splitlines()
-        found = [one for one in lines if one.strip().startswith(("import mcp", "from mcp", "from fastmcp", "import fastmcp"))]
+        found = [
+            one for one in lines if one.strip().startswith(("import mcp", "from mcp", "from fastmcp", "import fastmcp"))
+        ]
         assert bool(found) == (path.name == "_kernel.py"), path
 
 
@@ -183,5 +186,5 @@ def test_memory(start, name):
 
 
 def test_importing_imports_no_sdk():
-    code = "import streamablehttp.mcp, sys; print([m for m in sys.modules if m.split('.')[0] in ('mcp', 'starlette', 'fastmcp')])"
+    code = "import streamablehttp.mcp, sys; print({m.split('.')[0] for m in sys.modules} & {'mcp', 'starlette'} or [])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

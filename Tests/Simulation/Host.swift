@@ -50,7 +50,7 @@ final class Host {
         authorizer.check(event)
         if modern.heard(event) { return }
         switch event.kind {
-        case .request: heardRequest(event, session)
+        case .request, .initialize: heardRequest(event, session)
         case .notification: heardNotification(event, session)
         case .cancelled:
             guard let request = given.removeValue(forKey: event.request!) else {
@@ -76,8 +76,8 @@ final class Host {
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
-            .primaryGap, .commandFailed, .log, .sessions, .closed, .httpRequest, .httpClosed,
-            .httpWritable:
+            .primaryGap, .writable, .commandFailed, .log, .sessions, .closed, .httpRequest,
+            .httpClosed, .httpWritable:
             break
         case .tagReleased: authorizer.released(event)
         }

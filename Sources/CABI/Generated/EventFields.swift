@@ -54,6 +54,7 @@ extension BorrowedEvent {
     ) -> (shttp_event_kind, UInt64) {
         switch kind {
         case .request: (SHTTP_EVENT_REQUEST, 0x102241fac)
+        case .initialize: (SHTTP_EVENT_REQUEST, 0x102243fac)
         case .notification: (SHTTP_EVENT_NOTIFICATION, 0x102241ea4)
         case .response: (SHTTP_EVENT_RESPONSE, 0x2001276)
         case .cancelled: (SHTTP_EVENT_CANCELLED, 0x20016ae)
@@ -74,6 +75,7 @@ extension BorrowedEvent {
         case .httpClosed: (SHTTP_EVENT_HTTP_CLOSED, 0x220000002)
         case .httpWritable: (SHTTP_EVENT_HTTP_WRITABLE, 0x220000000)
         case .tagReleased: (SHTTP_EVENT_TAG_RELEASED, 0x100040000)
+        case .writable: (SHTTP_EVENT_WRITABLE, 0x2e)
         }
     }
 }

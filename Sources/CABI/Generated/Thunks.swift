@@ -183,6 +183,14 @@ public func shttp_request_hang_up(_ server: OpaquePointer!, _ request: shttp_req
     return status { () throws(CallerFault) in try runtime.hangUp(RequestKey(rawValue: request.key), retry: Int64(retry_ms)) }
 }
 
+@_cdecl("shttp_request_when_writable") @implementation
+public func shttp_request_when_writable(_ server: OpaquePointer!, _ request: shttp_request) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.whenWritable(RequestKey(rawValue: request.key)) }
+}
+
 @_cdecl("shttp_call_close") @implementation
 public func shttp_call_close(_ server: OpaquePointer!, _ call: shttp_call) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server) else {
@@ -221,6 +229,14 @@ public func shttp_session_hang_up(_ server: OpaquePointer!, _ session: shttp_ses
         return SHTTP_ERR_INVALID_ARGUMENT
     }
     return status { () throws(CallerFault) in try runtime.hangUp(SessionKey(rawValue: session.key), retry: Int64(retry_ms)) }
+}
+
+@_cdecl("shttp_session_when_writable") @implementation
+public func shttp_session_when_writable(_ server: OpaquePointer!, _ session: shttp_session) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.whenWritable(SessionKey(rawValue: session.key)) }
 }
 
 @_cdecl("shttp_session_close") @implementation

@@ -88,6 +88,11 @@ public func shttp_ffi_request_hang_up(_ server: OpaquePointer!, _ request: UInt6
     shttp_request_hang_up(server, shttp_request(key: request), retry_ms)
 }
 
+@_cdecl("shttp_ffi_request_when_writable") @implementation
+public func shttp_ffi_request_when_writable(_ server: OpaquePointer!, _ request: UInt64) -> shttp_status {
+    shttp_request_when_writable(server, shttp_request(key: request))
+}
+
 @_cdecl("shttp_ffi_call_close") @implementation
 public func shttp_ffi_call_close(_ server: OpaquePointer!, _ call: UInt64) -> shttp_status {
     shttp_call_close(server, shttp_call(key: call))
@@ -116,6 +121,11 @@ public func shttp_ffi_session_call(_ server: OpaquePointer!, _ session: UInt64, 
 @_cdecl("shttp_ffi_session_hang_up") @implementation
 public func shttp_ffi_session_hang_up(_ server: OpaquePointer!, _ session: UInt64, _ retry_ms: UInt32) -> shttp_status {
     shttp_session_hang_up(server, shttp_session(key: session), retry_ms)
+}
+
+@_cdecl("shttp_ffi_session_when_writable") @implementation
+public func shttp_ffi_session_when_writable(_ server: OpaquePointer!, _ session: UInt64) -> shttp_status {
+    shttp_session_when_writable(server, shttp_session(key: session))
 }
 
 @_cdecl("shttp_ffi_session_close") @implementation

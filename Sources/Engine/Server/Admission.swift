@@ -193,6 +193,11 @@ package final class Admission {
         return normalized
     }
 
+    /// Whether a path is that of an endpoint, or of its metadata.
+    func serves(_ asked: UnsafeRawBufferPointer) -> Bool {
+        isEndpoint(asked) || metadata?.isServed(at: asked) == true
+    }
+
     @inline(never)
     private func isEndpoint(_ asked: UnsafeRawBufferPointer) -> Bool {
         Admission.equals(asked, path) || oldPath.map { Admission.equals(asked, $0) } ?? false

@@ -27,6 +27,12 @@ struct Gate: ~Copyable {
     /// Classifies a request before authorization; must reveal nothing about sessions.
     func judge(_ head: RequestHead) -> Admission.Verdict { admission.judge(head) }
 
+    /// Whether a path is that of an endpoint, or of its metadata.
+    func serves(_ path: UnsafeRawBufferPointer) -> Bool { admission.serves(path) }
+
+    /// The path that a request asks for, as it was sent; nil for another host's.
+    func asked(_ head: RequestHead) -> UnsafeRawBufferPointer? { Admission.path(of: head) }
+
     /// Whether an authorized request can be served; nil if it can.
     func examine(_ head: RequestHead) -> Refusal? { admission.examine(head) }
 

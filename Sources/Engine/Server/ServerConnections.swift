@@ -63,7 +63,7 @@ extension ServerEngine {
             connections.readable.add(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
         case .hosted(let exchange): drained(exchange, on: connection)
-        default: break
+        default: noteRoom(on: connection)
         }
         connection.outbox.forgetSlowness()
     }
@@ -155,6 +155,11 @@ extension ServerEngine {
 
     /// Removes a connection, and has it closed. Its request or session continues without it.
     func discard(_ connection: ServerConnection) {
+        discard(connection, as: .close(connection))
+    }
+
+    /// The same; `effect` is what has to be done with its socket.
+    func discard(_ connection: ServerConnection, as effect: Effect) {
         guard !connection.isClosed else { return }
         let records = takeRecords(of: connection)
         dropBatch(of: connection)
@@ -172,9 +177,9 @@ extension ServerEngine {
             .closed:
             break
         }
-        for record in records { deliver(record) }
+        if case .close = effect { for record in records { deliver(record) } }
         releaseTag(of: connection)
-        core.perform(.close(connection))
+        core.perform(effect)
     }
 
     /// The last response of a connection has been written. Waits until the client closes, since

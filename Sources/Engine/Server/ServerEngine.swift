@@ -40,6 +40,9 @@ package final class ServerEngine {
     var shares = ShareTable()
     var tableSizes = TableSizes()
     private var isFollowingUp = false
+    /// Whether another server that shares the connections has an endpoint at a path; nil if there
+    /// is no other.
+    package var isElsewhere: ((UnsafeRawBufferPointer) -> Bool)?
 
     /// `random` returns 64 bits from the system's secure source. Keys are numbered from `serial`
     /// on: if each server has its own, the keys of one find nothing at another. `stopwatch` returns
@@ -122,6 +125,16 @@ package final class ServerEngine {
         dateField.append("Date: ")
         HTTPDate.append(seconds, to: dateField)
         dateField.append("\r\n")
+    }
+
+    /// Whether a path is one of this server's. Any thread.
+    package func serves(_ path: UnsafeRawBufferPointer) -> Bool { gate.serves(path) }
+
+    /// Whether one of two servers has an endpoint of the other's.
+    package func overlaps(_ other: ServerEngine) -> Bool {
+        serves(other.options.path.bytes) || other.serves(options.path.bytes)
+            || options.oldPath.map { other.serves($0.bytes) } ?? false
+            || other.options.oldPath.map { serves($0.bytes) } ?? false
     }
 
     /// Sets from where the server can be reached (S-004, S-504).

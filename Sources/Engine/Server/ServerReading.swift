@@ -46,6 +46,7 @@ extension ServerEngine {
             // A message without a body ends with its head: parse once more, even if no byte is
             // left.
             hasStopped = step == .head
+            if let isElsewhere, hasStopped, divert(connection, rest, if: isElsewhere) { return }
             handle(step, on: connection)
             if hasStopped {
                 let parsed = unread.prefixBytes(unread.count - rest.count)
@@ -170,7 +171,7 @@ extension ServerEngine {
     }
 
     /// Stores bytes that arrive after a request that is not answered yet, or after unread answers.
-    private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
+    func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         if connection.reader.postpone(bytes) > options.pipelinedBytesMax {
             log(
                 .warning,

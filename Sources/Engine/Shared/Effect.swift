@@ -17,6 +17,8 @@ package enum Effect {
     case startReading(ServerConnection)
     /// Close the connection, which the engine has removed.
     case close(ServerConnection)
+    /// Give the socket of the connection, which the engine has removed, to another server.
+    case divert(Diversion)
     /// Log a line for the operator.
     case log(LogLine)
     /// The last connection is closed, and the engine is finished.
@@ -30,6 +32,8 @@ package final class HostEvent {
         case authorize
         /// A client's request that waits for an answer.
         case request
+        /// The same, and it opens a session.
+        case initialize
         case notification
         /// A call was answered or, with a `fault`, never will be.
         case response
@@ -60,6 +64,8 @@ package final class HostEvent {
         case httpWritable
         /// The exchange that was allowed with a tag is over: `principal` has the tag.
         case tagReleased
+        /// The host has asked for room on a stream, and there is some; or, with a `fault`, never.
+        case writable
         case closed
     }
 

@@ -11,12 +11,15 @@ extension ABI {
                 "SHTTP_EVENT_REQUEST", 1,
                 """
                 A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
-                now or later, from any thread.
+                now or later, from any thread. wire_id is that of the session which an initialize
+                is about to open (without server_info): it exists only if the answer is a result,
+                and SHTTP_EVENT_SESSION_OPENED follows. An error, or a result without a revision
+                that is served, ends that request with an error, and the session with it.
                 """,
                 sets: [
                     "session", "session_data", "principal", "request", "method", "id", "message",
                     "params", "headers", "revision", "peer", "target", "tag",
-                ], maps: "request"),
+                ], maps: "request", special: ("initialize", ["wire_id"])),
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
@@ -199,6 +202,16 @@ extension ABI {
                 its connection has a later request, or is closed.
                 """,
                 sets: ["tag", "principal"], maps: "tagReleased",
+                since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_WRITABLE", 22,
+                """
+                The answer to shttp_request_when_writable() or, without a request,
+                shttp_session_when_writable(): with status SHTTP_OK the stream has room. Any other
+                status is the reason why there is nothing to write to: mostly SHTTP_ERR_NOT_FOUND,
+                because the request or the session has ended.
+                """,
+                sets: ["status", "session", "session_data", "request"], maps: "writable",
                 since: Version(minor: 2, patch: 0)),
         ])
 }

@@ -14,7 +14,8 @@ from ._store import EventStore, Load
 from ._table import NEVER, Options
 from ._values import Headers
 from .calls import Call
-from .errors import ClientError, StreamableHTTPError
+from .client import Client
+from .errors import ClientError, ServerError, StreamableHTTPError
 from .events import (
     Access,
     Authorization,
@@ -47,6 +48,7 @@ __all__ = [
     "Call",
     "Cancelled",
     "Change",
+    "Client",
     "ClientError",
     "CommandFailed",
     "Event",
@@ -65,6 +67,7 @@ __all__ = [
     "ResourceSubscribed",
     "ResourceUnsubscribed",
     "Server",
+    "ServerError",
     "Session",
     "SessionClosed",
     "SessionEvent",

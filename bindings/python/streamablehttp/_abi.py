@@ -171,6 +171,7 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_HTTP_CLOSED = 19
     SHTTP_EVENT_HTTP_WRITABLE = 20
     SHTTP_EVENT_TAG_RELEASED = 21
+    SHTTP_EVENT_WRITABLE = 22
 
 
 class shttp_log_level(IntEnum):
@@ -624,6 +625,9 @@ FUNCTIONS = (
     "shttp_server_option_set",
     "shttp_server_create",
     "shttp_server_listen",
+    "shttp_server_listen_fd",
+    "shttp_server_adopt_fd",
+    "shttp_server_mount",
     "shttp_server_port",
     "shttp_server_stats_sized",
     "shttp_server_sessions",
@@ -648,12 +652,14 @@ FUNCTIONS = (
     "shttp_request_notify",
     "shttp_request_call",
     "shttp_request_hang_up",
+    "shttp_request_when_writable",
     "shttp_call_close",
     "shttp_request_headers",
     "shttp_headers_find",
     "shttp_session_notify",
     "shttp_session_call",
     "shttp_session_hang_up",
+    "shttp_session_when_writable",
     "shttp_session_close",
     "shttp_server_broadcast",
     "shttp_server_publish",
@@ -773,6 +779,21 @@ def declare(library: CDLL) -> None:
         c_size_t,  # error_size
     ]
     library.shttp_server_listen.restype = c_int32
+    library.shttp_server_listen_fd.argtypes = [
+        shttp_server_p,  # server
+        c_int,  # fd
+    ]
+    library.shttp_server_listen_fd.restype = c_int32
+    library.shttp_server_adopt_fd.argtypes = [
+        shttp_server_p,  # server
+        c_int,  # fd
+    ]
+    library.shttp_server_adopt_fd.restype = c_int32
+    library.shttp_server_mount.argtypes = [
+        shttp_server_p,  # front
+        shttp_server_p,  # server
+    ]
+    library.shttp_server_mount.restype = c_int32
     library.shttp_server_port.argtypes = [
         shttp_server_p,  # server
     ]
@@ -935,6 +956,11 @@ def declare(library: CDLL) -> None:
         c_uint32,  # retry_ms
     ]
     library.shttp_request_hang_up.restype = c_int32
+    library.shttp_request_when_writable.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+    ]
+    library.shttp_request_when_writable.restype = c_int32
     library.shttp_call_close.argtypes = [
         shttp_server_p,  # server
         shttp_call,  # call
@@ -974,6 +1000,11 @@ def declare(library: CDLL) -> None:
         c_uint32,  # retry_ms
     ]
     library.shttp_session_hang_up.restype = c_int32
+    library.shttp_session_when_writable.argtypes = [
+        shttp_server_p,  # server
+        shttp_session,  # session
+    ]
+    library.shttp_session_when_writable.restype = c_int32
     library.shttp_session_close.argtypes = [
         shttp_server_p,  # server
         shttp_session,  # session

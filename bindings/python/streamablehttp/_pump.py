@@ -56,6 +56,8 @@ class Pump:
         self.descriptor = descriptor
         self.events: deque[Event] = deque()
         self.sessions: dict[int, Session] = {}
+        self._opening: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+        """Sessions whose initialize the host has not answered yet."""
         self.closed = False
         self.is_forked = False
         # Up to Python 3.10 an interruption may leave a lock held: an RLock lets its owner in.
@@ -227,10 +229,23 @@ class Pump:
 
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
-        request = Request._of(self._requests, key, copied(raw.id), **self._message(raw))
-        vars(request)["_session_key"] = raw.session.key  # of a raw initialize, the session to be
+        fields = self._message(raw)
+        if raw.wire_id.len:
+            fields["session"] = self._new_session(raw)
+        request = Request._of(self._requests, key, copied(raw.id), **fields)
         self._requests.alive[key] = weakref.ref(request)
         return request
+
+    def _new_session(self, raw: shttp_event) -> Session:
+        """The session that an initialize is about to open."""
+        key = raw.session.key
+        session = self._opening.get(key)
+        if session is None:
+            names = decoded(raw.wire_id), decoded(raw.principal), decoded(raw.revision)
+            session = Session._of(self._calls, key, *names, b"", b"")
+            session._is_opening = True
+            self._opening[key] = session
+        return session
 
     def _notification(self, raw: shttp_event) -> Notification:
         return Notification(**self._message(raw))
@@ -264,15 +279,9 @@ class Pump:
 
     def _session_opened(self, raw: shttp_event) -> SessionOpened:
         key = raw.session.key
-        session = self.sessions[key] = Session._of(
-            self._calls,
-            key,
-            decoded(raw.wire_id),
-            decoded(raw.principal),
-            decoded(raw.revision),
-            copied(raw.client_info),
-            copied(raw.client_capabilities),
-        )
+        session = self.sessions[key] = self.sessions.get(key) or self._new_session(raw)
+        session._opened(decoded(raw.revision), copied(raw.client_info), copied(raw.client_capabilities))
+        self._opening.pop(key, None)
         return SessionOpened(session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer))
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
@@ -301,6 +310,9 @@ class Pump:
 
     def _resource_unsubscribed(self, raw: shttp_event) -> ResourceUnsubscribed:
         return ResourceUnsubscribed(uri=decoded(raw.uri))
+
+    def _writable(self, raw: shttp_event) -> None:
+        self._calls.end_room(bool(raw.request.key), raw.request.key or raw.session.key, raw.status)
 
     def _command_failed(self, raw: shttp_event) -> CommandFailed | None:
         if raw.call.key and raw.status == shttp_status.SHTTP_ERR_NOT_FOUND:
@@ -387,6 +399,7 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
     shttp_event_kind.SHTTP_EVENT_RESOURCE_SUBSCRIBED: Pump._resource_subscribed,
     shttp_event_kind.SHTTP_EVENT_RESOURCE_UNSUBSCRIBED: Pump._resource_unsubscribed,
+    shttp_event_kind.SHTTP_EVENT_WRITABLE: Pump._writable,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
     shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
     shttp_event_kind.SHTTP_EVENT_SESSIONS: Pump._listed,

@@ -20,7 +20,6 @@ class Authorizer:
     """Asks the middlewares of an application about each HTTP request."""
 
     def __init__(self, middleware: list[Any], guard: Any, base: dict[str, Any]) -> None:
-        self.grants = _engine.Grants()
         self._base = base
         endpoint: Any = _note
         if guard is not None:
@@ -36,7 +35,7 @@ class Authorizer:
             **self._base,
             **location(event.target, event.peer),
             "method": event.method,
-            "headers": _engine.raw_headers(event),
+            "headers": event.headers.raw,
             "state": dict(self._base["state"]),
         }
         answer = Answer()
@@ -48,9 +47,9 @@ class Authorizer:
         try:
             if answer.allowed is not None:
                 user, auth = answer.allowed.get("user"), answer.allowed.get("auth")
-                self.grants.allow(event, principal(user), None if user is None else (user, auth))
+                event.allow(principal(user), tag=None if user is None else (user, auth))
             else:
-                _engine.refuse(event, answer.status, answer.headers, bytes(answer.body))
+                event.answer(answer.status, _engine.response_headers(answer.headers), bytes(answer.body))
         except Exception as problem:
             logger.debug("the request has gone: %s", problem)
 

@@ -92,6 +92,7 @@ class Exchange:
         "_cancelled",
         "_http",
         "_metadata",
+        "_notes",
         "_token",
         "_watchers",
         "is_closed",
@@ -126,6 +127,7 @@ class Exchange:
         self._watchers = watchers
         self._cancelled: Any = None
         self._metadata: Any = None
+        self._notes = 0
 
     # ---- What the SDK reads ------------------------------------------------------
 
@@ -160,11 +162,18 @@ class Exchange:
             logger.debug("dropped %s: there is no open request", method)
             return
         try:
-            await _engine.sent(self.request, lambda: self._send(method, params))
+            await _engine.sent(lambda: self._send(method, params), self.request.writable)
+            await self._pause()
         except JSONResponseError:
             logger.debug("dropped %s: the answer is one JSON document", method)
         except _GONE:
             logger.debug("dropped %s: the client has gone", method)
+
+    async def _pause(self) -> None:
+        """A client that reads slowly slows the handler down."""
+        self._notes += 1
+        if self._notes % _engine.NOTES_MAX == 0:
+            await self.request.writable()
 
     def _send(self, method: str, params: Mapping[str, Any] | None) -> None:
         if method == "notifications/message" and params is not None and params.keys() <= _LOG_FIELDS:
@@ -178,7 +187,8 @@ class Exchange:
             return
         if _is_plain(progress) and (total is None or (_is_plain(total) and total > 0)):
             try:
-                await _engine.sent(self.request, lambda: self.request.progress(progress, total, message))
+                await _engine.sent(lambda: self.request.progress(progress, total, message), self.request.writable)
+                await self._pause()
             except (JSONResponseError, *_GONE):
                 logger.debug("dropped progress: nobody can read it")
             return
@@ -189,9 +199,7 @@ class Exchange:
             params["message"] = message
         await self.notify("notifications/progress", params)
 
-    async def send_raw_request(
-        self, method: str, params: Mapping[str, Any] | None, opts: Any = None
-    ) -> dict[str, Any]:
+    async def send_raw_request(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> dict[str, Any]:
         if not self.can_send_request:
             raise NoBackChannelError(method)
         return await ask(self.request, method, params, opts, self._watchers)
@@ -235,6 +243,10 @@ class Standalone:
     def close(self) -> None:
         self._is_closed = True
 
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
     async def notify(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> None:
         if self._is_closed:
             logger.debug("dropped %s: the session has ended", method)
@@ -244,14 +256,12 @@ class Standalone:
             session = self._session
             try:
                 await _engine.sent(
-                    session, lambda: session.notify(method, None if params is None else dict(params))
+                    lambda: session.notify(method, None if params is None else dict(params)), session.writable
                 )
             except _GONE:
                 logger.debug("dropped %s: the session has ended", method)
 
-    async def send_raw_request(
-        self, method: str, params: Mapping[str, Any] | None, opts: Any = None
-    ) -> dict[str, Any]:
+    async def send_raw_request(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> dict[str, Any]:
         if self._is_closed:
             raise MCPError(code=CONNECTION_CLOSED, message="Connection closed")
         if self._session is None:
@@ -272,9 +282,7 @@ class Notice(Exchange):
         if self._outbound is not None:
             await self._outbound.notify(method, params, opts)
 
-    async def send_raw_request(
-        self, method: str, params: Mapping[str, Any] | None, opts: Any = None
-    ) -> dict[str, Any]:
+    async def send_raw_request(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> dict[str, Any]:
         if self._outbound is None or not self.can_send_request:
             raise NoBackChannelError(method)
         answer: dict[str, Any] = await self._outbound.send_raw_request(method, params, opts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+
 class UnsupportedOption(ValueError):
     """An option that only an ASGI server can keep; the message has the uvicorn line that does."""
 

@@ -105,13 +105,13 @@ __all__ = [
     "is_endpoint",
     "is_plain",
     "is_traced",
-    "serialize",
     "lifespan_state",
     "listen_bus",
     "otel_span",
     "principal_components",
     "progress_token_from_params",
     "published",
+    "serialize",
     "validate_mcp_param_headers",
 ]
 
@@ -145,8 +145,10 @@ EXPECTED: dict[str, tuple[Callable[[], Any], Any]] = {
         ["protocol_version", "client_info", "client_capabilities"],
     ),
     "what a Connection has": (
-        lambda: vars(Connection.for_loop(object())).keys()  # type: ignore[arg-type]
-        >= {"outbound", "protocol_version", "session_id", "initialized", "state", "exit_stack"},
+        lambda: (
+            vars(Connection.for_loop(object())).keys()  # type: ignore[arg-type]
+            >= {"outbound", "protocol_version", "session_id", "initialized", "state", "exit_stack"}
+        ),
         True,
     ),
     "ServerRunner._serialize(method, version, result)": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import _engine, _kernel
+from . import _kernel
 from ._context import SINGLE, Exchange, logger
 
 PAGES_MAX = 100
@@ -49,14 +49,14 @@ class Modern:
             return
         pairs = None
         if not arguments:
-            pairs = _engine.raw_headers(exchange.request)
+            pairs = exchange.request.headers.raw
             if not any(key.startswith(_PARAM) for key, _ in pairs):
                 return
         schema = await self._schema(exchange, name, params["_meta"], envelope)
         if schema is None or not _may_repeat(schema):
             return
         if pairs is None:
-            pairs = _engine.raw_headers(exchange.request)
+            pairs = exchange.request.headers.raw
         rejection = _kernel.validate_mcp_param_headers(schema, arguments or {}, _Pairs(pairs))
         if rejection is not None:
             raise _kernel.MCPError(code=rejection.code, message=rejection.message, data=rejection.data)

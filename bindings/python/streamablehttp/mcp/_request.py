@@ -67,7 +67,7 @@ def scope_of(message: Any, base: dict[str, Any]) -> dict[str, Any]:
         **base,
         **location(message.target, message.peer),
         "method": "POST",
-        "headers": _engine.raw_headers(message),
+        "headers": message.headers.raw,
         "state": dict(base["state"]),
     }
 

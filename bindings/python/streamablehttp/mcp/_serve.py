@@ -11,7 +11,7 @@ from typing import Any
 
 from streamablehttp import NEVER, Server
 
-from . import _engine, _kernel
+from . import _kernel
 from ._authorize import Authorizer, Rules
 from ._context import logger
 from ._errors import unsupported, uvicorn_line
@@ -121,7 +121,6 @@ def bridge(
         _kernel.lifespan_state(manager),
         context,
         base,
-        stateless=manager.stateless,
         json_response=settings["response_mode"] == "json",
         retry_ms=manager.retry_interval,
         requests_max=requests_max or REQUESTS_MAX,
@@ -156,8 +155,8 @@ def engine_options(found: Target, host: str, port: int) -> dict[str, Any]:
     if body := getattr(manager, "max_request_body_size", None):
         options["message_bytes_max"] = body
     options.update(protection(manager.security_settings, found.is_fastmcp))
-    if found.has_routes and _engine.HTTPRequest is not None:
-        options["other_paths"] = 1
+    if found.has_routes:
+        options["other_paths"] = True
     return options
 
 

@@ -16,6 +16,7 @@ from streamablehttp import (
     Cancelled,
     ClosedError,
     CommandFailed,
+    HTTPRequest,
     InvalidMessageError,
     LimitError,
     NotFoundError,
@@ -72,7 +73,6 @@ class Bridge:
         context: contextvars.Context,
         base: dict[str, Any],
         *,
-        stateless: bool = False,
         json_response: bool = False,
         retry_ms: int | None = None,
         requests_max: int = REQUESTS_MAX,
@@ -90,7 +90,6 @@ class Bridge:
         self.loop = asyncio.get_running_loop()
         self._server = server
         self._base = base
-        self._stateless = stateless
         self._transport = SILENT if json_response else ASKING
         self._retry_ms = None if json_response else (retry_ms or 1000)
         self._requests_max = requests_max
@@ -99,7 +98,6 @@ class Bridge:
         self._routes = routes
         self._open: dict[Any, Exchange] = {}
         self._waiting: deque[Any] = deque()
-        self._initializing: dict[int, Entry] = {}
         self._entries: set[Entry] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._modern: Any = None
@@ -116,22 +114,18 @@ class Bridge:
             SessionClosed: self._session_closed,
             CommandFailed: self._command_failed,
             Authorization: self._authorization,
+            HTTPRequest: self._http_request,
         }
-        if routes is not None:
-            self._handlers.update(routes.handlers(self))
 
     async def run(self) -> None:
         """Serves until the server has closed."""
-        handlers = self._handlers
-        async for event in self._server.events():
-            handler = handlers.get(type(event))
-            if handler is not None:
-                try:
-                    handler(event)
-                except Exception:
-                    logger.exception("an event could not be served: %r", event)
-            del event
+        await self._server.serve(self._handle)
         await self._end()
+
+    def _handle(self, event: Any) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
 
     async def _end(self) -> None:
         self._waiting.clear()
@@ -156,7 +150,7 @@ class Bridge:
             task: asyncio.Task[None] = context.run(self.loop.create_task, work)
             return task
 
-    def spawn(self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> None:
+    def spawn(self, work: Any, context: contextvars.Context | None = None) -> None:
         """Starts work that is cancelled when the server has closed."""
         task = self._task(work, context or self.context.copy())
         self._tasks.add(task)
@@ -165,7 +159,7 @@ class Bridge:
     def _bound(self, event: Any) -> tuple[contextvars.Context, LazyRequest]:
         """The context in which a message is served, and its HTTP request."""
         context = self.context.copy()
-        grant = None if self._authorizer is None else self._authorizer.grants.of(event)
+        grant = event.tag
         if grant is None:
             http = LazyRequest(event, self._base)
         else:
@@ -196,19 +190,20 @@ class Bridge:
         transport = SINGLE
         session = event.session
         if session is not None:
+            if event.method == "initialize":
+                session.data = Entry(self, self._transport)
+                session.data.connection.session_id = session.id
             entry: Entry | None = session.data
             if entry is None:
                 return event.fail(_kernel.CONNECTION_CLOSED, "Connection closed")
-            run, retry_ms, transport = entry.run, entry.retry_ms, entry.transport
+            run, retry_ms = entry.run, entry.retry_ms
+            transport = entry.transport if entry.outbound.is_open else SILENT
             if self._fast is not None and event.method == "tools/call":
                 run = self._fast.way(entry, params) or run
         elif event.revision in _kernel.MODERN:
             run = self._modern_run()
-        elif self._stateless:
-            run = self._single(event.revision)
         else:
-            transport = SILENT
-            run = self._opening(event)
+            run = self._single(event.revision)
         token = None if params is None else _kernel.progress_token_from_params(params)
         exchange = Exchange(event, message["id"], transport, http, self.watchers, token, retry_ms)
         self._open[event] = exchange
@@ -244,7 +239,7 @@ class Bridge:
         try:
             request.respond(body)
         except LimitError:
-            await _engine.sent(request, lambda: request.respond(body))
+            await _engine.sent(lambda: request.respond(body), request.writable)
         except _NO_ANSWER:
             pass
 
@@ -268,23 +263,7 @@ class Bridge:
         except (LimitError, InvalidMessageError) as problem:
             logger.warning("an error could not be sent: %s", problem)
 
-    # ---- The four ways to serve one ------------------------------------------------------
-
-    def _opening(self, event: Request) -> Run:
-        """A session's initialize, and what it opens."""
-        entry = Entry(self, self._transport)
-        entry.connection.session_id = _engine.wire_id(event)
-        key = _engine.session_key(event)
-        self._initializing[key] = entry
-
-        async def run(exchange: Any, method: str, params: Any) -> Any:
-            try:
-                return await entry.run(exchange, method, params)
-            except BaseException:
-                self._initializing.pop(key, None)
-                raise
-
-        return run
+    # ---- The other ways to serve one ------------------------------------------------------
 
     def _single(self, revision: str) -> Run:
         """A request without a session, by the rules of a revision that has sessions."""
@@ -292,9 +271,7 @@ class Bridge:
         async def run(exchange: Any, method: str, params: Any) -> Any:
             connection = _kernel.Connection.from_envelope(revision, None, None)
             try:
-                return await _kernel.ServerRunner(self.mcp, connection, self.state).on_request(
-                    exchange, method, params
-                )
+                return await _kernel.ServerRunner(self.mcp, connection, self.state).on_request(exchange, method, params)
             finally:
                 await _kernel.close(connection)
 
@@ -314,9 +291,7 @@ class Bridge:
         if event.revision in _kernel.MODERN:
             return  # as the SDK: it has acknowledged it
         params = event.params
-        if not isinstance(params, dict):
-            params = None
-        elif not params and b'"params"' not in event.message:
+        if not isinstance(params, dict) or (not params and b'"params"' not in event.message):
             params = None
         self._notify(event, event.method, params)
 
@@ -345,22 +320,15 @@ class Bridge:
         exchange = self._open.get(event.request)
         if exchange is not None:
             exchange.cancel()
-        if event.request.method == "initialize":
-            self._initializing.pop(_engine.session_key(event.request), None)
-        params = _engine.cancelled_params(event)
-        if params is not None and event.request.revision not in _kernel.MODERN:
+        params = event.params
+        if params and event.request.revision not in _kernel.MODERN:
             self._notify(event.request, "notifications/cancelled", params)
 
     # ---- Sessions ------------------------------------------------------------------------
 
     def _session_opened(self, event: SessionOpened) -> None:
         session = event.session
-        entry = self._initializing.pop(_engine.session_key_of(session), None)
-        if entry is None:
-            logger.warning("nothing is known of %r", session)
-            return session.close()
-        session.data = entry
-        entry.connection.session_id = session.id
+        entry: Entry = session.data
         if session.revision >= RESUMABLE:
             entry.retry_ms = self._retry_ms
         self._entries.add(entry)
@@ -380,13 +348,14 @@ class Bridge:
 
     def _command_failed(self, event: CommandFailed) -> None:
         logger.debug("%r", event)
-        if event.request is not None and event.request.method == "initialize":
-            self._initializing.pop(_engine.session_key(event.request), None)
 
     # ---- Authorization -------------------------------------------------------------------
 
     def _authorization(self, event: Authorization) -> None:
         self.spawn(self._authorizer.decide(event))
+
+    def _http_request(self, event: HTTPRequest) -> None:
+        self.spawn(self._routes.serve(event))
 
 
 def as_json(value: Any) -> bytes:
