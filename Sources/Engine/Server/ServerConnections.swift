@@ -61,7 +61,7 @@ extension ServerEngine {
         case .idle:
             connections.readable.add(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
-        default: noteRoom(on: connection)
+        default: if roomWaits > 0 { noteRoom(on: connection) }
         }
         connection.outbox.forgetSlowness()
     }
@@ -148,11 +148,6 @@ extension ServerEngine {
 
     /// Removes a connection, and has it closed. Its request or session continues without it.
     func discard(_ connection: ServerConnection) {
-        discard(connection, as: .close(connection))
-    }
-
-    /// The same; `effect` is what has to be done with its socket.
-    func discard(_ connection: ServerConnection, as effect: Effect) {
         guard !connection.isClosed else { return }
         let records = takeRecords(of: connection)
         dropBatch(of: connection)
@@ -167,8 +162,8 @@ extension ServerEngine {
         case .authorizing(let key): parked.take(key)
         case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
         }
-        if case .close = effect { for record in records { deliver(record) } }
-        core.perform(effect)
+        if connection.diversion == nil { for record in records { deliver(record) } }
+        core.perform(.close(connection))
     }
 
     /// The last response of a connection has been written. Waits until the client closes, since
