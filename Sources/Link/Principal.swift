@@ -11,6 +11,7 @@ package struct Principal: Equatable {
 
     /// Nil for an empty name, which all users would share, and for one that is too long to be
     /// stored with all that belongs to the user.
+    @inline(never)
     package init?(_ name: UnsafeRawBufferPointer, tag: UInt64 = 0) {
         guard name.count > 0, name.count <= Principal.bytesMax else { return nil }
         text = ByteBuffer(copying: name, room: Principal.tagBytes)

@@ -8,10 +8,13 @@ import Wire
 package final class GivenSocket {
     fileprivate(set) var descriptor: Int32
     let bytes: ByteBuffer?
+    /// From where the server that gives it can be reached; nil if it is the host.
+    let reach: Reach?
 
-    init(_ descriptor: Int32, with bytes: ByteBuffer? = nil) {
+    init(_ descriptor: Int32, with bytes: ByteBuffer? = nil, from reach: Reach? = nil) {
         self.descriptor = descriptor
         self.bytes = bytes
+        self.reach = reach
     }
 
     deinit {
@@ -50,12 +53,12 @@ package final class Endpoints {
         servers.withLock { $0.contains { $0 !== server && $0.engine.serves(path) } }
     }
 
-    /// Gives a socket to the server at `path`.
+    /// Gives a socket to the server at `path`. It is closed if that has too many commands queued.
     func pass(_ socket: GivenSocket, to path: ByteBuffer) {
         withExtendedLifetime(path) {
             servers.withLock { servers in
                 // Under the lock: a server that closes afterwards gets it, and closes it.
-                servers.first { $0.engine.serves(path.bytes) }?.pump.post(.adopt(socket))
+                try? servers.first { $0.engine.serves(path.bytes) }?.queue(socket)
             }
         }
     }

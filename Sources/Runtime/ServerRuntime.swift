@@ -21,6 +21,7 @@ package final class ServerRuntime: EngineDriver {
     let onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)?
     private var onEnd: (() -> Void)?
     private var listeners: [Listener] = []
+    private var isReached = false
     /// The servers that are mounted on this one, with this one; empty if there are none.
     private let endpoints = Endpoints()
     /// The endpoints that it belongs to: its own, or those of the server that it is mounted on.
@@ -99,14 +100,17 @@ package final class ServerRuntime: EngineDriver {
         return true
     }
 
-    /// It listens, perhaps on a further socket. Checks are those for the most distant clients.
+    /// It listens, perhaps on a further socket.
     private func began(_ listener: Listener) {
+        reached(from: listener.reach)
         listeners.append(listener)
-        let reaches = listeners.map { $0.reach }
-        engine.bound(
-            reaches.contains(.network)
-                ? .network : reaches.contains(.loopback) ? .loopback : .unixSocket)
         if port == 0 { boundPort.store(UInt32(listener.port), ordering: .releasing) }
+    }
+
+    /// Clients come from there, too. The checks are those for who comes from farthest.
+    private func reached(from reach: Reach) {
+        engine.bound(reach, isFirst: !isReached)
+        isReached = true
     }
 
     private func stopListening() {
@@ -118,7 +122,13 @@ package final class ServerRuntime: EngineDriver {
     package func adopt(_ descriptor: Int32) throws(CallerFault) -> Bool {
         guard !isOver else { throw .closed }
         guard prepare_socket(descriptor, 0) >= 0 else { return false }
-        pump.post(.adopt(GivenSocket(descriptor)))
+        let socket = GivenSocket(descriptor)
+        do throws(CallerFault) {
+            try queue(socket)
+        } catch {
+            _ = socket.take()
+            throw error
+        }
         return true
     }
 
@@ -127,15 +137,18 @@ package final class ServerRuntime: EngineDriver {
     package func mount(_ other: ServerRuntime) throws(CallerFault) -> Bool {
         guard !isOver, !other.isOver else { throw .closed }
         guard other !== self, !isMounted.load(ordering: .acquiring), other.endpoints.isEmpty,
-            !engine.overlaps(other.engine),
+            !engine.serves(endpointOf: other.engine), !other.engine.serves(endpointOf: engine),
             !other.isMounted.exchange(true, ordering: .acquiringAndReleasing)
         else { return false }
-        for server in [self, other] {
-            endpoints.add(server)
-            server.joined.withLock { $0 = endpoints }
-            server.pump.post(.join(endpoints))
-        }
+        enlist(in: endpoints)
+        other.enlist(in: endpoints)
         return true
+    }
+
+    private func enlist(in endpoints: Endpoints) {
+        endpoints.add(self)
+        joined.withLock { $0 = endpoints }
+        pump.post(.join(endpoints))
     }
 
     private func join(_ endpoints: Endpoints) {
@@ -199,10 +212,16 @@ package final class ServerRuntime: EngineDriver {
     }
 
     /// Queues a command without texts, also on the loop's thread. Any thread.
-    func queue(_ command: Command) throws(CallerFault) {
+    func queue(_ command: Command, weight: Int = 0) throws(CallerFault) {
         guard !isOver else { throw .closed }
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-        try pump.queue(copying: nothing, nothing, extraWeight: 0) { _, _ in command }
+        try pump.queue(copying: nothing, nothing, extraWeight: weight) { _, _ in command }
+    }
+
+    /// Queues a socket, which becomes a connection. Any thread.
+    func queue(_ socket: GivenSocket) throws(CallerFault) {
+        let weight = ServerConnection.heldBytes + (socket.bytes?.heldBytes ?? 0)
+        try queue(.adopt(socket), weight: weight)
     }
 
     /// A new, unique call key of this server. Any thread.
@@ -231,7 +250,9 @@ package final class ServerRuntime: EngineDriver {
         case .closeServer: closeNow()
         case .destroyServer: destroy()
         case .readOn: pump.readOn()
-        case .adopt(let socket): Socket.adopt(socket, for: self)
+        case .adopt(let socket):
+            if let reach = socket.reach { reached(from: reach) }
+            Socket.adopt(socket, for: self)
         case .join(let endpoints): join(endpoints)
         case .broadcast(let method, let params):
             broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
@@ -296,10 +317,11 @@ package final class ServerRuntime: EngineDriver {
         case .startReading(let connection):
             if !connection.hasEnded { Socket.of(connection).readOn() }
         case .close(let connection):
-            Socket.of(connection).close()
-        case .divert(let diversion):
-            guard let descriptor = Socket.of(diversion.connection).leave() else { break }
-            let socket = GivenSocket(descriptor, with: diversion.bytes)
+            guard let diversion = connection.diversion else {
+                return Socket.of(connection).close()
+            }
+            guard let descriptor = Socket.of(connection).leave() else { break }
+            let socket = GivenSocket(descriptor, with: diversion.bytes, from: engine.reach)
             joined.withLock { $0 }?.pass(socket, to: diversion.path)
         case .log(let line):
             pump.log(line)

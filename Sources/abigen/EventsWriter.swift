@@ -23,7 +23,8 @@ struct EventsWriter {
 
     private func swift() -> GeneratedFile {
         let cases = kinds.flatMap { kind in
-            let forms = [(kind.maps ?? "", kind.usualSets)]
+            let forms =
+                [(kind.maps ?? "", kind.usualSets)]
                 + (kind.special.map { [($0.maps, kind.sets)] } ?? [])
             return forms.map { "        case .\($0): (\(kind.name), \(mask(kind, $1)))" }
         }

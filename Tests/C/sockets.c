@@ -14,7 +14,7 @@
 #define PATIENCE_S 10
 
 static atomic_int requests;
-static shttp_server *doomed; /* destroyed in the callback of its next request */
+static _Atomic(shttp_server *) doomed; /* destroyed in the callback of its next request */
 
 static void on_event(shttp_server *server, const shttp_event *event, void *user_data) {
   char result[64];
@@ -52,8 +52,8 @@ static bool ask(int fd, const char *path, const char *wanted) {
   size_t len = 0;
   static const char body[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test\"}";
   snprintf(text, sizeof text,
-           "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", path,
-           strlen(body), body);
+           "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+           path, strlen(body), body);
   if (send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text)) return false;
   text[0] = 0;
   while (strstr(text, wanted) == NULL) {

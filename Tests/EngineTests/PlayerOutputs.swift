@@ -50,10 +50,10 @@ extension Player {
             case .shutDown(let connection): outputs.append("\(name(of: connection)) shut down")
             case .stopReading(let connection): outputs.append("\(name(of: connection)) stops")
             case .startReading(let connection): outputs.append("\(name(of: connection)) goes on")
-            case .close(let connection): outputs.append("\(name(of: connection)) closed")
-            case .divert(let diversion):
-                let text = diversion.bytes.text.replacing("\r\n", with: " | ")
-                outputs.append("\(name(of: diversion.connection)) diverted \(text)")
+            case .close(let connection):
+                let head = connection.diversion?.bytes.text.split(separator: "\r\n").first
+                let end = head.map { "diverted \($0)" } ?? "closed"
+                outputs.append("\(name(of: connection)) \(end)")
             case .log(let line): outputs.append("log \(line.text.text)")
             case .closed: outputs.append("server closed")
             }

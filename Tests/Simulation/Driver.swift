@@ -119,7 +119,7 @@ final class Driver {
             if !connection.hasEnded { Driver.link(of: connection).down.send(.end) }
         case .close(let connection):
             close(Driver.link(of: connection))
-        case .log, .divert:
+        case .log:
             break
         case .store(let order):
             simulation.store.told(order)

@@ -220,8 +220,8 @@ package final class Admission {
         return nil
     }
 
-    /// Whether the host answers requests for a path. Pages of any origin may make them: the metadata
-    /// of an authorization server, and its forms, are for all.
+    /// Whether the host answers requests for a path. Pages of any origin may make them: the
+    /// metadata of an authorization server, and its forms, are for all.
     private func isOther(_ asked: UnsafeRawBufferPointer?) -> Bool {
         hasOtherPaths && asked.map { !isEndpoint($0) } ?? false
     }

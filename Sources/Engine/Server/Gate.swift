@@ -19,9 +19,11 @@ struct Gate: ~Copyable {
         metadata = options.resourceMetadata
     }
 
-    /// Sets from where the server can be reached.
-    func bound(_ reach: Reach) {
-        admission.reach = reach
+    var reach: Reach { admission.reach }
+
+    /// Sets from where the server can be reached: from farther, if it is not the first time.
+    func bound(_ reach: Reach, isFirst: Bool) {
+        if isFirst || reach.rawValue < admission.reach.rawValue { admission.reach = reach }
     }
 
     /// Classifies a request before authorization; must reveal nothing about sessions.

@@ -3,12 +3,6 @@
         func check(
             _ exchange: HostedExchange, of connection: ServerConnection, _ audit: inout Audit
         ) {
-            if exchange.key.index != connection.id.index {
-                audit.fail(.exchange, "the key of a hosted exchange leads elsewhere")
-            }
-            if exchange.shares.address !== connection.share {
-                audit.fail(.shares, "a hosted exchange counts in another share")
-            }
             let isRead = connection.outbox.isDrained
             if isRead, connections.currentWait(of: connection) != nil {
                 audit.fail(.timer, "a client that has read everything is timed")

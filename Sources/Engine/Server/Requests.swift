@@ -163,7 +163,6 @@ final class OpenRequest {
         fence = RequestFence()
         trip = nil
         isDetached = false
-        awaitsRoom = false
         heldBytes = 0
     }
 }

@@ -63,7 +63,7 @@ extension ServerEngine {
             connections.readable.add(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
         case .hosted(let exchange): drained(exchange, on: connection)
-        default: noteRoom(on: connection)
+        default: if roomWaits > 0 { noteRoom(on: connection) }
         }
         connection.outbox.forgetSlowness()
     }
@@ -155,11 +155,6 @@ extension ServerEngine {
 
     /// Removes a connection, and has it closed. Its request or session continues without it.
     func discard(_ connection: ServerConnection) {
-        discard(connection, as: .close(connection))
-    }
-
-    /// The same; `effect` is what has to be done with its socket.
-    func discard(_ connection: ServerConnection, as effect: Effect) {
         guard !connection.isClosed else { return }
         let records = takeRecords(of: connection)
         dropBatch(of: connection)
@@ -177,9 +172,9 @@ extension ServerEngine {
             .closed:
             break
         }
-        if case .close = effect { for record in records { deliver(record) } }
+        if connection.diversion == nil { for record in records { deliver(record) } }
         releaseTag(of: connection)
-        core.perform(effect)
+        core.perform(.close(connection))
     }
 
     /// The last response of a connection has been written. Waits until the client closes, since

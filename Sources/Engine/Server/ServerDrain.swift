@@ -38,7 +38,8 @@ extension ServerEngine {
     func closeIfDrained() {
         guard let deadline = shutdown.deadline else { return }
         // An answer may wait for its client to come back.
-        guard requests.count + continuations.count + hosted.count == 0 || deadline <= now else { return }
+        let count = requests.count + continuations.count + hosted.count
+        guard count == 0 || deadline <= now else { return }
         if requests.count + hosted.count > 0 {
             core.log(.notice, "The drain's time is over; the requests that are left are cancelled")
         }

@@ -40,6 +40,8 @@ package final class ServerEngine {
     var shares = ShareTable()
     var tableSizes = TableSizes()
     private var isFollowingUp = false
+    /// How many requests and sessions the host waits for room of.
+    var roomWaits = 0
     /// Whether another server that shares the connections has an endpoint at a path; nil if there
     /// is no other.
     package var isElsewhere: ((UnsafeRawBufferPointer) -> Bool)?
@@ -127,19 +129,17 @@ package final class ServerEngine {
         dateField.append("\r\n")
     }
 
+    package var reach: Reach { gate.reach }
+
     /// Whether a path is one of this server's. Any thread.
     package func serves(_ path: UnsafeRawBufferPointer) -> Bool { gate.serves(path) }
 
-    /// Whether one of two servers has an endpoint of the other's.
-    package func overlaps(_ other: ServerEngine) -> Bool {
-        serves(other.options.path.bytes) || other.serves(options.path.bytes)
-            || options.oldPath.map { other.serves($0.bytes) } ?? false
-            || other.options.oldPath.map { serves($0.bytes) } ?? false
-    }
+    /// Whether the endpoint of another server is one of this server's.
+    package func serves(endpointOf other: ServerEngine) -> Bool { serves(other.options.path.bytes) }
 
     /// Sets from where the server can be reached (S-004, S-504).
-    package func bound(_ reach: Reach) {
-        gate.bound(reach)
+    package func bound(_ reach: Reach, isFirst: Bool = true) {
+        gate.bound(reach, isFirst: isFirst)
     }
 
     /// A client has connected, from an address if it has one; `name` is for the operator. Returns

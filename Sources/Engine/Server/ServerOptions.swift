@@ -4,7 +4,7 @@ import Session
 import Wire
 
 /// The kinds of clients that can reach a server.
-package enum Reach: Sendable {
+package enum Reach: Int, Sendable {
     case network
     /// Only clients on this machine.
     case loopback

@@ -89,6 +89,10 @@ extension ServerEngine {
                     write(to: connection) { $0.endBody(connection.exchange.framing) }
                 }
                 exchangeEnded(on: connection)
+                // Without a last byte to write, nobody would say that all are with the socket.
+                if case .finishing = connection.exchange.state, connection.outbox.isDrained {
+                    responded(on: connection)
+                }
             case .refusal: break
             }
         }

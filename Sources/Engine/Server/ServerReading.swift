@@ -26,7 +26,10 @@ extension ServerEngine {
             case .authorizing:
                 if rest.count > 0 { holdBack(rest, on: connection) }
                 return
-            case .finishing, .lingering, .closed: return
+            case .finishing, .lingering: return
+            case .closed:
+                connection.diversion?.bytes.append(rest)
+                return
             }
             if let count = takeKnown(rest, on: connection, lent: lent) {
                 rest = rest.dropBytes(count)
@@ -46,7 +49,6 @@ extension ServerEngine {
             // A message without a body ends with its head: parse once more, even if no byte is
             // left.
             hasStopped = step == .head
-            if let isElsewhere, hasStopped, divert(connection, rest, if: isElsewhere) { return }
             handle(step, on: connection)
             if hasStopped {
                 let parsed = unread.prefixBytes(unread.count - rest.count)
@@ -133,6 +135,7 @@ extension ServerEngine {
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         begin(head, on: connection)
+        if let isElsewhere, divert(connection, head, if: isElsewhere) { return }
         switch gate.judge(head) {
         case .refuse(let refusal):
             noteRefusal(refusal, head, on: connection)
@@ -171,7 +174,7 @@ extension ServerEngine {
     }
 
     /// Stores bytes that arrive after a request that is not answered yet, or after unread answers.
-    func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
+    private func postpone(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         if connection.reader.postpone(bytes) > options.pipelinedBytesMax {
             log(
                 .warning,

@@ -7,6 +7,7 @@ extension ServerEngine {
     package func whenWritable(_ key: RequestKey) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let request = try findForMessages(key)
+            if !request.awaitsRoom { roomWaits += 1 }
             request.awaitsRoom = true
             noteRoom(of: request)
         }
@@ -16,6 +17,7 @@ extension ServerEngine {
     package func whenWritable(_ key: SessionKey) throws(CallerFault) {
         try enter { () throws(CallerFault) in
             let session = try session(key)
+            if !session.awaitsRoom { roomWaits += 1 }
             session.awaitsRoom = true
             noteRoom(of: session)
         }
@@ -76,6 +78,7 @@ extension ServerEngine {
     private func tellOfRoom(
         _ session: ServerSession?, _ request: RequestKey?, _ fault: CallerFault?
     ) {
+        roomWaits -= 1
         let event = HostEvent(.writable, of: session)
         event.request = request
         event.fault = fault

@@ -15,10 +15,9 @@ package enum Effect {
     /// Stop reading from the connection until `startReading`: the engine holds enough of its bytes.
     case stopReading(ServerConnection)
     case startReading(ServerConnection)
-    /// Close the connection, which the engine has removed.
+    /// Close the connection, which the engine has removed or, if it has a diversion, give its socket
+    /// to another server.
     case close(ServerConnection)
-    /// Give the socket of the connection, which the engine has removed, to another server.
-    case divert(Diversion)
     /// Log a line for the operator.
     case log(LogLine)
     /// The last connection is closed, and the engine is finished.

@@ -121,8 +121,9 @@ extension ABI {
                 """
                 A request waits to be authorized: only with the option authorize. Answer it with
                 shttp_authorization_allow(), shttp_authorization_refuse() or
-                shttp_authorization_answer(), now or later, from any thread. Its body has not been read, and later requests on its connection wait. If
-                the client disconnects, no further event reports that.
+                shttp_authorization_answer(), now or later, from any thread. Its body has not been
+                read, and later requests on its connection wait. If the client disconnects, no
+                further event reports that.
                 """,
                 sets: [
                     "authorization", "http_method", "target", "scheme", "credentials", "headers",
@@ -194,7 +195,8 @@ extension ABI {
                 The socket has taken all that was given to shttp_exchange_write() so far: bytes_sent
                 of the body.
                 """,
-                sets: ["exchange", "bytes_sent"], maps: "httpWritable", since: Version(minor: 2, patch: 0)),
+                sets: ["exchange", "bytes_sent"], maps: "httpWritable",
+                since: Version(minor: 2, patch: 0)),
             EnumCase(
                 "SHTTP_EVENT_TAG_RELEASED", 21,
                 """

@@ -85,7 +85,8 @@ extension ABI {
                 """,
                 [Parameter("server", .server), Parameter("fd", .int)],
                 statuses: [
-                    .ok, .invalidArgument.when("fd is no connected stream socket"), .closed,
+                    .ok, .invalidArgument.when("fd is no connected stream socket"),
+                    .limit.when("the queue of commands is full"), .closed,
                 ], since: next)),
         .function(
             Function(

@@ -11,12 +11,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable, Protocol
 
 from .errors import ServerError
-
-if TYPE_CHECKING:
-    from .server import Server
 
 MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
@@ -30,6 +27,17 @@ METHOD_NOT_FOUND = -32601
 INTERNAL_ERROR = -32603
 
 Answer = Callable[[str, Any], Any]
+
+
+class Server(Protocol):
+    """What a client needs of a server."""
+
+    path: str
+
+    @property
+    def closed(self) -> bool: ...
+
+    def adopt(self, connection: socket.socket) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -196,9 +204,7 @@ class Client:
                 given["requestState"] = result["requestState"]
         raise ServerError(INTERNAL_ERROR, f"the server asked for input {ROUNDS_MAX} times")
 
-    async def _answer_to(
-        self, message: dict[str, Any], on_progress: Callable[[dict[str, Any]], object] | None
-    ) -> Any:
+    async def _answer_to(self, message: dict[str, Any], on_progress: Callable[[dict[str, Any]], object] | None) -> Any:
         number, answer = message["id"], None
         try:
             async for received in self._exchange("POST", message):

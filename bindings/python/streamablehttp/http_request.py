@@ -35,7 +35,18 @@ PART_BYTES = 32
 class _State:
     """What changes of an exchange."""
 
-    __slots__ = ("answered", "closed", "has_body", "is_handed_over", "lock", "parts", "started", "unsent", "waiters", "written")
+    __slots__ = (
+        "answered",
+        "closed",
+        "has_body",
+        "is_handed_over",
+        "lock",
+        "parts",
+        "started",
+        "unsent",
+        "waiters",
+        "written",
+    )
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -201,10 +201,10 @@ class Server:
     async def serve(self, handler: Callable[[Event], object]) -> None:
         """Calls `handler` with each event, on the running asyncio loop, until the server has closed.
 
-        The same as iterating, and cheaper: no task is woken for an event. `handler` is a plain
-        function, which must not block: it answers, or starts a task. What it raises goes to the
-        loop's exception handler, and the next event is served. Keep a reference to a request until
-        it is answered.
+        The same as iterating, and cheaper where events come one by one: no task is woken for an
+        event. `handler` is a plain function, which must not block: it answers, or starts a task.
+        What it raises goes to the loop's exception handler, and the next event is served. Keep a
+        reference to a request until it is answered.
 
         Raises TypeError, RuntimeError if somebody else takes the events, and ClosedError in a fork.
         """
@@ -240,14 +240,19 @@ class Server:
         """Serves the endpoint of another server at this one's address, and the other way round.
 
         Both keep their options, sessions and events; which of them gets a request is decided by its
-        path. `other` may listen nowhere (`port=None`); it is reached until it closes. [any thread]
+        path. `other` may listen nowhere (`port=None`); it is reached until it closes, so keep a
+        reference to it. [any thread]
 
         Raises TypeError, BusyError if `other` is mounted already or both have the same path, and
         ClosedError.
         """
         if not isinstance(other, Server):
             raise wrong_type("other", "a Server", other)
-        other._handle.invoke(lambda pointer: self._handle.invoke(library.shttp_server_mount, pointer))
+        # Always in the same order: each holds a lock.
+        if id(self) < id(other):
+            self._handle.invoke(lambda front: other._handle.invoke(lambda one: library.shttp_server_mount(front, one)))
+        else:
+            other._handle.invoke(lambda one: self._handle.invoke(library.shttp_server_mount, one))
 
     def broadcast(self, method: str, params: Any = None) -> None:
         """Sends a notification on the primary stream of every session. [any thread]

@@ -8,7 +8,6 @@ import os
 import socket
 
 import pytest
-from wire import SECONDS, on_asyncio
 
 from streamablehttp import (
     BusyError,
@@ -20,6 +19,7 @@ from streamablehttp import (
     Server,
     ServerError,
 )
+from wire import SECONDS, on_asyncio
 
 MODERN = "2026-07-28"
 CAPABILITIES = {"tools": {"listChanged": True}, "logging": {}}
@@ -28,10 +28,11 @@ BOTH = pytest.mark.parametrize("revision", ["2025-06-18", "2025-11-25", MODERN])
 
 async def host(server, seen):
     """A host with a few tools, which the tests call."""
+    tasks = set()
     async for event in server:
         seen.append(event)
         if isinstance(event, Request):
-            asyncio.ensure_future(answer(event))
+            tasks.add(asyncio.ensure_future(answer(event)))
         del event
 
 
@@ -176,20 +177,18 @@ async def test_refusals():
 
 @on_asyncio
 async def test_stateless_and_json():
-    async with serving(stateless=True, json_response=True) as (server, _):
-        async with server.client() as client:
-            await client.initialize()
-            assert client.session_id is None
-            assert await client.request("tools/call", {"name": "plain"}) == {"method": "tools/call"}
+    async with serving(stateless=True, json_response=True) as (server, _), server.client() as client:
+        await client.initialize()
+        assert client.session_id is None
+        assert await client.request("tools/call", {"name": "plain"}) == {"method": "tools/call"}
 
 
 @on_asyncio
 async def test_many_at_once():
-    async with serving() as (server, _):
-        async with server.client() as client:
-            await client.initialize()
-            calls = [client.request("tools/call", {"name": "é" * 5000, "n": n}) for n in range(100)]
-            assert len(await asyncio.gather(*calls)) == 100
+    async with serving() as (server, _), server.client() as client:
+        await client.initialize()
+        calls = [client.request("tools/call", {"name": "é" * 5000, "n": n}) for n in range(100)]
+        assert len(await asyncio.gather(*calls)) == 100
 
 
 # ---- Sockets that the host brings along ------------------------------------------
@@ -260,6 +259,9 @@ async def test_mount():
             client.session_id = None
             await client.initialize()
             assert await client.request("tools/call", {"name": "x"})
-        targets = [[one.target for one in seen if isinstance(one, Notification) and one.method == "n"] for seen in (first, second)]
+        targets = [
+            [one.target for one in seen if isinstance(one, Notification) and one.method == "n"]
+            for seen in (first, second)
+        ]
         assert targets == [["/a", "/a"], ["/b", "/b?x=1"]]
         assert [len([one for one in seen if isinstance(one, Request)]) for seen in (first, second)] == [0, 1]

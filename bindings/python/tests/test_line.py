@@ -13,7 +13,7 @@ LINE = [
     *("_abi", "_bases", "_statuses", "errors", "_reports", "_library", "_values", "_handles"),
     *("_table", "_options", "_start", "_store", "_store_calls", "_recorder"),
     *("calls", "session", "message", "request", "http_request", "authorization", "events"),
-    *("_pump", "_consumers", "server", "__init__"),
+    *("_pump", "_consumers", "client", "server", "__init__"),
 ]
 
 

@@ -39,7 +39,9 @@ def ask(server, method, target, **more):
 
 def test_a_request_and_its_answer(host):
     one = host(other_paths=True)
-    client = ask(one.server, "POST", "/a%20b/c?x=1%20&y", body=b"\x00\xff", headers={"X-A": "1", "Authorization": "Bearer s"})
+    client = ask(
+        one.server, "POST", "/a%20b/c?x=1%20&y", body=b"\x00\xff", headers={"X-A": "1", "Authorization": "Bearer s"}
+    )
     request = one.next(HTTPRequest)
     assert (request.method, request.target) == ("POST", "/a%20b/c?x=1%20&y")
     assert (request.path, request.query) == ("/a b/c", "x=1%20&y")

@@ -8,9 +8,9 @@ import threading
 import weakref
 
 import pytest
-from wire import SECONDS, on_asyncio
 
 from streamablehttp import NotFoundError, Request, Server, SessionOpened
+from wire import SECONDS, on_asyncio
 
 RESULT = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "raw", "version": "1"}}
 
@@ -104,6 +104,7 @@ async def test_a_slow_reader_slows_the_host_down_and_loses_nothing():
     lines, bytes_each = 400, 10_000
     most = 0
     done = threading.Event()
+    producers = []
 
     async def produce(request):
         nonlocal most
@@ -117,7 +118,7 @@ async def test_a_slow_reader_slows_the_host_down_and_loses_nothing():
 
     def handler(event):
         if isinstance(event, Request):
-            asyncio.ensure_future(produce(event))
+            producers.append(asyncio.ensure_future(produce(event)))
 
     more = {"unsent_bytes_max": 1 << 18, "replay": False}
     async with Server(**options(capabilities={"logging": {}}, **more)) as server:

@@ -105,7 +105,6 @@ final class World {
                 let place = clients.firstIndex { $0?.connection === connection }
                 require(place != nil, "closed what is closed")
                 if let place { clients[place] = nil }
-            case .divert: fatalError("nobody else serves anything")
             case .log(let line):
                 require(!line.text.isEmpty, "logged nothing")
             case .closed:
