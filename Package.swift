@@ -62,7 +62,10 @@ let tests: [Target] =
             name: "ReplayTests", dependencies: ["Replay", "Session", "Link", "Wire", "Seeds"]),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Simulation", "Engine", "Replay", "Session", "MCP", "Link", "Wire"],
+            dependencies: [
+                "Simulation", "Oracle", "Seeds", "Engine", "Replay", "Session", "MCP", "Link",
+                "Wire",
+            ],
             exclude: ["Transcripts"]),
         .target(
             name: "Simulation",

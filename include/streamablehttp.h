@@ -329,6 +329,13 @@ typedef enum shttp_status {
   /** JSON that is nested deeper than json_depth_max. Nothing was sent. */
   SHTTP_ERR_TOO_DEEP = -6,
 
+  /** A header with a bad name or value, or one that the library writes.
+   *  Connection, Content-Length, Date, Keep-Alive, Trailer,
+   *  Transfer-Encoding and Upgrade are the library's own. Nothing was sent.
+   *
+   *  Since 0.2.0. */
+  SHTTP_ERR_INVALID_HEADER = -7,
+
   /* The client did something. */
 
   /** The client has disconnected. The stream for this message has no
@@ -517,6 +524,34 @@ typedef struct shttp_authorization {
   uint64_t key; /* 0 is no authorization. */
 } shttp_authorization;
 
+/**
+ * Identifies a request for another path than the endpoint's, which the host has
+ * not answered completely.
+ *
+ * A plain value like shttp_session, invalid once the host has answered, or the
+ * client has disconnected.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_exchange {
+  uint64_t key; /* 0 is no exchange. */
+} shttp_exchange;
+
+/**
+ * A header of an HTTP response, as shttp_exchange_respond() takes an array of
+ * them.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_header {
+  /** A token, such as Content-Type. Copied. */
+  shttp_bytes name;
+
+  /** No control characters but tabs, so no CR and no LF; may be empty.
+   *  Copied. */
+  shttp_bytes value;
+} shttp_header;
+
 /* ---- Loop ---------------------------------------------------------------- */
 
 /*
@@ -699,10 +734,15 @@ typedef struct shttp_server shttp_server;
  */
 typedef enum shttp_event_kind {
   /** A client's request. Answer it with shttp_request_respond() or
-   *  shttp_request_fail(), now or later, from any thread.
+   *  shttp_request_fail(), now or later, from any thread. wire_id is that of
+   *  the session which an initialize is about to open (without server_info):
+   *  it exists only if the answer is a result, and
+   *  SHTTP_EVENT_SESSION_OPENED follows. An error, or a result without a
+   *  revision that is served, ends that request with an error, and the
+   *  session with it.
    *
    *  Sets session, session_data, principal, request, method, id, message,
-   *  params, headers, revision, peer and target. */
+   *  params, headers, revision, peer, target, tag and wire_id. */
   SHTTP_EVENT_REQUEST = 1,
 
   /** A client's notification; it needs no answer. notifications/cancelled is
@@ -710,7 +750,7 @@ typedef enum shttp_event_kind {
    *  stateless; with 2026-07-28 it is dropped.
    *
    *  Sets session, session_data, principal, method, message, params,
-   *  headers, revision, peer and target. */
+   *  headers, revision, peer, target and tag. */
   SHTTP_EVENT_NOTIFICATION = 2,
 
   /** The end of a call that the host made. With status SHTTP_OK, message is
@@ -741,7 +781,7 @@ typedef enum shttp_event_kind {
   /** A client has initialized a session. The first event of the session.
    *
    *  Sets session, principal, revision, wire_id, client_info,
-   *  client_capabilities, headers, peer and target. */
+   *  client_capabilities, headers, peer, target and tag. */
   SHTTP_EVENT_SESSION_OPENED = 5,
 
   /** The session has ended: deleted by the client, idle for too long, not
@@ -767,10 +807,10 @@ typedef enum shttp_event_kind {
   SHTTP_EVENT_PRIMARY_CLOSED = 8,
 
   /** A command that was queued by another thread has failed. status is the
-   *  reason; session, request, call or authorization is the one that was
-   *  passed.
+   *  reason; session, request, call, authorization or exchange is the one
+   *  that was passed.
    *
-   *  Sets status, session, request, call and authorization. */
+   *  Sets status, session, request, call, authorization and exchange. */
   SHTTP_EVENT_COMMAND_FAILED = 9,
 
   /** A line of the log. Only for a host that takes events from the queue and
@@ -784,10 +824,11 @@ typedef enum shttp_event_kind {
   SHTTP_EVENT_CLOSED = 11,
 
   /** A request waits to be authorized: only with the option authorize.
-   *  Answer it with shttp_authorization_allow() or
-   *  shttp_authorization_refuse(), now or later, from any thread. Its body
-   *  has not been read, and later requests on its connection wait. If the
-   *  client disconnects, no further event reports that.
+   *  Answer it with shttp_authorization_allow(),
+   *  shttp_authorization_refuse() or shttp_authorization_answer(), now or
+   *  later, from any thread. Its body has not been read, and later requests
+   *  on its connection wait. If the client disconnects, no further event
+   *  reports that.
    *
    *  Sets authorization, http_method, target, scheme, credentials, headers
    *  and peer. */
@@ -834,7 +875,54 @@ typedef enum shttp_event_kind {
    *  Sets uri.
    *
    *  Since 0.2.0. */
-  SHTTP_EVENT_RESOURCE_UNSUBSCRIBED = 17
+  SHTTP_EVENT_RESOURCE_UNSUBSCRIBED = 17,
+
+  /** A request for another path than the endpoint's, with its body: only
+   *  with the option other_paths. Answer it with shttp_exchange_respond() or
+   *  shttp_exchange_start(), now or later, from any thread.
+   *
+   *  Sets exchange, http_method, target, headers, body and peer.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_HTTP_REQUEST = 18,
+
+  /** A request for another path has ended before its answer did: stop
+   *  working on it. status is SHTTP_ERR_DISCONNECTED, or SHTTP_ERR_CLOSED if
+   *  the server closes; bytes_sent is that of the last
+   *  SHTTP_EVENT_HTTP_WRITABLE.
+   *
+   *  Sets status, exchange and bytes_sent.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_HTTP_CLOSED = 19,
+
+  /** The socket has taken all that was given to shttp_exchange_write() so
+   *  far: bytes_sent of the body.
+   *
+   *  Sets exchange and bytes_sent.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_HTTP_WRITABLE = 20,
+
+  /** No further event has the tag that was passed to
+   *  shttp_authorization_allow_tagged(): its connection has a later request,
+   *  or is closed.
+   *
+   *  Sets tag and principal.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_TAG_RELEASED = 21,
+
+  /** The answer to shttp_request_when_writable() or, without a request,
+   *  shttp_session_when_writable(): with status SHTTP_OK the stream has
+   *  room. Any other status is the reason why there is nothing to write to:
+   *  mostly SHTTP_ERR_NOT_FOUND, because the request or the session has
+   *  ended.
+   *
+   *  Sets status, session, session_data and request.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_WRITABLE = 22
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
@@ -975,6 +1063,15 @@ typedef struct shttp_event {
 
   /** The URI of a resource. Since 0.2.0. */
   shttp_bytes uri;
+
+  /** The tag that the host gave the request; 0 for none. Since 0.2.0. */
+  uint64_t tag;
+
+  /** The request for another path. Since 0.2.0. */
+  shttp_exchange exchange;
+
+  /** The body of the HTTP request: any bytes, or empty. Since 0.2.0. */
+  shttp_bytes body;
 } shttp_event;
 
 /**
@@ -1573,6 +1670,11 @@ typedef struct shttp_server_options {
    *  resources/unsubscribe of sessions itself, and shttp_server_publish()
    *  tells those that have subscribed. Default 0. Since 0.2.0. */
   uint32_t keep_subscriptions;
+
+  /** Nonzero: requests for other paths than the endpoint's are
+   *  SHTTP_EVENT_HTTP_REQUEST, for the host to answer, instead of 404. See
+   *  shttp_exchange_respond(). Default 0. Since 0.2.0. */
+  uint32_t other_paths;
 } shttp_server_options;
 
 /**
@@ -1652,6 +1754,66 @@ shttp_server_create(shttp_loop *loop, const shttp_server_options *options,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_listen(shttp_server *server, const char *address, uint16_t port,
                     char *error, size_t error_size);
+
+/**
+ * Listens on a socket that the host, or whoever started it, has bound: TCP or a
+ * Unix socket, on which listen() was called. May be called several times, also
+ * after shttp_server_listen(). [loop's thread]
+ *
+ * With systemd's socket activation, `fd` is 3 to 3 + $LISTEN_FDS - 1. On
+ * success the descriptor belongs to the server, which makes it non-blocking and
+ * close-on-exec, and closes it when it closes or drains; the socket itself goes
+ * on to listen if another process, such as systemd, has a copy. On any failure
+ * it is still the caller's. The file of a Unix socket is not removed. The
+ * checks of Host and Origin are those for the address that is reached from
+ * farthest.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if fd is no stream socket that
+ * listens, SHTTP_ERR_WRONG_THREAD, SHTTP_ERR_CLOSED, or SHTTP_ERR_SYSTEM if fd
+ * is in use on this loop already.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_listen_fd(shttp_server *server, int fd);
+
+/**
+ * Serves a connected stream socket as if a client had connected to the server:
+ * a TCP connection that was accepted elsewhere, or one end of a socketpair().
+ * [any thread]
+ *
+ * With SHTTP_OK the descriptor belongs to the server, which makes it
+ * non-blocking and close-on-exec, and closes it when the connection ends; at
+ * once if connections_max or a share is reached. On any failure it is still the
+ * caller's. The server need not listen; its checks of Host and Origin are then
+ * those for the loopback address.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if fd is no connected stream
+ * socket, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_adopt_fd(shttp_server *server, int fd);
+
+/**
+ * Lets two servers share connections: a request for the path of `server` that
+ * reaches `front`, or another server mounted on it, is served by `server`, and
+ * the other way round. So several endpoints are reached at one address.
+ * [any thread]
+ *
+ * Each server keeps its options, its events and its sessions, and may run on a
+ * loop of its own. A connection that asks for another server's path changes to
+ * that server, and counts in its limits. A server that closes is no longer
+ * reached. There is no limit to the number of servers, but only one `front`.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_BUSY if one is
+ * mounted already, or they have a path in common, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_server_mount(shttp_server *front, shttp_server *server);
 
 /**
  * The port the server listens on; 0 if it does not listen, or listens on a Unix
@@ -1771,6 +1933,10 @@ typedef struct shttp_stats {
 
   /** Now: streams of subscriptions/listen; see listens_max. Since 0.2.0. */
   uint64_t listeners;
+
+  /** Now: requests for other paths that the host has not answered
+   *  completely. Since 0.2.0. */
+  uint64_t exchanges;
 } shttp_stats;
 
 /**
@@ -1988,6 +2154,147 @@ shttp_authorization_refuse(shttp_server *server,
                            shttp_refusal reason, shttp_bytes scope,
                            shttp_bytes description);
 
+/**
+ * The same as shttp_authorization_allow(), with a tag for this request.
+ * [any thread]
+ *
+ * `tag` is a number of the host's, or a pointer. The events that this request
+ * causes have it: SHTTP_EVENT_REQUEST, SHTTP_EVENT_NOTIFICATION and
+ * SHTTP_EVENT_SESSION_OPENED. It need not be the same for two requests of a
+ * principal, and does not tell principals apart. Unless it is 0,
+ * SHTTP_EVENT_TAG_RELEASED says when no further event can have it; if this
+ * command fails, there is no such event.
+ *
+ * Since 0.2.0.
+ *
+ * `principal` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if it was
+ * already answered, or the request has ended, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_authorization_allow_tagged(shttp_server *server,
+                                 shttp_authorization authorization,
+                                 shttp_bytes principal, uint32_t expires_in_ms,
+                                 uint64_t tag);
+
+/**
+ * Answers a request that waits to be authorized with an HTTP response of the
+ * host's own, whatever its status. [any thread]
+ *
+ * For what shttp_authorization_refuse() cannot say: another scheme than bearer,
+ * a redirect, a page, 429. See shttp_exchange_respond() for `http_status`,
+ * `headers` and `body`. Headers of CORS are added, if the option cors_origins
+ * admits the origin.
+ *
+ * Since 0.2.0.
+ *
+ * `headers` and `body` are copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if it was
+ * already answered, or the request has ended, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, SHTTP_ERR_CLOSED, or SHTTP_ERR_INVALID_HEADER.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_authorization_answer(shttp_server *server,
+                           shttp_authorization authorization,
+                           uint32_t http_status, const shttp_header *headers,
+                           size_t header_count, shttp_bytes body);
+
+/* ---- Other paths --------------------------------------------------------- */
+
+/*
+ * With the option other_paths, requests for other paths than the endpoint's are
+ * the host's: health checks, the pages of an authorization server, files.
+ * Answer each SHTTP_EVENT_HTTP_REQUEST once: with shttp_exchange_respond(), or
+ * in parts with shttp_exchange_start(), shttp_exchange_write() and
+ * shttp_exchange_end(), now or later. As for requests, a command from another
+ * thread is queued, and may fail later with SHTTP_EVENT_COMMAND_FAILED.
+ *
+ * Neither Origin nor credentials of these requests are checked, only Host: the
+ * host decides who may do what, and whose pages may read it (CORS). A page of
+ * any origin can send simple requests, so check Origin before a request changes
+ * anything.
+ */
+
+/**
+ * Answers a request for another path. [any thread]
+ *
+ * `http_status` is 200 to 599. `headers` is an array of `header_count` headers,
+ * NULL for none. The library adds Date, Content-Length and, if the connection
+ * ends, Connection; these, Keep-Alive, Trailer, Transfer-Encoding and Upgrade
+ * are refused here. There is no body with 204 and 304, nor for HEAD: what is
+ * given is not sent.
+ *
+ * Since 0.2.0.
+ *
+ * `headers` and `body` are copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_INVALID_HEADER, SHTTP_ERR_DISCONNECTED or
+ * SHTTP_ERR_NOT_FOUND if it has been answered or begun, or its client has gone.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_exchange_respond(shttp_server *server, shttp_exchange exchange,
+                       uint32_t http_status, const shttp_header *headers,
+                       size_t header_count, shttp_bytes body);
+
+/**
+ * Begins an answer whose body follows in parts; see shttp_exchange_respond().
+ * [any thread]
+ *
+ * The body is chunked or, for a client of HTTP/1.0, ends with the connection.
+ *
+ * Since 0.2.0.
+ *
+ * `headers` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_INVALID_HEADER or SHTTP_ERR_NOT_FOUND if it has
+ * been answered or begun, or its client has gone.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_exchange_start(shttp_server *server, shttp_exchange exchange,
+                     uint32_t http_status, const shttp_header *headers,
+                     size_t header_count);
+
+/**
+ * Sends a part of the body. [any thread]
+ *
+ * What the client has not read is kept, up to unsent_bytes_max: beyond it,
+ * nothing is sent, and SHTTP_ERR_LIMIT is returned or, on another thread,
+ * reported later. A part that is longer is sent while nothing before it is
+ * kept. SHTTP_EVENT_HTTP_WRITABLE says when to go on, so a thread that counts
+ * what it has written since need not run into the limit. A client that reads
+ * nothing for body_ms is disconnected.
+ *
+ * Since 0.2.0.
+ *
+ * `data` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_NO_STREAM if shttp_exchange_start() was not
+ * called, SHTTP_ERR_DISCONNECTED, or SHTTP_ERR_NOT_FOUND if the answer has
+ * ended, or its client has gone.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_exchange_write(shttp_server *server, shttp_exchange exchange,
+                     shttp_bytes data);
+
+/**
+ * Ends the body. [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_NO_STREAM if shttp_exchange_start() was not
+ * called, or SHTTP_ERR_NOT_FOUND if the answer has ended, or its client has
+ * gone.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_exchange_end(shttp_server *server, shttp_exchange exchange);
+
 /* ---- Requests ------------------------------------------------------------ */
 
 /*
@@ -2170,6 +2477,29 @@ shttp_request_hang_up(shttp_server *server, shttp_request request,
                       uint32_t retry_ms);
 
 /**
+ * Asks to be told when the request's stream has room: SHTTP_EVENT_WRITABLE
+ * follows once, at once if it has. [any thread]
+ *
+ * For a host that sends much, and does not want old log messages dropped or the
+ * connection closed because the client reads slowly: send, ask, and send on
+ * after the event. There is no room while more than a quarter of
+ * unsent_bytes_max is unread, until all of it is read; nor while the client has
+ * to come back with its input (2026-07-28). A client that has disconnected and
+ * may resume counts as one that reads. From another thread, the event comes
+ * after all commands queued before, so it also tells when the queue of commands
+ * has room; the queue's limit is not applied. A second call before the event
+ * adds no second event.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * request has ended, SHTTP_ERR_NOT_READY if it is initialize, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_request_when_writable(shttp_server *server, shttp_request request);
+
+/**
  * Cancels a call that the host made. [any thread]
  *
  * The client gets notifications/cancelled, a late response is dropped, and
@@ -2269,6 +2599,23 @@ shttp_session_call(shttp_server *server, shttp_session session,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_hang_up(shttp_server *server, shttp_session session,
                       uint32_t retry_ms);
+
+/**
+ * Asks to be told when the session's primary stream has room:
+ * SHTTP_EVENT_WRITABLE follows once, at once if it has. [any thread]
+ *
+ * As shttp_request_when_writable(). While no primary is attached, there is room
+ * if the mailbox is less than half full; else the event waits for the client to
+ * open the stream and read. After SHTTP_ERR_LIMIT of shttp_session_notify(),
+ * this tells when to try again.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * session has ended, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_session_when_writable(shttp_server *server, shttp_session session);
 
 /**
  * Ends a session, with its streams and requests. [any thread]
@@ -2512,8 +2859,8 @@ SHTTP_API shttp_status shttp_load_fail(shttp_server *server, shttp_load load);
  *
  * - For bytes `x` there are two: `x`, which need not end with a NUL, and its
  *   length `x_len`.
- * - For a session, a request, a call, an authorization or a load there is its
- *   key, and a key is written to `*out`.
+ * - For a session, a request, a call, an authorization, an exchange or a load
+ *   there is its key, and a key is written to `*out`.
  */
 
 SHTTP_API SHTTP_NODISCARD shttp_status
@@ -2530,6 +2877,37 @@ shttp_ffi_authorization_refuse(shttp_server *server, uint64_t authorization,
                                shttp_refusal reason, const char *scope,
                                size_t scope_len, const char *description,
                                size_t description_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_authorization_allow_tagged(shttp_server *server,
+                                     uint64_t authorization,
+                                     const char *principal,
+                                     size_t principal_len,
+                                     uint32_t expires_in_ms, uint64_t tag);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_authorization_answer(shttp_server *server, uint64_t authorization,
+                               uint32_t http_status,
+                               const shttp_header *headers, size_t header_count,
+                               const char *body, size_t body_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_exchange_respond(shttp_server *server, uint64_t exchange,
+                           uint32_t http_status, const shttp_header *headers,
+                           size_t header_count, const char *body,
+                           size_t body_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_exchange_start(shttp_server *server, uint64_t exchange,
+                         uint32_t http_status, const shttp_header *headers,
+                         size_t header_count);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_exchange_write(shttp_server *server, uint64_t exchange,
+                         const char *data, size_t data_len);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_exchange_end(shttp_server *server, uint64_t exchange);
 
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_ffi_request_respond(shttp_server *server, uint64_t request,
@@ -2572,6 +2950,9 @@ shttp_ffi_request_hang_up(shttp_server *server, uint64_t request,
                           uint32_t retry_ms);
 
 SHTTP_API shttp_status
+shttp_ffi_request_when_writable(shttp_server *server, uint64_t request);
+
+SHTTP_API shttp_status
 shttp_ffi_call_close(shttp_server *server, uint64_t call);
 
 SHTTP_API SHTTP_NODISCARD shttp_status
@@ -2596,6 +2977,9 @@ shttp_ffi_session_call(shttp_server *server, uint64_t session,
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_ffi_session_hang_up(shttp_server *server, uint64_t session,
                           uint32_t retry_ms);
+
+SHTTP_API shttp_status
+shttp_ffi_session_when_writable(shttp_server *server, uint64_t session);
 
 SHTTP_API shttp_status
 shttp_ffi_session_close(shttp_server *server, uint64_t session);

@@ -15,7 +15,8 @@ struct BorrowedEvent {
 
     init(_ event: HostEvent) {
         self.event = event
-        wireID = event.kind == .sessionOpened ? event.session?.id.text : nil
+        let hasID = event.kind == .sessionOpened || event.kind == .initialize
+        wireID = hasID ? event.session?.id.text : nil
         scheme = event.kind == .authorize ? event.credentials?.lowercasedScheme : nil
         text = event.kind == .log ? event.logLine?.rendered : nil
     }
@@ -24,6 +25,11 @@ struct BorrowedEvent {
     func withEvent(_ body: (UnsafePointer<shttp_event>) -> Void) {
         var form = shttp_event()
         fill(&form)
+        if let principal = event.principal {
+            form.principal = shttp_bytes(principal.name)
+            // A record may be delivered after the tag was released.
+            if event.kind != .access { form.tag = principal.tag }
+        }
         form.handle = Unmanaged.passUnretained(event).toOpaque()
         withUnsafePointer(to: &form, body)
     }

@@ -76,6 +76,37 @@ public func shttp_server_listen(
     }
 }
 
+@_cdecl("shttp_server_listen_fd") @implementation
+public func shttp_server_listen_fd(_ server: OpaquePointer!, _ fd: Int32) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    do throws(RuntimeFault) {
+        return try runtime.listen(on: fd) ? SHTTP_OK : SHTTP_ERR_INVALID_ARGUMENT
+    } catch {
+        return status(error)
+    }
+}
+
+@_cdecl("shttp_server_adopt_fd") @implementation
+public func shttp_server_adopt_fd(_ server: OpaquePointer!, _ fd: Int32) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    do throws(CallerFault) {
+        return try runtime.adopt(fd) ? SHTTP_OK : SHTTP_ERR_INVALID_ARGUMENT
+    } catch {
+        return status(error)
+    }
+}
+
+@_cdecl("shttp_server_mount") @implementation
+public func shttp_server_mount(_ front: OpaquePointer!, _ server: OpaquePointer!) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(front), let mounted = ServerHandle.runtime(server)
+    else { return SHTTP_ERR_INVALID_ARGUMENT }
+    do throws(CallerFault) {
+        return try runtime.mount(mounted) ? SHTTP_OK : SHTTP_ERR_BUSY
+    } catch {
+        return status(error)
+    }
+}
+
 @_cdecl("shttp_server_stats_sized") @implementation
 public func shttp_server_stats_sized(
     _ server: OpaquePointer!, _ stats: UnsafeMutablePointer<shttp_stats>!, _ stats_size: Int

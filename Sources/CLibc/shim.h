@@ -1,6 +1,7 @@
 /* The C library, which Embedded Swift has no module for. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,6 +27,24 @@ static inline int last_error(void) { return errno; }
 static inline uint64_t descriptors_max(void) {
   struct rlimit limit;
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : UINT64_MAX;
+}
+
+/* Makes a stream socket non-blocking and private to this process's image. Returns its family; -1 if it is none of
+   AF_INET, AF_INET6 and AF_UNIX, or no stream socket that listens or, if that is wanted, is connected. */
+static inline int prepare_socket(int descriptor, int listens) {
+  int type = 0, accepts = 0;
+  struct sockaddr_storage address;
+  socklen_t size = sizeof type, length = sizeof address;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM ||
+      getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) != 0 || !accepts != !listens)
+    return -1;
+  if ((listens ? getsockname : getpeername)(descriptor, (struct sockaddr *)&address, &length) != 0 ||
+      (address.ss_family != AF_INET && address.ss_family != AF_INET6 && address.ss_family != AF_UNIX))
+    return -1;
+  if (fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) != 0 ||
+      fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0)
+    return -1;
+  return address.ss_family;
 }
 
 /* Has the line of memory at `place` brought into the cache, whoever had it. Any address will do. */

@@ -6,7 +6,7 @@ package protocol SlotKey: Hashable, Sendable {
 
 extension SlotKey {
     /// The number of low bits of a key that are its element's index.
-    static var indexBits: UInt64 { 20 }
+    package static var indexBits: UInt64 { 20 }
 
     /// The index of the key's element, for parallel tables.
     package var index: Int { Int(rawValue & ((1 << Self.indexBits) - 1)) }

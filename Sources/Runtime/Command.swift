@@ -5,8 +5,9 @@ import Wire
 
 /// A command queued by another thread.
 package enum Command {
-    case allow(AuthorizationKey, principal: Text, expiresIn: Int64?)
+    case allow(AuthorizationKey, principal: Text, expiresIn: Int64?, tag: UInt64)
     case refuse(AuthorizationKey, Challenge.Cause, scope: Text, description: Text)
+    case answer(UInt64, ServerEngine.AnswerStep, lines: Text, body: Text)
     case respond(RequestKey, Text)
     case fail(RequestKey, code: Int32, message: Text, data: Text, isInBand: Bool)
     case progress(RequestKey, Double, total: Double?, message: Text)
@@ -22,9 +23,14 @@ package enum Command {
     case hangUp(RequestKey, retry: Int64)
     case hangUpSession(SessionKey, retry: Int64)
     case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
+    case whenWritable(RequestKey)
+    case whenSessionWritable(SessionKey)
     case closeCall(CallKey)
     case closeSession(SessionKey)
     case list(after: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?)
+    case adopt(GivenSocket)
+    /// The server shares connections with others.
+    case join(Endpoints)
     case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
@@ -34,8 +40,8 @@ package enum Command {
     /// Executes the command. Its texts are in `batch`.
     func perform(on engine: ServerEngine, in batch: CommandBatch<Command>) throws(CallerFault) {
         switch self {
-        case .allow(let key, let name, let expiresIn):
-            guard let principal = Principal(batch.bytes(of: name)) else { return }
+        case .allow(let key, let name, let expiresIn, let tag):
+            guard let principal = Principal(batch.bytes(of: name), tag: tag) else { return }
             try engine.allow(key, principal, expiresIn: expiresIn)
         case .refuse(let key, let cause, let scope, let description):
             guard
@@ -43,6 +49,8 @@ package enum Command {
                     cause, scope: batch.bytes(of: scope), description: batch.bytes(of: description))
             else { return }
             try engine.refuse(key, challenge)
+        case .answer(let key, let step, let lines, let body):
+            try engine.answer(key, step, batch.bytes(of: lines), batch.bytes(of: body))
         case .respond(let key, .alone(let result)):
             try engine.respond(key, taking: result)
         case .respond(let key, let result):
@@ -71,6 +79,10 @@ package enum Command {
             try engine.hangUp(key, retry: retry)
         case .loaded(let load, let messages, let hasEnded):
             try engine.loaded(load, messages, hasEnded: hasEnded)
+        case .whenWritable(let key):
+            try engine.whenWritable(key)
+        case .whenSessionWritable(let key):
+            try engine.whenWritable(key)
         case .closeCall(let key):
             try engine.close(key)
         case .closeSession(let key):
@@ -79,7 +91,8 @@ package enum Command {
             engine.list(after: key, limit: limit, data: data)
         case .setTools(let tools):
             try engine.setTools(batch.bytes(of: tools))
-        case .broadcast, .publish, .drainServer, .closeServer, .destroyServer, .readOn:
+        case .broadcast, .publish, .adopt, .join, .drainServer, .closeServer, .destroyServer,
+            .readOn:
             break  // Executed by the runtime.
         }
     }
@@ -103,19 +116,31 @@ package enum Command {
             .notify(let key, _, _), .hangUp(let key, _):
             event = HostEvent(.commandFailed)
             event.request = key
-        case .allow(let key, _, _), .refuse(let key, _, _, _):
+        case .answer(let key, .refusal, _, _):
+            event = HostEvent(.commandFailed)
+            event.authorization = AuthorizationKey(rawValue: key)
+        case .answer(let key, _, _, _):
+            event = HostEvent(.commandFailed)
+            event.exchange = ExchangeKey(rawValue: key)
+        case .allow(let key, _, _, _), .refuse(let key, _, _, _):
             event = HostEvent(.commandFailed)
             event.authorization = key
         case .notifySession(let key, _, _), .closeSession(let key), .hangUpSession(let key, _):
             event = HostEvent(.commandFailed)
+            event.sessionKey = key
+        case .whenWritable(let key):
+            event = HostEvent(.writable)
+            event.request = key
+        case .whenSessionWritable(let key):
+            event = HostEvent(.writable)
             event.sessionKey = key
         case .closeCall(let call):
             event = HostEvent(.commandFailed)
             event.call = call
         case .loaded:
             return nil  // The client has disconnected.
-        case .list, .broadcast, .publish, .setTools, .drainServer, .closeServer, .destroyServer,
-            .readOn:
+        case .list, .broadcast, .publish, .setTools, .adopt, .join, .drainServer, .closeServer,
+            .destroyServer, .readOn:
             event = HostEvent(.commandFailed)
         }
         event.fault = fault

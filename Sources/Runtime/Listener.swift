@@ -14,6 +14,8 @@ final class Listener {
     private let descriptor: Int32
     /// The file of a Unix socket.
     private let file: SocketFile?
+    /// Whether the host has made the socket, so that others may listen on it too.
+    private let isGiven: Bool
     private let poll: UnsafeMutablePointer<uv_poll_t>
     private unowned(unsafe) let runtime: ServerRuntime
     private var retryTimer: DeadlineTimer?
@@ -31,21 +33,49 @@ final class Listener {
         throws(SystemFault) -> Listener
     {
         let descriptor = try bindSocket(to: address, unixMode)
+        do throws(SystemFault) {
+            return try Listener.watching(descriptor, address, isGiven: false, for: runtime)
+        } catch {
+            CLibc.close(descriptor)
+            throw error
+        }
+    }
+
+    /// Takes over a listening socket of the family that `prepare_socket` returned. If this throws,
+    /// it is still the host's.
+    static func take(
+        _ descriptor: Int32, family: Int32, for runtime: ServerRuntime
+    ) throws(SystemFault) -> Listener {
+        guard family != AF_UNIX else {
+            return try watching(descriptor, .unix([0]), isGiven: true, for: runtime)
+        }
+        var address = InternetAddress()
+        _ = address.withSocketAddress { address, length in
+            var length = length
+            return getsockname(descriptor, address, &length)
+        }
+        setOptions(of: descriptor)
+        return try watching(descriptor, .internet(address), isGiven: true, for: runtime)
+    }
+
+    private static func watching(
+        _ descriptor: Int32, _ address: ListenAddress, isGiven: Bool, for runtime: ServerRuntime
+    ) throws(SystemFault) -> Listener {
         let poll = HandleMemory.allocate(uv_poll_t.self)
         let result = uv_poll_init(runtime.loop.uv, poll, descriptor)
         if result < 0 {
             poll.deallocate()
-            CLibc.close(descriptor)
             throw SystemFault(result)
         }
-        return Listener(address, descriptor, poll, runtime)
+        return Listener(address, descriptor, isGiven: isGiven, poll, runtime)
     }
 
     /// It must not throw: Embedded Swift 6.3.1 leaks a partially initialized object.
     private init(
-        _ address: ListenAddress, _ descriptor: Int32, _ poll: UnsafeMutablePointer<uv_poll_t>,
-        _ runtime: ServerRuntime
+        _ address: ListenAddress, _ descriptor: Int32, isGiven: Bool,
+        _ poll: UnsafeMutablePointer<uv_poll_t>, _ runtime: ServerRuntime
     ) {
+        self.isGiven = isGiven
         self.address = address
         self.descriptor = descriptor
         if case .unix(let path) = address { file = SocketFile(at: path) } else { file = nil }
@@ -168,8 +198,9 @@ final class Listener {
         poll.pointee.data = nil
         HandleMemory.close(poll)
         retryTimer?.close()
-        // A forked child may hold a copy of the socket, whose backlog would accept clients.
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        // A forked child may hold a copy of the socket, whose backlog would accept clients. A copy
+        // of a given one is another server's, or that of who keeps it for the next process.
+        if !isGiven { shutdown(descriptor, Int32(SHUT_RDWR)) }
         CLibc.close(descriptor)
         file?.remove()
     }

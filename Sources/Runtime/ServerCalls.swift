@@ -9,11 +9,23 @@ extension ServerRuntime {
         _ key: AuthorizationKey, _ principal: Principal, expiresIn: Int64?
     ) throws(CallerFault) {
         try withExtendedLifetime(principal) { () throws(CallerFault) in
-            try command(copying: principal.name.bytes) { engine throws(CallerFault) in
+            try command(copying: principal.name) { engine throws(CallerFault) in
                 try engine.allow(key, principal, expiresIn: expiresIn)
             } later: { name, _ in
-                .allow(key, principal: name, expiresIn: expiresIn)
+                .allow(key, principal: name, expiresIn: expiresIn, tag: principal.tag)
             }
+        }
+    }
+
+    /// A step of the answer to a request for another path, or that waits to be authorized.
+    package func answer(
+        _ key: UInt64, _ step: ServerEngine.AnswerStep, _ lines: UnsafeRawBufferPointer,
+        _ body: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        try command(copying: lines, body) { engine throws(CallerFault) in
+            try engine.answer(key, step, lines, body)
+        } later: { lines, body in
+            .answer(key, step, lines: lines, body: body)
         }
     }
 
@@ -216,6 +228,19 @@ extension ServerRuntime {
             try engine.hangUp(key, retry: retry)
         } later: { _, _ in
             .hangUpSession(key, retry: retry)
+        }
+    }
+
+    /// Asks for the event `writable`. The queue's limit does not apply: its end is waited for.
+    package func whenWritable(_ key: RequestKey) throws(CallerFault) {
+        try promptly(.whenWritable(key)) { engine throws(CallerFault) in
+            try engine.whenWritable(key)
+        }
+    }
+
+    package func whenWritable(_ key: SessionKey) throws(CallerFault) {
+        try promptly(.whenSessionWritable(key)) { engine throws(CallerFault) in
+            try engine.whenWritable(key)
         }
     }
 

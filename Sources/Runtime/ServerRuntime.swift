@@ -1,3 +1,4 @@
+import CLibc
 import CLibuv
 import Engine
 import Link
@@ -19,7 +20,13 @@ package final class ServerRuntime: EngineDriver {
     /// Whether a subscription to one resource covers another one.
     let onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)?
     private var onEnd: (() -> Void)?
-    private var listener: Listener?
+    private var listeners: [Listener] = []
+    private var isReached = false
+    /// The servers that are mounted on this one, with this one; empty if there are none.
+    private let endpoints = Endpoints()
+    /// The endpoints that it belongs to: its own, or those of the server that it is mounted on.
+    private let joined = Locked<Endpoints?>(nil)
+    private let isMounted = Atomic<Bool>(false)
     private let unixMode: UInt32?
     private let nextCall: Atomic<UInt64>
     private let boundPort = Atomic<UInt32>(0)
@@ -68,17 +75,92 @@ package final class ServerRuntime: EngineDriver {
         guard !isOver else { throw ListenFault(.closed) }
         guard loop.isOnItsThread else { throw ListenFault(.wrongThread) }
         guard !engine.isDraining else { throw ListenFault(.closed) }
-        guard listener == nil else { throw ListenFault(.busy) }
+        guard listeners.isEmpty else { throw ListenFault(.busy) }
         let text = text ?? ListenAddress.loopback.rawBytes
         let address = try ListenAddress(text, port: port)
         do throws(SystemFault) {
-            let listener = try Listener.open(at: address, unixMode: unixMode, for: self)
-            engine.bound(listener.reach)
-            boundPort.store(UInt32(listener.port), ordering: .releasing)
-            self.listener = listener
+            began(try Listener.open(at: address, unixMode: unixMode, for: self))
         } catch {
             throw ListenFault(error, at: address, text, port)
         }
+    }
+
+    /// Listens on a socket of the host's; false if it does not listen.
+    package func listen(on descriptor: Int32) throws(RuntimeFault) -> Bool {
+        guard !isOver else { throw .closed }
+        guard loop.isOnItsThread else { throw .wrongThread }
+        guard !engine.isDraining else { throw .closed }
+        let family = prepare_socket(descriptor, 1)
+        guard family >= 0 else { return false }
+        do throws(SystemFault) {
+            began(try Listener.take(descriptor, family: family, for: self))
+        } catch {
+            throw .system(error)
+        }
+        return true
+    }
+
+    /// It listens, perhaps on a further socket.
+    private func began(_ listener: Listener) {
+        reached(from: listener.reach)
+        listeners.append(listener)
+        if port == 0 { boundPort.store(UInt32(listener.port), ordering: .releasing) }
+    }
+
+    /// Clients come from there, too. The checks are those for who comes from farthest.
+    private func reached(from reach: Reach) {
+        engine.bound(reach, isFirst: !isReached)
+        isReached = true
+    }
+
+    private func stopListening() {
+        for listener in listeners { listener.close() }
+        listeners = []
+    }
+
+    /// Takes over a connected socket; false if it is none. Any thread.
+    package func adopt(_ descriptor: Int32) throws(CallerFault) -> Bool {
+        guard !isOver else { throw .closed }
+        guard prepare_socket(descriptor, 0) >= 0 else { return false }
+        let socket = GivenSocket(descriptor)
+        do throws(CallerFault) {
+            try queue(socket)
+        } catch {
+            _ = socket.take()
+            throw error
+        }
+        return true
+    }
+
+    /// Serves the endpoint of another server on the connections of this one, and the other way
+    /// round. False if either is mounted already, or their endpoints are the same. Any thread.
+    package func mount(_ other: ServerRuntime) throws(CallerFault) -> Bool {
+        guard !isOver, !other.isOver else { throw .closed }
+        guard other !== self, !isMounted.load(ordering: .acquiring), other.endpoints.isEmpty,
+            !engine.serves(endpointOf: other.engine), !other.engine.serves(endpointOf: engine),
+            !other.isMounted.exchange(true, ordering: .acquiringAndReleasing)
+        else { return false }
+        enlist(in: endpoints)
+        other.enlist(in: endpoints)
+        return true
+    }
+
+    private func enlist(in endpoints: Endpoints) {
+        endpoints.add(self)
+        joined.withLock { $0 = endpoints }
+        pump.post(.join(endpoints))
+    }
+
+    private func join(_ endpoints: Endpoints) {
+        guard !isOver else { return }
+        engine.isElsewhere = { [unowned(unsafe) self] path in
+            !loop.isInherited && endpoints.hasOther(than: self, at: path)
+        }
+    }
+
+    private func leaveOthers() {
+        engine.isElsewhere = nil
+        joined.withLock { $0 }?.remove(self)
     }
 
     /// The TCP port it listens on; 0 if there is none. Any thread.
@@ -119,11 +201,27 @@ package final class ServerRuntime: EngineDriver {
         pump.writeAhead(for: self)
     }
 
+    /// Executes a command now or, on another thread, queues it whatever the queue's limit.
+    func promptly(
+        _ later: Command, _ now: (ServerEngine) throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        guard !isOver else { throw .closed }
+        guard loop.isOnItsThread else { return pump.post(later) }
+        pump.advance()
+        try now(engine)
+    }
+
     /// Queues a command without texts, also on the loop's thread. Any thread.
-    func queue(_ command: Command) throws(CallerFault) {
+    func queue(_ command: Command, weight: Int = 0) throws(CallerFault) {
         guard !isOver else { throw .closed }
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-        try pump.queue(copying: nothing, nothing, extraWeight: 0) { _, _ in command }
+        try pump.queue(copying: nothing, nothing, extraWeight: weight) { _, _ in command }
+    }
+
+    /// Queues a socket, which becomes a connection. Any thread.
+    func queue(_ socket: GivenSocket) throws(CallerFault) {
+        let weight = ServerConnection.heldBytes + (socket.bytes?.heldBytes ?? 0)
+        try queue(.adopt(socket), weight: weight)
     }
 
     /// A new, unique call key of this server. Any thread.
@@ -152,6 +250,10 @@ package final class ServerRuntime: EngineDriver {
         case .closeServer: closeNow()
         case .destroyServer: destroy()
         case .readOn: pump.readOn()
+        case .adopt(let socket):
+            if let reach = socket.reach { reached(from: reach) }
+            Socket.adopt(socket, for: self)
+        case .join(let endpoints): join(endpoints)
         case .broadcast(let method, let params):
             broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
         case .publish(let change, let uri): publishNow(change, batch.bytes(of: uri))
@@ -198,7 +300,7 @@ package final class ServerRuntime: EngineDriver {
     /// Runs in the close callback of a socket. A paused listener may use its descriptor.
     func socketClosed() {
         pump.socketClosed()
-        listener?.retry()
+        for listener in listeners { listener.retry() }
     }
 
     @inline(never)
@@ -215,7 +317,12 @@ package final class ServerRuntime: EngineDriver {
         case .startReading(let connection):
             if !connection.hasEnded { Socket.of(connection).readOn() }
         case .close(let connection):
-            Socket.of(connection).close()
+            guard let diversion = connection.diversion else {
+                return Socket.of(connection).close()
+            }
+            guard let descriptor = Socket.of(connection).leave() else { break }
+            let socket = GivenSocket(descriptor, with: diversion.bytes, from: engine.reach)
+            joined.withLock { $0 }?.pass(socket, to: diversion.path)
         case .log(let line):
             pump.log(line)
         case .closed:
@@ -248,16 +355,15 @@ package final class ServerRuntime: EngineDriver {
 
     private func drainNow(_ deadline: Int64) {
         pump.begin()
-        listener?.close()
-        listener = nil
+        stopListening()
         pump.keepLoopAlive()
         engine.drain(until: Instant(milliseconds: Int64(loop.now) + deadline))
     }
 
     private func closeNow() {
         pump.begin()
-        listener?.close()
-        listener = nil
+        stopListening()
+        leaveOthers()
         engine.close()
     }
 

@@ -31,14 +31,18 @@ final class Socket {
     /// The maximum number of pieces per sendmsg() (IOV_MAX).
     private static var piecesMax: Int { 1024 }
 
-    /// Takes ownership of the non-blocking descriptor of an accepted connection.
+    /// Takes ownership of the non-blocking descriptor of an accepted connection. `bytes` were read
+    /// from it already.
     static func open(
-        _ descriptor: Int32, from peer: InternetAddress, for runtime: ServerRuntime
+        _ descriptor: Int32, from peer: InternetAddress, with bytes: ByteBuffer? = nil,
+        for runtime: ServerRuntime
     ) {
         let poll = HandleMemory.allocate(uv_poll_t.self)
-        guard uv_poll_init(runtime.loop.uv, poll, descriptor) == 0 else {
+        let result = uv_poll_init(runtime.loop.uv, poll, descriptor)
+        guard result == 0 else {
             poll.deallocate()
-            CLibc.close(descriptor)
+            // What this loop polls already was given before.
+            if result != UV_EEXIST.rawValue { CLibc.close(descriptor) }
             return
         }
         let socket = Socket(poll, descriptor, for: runtime)
@@ -47,7 +51,22 @@ final class Socket {
             driver: driver, from: peer.peerAddress, named: peer.name(ofPeerOf: descriptor))
         guard let connection = opened else { return socket.close() }
         socket.connection = connection
+        if let bytes {
+            withExtendedLifetime(bytes) { runtime.engine.received(bytes.bytes, on: connection) }
+        }
         socket.startReading()
+    }
+
+    /// Opens a connection for a socket that the host, or another server, has connected.
+    static func adopt(_ given: GivenSocket, for runtime: ServerRuntime) {
+        var peer = InternetAddress()
+        _ = peer.withSocketAddress { address, length in
+            var length = length
+            return getpeername(given.descriptor, address, &length)
+        }
+        runtime.pump.begin()
+        open(given.take(), from: peer, with: given.bytes, for: runtime)
+        runtime.performEffects()
     }
 
     private init(
@@ -252,7 +271,15 @@ final class Socket {
     }
 
     func close() {
-        guard !isClosing else { return }
+        guard let descriptor = leave() else { return }
+        // A forked child may hold a copy, so close() alone would not end the connection.
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        CLibc.close(descriptor)
+    }
+
+    /// Ends this object without closing the descriptor, which is returned the first time.
+    func leave() -> Int32? {
+        guard !isClosing else { return nil }
         isClosing = true
         connection = nil
         pending = nil
@@ -263,8 +290,6 @@ final class Socket {
             UnsafeMutableRawPointer(handle).deallocate()
             socket.runtime.socketClosed()
         }
-        // A forked child may hold a copy, so close() alone would not end the connection.
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        CLibc.close(descriptor)
+        return descriptor
     }
 }

@@ -19,6 +19,12 @@ package struct AuthorizationKey: SlotKey {
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
+/// The key of a client's request for another path than the endpoint's, until it is answered.
+package struct ExchangeKey: SlotKey {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
 /// The key of a request from the host to a client. The number is also its JSON-RPC id, so it is
 /// unique among all open calls of the server (S-242).
 package struct CallKey: Hashable, Sendable {

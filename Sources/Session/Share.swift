@@ -91,7 +91,7 @@ package struct ShareTable {
 
     package mutating func share(of principal: Principal?) -> Share? {
         guard let principal else { return nil }
-        let name = [UInt8](principal.name.bytes)
+        let name = [UInt8](principal.name)
         if let share = principals[name] { return share }
         let share = Share(of: .principal(name))
         principals[name] = share

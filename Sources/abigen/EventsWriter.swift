@@ -11,8 +11,8 @@ struct EventsWriter {
     }
 
     /// One bit for each field.
-    private func mask(_ kind: EnumCase) -> String {
-        let bits = kind.sets.map { name -> UInt64 in
+    private func mask(_ kind: EnumCase, _ sets: [String]) -> String {
+        let bits = sets.map { name -> UInt64 in
             guard let index = fields.firstIndex(where: { $0.name == name }) else {
                 preconditionFailure("\(kind.name) sets \(name), which shttp_event does not have.")
             }
@@ -22,8 +22,11 @@ struct EventsWriter {
     }
 
     private func swift() -> GeneratedFile {
-        let cases = kinds.map {
-            "        case .\($0.maps ?? ""): (\($0.name), \(mask($0)))"
+        let cases = kinds.flatMap { kind in
+            let forms =
+                [(kind.maps ?? "", kind.usualSets)]
+                + (kind.special.map { [($0.maps, kind.sets)] } ?? [])
+            return forms.map { "        case .\($0): (\(kind.name), \(mask(kind, $1)))" }
         }
         let assignments = fields.enumerated().compactMap { index, field in
             field.maps.map {
@@ -31,7 +34,7 @@ struct EventsWriter {
             }
         }
         // A request is what there is most of: the fields that it does not set are skipped at once.
-        let request = kinds.first { $0.maps == "request" }?.sets ?? []
+        let request = kinds.first { $0.maps == "request" }?.usualSets ?? []
         let often = assignments.filter { request.contains($0.0) }.map { "        " + $0.1 }
         let rare = assignments.filter { !request.contains($0.0) }.map { "        " + $0.1 }
         let all = fields.enumerated().reduce(UInt64(0)) { mask, field in
@@ -79,7 +82,7 @@ struct EventsWriter {
             "    {\"\($0.name)\", offsetof(shttp_event, \($0.name)),\n"
                 + "     sizeof ((shttp_event *)0)->\($0.name)},\n"
         }
-        let rows = kinds.map { "    {\($0.name), \"\($0.name)\", \(mask($0))},\n" }
+        let rows = kinds.map { "    {\($0.name), \"\($0.name)\", \(mask($0, $0.sets))},\n" }
         return GeneratedFile(
             path: "Tests/C/event_fields.h",
             text: """

@@ -84,8 +84,8 @@ struct ManualWriter {
                     "SCALAR FORM",
                     """
                     The second form is for languages that cannot pass a struct by value: bytes are \
-                    a pointer and a length, and a session, request, call, authorization or load is \
-                    its key.
+                    a pointer and a length, and a session, request, call, authorization, \
+                    exchange or load is its key.
                     """)
             }
             if !function.statuses.isEmpty {

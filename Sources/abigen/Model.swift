@@ -31,6 +31,7 @@ indirect enum CType: Equatable, Sendable {
     static let request = CType.structure("shttp_request")
     static let call = CType.structure("shttp_call")
     static let load = CType.structure("shttp_load")
+    static let exchange = CType.structure("shttp_exchange")
     static let authorization = CType.structure("shttp_authorization")
     static let loop = CType.handle("shttp_loop")
     static let server = CType.handle("shttp_server")
@@ -172,20 +173,26 @@ struct EnumCase: Sendable {
     let group: String?
     /// The fields of its event that the kind may set, besides `kind`; all others are 0.
     let sets: [String]
+    /// Those that most of its events set.
+    var usualSets: [String] { sets.filter { special?.sets.contains($0) != true } }
     /// The Swift case that it is generated from.
     let maps: String?
+    /// A Swift case for those of its events that set more fields, and these fields.
+    let special: (maps: String, sets: [String])?
     let since: Version
 
     init(
         _ name: String, _ value: Int32, _ doc: String, group: String? = nil, sets: [String] = [],
-        maps: String? = nil, since: Version = .first
+        maps: String? = nil, special: (maps: String, sets: [String])? = nil,
+        since: Version = .first
     ) {
         self.name = name
         self.value = value
         self.doc = doc
         self.group = group
-        self.sets = sets
+        self.sets = sets + (special?.sets ?? [])
         self.maps = maps
+        self.special = special
         self.since = since
     }
 }

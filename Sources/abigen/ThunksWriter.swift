@@ -117,6 +117,7 @@ extension Parameter {
         case .session: "SessionKey(rawValue: \(name).key)"
         case .request: "RequestKey(rawValue: \(name).key)"
         case .call: "CallKey(rawValue: \(name).key)"
+        case .exchange: "ExchangeKey(rawValue: \(name).key)"
         case .authorization: "AuthorizationKey(rawValue: \(name).key)"
         case .load: "LoadKey(rawValue: \(name).key)"
         default: name

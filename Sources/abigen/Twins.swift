@@ -13,8 +13,8 @@ struct Twin: Sendable {
         ownership and statuses. Only the parameters differ:
 
         - For bytes `x` there are two: `x`, which need not end with a NUL, and its length `x_len`.
-        - For a session, a request, a call, an authorization or a load there is its key, and a key
-          is written to `*out`.
+        - For a session, a request, a call, an authorization, an exchange or a load there is its
+          key, and a key is written to `*out`.
         """
 }
 

@@ -38,11 +38,18 @@ OFFSET(shttp_call, key, 0);
 SIZE(shttp_authorization, 8);
 OFFSET(shttp_authorization, key, 0);
 
+SIZE(shttp_exchange, 8);
+OFFSET(shttp_exchange, key, 0);
+
+SIZE(shttp_header, 32);
+OFFSET(shttp_header, name, 0);
+OFFSET(shttp_header, value, 16);
+
 SIZE(shttp_loop_options, 16);
 OFFSET(shttp_loop_options, struct_size, 0);
 OFFSET(shttp_loop_options, uv_loop, 8);
 
-SIZE(shttp_event, 376);
+SIZE(shttp_event, 408);
 OFFSET(shttp_event, kind, 0);
 OFFSET(shttp_event, status, 4);
 OFFSET(shttp_event, session, 8);
@@ -75,6 +82,9 @@ OFFSET(shttp_event, bytes_received, 336);
 OFFSET(shttp_event, bytes_sent, 344);
 OFFSET(shttp_event, duration_us, 352);
 OFFSET(shttp_event, uri, 360);
+OFFSET(shttp_event, tag, 376);
+OFFSET(shttp_event, exchange, 384);
+OFFSET(shttp_event, body, 392);
 
 SIZE(shttp_log_line, 96);
 OFFSET(shttp_log_line, level, 0);
@@ -171,8 +181,9 @@ OFFSET(shttp_server_options, parked_ms, 372);
 OFFSET(shttp_server_options, listens_max, 376);
 OFFSET(shttp_server_options, subscriptions_max, 380);
 OFFSET(shttp_server_options, keep_subscriptions, 384);
+OFFSET(shttp_server_options, other_paths, 388);
 
-SIZE(shttp_stats, 280);
+SIZE(shttp_stats, 288);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -208,6 +219,7 @@ OFFSET(shttp_stats, request_bytes, 248);
 OFFSET(shttp_stats, session_bytes, 256);
 OFFSET(shttp_stats, parked_requests, 264);
 OFFSET(shttp_stats, listeners, 272);
+OFFSET(shttp_stats, exchanges, 280);
 
 #endif
 
@@ -219,6 +231,7 @@ NUMBER(SHTTP_ERR_INVALID_MESSAGE, -3);
 NUMBER(SHTTP_ERR_WRONG_THREAD, -4);
 NUMBER(SHTTP_ERR_NOT_FOUND, -5);
 NUMBER(SHTTP_ERR_TOO_DEEP, -6);
+NUMBER(SHTTP_ERR_INVALID_HEADER, -7);
 NUMBER(SHTTP_ERR_DISCONNECTED, -100);
 NUMBER(SHTTP_ERR_SESSION_ENDED, -101);
 NUMBER(SHTTP_ERR_CANCELLED, -102);
@@ -257,6 +270,11 @@ NUMBER(SHTTP_EVENT_ACCESS, 14);
 NUMBER(SHTTP_EVENT_SESSIONS, 15);
 NUMBER(SHTTP_EVENT_RESOURCE_SUBSCRIBED, 16);
 NUMBER(SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 17);
+NUMBER(SHTTP_EVENT_HTTP_REQUEST, 18);
+NUMBER(SHTTP_EVENT_HTTP_CLOSED, 19);
+NUMBER(SHTTP_EVENT_HTTP_WRITABLE, 20);
+NUMBER(SHTTP_EVENT_TAG_RELEASED, 21);
+NUMBER(SHTTP_EVENT_WRITABLE, 22);
 
 SIZE(shttp_log_level, 4);
 NUMBER(SHTTP_LOG_DEFAULT, 0);

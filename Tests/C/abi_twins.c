@@ -37,6 +37,36 @@ int main(void)
   refused("shttp_ffi_authorization_refuse",
           shttp_ffi_authorization_refuse(0, 0, (shttp_refusal){0}, 0, 1, 0, 1),
           shttp_authorization_refuse(0, (shttp_authorization){0}, (shttp_refusal){0}, (shttp_bytes){0, 1}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_authorization_allow_tagged",
+          shttp_ffi_authorization_allow_tagged(0, 0, 0, 0, 0, 0),
+          shttp_authorization_allow_tagged(0, (shttp_authorization){0}, (shttp_bytes){0, 0}, 0, 0));
+  refused("shttp_ffi_authorization_allow_tagged",
+          shttp_ffi_authorization_allow_tagged(0, 0, 0, 1, 0, 0),
+          shttp_authorization_allow_tagged(0, (shttp_authorization){0}, (shttp_bytes){0, 1}, 0, 0));
+  refused("shttp_ffi_authorization_answer",
+          shttp_ffi_authorization_answer(0, 0, 0, 0, 0, 0, 0),
+          shttp_authorization_answer(0, (shttp_authorization){0}, 0, 0, 0, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_authorization_answer",
+          shttp_ffi_authorization_answer(0, 0, 0, 0, 0, 0, 1),
+          shttp_authorization_answer(0, (shttp_authorization){0}, 0, 0, 0, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_exchange_respond",
+          shttp_ffi_exchange_respond(0, 0, 0, 0, 0, 0, 0),
+          shttp_exchange_respond(0, (shttp_exchange){0}, 0, 0, 0, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_exchange_respond",
+          shttp_ffi_exchange_respond(0, 0, 0, 0, 0, 0, 1),
+          shttp_exchange_respond(0, (shttp_exchange){0}, 0, 0, 0, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_exchange_start",
+          shttp_ffi_exchange_start(0, 0, 0, 0, 0),
+          shttp_exchange_start(0, (shttp_exchange){0}, 0, 0, 0));
+  refused("shttp_ffi_exchange_write",
+          shttp_ffi_exchange_write(0, 0, 0, 0),
+          shttp_exchange_write(0, (shttp_exchange){0}, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_exchange_write",
+          shttp_ffi_exchange_write(0, 0, 0, 1),
+          shttp_exchange_write(0, (shttp_exchange){0}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_exchange_end",
+          shttp_ffi_exchange_end(0, 0),
+          shttp_exchange_end(0, (shttp_exchange){0}));
   refused("shttp_ffi_request_respond",
           shttp_ffi_request_respond(0, 0, 0, 0),
           shttp_request_respond(0, (shttp_request){0}, (shttp_bytes){0, 0}));
@@ -82,6 +112,9 @@ int main(void)
   refused("shttp_ffi_request_hang_up",
           shttp_ffi_request_hang_up(0, 0, 0),
           shttp_request_hang_up(0, (shttp_request){0}, 0));
+  refused("shttp_ffi_request_when_writable",
+          shttp_ffi_request_when_writable(0, 0),
+          shttp_request_when_writable(0, (shttp_request){0}));
   refused("shttp_ffi_call_close",
           shttp_ffi_call_close(0, 0),
           shttp_call_close(0, (shttp_call){0}));
@@ -109,6 +142,9 @@ int main(void)
   refused("shttp_ffi_session_hang_up",
           shttp_ffi_session_hang_up(0, 0, 0),
           shttp_session_hang_up(0, (shttp_session){0}, 0));
+  refused("shttp_ffi_session_when_writable",
+          shttp_ffi_session_when_writable(0, 0),
+          shttp_session_when_writable(0, (shttp_session){0}));
   refused("shttp_ffi_session_close",
           shttp_ffi_session_close(0, 0),
           shttp_session_close(0, (shttp_session){0}));

@@ -4,7 +4,9 @@
  */
 #include "event_fields.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "check.h"
 #include "fixture.h"
@@ -61,7 +63,11 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
   note(event);
   switch (event->kind) {
     case SHTTP_EVENT_AUTHORIZE:
-      CHECK_STATUS(shttp_authorization_allow(server, event->authorization, shttp_text("alice"), 0), SHTTP_OK);
+      CHECK_STATUS(shttp_authorization_allow_tagged(server, event->authorization, shttp_text("alice"), 0, 7), SHTTP_OK);
+      break;
+    case SHTTP_EVENT_HTTP_REQUEST:
+      CHECK_STATUS(shttp_exchange_start(server, event->exchange, 200, NULL, 0), SHTTP_OK);
+      CHECK_STATUS(shttp_exchange_write(server, event->exchange, event->body), SHTTP_OK);
       break;
     case SHTTP_EVENT_SESSION_OPENED:
       CHECK_STATUS(shttp_session_set_data(server, event->session, &tag), SHTTP_OK);
@@ -129,7 +135,21 @@ static void fail_commands(const struct fixture *fixture) {
   CHECK_STATUS(shttp_request_respond(fixture->server, (shttp_request){1}, shttp_text("{}")), SHTTP_OK);
   CHECK_STATUS(shttp_call_close(fixture->server, (shttp_call){1}), SHTTP_OK);
   CHECK_STATUS(shttp_authorization_allow(fixture->server, (shttp_authorization){1}, shttp_text("bob"), 0), SHTTP_OK);
-  CHECK(happens(SHTTP_EVENT_COMMAND_FAILED, 4));
+  CHECK_STATUS(shttp_exchange_end(fixture->server, (shttp_exchange){1}), SHTTP_OK);
+  CHECK(happens(SHTTP_EVENT_COMMAND_FAILED, 5));
+}
+
+/* A request for another path, whose client goes before the answer has ended. */
+static void leave(const struct fixture *fixture) {
+  static const char request[] = "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody";
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(fixture->port)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(inet_pton(AF_INET, "127.0.0.1", &to.sin_addr) == 1);
+  REQUIRE(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+  REQUIRE(send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)sizeof request - 1);
+  CHECK(happens(SHTTP_EVENT_HTTP_WRITABLE, 1));
+  close(fd);
+  CHECK(happens(SHTTP_EVENT_HTTP_CLOSED, 1));
 }
 
 static void callbacks(void) {
@@ -138,6 +158,7 @@ static void callbacks(void) {
   shttp_server_options options = fixture_options(on_event, NULL);
   options.authorize = 1;
   options.access_log = 1;
+  options.other_paths = 1;
   options.keep_subscriptions = 1;
   options.replay_events_max = 4;
   options.sessions_max = 2;
@@ -150,6 +171,7 @@ static void callbacks(void) {
   lose_events(&fixture, &client);
   ask(&client, true);
   fail_commands(&fixture);
+  leave(&fixture);
   CHECK_STATUS(shttp_server_sessions(fixture.server, 0, 0, &tag), SHTTP_OK);
   CHECK(happens(SHTTP_EVENT_SESSIONS, 1));
   /* A session that nobody has used makes room for another one. */

@@ -86,6 +86,7 @@ struct Arrival: Sendable, CustomTestStringConvertible {
         case .primaryStream: return "stream"
         case .preflight: return "preflight"
         case .metadata: return "metadata"
+        case .other: return "other"
         case .endOfSession: return "end"
         case .refuse(let refusal): return Arrival.text(of: refusal)
         }

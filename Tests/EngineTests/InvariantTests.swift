@@ -48,6 +48,7 @@ private final class Scene {
     /// Nobody has a stream of it.
     private(set) var quiet: Session?
     private var requests: [RequestKey] = []
+    private var exchanges: [ExchangeKey] = []
     private var lastID = 0
     /// Whether the host takes no more after it has heard of a resource.
     private var isBehind = false
@@ -71,6 +72,7 @@ private final class Scene {
             instructions: .init(start: nil, count: 0))
         options.authorization = .host
         options.hasHostStore = true
+        options.hasOtherPaths = true
         var last: UInt64 = 0
         engine = ServerEngine(options) {
             last += 1
@@ -84,6 +86,7 @@ private final class Scene {
         quiet = try session(from: 3)
         try listen()
         try ask()
+        try host()
         broadcast()
         try watch()
     }
@@ -148,6 +151,16 @@ private final class Scene {
         _ = try read(done)
         isSilent = true
         send(head + "Content-Length: 9\r\n\r\n", on: try open(from: 4))
+    }
+
+    /// Requests for other paths: one waits for its answer, and one has a part that is not read.
+    private func host() throws {
+        for hasAnswer in [false, true] {
+            send("GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n", on: try open(from: 6))
+            guard hasAnswer, let key = exchanges.last?.rawValue else { continue }
+            try engine.answer(key, .start(status: 200), .nothing, .nothing)
+            try engine.answer(key, .part, .nothing, ("part" as StaticString).rawBytes)
+        }
     }
 
     /// A modern client that listens to a resource.
@@ -303,6 +316,7 @@ private final class Scene {
         while let effect = engine.nextEffect() {
             guard case .deliver(let event) = effect else { continue }
             if isBehind, event.kind == .resourceSubscribed { return }
+            if let key = event.exchange, event.kind == .httpRequest { exchanges.append(key) }
             if let key = event.request, event.kind == .request { requests.append(key) }
             if let key = event.authorization, !isSilent, let alice {
                 try? engine.allow(key, alice, expiresIn: nil)

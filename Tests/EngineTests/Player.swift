@@ -54,6 +54,7 @@ final class Player {
     var requests: [String: RequestKey] = [:]
     var sessions: [String: SessionKey] = [:]
     var store = NaiveStore()
+    var exchanges: [String: ExchangeKey] = [:]
     var authorizations: [String: AuthorizationKey] = [:]
     var outputs: [String] = []
     private(set) var now = Instant(milliseconds: 0)
@@ -156,6 +157,7 @@ final class Player {
         case "sends":
             feed(line.unescaped, to: client)
         default:
+            client.reader.asksForHead.append(line.words[1] == "HEAD")
             feed(try line.request(names), to: client)
         }
     }

@@ -34,6 +34,9 @@ extension Player {
         case "hangup" where name.hasPrefix("r"):
             try engine.hangUp(request(name), retry: try line.number(2))
         case "hangup": try engine.hangUp(session(name), retry: try line.number(2))
+        case "writable" where name.hasPrefix("r"): try engine.whenWritable(request(name))
+        case "writable": try engine.whenWritable(session(name))
+        case "elsewhere": engine.isElsewhere = { $0.text == name }
         case "loaded":
             let load = LoadKey(rawValue: try line.key(1))
             let found = store.find(load)
@@ -68,12 +71,14 @@ extension Player {
                 CallKey(rawValue: try line.key(1)), session(words[2]),
                 method: bytes(try line.word(3)), params: body, data: nil)
         case "allow":
-            guard let principal = Principal(bytes(words.count > 2 ? words[2] : "")) else {
+            let tag = words.dropFirst(4).first.flatMap { UInt64($0.dropFirst(4)) } ?? 0
+            let principal = Principal(bytes(words.count > 2 ? words[2] : ""), tag: tag)
+            guard let principal else {
                 throw TranscriptError("\(words[2]) is no principal")
             }
             try engine.allow(
                 authorization(name), principal,
-                expiresIn: words.count > 3 ? try line.number(3) : nil)
+                expiresIn: words.count > 3 && words[3] != "-" ? try line.number(3) : nil)
         case "refuse":
             let texts = words.dropFirst(3).split(separator: "because", maxSplits: 1)
             guard
@@ -83,9 +88,38 @@ extension Player {
                     description: bytes(texts.dropFirst().first?.joined(separator: " ") ?? ""))
             else { return outputs.append("no challenge") }
             try engine.refuse(authorization(name), challenge)
+        case "answer" where name.hasPrefix("a"):
+            try answer(authorization(name).rawValue, .refusal(status: line.number(2)), line)
+        case "answer": try answer(exchange(name), .whole(status: line.number(2)), line)
+        case "start": try answer(exchange(name), .start(status: line.number(2)), line)
+        case "write": try answer(exchange(name), .part, line)
+        case "end": try answer(exchange(name), .end, line)
         default: throw TranscriptError("nobody does `\(words[0])`")
         }
     }
+
+    /// `answer x1 200 x-a=1 "body"`: words with a name and a value are header fields, and
+    /// `bytes=100` is a body of that length.
+    private func answer(
+        _ key: UInt64, _ step: ServerEngine.AnswerStep, _ line: Line
+    ) throws {
+        let lines = ByteBuffer()
+        var body = String((line.body ?? "").dropFirst().dropLast())
+        for word in line.words.dropFirst(2) {
+            let part = word.split(separator: "=", maxSplits: 1).map(String.init)
+            guard part.count > 1 else { continue }
+            if part[0] == "bytes" {
+                body = String(repeating: "b", count: Int(part[1]) ?? 0)
+            } else if !lines.appendField(checking: bytes(part[0]), bytes(part[1])) {
+                return outputs.append("no field: \(word)")
+            }
+        }
+        try withExtendedLifetime(lines) {
+            try engine.answer(key, step, lines.bytes, bytes(body))
+        }
+    }
+
+    private func exchange(_ name: String) -> UInt64 { exchanges[name]?.rawValue ?? 0 }
 
     /// Bytes that are valid until the end of the current step.
     private func bytes(_ text: String) -> UnsafeRawBufferPointer {

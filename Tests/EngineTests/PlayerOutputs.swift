@@ -50,7 +50,10 @@ extension Player {
             case .shutDown(let connection): outputs.append("\(name(of: connection)) shut down")
             case .stopReading(let connection): outputs.append("\(name(of: connection)) stops")
             case .startReading(let connection): outputs.append("\(name(of: connection)) goes on")
-            case .close(let connection): outputs.append("\(name(of: connection)) closed")
+            case .close(let connection):
+                let head = connection.diversion?.bytes.text.split(separator: "\r\n").first
+                let end = head.map { "diverted \($0)" } ?? "closed"
+                outputs.append("\(name(of: connection)) \(end)")
             case .log(let line): outputs.append("log \(line.text.text)")
             case .closed: outputs.append("server closed")
             }
@@ -114,7 +117,7 @@ extension Player {
             if let credentials = event.credentials {
                 words += [credentials.lowercasedScheme.text, credentials.value.text]
             }
-        case .request:
+        case .request, .initialize:
             let name = "r\(requests.count + 1)"
             requests[name] = event.request
             words = ["request", name, session ?? era(of: event), "id=\(event.id.text)"]
@@ -133,9 +136,21 @@ extension Player {
         case .primaryGap: words = ["primary of \(session!) has a gap"]
         case .resourceSubscribed: words = ["subscribed", event.uri!.text]
         case .resourceUnsubscribed: words = ["unsubscribed", event.uri!.text]
+        case .httpRequest:
+            let name = "x\(exchanges.count + 1)"
+            exchanges[name] = event.exchange
+            words = ["http", name, event.head!.methodName.text, event.head!.targetBytes.text]
+            if let document, !document.isEmpty { words.append(document) }
+        case .httpClosed, .httpWritable:
+            words = ["\(event.kind)", exchanges.first { $0.value == event.exchange }?.key ?? "?"]
+        case .tagReleased: words = ["released"]
+        case .writable:
+            let request = requests.first { $0.value == event.request && event.request != nil }
+            words = ["writable", request?.key ?? session ?? "?"]
         case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }
+        if let tag = event.principal?.tag, tag != 0 { words.append("tag=\(tag)") }
         if let fault = event.fault { words.append("fault=\(fault)") }
         return words.joined(separator: " ")
     }

@@ -107,6 +107,7 @@ extension ServerOptions {
         case "listens": listensMax = try number()
         case "subscriptions": subscriptionsMax = try number()
         case "keep-subscriptions": keepsSubscriptions = true
+        case "other-paths": hasOtherPaths = true
         default: throw TranscriptError("no option \(word)")
         }
     }

@@ -52,7 +52,7 @@ lint_types_of_tests() {
   local folder failed=0 code lenient=()
   for code in attr-defined method-assign type-var union-attr var-annotated; do lenient+=(--disable-error-code="$code"); done
   while read -r folder; do
-    mypy --cache-dir="$build/mypy-${folder//\//-}" --no-error-summary --ignore-missing-imports \
+    mypy --cache-dir="$build/mypy-${folder//\//-}" --no-error-summary --no-site-packages --ignore-missing-imports \
       "${lenient[@]}" "$folder"/*.py || failed=1
   done < <(printf '%s\n' "${@%/*}" | sort -u)
   return "$failed"

@@ -23,6 +23,9 @@ package struct ResponseReader {
         case response(Head, body: [UInt8])
         /// The head of an event stream.
         case stream(Head)
+        /// The head of another body that comes in parts, and one of these.
+        case opened(Head)
+        case part([UInt8])
         /// An event with a message; the lines of its data are joined by LF.
         case event(id: String?, data: [UInt8])
         /// An event without a message.
@@ -42,6 +45,8 @@ package struct ResponseReader {
         case body(Head, length: Int)
         case chunked
         case untilClose
+        case chunkedParts
+        case partsUntilClose
         /// The connection's last response has ended.
         case ended
         case failed
@@ -61,6 +66,7 @@ package struct ResponseReader {
         switch state {
         case .head, .ended: unread.isEmpty
         case .chunked, .untilClose: unread.isEmpty && stream.isBetweenBlocks
+        case .chunkedParts, .partsUntilClose: unread.isEmpty
         case .body, .failed: false
         }
     }
@@ -92,6 +98,12 @@ package struct ResponseReader {
             stream.read(unread)
             unread = []
             takeEvents(&items)
+        case .chunkedParts:
+            return readChunk(&items)
+        case .partsUntilClose:
+            guard !unread.isEmpty else { return false }
+            items.append(.part(unread))
+            unread = []
         case .ended:
             return unread.isEmpty ? false : fail("something behind the last response", &items)
         case .failed:
@@ -117,7 +129,11 @@ package struct ResponseReader {
         guard unread[next] == 0x0D, unread[next + 1] == 0x0A else {
             return fail("a chunk without an end", &items)
         }
-        stream.read(unread[(end + 2)..<next])
+        if case .chunkedParts = state {
+            if size > 0 { items.append(.part(Array(unread[(end + 2)..<next]))) }
+        } else {
+            stream.read(unread[(end + 2)..<next])
+        }
         unread.removeFirst(next + 2)
         takeEvents(&items)
         guard size == 0 else { return true }
@@ -161,7 +177,7 @@ extension ResponseReader {
         guard lines.removeLast() == [0x0A] else { return fail("a head without an end", &items) }
         var head = Head()
         let first = text(lines[0])
-        guard first.hasPrefix("HTTP/1.1 "), first.utf8.count > 13,
+        guard first.hasPrefix("HTTP/1.1 "), first.utf8.count >= 13,
             let status = Int(first.dropFirst(9).prefix(3)), 100..<600 ~= status,
             first.dropFirst(12).first == " "
         else { return fail("a head that begins with \(first)", &items) }
@@ -182,8 +198,11 @@ extension ResponseReader {
             stream = EventStreamReader()
             items.append(.stream(head))
             state = head.isChunked ? .chunked : .untilClose
+        } else if isBodiless || status == 304 || head.length != nil || status == 204 {
+            state = .body(head, length: isBodiless || status == 304 ? 0 : head.length ?? 0)
         } else {
-            state = .body(head, length: isBodiless ? 0 : head.length ?? 0)
+            items.append(.opened(head))
+            state = head.isChunked ? .chunkedParts : .partsUntilClose
         }
         return true
     }
@@ -199,7 +218,8 @@ extension ResponseReader.Head {
         if isStream {
             return status == 200 && length == nil && (isChunked || closes) ? nil : "no stream"
         }
-        return length == nil ? "a body without an end" : nil
+        return length == nil && !isChunked && !closes && status != 304
+            ? "a body without an end" : nil
     }
 
     /// Takes a field's line; false if it is malformed.

@@ -6,6 +6,8 @@ import Wire
 /// The part of the host that authorizes requests: at once, later, or never.
 final class Authorizer {
     private unowned let simulation: Simulation
+    /// The tags of requests that are not over. A request's tag is one more than its grant.
+    private(set) var tags: Set<UInt64> = []
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -31,6 +33,22 @@ final class Authorizer {
         }
     }
 
+    /// An event has the tag of a request that is not over, and was made by the same principal.
+    func check(_ event: HostEvent) {
+        guard let tag = event.principal?.tag, tag != 0, event.kind != .access else { return }
+        guard tags.contains(tag) else {
+            return simulation.violate(.leak, "\(event.kind) has the tag of a request that is over")
+        }
+        let principal = simulation.ledger.grants[Int(tag) - 1].principal
+        if Host.name(event.principal) != principal {
+            simulation.violate(.leak, "\(event.kind) has the tag of another principal")
+        }
+    }
+
+    func released(_ event: HostEvent) {
+        tags.remove(event.principal?.tag ?? 0)
+    }
+
     private func chooseVerdict() -> Ledger.Verdict {
         switch number(20) {
         case 0: .refused(401)
@@ -52,12 +70,16 @@ final class Authorizer {
     }
 
     private func tell(_ key: AuthorizationKey, _ grant: Int, _ verdict: Ledger.Verdict) -> Bool {
+        let tag = grant % 4 == 0 ? 0 : UInt64(grant) + 1
         let name = Array(simulation.ledger.grants[grant].principal.utf8)
-        guard let principal = name.withUnsafeBytes({ Principal($0) }) else { return false }
+        guard let principal = name.withUnsafeBytes({ Principal($0, tag: tag) }) else {
+            return false
+        }
         do throws(CallerFault) {
             switch verdict {
             case .allowed(let time):
                 try simulation.engine.allow(key, principal, expiresIn: time)
+                if tag != 0 { tags.insert(tag) }
             case .refused(401): try simulation.engine.refuse(key, Challenge(.invalidToken))
             case .refused: try simulation.engine.refuse(key, Challenge(.insufficientScope))
             case .open: return false

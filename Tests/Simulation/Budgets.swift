@@ -179,6 +179,7 @@ enum Budgets {
             ("bytes of sessions", statistics.sessionBytes),
             ("listeners", UInt64(Inspection(of: engine).listenerCount)),
             ("requests that ask", UInt64(Inspection(of: engine).askingCount)),
+            ("tags", UInt64(simulation.host.authorizer.tags.count)),
             ("watched resources", UInt64(engine.watchedResources.count)),
             ("shares", UInt64(Inspection(of: engine).shareCount)),
         ]

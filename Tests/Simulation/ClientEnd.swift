@@ -159,6 +159,7 @@ final class ClientEnd: LinkEnd {
                 return misconduct("an endpoint")
             }
             simulation.ledger.oldIDs.insert(client.old.wireID)
+        case .opened, .part: misconduct("a body in parts that is no stream")
         case .malformed(let what): misconduct(what)
         }
     }

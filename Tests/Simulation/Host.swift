@@ -16,12 +16,15 @@ final class Host {
     }
 
     private unowned let simulation: Simulation
-    private let authorizer: Authorizer
+    let authorizer: Authorizer
     private(set) var modern: ModernHost!
     private var given: [RequestKey: Given] = [:]
     private var keys: [(session: Int, key: SessionKey)] = []
     private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
     private var lastCall: UInt64 = 0
+    /// The requests and sessions whose streams it waits for room on.
+    private(set) var asksOfRequests: Set<RequestKey> = []
+    private var asksOfSessions: Set<SessionKey> = []
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -47,9 +50,10 @@ final class Host {
     func heard(_ event: HostEvent) {
         let session = event.session.flatMap { known($0) }
         simulation.note("host  ← \(event.kind)\(session.map { " \(name($0))" } ?? "")")
+        authorizer.check(event)
         if modern.heard(event) { return }
         switch event.kind {
-        case .request: heardRequest(event, session)
+        case .request, .initialize: heardRequest(event, session)
         case .notification: heardNotification(event, session)
         case .cancelled:
             guard let request = given.removeValue(forKey: event.request!) else {
@@ -75,9 +79,31 @@ final class Host {
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
-            .primaryGap, .commandFailed, .log, .sessions, .closed:
+            .primaryGap, .commandFailed, .log, .sessions, .closed, .httpRequest, .httpClosed,
+            .httpWritable:
             break
+        case .writable: heardOfRoom(event)
+        case .tagReleased: authorizer.released(event)
         }
+    }
+
+    private func heardOfRoom(_ event: HostEvent) {
+        let asked =
+            event.request.map { asksOfRequests.remove($0) != nil }
+            ?? event.sessionKey.map { asksOfSessions.remove($0) != nil }
+        if asked != true {
+            simulation.violate(.duplication, "the host heard of room that it had not asked for")
+        }
+    }
+
+    private func askForRoom(of key: RequestKey) {
+        guard !asksOfRequests.contains(key) else { return }
+        if (try? engine.whenWritable(key)) != nil { asksOfRequests.insert(key) }
+    }
+
+    private func askForRoom(of key: SessionKey) {
+        guard !asksOfSessions.contains(key) else { return }
+        if (try? engine.whenWritable(key)) != nil { asksOfSessions.insert(key) }
     }
 
     /// The number of a session, which its first event announces. A session whose `initialize` the
@@ -127,7 +153,7 @@ final class Host {
     }
 
     static func name(_ principal: Principal?) -> String? {
-        principal.map { String(decoding: $0.name.bytes, as: UTF8.self) }
+        principal.map { String(decoding: $0.name, as: UTF8.self) }
     }
 
     // MARK: Serving
@@ -144,6 +170,7 @@ final class Host {
         request.steps -= 1
         given[key] = request
         for _ in 0..<chattiness { speak(key, request) }
+        if chance(10) { askForRoom(of: key) }
         simulation.driver.pump()
         if chance(40) { serve(key) } else { serveLater(key) }
     }
@@ -244,6 +271,7 @@ final class Host {
                 simulation.note("host  → close \(name(session))")
                 try? engine.close(key)
             }
+        case 18: askForRoom(of: key)
         default: break
         }
         simulation.driver.pump()

@@ -115,6 +115,7 @@ final class ModernEnd: LinkEnd {
         case .priming, .endpoint, .retry: misconduct("a stream that could be resumed")
         case .interim, .comment: break
         case .end: streamEnded()
+        case .opened, .part: misconduct("a body in parts that is no stream")
         case .malformed(let what): misconduct(what)
         }
     }

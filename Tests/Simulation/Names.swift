@@ -98,6 +98,8 @@ extension ResponseReader.Item {
         case .response(let head, let body):
             head.line(names) + (body.isEmpty ? "" : " " + ResponseReader.Item.text(body))
         case .interim(let head), .stream(let head): head.line(names)
+        case .opened(let head): head.line(names) + " parts"
+        case .part(let bytes): "part " + ResponseReader.Item.text(bytes)
         case .event(let id, let data):
             (["event"] + (id.map { ["id=" + names.event($0)] } ?? [])
                 + [ResponseReader.Item.text(data)]).joined(separator: " ")

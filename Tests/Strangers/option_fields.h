@@ -59,3 +59,4 @@
     FIELD(listens_max),
     FIELD(subscriptions_max),
     FIELD(keep_subscriptions),
+    FIELD(other_paths),

@@ -15,12 +15,12 @@ enum LayerBudgets {
         Budget(
             layer: "Session", lines: 410, reason: "decisions about sessions, streams and requests"),
         Budget(layer: "Replay", lines: 580, reason: "the store's port, one in memory, mailbox"),
-        Budget(layer: "Engine/Server", lines: 8500, reason: "the server's rules and their checks"),
+        Budget(layer: "Engine/Server", lines: 8650, reason: "the server's rules and their checks"),
         Budget(
-            layer: "Engine/Shared", lines: 500,
+            layer: "Engine/Shared", lines: 540,
             reason: "what either role's engine says and recycles"),
         Budget(layer: "Runtime", lines: 2190, reason: "sockets, the loop, queues between threads"),
-        Budget(layer: "CABI", lines: 1000, reason: "a thunk of a few lines for each function of C"),
+        Budget(layer: "CABI", lines: 1080, reason: "a thunk of a few lines for each function of C"),
         Budget(layer: "abigen/ABI", lines: 1900, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),
     ]

@@ -23,10 +23,9 @@ extension BorrowedEvent {
         if sets & 1 << 10 != 0 { form.params = shttp_bytes(event.params) }
         if sets & 1 << 11 != 0 { form.headers = shttp_bytes(event.head?.lines ?? nothing) }
         if sets & 1 << 12 != 0 { form.revision = shttp_bytes(event.revision?.text) }
-        if sets & 1 << 18 != 0 { form.principal = shttp_bytes(event.principal?.name) }
         if sets & 1 << 21 != 0 { form.target = shttp_bytes(target) }
         if sets & 1 << 25 != 0 { form.peer = shttp_bytes(event.peer) }
-        guard sets & ~0x2241fac != 0 else { return }
+        guard sets & ~0x102241fac != 0 else { return }
         if sets & 1 << 1 != 0 { form.status = event.fault.map { CABI.status($0) } ?? SHTTP_OK }
         if sets & 1 << 4 != 0 { form.call = shttp_call(key: event.call?.rawValue ?? 0) }
         if sets & 1 << 6 != 0 { form.call_data = event.callData }
@@ -42,9 +41,11 @@ extension BorrowedEvent {
         if sets & 1 << 26 != 0 { form.http_status = UInt32(event.access?.status ?? 0) }
         if sets & 1 << 27 != 0 { form.cut = event.access?.isCut == true ? 1 : 0 }
         if sets & 1 << 28 != 0 { form.bytes_received = event.access?.bytesReceived ?? 0 }
-        if sets & 1 << 29 != 0 { form.bytes_sent = event.access?.bytesSent ?? 0 }
+        if sets & 1 << 29 != 0 { form.bytes_sent = event.sentBytes }
         if sets & 1 << 30 != 0 { form.duration_us = event.access?.microseconds ?? 0 }
         if sets & 1 << 31 != 0 { form.uri = shttp_bytes(event.uri) }
+        if sets & 1 << 33 != 0 { form.exchange = shttp_exchange(key: event.exchange?.rawValue ?? 0) }
+        if sets & 1 << 34 != 0 { form.body = shttp_bytes(event.message ?? nothing) }
     }
 
     /// The number of a kind, and one bit for each field that it sets.
@@ -52,15 +53,16 @@ extension BorrowedEvent {
         of kind: HostEvent.Kind
     ) -> (shttp_event_kind, UInt64) {
         switch kind {
-        case .request: (SHTTP_EVENT_REQUEST, 0x2241fac)
-        case .notification: (SHTTP_EVENT_NOTIFICATION, 0x2241ea4)
+        case .request: (SHTTP_EVENT_REQUEST, 0x102241fac)
+        case .initialize: (SHTTP_EVENT_REQUEST, 0x102243fac)
+        case .notification: (SHTTP_EVENT_NOTIFICATION, 0x102241ea4)
         case .response: (SHTTP_EVENT_RESPONSE, 0x2001276)
         case .cancelled: (SHTTP_EVENT_CANCELLED, 0x20016ae)
-        case .sessionOpened: (SHTTP_EVENT_SESSION_OPENED, 0x224f804)
+        case .sessionOpened: (SHTTP_EVENT_SESSION_OPENED, 0x10224f804)
         case .sessionClosed: (SHTTP_EVENT_SESSION_CLOSED, 0x26)
         case .primaryOpened: (SHTTP_EVENT_PRIMARY_OPENED, 0x2001024)
         case .primaryClosed: (SHTTP_EVENT_PRIMARY_CLOSED, 0x1024)
-        case .commandFailed: (SHTTP_EVENT_COMMAND_FAILED, 0x8001e)
+        case .commandFailed: (SHTTP_EVENT_COMMAND_FAILED, 0x20008001e)
         case .log: (SHTTP_EVENT_LOG, 0x2330084)
         case .closed: (SHTTP_EVENT_CLOSED, 0x0)
         case .authorize: (SHTTP_EVENT_AUTHORIZE, 0x2f80800)
@@ -69,6 +71,11 @@ extension BorrowedEvent {
         case .sessions: (SHTTP_EVENT_SESSIONS, 0x240)
         case .resourceSubscribed: (SHTTP_EVENT_RESOURCE_SUBSCRIBED, 0x80000000)
         case .resourceUnsubscribed: (SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, 0x80000000)
+        case .httpRequest: (SHTTP_EVENT_HTTP_REQUEST, 0x602300800)
+        case .httpClosed: (SHTTP_EVENT_HTTP_CLOSED, 0x220000002)
+        case .httpWritable: (SHTTP_EVENT_HTTP_WRITABLE, 0x220000000)
+        case .tagReleased: (SHTTP_EVENT_TAG_RELEASED, 0x100040000)
+        case .writable: (SHTTP_EVENT_WRITABLE, 0x2e)
         }
     }
 }

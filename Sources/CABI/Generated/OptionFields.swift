@@ -46,6 +46,7 @@ extension ServerOptions {
         set(&listensMax, given.listens_max)
         set(&subscriptionsMax, given.subscriptions_max)
         keepsSubscriptions = given.keep_subscriptions != 0
+        hasOtherPaths = given.other_paths != 0
     }
 }
 
@@ -111,5 +112,6 @@ let optionTable: StaticString = """
     listens_max n 376
     subscriptions_max n 380
     keep_subscriptions f 384
+    other_paths f 388
 
     """

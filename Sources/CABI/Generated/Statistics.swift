@@ -41,5 +41,6 @@ extension shttp_stats {
         session_bytes = statistics.sessionBytes
         parked_requests = statistics.parkedRequests
         listeners = statistics.listeners
+        exchanges = statistics.exchanges
     }
 }

@@ -108,6 +108,14 @@ public func shttp_authorization_allow(_ server: OpaquePointer!, _ authorization:
     return status { () throws(CallerFault) in try runtime.allow(AuthorizationKey(rawValue: authorization.key), principal, expiresIn: expires_in_ms > 0 ? Int64(expires_in_ms) : nil) }
 }
 
+@_cdecl("shttp_authorization_allow_tagged") @implementation
+public func shttp_authorization_allow_tagged(_ server: OpaquePointer!, _ authorization: shttp_authorization, _ principal: shttp_bytes, _ expires_in_ms: UInt32, _ tag: UInt64) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server), let principal = principal.borrowed, let principal = Principal(principal, tag: tag) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.allow(AuthorizationKey(rawValue: authorization.key), principal, expiresIn: expires_in_ms > 0 ? Int64(expires_in_ms) : nil) }
+}
+
 @_cdecl("shttp_request_respond") @implementation
 public func shttp_request_respond(_ server: OpaquePointer!, _ request: shttp_request, _ result: shttp_bytes) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server), let result = result.borrowed else {
@@ -175,6 +183,14 @@ public func shttp_request_hang_up(_ server: OpaquePointer!, _ request: shttp_req
     return status { () throws(CallerFault) in try runtime.hangUp(RequestKey(rawValue: request.key), retry: Int64(retry_ms)) }
 }
 
+@_cdecl("shttp_request_when_writable") @implementation
+public func shttp_request_when_writable(_ server: OpaquePointer!, _ request: shttp_request) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.whenWritable(RequestKey(rawValue: request.key)) }
+}
+
 @_cdecl("shttp_call_close") @implementation
 public func shttp_call_close(_ server: OpaquePointer!, _ call: shttp_call) -> shttp_status {
     guard let runtime = ServerHandle.runtime(server) else {
@@ -213,6 +229,14 @@ public func shttp_session_hang_up(_ server: OpaquePointer!, _ session: shttp_ses
         return SHTTP_ERR_INVALID_ARGUMENT
     }
     return status { () throws(CallerFault) in try runtime.hangUp(SessionKey(rawValue: session.key), retry: Int64(retry_ms)) }
+}
+
+@_cdecl("shttp_session_when_writable") @implementation
+public func shttp_session_when_writable(_ server: OpaquePointer!, _ session: shttp_session) -> shttp_status {
+    guard let runtime = ServerHandle.runtime(server) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
+    return status { () throws(CallerFault) in try runtime.whenWritable(SessionKey(rawValue: session.key)) }
 }
 
 @_cdecl("shttp_session_close") @implementation
@@ -277,7 +301,7 @@ public func shttp_session_revision(_ server: OpaquePointer!, _ session: shttp_se
 
 @_cdecl("shttp_session_principal") @implementation
 public func shttp_session_principal(_ server: OpaquePointer!, _ session: shttp_session, _ out: UnsafeMutablePointer<shttp_bytes>!) -> shttp_status {
-    answer(server, out) { engine throws(CallerFault) in shttp_bytes(try engine.session(SessionKey(rawValue: session.key)).principal?.name) }
+    answer(server, out) { engine throws(CallerFault) in shttp_bytes(try engine.session(SessionKey(rawValue: session.key)).principal?.name ?? .init(start: nil, count: 0)) }
 }
 
 @_cdecl("shttp_session_client_info") @implementation

@@ -18,6 +18,36 @@ public func shttp_ffi_authorization_refuse(_ server: OpaquePointer!, _ authoriza
     shttp_authorization_refuse(server, shttp_authorization(key: authorization), reason, shttp_bytes(scope, scope_len), shttp_bytes(description, description_len))
 }
 
+@_cdecl("shttp_ffi_authorization_allow_tagged") @implementation
+public func shttp_ffi_authorization_allow_tagged(_ server: OpaquePointer!, _ authorization: UInt64, _ principal: UnsafePointer<CChar>!, _ principal_len: Int, _ expires_in_ms: UInt32, _ tag: UInt64) -> shttp_status {
+    shttp_authorization_allow_tagged(server, shttp_authorization(key: authorization), shttp_bytes(principal, principal_len), expires_in_ms, tag)
+}
+
+@_cdecl("shttp_ffi_authorization_answer") @implementation
+public func shttp_ffi_authorization_answer(_ server: OpaquePointer!, _ authorization: UInt64, _ http_status: UInt32, _ headers: UnsafePointer<shttp_header>!, _ header_count: Int, _ body: UnsafePointer<CChar>!, _ body_len: Int) -> shttp_status {
+    shttp_authorization_answer(server, shttp_authorization(key: authorization), http_status, headers, header_count, shttp_bytes(body, body_len))
+}
+
+@_cdecl("shttp_ffi_exchange_respond") @implementation
+public func shttp_ffi_exchange_respond(_ server: OpaquePointer!, _ exchange: UInt64, _ http_status: UInt32, _ headers: UnsafePointer<shttp_header>!, _ header_count: Int, _ body: UnsafePointer<CChar>!, _ body_len: Int) -> shttp_status {
+    shttp_exchange_respond(server, shttp_exchange(key: exchange), http_status, headers, header_count, shttp_bytes(body, body_len))
+}
+
+@_cdecl("shttp_ffi_exchange_start") @implementation
+public func shttp_ffi_exchange_start(_ server: OpaquePointer!, _ exchange: UInt64, _ http_status: UInt32, _ headers: UnsafePointer<shttp_header>!, _ header_count: Int) -> shttp_status {
+    shttp_exchange_start(server, shttp_exchange(key: exchange), http_status, headers, header_count)
+}
+
+@_cdecl("shttp_ffi_exchange_write") @implementation
+public func shttp_ffi_exchange_write(_ server: OpaquePointer!, _ exchange: UInt64, _ data: UnsafePointer<CChar>!, _ data_len: Int) -> shttp_status {
+    shttp_exchange_write(server, shttp_exchange(key: exchange), shttp_bytes(data, data_len))
+}
+
+@_cdecl("shttp_ffi_exchange_end") @implementation
+public func shttp_ffi_exchange_end(_ server: OpaquePointer!, _ exchange: UInt64) -> shttp_status {
+    shttp_exchange_end(server, shttp_exchange(key: exchange))
+}
+
 @_cdecl("shttp_ffi_request_respond") @implementation
 public func shttp_ffi_request_respond(_ server: OpaquePointer!, _ request: UInt64, _ result: UnsafePointer<CChar>!, _ result_len: Int) -> shttp_status {
     shttp_request_respond(server, shttp_request(key: request), shttp_bytes(result, result_len))
@@ -58,6 +88,11 @@ public func shttp_ffi_request_hang_up(_ server: OpaquePointer!, _ request: UInt6
     shttp_request_hang_up(server, shttp_request(key: request), retry_ms)
 }
 
+@_cdecl("shttp_ffi_request_when_writable") @implementation
+public func shttp_ffi_request_when_writable(_ server: OpaquePointer!, _ request: UInt64) -> shttp_status {
+    shttp_request_when_writable(server, shttp_request(key: request))
+}
+
 @_cdecl("shttp_ffi_call_close") @implementation
 public func shttp_ffi_call_close(_ server: OpaquePointer!, _ call: UInt64) -> shttp_status {
     shttp_call_close(server, shttp_call(key: call))
@@ -86,6 +121,11 @@ public func shttp_ffi_session_call(_ server: OpaquePointer!, _ session: UInt64, 
 @_cdecl("shttp_ffi_session_hang_up") @implementation
 public func shttp_ffi_session_hang_up(_ server: OpaquePointer!, _ session: UInt64, _ retry_ms: UInt32) -> shttp_status {
     shttp_session_hang_up(server, shttp_session(key: session), retry_ms)
+}
+
+@_cdecl("shttp_ffi_session_when_writable") @implementation
+public func shttp_ffi_session_when_writable(_ server: OpaquePointer!, _ session: UInt64) -> shttp_status {
+    shttp_session_when_writable(server, shttp_session(key: session))
 }
 
 @_cdecl("shttp_ffi_session_close") @implementation

@@ -17,6 +17,7 @@ package final class Admission {
     private let classifier: Classifier
     private let isStateless: Bool
     private let isJSONOnly: Bool
+    private let hasOtherPaths: Bool
     /// The kind of clients that can reach the server.
     package var reach = Reach.loopback
 
@@ -31,6 +32,7 @@ package final class Admission {
         classifier = Classifier(served: options.revisions)
         isStateless = options.isStateless || !options.revisions.has(.legacy)
         isJSONOnly = options.responseMode == .json
+        hasOtherPaths = options.hasOtherPaths
     }
 
     package enum Verdict: Equatable {
@@ -44,6 +46,8 @@ package final class Admission {
         case preflight
         /// A request for the resource metadata, which says how to be authorized.
         case metadata
+        /// A request for another path, which the host answers.
+        case other
         case refuse(Refusal)
     }
 
@@ -55,7 +59,9 @@ package final class Admission {
         if let metadata, let path, metadata.isServed(at: path) {
             return Admission.judgeMetadata(head)
         }
-        if let refusal = checkOrigin(head) ?? checkPath(path) { return .refuse(refusal) }
+        if let refusal = checkOrigin(head) ?? checkPath(path) {
+            return isOther(path) ? .other : .refuse(refusal)
+        }
         if let origin = head[.origin], crossOrigins?.admits(origin) == true,
             CrossOrigin.isPreflight(head)
         {
@@ -187,6 +193,12 @@ package final class Admission {
         return normalized
     }
 
+    /// Whether a path is that of an endpoint, or of its metadata.
+    func serves(_ asked: UnsafeRawBufferPointer) -> Bool {
+        isEndpoint(asked) || metadata?.isServed(at: asked) == true
+    }
+
+    @inline(never)
     private func isEndpoint(_ asked: UnsafeRawBufferPointer) -> Bool {
         Admission.equals(asked, path) || oldPath.map { Admission.equals(asked, $0) } ?? false
     }
@@ -206,6 +218,12 @@ package final class Admission {
             return .path
         }
         return nil
+    }
+
+    /// Whether the host answers requests for a path. Pages of any origin may make them: the
+    /// metadata of an authorization server, and its forms, are for all.
+    private func isOther(_ asked: UnsafeRawBufferPointer?) -> Bool {
+        hasOtherPaths && asked.map { !isEndpoint($0) } ?? false
     }
 
     func acceptsStream(_ head: RequestHead) -> Bool { isAccepted(.eventStream, head) }

@@ -39,7 +39,7 @@ package struct BearerTokens {
                     reason: "is no token: it has letters, digits and -._~+/, and ends with any =")
             } else if read.contains(where: { $0.token.bytes.equals(token) }) {
                 fault = Fault(number: number, reason: "repeats a token")
-            } else if let principal, UTF8Text.isValid(principal.name.bytes) {
+            } else if let principal, UTF8Text.isValid(principal.name) {
                 read.append(
                     Entry(
                         token: ByteBuffer(copying: token), principal: principal,

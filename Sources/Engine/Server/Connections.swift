@@ -22,6 +22,8 @@ package final class ServerConnection {
     var reader = MessageReader()
     /// Whether another request may follow the current one.
     private(set) var keepsAlive = true
+    /// The other server that its request is for.
+    package internal(set) var diversion: Diversion?
     /// What the client resumes, while the store looks for it.
     private(set) var resumption: Resumption?
     /// What the client's address has of the server; nil if it has no address.

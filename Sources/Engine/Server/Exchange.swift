@@ -13,6 +13,10 @@ struct Exchange {
         case idle
         /// A request is arriving.
         case receiving
+        /// A request for another path than the endpoint's is arriving.
+        case receivingOther
+        /// A request for another path waits for the host's answer, or for the rest of it.
+        case hosted(HostedExchange)
         /// A request's head waits for the host's verdict.
         case authorizing(AuthorizationKey)
         /// A request was answered by its head, and the rest of it is skipped.
@@ -36,6 +40,14 @@ struct Exchange {
             switch self {
             case .request(let request): request.isStreaming
             case .primary, .listening: true
+            default: false
+            }
+        }
+
+        /// Whether it is for another path than the endpoint's: then errors are plain text.
+        var isForOtherPath: Bool {
+            switch self {
+            case .receivingOther, .hosted: true
             default: false
             }
         }
@@ -79,8 +91,8 @@ struct Exchange {
         switch state {
         case .request(let request): request.session
         case .primary(let session): session
-        case .idle, .receiving, .authorizing, .refused, .listening, .loading, .finishing,
-            .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .listening,
+            .loading, .finishing, .lingering, .closed:
             nil
         }
     }
@@ -117,6 +129,12 @@ struct Exchange {
     mutating func authorize(as principal: Principal, until expiry: Instant? = nil) {
         self.principal = principal
         self.expiry = expiry
+    }
+
+    /// Nobody acts for the principal any more: the exchange is over.
+    mutating func takePrincipal() -> Principal? {
+        defer { principal = nil }
+        return principal
     }
 
     mutating func setBatch(_ batch: Batch?) {

@@ -19,13 +19,21 @@ struct Gate: ~Copyable {
         metadata = options.resourceMetadata
     }
 
-    /// Sets from where the server can be reached.
-    func bound(_ reach: Reach) {
-        admission.reach = reach
+    var reach: Reach { admission.reach }
+
+    /// Sets from where the server can be reached: from farther, if it is not the first time.
+    func bound(_ reach: Reach, isFirst: Bool) {
+        if isFirst || reach.rawValue < admission.reach.rawValue { admission.reach = reach }
     }
 
     /// Classifies a request before authorization; must reveal nothing about sessions.
     func judge(_ head: RequestHead) -> Admission.Verdict { admission.judge(head) }
+
+    /// Whether a path is that of an endpoint, or of its metadata.
+    func serves(_ path: UnsafeRawBufferPointer) -> Bool { admission.serves(path) }
+
+    /// The path that a request asks for, as it was sent; nil for another host's.
+    func asked(_ head: RequestHead) -> UnsafeRawBufferPointer? { Admission.path(of: head) }
 
     /// Whether an authorized request can be served; nil if it can.
     func examine(_ head: RequestHead) -> Refusal? { admission.examine(head) }

@@ -114,10 +114,11 @@
             let requestBytes = requests.all.reduce(0) { $0 + $1.heldBytes }
             let tripBytes = continuations.all.reduce(0) { $0 + ($1.trip?.heldBytes ?? 0) }
             let listenerBytes = listeners.all.reduce(0) { $0 + $1.heldBytes }
+            let hostedBytes = checkHosted(connections, &audit)
             let batchBytes = connections.reduce(0) { $0 + ($1.exchange.batch?.heldBytes ?? 0) }
             audit.expect(
                 .requestTotal, requests.heldBytes,
-                requestBytes + tripBytes + listenerBytes + batchBytes
+                requestBytes + tripBytes + listenerBytes + batchBytes + hostedBytes
                     + watched.left.ofListeners + requests.callCount * OpenCall.heldBytes)
             var posted: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var sessionBytes = watched.left.ofSessions
@@ -160,7 +161,9 @@
                 }
             case .closed:
                 audit.fail(.exchange, "connection \(id) is closed, and in the table")
-            case .idle, .receiving, .refused, .loading, .finishing, .lingering: break
+            case .hosted(let exchange): check(exchange, of: connection, &audit)
+            case .idle, .receiving, .receivingOther, .refused, .loading, .finishing, .lingering:
+                break
             }
             if connection.exchange.isStreaming != connection.exchange.state.isStreaming {
                 audit.fail(.exchange, "connection \(id) does not know whether it streams")
@@ -179,7 +182,7 @@
             case _ where connection.resumption != nil: mayWait = [.load]
             case .idle:
                 mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
-            case .receiving, .refused:
+            case .receiving, .receivingOther, .refused:
                 mayWait = [
                     .head, .body,
                     options.headArrival == nil || options.bodyArrival == nil ? nil : .head,
@@ -197,6 +200,7 @@
                 ]
             case .primary, .listening: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
             case .loading: mayWait = [.load]
+            case .hosted: mayWait = [nil, .drain]
             case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
             case .lingering: mayWait = [.hangUp]
             case .closed: mayWait = [nil]
@@ -292,6 +296,7 @@
             }
             for connection in connections {
                 add(connection.share) { $0.connections += 1 }
+                add(connection.share) { $0.requestBytes += connection.hosted?.heldBytes ?? 0 }
                 guard let batch = connection.exchange.batch else { continue }
                 batch.shares.forEach { add($0) { $0.requestBytes += batch.heldBytes } }
             }
@@ -376,21 +381,6 @@
             {
                 audit.fail(.queues, "pipelined bytes are left that could be read")
             }
-        }
-    }
-
-    /// Collects what does not hold.
-    struct Audit {
-        fileprivate(set) var broken: [BrokenInvariant] = []
-
-        mutating func fail(_ invariant: Invariant, _ detail: String) {
-            broken.append(BrokenInvariant(invariant: invariant, detail: detail))
-        }
-
-        mutating func expect<Number: Equatable>(
-            _ invariant: Invariant, _ actual: Number, _ expected: Number
-        ) {
-            if actual != expected { fail(invariant, "\(actual), but \(expected) are there") }
         }
     }
 #endif

@@ -51,6 +51,9 @@ package struct Inventory {
     private mutating func add(_ connection: ServerConnection) {
         connections += HeapBlock.size(of: connection)
         requests += connection.exchange.batch?.heapBytes ?? 0
+        if case .hosted(let exchange) = connection.exchange.state {
+            requests += HeapBlock.size(of: exchange) + (connection.head?.heapBytes ?? 0)
+        }
         connections += connection.exchange.crossOriginBytes + connection.peerBytes
         connections += connection.fence.heapBytes
         if let access = connection.access?.heapBytes {

@@ -32,6 +32,8 @@ final class OpenRequest {
     var trip: RoundTrip?
     /// Whether its client has gone, and may reconnect.
     fileprivate(set) var isDetached = false
+    /// Whether the host waits for room on its stream.
+    var awaitsRoom = false
     /// Its memory while it is open, as it was counted, without what it asks for.
     fileprivate(set) var heldBytes = 0
 

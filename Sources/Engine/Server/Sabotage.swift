@@ -107,6 +107,7 @@
                 Sabotage("a primary's connection serves nobody") { engine in
                     engine.firstPrimary.map { engine.move($1, to: .finishing) }
                 },
+                Sabotage("one hosted exchange more") { $0.hosted.sabotage() },
                 Sabotage("a closed connection is in the table") { engine in
                     engine.connections.all.first { connection in
                         engine.connections.currentWait(of: connection) == .nextRequest
@@ -224,7 +225,7 @@
                     engine.wait(isLoading ? .hangUp : .load, $0)
                 }
             }
-            return [wrong]
+            return [wrong] + sabotagesOfHostedTimer
                 + waits.map { wait in
                     Sabotage("a connection does not wait: \(wait)") { engine in
                         engine.connections.all.first { connection in
@@ -232,6 +233,21 @@
                         }.map { engine.stopWaiting($0) }
                     }
                 }
+        }
+
+        private static var sabotagesOfHostedTimer: [Sabotage] {
+            [
+                Sabotage("a hosted answer that is not read has no timer") { engine in
+                    engine.connections.all.first { connection in
+                        connection.hosted?.stream != nil && !connection.outbox.isDrained
+                    }.map { engine.stopWaiting($0) }
+                },
+                Sabotage("a hosted exchange without output has one") { engine in
+                    engine.connections.all.first { $0.hosted != nil && $0.outbox.isDrained }.map {
+                        engine.wait(.drain, $0)
+                    }
+                },
+            ]
         }
 
         private static var sabotagesOfDetached: [Sabotage] {

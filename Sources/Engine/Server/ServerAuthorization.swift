@@ -59,7 +59,7 @@ extension ServerEngine {
         }
     }
 
-    private func take(_ key: AuthorizationKey) throws(CallerFault) -> ServerConnection {
+    func take(_ key: AuthorizationKey) throws(CallerFault) -> ServerConnection {
         guard let connection = parked.take(key) else { throw .notFound }
         return connection
     }
@@ -87,7 +87,7 @@ extension ServerEngine {
     }
 
     /// Continues after the head of a request that has been decided.
-    private func readOn(_ connection: ServerConnection) {
+    func readOn(_ connection: ServerConnection) {
         if connection.reader.endHoldBack() { core.perform(.startReading(connection)) }
         let rest = connection.reader.takePipelined() ?? ByteBuffer()
         withExtendedLifetime(rest) { read(rest.bytes, from: connection, behindHead: true) }

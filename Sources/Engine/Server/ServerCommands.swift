@@ -257,8 +257,10 @@ extension ServerEngine {
                     // An answer is being written; it is the connection's last.
                     move(connection, to: .finishing)
                     wait(.hangUp, connection)
-                case .idle, .receiving, .authorizing, .refused, .loading, .lingering:
+                case .idle, .receiving, .receivingOther, .authorizing, .refused, .loading,
+                    .lingering:
                     discard(connection)
+                case .hosted(let exchange): cut(exchange, on: connection)
                 case .finishing: wait(.hangUp, connection)
                 case .listening(let listener): end(listener)
                 case .request, .primary, .closed: break

@@ -48,6 +48,7 @@ extension ServerEngine {
         switch connection.exchange.state {
         case .finishing where !shutdown.isClosing: wait(.drain, connection)
         case .idle: wait(.nextRequest, connection)
+        case .hosted: wait(.drain, connection)
         default: break
         }
     }
@@ -61,7 +62,8 @@ extension ServerEngine {
         case .idle:
             connections.readable.add(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
-        default: break
+        case .hosted(let exchange): drained(exchange, on: connection)
+        default: if roomWaits > 0 { noteRoom(on: connection) }
         }
         connection.outbox.forgetSlowness()
     }
@@ -74,8 +76,9 @@ extension ServerEngine {
         case .idle where connection.unsentBytes > 0:
             move(connection, to: .finishing)
             wait(shutdown.isClosing ? .hangUp : .drain, connection)
-        case .idle, .receiving, .refused, .lingering: discard(connection)
-        case .authorizing, .request, .primary, .listening, .loading, .finishing, .closed: break
+        case .idle, .receiving, .receivingOther, .refused, .lingering: discard(connection)
+        case .authorizing, .hosted, .request, .primary, .listening, .loading, .finishing, .closed:
+            break
         }
     }
 
@@ -128,9 +131,13 @@ extension ServerEngine {
         if connection.reader.isPaused, wait.isForClient { return self.wait(wait, connection) }
         switch wait {
         case .nextRequest, .hangUp, .drain:
+            if case .hosted = connection.exchange.state { core.counters.slowConnections += 1 }
             discard(connection)
         case .head, .body:
-            guard case .receiving = connection.exchange.state else { return discard(connection) }
+            switch connection.exchange.state {
+            case .receiving, .receivingOther: break
+            default: return discard(connection)
+            }
             connection.endAfterExchange()
             refuse(.requestTimeout, connection)
             noteArriving(of: connection)
@@ -160,9 +167,13 @@ extension ServerEngine {
         case .primary(let session): primaryLost(session, connection)
         case .listening(let listener): forget(listener)
         case .authorizing(let key): parked.take(key)
-        case .idle, .receiving, .refused, .loading, .finishing, .lingering, .closed: break
+        case .hosted(let hosted): lost(hosted)
+        case .idle, .receiving, .receivingOther, .refused, .loading, .finishing, .lingering,
+            .closed:
+            break
         }
-        for record in records { deliver(record) }
+        if connection.diversion == nil { for record in records { deliver(record) } }
+        releaseTag(of: connection)
         core.perform(.close(connection))
     }
 

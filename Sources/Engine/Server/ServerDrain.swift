@@ -38,8 +38,9 @@ extension ServerEngine {
     func closeIfDrained() {
         guard let deadline = shutdown.deadline else { return }
         // An answer may wait for its client to come back.
-        guard requests.count + continuations.count == 0 || deadline <= now else { return }
-        if requests.count > 0 {
+        let count = requests.count + continuations.count + hosted.count
+        guard count == 0 || deadline <= now else { return }
+        if requests.count + hosted.count > 0 {
             core.log(.notice, "The drain's time is over; the requests that are left are cancelled")
         }
         close()

@@ -29,6 +29,7 @@ package final class ServerEngine {
     var requests: Requests
     var fences: Fences
     var parked: Parked
+    var hosted: HostedExchanges
     var sessions: Sessions
     var gate: Gate
     var ladder: Ladder
@@ -39,6 +40,11 @@ package final class ServerEngine {
     var shares = ShareTable()
     var tableSizes = TableSizes()
     private var isFollowingUp = false
+    /// How many requests and sessions the host waits for room of.
+    var roomWaits = 0
+    /// Whether another server that shares the connections has an endpoint at a path; nil if there
+    /// is no other.
+    package var isElsewhere: ((UnsafeRawBufferPointer) -> Bool)?
 
     /// `random` returns 64 bits from the system's secure source. Keys are numbered from `serial`
     /// on: if each server has its own, the keys of one find nothing at another. `stopwatch` returns
@@ -63,6 +69,7 @@ package final class ServerEngine {
         requests = Requests(options, keysAfter: serial)
         fences = Fences(breadth: options.fenceBreadth)
         parked = Parked(keysAfter: serial)
+        hosted = HostedExchanges(keysAfter: serial)
         sessions = Sessions(options, keysAfter: serial)
         gate = Gate(options)
     }
@@ -122,9 +129,17 @@ package final class ServerEngine {
         dateField.append("\r\n")
     }
 
+    package var reach: Reach { gate.reach }
+
+    /// Whether a path is one of this server's. Any thread.
+    package func serves(_ path: UnsafeRawBufferPointer) -> Bool { gate.serves(path) }
+
+    /// Whether the endpoint of another server is one of this server's.
+    package func serves(endpointOf other: ServerEngine) -> Bool { serves(other.options.path.bytes) }
+
     /// Sets from where the server can be reached (S-004, S-504).
-    package func bound(_ reach: Reach) {
-        gate.bound(reach)
+    package func bound(_ reach: Reach, isFirst: Bool = true) {
+        gate.bound(reach, isFirst: isFirst)
     }
 
     /// A client has connected, from an address if it has one; `name` is for the operator. Returns

@@ -69,7 +69,7 @@ extension ServerEngine {
         text.append("{\"session\":")
         text.append(key: session.key.rawValue)
         text.append(",\"principal\":")
-        text.append(limited: session.principal?.name.bytes)
+        text.append(limited: session.principal?.name)
         text.append(",\"revision\":")
         text.append(limited: session.state.revision?.text.rawBytes)
         text.append(",\"client\":")

@@ -4,7 +4,7 @@ import Session
 import Wire
 
 /// The kinds of clients that can reach a server.
-package enum Reach: Sendable {
+package enum Reach: Int, Sendable {
     case network
     /// Only clients on this machine.
     case loopback
@@ -28,6 +28,8 @@ package struct ServerOptions {
     package var allowedHosts: AccessList?
     /// The origins whose pages may read responses; nil for none.
     package var crossOrigins: AccessList?
+    /// Whether the host answers requests for other paths.
+    package var hasOtherPaths = false
     package var authorization = AuthorizationPolicy.none
     /// The metadata that tells clients how to be authorized; nil for none.
     package var resourceMetadata: ResourceMetadata?

@@ -80,6 +80,7 @@ extension ServerEngine {
         if session.isOld { return end(session, because: "The stream has ended") }
         noteActivity(of: session)
         core.perform(.deliver(HostEvent(.primaryClosed, of: session)))
+        noteRoom(of: session)
     }
 
     /// The connection that carries a session's primary stream.

@@ -19,22 +19,23 @@ extension ServerEngine {
                 || isStored && (core.isBusy || connections.readable.isHeld):
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
-            case .idle, .receiving, .refused: break
-            case .request, .primary, .listening, .loading:
+            case .idle, .receiving, .refused, .receivingOther: break
+            case .request, .primary, .listening, .loading, .hosted:
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .authorizing:
                 if rest.count > 0 { holdBack(rest, on: connection) }
                 return
-            case .finishing, .lingering, .closed: return
+            case .finishing, .lingering: return
+            case .closed:
+                connection.diversion?.bytes.append(rest)
+                return
             }
             if let count = takeKnown(rest, on: connection, lent: lent) {
                 rest = rest.dropBytes(count)
                 continue
             }
-            if hasStopped, case .receiving = connection.exchange.state,
-                connection.head?.method == .post
-            {
+            if hasStopped, connection.isAtBodyToRead {
                 connection.reader.prepareBody(lent: lent ? rest.count : 0, &core.spare)
             }
             let isWhole = !connection.reader.isInsideMessage
@@ -119,10 +120,10 @@ extension ServerEngine {
         case .head:
             headArrived(on: connection)
         case .message:
-            if case .refused = connection.exchange.state {
-                exchangeEnded(on: connection)
-            } else {
-                messageArrived(on: connection)
+            switch connection.exchange.state {
+            case .refused: exchangeEnded(on: connection)
+            case .receivingOther: otherArrived(on: connection)
+            default: messageArrived(on: connection)
             }
         case .fault(let fault):
             if case .refused = connection.exchange.state { return discard(connection) }
@@ -134,6 +135,7 @@ extension ServerEngine {
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         begin(head, on: connection)
+        if let isElsewhere, divert(connection, head, if: isElsewhere) { return }
         switch gate.judge(head) {
         case .refuse(let refusal):
             noteRefusal(refusal, head, on: connection)
@@ -144,6 +146,8 @@ extension ServerEngine {
             respondMetadata(head, on: connection)
         case .preflight:
             break
+        case .other:
+            otherHeadArrived(head, on: connection)
         }
     }
 
@@ -151,14 +155,19 @@ extension ServerEngine {
     private func begin(
         _ head: RequestHead, on connection: ServerConnection, as principal: Principal? = nil
     ) {
+        if connection.exchange.principal != nil { releaseTag(of: connection) }
         connection.begin(
             head, crossOriginFields: gate.crossOriginFields(for: head), as: principal, at: now)
     }
 
     /// Continues with a request that is authorized, or refuses it if it cannot be served.
+    @inline(never)
     func admit(_ head: RequestHead, on connection: ServerConnection) {
         if let refusal = gate.examine(head) { return refuse(refusal, connection) }
-        guard head.method == .post else { return }
+        if head.method == .post { sendContinue(head, on: connection) }
+    }
+
+    func sendContinue(_ head: RequestHead, on connection: ServerConnection) {
         if !head.isHTTP10, head[.expect]?.equalsIgnoringCase("100-continue") == true {
             write(to: connection) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
         }
@@ -201,6 +210,17 @@ extension ServerEngine {
                 .warning, "Refused an Origin that allowed_origins would have to name: ",
                 head[.origin], on: connection)
         case .session, .limit, .other: break
+        }
+    }
+}
+
+extension ServerConnection {
+    /// Whether the body of the request, whose head has arrived, is wanted.
+    fileprivate var isAtBodyToRead: Bool {
+        switch exchange.state {
+        case .receiving: head?.method == .post
+        case .receivingOther: head?.hasBody == true
+        default: false
         }
     }
 }

@@ -98,12 +98,13 @@ extension ServerEngine {
             .warning, "Too much is arriving at once; requests are refused (arriving_bytes_max)")
         for connection in connections.heaviestFirst(connections.all, { $0.reader.countedBytes }) {
             guard connections.arrivingBytes > limit else { return }
-            if case .receiving = connection.exchange.state {
+            switch connection.exchange.state {
+            case .receiving, .receivingOther:
                 connection.endAfterExchange()
                 refuse(.tooMuchArriving, connection)
                 _ = connection.reader.takePipelined()
                 connections.countArriving(on: connection)
-            } else {
+            default:
                 core.counters.limitRefusals += 1
                 discard(connection)
             }

@@ -247,7 +247,8 @@ extension ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .idle, .receiving, .authorizing, .refused, .listening, .loading, .finishing,
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .listening,
+            .loading, .finishing,
             .lingering, .closed:
             break
         }

@@ -35,7 +35,8 @@ extension ServerEngine {
                 data: data?.bytes)
             return add(error, to: batch, of: nil, on: connection)
         }
-        if refusal.isText {
+        let isText = refusal.isText || connection.exchange.state.isForOtherPath
+        if isText {
             error.append(refusal.message.rawBytes)
             error.append("\n")
         } else {
@@ -43,7 +44,7 @@ extension ServerEngine {
                 id: id, code: refusal.code.rawValue, message: refusal.message.rawBytes,
                 data: data?.bytes)
         }
-        respondEarly(refusal.status, error, isText: refusal.isText, on: connection) { output in
+        respondEarly(refusal.status, error, isText: isText, on: connection) { output in
             if let allow = refusal.allow { output.appendField("Allow", allow.rawBytes) }
             if refusal.status == .serviceUnavailable {
                 output.appendField("Retry-After", ("1" as StaticString).rawBytes)
@@ -59,17 +60,23 @@ extension ServerEngine {
         _ status: HTTPStatus, _ body: ByteBuffer?, isText: Bool = false,
         on connection: ServerConnection, _ fields: (ByteBuffer) -> Void
     ) {
+        respondEarly(on: connection) { keepsAlive in
+            write(to: connection) { output in
+                beginHead(status, on: connection, output)
+                fields(output)
+                guard let body else { return output.endEmptyHead(status, keepsAlive: keepsAlive) }
+                output.endHead(length: body.count, isText: isText, keepsAlive: keepsAlive)
+                if connection.head?.method != .head { output.append(body) }
+            }
+        }
+    }
+
+    /// The same with a response that `respond` writes, told whether another request may follow.
+    func respondEarly(on connection: ServerConnection, _ respond: (_ keepsAlive: Bool) -> Void) {
         let isArriving = connection.reader.isInsideMessage
         let hasMore = isArriving && connection.head?.hasBody ?? true
         if hasMore { connection.endAfterExchange() }
-        let keepsAlive = keepsAlive(connection)
-        write(to: connection) { output in
-            beginHead(status, on: connection, output)
-            fields(output)
-            guard let body else { return output.endEmptyHead(status, keepsAlive: keepsAlive) }
-            output.endHead(length: body.count, isText: isText, keepsAlive: keepsAlive)
-            if connection.head?.method != .head { output.append(body) }
-        }
+        respond(keepsAlive(connection))
         if isArriving, connection.keepsAlive, !connection.isClosed {
             move(connection, to: .refused)
         } else {

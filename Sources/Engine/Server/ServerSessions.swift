@@ -46,7 +46,7 @@ extension ServerEngine {
         }
         if let session { connection.access?.note(session) }
         guard let greeting = options.greeting else {
-            return deliver(request, message, on: connection)
+            return deliver(request, message, as: .initialize, on: connection)
         }
         if requested == nil || params.capabilities?.isObject != true {
             let message: StaticString = "initialize needs protocolVersion and capabilities"
@@ -143,6 +143,7 @@ extension ServerEngine {
         if request.isInitialize, let session = request.session {
             sessions.remove(session, &shares)
             for call in session.ledger.entries.openCalls { fail(call, .sessionEnded) }
+            tellOfRoom(session, .notFound)
         }
         try answer(request, isInBand ? .ok : request.policy.status(of: code)) { output in
             output.appendError(id: request.id, code: code, message: message, data: data)
@@ -176,6 +177,7 @@ extension ServerEngine {
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         for uri in sessions.takeSubscriptions(of: session) { unwatch(uri, ofSession: true) }
         endPrimary(of: session)
+        tellOfRoom(session, .notFound)
         guard wasLive else { return }
         let event = HostEvent(.sessionClosed, of: session)
         event.fault = fault

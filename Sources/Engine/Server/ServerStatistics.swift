@@ -18,6 +18,7 @@ extension ServerEngine {
         statistics.unsentBytes = UInt64(connections.unsentBytes)
         statistics.arrivingBytes = UInt64(connections.arrivingBytes)
         statistics.requests = UInt64(requests.count)
+        statistics.exchanges = UInt64(hosted.count)
         statistics.calls = UInt64(requests.callCount)
         statistics.parkedRequests = UInt64(continuations.waitingCount)
         statistics.listeners = UInt64(listeners.count)

@@ -119,7 +119,8 @@ extension ServerEngine {
             beginStream(of: request, on: connection)
         case .primary, .listening:
             break
-        case .idle, .receiving, .authorizing, .refused, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .loading,
+            .finishing, .lingering, .closed:
             return
         }
         guard !isStuck else {
@@ -279,6 +280,7 @@ extension ServerEngine {
         requests.close(request, &shares)
         if !request.calls.isEmpty { failCalls(of: request, fault) }
         if request.trip != nil, !request.isParked { endTrip(of: request) }
+        if request.awaitsRoom { tellOfRoom(request, .notFound) }
         guard let session = request.session else {
             return shares.forget(request.shares)
         }
@@ -292,7 +294,7 @@ extension ServerEngine {
     func clientLeft(_ request: OpenRequest) {
         request.detach()
         if requests[request.key] != nil { requests.detached(request, at: now) }
-        guard request.stream == nil else { return }
+        guard request.stream == nil else { return noteRoom(of: request) }
         _ = takeHeldAnswer(of: request)
         failCalls(of: request, .disconnected)
         guard requests[request.key] != nil else { return }
@@ -300,6 +302,7 @@ extension ServerEngine {
         if request.isInitialize, let session = request.session {
             end(session, because: "Session ended")  // S-202
         }
+        noteRoom(of: request)
     }
 
     /// Ends a request whose client has not reconnected in time. If it still does, it gets the

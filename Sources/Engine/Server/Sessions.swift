@@ -35,6 +35,8 @@ package final class ServerSession {
     fileprivate(set) var isUsed = false
     /// Whether it may be evicted: nobody has used it, and nothing is under way.
     fileprivate(set) var mayGiveWay = false
+    /// Whether the host waits for room on its primary stream.
+    var awaitsRoom = false
 
     /// As event stores know it.
     var identity: SessionIdentity { SessionIdentity(key: key, id: id) }
@@ -287,6 +289,12 @@ struct Sessions: ~Copyable {
         guard let change else { return false }
         count(change, change, in: session)
         return true
+    }
+
+    /// Whether a mailbox is less than half full.
+    func hasRoom(inMailboxOf session: ServerSession) -> Bool {
+        session.mailbox.count < (mailboxMessagesMax + 1) / 2
+            && session.mailbox.byteCount < mailboxBytesMax / 2
     }
 
     /// Takes all messages out of a mailbox.

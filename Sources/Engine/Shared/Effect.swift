@@ -15,7 +15,8 @@ package enum Effect {
     /// Stop reading from the connection until `startReading`: the engine holds enough of its bytes.
     case stopReading(ServerConnection)
     case startReading(ServerConnection)
-    /// Close the connection, which the engine has removed.
+    /// Close the connection, which the engine has removed or, if it has a diversion, give its socket
+    /// to another server.
     case close(ServerConnection)
     /// Log a line for the operator.
     case log(LogLine)
@@ -30,6 +31,8 @@ package final class HostEvent {
         case authorize
         /// A client's request that waits for an answer.
         case request
+        /// The same, and it opens a session.
+        case initialize
         case notification
         /// A call was answered or, with a `fault`, never will be.
         case response
@@ -51,6 +54,17 @@ package final class HostEvent {
         /// A resource has got its first subscriber, or has lost its last: `uri`.
         case resourceSubscribed
         case resourceUnsubscribed
+        /// A request for another path than the endpoint's: `exchange`, `head`, and its body as
+        /// `message`.
+        case httpRequest
+        /// Such a request has ended before the host's answer did; `fault` is the reason.
+        case httpClosed
+        /// What the host has streamed to such a request is with the socket.
+        case httpWritable
+        /// The exchange that was allowed with a tag is over: `principal` has the tag.
+        case tagReleased
+        /// The host has asked for room on a stream, and there is some; or, with a `fault`, never.
+        case writable
         case closed
     }
 
@@ -65,6 +79,16 @@ package final class HostEvent {
     /// Where the client is, if it is known and a request of its caused the event.
     package var peer: ByteBuffer?
     package var callData: UnsafeMutableRawPointer?
+    /// The request for another path. No kind has both this and `callData`, and each field costs
+    /// every request, since events are recycled.
+    package var exchange: ExchangeKey? {
+        get { callData.map { ExchangeKey(rawValue: UInt64(UInt(bitPattern: $0))) } }
+        set {
+            callData = newValue.flatMap {
+                UnsafeMutableRawPointer(bitPattern: UInt($0.rawValue))
+            }
+        }
+    }
     /// The session, for its constant fields only: events may be read on any thread.
     package var session: ServerSession?
     /// The pointer that the host had attached to the session.
@@ -137,6 +161,25 @@ package final class HostEvent {
         decodedMethod = message.envelope.decodedMethod
         if let params = message.envelope.params { self.params = params.text }
         if let id = message.envelope.id, message.envelope.isRequest { self.id = id.text }
+    }
+
+    /// The bytes of its body that are with the socket; in the place of `call`, as above.
+    package var sentBytes: UInt64 {
+        get { access?.bytesSent ?? call?.rawValue ?? 0 }
+        set { call = CallKey(rawValue: newValue) }
+    }
+
+    /// Refills a new or recycled event with a request for another path.
+    func begin(
+        _ key: ExchangeKey, _ head: RequestHead, _ body: HTTPParser.Body?,
+        on connection: ServerConnection
+    ) {
+        kind = .httpRequest
+        exchange = key
+        self.head = head
+        peer = connection.peer
+        message = body?.bytes
+        messageBuffer = body?.buffer
     }
 
     /// Refills a new or recycled event with the record of an exchange.

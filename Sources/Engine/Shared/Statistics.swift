@@ -7,6 +7,8 @@ package struct Statistics: Sendable {
     package var streams: UInt64 = 0
     package var requests: UInt64 = 0
     package var calls: UInt64 = 0
+    /// Requests for other paths that the host has not answered, or not completely.
+    package var exchanges: UInt64 = 0
     /// Requests that wait for their clients to come back, and streams that listen to changes.
     package var parkedRequests: UInt64 = 0
     package var listeners: UInt64 = 0

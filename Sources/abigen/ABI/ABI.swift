@@ -3,6 +3,7 @@ enum ABI {
     static let table = Table(
         page: page,
         declarations: version + status + bytes + loop + events + store + server + authorization
+            + exchange
             + request + session + loads,
         statuses: Status.all)
 }

@@ -69,6 +69,42 @@ extension ABI {
                     Parameter("reason", .enumeration("shttp_refusal")),
                     Parameter("scope", .bytes, .copied), Parameter("description", .bytes, .copied),
                 ], statuses: outcome)),
+        .function(
+            Function(
+                "shttp_authorization_allow_tagged", .anyThread,
+                """
+                The same as shttp_authorization_allow(), with a tag for this request.
+
+                `tag` is a number of the host's, or a pointer. The events that this request causes
+                have it: SHTTP_EVENT_REQUEST, SHTTP_EVENT_NOTIFICATION and
+                SHTTP_EVENT_SESSION_OPENED. It need not be the same for two requests of a principal,
+                and does not tell principals apart. Unless it is 0, SHTTP_EVENT_TAG_RELEASED says
+                when no further event can have it; if this command fails, there is no such event.
+                """,
+                target + [
+                    Parameter("principal", .bytes, .copied), Parameter("expires_in_ms", .uint32),
+                    Parameter("tag", .uint64),
+                ], statuses: outcome,
+                maps: .command(
+                    """
+                    allow($authorization, principal, \
+                    expiresIn: $expires_in_ms > 0 ? Int64($expires_in_ms) : nil)
+                    """,
+                    requires: "let principal = Principal($principal, tag: $tag)"),
+                since: Version(minor: 2, patch: 0))),
+        .function(
+            Function(
+                "shttp_authorization_answer", .anyThread,
+                """
+                Answers a request that waits to be authorized with an HTTP response of the host's
+                own, whatever its status.
+
+                For what shttp_authorization_refuse() cannot say: another scheme than bearer, a
+                redirect, a page, 429. See shttp_exchange_respond() for `http_status`, `headers` and
+                `body`. Headers of CORS are added, if the option cors_origins admits the origin.
+                """,
+                target + ABI.response + [Parameter("body", .bytes, .copied)],
+                statuses: outcome + [.invalidHeader], since: Version(minor: 2, patch: 0))),
     ]
 
     private static let target = [

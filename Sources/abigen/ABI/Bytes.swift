@@ -99,5 +99,31 @@ extension ABI {
                     has disconnected, or authorize_ms have passed.
                     """,
                 fields: [Field("key", .uint64, "0 is no authorization.")])),
+        .structure(
+            Structure(
+                name: "shttp_exchange",
+                doc: """
+                    Identifies a request for another path than the endpoint's, which the host has
+                    not answered completely.
+
+                    A plain value like shttp_session, invalid once the host has answered, or the
+                    client has disconnected.
+                    """,
+                fields: [Field("key", .uint64, "0 is no exchange.")],
+                since: Version(minor: 2, patch: 0))),
+        .structure(
+            Structure(
+                name: "shttp_header",
+                doc: """
+                    A header of an HTTP response, as shttp_exchange_respond() takes an array of
+                    them.
+                    """,
+                fields: [
+                    Field("name", .bytes, .copied, "A token, such as Content-Type."),
+                    Field(
+                        "value", .bytes, .copied,
+                        "No control characters but tabs, so no CR and no LF; may be empty."),
+                ],
+                since: Version(minor: 2, patch: 0))),
     ]
 }

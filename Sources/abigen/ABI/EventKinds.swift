@@ -11,12 +11,15 @@ extension ABI {
                 "SHTTP_EVENT_REQUEST", 1,
                 """
                 A client's request. Answer it with shttp_request_respond() or shttp_request_fail(),
-                now or later, from any thread.
+                now or later, from any thread. wire_id is that of the session which an initialize
+                is about to open (without server_info): it exists only if the answer is a result,
+                and SHTTP_EVENT_SESSION_OPENED follows. An error, or a result without a revision
+                that is served, ends that request with an error, and the session with it.
                 """,
                 sets: [
                     "session", "session_data", "principal", "request", "method", "id", "message",
-                    "params", "headers", "revision", "peer", "target",
-                ], maps: "request"),
+                    "params", "headers", "revision", "peer", "target", "tag",
+                ], maps: "request", special: ("initialize", ["wire_id"])),
             EnumCase(
                 "SHTTP_EVENT_NOTIFICATION", 2,
                 """
@@ -26,7 +29,7 @@ extension ABI {
                 """,
                 sets: [
                     "session", "session_data", "principal", "method", "message", "params",
-                    "headers", "revision", "peer", "target",
+                    "headers", "revision", "peer", "target", "tag",
                 ], maps: "notification"),
             EnumCase(
                 "SHTTP_EVENT_RESPONSE", 3,
@@ -63,7 +66,7 @@ extension ABI {
                 """,
                 sets: [
                     "session", "principal", "revision", "wire_id", "client_info",
-                    "client_capabilities", "headers", "peer", "target",
+                    "client_capabilities", "headers", "peer", "target", "tag",
                 ], maps: "sessionOpened"),
             EnumCase(
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
@@ -94,9 +97,9 @@ extension ABI {
                 "SHTTP_EVENT_COMMAND_FAILED", 9,
                 """
                 A command that was queued by another thread has failed. status is the reason;
-                session, request, call or authorization is the one that was passed.
+                session, request, call, authorization or exchange is the one that was passed.
                 """,
-                sets: ["status", "session", "request", "call", "authorization"],
+                sets: ["status", "session", "request", "call", "authorization", "exchange"],
                 maps: "commandFailed"),
             EnumCase(
                 "SHTTP_EVENT_LOG", 10,
@@ -117,9 +120,10 @@ extension ABI {
                 "SHTTP_EVENT_AUTHORIZE", 12,
                 """
                 A request waits to be authorized: only with the option authorize. Answer it with
-                shttp_authorization_allow() or shttp_authorization_refuse(), now or later, from any
-                thread. Its body has not been read, and later requests on its connection wait. If
-                the client disconnects, no further event reports that.
+                shttp_authorization_allow(), shttp_authorization_refuse() or
+                shttp_authorization_answer(), now or later, from any thread. Its body has not been
+                read, and later requests on its connection wait. If the client disconnects, no
+                further event reports that.
                 """,
                 sets: [
                     "authorization", "http_method", "target", "scheme", "credentials", "headers",
@@ -167,5 +171,49 @@ extension ABI {
                 "SHTTP_EVENT_RESOURCE_UNSUBSCRIBED", 17,
                 "A resource has lost its last subscriber.",
                 sets: ["uri"], maps: "resourceUnsubscribed", since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_HTTP_REQUEST", 18,
+                """
+                A request for another path than the endpoint's, with its body: only with the option
+                other_paths. Answer it with shttp_exchange_respond() or shttp_exchange_start(), now
+                or later, from any thread.
+                """,
+                sets: ["exchange", "http_method", "target", "headers", "body", "peer"],
+                maps: "httpRequest", since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_HTTP_CLOSED", 19,
+                """
+                A request for another path has ended before its answer did: stop working on it.
+                status is SHTTP_ERR_DISCONNECTED, or SHTTP_ERR_CLOSED if the server closes;
+                bytes_sent is that of the last SHTTP_EVENT_HTTP_WRITABLE.
+                """,
+                sets: ["status", "exchange", "bytes_sent"], maps: "httpClosed",
+                since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_HTTP_WRITABLE", 20,
+                """
+                The socket has taken all that was given to shttp_exchange_write() so far: bytes_sent
+                of the body.
+                """,
+                sets: ["exchange", "bytes_sent"], maps: "httpWritable",
+                since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_TAG_RELEASED", 21,
+                """
+                No further event has the tag that was passed to shttp_authorization_allow_tagged():
+                its connection has a later request, or is closed.
+                """,
+                sets: ["tag", "principal"], maps: "tagReleased",
+                since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_WRITABLE", 22,
+                """
+                The answer to shttp_request_when_writable() or, without a request,
+                shttp_session_when_writable(): with status SHTTP_OK the stream has room. Any other
+                status is the reason why there is nothing to write to: mostly SHTTP_ERR_NOT_FOUND,
+                because the request or the session has ended.
+                """,
+                sets: ["status", "session", "session_data", "request"], maps: "writable",
+                since: Version(minor: 2, patch: 0)),
         ])
 }

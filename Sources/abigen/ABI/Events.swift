@@ -230,8 +230,7 @@ extension ABI {
                 maps: "shttp_bytes(text)"),
             Field(
                 "principal", .bytes, .borrowed(until: .eventEnds),
-                "The principal of the request; empty without authorization.",
-                maps: "shttp_bytes(event.principal?.name)"),
+                "The principal of the request; empty without authorization."),
             Field(
                 "authorization", .authorization, "The request to allow or refuse.",
                 maps: "shttp_authorization(key: event.authorization?.rawValue ?? 0)"),
@@ -277,7 +276,7 @@ extension ABI {
                 maps: "event.access?.bytesReceived ?? 0"),
             Field(
                 "bytes_sent", .uint64, "The bytes of the HTTP response that the socket has taken.",
-                maps: "event.access?.bytesSent ?? 0"),
+                maps: "event.sentBytes"),
             Field(
                 "duration_us", .uint64,
                 """
@@ -287,5 +286,17 @@ extension ABI {
             Field(
                 "uri", .bytes, .borrowed(until: .eventEnds), "The URI of a resource.",
                 maps: "shttp_bytes(event.uri)", since: Version(minor: 2, patch: 0)),
+            Field(
+                "tag", .uint64, .plain, "The tag that the host gave the request; 0 for none.",
+                since: Version(minor: 2, patch: 0)),
+            Field(
+                "exchange", .exchange, .plain, "The request for another path.",
+                maps: "shttp_exchange(key: event.exchange?.rawValue ?? 0)",
+                since: Version(minor: 2, patch: 0)),
+            Field(
+                "body", .bytes, .borrowed(until: .eventEnds),
+                "The body of the HTTP request: any bytes, or empty.",
+                maps: "shttp_bytes(event.message ?? nothing)",
+                since: Version(minor: 2, patch: 0)),
         ])
 }

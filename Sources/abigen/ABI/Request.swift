@@ -8,6 +8,7 @@ extension ABI {
         .disconnected, .limit, .closed,
     ]
 
+    private static let next = Version(minor: 2, patch: 0)
     private static let target = [Parameter("server", .server), Parameter("request", .request)]
 
     private static let answers: [Declaration] = [
@@ -172,6 +173,27 @@ extension ABI {
                     .ok, .invalidArgument, .notFound.when("the request has ended"), .disconnected,
                     .limit, .closed, .stateless, .jsonResponse, .notResumable,
                 ], maps: .command("hangUp($request, retry: Int64($retry_ms))"))),
+        .function(
+            Function(
+                "shttp_request_when_writable", .anyThread,
+                """
+                Asks to be told when the request's stream has room: SHTTP_EVENT_WRITABLE follows
+                once, at once if it has.
+
+                For a host that sends much, and does not want old log messages dropped or the
+                connection closed because the client reads slowly: send, ask, and send on after the
+                event. There is no room while more than a quarter of unsent_bytes_max is unread,
+                until all of it is read; nor while the client has to come back with its input
+                (2026-07-28). A client that has disconnected and may resume counts as one that
+                reads. From another thread, the event comes after all commands queued before, so
+                it also tells when the queue of commands has room; the queue's limit is not
+                applied. A second call before the event adds no second event.
+                """,
+                target,
+                statuses: [
+                    .ok, .invalidArgument, .notFound.when("the request has ended"),
+                    .notReady.when("it is initialize"), .closed,
+                ], mayIgnore: true, maps: .command("whenWritable($request)"), since: next)),
         .function(
             Function(
                 "shttp_call_close", .anyThread,

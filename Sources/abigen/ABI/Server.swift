@@ -53,6 +53,61 @@ extension ABI {
                 ])),
         .function(
             Function(
+                "shttp_server_listen_fd", .loopThread,
+                """
+                Listens on a socket that the host, or whoever started it, has bound: TCP or a Unix
+                socket, on which listen() was called. May be called several times, also after
+                shttp_server_listen().
+
+                With systemd's socket activation, `fd` is 3 to 3 + $LISTEN_FDS - 1. On success the
+                descriptor belongs to the server, which makes it non-blocking and close-on-exec,
+                and closes it when it closes or drains; the socket itself goes on to listen if
+                another process, such as systemd, has a copy. On any failure it is still the
+                caller's. The file of a Unix socket is not removed. The checks of Host and Origin
+                are those for the address that is reached from farthest.
+                """,
+                [Parameter("server", .server), Parameter("fd", .int)],
+                statuses: [
+                    .ok, .invalidArgument.when("fd is no stream socket that listens"),
+                    .wrongThread, .closed, .system.when("fd is in use on this loop already"),
+                ], since: next)),
+        .function(
+            Function(
+                "shttp_server_adopt_fd", .anyThread,
+                """
+                Serves a connected stream socket as if a client had connected to the server: a TCP
+                connection that was accepted elsewhere, or one end of a socketpair().
+
+                With SHTTP_OK the descriptor belongs to the server, which makes it non-blocking and
+                close-on-exec, and closes it when the connection ends; at once if connections_max
+                or a share is reached. On any failure it is still the caller's. The server need
+                not listen; its checks of Host and Origin are then those for the loopback address.
+                """,
+                [Parameter("server", .server), Parameter("fd", .int)],
+                statuses: [
+                    .ok, .invalidArgument.when("fd is no connected stream socket"),
+                    .limit.when("the queue of commands is full"), .closed,
+                ], since: next)),
+        .function(
+            Function(
+                "shttp_server_mount", .anyThread,
+                """
+                Lets two servers share connections: a request for the path of `server` that
+                reaches `front`, or another server mounted on it, is served by `server`, and the
+                other way round. So several endpoints are reached at one address.
+
+                Each server keeps its options, its events and its sessions, and may run on a loop
+                of its own. A connection that asks for another server's path changes to that
+                server, and counts in its limits. A server that closes is no longer reached. There
+                is no limit to the number of servers, but only one `front`.
+                """,
+                [Parameter("front", .server), Parameter("server", .server)],
+                statuses: [
+                    .ok, .invalidArgument,
+                    .busy.when("one is mounted already, or they have a path in common"), .closed,
+                ], since: next)),
+        .function(
+            Function(
                 "shttp_server_port", .anyThread,
                 """
                 The port the server listens on; 0 if it does not listen, or listens on a Unix
@@ -295,5 +350,9 @@ extension ABI {
             Field(
                 "listeners", .uint64, .plain,
                 "Now: streams of subscriptions/listen; see listens_max.", since: next),
+            Field(
+                "exchanges", .uint64, .plain,
+                "Now: requests for other paths that the host has not answered completely.",
+                since: next),
         ])
 }

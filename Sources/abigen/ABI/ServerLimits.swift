@@ -323,5 +323,11 @@ extension ABI {
             Nonzero: the library answers resources/subscribe and resources/unsubscribe of sessions
             itself, and shttp_server_publish() tells those that have subscribed.
             """, maps: "keepsSubscriptions", since: next),
+        Field(
+            "other_paths", .uint32, fallback: .flag,
+            """
+            Nonzero: requests for other paths than the endpoint's are SHTTP_EVENT_HTTP_REQUEST, for
+            the host to answer, instead of 404. See shttp_exchange_respond().
+            """, maps: "hasOtherPaths", since: next),
     ]
 }

@@ -67,6 +67,20 @@ extension ABI {
                 ], maps: .command("hangUp($session, retry: Int64($retry_ms))"))),
         .function(
             Function(
+                "shttp_session_when_writable", .anyThread,
+                """
+                Asks to be told when the session's primary stream has room: SHTTP_EVENT_WRITABLE
+                follows once, at once if it has.
+
+                As shttp_request_when_writable(). While no primary is attached, there is room if
+                the mailbox is less than half full; else the event waits for the client to open
+                the stream and read. After SHTTP_ERR_LIMIT of shttp_session_notify(), this tells
+                when to try again.
+                """,
+                target, statuses: [.ok, .invalidArgument, ended, .closed],
+                mayIgnore: true, maps: .command("whenWritable($session)"), since: next)),
+        .function(
+            Function(
                 "shttp_session_close", .anyThread,
                 """
                 Ends a session, with its streams and requests.
@@ -176,7 +190,7 @@ extension ABI {
             "shttp_session_revision", "state.revision?.text",
             "The protocol revision of a session, such as 2025-11-25."),
         question(
-            "shttp_session_principal", "principal?.name",
+            "shttp_session_principal", "principal?.name ?? .init(start: nil, count: 0)",
             "The principal that opened a session; empty without authorization."),
         question(
             "shttp_session_client_info", "clientInfo",

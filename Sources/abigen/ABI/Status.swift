@@ -27,6 +27,12 @@ extension Status {
         "JSON that is nested deeper than json_depth_max.",
         exception: PythonException("TooDeepError", "InvalidMessageError"))
 
+    static let invalidHeader = Status(
+        -7, "SHTTP_ERR_INVALID_HEADER",
+        "A header with a bad name or value, or one that the library writes.",
+        exception: PythonException("InvalidHeaderError", "ValueError"),
+        since: Version(minor: 2, patch: 0))
+
     // The peer.
     static let disconnected = Status(
         -100, "SHTTP_ERR_DISCONNECTED",
@@ -114,6 +120,7 @@ extension Status {
 
     static let caller = [
         invalidArgument, invalidOption, invalidMessage, wrongThread, notFound, tooDeep,
+        invalidHeader,
     ]
     static let peer = [disconnected, sessionEnded, cancelled, notRepresentable, noCapability]
     static let machine = [
@@ -175,6 +182,10 @@ extension ABI {
         -3: "Nothing was sent.",
         -5: """
         Normal in a correct program: the client can end a session or a request at any moment.
+        """,
+        -7: """
+        Connection, Content-Length, Date, Keep-Alive, Trailer, Transfer-Encoding and Upgrade are the
+        library's own. Nothing was sent.
         """,
         -100: "The stream for this message has no connection, and the message is dropped.",
         -6: "Nothing was sent.",

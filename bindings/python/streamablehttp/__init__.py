@@ -14,13 +14,15 @@ from ._store import EventStore, Load
 from ._table import NEVER, Options
 from ._values import Headers
 from .calls import Call
-from .errors import ClientError, StreamableHTTPError
+from .client import Client
+from .errors import ClientError, ServerError, StreamableHTTPError
 from .events import (
     Access,
     Authorization,
     Cancelled,
     CommandFailed,
     Event,
+    HTTPRequest,
     Idle,
     Message,
     Notification,
@@ -46,10 +48,12 @@ __all__ = [
     "Call",
     "Cancelled",
     "Change",
+    "Client",
     "ClientError",
     "CommandFailed",
     "Event",
     "EventStore",
+    "HTTPRequest",
     "Headers",
     "Idle",
     "Load",
@@ -63,6 +67,7 @@ __all__ = [
     "ResourceSubscribed",
     "ResourceUnsubscribed",
     "Server",
+    "ServerError",
     "Session",
     "SessionClosed",
     "SessionEvent",

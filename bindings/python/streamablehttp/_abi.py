@@ -43,6 +43,7 @@ class shttp_status(IntEnum):
     SHTTP_ERR_WRONG_THREAD = -4
     SHTTP_ERR_NOT_FOUND = -5
     SHTTP_ERR_TOO_DEEP = -6
+    SHTTP_ERR_INVALID_HEADER = -7
     SHTTP_ERR_DISCONNECTED = -100
     SHTTP_ERR_SESSION_ENDED = -101
     SHTTP_ERR_CANCELLED = -102
@@ -106,6 +107,24 @@ class shttp_authorization(Structure):
     ]
 
 
+class shttp_exchange(Structure):
+    key: int
+
+    _fields_ = [
+        ("key", c_uint64),
+    ]
+
+
+class shttp_header(Structure):
+    name: shttp_bytes
+    value: shttp_bytes
+
+    _fields_ = [
+        ("name", shttp_bytes),
+        ("value", shttp_bytes),
+    ]
+
+
 class shttp_loop(Structure):
     """Opaque: used only through shttp_loop_p."""
 
@@ -148,6 +167,11 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_SESSIONS = 15
     SHTTP_EVENT_RESOURCE_SUBSCRIBED = 16
     SHTTP_EVENT_RESOURCE_UNSUBSCRIBED = 17
+    SHTTP_EVENT_HTTP_REQUEST = 18
+    SHTTP_EVENT_HTTP_CLOSED = 19
+    SHTTP_EVENT_HTTP_WRITABLE = 20
+    SHTTP_EVENT_TAG_RELEASED = 21
+    SHTTP_EVENT_WRITABLE = 22
 
 
 class shttp_log_level(IntEnum):
@@ -192,6 +216,9 @@ class shttp_event(Structure):
     bytes_sent: int
     duration_us: int
     uri: shttp_bytes
+    tag: int
+    exchange: shttp_exchange
+    body: shttp_bytes
 
     _fields_ = [
         ("kind", c_int32),
@@ -226,6 +253,9 @@ class shttp_event(Structure):
         ("bytes_sent", c_uint64),
         ("duration_us", c_uint64),
         ("uri", shttp_bytes),
+        ("tag", c_uint64),
+        ("exchange", shttp_exchange),
+        ("body", shttp_bytes),
     ]
 
 
@@ -407,6 +437,7 @@ class shttp_server_options(Structure):
     listens_max: int
     subscriptions_max: int
     keep_subscriptions: int
+    other_paths: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -476,6 +507,7 @@ class shttp_server_options(Structure):
         ("listens_max", c_uint32),
         ("subscriptions_max", c_uint32),
         ("keep_subscriptions", c_uint32),
+        ("other_paths", c_uint32),
     ]
 
 
@@ -515,6 +547,7 @@ class shttp_stats(Structure):
     session_bytes: int
     parked_requests: int
     listeners: int
+    exchanges: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -552,6 +585,7 @@ class shttp_stats(Structure):
         ("session_bytes", c_uint64),
         ("parked_requests", c_uint64),
         ("listeners", c_uint64),
+        ("exchanges", c_uint64),
     ]
 
 
@@ -591,6 +625,9 @@ FUNCTIONS = (
     "shttp_server_option_set",
     "shttp_server_create",
     "shttp_server_listen",
+    "shttp_server_listen_fd",
+    "shttp_server_adopt_fd",
+    "shttp_server_mount",
     "shttp_server_port",
     "shttp_server_stats_sized",
     "shttp_server_sessions",
@@ -601,6 +638,12 @@ FUNCTIONS = (
     "shttp_server_take_events_sized",
     "shttp_authorization_allow",
     "shttp_authorization_refuse",
+    "shttp_authorization_allow_tagged",
+    "shttp_authorization_answer",
+    "shttp_exchange_respond",
+    "shttp_exchange_start",
+    "shttp_exchange_write",
+    "shttp_exchange_end",
     "shttp_request_respond",
     "shttp_request_fail",
     "shttp_request_fail_in_band",
@@ -609,12 +652,14 @@ FUNCTIONS = (
     "shttp_request_notify",
     "shttp_request_call",
     "shttp_request_hang_up",
+    "shttp_request_when_writable",
     "shttp_call_close",
     "shttp_request_headers",
     "shttp_headers_find",
     "shttp_session_notify",
     "shttp_session_call",
     "shttp_session_hang_up",
+    "shttp_session_when_writable",
     "shttp_session_close",
     "shttp_server_broadcast",
     "shttp_server_publish",
@@ -734,6 +779,21 @@ def declare(library: CDLL) -> None:
         c_size_t,  # error_size
     ]
     library.shttp_server_listen.restype = c_int32
+    library.shttp_server_listen_fd.argtypes = [
+        shttp_server_p,  # server
+        c_int,  # fd
+    ]
+    library.shttp_server_listen_fd.restype = c_int32
+    library.shttp_server_adopt_fd.argtypes = [
+        shttp_server_p,  # server
+        c_int,  # fd
+    ]
+    library.shttp_server_adopt_fd.restype = c_int32
+    library.shttp_server_mount.argtypes = [
+        shttp_server_p,  # front
+        shttp_server_p,  # server
+    ]
+    library.shttp_server_mount.restype = c_int32
     library.shttp_server_port.argtypes = [
         shttp_server_p,  # server
     ]
@@ -791,6 +851,51 @@ def declare(library: CDLL) -> None:
         shttp_bytes,  # description
     ]
     library.shttp_authorization_refuse.restype = c_int32
+    library.shttp_authorization_allow_tagged.argtypes = [
+        shttp_server_p,  # server
+        shttp_authorization,  # authorization
+        shttp_bytes,  # principal
+        c_uint32,  # expires_in_ms
+        c_uint64,  # tag
+    ]
+    library.shttp_authorization_allow_tagged.restype = c_int32
+    library.shttp_authorization_answer.argtypes = [
+        shttp_server_p,  # server
+        shttp_authorization,  # authorization
+        c_uint32,  # http_status
+        POINTER(shttp_header),  # headers
+        c_size_t,  # header_count
+        shttp_bytes,  # body
+    ]
+    library.shttp_authorization_answer.restype = c_int32
+    library.shttp_exchange_respond.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+        c_uint32,  # http_status
+        POINTER(shttp_header),  # headers
+        c_size_t,  # header_count
+        shttp_bytes,  # body
+    ]
+    library.shttp_exchange_respond.restype = c_int32
+    library.shttp_exchange_start.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+        c_uint32,  # http_status
+        POINTER(shttp_header),  # headers
+        c_size_t,  # header_count
+    ]
+    library.shttp_exchange_start.restype = c_int32
+    library.shttp_exchange_write.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+        shttp_bytes,  # data
+    ]
+    library.shttp_exchange_write.restype = c_int32
+    library.shttp_exchange_end.argtypes = [
+        shttp_server_p,  # server
+        shttp_exchange,  # exchange
+    ]
+    library.shttp_exchange_end.restype = c_int32
     library.shttp_request_respond.argtypes = [
         shttp_server_p,  # server
         shttp_request,  # request
@@ -851,6 +956,11 @@ def declare(library: CDLL) -> None:
         c_uint32,  # retry_ms
     ]
     library.shttp_request_hang_up.restype = c_int32
+    library.shttp_request_when_writable.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+    ]
+    library.shttp_request_when_writable.restype = c_int32
     library.shttp_call_close.argtypes = [
         shttp_server_p,  # server
         shttp_call,  # call
@@ -890,6 +1000,11 @@ def declare(library: CDLL) -> None:
         c_uint32,  # retry_ms
     ]
     library.shttp_session_hang_up.restype = c_int32
+    library.shttp_session_when_writable.argtypes = [
+        shttp_server_p,  # server
+        shttp_session,  # session
+    ]
+    library.shttp_session_when_writable.restype = c_int32
     library.shttp_session_close.argtypes = [
         shttp_server_p,  # server
         shttp_session,  # session

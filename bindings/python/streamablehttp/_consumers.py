@@ -12,6 +12,7 @@ from typing import Callable, Protocol
 
 from ._handles import FORKED
 from ._pump import Pump
+from ._values import wrong_type
 from .calls import Calls
 from .errors import ClosedError
 from .events import Idle
@@ -112,6 +113,7 @@ class LoopConsumer:
         self._ended = asyncio.Event()
         self._idle: asyncio.TimerHandle | None = None
         self._reading = False
+        self._handler: Callable[[Event], object] | None = None
         self._read(True)
 
     def is_here(self) -> bool:
@@ -128,8 +130,7 @@ class LoopConsumer:
 
     async def next(self) -> Event | None:
         """The next event; None when the server has closed."""
-        if self._waiter is not None:
-            raise RuntimeError("another task is waiting for the events of this server")
+        self._check_alone()
         pump, events = self._pump, self._pump.events
         while not events and not pump.closed:
             self._waiter = self.loop.create_future()
@@ -145,6 +146,37 @@ class LoopConsumer:
         if len(events) <= self._pending_max // 2:
             self._read(True)
         return event
+
+    async def serve(self, handler: Callable[[Event], object]) -> None:
+        """Calls `handler` with each event, until the server has closed."""
+        self._check_alone()
+        if not callable(handler) or asyncio.iscoroutinefunction(handler):
+            raise wrong_type("handler", "a plain function", handler)
+        self._handler = handler
+        try:
+            self.loop.call_soon(self._hand_over)
+            self._read(True)
+            await self._ended.wait()
+        finally:
+            self._handler = None
+        if self._pump.is_forked:
+            raise ClosedError(FORKED)
+
+    def _check_alone(self) -> None:
+        if self._waiter is not None or self._handler is not None:
+            raise RuntimeError("another task is waiting for the events of this server")
+
+    def _hand_over(self) -> None:
+        """Calls the handler with what was taken. One that raises does not stop the others."""
+        pump = self._pump
+        while self._handler is not None and pump.events:
+            try:
+                # The event has no name here: only the handler keeps references to it.
+                self._handler(pump.hand_over())  # type: ignore[arg-type]  # there is one
+            except Exception as problem:
+                self.loop.call_exception_handler(
+                    {"message": "the handler of an event has raised", "exception": problem}
+                )
 
     async def ended(self) -> None:
         """Returns when the server has closed. No iteration is needed for that."""
@@ -201,6 +233,8 @@ class LoopConsumer:
             return
         try:
             self._pump.take()
+            if self._handler is not None:
+                self._hand_over()
         except BaseException:
             if not self._pump.closed:  # a batch may be incomplete
                 self.loop.call_soon(self._readable)

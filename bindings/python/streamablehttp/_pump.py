@@ -29,6 +29,7 @@ from .events import (
     SessionClosed,
     SessionOpened,
 )
+from .http_request import Exchanges, HTTPRequest
 from .message import Event, Notification
 from .request import Request, Requests
 from .session import Session
@@ -51,10 +52,12 @@ class Pump:
     One thread at a time takes events; the consumer decides which.
     """
 
-    def __init__(self, calls: Calls, requests: Requests, descriptor: int) -> None:
+    def __init__(self, calls: Calls, requests: Requests, exchanges: Exchanges, descriptor: int) -> None:
         self.descriptor = descriptor
         self.events: deque[Event] = deque()
         self.sessions: dict[int, Session] = {}
+        self._opening: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+        """Sessions whose initialize the host has not answered yet."""
         self.closed = False
         self.is_forked = False
         # Up to Python 3.10 an interruption may leave a lock held: an RLock lets its owner in.
@@ -64,6 +67,9 @@ class Pump:
         self._server = calls.server
         self._calls = calls
         self._requests = requests
+        self._exchanges = exchanges
+        self._tags: dict[int, Any] = {}
+        """The tags of requests that are not over, by the keys of their authorizations."""
         self._batch = (shttp_event * BATCH)()
         self._count = c_size_t()
         """The size of the current batch; 0 once all its events are in `events`."""
@@ -175,6 +181,8 @@ class Pump:
             self.last = weakref.ref(event)
         else:
             self.last = None
+            if isinstance(event, HTTPRequest):
+                event._state.is_handed_over = True
             if isinstance(event, SessionClosed):
                 self.sessions.pop(event.session._session.key, None)
         # As the last step: an interruption before it has no effect.
@@ -210,6 +218,7 @@ class Pump:
         return Authorization._of(
             self._server,
             raw.authorization.key,
+            self._tags,
             method=decoded(raw.http_method),
             target=copied(raw.target).decode("latin-1"),
             scheme=copied(raw.scheme).decode("latin-1"),
@@ -220,9 +229,23 @@ class Pump:
 
     def _request(self, raw: shttp_event) -> Request:
         key = raw.request.key
-        request = Request._of(self._requests, key, copied(raw.id), **self._message(raw))
+        fields = self._message(raw)
+        if raw.wire_id.len:
+            fields["session"] = self._new_session(raw)
+        request = Request._of(self._requests, key, copied(raw.id), **fields)
         self._requests.alive[key] = weakref.ref(request)
         return request
+
+    def _new_session(self, raw: shttp_event) -> Session:
+        """The session that an initialize is about to open."""
+        key = raw.session.key
+        session = self._opening.get(key)
+        if session is None:
+            names = decoded(raw.wire_id), decoded(raw.principal), decoded(raw.revision)
+            session = Session._of(self._calls, key, *names, b"", b"")
+            session._is_opening = True
+            self._opening[key] = session
+        return session
 
     def _notification(self, raw: shttp_event) -> Notification:
         return Notification(**self._message(raw))
@@ -238,6 +261,7 @@ class Pump:
             "principal": decoded(raw.principal),
             "peer": decoded(raw.peer),
             "target": copied(raw.target).decode("latin-1"),
+            "tag": self._tags.get(raw.tag) if raw.tag else None,
         }
 
     def _response(self, raw: shttp_event) -> None:
@@ -255,15 +279,9 @@ class Pump:
 
     def _session_opened(self, raw: shttp_event) -> SessionOpened:
         key = raw.session.key
-        session = self.sessions[key] = Session._of(
-            self._calls,
-            key,
-            decoded(raw.wire_id),
-            decoded(raw.principal),
-            decoded(raw.revision),
-            copied(raw.client_info),
-            copied(raw.client_capabilities),
-        )
+        session = self.sessions[key] = self.sessions.get(key) or self._new_session(raw)
+        session._opened(decoded(raw.revision), copied(raw.client_info), copied(raw.client_capabilities))
+        self._opening.pop(key, None)
         return SessionOpened(session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer))
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
@@ -293,16 +311,47 @@ class Pump:
     def _resource_unsubscribed(self, raw: shttp_event) -> ResourceUnsubscribed:
         return ResourceUnsubscribed(uri=decoded(raw.uri))
 
+    def _writable(self, raw: shttp_event) -> None:
+        self._calls.end_room(bool(raw.request.key), raw.request.key or raw.session.key, raw.status)
+
     def _command_failed(self, raw: shttp_event) -> CommandFailed | None:
         if raw.call.key and raw.status == shttp_status.SHTTP_ERR_NOT_FOUND:
             return None  # the call was cancelled at the same time as its response arrived
         if raw.authorization.key:
+            self._tags.pop(raw.authorization.key, None)
             return None  # its client has disconnected, or the host was too slow
+        if raw.exchange.key:
+            return self._answer_failed(raw)
         request = self._requests.existing(raw.request.key)
         if request is None and raw.request.key in self._requests.dropped:
             return None  # not a command of the host
         session = request.session if request else self._session(raw)
         return CommandFailed(error=error(raw.status), session=session, request=request)
+
+    def _answer_failed(self, raw: shttp_event) -> CommandFailed | None:
+        is_over = raw.status in (shttp_status.SHTTP_ERR_NOT_FOUND, shttp_status.SHTTP_ERR_DISCONNECTED)
+        return None if is_over else CommandFailed(error=error(raw.status))
+
+    def _http_request(self, raw: shttp_event) -> HTTPRequest:
+        key = raw.exchange.key
+        method, target = decoded(raw.http_method), copied(raw.target).decode("latin-1")
+        rest = (copied(raw.headers), copied(raw.body), decoded(raw.peer))
+        request = HTTPRequest._of(self._exchanges, key, method, target, *rest)
+        self._exchanges.alive[key] = weakref.ref(request)
+        return request
+
+    def _http_closed(self, raw: shttp_event) -> None:
+        request = self._exchanges.existing(raw.exchange.key)
+        if request is not None:
+            request._close()
+
+    def _http_writable(self, raw: shttp_event) -> None:
+        request = self._exchanges.existing(raw.exchange.key)
+        if request is not None:
+            request._taken(raw.bytes_sent)
+
+    def _tag_released(self, raw: shttp_event) -> None:
+        self._tags.pop(raw.tag, None)
 
     def _access(self, raw: shttp_event) -> Access:
         return Access(
@@ -350,9 +399,14 @@ _READERS: dict[int, Callable[[Pump, shttp_event], Event | None]] = {
     shttp_event_kind.SHTTP_EVENT_PRIMARY_GAP: Pump._primary_gap,
     shttp_event_kind.SHTTP_EVENT_RESOURCE_SUBSCRIBED: Pump._resource_subscribed,
     shttp_event_kind.SHTTP_EVENT_RESOURCE_UNSUBSCRIBED: Pump._resource_unsubscribed,
+    shttp_event_kind.SHTTP_EVENT_WRITABLE: Pump._writable,
     shttp_event_kind.SHTTP_EVENT_COMMAND_FAILED: Pump._command_failed,
     shttp_event_kind.SHTTP_EVENT_ACCESS: Pump._access,
     shttp_event_kind.SHTTP_EVENT_SESSIONS: Pump._listed,
     shttp_event_kind.SHTTP_EVENT_LOG: Pump._log,
+    shttp_event_kind.SHTTP_EVENT_HTTP_REQUEST: Pump._http_request,
+    shttp_event_kind.SHTTP_EVENT_HTTP_CLOSED: Pump._http_closed,
+    shttp_event_kind.SHTTP_EVENT_HTTP_WRITABLE: Pump._http_writable,
+    shttp_event_kind.SHTTP_EVENT_TAG_RELEASED: Pump._tag_released,
     shttp_event_kind.SHTTP_EVENT_CLOSED: Pump._server_closed,
 }

@@ -17,6 +17,7 @@ __all__ = [
     "DescriptorsError",
     "DisconnectedError",
     "InvalidArgumentError",
+    "InvalidHeaderError",
     "InvalidMessageError",
     "InvalidOptionError",
     "JSONResponseError",
@@ -71,6 +72,12 @@ class TooDeepError(InvalidMessageError):
     """JSON that is nested deeper than json_depth_max."""
 
     status = shttp_status.SHTTP_ERR_TOO_DEEP
+
+
+class InvalidHeaderError(StreamableHTTPError, ValueError):
+    """A header with a bad name or value, or one that the library writes."""
+
+    status = shttp_status.SHTTP_ERR_INVALID_HEADER
 
 
 class DisconnectedError(StreamableHTTPError):

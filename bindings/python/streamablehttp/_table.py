@@ -102,6 +102,7 @@ OPTIONS: dict[str, Option] = {
     "listens_max": Option("listens_max", "uint", 1024),
     "subscriptions_max": Option("subscriptions_max", "uint", 1024),
     "keep_subscriptions": Option("keep_subscriptions", "flag", False),
+    "other_paths": Option("other_paths", "flag", False),
 }
 
 
@@ -306,3 +307,6 @@ class Options(TypedDict, total=False):
     keep_subscriptions: bool
     """True: the library answers resources/subscribe and resources/unsubscribe of sessions itself,
     and Server.publish() tells those that have subscribed. Default False."""
+    other_paths: bool
+    """True: requests for other paths than the endpoint's are SHTTP_EVENT_HTTP_REQUEST, for the host
+    to answer, instead of 404. See shttp_exchange_respond(). Default False."""

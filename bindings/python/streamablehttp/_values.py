@@ -221,6 +221,8 @@ class Headers(Mapping[str, str]):
         self._lines = lines
 
     _fields: dict[str, str] = lazy(lambda self: _fields(self._lines))
+    raw: list[tuple[bytes, bytes]] = lazy(lambda self: _raw(self._lines))
+    """Each line in its order, as (name, value); names are in lower case."""
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower() if isinstance(name, str) else name]
@@ -232,9 +234,22 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
 
+def raw_headers(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Header lines as pairs of name and value."""
+    pairs = (line.partition(b":") for line in lines.split(b"\r\n"))
+    return [(name, value.strip()) for name, colon, value in pairs if colon]
+
+
 def headers_of(value: Mapping[str, str] | None) -> Headers:
     """The headers of an event that is built."""
     return value if isinstance(value, Headers) else Headers(value or {})
+
+
+def _raw(lines: bytes | Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    if not isinstance(lines, bytes):
+        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
+    parts = (line.partition(b":") for line in lines.split(b"\r\n"))
+    return [(name.lower(), value.strip()) for name, colon, value in parts if colon]
 
 
 def _fields(lines: bytes | Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ._values import (
     wrong_type,
 )
 from .errors import InvalidArgumentError, NotFoundError
+from .http_request import ResponseHeaders, Text, invoke_response, response_arguments
 from .message import Event
 
 PRINCIPAL_BYTES_MAX = 256
@@ -49,7 +50,7 @@ class _State:
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Authorization(Event):
-    """An HTTP request that waits to be authorized: answer it once, with `allow` or `refuse`.
+    """An HTTP request that waits to be authorized: answer it with `allow`, `refuse` or `answer`.
 
     It is the first event of a request, if the server has `authorize`. The methods may be called now
     or later, on any thread. If the client has disconnected, the answer is ignored. After
@@ -72,6 +73,7 @@ class Authorization(Event):
 
     _authorization: shttp_authorization = field(init=False)
     _server: Commands = field(init=False)
+    _tags: dict[int, Any] = field(init=False)
     _state: _State = field(init=False)
 
     __match_args__ = ("method", "target")
@@ -96,17 +98,17 @@ class Authorization(Event):
             headers=headers_of(headers),
             peer=peer,
         )
-        self._begin(Recorder(), 0)
+        self._begin(Recorder(), 0, {})
 
     @classmethod
-    def _of(cls, server: Commands, key: int, **fields: Any) -> Authorization:
-        """One of a server."""
+    def _of(cls, server: Commands, key: int, tags: dict[int, Any], **fields: Any) -> Authorization:
+        """One of a server, with the tags of its requests."""
         authorization = cls(**fields)
-        authorization._begin(server, key)
+        authorization._begin(server, key, tags)
         return authorization
 
-    def _begin(self, server: Commands, key: int) -> None:
-        vars(self).update(_server=server, _authorization=shttp_authorization(key), _state=_State())
+    def _begin(self, server: Commands, key: int, tags: dict[int, Any]) -> None:
+        vars(self).update(_server=server, _authorization=shttp_authorization(key), _state=_State(), _tags=tags)
 
     def _details(self) -> tuple[object, ...]:
         # A query may have a token in it.
@@ -122,8 +124,11 @@ class Authorization(Event):
         """The answers to one that was built without a server: (name, argument, ...)."""
         return sent(self._server)
 
-    def allow(self, principal: str, expires_in_ms: int = 0) -> None:
+    def allow(self, principal: str, expires_in_ms: int = 0, tag: Any = None) -> None:
         """Authorizes the request, as a request of `principal`.
+
+        `tag` is any object, such as the token's claims: `Request.tag` and `Notification.tag` of
+        what this HTTP request causes are that object.
 
         `principal` must be the same string for all tokens of one user, and has 1 to 256 bytes. A
         session does not exist for any principal but the one that opened it. Streams of the request
@@ -137,11 +142,17 @@ class Authorization(Event):
                 f"principal: {len(name)} bytes are not in 1 ... {PRINCIPAL_BYTES_MAX}; use one name"
                 " for everybody if users are not told apart"
             )
-        self._answer(
-            library.shttp_authorization_allow,
-            borrowed(name),
-            milliseconds("expires_in_ms", expires_in_ms),
-        )
+        arguments = [borrowed(name), milliseconds("expires_in_ms", expires_in_ms)]
+        if tag is None:
+            return self._answer(library.shttp_authorization_allow, *arguments)
+        key = self._authorization.key
+        kept = self._tags.setdefault(key, tag)
+        try:
+            self._answer(library.shttp_authorization_allow_tagged, *arguments, key)
+        except BaseException:
+            if kept is tag and not self._state.answered:
+                self._tags.pop(key, None)
+            raise
 
     def refuse(
         self,
@@ -170,12 +181,27 @@ class Authorization(Event):
             _header_text("description", description, _PRINTABLE, "printable ASCII"),
         )
 
+    def answer(self, status: int, headers: ResponseHeaders = (), body: Text = b"") -> None:
+        """Answers with an HTTP response of the host's own: a redirect, a page, 429, another scheme.
+
+        See `HTTPRequest.respond` for the arguments. Headers of CORS are added, if `cors_origins`
+        admits the origin.
+
+        Raises TypeError, InvalidArgumentError, InvalidHeaderError, NotFoundError on a second call,
+        and ClosedError.
+        """
+        arguments = response_arguments(status, headers, body)
+        self._answer(library.shttp_authorization_answer, *arguments)
+
     def _answer(self, function: Any, *arguments: Any) -> None:
         self._server.check_process()  # before the lock, which a thread of the parent may hold
         with self._state.lock:
             if self._state.answered:
                 raise NotFoundError("the request has been allowed or refused")
-            self._server.invoke(function, self._authorization, *arguments)
+            if function is library.shttp_authorization_answer:
+                invoke_response(self._server, function, self._authorization, *arguments)
+            else:
+                self._server.invoke(function, self._authorization, *arguments)
             self._state.answered = True
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import itertools
+import threading
 import time
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import InvalidStateError
 from ctypes import byref
 from typing import Any, Callable, Protocol
 
-from ._abi import shttp_call, shttp_status
+from ._abi import shttp_call, shttp_request, shttp_session, shttp_status
 from ._handles import Commands
 from ._library import error, library
 from ._recorder import Recorder
@@ -37,7 +38,8 @@ class Call(concurrent.futures.Future[Any]):
         self._token = token
         self._timeout = timeout
         self._call = shttp_call()
-        self._is_list = False
+        self._is_own = False
+        """Whether it asks the library, and not the client: that cannot be stopped."""
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Raises asyncio.TimeoutError after the `timeout` (seconds) that the call was made with."""
@@ -73,7 +75,7 @@ class Call(concurrent.futures.Future[Any]):
         if self._calls.remove(self._token) is None:
             return False
         try:
-            if not self._is_list:  # that cannot be stopped
+            if not self._is_own:
                 self._calls.server.invoke(library.shttp_call_close, self._call)
         except StreamableHTTPError:
             pass  # it has ended, or the client cannot be notified
@@ -188,6 +190,9 @@ class Calls:
         self.taker: EventTaker | None = None
         self.open: dict[int, Call] = {}
         self._tokens = itertools.count(1)
+        self._rooms: dict[tuple[bool, int], list[int]] = {}
+        """Who waits for room, by whether the stream is a request's, and its key."""
+        self._lock = threading.RLock()
 
     def make(self, function: Any, target: Any, method: str, params: Any, timeout: float | None) -> Call:
         """Makes a call with `function`: shttp_request_call or shttp_session_call."""
@@ -214,7 +219,7 @@ class Calls:
     def list_sessions(self, after: int, limit: int, timeout: float | None) -> Call:
         """Asks for a page of the list of sessions."""
         call = Call(self, next(self._tokens), seconds("timeout", timeout))
-        call._is_list = True
+        call._is_own = True
         self.open[call._token] = call
         try:
             self.server.invoke(library.shttp_server_sessions, after, limit, call._token)
@@ -222,6 +227,37 @@ class Calls:
             self.remove(call._token)
             raise
         return call
+
+    def room(self, function: Any, target: shttp_request | shttp_session) -> Call:
+        """Asks for room on a stream: shttp_request_when_writable or shttp_session_when_writable."""
+        call = Call(self, next(self._tokens), None)
+        call._is_own = True
+        if isinstance(self.server, Recorder):
+            self.server.invoke(function, target)
+            call.set_result(None)
+            return call
+        self.open[call._token] = call
+        with self._lock:
+            self._rooms.setdefault((isinstance(target, shttp_request), target.key), []).append(call._token)
+        try:
+            # Even if others wait: their event may be about to be read.
+            self.server.invoke(function, target)
+        except BaseException:
+            self.remove(call._token)
+            raise
+        return call
+
+    def end_room(self, is_request: bool, key: int, status: int) -> None:
+        """There is room, or will never be. May be repeated after an interruption."""
+        with self._lock:
+            tokens = list(self._rooms.get((is_request, key), ()))
+        for token in tokens:
+            self._complete(token, error(status) if status else None)
+        with self._lock:
+            waiting = self._rooms.get((is_request, key), [])
+            waiting[:] = [token for token in waiting if token not in tokens]
+            if not waiting:
+                self._rooms.pop((is_request, key), None)
 
     def remove(self, token: int) -> Call | None:
         """Removes and returns a call. Only the caller that gets it may cancel it."""
@@ -266,6 +302,8 @@ class Calls:
     def forget(self) -> None:
         """For a forked child: the responses go to the parent."""
         self.open.clear()
+        self._rooms.clear()
+        self._lock = threading.RLock()
 
 
 def _outcome(message: bytes) -> Exception | dict[str, Any]:

@@ -8,7 +8,7 @@ from . import _statuses
 from ._bases import StreamableHTTPError
 from ._statuses import *  # noqa: F403
 
-__all__ = ["ClientError", "StreamableHTTPError"]
+__all__ = ["ClientError", "ServerError", "StreamableHTTPError"]
 __all__ += _statuses.__all__
 
 
@@ -23,6 +23,20 @@ class ClientError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.code})"
+
+
+class ServerError(Exception):
+    """The server answered a request of a `Client` with a JSON-RPC error, or refused it."""
+
+    def __init__(self, code: int, message: str, data: Any = None, http_status: int = 200) -> None:
+        super().__init__(code, message, data, http_status)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.http_status = http_status
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code}, HTTP {self.http_status})"
 
 
 _BY_STATUS: dict[int, type[StreamableHTTPError]] = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ._values import Headers, headers_of, lazy, load, shown
 from .authorization import Authorization
 from .errors import StreamableHTTPError
+from .http_request import HTTPRequest
 from .message import Event, Message, Notification
 from .request import Request
 from .session import Session
@@ -18,6 +20,7 @@ __all__ = [
     "Cancelled",
     "CommandFailed",
     "Event",
+    "HTTPRequest",
     "Idle",
     "Message",
     "Notification",
@@ -58,7 +61,9 @@ class Cancelled(Event):
     """
 
     request: Request
-    reason: str | None = lazy(lambda self: _reason(self._message))
+    params: dict[str, Any] = field(init=False, default=lazy(lambda self: _params(self._message)))
+    """The params of the client's notifications/cancelled; {} if it has sent none."""
+    reason: str | None = lazy(lambda self: _reason(self.params))
     """The client's reason; None if it gave none."""
     _message: bytes = field(init=False)
 
@@ -66,7 +71,7 @@ class Cancelled(Event):
 
     def __init__(self, *, request: Request, reason: str | None = None) -> None:
         super().__init__(session=request.session)
-        vars(self).update(request=request, reason=reason)
+        vars(self).update(request=request, reason=reason, _message=b"")
 
     @classmethod
     def _of(cls, request: Request, message: bytes) -> Cancelled:
@@ -80,9 +85,13 @@ class Cancelled(Event):
         return f"<Cancelled {self.request}>"
 
 
-def _reason(message: bytes) -> str | None:
+def _params(message: bytes) -> dict[str, Any]:
     params = load(message).get("params") if message else None
-    reason = params.get("reason") if isinstance(params, dict) else None
+    return params if isinstance(params, dict) else {}
+
+
+def _reason(params: dict[str, Any]) -> str | None:
+    reason = params.get("reason")
     return reason if isinstance(reason, str) else None
 
 

@@ -50,6 +50,8 @@ class Message(Event):
     """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
     target: str
     """The target of the HTTP request, such as /mcp?x=1."""
+    tag: Any
+    """The object that the host gave to `Authorization.allow`; None without one."""
     message: bytes = field(init=False, default=lazy(lambda self: _written(self)))
     """The whole JSON-RPC message, unchanged."""
     params: Any = field(default=lazy(lambda self: _params(self.message)))
@@ -69,6 +71,7 @@ class Message(Event):
         principal: str = "",
         peer: str = "",
         target: str = "/mcp",
+        tag: Any = None,
     ) -> None:
         """Makes a message with `params` or, as JSON text, a `message` that has them."""
         super().__init__(session=session)
@@ -85,6 +88,7 @@ class Message(Event):
         fields["principal"] = principal
         fields["peer"] = peer
         fields["target"] = target
+        fields["tag"] = tag
 
     def _details(self) -> tuple[object, ...]:
         return (shown(self.method),)

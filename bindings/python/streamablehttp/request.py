@@ -126,6 +126,7 @@ class Request(Message, Asking):
         principal: str = "",
         peer: str = "",
         target: str = "/mcp",
+        tag: Any = None,
     ) -> None:
         """Makes a request without a server, for tests of a host; `sent` has what it is answered."""
         super().__init__(
@@ -138,6 +139,7 @@ class Request(Message, Asking):
             principal=principal,
             peer=peer,
             target=target,
+            tag=tag,
         )
         self._begin(Requests(Calls(Recorder())), 0)
         vars(self)["id"] = id
@@ -220,6 +222,8 @@ class Request(Message, Asking):
                 optional("data", data),
             )
             self._state.answered = True
+        if self.session is not None and self.session._is_opening:
+            self.session.closed = True  # it is never opened
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Sends the progress of the request; does nothing if the client did not ask for progress.
@@ -290,6 +294,22 @@ class Request(Message, Asking):
         CommandFailed event with NotResumableError; the connection stays open.
         """
         self._invoke(library.shttp_request_hang_up, milliseconds("retry_ms", retry_ms))
+
+    def writable(self) -> Call:
+        """Waits, when awaited, until the request's stream has room: for hosts that send much.
+
+        Await it before each message, or after each few, and a client that reads slowly slows the
+        host down; without it, old log messages are dropped and then the connection is closed.
+        `result(timeout)` waits on a thread. It also waits for room in the queue of commands, so it
+        is what to do after LimitError. There is no room while more than a quarter of
+        `unsent_bytes_max` is unread, until all is read; a client that has disconnected and may
+        resume keeps nobody waiting.
+
+        Raises NotFoundError if the request ends meanwhile, NotReadyError for initialize, and what
+        is described above.
+        """
+        self._check_open()
+        return self._requests.calls.room(library.shttp_request_when_writable, self._request)
 
     def _invoke(self, function: Any, *arguments: Any) -> None:
         self._check_open()

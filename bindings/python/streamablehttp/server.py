@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import socket
 import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from ctypes import byref, sizeof
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Callable, Literal, get_args
 from urllib.parse import quote
 
 from ._abi import shttp_change, shttp_loop_p, shttp_stats
@@ -20,13 +21,15 @@ from ._handles import Handle, forget_in_child, stays_here
 from ._library import library
 from ._options import server_options, signature
 from ._pump import Pump
-from ._start import create, internet_address, listen, unix_socket_path
+from ._start import Listening, Sockets, create, internet_address, listen, unix_socket_path
 from ._store import Binding, EventStore
 from ._store_calls import event_store as store_struct
 from ._table import OPTIONS, Options
 from ._values import borrowed, dump, encoded, integer, message_params, method_name, milliseconds, wrong_type
 from .calls import Call, Calls
+from .client import Client
 from .errors import ClosedError, InvalidArgumentError, InvalidOptionError
+from .http_request import Exchanges
 from .message import Event
 from .request import Requests
 from .session import Session
@@ -66,8 +69,10 @@ class Server:
 
     The library answers initialize and server/discover with `name` and `version` (the serverInfo), `capabilities` and
     `instructions`; with `raw` it leaves these and ping to the host. `host` is a numeric
-    address, or "localhost" for 127.0.0.1; with port 0 the system chooses one; `unix_path` is a Unix
-    socket to listen on instead of both. `json_response` is the same as `response_mode="json"`.
+    address, or "localhost" for 127.0.0.1; with port 0 the system chooses one, and with None it
+    listens nowhere: see `client`. `unix_path` is a Unix socket to listen on instead of both, and
+    `listen_fd` one or several sockets that listen already, such as systemd's: descriptors, or
+    sockets of Python's; the server uses duplicates. `json_response` is the same as `response_mode="json"`.
     Without `replay` no messages are kept, and clients cannot resume a stream; `event_store` keeps
     them instead of the library (see `EventStore`). `Options` describes the other keyword arguments.
 
@@ -83,8 +88,9 @@ class Server:
         name: str | None = None,
         version: str = "0",
         host: str = "127.0.0.1",
-        port: int = 0,
+        port: int | None = 0,
         unix_path: str | os.PathLike[str] | None = None,
+        listen_fd: Listening | Iterable[Listening] | None = None,
         json_response: bool = False,
         replay: bool = True,
         raw: bool = False,
@@ -101,10 +107,11 @@ class Server:
             store=None if self._store is None else store_struct(self._store),
             options=options,
         )
-        port = integer("port", port, 0, 0xFFFF)
+        port = None if port is None else integer("port", port, 0, 0xFFFF)
         self.host = internet_address(host)
         """The numeric address that it listens on."""
         self.unix_path = None if unix_path is None else unix_socket_path(unix_path)
+        sockets = None if listen_fd is None else Sockets(listen_fd)
         if struct.unix_mode and unix_path is None:
             raise InvalidOptionError("unix_mode: it is for a unix_path, and there is none")
         self.path: str = options.get("path", OPTIONS["path"].default)
@@ -113,9 +120,12 @@ class Server:
         loop = Handle(loop_pointer, library.shttp_loop_destroy)
         try:
             pointer = create(loop, struct)
-            listen(pointer, self.host, port, self.unix_path)
+            if sockets is not None:
+                self.host, self.unix_path = sockets.listen(pointer)
+            elif self.unix_path is not None or port is not None:
+                listen(pointer, self.host, port or 0, self.unix_path)
             self.port: int = library.shttp_server_port(pointer)
-            """The port it listens on; 0 on a Unix socket."""
+            """The port it listens on; 0 on a Unix socket, and if it listens nowhere."""
             descriptor = library.shttp_server_descriptor(pointer)
             # Destroying the loop joins its thread and destroys the server on it.
             self._handle = Handle(pointer, lambda pointer: loop.close())
@@ -127,7 +137,9 @@ class Server:
             raise
         self._calls = Calls(self._handle)
         self._requests = Requests(self._calls)
-        self._pump = Pump(self._calls, self._requests, descriptor)
+        unsent = struct.unsent_bytes_max or OPTIONS["unsent_bytes_max"].default
+        self._exchanges = Exchanges(self._handle, unsent)
+        self._pump = Pump(self._calls, self._requests, self._exchanges, descriptor)
         self._consumers = Consumers(self._pump, self._calls)
         self._ended = threading.Event()
         forget_in_child(self)
@@ -136,11 +148,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The endpoint, for clients on this machine."""
+        """The endpoint, for clients on this machine; without a port if it listens nowhere."""
         if self.unix_path is not None:
             return f"http+unix://{quote(self.unix_path, safe='')}{self.path}"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host).replace("%", "%25")
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self.path}"
+        port = f":{self.port}" if self.port else ""
+        return f"http://{f'[{host}]' if ':' in host else host}{port}{self.path}"
 
     @property
     def sessions(self) -> list[Session]:
@@ -184,6 +197,62 @@ class Server:
             self._consumers.current = None
             if self._pump.closed:
                 self._destroy()
+
+    async def serve(self, handler: Callable[[Event], object]) -> None:
+        """Calls `handler` with each event, on the running asyncio loop, until the server has closed.
+
+        The same as iterating, and cheaper where events come one by one: no task is woken for an
+        event. `handler` is a plain function, which must not block: it answers, or starts a task.
+        What it raises goes to the loop's exception handler, and the next event is served. Keep a
+        reference to a request until it is answered.
+
+        Raises TypeError, RuntimeError if somebody else takes the events, and ClosedError in a fork.
+        """
+        await self._attach().serve(handler)
+
+    def client(self, **keywords: Any) -> Client:
+        """A client inside this process, for tests of a host: see `Client`, whose arguments it takes.
+
+        It needs no port, but somebody who takes the server's events::
+
+            async with Server(name="hello", version="1", port=None) as server:
+                task = asyncio.create_task(host(server))
+                async with server.client() as client:
+                    await client.initialize()
+                    assert await client.request("tools/list") == {"tools": []}
+        """
+        return Client(self, **keywords)
+
+    def adopt(self, connection: socket.socket | int) -> None:
+        """Serves a connected socket as if its client had connected to the server. [any thread]
+
+        For connections that were accepted elsewhere, and for one end of a socketpair(). It belongs
+        to the server afterwards: a socket of Python's is detached.
+
+        Raises TypeError, InvalidArgumentError if it is no connected stream socket, and ClosedError.
+        """
+        descriptor = connection.fileno() if isinstance(connection, socket.socket) else connection
+        self._handle.invoke(library.shttp_server_adopt_fd, integer("connection", descriptor, -1, 0x7FFFFFFF))
+        if isinstance(connection, socket.socket):
+            connection.detach()
+
+    def mount(self, other: Server) -> None:
+        """Serves the endpoint of another server at this one's address, and the other way round.
+
+        Both keep their options, sessions and events; which of them gets a request is decided by its
+        path. `other` may listen nowhere (`port=None`); it is reached until it closes, so keep a
+        reference to it. [any thread]
+
+        Raises TypeError, BusyError if `other` is mounted already or both have the same path, and
+        ClosedError.
+        """
+        if not isinstance(other, Server):
+            raise wrong_type("other", "a Server", other)
+        # Always in the same order: each holds a lock.
+        if id(self) < id(other):
+            self._handle.invoke(lambda front: other._handle.invoke(lambda one: library.shttp_server_mount(front, one)))
+        else:
+            other._handle.invoke(lambda one: self._handle.invoke(library.shttp_server_mount, one))
 
     def broadcast(self, method: str, params: Any = None) -> None:
         """Sends a notification on the primary stream of every session. [any thread]
@@ -359,6 +428,7 @@ class Server:
         self._handle.forget()
         self._calls.forget()
         self._requests.forget()
+        self._exchanges.forget()
         self._pump.forget()
         self._ended = threading.Event()
         self._ended.set()

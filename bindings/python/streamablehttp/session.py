@@ -16,6 +16,9 @@ from .errors import NotFoundError
 class Session(Asking):
     """A client's session, from SessionOpened to SessionClosed; one object for all its events.
 
+    With `raw`, the initialize request has it already: `id` is the one that the answer will carry,
+    and everything else is known once SessionOpened has been taken.
+
     Clients of revision 2026-07-28 have none.
 
     The methods may be called on any thread. They raise NotFoundError after the SessionClosed event
@@ -77,6 +80,16 @@ class Session(Asking):
         self._info = self._capabilities = b""
         self.data = None
         self.closed = False
+        self._is_opening = False
+
+    def _opened(self, revision: str, info: bytes, capabilities: bytes) -> None:
+        """The host has accepted initialize. May be repeated after an interruption."""
+        self.revision = revision
+        self._info = info
+        self._capabilities = capabilities
+        for name in ("client_info", "client_capabilities"):
+            vars(self).pop(name, None)
+        self._is_opening = False
 
     @property
     def sent(self) -> list[Sent]:
@@ -129,6 +142,16 @@ class Session(Asking):
         """
         self._check_open()
         self._calls.server.invoke(library.shttp_session_hang_up, self._session, milliseconds("retry_ms", retry_ms))
+
+    def writable(self) -> Call:
+        """Waits, when awaited, until the primary stream has room; see `Request.writable`.
+
+        While no primary stream is open, there is room if the mailbox is less than half full; else
+        it waits for the client to open the stream and read. Raises NotFoundError if the session
+        ends meanwhile.
+        """
+        self._check_open()
+        return self._calls.room(library.shttp_session_when_writable, self._session)
 
     def close(self) -> None:
         """Ends the session: the client's later requests get 404, and it initializes again."""

@@ -21,6 +21,7 @@ from streamablehttp import (
     CommandFailed,
     Event,
     Headers,
+    HTTPRequest,
     Idle,
     InvalidArgumentError,
     LimitError,
@@ -59,6 +60,7 @@ def one_of_each():
         PrimaryOpened(session=session()),
         PrimaryGap(session=session()),
         PrimaryClosed(session=session()),
+        HTTPRequest(target=f"/a\nb?token={SECRET}", headers={"Authorization": SECRET}, body=SECRET.encode()),
         CommandFailed(error=LimitError("full"), request=request),
         CommandFailed(error=LimitError("full")),
         Idle(),
@@ -177,6 +179,7 @@ def kind(event):
         case CommandFailed(LimitError(), None): return "limit"
         case CommandFailed(request=Request(id=id)): return -id
         case Authorization(method, target): return method, target
+        case HTTPRequest(method, path): return method, path
         case Idle(): return "idle"
         case ResourceSubscribed(uri): return uri
         case ResourceUnsubscribed(uri): return f"gone {uri}"
@@ -193,6 +196,7 @@ def kind(event):
         "2025-11-25",
         events[4].session,
         *["2025-11-25"] * 3,
+        ("GET", "/a\nb"),
         -7,
         "limit",
         "idle",

@@ -29,6 +29,7 @@ from streamablehttp._library import library
 from streamablehttp._pump import Pump
 from streamablehttp._values import borrowed
 from streamablehttp.calls import Calls
+from streamablehttp.http_request import Exchanges
 from streamablehttp.request import Requests
 from wire import SECONDS, Client, on_asyncio
 
@@ -56,7 +57,7 @@ class Batches:
         self._handle.invoke = self._invoke
         self.calls = Calls(self._handle)
         self.requests = Requests(self.calls)
-        self.pump = Pump(self.calls, self.requests, -1)
+        self.pump = Pump(self.calls, self.requests, Exchanges(self._handle, 1), -1)
 
     def _invoke(self, function, *arguments):
         if function is library.shttp_request_fail:

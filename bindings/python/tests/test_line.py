@@ -12,8 +12,8 @@ PACKAGE = Path(streamablehttp.__file__).parent
 LINE = [
     *("_abi", "_bases", "_statuses", "errors", "_reports", "_library", "_values", "_handles"),
     *("_table", "_options", "_start", "_store", "_store_calls", "_recorder"),
-    *("calls", "session", "message", "request", "authorization", "events"),
-    *("_pump", "_consumers", "server", "__init__"),
+    *("calls", "session", "message", "request", "http_request", "authorization", "events"),
+    *("_pump", "_consumers", "client", "server", "__init__"),
 ]
 
 

@@ -117,6 +117,7 @@ extension ServerEngine {
             fail(ask.call, .noCapability)
         }
         sendKept(of: request)
+        noteRoom(of: request)
         continuations.askLater(request)
     }
 

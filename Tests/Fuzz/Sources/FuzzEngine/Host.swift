@@ -36,7 +36,7 @@ extension World {
 
     private func heed(_ event: HostEvent) {
         switch event.kind {
-        case .request:
+        case .request, .initialize:
             guard let key = event.request else { fatalError("a request without a key") }
             require(!requests.contains(key), "delivered twice")
             requests.append(key)
@@ -81,8 +81,11 @@ extension World {
         case .access:
             require(options.reportsExchanges, "a record that nobody wants")
             require(event.access != nil, "a record of nothing")
-        case .commandFailed, .log, .sessions, .closed:
-            fatalError("an event that is the runtime's to make")
+        case .writable:
+            require(event.request != nil || event.session != nil, "room for nobody")
+        case .commandFailed, .log, .sessions, .closed, .httpRequest, .httpClosed, .httpWritable,
+            .tagReleased:
+            fatalError("an event that is the runtime's to make, or of an option that is off")
         }
     }
 

@@ -70,6 +70,7 @@ struct ResponseCheck {
             mayHaveEndpoint = false
             require(url.hasPrefix("\(Names.oldPath)?session="), "an endpoint elsewhere")
             endpoint = Array(url.utf8)
+        case .opened, .part: fatalError("a body in parts that is no stream")
         case .malformed(let what): fatalError(what)
         }
     }

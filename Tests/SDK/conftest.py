@@ -1,0 +1,75 @@
+"""Servers in processes of their own, and a bound on time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+TEST_SECONDS = 120
+
+
+@pytest.fixture(autouse=True)
+def bounded():
+    """A test that hangs fails, with the line it hangs in."""
+
+    def expire(number, frame):
+        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+class Started:
+    """A server in a process."""
+
+    def __init__(self, *command: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=HERE,
+            env=os.environ | environment,
+        )
+        line = self.process.stdout.readline().strip()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"{command}: {line} {self.process.stderr.read()[-2000:]}")
+        self.url = line[len("listening on ") :]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1].split("/")[0])
+
+    def end(self) -> int | None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        return self.process.returncode
+
+
+@pytest.fixture
+def start():
+    """Starts servers of servers.py: start(name, "library" | "uvicorn", *options)."""
+    started: list[Started] = []
+
+    def begin(*arguments: str, **environment: str) -> Started:
+        started.append(Started(str(HERE / "servers.py"), *arguments, **environment))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.end()

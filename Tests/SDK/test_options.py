@@ -1,0 +1,190 @@
+"""What cannot be served says so at start, with a line that works. And the kernel is what the package builds on."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import MCPServer
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+
+import streamablehttp.mcp
+from streamablehttp.mcp import UnsupportedOption, UnsupportedServer, _kernel
+from test_authorization import Peer
+
+
+def begin(target, **options):
+    async def work():
+        async with streamablehttp.mcp.serve(target, port=0, **options) as server:
+            return server.url, server._server.path
+
+    return asyncio.run(work())
+
+
+def with_middleware(*middleware):
+    app = MCPServer("m").streamable_http_app()
+    app.user_middleware.extend(middleware)
+    return app
+
+
+def several():
+    one, two = MCPServer("one"), MCPServer("two")
+    return Starlette(
+        routes=[Mount("/one", one.streamable_http_app()), Mount("/two", two.streamable_http_app())],
+    )
+
+
+async def listen(context, params):
+    raise NotImplementedError
+
+
+REFUSED: dict[str, Any] = {
+    "TLS": (lambda: MCPServer("m"), {"ssl_certfile": "a.pem"}, UnsupportedOption, "ssl_certfile='a.pem'"),
+    "workers": (lambda: MCPServer("m"), {"workers": 4}, UnsupportedOption, "workers=4"),
+    "reload": (lambda: MCPServer("m"), {"reload": True}, UnsupportedOption, "reload=True"),
+    "a middleware": (lambda: with_middleware(Middleware(GZipMiddleware)), {}, UnsupportedOption, "GZipMiddleware"),
+    "an origin by pattern": (
+        lambda: with_middleware(Middleware(CORSMiddleware, allow_origin_regex=".*")),
+        {},
+        UnsupportedOption,
+        "CORSMiddleware",
+    ),
+    "an event store": (lambda: MCPServer("m"), {"event_store": object()}, UnsupportedOption, "event_store"),
+    "options of an application": (
+        lambda: MCPServer("m").streamable_http_app(),
+        {"json_response": True},
+        UnsupportedOption,
+        "json_response",
+    ),
+    "no endpoint": (lambda: Starlette(), {}, UnsupportedServer, "no endpoint"),
+    "no server": (lambda: "mcp", {}, UnsupportedServer, "str"),
+    "a listen handler of its own": (
+        lambda: Server("m", on_subscriptions_listen=listen),
+        {},
+        UnsupportedServer,
+        "subscriptions/listen",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused(case):
+    make, options, error, text = REFUSED[case]
+    with pytest.raises(error) as caught:
+        begin(make(), **options)
+    assert text in str(caught.value) and "uvicorn.run(" in str(caught.value)
+
+
+ACCEPTED: dict[str, Any] = {
+    "a server": (lambda: MCPServer("m"), {}, "/mcp"),
+    "a low-level server": (lambda: Server("m"), {"json_response": True}, "/mcp"),
+    "a path": (lambda: MCPServer("m"), {"streamable_http_path": "/a/b"}, "/a/b"),
+    "an application": (lambda: MCPServer("m").streamable_http_app(), {}, "/mcp"),
+    "CORS": (
+        lambda: with_middleware(Middleware(CORSMiddleware, allow_origins=["https://a.example"])),
+        {},
+        "/mcp",
+    ),
+    "options of the library": (lambda: MCPServer("m"), {"engine": {"sessions_max": 3}}, "/mcp"),
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_what_is_accepted(case):
+    make, options, path = ACCEPTED[case]
+    url, served = begin(make(), **options)
+    assert served == path and url.endswith(path)
+
+
+# ---- The kernel ---------------------------------------------------------------------------
+
+
+def test_the_kernel_is_what_we_know():
+    _kernel.check()
+    assert len(_kernel.EXPECTED) > 10
+
+
+@pytest.mark.parametrize("what", list(_kernel.EXPECTED))
+def test_a_kernel_that_has_changed(what):
+    """Each expectation is found out if it does not hold."""
+    look, _ = _kernel.EXPECTED[what]
+    with pytest.raises(UnsupportedServer, match="is not as expected"):
+        _kernel.check({what: (look, "something else")})
+
+    def gone():
+        raise AttributeError("gone")
+
+    with pytest.raises(UnsupportedServer, match="gone"):
+        _kernel.check({what: (gone, None)})
+
+
+def test_only_the_kernel_knows_internals():
+    """No other file imports the SDK or FastMCP."""
+    for path in Path(_kernel.__file__).parent.glob("*.py"):
+        lines = path.read_text().splitlines()
+        found = [
+            one for one in lines if one.strip().startswith(("import mcp", "from mcp", "from fastmcp", "import fastmcp"))
+        ]
+        assert bool(found) == (path.name == "_kernel.py"), path
+
+
+# ---- Costs --------------------------------------------------------------------------------
+
+IMPORT = """
+import gc, time
+gc.disable()  # or one import pays for what others have left
+begin = time.process_time()
+for name in {names}:
+    __import__(name)
+print(time.process_time() - begin)
+"""
+
+SDK = "mcp.server.mcpserver"
+LIBRARY = ("streamablehttp.mcp", "streamablehttp.mcp._serve", "streamablehttp.mcp._modern", "streamablehttp.mcp._fast")
+UVICORN = ("uvicorn", "uvicorn.protocols.http.auto", "uvicorn.lifespan.on")
+
+
+def import_seconds(*names):
+    command = [sys.executable, "-c", IMPORT.format(names=names)]
+    return float(subprocess.check_output(command, text=True))
+
+
+def resident(process):
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError
+
+
+def test_importing_costs_little():
+    """All that serves, at most 5 % more than what the SDK imports to serve: itself, and uvicorn."""
+    ours, theirs = [], []
+    for _ in range(5):
+        ours.append(import_seconds(SDK, *LIBRARY))
+        theirs.append(import_seconds(SDK, *UVICORN))
+    assert min(ours) < 1.05 * min(theirs)
+
+
+@pytest.mark.parametrize("name", ["sdk", "fastmcp"])
+def test_memory(start, name):
+    """A server that has just started: at most 5 % more than on uvicorn."""
+    sizes = []
+    for way in ("library", "uvicorn"):
+        server = start(name, way)
+        Peer(server.url).open(None)
+        sizes.append(resident(server.process))
+    assert sizes[0] < 1.05 * sizes[1]
+
+
+def test_importing_imports_no_sdk():
+    code = "import streamablehttp.mcp, sys; print({m.split('.')[0] for m in sys.modules} & {'mcp', 'starlette'} or [])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
