@@ -130,6 +130,7 @@ extension CType {
         switch self {
         case .void: "Void"
         case .int, .int32: "Int32"
+        case .int64: "Int64"
         case .uint16: "UInt16"
         case .uint32: "UInt32"
         case .uint64: "UInt64"

@@ -75,6 +75,10 @@ static const struct {
      sizeof ((shttp_event *)0)->duration_us},
     {"uri", offsetof(shttp_event, uri),
      sizeof ((shttp_event *)0)->uri},
+    {"tool", offsetof(shttp_event, tool),
+     sizeof ((shttp_event *)0)->tool},
+    {"arguments", offsetof(shttp_event, arguments),
+     sizeof ((shttp_event *)0)->arguments},
 };
 
 /* One bit of `sets` for each field that the kind sets, besides kind and handle. */
@@ -100,6 +104,7 @@ static const struct {
     {SHTTP_EVENT_SESSIONS, "SHTTP_EVENT_SESSIONS", 0x240},
     {SHTTP_EVENT_RESOURCE_SUBSCRIBED, "SHTTP_EVENT_RESOURCE_SUBSCRIBED", 0x80000000},
     {SHTTP_EVENT_RESOURCE_UNSUBSCRIBED, "SHTTP_EVENT_RESOURCE_UNSUBSCRIBED", 0x80000000},
+    {SHTTP_EVENT_TOOL_CALL, "SHTTP_EVENT_TOOL_CALL", 0x302241fac},
 };
 
 #endif

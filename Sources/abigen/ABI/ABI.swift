@@ -3,6 +3,6 @@ enum ABI {
     static let table = Table(
         page: page,
         declarations: version + status + bytes + loop + events + store + server + authorization
-            + request + session + loads,
+            + request + session + loads + catalog,
         statuses: Status.all)
 }

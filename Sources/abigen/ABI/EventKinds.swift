@@ -167,5 +167,16 @@ extension ABI {
                 "SHTTP_EVENT_RESOURCE_UNSUBSCRIBED", 17,
                 "A resource has lost its last subscriber.",
                 sets: ["uri"], maps: "resourceUnsubscribed", since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_TOOL_CALL", 24,
+                """
+                A client calls a tool that was added without a callback; its arguments have been
+                checked. Answer it with one of the shttp_reply_ functions, now or later, from any
+                thread.
+                """,
+                sets: [
+                    "session", "session_data", "principal", "request", "method", "id", "message",
+                    "params", "headers", "revision", "peer", "target", "tool", "arguments",
+                ], maps: "toolCall", since: Version(minor: 2, patch: 0)),
         ])
 }

@@ -287,5 +287,12 @@ extension ABI {
             Field(
                 "uri", .bytes, .borrowed(until: .eventEnds), "The URI of a resource.",
                 maps: "shttp_bytes(event.uri)", since: Version(minor: 2, patch: 0)),
+            Field(
+                "tool", .bytes, .borrowed(until: .eventEnds), "The name of the tool.",
+                maps: "shttp_bytes(event.toolName)", since: Version(minor: 2, patch: 0)),
+            Field(
+                "arguments", .bytes, .borrowed(until: .eventEnds),
+                "The arguments of the call, unchanged: a JSON object.",
+                maps: "shttp_bytes(event.toolArguments)", since: Version(minor: 2, patch: 0)),
         ])
 }
