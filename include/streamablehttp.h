@@ -3275,7 +3275,8 @@ shttp_reply_error_text(shttp_server *server, shttp_request request,
 
 /**
  * Answers that there is no such resource, with the code that the client's
- * revision has for that. [any thread]
+ * revision has for that; a tool call that what it asks for was not found.
+ * [any thread]
  *
  * Since 0.2.0.
  *

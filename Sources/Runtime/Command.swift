@@ -25,6 +25,7 @@ package enum Command {
     case closeCall(CallKey)
     case closeSession(SessionKey)
     case list(after: SessionKey?, limit: Int, data: UnsafeMutableRawPointer?)
+    case errand(UInt32, key: UInt64, Text, Text)
     case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
@@ -79,7 +80,8 @@ package enum Command {
             engine.list(after: key, limit: limit, data: data)
         case .setTools(let tools):
             try engine.setTools(batch.bytes(of: tools))
-        case .broadcast, .publish, .drainServer, .closeServer, .destroyServer, .readOn:
+        case .broadcast, .publish, .drainServer, .closeServer, .destroyServer, .readOn,
+            .errand:
             break  // Executed by the runtime.
         }
     }
@@ -112,6 +114,9 @@ package enum Command {
         case .closeCall(let call):
             event = HostEvent(.commandFailed)
             event.call = call
+        case .errand(_, let key, _, _):
+            event = HostEvent(.commandFailed)
+            if key != 0 { event.request = RequestKey(rawValue: key) }
         case .loaded:
             return nil  // The client has disconnected.
         case .list, .broadcast, .publish, .setTools, .drainServer, .closeServer, .destroyServer,

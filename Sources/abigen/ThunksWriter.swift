@@ -140,8 +140,8 @@ extension CType {
         case .textBuffer: "UnsafeMutablePointer<CChar>!"
         case .octets: "UnsafePointer<UInt8>!"
         case .address: "UnsafeMutableRawPointer!"
-        case .foreign(let name), .structure(let name), .enumeration(let name), .callback(let name):
-            name
+        case .foreign(let name), .structure(let name), .enumeration(let name): name
+        case .callback(let name): name + "!"
         case .opaque: "OpaquePointer"
         case .pointer(.opaque), .constPointer(.opaque): "OpaquePointer!"
         case .pointer(let target): "UnsafeMutablePointer<\(target.pointed)>!"

@@ -45,8 +45,8 @@ extension BorrowedEvent {
         if sets & 1 << 29 != 0 { form.bytes_sent = event.access?.bytesSent ?? 0 }
         if sets & 1 << 30 != 0 { form.duration_us = event.access?.microseconds ?? 0 }
         if sets & 1 << 31 != 0 { form.uri = shttp_bytes(event.uri) }
-        if sets & 1 << 32 != 0 { form.tool = shttp_bytes(event.toolName) }
-        if sets & 1 << 33 != 0 { form.arguments = shttp_bytes(event.toolArguments) }
+        if sets & 1 << 32 != 0 { form.tool = shttp_bytes(event.uri) }
+        if sets & 1 << 33 != 0 { form.arguments = shttp_bytes(event.arguments) }
     }
 
     /// The number of a kind, and one bit for each field that it sets.

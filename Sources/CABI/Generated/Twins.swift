@@ -194,17 +194,17 @@ public func shttp_ffi_json_escape(_ text: UnsafePointer<CChar>!, _ text_len: Int
 }
 
 @_cdecl("shttp_ffi_ask_elicit") @implementation
-public func shttp_ffi_ask_elicit(_ server: OpaquePointer!, _ request: UInt64, _ message: UnsafePointer<CChar>!, _ schema: UnsafePointer<CChar>!, _ on_answer: shttp_on_event, _ user: UnsafeMutableRawPointer!) -> shttp_status {
+public func shttp_ffi_ask_elicit(_ server: OpaquePointer!, _ request: UInt64, _ message: UnsafePointer<CChar>!, _ schema: UnsafePointer<CChar>!, _ on_answer: shttp_on_event!, _ user: UnsafeMutableRawPointer!) -> shttp_status {
     shttp_ask_elicit(server, shttp_request(key: request), message, schema, on_answer, user)
 }
 
 @_cdecl("shttp_ffi_ask_sample") @implementation
-public func shttp_ffi_ask_sample(_ server: OpaquePointer!, _ request: UInt64, _ prompt: UnsafePointer<CChar>!, _ max_tokens: UInt32, _ on_answer: shttp_on_event, _ user: UnsafeMutableRawPointer!) -> shttp_status {
+public func shttp_ffi_ask_sample(_ server: OpaquePointer!, _ request: UInt64, _ prompt: UnsafePointer<CChar>!, _ max_tokens: UInt32, _ on_answer: shttp_on_event!, _ user: UnsafeMutableRawPointer!) -> shttp_status {
     shttp_ask_sample(server, shttp_request(key: request), prompt, max_tokens, on_answer, user)
 }
 
 @_cdecl("shttp_ffi_ask_roots") @implementation
-public func shttp_ffi_ask_roots(_ server: OpaquePointer!, _ request: UInt64, _ on_answer: shttp_on_event, _ user: UnsafeMutableRawPointer!) -> shttp_status {
+public func shttp_ffi_ask_roots(_ server: OpaquePointer!, _ request: UInt64, _ on_answer: shttp_on_event!, _ user: UnsafeMutableRawPointer!) -> shttp_status {
     shttp_ask_roots(server, shttp_request(key: request), on_answer, user)
 }
 

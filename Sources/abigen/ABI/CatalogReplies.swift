@@ -88,8 +88,8 @@ extension ABI {
             Function(
                 "shttp_reply_not_found", .anyThread,
                 """
-                Answers that there is no such resource, with the code that the client's revision
-                has for that.
+                Answers that there is no such resource, with the code that the client's revision has
+                for that; a tool call that what it asks for was not found.
                 """, target, statuses: outcome, mayIgnore: true, since: catalogSince)),
         .function(
             Function(

@@ -289,10 +289,10 @@ extension ABI {
                 maps: "shttp_bytes(event.uri)", since: Version(minor: 2, patch: 0)),
             Field(
                 "tool", .bytes, .borrowed(until: .eventEnds), "The name of the tool.",
-                maps: "shttp_bytes(event.toolName)", since: Version(minor: 2, patch: 0)),
+                maps: "shttp_bytes(event.uri)", since: Version(minor: 2, patch: 0)),
             Field(
                 "arguments", .bytes, .borrowed(until: .eventEnds),
                 "The arguments of the call, unchanged: a JSON object.",
-                maps: "shttp_bytes(event.toolArguments)", since: Version(minor: 2, patch: 0)),
+                maps: "shttp_bytes(event.arguments)", since: Version(minor: 2, patch: 0)),
         ])
 }

@@ -13,7 +13,7 @@ extension ServerEngine {
     ) {
         let method = message.envelope.method
         // A server that can tell of nothing does not have the method (S-159).
-        let offered = options.greeting?.changes ?? .all
+        let offered = greeting?.changes ?? .all
         guard !offered.isEmpty else {
             return refuse(.methodUnknown, connection, id: id, method)
         }
