@@ -3,7 +3,6 @@
  * on one thread. The tool now tells the time, and clock://now is a resource that changes every second.
  * usage: epoll_server [PORT]
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

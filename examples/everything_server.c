@@ -6,7 +6,6 @@
  * Every tool, resource and prompt is a row of a table. Everything runs on one thread, on a loop of libuv that the
  * program owns, and whose timers do what takes time.
  */
-#define _GNU_SOURCE
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
