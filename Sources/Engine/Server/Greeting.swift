@@ -33,19 +33,19 @@ package struct Greeting {
         self.serverInfo = serverInfo
         self.instructions = instructions
         changes = ChangeKinds(capabilities: discoverCapabilities)
-        suffix.append("\",\"capabilities\":")
+        suffix.put("\",\"capabilities\":")
         suffix.append(jsonLine: capabilities)
-        suffix.append(",\"serverInfo\":")
+        suffix.put(",\"serverInfo\":")
         suffix.append(serverInfo)
-        discovery.append(",\"capabilities\":")
+        discovery.put(",\"capabilities\":")
         discovery.append(jsonLine: discoverCapabilities)
         for output in [suffix, discovery] where instructions.count > 0 {
-            output.append(",\"instructions\":")
+            output.put(",\"instructions\":")
             output.append(jsonString: instructions.bytes)
         }
-        suffix.append("}")
+        suffix.put("}")
         // The same for everybody, as long as the server runs.
-        discovery.append(",\"ttlMs\":60000,\"cacheScope\":\"public\"}")
+        discovery.put(",\"ttlMs\":60000,\"cacheScope\":\"public\"}")
     }
 
     /// The same with other capabilities.
@@ -60,7 +60,7 @@ package struct Greeting {
     /// The result of `initialize`.
     func result(_ revision: Revision) -> ByteBuffer {
         let result = ByteBuffer()
-        result.append("{\"protocolVersion\":\"")
+        result.put("{\"protocolVersion\":\"")
         result.append(revision.text)
         result.append(suffix)
         return result
@@ -69,7 +69,7 @@ package struct Greeting {
     /// The result of `server/discover`, not stamped yet (S-115).
     func discovery(_ served: RevisionSet) -> ByteBuffer {
         let result = ByteBuffer()
-        result.append("{\"supportedVersions\":")
+        result.put("{\"supportedVersions\":")
         served.append(.modern, to: result)
         result.append(discovery)
         return result

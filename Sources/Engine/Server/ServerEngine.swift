@@ -83,6 +83,15 @@ package final class ServerEngine {
         return try body()
     }
 
+    /// Runs a command of the host's within an input: what it makes possible waits for the end of
+    /// that.
+    func within(_ body: () -> Void) {
+        let wasFollowingUp = isFollowingUp
+        isFollowingUp = true
+        body()
+        isFollowingUp = wasFollowingUp
+    }
+
     /// Whether nothing is left to do of the last input or command.
     @inline(__always)
     var isSettled: Bool { !fences.hasReleased && !mayReadOn }

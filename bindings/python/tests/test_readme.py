@@ -80,6 +80,11 @@ def test_c_program(programs, tmp_path):
     assert run_c(programs, tmp_path, source) == "Hello from C"
 
 
+def test_cpp_program(programs, tmp_path):
+    compiler = ("c++", "-std=c++17")
+    assert run_c(programs, tmp_path, block("cpp"), compiler=compiler, name="server.cc") == "Hello from C++"
+
+
 def test_c_program_with_authorization(programs, tmp_path):
     """The pieces of C that the section on authorization prints, in the program from above."""
     start = "  options.on_event = shttp_on_event_decline;\n"
@@ -103,13 +108,13 @@ def test_c_program_with_authorization(programs, tmp_path):
     assert run_c(programs, tmp_path, asked, "s3cret") == "Hello from C"
 
 
-def run_c(programs, tmp_path, source, token=None):
+def run_c(programs, tmp_path, source, token=None, compiler=("cc",), name="server.c"):
     port = free_port()
-    (tmp_path / "server.c").write_text(source.replace("8080", port))
+    (tmp_path / name).write_text(source.replace("8080", port))
     library = BUILD / "lib"
     subprocess.run(
         [
-            "cc", "-Wall", "-Wextra", "-Werror", "server.c", "-o", "server",
+            *compiler, "-Wall", "-Wextra", "-Werror", name, "-o", "server",
             f"-I{REPOSITORY / 'include'}", f"-L{library}", f"-Wl,-rpath,{library}",
             "-lstreamablehttp",
         ],
