@@ -479,11 +479,9 @@ static void say_hello(const shttp_context *at, const json_t *answers) {
 }
 
 static void say_part(const shttp_context *at, const json_t *answers, const char *key, const char *member,
-                     const char *format) {
+                     const char *whose) {
   char *dump = json_dumps(json_object_get(json_object_get(answers, key), member), JSON_COMPACT | JSON_ENCODE_ANY);
-  char text[8192];
-  snprintf(text, sizeof text, "%s: %s", format, dump);
-  expect(shttp_reply_text(at->server, at->request, text));
+  expect(shttp_reply_format(at->server, at->request, "%s: %s", whose, dump));
   free(dump);
 }
 
@@ -600,7 +598,7 @@ static const shttp_param prompt_param[] = {{.name = "prompt", .required = 1}, {.
 static const shttp_param message_param[] = {{.name = "message", .required = 1}, {.name = NULL}};
 static const shttp_param region_param[] = {{.name = "region", .header = "Region"}, {.name = NULL}};
 
-/* The first of another era than the one before says where it begins: see is_visible(). */
+/* Of both eras; the next two tables are for clients of one: see is_visible(). */
 static const shttp_tool tools[] = {
     {TOOL("test_simple_text", "Answers a fixed text.", fixed), WITH(simple)},
     {TOOL("test_image_content", "Answers an image.", fixed), WITH(image)},
