@@ -82,6 +82,9 @@ let tests: [Target] =
             swiftSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(
             name: "RuntimeTests", dependencies: ["Runtime", "Engine", "Replay", "Session"]),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: ["Catalog", "Engine", "Session", "MCP", "Link", "Wire"]),
         .testTarget(name: "TidyTests"),
     ]
 
@@ -115,9 +118,12 @@ let package = Package(
             dependencies: ["Engine", "Replay", "Session", "Link", "Wire", "CLibuv", "CLibc"],
             swiftSettings: small, linkerSettings: [.linkedLibrary("uv")]),
         .target(
+            name: "Catalog", dependencies: ["Engine", "Session", "Link", "MCP", "Wire"],
+            swiftSettings: small),
+        .target(
             name: "CABI",
             dependencies: [
-                "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CLibc",
+                "Catalog", "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CLibc",
                 "CStreamableHTTP",
             ],
             exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),

@@ -39,7 +39,7 @@ install_for_building() {
 }
 
 install_for_tests() {
-  install_missing g++ clang pkg-config valgrind python3
+  install_missing g++ clang pkg-config valgrind python3 /usr/include/glib-2.0/glib.h=libglib2.0-dev
 }
 
 find_swift() {

@@ -240,17 +240,23 @@
 #ifndef STREAMABLEHTTP_H
 #define STREAMABLEHTTP_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* SHTTP_API exports; SHTTP_NODISCARD warns when a status is ignored. */
+/* SHTTP_API exports; SHTTP_NODISCARD warns when a status is ignored;
+   SHTTP_PRINTF has the compiler check a format and its arguments. */
 #if defined(__GNUC__)
 #define SHTTP_API __attribute__((visibility("default")))
 #define SHTTP_NODISCARD __attribute__((warn_unused_result))
+#define SHTTP_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SHTTP_API
 #define SHTTP_NODISCARD
+#define SHTTP_PRINTF(text, first)
 #endif
 
 #ifdef __cplusplus
@@ -922,7 +928,17 @@ typedef enum shttp_event_kind {
    *  Sets status, session, session_data and request.
    *
    *  Since 0.2.0. */
-  SHTTP_EVENT_WRITABLE = 22
+  SHTTP_EVENT_WRITABLE = 22,
+
+  /** A client calls a tool that was added without a callback; its arguments
+   *  have been checked. Answer it with one of the shttp_reply_ functions,
+   *  now or later, from any thread.
+   *
+   *  Sets session, session_data, principal, request, method, id, message,
+   *  params, headers, revision, peer, target, tag, tool and arguments.
+   *
+   *  Since 0.2.0. */
+  SHTTP_EVENT_TOOL_CALL = 23
 } shttp_event_kind;
 
 /** The severity of a line of the log. */
@@ -1072,6 +1088,12 @@ typedef struct shttp_event {
 
   /** The body of the HTTP request: any bytes, or empty. Since 0.2.0. */
   shttp_bytes body;
+
+  /** The name of the tool. Since 0.2.0. */
+  shttp_bytes tool;
+
+  /** The arguments of the call, unchanged: a JSON object. Since 0.2.0. */
+  shttp_bytes arguments;
 } shttp_event;
 
 /**
@@ -1791,7 +1813,8 @@ shttp_server_listen_fd(shttp_server *server, int fd);
  * Since 0.2.0.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if fd is no connected stream
- * socket, or SHTTP_ERR_CLOSED.
+ * socket, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_adopt_fd(shttp_server *server, int fd);
@@ -2848,6 +2871,983 @@ shttp_load_finish(shttp_server *server, shttp_load load,
  */
 SHTTP_API shttp_status shttp_load_fail(shttp_server *server, shttp_load load);
 
+/* ---- Catalog ------------------------------------------------------------- */
+
+/*
+ * Tools, resources and prompts, declared once each. The library then answers
+ * tools/list, tools/call and their kin: it writes the schemas and the lists in
+ * pages, checks arguments, calls the host with them decoded, keeps
+ * subscriptions and log levels, and tells clients what has changed. What the
+ * catalog does not know still reaches on_event, and a server may use both.
+ *
+ * Everything may be added and removed while the server runs, from any thread.
+ * On the loop's thread this is done before the function returns. On another
+ * thread it is checked and queued, and if it fails later the host gets
+ * SHTTP_EVENT_COMMAND_FAILED.
+ *
+ * The capabilities of initialize and server/discover follow from what the
+ * catalog holds, unless server_capabilities says them. The option server_info
+ * must be set.
+ *
+ * Arrays of shttp_param, shttp_value and shttp_content keep their layout for
+ * ever. The other structs begin with struct_size, sizeof the struct.
+ */
+
+/** The type of a parameter. */
+typedef enum shttp_param_type {
+  /** A string.
+   *
+   *  Since 0.2.0. */
+  SHTTP_PARAM_STRING = 0,
+
+  /** An integer of 64 bits.
+   *
+   *  Since 0.2.0. */
+  SHTTP_PARAM_INTEGER = 1,
+
+  /** A number, a double.
+   *
+   *  Since 0.2.0. */
+  SHTTP_PARAM_NUMBER = 2,
+
+  /** True or false.
+   *
+   *  Since 0.2.0. */
+  SHTTP_PARAM_BOOLEAN = 3,
+
+  /** Any JSON value, or what `schema` says.
+   *
+   *  Since 0.2.0. */
+  SHTTP_PARAM_JSON = 4
+} shttp_param_type;
+
+/**
+ * One parameter of a tool, or one argument of a prompt.
+ *
+ * A table of them ends with one whose name is NULL. Fields that are left 0 say
+ * nothing.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_param {
+  /** NULL ends the table. Copied. */
+  const char *name;
+
+  /** For people and models to read. Copied. */
+  const char *description;
+
+  /** Its type. */
+  shttp_param_type type;
+
+  /** Nonzero: a call without it is refused. */
+  int required;
+
+  /** The least value or, of a string, its least number of characters. min
+   *  and max count if one of them is not 0; one that is infinite is no
+   *  bound. */
+  double min;
+
+  /** The largest, likewise. */
+  double max;
+
+  /** The only values that are allowed, as in "red|green|blue". Copied. */
+  const char *choices;
+
+  /** The value if there is none in the call, which the schema shows as the
+   *  default: the text of a string; JSON of any other type. Copied. */
+  const char *fallback;
+
+  /** Clients of 2026-07-28 repeat the argument in the header Mcp-Param- with
+   *  this name, and the library checks that (x-mcp-header). Copied. */
+  const char *header;
+
+  /** A JSON Schema, an object, instead of what the other fields say besides
+   *  name and required. Copied. */
+  const char *schema;
+
+  /** Must be NULL. */
+  void *reserved;
+} shttp_param;
+
+/**
+ * One argument of a call, decoded. It is borrowed: valid until the callback
+ * returns.
+ *
+ * What it points to is borrowed: valid until this returns.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_value {
+  /** Nonzero: the client gave it. Otherwise the rest is the fallback, or 0. */
+  int given;
+
+  /** 1 for true. */
+  int boolean;
+
+  /** A string, without its quotes and escapes, in UTF-8 and with a NUL at
+   *  its end; NULL for any other type. */
+  const char *text;
+
+  /** Its length without that NUL; it may contain others. */
+  size_t text_len;
+
+  /** A number that is an integer of 64 bits; otherwise cut to one. */
+  int64_t integer;
+
+  /** A number. */
+  double number;
+
+  /** The value as it was written. */
+  shttp_bytes json;
+
+  /** Must be NULL. */
+  void *reserved;
+} shttp_value;
+
+/**
+ * Who asks, and for what. New fields are only appended. To answer later keep
+ * `server` and `request`.
+ *
+ * What it points to is borrowed: valid until this returns.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_context {
+  /** The server. */
+  shttp_server *server;
+
+  /** What to answer. */
+  shttp_request request;
+
+  /** Key 0 with 2026-07-28, and without sessions. */
+  shttp_session session;
+
+  /** The pointer of shttp_session_set_data(). */
+  void *session_data;
+
+  /** The principal; empty without authorization. */
+  shttp_bytes principal;
+
+  /** The name of the tool or prompt, or the URI that is read. */
+  shttp_bytes name;
+
+  /** The arguments as they were sent: a JSON object, or empty. */
+  shttp_bytes arguments;
+
+  /** All params of the request: see shttp_json_find(). */
+  shttp_bytes params;
+
+  /** The protocol revision, such as 2025-11-25. */
+  shttp_bytes revision;
+
+  /** The whole event, with headers and peer. */
+  const shttp_event *event;
+} shttp_context;
+
+/** What a list or a completion is collected in, while a callback runs. */
+typedef struct shttp_listing shttp_listing;
+
+/** What a catalog holds. */
+typedef enum shttp_kind {
+  /** A tool, by its name.
+   *
+   *  Since 0.2.0. */
+  SHTTP_KIND_TOOL = 0,
+
+  /** A resource, by its URI or URI template.
+   *
+   *  Since 0.2.0. */
+  SHTTP_KIND_RESOURCE = 1,
+
+  /** A prompt, by its name.
+   *
+   *  Since 0.2.0. */
+  SHTTP_KIND_PROMPT = 2
+} shttp_kind;
+
+/**
+ * A tool is called, a resource is read, or a prompt is wanted: answer
+ * `context->request` with one of the shttp_reply_ functions, now or later.
+ *
+ * `values` are the arguments in the order of the parameters: one for each
+ * parameter of the table, for each property of input_schema, or for each
+ * variable of the URI template.
+ *
+ * `context` is borrowed: valid until this returns. `values` is borrowed: valid
+ * until this returns. Since 0.2.0.
+ *
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
+ */
+typedef void (*shttp_on_call)(const shttp_context *context,
+                              const shttp_value *values, void *user);
+
+/**
+ * A call is cancelled: stop working on it, and do not answer it. Without this
+ * callback the host gets SHTTP_EVENT_CANCELLED.
+ *
+ * Since 0.2.0.
+ *
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
+ */
+typedef void (*shttp_on_cancel)(shttp_server *server, shttp_request request,
+                                void *user);
+
+/**
+ * Lists the resources of a template: call shttp_listing_add() for each, in an
+ * order that stays the same.
+ *
+ * `after` is what was added last for the page before, and NULL for the first
+ * page: go on behind it. Stop when shttp_listing_add() returns 0.
+ *
+ * `context` is borrowed: valid until this returns. `after` is borrowed: valid
+ * until this returns. Since 0.2.0.
+ *
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
+ */
+typedef void (*shttp_on_list)(const shttp_context *context,
+                              shttp_listing *listing, const char *after,
+                              void *user);
+
+/**
+ * Suggests values for an argument of a prompt, or a variable of a URI template:
+ * call shttp_listing_add() for each. Those that do not begin with `typed` are
+ * left out.
+ *
+ * `context` is borrowed: valid until this returns. `argument` is borrowed:
+ * valid until this returns. `typed` is borrowed: valid until this returns.
+ * Since 0.2.0.
+ *
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
+ */
+typedef void (*shttp_on_complete)(const shttp_context *context,
+                                  shttp_listing *listing, const char *argument,
+                                  const char *typed, void *user);
+
+/**
+ * Says whether a client may see a tool, resource or prompt: nonzero if it may.
+ * To others it does not exist.
+ *
+ * `context` is borrowed: valid until this returns. `name` is borrowed: valid
+ * until this returns. Since 0.2.0.
+ *
+ * Runs on the loop's thread, with no lock held and no update in progress: it
+ * may call any function in this header, including shttp_server_destroy().
+ */
+typedef int (*shttp_is_visible)(const shttp_context *context, shttp_kind kind,
+                                const char *name, void *user);
+
+/**
+ * A tool. Everything is copied when it is added.
+ *
+ * The parameters are given as a table, or as a JSON Schema. Of a schema these
+ * keywords are checked: type, enum, const, minimum, maximum, exclusiveMinimum,
+ * exclusiveMaximum, minLength, maxLength, minItems, maxItems, items,
+ * properties, required and additionalProperties. All others are only shown to
+ * clients.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_tool {
+  /** The size of this struct. */
+  size_t struct_size;
+
+  /** At most 128 letters, digits, and characters of "_-./". Copied. */
+  const char *name;
+
+  /** The name for people. Copied. */
+  const char *title;
+
+  /** For people and models to read. Copied. */
+  const char *description;
+
+  /** The parameters; NULL for none, or with input_schema. Copied. */
+  const shttp_param *params;
+
+  /** A JSON Schema of type object, instead of params. Copied. */
+  const char *input_schema;
+
+  /** A JSON Schema of type object for shttp_reply_structured(), which is
+   *  checked. Copied. */
+  const char *output_schema;
+
+  /** A JSON object, as the protocol has it. Copied. */
+  const char *annotations;
+
+  /** Called with the arguments. NULL: SHTTP_EVENT_TOOL_CALL. */
+  shttp_on_call call;
+
+  /** Called if a call is cancelled before it is answered. May be NULL. */
+  shttp_on_cancel cancelled;
+
+  /** Passed to the callbacks. Not copied. */
+  void *user;
+
+  /** Called once with user, when nothing uses it any more: it was removed,
+   *  or the server has ended. */
+  shttp_user_data_free user_free;
+} shttp_tool;
+
+/**
+ * A resource, or all that a URI template stands for.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_resource {
+  /** The size of this struct. */
+  size_t struct_size;
+
+  /** The URI, or a template with variables, as in kv://{key} (RFC 6570,
+   *  level 1). Copied. */
+  const char *uri;
+
+  /** The name. NULL: the URI. Copied. */
+  const char *name;
+
+  /** The name for people. Copied. */
+  const char *title;
+
+  /** For people and models to read. Copied. */
+  const char *description;
+
+  /** The type of what is read. Copied. */
+  const char *mime_type;
+
+  /** A JSON object, as the protocol has it. Copied. */
+  const char *annotations;
+
+  /** What is read, if it is always the same text; NULL: read is called.
+   *  Copied. */
+  const char *text;
+
+  /** Called to read it, with the values of the variables, decoded. NULL,
+   *  without text: the host gets SHTTP_EVENT_REQUEST. */
+  shttp_on_call read;
+
+  /** Lists the resources of a template. NULL: they are not listed. */
+  shttp_on_list list;
+
+  /** Suggests values for the variables of a template. May be NULL. */
+  shttp_on_complete complete;
+
+  /** Passed to the callbacks. Not copied. */
+  void *user;
+
+  /** Called once with user, when nothing uses it any more: it was removed,
+   *  or the server has ended. */
+  shttp_user_data_free user_free;
+} shttp_resource;
+
+/**
+ * A prompt.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_prompt {
+  /** The size of this struct. */
+  size_t struct_size;
+
+  /** At most 128 bytes. Copied. */
+  const char *name;
+
+  /** The name for people. Copied. */
+  const char *title;
+
+  /** For people and models to read. Copied. */
+  const char *description;
+
+  /** The arguments, all of them strings; choices are suggested to the
+   *  client. NULL for none. Copied. */
+  const shttp_param *params;
+
+  /** Called with the arguments. NULL: the host gets SHTTP_EVENT_REQUEST. */
+  shttp_on_call get;
+
+  /** Suggests values for the arguments. May be NULL. */
+  shttp_on_complete complete;
+
+  /** Passed to the callbacks. Not copied. */
+  void *user;
+
+  /** Called once with user, when nothing uses it any more: it was removed,
+   *  or the server has ended. */
+  shttp_user_data_free user_free;
+} shttp_prompt;
+
+/**
+ * Options of a catalog. 0 is the default.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_catalog_options {
+  /** The size of this struct. */
+  size_t struct_size;
+
+  /** How many a page of a list has at most. Default 250. */
+  uint32_t page_max;
+
+  /** How many tools, resources and prompts there may be, each. Default
+   *  10000. */
+  uint32_t entries_max;
+
+  /** How long clients of 2026-07-28 may keep a list, in milliseconds.
+   *  Default 0. */
+  uint32_t ttl_ms;
+
+  /** Nonzero: a cache may give a list to every client. Not with is_visible.
+   *  Default 0. */
+  uint32_t is_public;
+
+  /** Says who may see what. Default NULL: all. */
+  shttp_is_visible is_visible;
+
+  /** Passed to is_visible. Not copied. */
+  void *user;
+} shttp_catalog_options;
+
+/**
+ * Adds a tool, or replaces the one of that name, and tells clients.
+ * [any thread]
+ *
+ * As with shttp_server_set_tools(), parameters with a header are checked from
+ * then on: do not use both.
+ *
+ * Since 0.2.0.
+ *
+ * `tool` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if a field is missing or wrong,
+ * or struct_size is unknown; the log says which, SHTTP_ERR_INVALID_MESSAGE if
+ * JSON is not valid, or no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there
+ * are entries_max of them, or the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_tool_add(shttp_server *server, const shttp_tool *tool);
+
+/**
+ * Removes a tool, and tells clients. [any thread]
+ *
+ * Calls that are not answered yet are not affected.
+ *
+ * Since 0.2.0.
+ *
+ * `name` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if there is
+ * none of that name, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_tool_remove(shttp_server *server, const char *name);
+
+/**
+ * Adds a resource or a template, or replaces it, and tells clients.
+ * [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * `resource` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if a field is missing or wrong,
+ * or struct_size is unknown; the log says which, SHTTP_ERR_INVALID_MESSAGE if
+ * JSON is not valid, or no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there
+ * are entries_max of them, or the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_resource_add(shttp_server *server, const shttp_resource *resource);
+
+/**
+ * Removes a resource, and tells clients. [any thread]
+ *
+ * Calls that are not answered yet are not affected.
+ *
+ * Since 0.2.0.
+ *
+ * `uri` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if there is
+ * none of that name, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_resource_remove(shttp_server *server, const char *uri);
+
+/**
+ * Tells the clients that have subscribed to a resource that it has changed.
+ * [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * `uri` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if
+ * the URI is not UTF-8, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_resource_changed(shttp_server *server, const char *uri);
+
+/**
+ * Tells clients that what shttp_on_list() lists has changed. [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_LIMIT if the queue of
+ * commands is full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status shttp_resource_list_changed(shttp_server *server);
+
+/**
+ * Adds a prompt, or replaces the one of that name, and tells clients.
+ * [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * `prompt` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if a field is missing or wrong,
+ * or struct_size is unknown; the log says which, SHTTP_ERR_INVALID_MESSAGE if
+ * JSON is not valid, or no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there
+ * are entries_max of them, or the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_prompt_add(shttp_server *server, const shttp_prompt *prompt);
+
+/**
+ * Removes a prompt, and tells clients. [any thread]
+ *
+ * Calls that are not answered yet are not affected.
+ *
+ * Since 0.2.0.
+ *
+ * `name` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if there is
+ * none of that name, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_prompt_remove(shttp_server *server, const char *name);
+
+/**
+ * Sets the options of the server's catalog. [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * `options` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if struct_size is unknown,
+ * SHTTP_ERR_LIMIT if the queue of commands is full, or SHTTP_ERR_CLOSED.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_catalog_set(shttp_server *server, const shttp_catalog_options *options);
+
+/**
+ * Adds to a list or a completion, within the callback that has `listing`.
+ * [loop's thread]
+ *
+ * Of a template with one variable `value` is the variable's value; of one with
+ * more it is the whole URI. Returns 0 if nothing more is wanted: the page is
+ * full, or a pointer is NULL.
+ *
+ * Since 0.2.0.
+ *
+ * `value` is copied before this returns.
+ */
+SHTTP_API int shttp_listing_add(shttp_listing *listing, const char *value);
+
+/**
+ * An on_event for a server whose catalog is all it has: it answers each request
+ * that reaches it with -32601, method not found, and ignores all other events.
+ * [loop's thread]
+ *
+ * Since 0.2.0.
+ *
+ * `event` is borrowed: valid until this returns.
+ */
+SHTTP_API void shttp_on_event_decline(shttp_server *server,
+                                      const shttp_event *event,
+                                      void *user_data);
+
+/** The kinds of content. */
+typedef enum shttp_content_type {
+  /** Text in UTF-8.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CONTENT_TEXT = 0,
+
+  /** An image: binary data and its mime_type.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CONTENT_IMAGE = 1,
+
+  /** Audio: binary data and its mime_type.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CONTENT_AUDIO = 2,
+
+  /** A resource with its uri, embedded as text.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CONTENT_RESOURCE = 3,
+
+  /** A resource with its uri, embedded as binary data.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CONTENT_BLOB = 4,
+
+  /** A link to the resource of uri.
+   *
+   *  Since 0.2.0. */
+  SHTTP_CONTENT_LINK = 5
+} shttp_content_type;
+
+/**
+ * One item of an answer. Binary data is encoded by the library.
+ *
+ * In the answer to resources/read each item is text or binary data; without a
+ * uri it is about the URI that is read, and without a mime_type it has the
+ * resource's.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_content {
+  /** What it is. */
+  shttp_content_type type;
+
+  /** The text, or the binary data. Copied. */
+  shttp_bytes data;
+
+  /** Of a resource or a link. Copied. */
+  const char *uri;
+
+  /** Its type. Copied. */
+  const char *mime_type;
+
+  /** Of a link. NULL: the URI. Copied. */
+  const char *name;
+
+  /** Of a link. Copied. */
+  const char *title;
+
+  /** Of a link. Copied. */
+  const char *description;
+
+  /** A JSON object. Copied. */
+  const char *annotations;
+
+  /** In a prompt: "user", which is also NULL, or "assistant". Copied. */
+  const char *role;
+
+  /** Must be NULL. */
+  void *reserved;
+} shttp_content;
+
+/**
+ * Answers a tool call, the reading of a resource, or a prompt with one text.
+ * [any thread]
+ *
+ * This and all shttp_reply_ functions end the request, unless they return
+ * SHTTP_ERR_INVALID_MESSAGE, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_LIMIT.
+ *
+ * Since 0.2.0.
+ *
+ * `text` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_reply_text(shttp_server *server, shttp_request request, const char *text);
+
+/**
+ * Answers with any number of items, in order. [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * `items` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_reply_content(shttp_server *server, shttp_request request,
+                    const shttp_content *items, size_t count);
+
+/**
+ * Answers a tool call with structured content, a JSON object, which is also
+ * sent as text for clients that do not know it. [any thread]
+ *
+ * If the tool has an output_schema that `json` does not fit, nothing is sent,
+ * the status is SHTTP_ERR_INVALID_MESSAGE, and the log says why.
+ *
+ * Since 0.2.0.
+ *
+ * `json` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_reply_structured(shttp_server *server, shttp_request request,
+                       shttp_bytes json);
+
+/**
+ * Answers that something went wrong: a tool call with a result that has
+ * isError, which the model sees, anything else with a JSON-RPC error.
+ * [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * `text` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_reply_error_text(shttp_server *server, shttp_request request,
+                       const char *text);
+
+/**
+ * Answers that there is no such resource, with the code that the client's
+ * revision has for that; a tool call that what it asks for was not found.
+ * [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_reply_not_found(shttp_server *server, shttp_request request);
+
+/**
+ * Sends a log message about a request to its client, if it wants messages of
+ * this level: it has said so with logging/setLevel or, with 2026-07-28, in the
+ * request. A session that has said nothing gets all. [any thread]
+ *
+ * `level` is one of debug, info, notice, warning, error, critical, alert and
+ * emergency. `logger` may be NULL..
+ *
+ * Since 0.2.0.
+ *
+ * `level`, `logger` and `text` are copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, or SHTTP_ERR_JSON_RESPONSE.
+ */
+SHTTP_API shttp_status
+shttp_log_text(shttp_server *server, shttp_request request, const char *level,
+               const char *logger, const char *text);
+
+/**
+ * A text of a format and arguments as for vprintf(), which the caller frees;
+ * NULL if there is no memory. The functions with a format are inline: the
+ * library exports no such symbols.
+ */
+static inline char *shttp_format(const char *format, va_list arguments)
+  SHTTP_PRINTF(1, 0);
+static inline char *shttp_format(const char *format, va_list arguments)
+{
+  va_list again;
+  char *text;
+  int length;
+
+  va_copy(again, arguments);
+  length = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  text = length < 0 ? NULL : (char *)malloc((size_t)length + 1);
+  if (text != NULL)
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+  return text;
+}
+
+/** shttp_reply_text() with a format and arguments as for printf(). */
+static inline shttp_status shttp_reply_format(shttp_server *server,
+                                              shttp_request request,
+                                              const char *format,
+                                              ...)
+  SHTTP_PRINTF(3, 4);
+static inline shttp_status shttp_reply_format(shttp_server *server,
+                                              shttp_request request,
+                                              const char *format,
+                                              ...)
+{
+  va_list arguments;
+  shttp_status status;
+  char *text;
+
+  va_start(arguments, format);
+  text = shttp_format(format, arguments);
+  va_end(arguments);
+  status = shttp_reply_text(server, request, text);
+  free(text);
+  return status;
+}
+
+/** shttp_reply_error_text() with a format and arguments as for printf(). */
+static inline shttp_status shttp_reply_error(shttp_server *server,
+                                             shttp_request request,
+                                             const char *format,
+                                             ...)
+  SHTTP_PRINTF(3, 4);
+static inline shttp_status shttp_reply_error(shttp_server *server,
+                                             shttp_request request,
+                                             const char *format,
+                                             ...)
+{
+  va_list arguments;
+  shttp_status status;
+  char *text;
+
+  va_start(arguments, format);
+  text = shttp_format(format, arguments);
+  va_end(arguments);
+  status = shttp_reply_error_text(server, request, text);
+  free(text);
+  return status;
+}
+
+/** shttp_log_text() with a format and arguments as for printf(). */
+static inline shttp_status shttp_log(shttp_server *server,
+                                     shttp_request request,
+                                     const char *level,
+                                     const char *logger,
+                                     const char *format,
+                                     ...)
+  SHTTP_PRINTF(5, 6);
+static inline shttp_status shttp_log(shttp_server *server,
+                                     shttp_request request,
+                                     const char *level,
+                                     const char *logger,
+                                     const char *format,
+                                     ...)
+{
+  va_list arguments;
+  shttp_status status;
+  char *text;
+
+  va_start(arguments, format);
+  text = shttp_format(format, arguments);
+  va_end(arguments);
+  status = shttp_log_text(server, request, level, logger, text);
+  free(text);
+  return status;
+}
+
+/**
+ * Decodes a JSON string, which includes its quotes, to text in UTF-8.
+ * [any thread]
+ *
+ * Writes at most `size` bytes, the last of which is NUL, and the length of the
+ * whole text to `*out`; if that is not less than `size`, the text was cut.
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_INVALID_MESSAGE if
+ * it is no JSON string.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_json_unescape(shttp_bytes json, char *buffer, size_t size, size_t *out);
+
+/**
+ * Encodes text in UTF-8 as a JSON string, with its quotes. The rest is the
+ * same. [any thread]
+ *
+ * Since 0.2.0.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT or SHTTP_ERR_INVALID_MESSAGE if
+ * it is not UTF-8.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_json_escape(shttp_bytes text, char *buffer, size_t size, size_t *out);
+
+/**
+ * Asks the client's user for something, while a request is served. [any thread]
+ *
+ * `schema` is a JSON Schema of type object. `on_answer` gets
+ * SHTTP_EVENT_RESPONSE: with status SHTTP_OK the answer is at /result of its
+ * message, and what the user wrote at /result/content. It is always called
+ * once, unless this function fails; NULL leaves the event to on_event. See
+ * shttp_request_call().
+ *
+ * Since 0.2.0.
+ *
+ * `message` and `schema` are copied before this returns. `user` is stored
+ * unchanged and never dereferenced.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE,
+ * SHTTP_ERR_NOT_READY, SHTTP_ERR_NO_CAPABILITY, or SHTTP_ERR_NO_CALLS.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ask_elicit(shttp_server *server, shttp_request request,
+                 const char *message, const char *schema,
+                 shttp_on_event on_answer, void *user);
+
+/**
+ * Has the client's model answer a prompt, in at most `max_tokens` tokens.
+ * [any thread]
+ *
+ * The answer is at /result/content of the message. See shttp_ask_elicit(). For
+ * more than one text, make the call sampling/createMessage with
+ * shttp_request_call().
+ *
+ * Since 0.2.0.
+ *
+ * `prompt` is copied before this returns. `user` is stored unchanged and never
+ * dereferenced.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE,
+ * SHTTP_ERR_NOT_READY, SHTTP_ERR_NO_CAPABILITY, or SHTTP_ERR_NO_CALLS.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ask_sample(shttp_server *server, shttp_request request,
+                 const char *prompt, uint32_t max_tokens,
+                 shttp_on_event on_answer, void *user);
+
+/**
+ * Asks the client for its roots. [any thread]
+ *
+ * The answer is at /result/roots of the message. See shttp_ask_elicit().
+ *
+ * Since 0.2.0.
+ *
+ * `user` is stored unchanged and never dereferenced.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_INVALID_MESSAGE if a
+ * text is not UTF-8, or JSON not valid, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND
+ * if the request has ended, SHTTP_ERR_DISCONNECTED, SHTTP_ERR_LIMIT,
+ * SHTTP_ERR_CLOSED, SHTTP_ERR_STATELESS, SHTTP_ERR_JSON_RESPONSE,
+ * SHTTP_ERR_NOT_READY, SHTTP_ERR_NO_CAPABILITY, or SHTTP_ERR_NO_CALLS.
+ */
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ask_roots(shttp_server *server, shttp_request request,
+                shttp_on_event on_answer, void *user);
+
 /* ---- Functions without structs ------------------------------------------- */
 
 /*
@@ -3028,6 +4028,49 @@ shttp_ffi_load_finish(shttp_server *server, uint64_t load,
                       const shttp_bytes *messages, size_t count, int ended);
 
 SHTTP_API shttp_status shttp_ffi_load_fail(shttp_server *server, uint64_t load);
+
+SHTTP_API shttp_status
+shttp_ffi_reply_text(shttp_server *server, uint64_t request, const char *text);
+
+SHTTP_API shttp_status
+shttp_ffi_reply_content(shttp_server *server, uint64_t request,
+                        const shttp_content *items, size_t count);
+
+SHTTP_API shttp_status
+shttp_ffi_reply_structured(shttp_server *server, uint64_t request,
+                           const char *json, size_t json_len);
+
+SHTTP_API shttp_status
+shttp_ffi_reply_error_text(shttp_server *server, uint64_t request,
+                           const char *text);
+
+SHTTP_API shttp_status
+shttp_ffi_reply_not_found(shttp_server *server, uint64_t request);
+
+SHTTP_API shttp_status
+shttp_ffi_log_text(shttp_server *server, uint64_t request, const char *level,
+                   const char *logger, const char *text);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_json_unescape(const char *json, size_t json_len, char *buffer,
+                        size_t size, size_t *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_json_escape(const char *text, size_t text_len, char *buffer,
+                      size_t size, size_t *out);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_ask_elicit(shttp_server *server, uint64_t request,
+                     const char *message, const char *schema,
+                     shttp_on_event on_answer, void *user);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_ask_sample(shttp_server *server, uint64_t request, const char *prompt,
+                     uint32_t max_tokens, shttp_on_event on_answer, void *user);
+
+SHTTP_API SHTTP_NODISCARD shttp_status
+shttp_ffi_ask_roots(shttp_server *server, uint64_t request,
+                    shttp_on_event on_answer, void *user);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -1,4 +1,5 @@
 import CStreamableHTTP
+import Catalog
 import Engine
 import Replay
 import Runtime
@@ -59,6 +60,8 @@ final class ServerHandle: TaggedHandle {
     private let options: shttp_server_options
     private let store: ForeignEventStore?
     private var server: ServerRuntime?
+    /// Made with the first thing that it holds.
+    private var catalog: Catalog?
     /// Whether the caller still owns the handle, and the server has not ended.
     private var isGiven = false
     /// The events of the last `take`; `lent` has the same events with the texts made for them.
@@ -91,7 +94,9 @@ final class ServerHandle: TaggedHandle {
             commandBytesMax: given.command_bytes_max.orDefault(OptionDefaults.commandBytesMax),
             unixMode: given.unix_mode == 0 ? nil : given.unix_mode,
             onLog: handle.logger(), onStore: handle.storekeeper(),
-            onCovers: handle.matcher(), onEnd: { handle.ended() })
+            onCovers: handle.matcher(),
+            onErrand: { [unowned(unsafe) handle] errand in handle.run(errand) },
+            onEnd: { handle.ended() })
         handle.isGiven = true
         return handle.give()
     }
@@ -134,9 +139,32 @@ final class ServerHandle: TaggedHandle {
         }
     }
 
+    /// Has the catalog do something, on the loop's thread.
+    private func run(_ errand: Errand) -> CallerFault? {
+        guard let server else { return .closed }
+        let catalog = self.catalog ?? makeCatalog(of: server)
+        do throws(CallerFault) {
+            try catalog.perform(
+                errand.number, errand.key, errand.first, errand.second, wasQueued: errand.wasQueued)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func makeCatalog(of server: ServerRuntime) -> Catalog {
+        let host = CatalogHost(server: OpaquePointer(Unmanaged.passUnretained(self).toOpaque()))
+        let catalog = Catalog(server.engine, host.hooks(of: server))
+        server.show(to: { catalog.take($0) })
+        self.catalog = catalog
+        return catalog
+    }
+
     /// Runs once, after the last event, when the server or its loop is destroyed.
     private func ended() {
         options.user_data_free?(options.user_data)
+        catalog?.clear()
+        catalog = nil
         server = nil
         taken = []
         lent = []

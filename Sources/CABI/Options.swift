@@ -142,6 +142,7 @@ extension ServerOptions {
         greeting = Greeting(
             serverInfo: info, capabilities: capabilities.count > 0 ? capabilities : none.rawBytes,
             discoverCapabilities: discover.count > 0 ? discover : nil, instructions: instructions)
+        greeting?.isOpen = capabilities.count + discover.count == 0
     }
 
     /// A JSON object, or nothing.

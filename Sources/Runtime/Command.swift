@@ -31,6 +31,7 @@ package enum Command {
     case adopt(GivenSocket)
     /// The server shares connections with others.
     case join(Endpoints)
+    case errand(UInt32, key: UInt64, Text, Text)
     case drainServer(deadline: Int64)
     case closeServer
     case destroyServer
@@ -92,7 +93,7 @@ package enum Command {
         case .setTools(let tools):
             try engine.setTools(batch.bytes(of: tools))
         case .broadcast, .publish, .adopt, .join, .drainServer, .closeServer, .destroyServer,
-            .readOn:
+            .readOn, .errand:
             break  // Executed by the runtime.
         }
     }
@@ -137,6 +138,9 @@ package enum Command {
         case .closeCall(let call):
             event = HostEvent(.commandFailed)
             event.call = call
+        case .errand(_, let key, _, _):
+            event = HostEvent(.commandFailed)
+            if key != 0 { event.request = RequestKey(rawValue: key) }
         case .loaded:
             return nil  // The client has disconnected.
         case .list, .broadcast, .publish, .setTools, .adopt, .join, .drainServer, .closeServer,

@@ -57,6 +57,8 @@ final class Pump<Driver: EngineDriver> {
     private let engine: Driver.Driven
     private let loop: Loop
     private let onEvent: ((HostEvent) -> Void)?
+    /// Takes events before the host does, and returns whether that was one of its own.
+    private var takes: ((HostEvent) -> Bool)?
     /// The queue of events for the host; nil if it has a callback.
     private let queue: EventQueue?
     private let onLog: ((LogLine) -> Void)?
@@ -300,12 +302,25 @@ final class Pump<Driver: EngineDriver> {
     @inline(__always)
     func deliver(_ event: HostEvent) {
         guard !isDestroyed else { return }
+        if takes != nil, isTaken(event) { return }
         if let queue {
             if queue.add(event) { handOverEvents(to: queue) }
         } else {
             onEvent?(event)
             engine.recycle(event)
         }
+    }
+
+    /// Shows all further events to somebody else before the host.
+    func show(to takes: @escaping (HostEvent) -> Bool) {
+        self.takes = takes
+    }
+
+    @inline(never)
+    private func isTaken(_ event: HostEvent) -> Bool {
+        guard let takes, takes(event) else { return false }
+        engine.recycle(event)
+        return true
     }
 
     @_optimize(speed)

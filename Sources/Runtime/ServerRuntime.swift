@@ -13,12 +13,14 @@ package final class ServerRuntime: EngineDriver {
 
     package let loop: Loop
     package let messages: HostMessage
-    let engine: ServerEngine
+    package let engine: ServerEngine
     let pump: Pump<ServerRuntime>
 
     private let onStore: ((StoreOrder) -> Void)?
     /// Whether a subscription to one resource covers another one.
     let onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)?
+    /// Runs the errands of a layer above, by a number and a key.
+    private let onErrand: ((Errand) -> CallerFault?)?
     private var onEnd: (() -> Void)?
     private var listeners: [Listener] = []
     private var isReached = false
@@ -40,12 +42,13 @@ package final class ServerRuntime: EngineDriver {
         unixMode: UInt32? = nil,
         onLog: ((LogLine) -> Void)?, onStore: ((StoreOrder) -> Void)? = nil,
         onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)? = nil,
-        onEnd: @escaping () -> Void
+        onErrand: ((Errand) -> CallerFault?)? = nil, onEnd: @escaping () -> Void
     ) throws(SystemFault) {
         self.loop = loop
         self.unixMode = unixMode
         self.onStore = onStore
         self.onCovers = onCovers
+        self.onErrand = onErrand
         self.onEnd = onEnd
         messages = HostMessage(options)
         let source = RandomSource()
@@ -211,6 +214,27 @@ package final class ServerRuntime: EngineDriver {
         try now(engine)
     }
 
+    /// Runs an errand of a layer above now or, on another thread, queues it.
+    package func run(
+        _ number: UInt32, _ key: UInt64, _ first: UnsafeRawBufferPointer,
+        _ second: UnsafeRawBufferPointer
+    ) throws(CallerFault) {
+        try command(copying: first, second) { _ throws(CallerFault) in
+            try run(Errand(number, key, first, second, wasQueued: false))
+        } later: { first, second in
+            .errand(number, key: key, first, second)
+        }
+    }
+
+    func run(_ errand: Errand) throws(CallerFault) {
+        if let fault = onErrand?(errand) { throw fault }
+    }
+
+    /// Shows all further events to a layer above before the host gets them. The loop's thread only.
+    package func show(to takes: @escaping (HostEvent) -> Bool) {
+        pump.show(to: takes)
+    }
+
     /// Queues a command without texts, also on the loop's thread. Any thread.
     func queue(_ command: Command, weight: Int = 0) throws(CallerFault) {
         guard !isOver else { throw .closed }
@@ -257,6 +281,15 @@ package final class ServerRuntime: EngineDriver {
         case .broadcast(let method, let params):
             broadcastNow(batch.bytes(of: method), batch.bytes(of: params))
         case .publish(let change, let uri): publishNow(change, batch.bytes(of: uri))
+        case .errand(let number, let key, let first, let second):
+            do throws(CallerFault) {
+                try run(
+                    Errand(
+                        number, key, batch.bytes(of: first), batch.bytes(of: second),
+                        wasQueued: true))
+            } catch {
+                if let event = command.failure(error) { pump.deliver(event) }
+            }
         default:
             do {
                 try command.perform(on: engine, in: batch)

@@ -17,6 +17,24 @@ package enum Base64 {
         return output
     }
 
+    /// Appends the text that stands for bytes.
+    package static func encode(_ bytes: UnsafeRawBufferPointer, to output: ByteBuffer) {
+        let alphabet: StaticString =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        output.reserve((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            var word: UInt32 = 0
+            let count = min(3, bytes.count - start)
+            for index in 0..<3 {
+                word = word << 8 | (index < count ? UInt32(bytes[start + index]) : 0)
+            }
+            for index in 0..<4 {
+                let digit = Int(word >> UInt32(18 - 6 * index) & 0x3F)
+                output.append(index <= count ? alphabet.utf8Start[digit] : UInt8(ascii: "="))
+            }
+        }
+    }
+
     private static func value(of character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - UInt8(ascii: "A")

@@ -173,6 +173,12 @@ package final class ByteBuffer {
         count += length
     }
 
+    /// The same where speed matters less than size: not inlined.
+    @inline(never)
+    package func put(_ text: StaticString) {
+        append(text.rawBytes)
+    }
+
     package func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { append($0) }
     }

@@ -26,6 +26,7 @@ enum CtypesWriter {
                     c_double,
                     c_int,
                     c_int32,
+                    c_int64,
                     c_size_t,
                     c_uint16,
                     c_uint32,
@@ -109,6 +110,7 @@ enum CtypesWriter {
         case .void: "None"
         case .int: "c_int"
         case .int32, .enumeration: "c_int32"
+        case .int64: "c_int64"
         case .uint16: "c_uint16"
         case .uint32: "c_uint32"
         case .uint64: "c_uint64"
@@ -125,7 +127,7 @@ enum CtypesWriter {
     /// The type of a struct's field for a type checker; Any where ctypes accepts several types.
     private static func annotation(_ type: CType) -> String {
         switch type {
-        case .int, .int32, .uint16, .uint32, .uint64, .size, .enumeration: "int"
+        case .int, .int32, .int64, .uint16, .uint32, .uint64, .size, .enumeration: "int"
         case .double: "float"
         case .text: "bytes | None"
         case .structure(let name): name

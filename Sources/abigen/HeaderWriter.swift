@@ -23,17 +23,23 @@ struct HeaderWriter {
             #ifndef STREAMABLEHTTP_H
             #define STREAMABLEHTTP_H
 
+            #include <stdarg.h>
             #include <stddef.h>
             #include <stdint.h>
+            #include <stdio.h>
+            #include <stdlib.h>
             #include <string.h>
 
-            /* SHTTP_API exports; SHTTP_NODISCARD warns when a status is ignored. */
+            /* SHTTP_API exports; SHTTP_NODISCARD warns when a status is ignored;
+               SHTTP_PRINTF has the compiler check a format and its arguments. */
             #if defined(__GNUC__)
             #define SHTTP_API __attribute__((visibility("default")))
             #define SHTTP_NODISCARD __attribute__((warn_unused_result))
+            #define SHTTP_PRINTF(text, first) __attribute__((format(printf, text, first)))
             #else
             #define SHTTP_API
             #define SHTTP_NODISCARD
+            #define SHTTP_PRINTF(text, first)
             #endif
 
             #ifdef __cplusplus

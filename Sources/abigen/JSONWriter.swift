@@ -244,6 +244,7 @@ extension CType {
         case .void: "void"
         case .int: "int"
         case .int32: "int32"
+        case .int64: "int64"
         case .uint16: "uint16"
         case .uint32: "uint32"
         case .uint64: "uint64"

@@ -19,7 +19,7 @@ extension Table {
         case .void, .foreign, .opaque: preconditionFailure("A field cannot have this type.")
         case .uint16: return (2, 2)
         case .int, .int32, .uint32, .enumeration: return (4, 4)
-        case .uint64, .size, .double: return (8, 8)
+        case .int64, .uint64, .size, .double: return (8, 8)
         case .text, .characters, .textBuffer, .octets, .address, .callback, .pointer, .constPointer:
             return (8, 8)
         case .structure(let name):

@@ -1,6 +1,6 @@
 /// A C type, limited to those that the declarations of this library need.
 indirect enum CType: Equatable, Sendable {
-    case void, int, int32, uint16, uint32, uint64, size, double
+    case void, int, int32, int64, uint16, uint32, uint64, size, double
     /// `const char *`, NUL-terminated.
     case text
     /// `const char *`; its length is the next parameter.

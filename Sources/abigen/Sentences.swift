@@ -7,6 +7,7 @@ extension CType {
         case .void: "void"
         case .int: "int"
         case .int32: "int32_t"
+        case .int64: "int64_t"
         case .uint16: "uint16_t"
         case .uint32: "uint32_t"
         case .uint64: "uint64_t"

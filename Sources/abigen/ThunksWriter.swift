@@ -131,6 +131,7 @@ extension CType {
         switch self {
         case .void: "Void"
         case .int, .int32: "Int32"
+        case .int64: "Int64"
         case .uint16: "UInt16"
         case .uint32: "UInt32"
         case .uint64: "UInt64"
@@ -140,8 +141,8 @@ extension CType {
         case .textBuffer: "UnsafeMutablePointer<CChar>!"
         case .octets: "UnsafePointer<UInt8>!"
         case .address: "UnsafeMutableRawPointer!"
-        case .foreign(let name), .structure(let name), .enumeration(let name), .callback(let name):
-            name
+        case .foreign(let name), .structure(let name), .enumeration(let name): name
+        case .callback(let name): name + "!"
         case .opaque: "OpaquePointer"
         case .pointer(.opaque), .constPointer(.opaque): "OpaquePointer!"
         case .pointer(let target): "UnsafeMutablePointer<\(target.pointed)>!"

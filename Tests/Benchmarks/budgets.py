@@ -78,6 +78,10 @@ WORKLOADS = {
     "modern-param": modern("--tool", "regional"),
     "modern-notification": modern_notifications(),
     "change": repeated(["benchmarks/host"], ["publish", "--streams", "50"], 40, each=50),
+    "catalog-call": repeated(["benchmarks/host", "--catalog", "--json-response"], ["calls", "--answer", "json"], 1200),
+    "catalog-list": repeated(
+        ["benchmarks/host", "--catalog", "--json-response"], ["calls", "--tool", "list", "--answer", "json"], 300
+    ),
     "delivery": repeated(echo(), ["fanout", "--streams", "50"], 40, each=50),
 }
 

@@ -164,6 +164,7 @@ def workloads(commands):
         {"ceiling": commands.ceiling(*on_request), "library": commands.host(*on_request)},
         counted=400,
     )
+    yield from catalog_workloads(commands)
     yield from modern_workloads(commands)
     for streams in (1000, 10000):
         yield Workload(
@@ -173,6 +174,15 @@ def workloads(commands):
             each=streams,
         )
     yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
+
+
+def catalog_workloads(commands):
+    """The catalog against a host that does the same by hand."""
+    servers = {"by hand": commands.host("--json-response"), "catalog": commands.host("--catalog", "--json-response")}
+    calls = ["calls", "--connections", 16, "--answer", "json"]
+    for size in (SMALL, PAGE):
+        yield Workload(f"catalog call {NAMES[size]}", [*calls, "--bytes", size], servers)
+    yield Workload("catalog list of 100 tools", [*calls, "--tool", "list"], servers)
 
 
 def modern_workloads(commands):

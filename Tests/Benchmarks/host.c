@@ -4,6 +4,8 @@
  *   host            in on_event
  *   host --thread   on another thread, which takes the calls that on_event has listed, as a whole
  *   host --queue    on the main thread, which takes events in batches; the loop has the library's thread
+ *   host --catalog  echo and 99 more tools that only look like it, in the library's catalog; tools/list is the same
+ *                   without it, ready-made
  *
  * Its tools are echo {text}, regional {region, text}, text {bytes}, progress {count}, ask {}, which asks the client for
  * a name, and publish {seq}, which says that the list of tools has changed.
@@ -19,6 +21,7 @@
 #define BATCH 64
 #define DRAIN_MS 1000
 #define MANY 20000 /* more than there will be */
+#define TOOLS 100
 
 struct job {
   struct job *next;
@@ -27,7 +30,7 @@ struct job {
   char result[];
 };
 
-static bool uses_thread, uses_queue;
+static bool uses_thread, uses_queue, uses_catalog;
 static shttp_loop *loop;
 static shttp_server *server;
 static struct job *first, **last = &first;
@@ -54,6 +57,12 @@ static const struct text *long_result(size_t bytes) {
   return &result;
 }
 
+static const char *tool_name(int number) {
+  static char name[16];
+  snprintf(name, sizeof name, number == 0 ? "echo" : "echo_%d", number);
+  return name;
+}
+
 static void check(shttp_status status) {
   if (status != SHTTP_OK) fprintf(stderr, "%s\n", shttp_status_text(status));
 }
@@ -75,11 +84,43 @@ static void add_result(struct text *result, const char *text, size_t len) {
   text_add_literal(result, "}]}");
 }
 
+/* The result of tools/list as the catalog has it. */
+static const struct text *tools_list(void) {
+  static struct text list;
+  char line[160];
+  for (int i = 0; i < TOOLS && list.len < TOOLS * 80; i++) {
+    const char *start = i == 0 ? "{\"tools\":[" : ",";
+    int len = snprintf(line, sizeof line,
+                       "%s{\"name\":\"%s\",\"description\":\"Answers the text\",\"inputSchema\":{\"type\":\"object\","
+                       "\"properties\":{\"text\":" LISTED "},\"required\":[\"text\"]}}%s",
+                       start, tool_name(i), i + 1 == TOOLS ? "]}" : "");
+    text_add(&list, line, (size_t)len);
+  }
+  return &list;
+}
+
+static void echo(const shttp_context *context, const shttp_value *values, void *user) {
+  (void)user;
+  check(shttp_reply_text(context->server, context->request, values[0].text));
+}
+
+static shttp_status fill_catalog(void) {
+  static const shttp_param params[] = {{.name = "text", .required = 1}, {.name = NULL}};
+  shttp_status status = SHTTP_OK;
+  for (int i = 0; i < TOOLS && status == SHTTP_OK; i++) {
+    shttp_tool tool = {.struct_size = sizeof tool, .description = "Answers the text", .params = params, .call = echo};
+    tool.name = tool_name(i);
+    status = shttp_tool_add(server, &tool);
+  }
+  return status;
+}
+
 /* Serves a tools/call, and returns its result, which lives until the next one: empty if this is none, NULL if it comes
    later. */
 static const struct text *serve(const shttp_event *event) {
   static struct text result;
   result.len = 0;
+  if (is(event->method, "tools/list")) return tools_list();
   if (!is(event->method, "tools/call")) return &result;
   shttp_bytes bytes, count, name = {NULL, 0}, text;
   if (shttp_json_find(event->params, "/arguments/text", &text) == SHTTP_OK) {
@@ -212,6 +253,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--queue") == 0) uses_queue = true;
     else if (strcmp(argv[i], "--thread") == 0) uses_thread = true;
+    else if (strcmp(argv[i], "--catalog") == 0) uses_catalog = true;
     else if (strcmp(argv[i], "--json-response") == 0) options.response_mode = SHTTP_RESPONSE_JSON;
     else if (strcmp(argv[i], "--progress-route") == 0 && strcmp(argv[++i], "request") == 0)
       options.progress_route = SHTTP_PROGRESS_REQUEST;
@@ -234,7 +276,7 @@ int main(int argc, char **argv) {
   }
   if (shttp_loop_create(&loop_options, &loop) != SHTTP_OK) return 1;
   if (shttp_server_create(loop, &options, &server, NULL, 0) != SHTTP_OK) return 1;
-  if (shttp_server_set_tools(server, shttp_text(tools)) != SHTTP_OK) return 1;
+  if ((uses_catalog ? fill_catalog() : shttp_server_set_tools(server, shttp_text(tools))) != SHTTP_OK) return 1;
   if (shttp_server_listen(server, "127.0.0.1", 0, NULL, 0) != SHTTP_OK) return 1;
   pthread_create(&waiter, NULL, wait_for_termination, &termination);
   printf("listening on http://127.0.0.1:%u/mcp\n", (unsigned)shttp_server_port(server));

@@ -291,6 +291,11 @@ static void prepare_call(void) {
     text_add_literal(&call.wanted, "sent");
   } else if (strcmp(call.tool, "ask") == 0) {
     text_add_literal(&call.wanted, "Ada");
+  } else if (strcmp(call.tool, "list") == 0) {
+    call.key = "seq";
+    call.wanted.len = 0;
+    text_add_literal(&call.wanted, LISTED);
+    return;
   } else {
     fail("there is no tool %s", call.tool);
   }

@@ -63,11 +63,13 @@ static inline void add_delete(struct text *out, const char *host, const char *se
   text_add_literal(out, "\r\n");
 }
 
-/* A tools/call, up to the value of arguments' first key; the caller adds it and "}}}". */
+/* A tools/call, up to the value of arguments' first key; the caller adds it and "}}}". The tool `list` is tools/list. */
 static inline void add_call(struct text *out, uint64_t id, const char *tool, bool wants_progress, const char *key) {
   text_add_literal(out, "{\"jsonrpc\":\"2.0\",\"id\":");
   text_add_number(out, id);
-  text_add_literal(out, ",\"method\":\"tools/call\",\"params\":{");
+  text_add_literal(out, ",\"method\":\"tools/");
+  text_add(out, strcmp(tool, "list") == 0 ? "list" : "call", 4);
+  text_add_literal(out, "\",\"params\":{");
   if (wants_progress) {
     text_add_literal(out, "\"_meta\":{\"progressToken\":");
     text_add_number(out, id);
@@ -147,6 +149,8 @@ static inline void add_chunk_head(struct text *out, size_t len) {
 #define ELICITATION \
   "{\"mode\":\"form\",\"message\":\"Your name?\",\"requestedSchema\":{\"type\":\"object\"," \
   "\"properties\":{\"name\":{\"type\":\"string\"}},\"required\":[\"name\"]}}"
+/* The parameter `text` of the first tool in a list. */
+#define LISTED "{\"type\":\"string\"}"
 #define LAST_CHUNK "0\r\n\r\n"
 
 #endif

@@ -49,7 +49,7 @@ SIZE(shttp_loop_options, 16);
 OFFSET(shttp_loop_options, struct_size, 0);
 OFFSET(shttp_loop_options, uv_loop, 8);
 
-SIZE(shttp_event, 408);
+SIZE(shttp_event, 440);
 OFFSET(shttp_event, kind, 0);
 OFFSET(shttp_event, status, 4);
 OFFSET(shttp_event, session, 8);
@@ -85,6 +85,8 @@ OFFSET(shttp_event, uri, 360);
 OFFSET(shttp_event, tag, 376);
 OFFSET(shttp_event, exchange, 384);
 OFFSET(shttp_event, body, 392);
+OFFSET(shttp_event, tool, 408);
+OFFSET(shttp_event, arguments, 424);
 
 SIZE(shttp_log_line, 96);
 OFFSET(shttp_log_line, level, 0);
@@ -221,6 +223,102 @@ OFFSET(shttp_stats, parked_requests, 264);
 OFFSET(shttp_stats, listeners, 272);
 OFFSET(shttp_stats, exchanges, 280);
 
+SIZE(shttp_param, 80);
+OFFSET(shttp_param, name, 0);
+OFFSET(shttp_param, description, 8);
+OFFSET(shttp_param, type, 16);
+OFFSET(shttp_param, required, 20);
+OFFSET(shttp_param, min, 24);
+OFFSET(shttp_param, max, 32);
+OFFSET(shttp_param, choices, 40);
+OFFSET(shttp_param, fallback, 48);
+OFFSET(shttp_param, header, 56);
+OFFSET(shttp_param, schema, 64);
+OFFSET(shttp_param, reserved, 72);
+
+SIZE(shttp_value, 64);
+OFFSET(shttp_value, given, 0);
+OFFSET(shttp_value, boolean, 4);
+OFFSET(shttp_value, text, 8);
+OFFSET(shttp_value, text_len, 16);
+OFFSET(shttp_value, integer, 24);
+OFFSET(shttp_value, number, 32);
+OFFSET(shttp_value, json, 40);
+OFFSET(shttp_value, reserved, 56);
+
+SIZE(shttp_context, 120);
+OFFSET(shttp_context, server, 0);
+OFFSET(shttp_context, request, 8);
+OFFSET(shttp_context, session, 16);
+OFFSET(shttp_context, session_data, 24);
+OFFSET(shttp_context, principal, 32);
+OFFSET(shttp_context, name, 48);
+OFFSET(shttp_context, arguments, 64);
+OFFSET(shttp_context, params, 80);
+OFFSET(shttp_context, revision, 96);
+OFFSET(shttp_context, event, 112);
+
+SIZE(shttp_tool, 96);
+OFFSET(shttp_tool, struct_size, 0);
+OFFSET(shttp_tool, name, 8);
+OFFSET(shttp_tool, title, 16);
+OFFSET(shttp_tool, description, 24);
+OFFSET(shttp_tool, params, 32);
+OFFSET(shttp_tool, input_schema, 40);
+OFFSET(shttp_tool, output_schema, 48);
+OFFSET(shttp_tool, annotations, 56);
+OFFSET(shttp_tool, call, 64);
+OFFSET(shttp_tool, cancelled, 72);
+OFFSET(shttp_tool, user, 80);
+OFFSET(shttp_tool, user_free, 88);
+
+SIZE(shttp_resource, 104);
+OFFSET(shttp_resource, struct_size, 0);
+OFFSET(shttp_resource, uri, 8);
+OFFSET(shttp_resource, name, 16);
+OFFSET(shttp_resource, title, 24);
+OFFSET(shttp_resource, description, 32);
+OFFSET(shttp_resource, mime_type, 40);
+OFFSET(shttp_resource, annotations, 48);
+OFFSET(shttp_resource, text, 56);
+OFFSET(shttp_resource, read, 64);
+OFFSET(shttp_resource, list, 72);
+OFFSET(shttp_resource, complete, 80);
+OFFSET(shttp_resource, user, 88);
+OFFSET(shttp_resource, user_free, 96);
+
+SIZE(shttp_prompt, 72);
+OFFSET(shttp_prompt, struct_size, 0);
+OFFSET(shttp_prompt, name, 8);
+OFFSET(shttp_prompt, title, 16);
+OFFSET(shttp_prompt, description, 24);
+OFFSET(shttp_prompt, params, 32);
+OFFSET(shttp_prompt, get, 40);
+OFFSET(shttp_prompt, complete, 48);
+OFFSET(shttp_prompt, user, 56);
+OFFSET(shttp_prompt, user_free, 64);
+
+SIZE(shttp_catalog_options, 40);
+OFFSET(shttp_catalog_options, struct_size, 0);
+OFFSET(shttp_catalog_options, page_max, 8);
+OFFSET(shttp_catalog_options, entries_max, 12);
+OFFSET(shttp_catalog_options, ttl_ms, 16);
+OFFSET(shttp_catalog_options, is_public, 20);
+OFFSET(shttp_catalog_options, is_visible, 24);
+OFFSET(shttp_catalog_options, user, 32);
+
+SIZE(shttp_content, 88);
+OFFSET(shttp_content, type, 0);
+OFFSET(shttp_content, data, 8);
+OFFSET(shttp_content, uri, 24);
+OFFSET(shttp_content, mime_type, 32);
+OFFSET(shttp_content, name, 40);
+OFFSET(shttp_content, title, 48);
+OFFSET(shttp_content, description, 56);
+OFFSET(shttp_content, annotations, 64);
+OFFSET(shttp_content, role, 72);
+OFFSET(shttp_content, reserved, 80);
+
 #endif
 
 SIZE(shttp_status, 4);
@@ -275,6 +373,7 @@ NUMBER(SHTTP_EVENT_HTTP_CLOSED, 19);
 NUMBER(SHTTP_EVENT_HTTP_WRITABLE, 20);
 NUMBER(SHTTP_EVENT_TAG_RELEASED, 21);
 NUMBER(SHTTP_EVENT_WRITABLE, 22);
+NUMBER(SHTTP_EVENT_TOOL_CALL, 23);
 
 SIZE(shttp_log_level, 4);
 NUMBER(SHTTP_LOG_DEFAULT, 0);
@@ -303,6 +402,26 @@ NUMBER(SHTTP_CHANGE_TOOLS, 0);
 NUMBER(SHTTP_CHANGE_PROMPTS, 1);
 NUMBER(SHTTP_CHANGE_RESOURCES, 2);
 NUMBER(SHTTP_CHANGE_RESOURCE, 3);
+
+SIZE(shttp_param_type, 4);
+NUMBER(SHTTP_PARAM_STRING, 0);
+NUMBER(SHTTP_PARAM_INTEGER, 1);
+NUMBER(SHTTP_PARAM_NUMBER, 2);
+NUMBER(SHTTP_PARAM_BOOLEAN, 3);
+NUMBER(SHTTP_PARAM_JSON, 4);
+
+SIZE(shttp_kind, 4);
+NUMBER(SHTTP_KIND_TOOL, 0);
+NUMBER(SHTTP_KIND_RESOURCE, 1);
+NUMBER(SHTTP_KIND_PROMPT, 2);
+
+SIZE(shttp_content_type, 4);
+NUMBER(SHTTP_CONTENT_TEXT, 0);
+NUMBER(SHTTP_CONTENT_IMAGE, 1);
+NUMBER(SHTTP_CONTENT_AUDIO, 2);
+NUMBER(SHTTP_CONTENT_RESOURCE, 3);
+NUMBER(SHTTP_CONTENT_BLOB, 4);
+NUMBER(SHTTP_CONTENT_LINK, 5);
 
 NUMBER(SHTTP_VERSION_NUMBER, SHTTP_VERSION_MAJOR << 16 |
                                  SHTTP_VERSION_MINOR << 8 |

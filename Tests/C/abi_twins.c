@@ -193,6 +193,48 @@ int main(void)
   refused("shttp_ffi_load_fail",
           shttp_ffi_load_fail(0, 0),
           shttp_load_fail(0, (shttp_load){0}));
+  refused("shttp_ffi_reply_text",
+          shttp_ffi_reply_text(0, 0, 0),
+          shttp_reply_text(0, (shttp_request){0}, 0));
+  refused("shttp_ffi_reply_content",
+          shttp_ffi_reply_content(0, 0, 0, 0),
+          shttp_reply_content(0, (shttp_request){0}, 0, 0));
+  refused("shttp_ffi_reply_structured",
+          shttp_ffi_reply_structured(0, 0, 0, 0),
+          shttp_reply_structured(0, (shttp_request){0}, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_reply_structured",
+          shttp_ffi_reply_structured(0, 0, 0, 1),
+          shttp_reply_structured(0, (shttp_request){0}, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_reply_error_text",
+          shttp_ffi_reply_error_text(0, 0, 0),
+          shttp_reply_error_text(0, (shttp_request){0}, 0));
+  refused("shttp_ffi_reply_not_found",
+          shttp_ffi_reply_not_found(0, 0),
+          shttp_reply_not_found(0, (shttp_request){0}));
+  refused("shttp_ffi_log_text",
+          shttp_ffi_log_text(0, 0, 0, 0, 0),
+          shttp_log_text(0, (shttp_request){0}, 0, 0, 0));
+  refused("shttp_ffi_json_unescape",
+          shttp_ffi_json_unescape(0, 0, 0, 0, 0),
+          shttp_json_unescape((shttp_bytes){0, 0}, 0, 0, 0));
+  refused("shttp_ffi_json_unescape",
+          shttp_ffi_json_unescape(0, 1, 0, 0, 0),
+          shttp_json_unescape((shttp_bytes){0, 1}, 0, 0, 0));
+  refused("shttp_ffi_json_escape",
+          shttp_ffi_json_escape(0, 0, 0, 0, 0),
+          shttp_json_escape((shttp_bytes){0, 0}, 0, 0, 0));
+  refused("shttp_ffi_json_escape",
+          shttp_ffi_json_escape(0, 1, 0, 0, 0),
+          shttp_json_escape((shttp_bytes){0, 1}, 0, 0, 0));
+  refused("shttp_ffi_ask_elicit",
+          shttp_ffi_ask_elicit(0, 0, 0, 0, 0, 0),
+          shttp_ask_elicit(0, (shttp_request){0}, 0, 0, 0, 0));
+  refused("shttp_ffi_ask_sample",
+          shttp_ffi_ask_sample(0, 0, 0, 0, 0, 0),
+          shttp_ask_sample(0, (shttp_request){0}, 0, 0, 0, 0));
+  refused("shttp_ffi_ask_roots",
+          shttp_ffi_ask_roots(0, 0, 0, 0),
+          shttp_ask_roots(0, (shttp_request){0}, 0, 0));
 
   if (failures != 0)
     return 1;

@@ -81,6 +81,10 @@ static const struct {
      sizeof ((shttp_event *)0)->exchange},
     {"body", offsetof(shttp_event, body),
      sizeof ((shttp_event *)0)->body},
+    {"tool", offsetof(shttp_event, tool),
+     sizeof ((shttp_event *)0)->tool},
+    {"arguments", offsetof(shttp_event, arguments),
+     sizeof ((shttp_event *)0)->arguments},
 };
 
 /* One bit of `sets` for each field that the kind sets, besides kind and handle. */
@@ -111,6 +115,7 @@ static const struct {
     {SHTTP_EVENT_HTTP_WRITABLE, "SHTTP_EVENT_HTTP_WRITABLE", 0x220000000},
     {SHTTP_EVENT_TAG_RELEASED, "SHTTP_EVENT_TAG_RELEASED", 0x100040000},
     {SHTTP_EVENT_WRITABLE, "SHTTP_EVENT_WRITABLE", 0x2e},
+    {SHTTP_EVENT_TOOL_CALL, "SHTTP_EVENT_TOOL_CALL", 0x1902241fac},
 };
 
 #endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compiles header_strict.c in every language the header promises, with each compiler there is.
+# Compiles header_strict.c in every language the header promises, header_strict.cc as C++17 and C++20, and the examples,
+# with each compiler there is.
 # usage: header_strict.sh INCLUDE_DIRECTORY
 set -eu
 source=$(dirname "${BASH_SOURCE[0]}")/header_strict.c
@@ -15,6 +16,26 @@ for compiler in gcc clang; do
       echo "$compiler $standard $order"
       checked=$((checked + 1))
     done
+  done
+
+  for standard in c++17 c++20; do
+    "$compiler" -x c++ "-std=$standard" -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -I"$1" -fsyntax-only \
+      "${source}c"
+    echo "$compiler $standard streamablehttp.hpp"
+    checked=$((checked + 1))
+  done
+
+  for example in "$1"/../examples/*.{c,cc}; do
+    language=(-std=c11 -D_GNU_SOURCE)
+    test "${example##*.}" = c || language=(-std=c++17)
+    if [[ $example == */glib_server.c ]]; then
+      pkg-config --exists glib-2.0 || { echo "skipped: no glib-2.0 for ${example##*/}"; continue; }
+      read -ra glib <<<"$(pkg-config --cflags glib-2.0)"
+      language+=("${glib[@]}")
+    fi
+    "$compiler" "${language[@]}" -Wall -Wextra -Wpedantic -Werror -I"$1" -fsyntax-only "$example"
+    echo "$compiler ${example##*/}"
+    checked=$((checked + 1))
   done
 done
 test "$checked" -gt 0

@@ -102,7 +102,7 @@ fix() {
 }
 
 mapfile -t swift < <(files '*.swift')
-mapfile -t c < <(files '*.c' '*.h' '*.cc')
+mapfile -t c < <(files '*.c' '*.h' '*.cc' '*.hpp')
 mapfile -t shell < <(files '*.sh'; echo .ci/run)
 mapfile -t python < <(files '*.py')
 mapfile -t tests < <(printf '%s\n' "${python[@]}" | grep -E '^\./(Tests|bindings/python/tests)/')

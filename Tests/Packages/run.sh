@@ -83,7 +83,7 @@ expected=$(printf '%s\n' "$library.0" "$library.$version")
 test "$(contents "$runtime")" = "$expected" || fail "$(contents "$runtime")"
 others=$(contents "$development" | grep -vE '/(libstreamablehttp\.so|streamablehttp\.pc|StreamableHTTPConfig(Version)?\.cmake)$' |
   grep -vE '^\./usr/share/(man/man3/[a-z0-9_]+\.3\.gz|streamablehttp/streamablehttp\.(json|cdef))$' || true)
-test "$others" = "$(cd "$root/include" && printf './usr/include/%s\n' *.h)" || fail "$others"
+test "$others" = "$(cd "$root/include" && printf './usr/include/%s\n' *.h *.hpp)" || fail "$others"
 
 check "the symbols file lists what the library exports"
 listed=$(dpkg-deb --ctrl-tarfile "$runtime" | tar -xO ./symbols | sed -n 's/^ \([^ ]*\) .*/\1/p' | sort)

@@ -46,6 +46,8 @@ extension BorrowedEvent {
         if sets & 1 << 31 != 0 { form.uri = shttp_bytes(event.uri) }
         if sets & 1 << 33 != 0 { form.exchange = shttp_exchange(key: event.exchange?.rawValue ?? 0) }
         if sets & 1 << 34 != 0 { form.body = shttp_bytes(event.message ?? nothing) }
+        if sets & 1 << 35 != 0 { form.tool = shttp_bytes(event.uri) }
+        if sets & 1 << 36 != 0 { form.arguments = shttp_bytes(event.arguments) }
     }
 
     /// The number of a kind, and one bit for each field that it sets.
@@ -76,6 +78,7 @@ extension BorrowedEvent {
         case .httpWritable: (SHTTP_EVENT_HTTP_WRITABLE, 0x220000000)
         case .tagReleased: (SHTTP_EVENT_TAG_RELEASED, 0x100040000)
         case .writable: (SHTTP_EVENT_WRITABLE, 0x2e)
+        case .toolCall: (SHTTP_EVENT_TOOL_CALL, 0x1902241fac)
         }
     }
 }

@@ -193,6 +193,61 @@ public func shttp_ffi_load_fail(_ server: OpaquePointer!, _ load: UInt64) -> sht
     shttp_load_fail(server, shttp_load(key: load))
 }
 
+@_cdecl("shttp_ffi_reply_text") @implementation
+public func shttp_ffi_reply_text(_ server: OpaquePointer!, _ request: UInt64, _ text: UnsafePointer<CChar>!) -> shttp_status {
+    shttp_reply_text(server, shttp_request(key: request), text)
+}
+
+@_cdecl("shttp_ffi_reply_content") @implementation
+public func shttp_ffi_reply_content(_ server: OpaquePointer!, _ request: UInt64, _ items: UnsafePointer<shttp_content>!, _ count: Int) -> shttp_status {
+    shttp_reply_content(server, shttp_request(key: request), items, count)
+}
+
+@_cdecl("shttp_ffi_reply_structured") @implementation
+public func shttp_ffi_reply_structured(_ server: OpaquePointer!, _ request: UInt64, _ json: UnsafePointer<CChar>!, _ json_len: Int) -> shttp_status {
+    shttp_reply_structured(server, shttp_request(key: request), shttp_bytes(json, json_len))
+}
+
+@_cdecl("shttp_ffi_reply_error_text") @implementation
+public func shttp_ffi_reply_error_text(_ server: OpaquePointer!, _ request: UInt64, _ text: UnsafePointer<CChar>!) -> shttp_status {
+    shttp_reply_error_text(server, shttp_request(key: request), text)
+}
+
+@_cdecl("shttp_ffi_reply_not_found") @implementation
+public func shttp_ffi_reply_not_found(_ server: OpaquePointer!, _ request: UInt64) -> shttp_status {
+    shttp_reply_not_found(server, shttp_request(key: request))
+}
+
+@_cdecl("shttp_ffi_log_text") @implementation
+public func shttp_ffi_log_text(_ server: OpaquePointer!, _ request: UInt64, _ level: UnsafePointer<CChar>!, _ logger: UnsafePointer<CChar>!, _ text: UnsafePointer<CChar>!) -> shttp_status {
+    shttp_log_text(server, shttp_request(key: request), level, logger, text)
+}
+
+@_cdecl("shttp_ffi_json_unescape") @implementation
+public func shttp_ffi_json_unescape(_ json: UnsafePointer<CChar>!, _ json_len: Int, _ buffer: UnsafeMutablePointer<CChar>!, _ size: Int, _ out: UnsafeMutablePointer<Int>!) -> shttp_status {
+    shttp_json_unescape(shttp_bytes(json, json_len), buffer, size, out)
+}
+
+@_cdecl("shttp_ffi_json_escape") @implementation
+public func shttp_ffi_json_escape(_ text: UnsafePointer<CChar>!, _ text_len: Int, _ buffer: UnsafeMutablePointer<CChar>!, _ size: Int, _ out: UnsafeMutablePointer<Int>!) -> shttp_status {
+    shttp_json_escape(shttp_bytes(text, text_len), buffer, size, out)
+}
+
+@_cdecl("shttp_ffi_ask_elicit") @implementation
+public func shttp_ffi_ask_elicit(_ server: OpaquePointer!, _ request: UInt64, _ message: UnsafePointer<CChar>!, _ schema: UnsafePointer<CChar>!, _ on_answer: shttp_on_event!, _ user: UnsafeMutableRawPointer!) -> shttp_status {
+    shttp_ask_elicit(server, shttp_request(key: request), message, schema, on_answer, user)
+}
+
+@_cdecl("shttp_ffi_ask_sample") @implementation
+public func shttp_ffi_ask_sample(_ server: OpaquePointer!, _ request: UInt64, _ prompt: UnsafePointer<CChar>!, _ max_tokens: UInt32, _ on_answer: shttp_on_event!, _ user: UnsafeMutableRawPointer!) -> shttp_status {
+    shttp_ask_sample(server, shttp_request(key: request), prompt, max_tokens, on_answer, user)
+}
+
+@_cdecl("shttp_ffi_ask_roots") @implementation
+public func shttp_ffi_ask_roots(_ server: OpaquePointer!, _ request: UInt64, _ on_answer: shttp_on_event!, _ user: UnsafeMutableRawPointer!) -> shttp_status {
+    shttp_ask_roots(server, shttp_request(key: request), on_answer, user)
+}
+
 extension shttp_bytes {
     fileprivate init(_ data: UnsafePointer<CChar>?, _ len: Int) {
         let octets = UnsafeRawPointer(data)?.assumingMemoryBound(to: UInt8.self)

@@ -19,8 +19,8 @@ package struct CrossOrigin {
         else { return nil }
         let fields = ByteBuffer()
         fields.appendField("Access-Control-Allow-Origin", origin)
-        fields.append("Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n")
-        fields.append("Vary: Origin\r\n")
+        fields.put("Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n")
+        fields.put("Vary: Origin\r\n")
         return fields
     }
 
@@ -33,8 +33,8 @@ package struct CrossOrigin {
     /// Appends the methods and header fields that a page may send.
     func appendPreflight(_ head: RequestHead, to output: ByteBuffer) {
         output.appendField("Access-Control-Allow-Methods", methods.rawBytes)
-        output.append("Access-Control-Allow-Headers: Content-Type, Accept, Authorization, ")
-        output.append("MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name")
+        output.put("Access-Control-Allow-Headers: Content-Type, Accept, Authorization, ")
+        output.put("MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name")
         let question: StaticString = "access-control-request-headers"
         let names = head.list(question)
         withExtendedLifetime(names) {
@@ -42,10 +42,10 @@ package struct CrossOrigin {
                 guard name.count <= 128, name.prefixBytes(10).equalsIgnoringCase("mcp-param-"),
                     name.allSatisfy({ $0.isTokenByte })
                 else { return }
-                output.append(", ")
+                output.put(", ")
                 output.append(name)
             }
         }
-        output.append("\r\nAccess-Control-Max-Age: 86400\r\n")
+        output.put("\r\nAccess-Control-Max-Age: 86400\r\n")
     }
 }

@@ -1,5 +1,6 @@
 import Link
 import Session
+import Wire
 
 /// The order in which connections are relieved when all clients together leave too much unread. It
 /// is kept for some time: sorting all connections for each message would cost too much.
@@ -36,8 +37,15 @@ extension Connections {
         _ crowd: [ServerConnection], _ weight: (ServerConnection) -> Int
     ) -> [ServerConnection] {
         for connection in crowd { connection.share?.sum += weight(connection) }
-        let weighed = crowd.map { ($0.share?.sum ?? 0, weight($0), $0) }.filter { $0.1 > 0 }
+        var weighed: [SystemSort.Row] = []
+        for index in 0..<crowd.count {
+            let own = weight(crowd[index])
+            guard own > 0 else { continue }
+            let sum = crowd[index].share?.sum ?? 0
+            weighed.append(SystemSort.Row(first: sum, second: own, index: index))
+        }
         for connection in crowd { connection.share?.sum = 0 }
-        return weighed.sorted { ($0.0, $0.1) > ($1.0, $1.1) }.map { $0.2 }
+        SystemSort.sortHeaviestFirst(&weighed)
+        return weighed.map { crowd[$0.index] }
     }
 }

@@ -15,6 +15,10 @@ import Wire
 /// input and each command runs inside `enter`.
 package final class ServerEngine {
     package let options: ServerOptions
+    /// The answers to `initialize` and `server/discover`; nil if the host answers them.
+    var greeting: Greeting?
+    /// Whether it keeps the subscriptions of sessions.
+    var keepsSubscriptions: Bool
     /// How requests are answered: of sessions, of modern clients, and in the oldest transport.
     let policy: ResponsePolicy
     let modernPolicy: ResponsePolicy
@@ -54,6 +58,8 @@ package final class ServerEngine {
         random: @escaping () -> UInt64
     ) {
         self.options = options
+        greeting = options.greeting
+        keepsSubscriptions = options.keepsSubscriptions
         policy = ResponsePolicy(options)
         modernPolicy = ResponsePolicy(modern: options.responseMode)
         oldPolicy = .old(options)
@@ -82,6 +88,15 @@ package final class ServerEngine {
     func enter<Result, Fault>(_ body: () throws(Fault) -> Result) throws(Fault) -> Result {
         defer { if !isSettled { followUp() } }
         return try body()
+    }
+
+    /// Runs a command of the host's within an input: what it makes possible waits for the end of
+    /// that.
+    func within(_ body: () -> Void) {
+        let wasFollowingUp = isFollowingUp
+        isFollowingUp = true
+        body()
+        isFollowingUp = wasFollowingUp
     }
 
     /// Whether nothing is left to do of the last input or command.

@@ -189,12 +189,12 @@ extension ServerEngine {
         _ id: RequestID, _ message: borrowing Message, _ head: RequestHead,
         of session: ServerSession?, on connection: ServerConnection
     ) {
-        if options.greeting != nil, message.envelope.method.equals(Method.ping) {
+        if greeting != nil, message.envelope.method.equals(Method.ping) {
             return answerAtOnce(of: session, on: connection) { output in
                 output.appendResult(id: id, ("{}" as StaticString).rawBytes)
             }
         }
-        if options.keepsSubscriptions, let session,
+        if keepsSubscriptions, let session,
             subscriptionArrived(id, message, of: session, on: connection)
         {
             return

@@ -21,13 +21,14 @@ extension ServerEngine {
         let isStateless = options.isStateless
         let first = key.map { $0.rawValue } ?? 0
         let all = isStateless ? requests.numbers : sessions.numbers
-        let keys = all.filter { $0 > first }.sorted()
+        var keys = all.filter { $0 > first }
+        SystemSort.sort(&keys)
         var next: UInt64?
         var bytesRead = 0
-        text.append("{\"sessions\":[")
-        if isStateless { text.append("],\"requests\":[") }
+        text.put("{\"sessions\":[")
+        if isStateless { text.put("],\"requests\":[") }
         for (index, key) in keys.enumerated() {
-            if index > 0 { text.append(",") }
+            if index > 0 { text.put(",") }
             if isStateless {
                 if let request = requests[RequestKey(rawValue: key)] { append(request, to: text) }
             } else if let session = sessions[SessionKey(rawValue: key)] {
@@ -41,20 +42,20 @@ extension ServerEngine {
             break
         }
         if !isStateless {
-            text.append("],\"requests\":[")
+            text.put("],\"requests\":[")
             if key == nil { appendRequestsWithoutSession(to: text, atMost: limit) }
         }
-        text.append("],\"requests_total\":")
+        text.put("],\"requests_total\":")
         text.append(requests.count)
-        text.append(",\"listeners_total\":")
+        text.put(",\"listeners_total\":")
         text.append(listeners.count)
-        text.append(",\"authorizations_total\":")
+        text.put(",\"authorizations_total\":")
         text.append(parked.waitingForVerdict.count)
-        text.append(",\"authorizations\":[")
+        text.put(",\"authorizations\":[")
         if key == nil { appendAuthorizations(to: text, atMost: limit) }
-        text.append("],\"next\":")
-        if let next { text.append(key: next) } else { text.append("null") }
-        text.append("}")
+        text.put("],\"next\":")
+        if let next { text.append(key: next) } else { text.put("null") }
+        text.put("}")
         return text
     }
 
@@ -66,102 +67,103 @@ extension ServerEngine {
     // MARK: Sessions
 
     private func append(_ session: ServerSession, to text: ByteBuffer) {
-        text.append("{\"session\":")
+        text.put("{\"session\":")
         text.append(key: session.key.rawValue)
-        text.append(",\"principal\":")
+        text.put(",\"principal\":")
         text.append(limited: session.principal?.name)
-        text.append(",\"revision\":")
+        text.put(",\"revision\":")
         text.append(limited: session.state.revision?.text.rawBytes)
-        text.append(",\"client\":")
+        text.put(",\"client\":")
         let info = JSONValue(session.clientInfo.bytes, depthMax: options.limits.jsonDepth)
         let name = info?["name"]?.string
         text.append(limited: name?.bytes)
-        text.append(",\"age_ms\":")
+        text.put(",\"age_ms\":")
         text.append(age(since: session.since))
-        text.append(",\"idle_ms\":")
+        text.put(",\"idle_ms\":")
         text.append(sessions.quietSince(session).map { age(since: $0) } ?? 0)
         text.append(
             session.state.isReady ? ",\"state\":\"ready\"" : ",\"state\":\"initializing\"")
         appendPrimary(of: session, to: text)
         if let log = sessions.log(of: session) {
-            text.append(",\"replay_events\":")
+            text.put(",\"replay_events\":")
             text.append(log.count)
-            text.append(",\"replay_bytes\":")
+            text.put(",\"replay_bytes\":")
             text.append(log.byteCount)
         }
         let open = session.ledger.entries.requestKeys.compactMap { requests[$0] }
-        text.append(",\"requests\":[")
+        text.put(",\"requests\":[")
         for (index, request) in (open + session.held.requests).enumerated() {
-            if index > 0 { text.append(",") }
+            if index > 0 { text.put(",") }
             append(request, to: text)
         }
-        text.append("],\"calls\":[")
+        text.put("],\"calls\":[")
         append(session.ledger.entries.openCalls.filter { requests[call: $0]?.request == nil }, text)
-        text.append("]}")
+        text.put("]}")
     }
 
     private func appendPrimary(of session: ServerSession, to text: ByteBuffer) {
-        text.append(",\"primary\":{\"attached\":")
+        text.put(",\"primary\":{\"attached\":")
         if let connection = primaryConnection(of: session) {
-            text.append("true,\"peer\":")
+            text.put("true,\"peer\":")
             text.append(limited: connection.peer?.bytes)
-            text.append(",\"age_ms\":")
+            text.put(",\"age_ms\":")
             text.append(age(since: connection.exchange.since))
-            text.append(",\"unsent_bytes\":")
+            text.put(",\"unsent_bytes\":")
             text.append(connection.unsentBytes)
         } else {
-            text.append("false")
+            text.put("false")
         }
-        text.append(",\"mailbox_messages\":")
+        text.put(",\"mailbox_messages\":")
         text.append(session.mailbox.count)
-        text.append("}")
+        text.put("}")
     }
 
     // MARK: Requests
 
     private func append(_ request: OpenRequest, to text: ByteBuffer) {
-        text.append("{\"request\":")
+        text.put("{\"request\":")
         text.append(key: request.key.rawValue)
-        text.append(",\"id\":")
+        text.put(",\"id\":")
         request.id.append(to: text)
-        text.append(",\"method\":")
+        text.put(",\"method\":")
         text.append(request.method)
-        text.append(",\"age_ms\":")
+        text.put(",\"age_ms\":")
         text.append(age(since: request.since))
-        text.append(",\"stream\":\"")
+        text.put(",\"stream\":\"")
         text.append(streamState(of: request).rawBytes)
-        text.append("\",\"peer\":")
+        text.put("\",\"peer\":")
         text.append(limited: request.connection?.peer?.bytes)
-        text.append(",\"unsent_bytes\":")
+        text.put(",\"unsent_bytes\":")
         text.append(request.connection?.unsentBytes ?? 0)
-        text.append(",\"waits_for\":\"")
+        text.put(",\"waits_for\":\"")
         text.append(obstacle(to: request).rawBytes)
-        text.append("\",\"calls\":[")
+        text.put("\",\"calls\":[")
         append(request.calls, text)
-        text.append("]}")
+        text.put("]}")
     }
 
     private func append(_ calls: [CallKey], _ text: ByteBuffer) {
         var isFirst = true
         for key in calls {
             guard let call = requests[call: key] else { continue }
-            text.append(isFirst ? "{\"call\":" : ",{\"call\":")
+            text.put(isFirst ? "{\"call\":" : ",{\"call\":")
             isFirst = false
             text.append(key: key.rawValue)
-            text.append(",\"method\":")
+            text.put(",\"method\":")
             text.append(call.method)
-            text.append(",\"age_ms\":")
+            text.put(",\"age_ms\":")
             text.append(age(since: call.since))
-            text.append("}")
+            text.put("}")
         }
     }
 
     /// Those of modern clients, on a server whose other clients have sessions.
     private func appendRequestsWithoutSession(to text: ByteBuffer, atMost limit: Int) {
-        let keys = requests.all.filter { $0.session == nil }.map { $0.key.rawValue }
-        for (index, key) in keys.sorted().prefix(limit).enumerated() {
+        var keys = requests.all.filter { $0.session == nil }.map { $0.key.rawValue }
+        SystemSort.sort(&keys)
+        for (index, key) in keys.prefix(limit).enumerated() {
             guard let request = requests[RequestKey(rawValue: key)] else { continue }
-            if index > 0 { text.append(",") }
+            if index > 0 { text.put(",") }
             append(request, to: text)
         }
     }
@@ -191,14 +193,14 @@ extension ServerEngine {
             guard case .authorizing(let key) = connection.exchange.state else { continue }
             text.append(index > 0 ? ",{\"authorization\":" : "{\"authorization\":")
             text.append(key: key.rawValue)
-            text.append(",\"peer\":")
+            text.put(",\"peer\":")
             text.append(limited: connection.peer?.bytes)
-            text.append(",\"target\":")
+            text.put(",\"target\":")
             let target = connection.head.map { LogLine.target($0.targetBytes, atMost: 128) }
             text.append(limited: target?.bytes)
-            text.append(",\"age_ms\":")
+            text.put(",\"age_ms\":")
             text.append(age(since: connection.exchange.since))
-            text.append("}")
+            text.put("}")
         }
     }
 
@@ -235,7 +237,7 @@ extension ByteBuffer {
     fileprivate func append(_ method: ShortText) {
         let plain = ByteBuffer(capacity: ShortText.capacity + 3)
         method.withBytes { plain.append(printable: $0, atMost: ShortText.capacity) }
-        if method.isCut { plain.append("...") }
+        if method.isCut { plain.put("...") }
         append(jsonString: plain.bytes)
     }
 }

@@ -45,7 +45,7 @@ extension ServerEngine {
             return
         }
         if let session { connection.access?.note(session) }
-        guard let greeting = options.greeting else {
+        guard let greeting else {
             return deliver(request, message, as: .initialize, on: connection)
         }
         if requested == nil || params.capabilities?.isObject != true {

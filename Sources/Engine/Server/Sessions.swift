@@ -31,6 +31,8 @@ package final class ServerSession {
     fileprivate(set) var subscriptions = Subscriptions()
     /// Requests whose answers a fence holds. `Fences` writes it.
     var held = HeldAnswers()
+    /// The least severe log message that its client wants; nil if it has not said so.
+    package var logLevel: LogSeverity?
     /// Whether it has had a primary stream or a request, so that somebody may miss it.
     fileprivate(set) var isUsed = false
     /// Whether it may be evicted: nobody has used it, and nothing is under way.

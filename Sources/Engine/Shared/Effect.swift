@@ -65,6 +65,8 @@ package final class HostEvent {
         case tagReleased
         /// The host has asked for room on a stream, and there is some; or, with a `fault`, never.
         case writable
+        /// A client calls a tool of the host's catalog, with arguments that were checked.
+        case toolCall
         case closed
     }
 
@@ -110,7 +112,7 @@ package final class HostEvent {
     package var revision: Revision?
     /// A line of the log, for a host that takes its events from a queue.
     package private(set) var logLine: LogLine?
-    /// The resource that the event is about.
+    /// The resource that the event is about, or the name of the tool.
     package private(set) var uri: ByteBuffer?
     /// The record of an HTTP exchange.
     package private(set) var access: AccessRecord?
@@ -189,6 +191,21 @@ package final class HostEvent {
         peer = record.peer
         principal = record.principal
         sessionKey = record.session
+    }
+
+    /// Makes a request the call of a tool, which a catalog has checked.
+    package func becomeCall(of tool: ByteBuffer) {
+        kind = .toolCall
+        uri = tool
+    }
+
+    /// The arguments of the call of a tool.
+    package var arguments: UnsafeRawBufferPointer {
+        var arguments = UnsafeRawBufferPointer(start: nil, count: 0)
+        JSONValue.forEachMember(of: params) { name, value in
+            if name.means("arguments") { arguments = value.text }
+        }
+        return arguments
     }
 
     /// Removes and returns the head of the client's request.

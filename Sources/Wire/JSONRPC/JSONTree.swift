@@ -31,6 +31,15 @@ package final class JSONTree {
 
     package var root: UnsafePointer<JSONNode> { UnsafePointer(node) }
 
+    /// The value of a number; nil if it is beyond a double, or no number.
+    package static func number(_ text: UnsafeRawBufferPointer) -> Double? {
+        let flags = Int(JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL)
+        let start = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+        guard let node = json_loadb(start, text.count, flags, nil) else { return nil }
+        defer { json_decref(node) }
+        return node.pointee.type == JSON_REAL ? json_real_value(node) : nil
+    }
+
     /// The shortest JSON text that reads back as the same number, which has a fraction; nil if it
     /// is not finite.
     fileprivate static func text(of value: Double) -> ByteBuffer? {

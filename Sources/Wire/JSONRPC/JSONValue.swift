@@ -8,6 +8,11 @@ package struct JSONValue {
         self.text = text
     }
 
+    /// The text of another value.
+    package init(trusted text: UnsafeRawBufferPointer) {
+        self.text = text
+    }
+
     /// Reads one JSON value, which `bytes` must be all of; nil if they are not, or nest arrays and
     /// objects deeper than `depthMax`.
     package init?(_ bytes: UnsafeRawBufferPointer, depthMax: Int) {
@@ -66,6 +71,19 @@ package struct JSONValue {
         }
     }
 
+    /// The same where speed matters less than size: not inlined.
+    @inline(never)
+    package func eachMember(_ body: (JSONName, JSONValue) -> Void) {
+        forEachMember(body)
+    }
+
+    @inline(never)
+    package static func eachMember(
+        of object: UnsafeRawBufferPointer, _ body: (JSONName, JSONValue) -> Void
+    ) {
+        JSONValue(valid: object).forEachMember(body)
+    }
+
     /// The same for a text that is known to be a valid object.
     package static func forEachMember(
         of object: UnsafeRawBufferPointer, _ body: (JSONName, JSONValue) -> Void
@@ -101,6 +119,12 @@ package struct JSONValue {
         guard isString else { return false }
         return JSONName(UnsafeRawBufferPointer(rebasing: self.text[1..<self.text.count - 1]))
             .means(text)
+    }
+
+    /// A string as it is between its quotes; nil for anything else.
+    package var name: JSONName? {
+        isString
+            ? JSONName(UnsafeRawBufferPointer(rebasing: text[1..<text.count - 1])) : nil
     }
 
     /// A string's decoded text; nil for anything else. A lone surrogate becomes three bytes that
@@ -226,6 +250,10 @@ package struct JSONName {
     @inline(__always)
     package func means(_ name: StaticString) -> Bool { means(name.rawBytes) }
 
+    /// The same where speed matters less than size: not inlined.
+    @inline(never)
+    package func isNamed(_ name: StaticString) -> Bool { means(name.rawBytes) }
+
     @inline(__always)
     package func means(_ name: UnsafeRawBufferPointer) -> Bool {
         hasEscape ? isDecoded(to: name) : text.count == name.count && text.equals(name)
@@ -238,6 +266,13 @@ package struct JSONName {
 }
 
 extension ByteBuffer {
+    /// Appends a string's text in UTF-8, with U+FFFD for lone surrogates.
+    package func append(decoding name: JSONName) {
+        guard let decoded = name.decoded else { return append(name.text) }
+        decoded.replaceSurrogates()
+        append(decoded)
+    }
+
     /// Appends a code point in UTF-8, or a surrogate in the same scheme.
     fileprivate func append(codePoint code: UInt32) {
         func tail(_ shift: UInt32) -> UInt8 { UInt8(0x80 | code >> shift & 0x3F) }

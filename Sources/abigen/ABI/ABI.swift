@@ -3,7 +3,6 @@ enum ABI {
     static let table = Table(
         page: page,
         declarations: version + status + bytes + loop + events + store + server + authorization
-            + exchange
-            + request + session + loads,
+            + exchange + request + session + loads + catalog,
         statuses: Status.all)
 }

@@ -215,5 +215,16 @@ extension ABI {
                 """,
                 sets: ["status", "session", "session_data", "request"], maps: "writable",
                 since: Version(minor: 2, patch: 0)),
+            EnumCase(
+                "SHTTP_EVENT_TOOL_CALL", 23,
+                """
+                A client calls a tool that was added without a callback; its arguments have been
+                checked. Answer it with one of the shttp_reply_ functions, now or later, from any
+                thread.
+                """,
+                sets: [
+                    "session", "session_data", "principal", "request", "method", "id", "message",
+                    "params", "headers", "revision", "peer", "target", "tag", "tool", "arguments",
+                ], maps: "toolCall", since: Version(minor: 2, patch: 0)),
         ])
 }

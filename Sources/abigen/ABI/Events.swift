@@ -298,5 +298,12 @@ extension ABI {
                 "The body of the HTTP request: any bytes, or empty.",
                 maps: "shttp_bytes(event.message ?? nothing)",
                 since: Version(minor: 2, patch: 0)),
+            Field(
+                "tool", .bytes, .borrowed(until: .eventEnds), "The name of the tool.",
+                maps: "shttp_bytes(event.uri)", since: Version(minor: 2, patch: 0)),
+            Field(
+                "arguments", .bytes, .borrowed(until: .eventEnds),
+                "The arguments of the call, unchanged: a JSON object.",
+                maps: "shttp_bytes(event.arguments)", since: Version(minor: 2, patch: 0)),
         ])
 }

@@ -17,6 +17,7 @@ from ctypes import (
     c_double,
     c_int,
     c_int32,
+    c_int64,
     c_size_t,
     c_uint16,
     c_uint32,
@@ -172,6 +173,7 @@ class shttp_event_kind(IntEnum):
     SHTTP_EVENT_HTTP_WRITABLE = 20
     SHTTP_EVENT_TAG_RELEASED = 21
     SHTTP_EVENT_WRITABLE = 22
+    SHTTP_EVENT_TOOL_CALL = 23
 
 
 class shttp_log_level(IntEnum):
@@ -219,6 +221,8 @@ class shttp_event(Structure):
     tag: int
     exchange: shttp_exchange
     body: shttp_bytes
+    tool: shttp_bytes
+    arguments: shttp_bytes
 
     _fields_ = [
         ("kind", c_int32),
@@ -256,6 +260,8 @@ class shttp_event(Structure):
         ("tag", c_uint64),
         ("exchange", shttp_exchange),
         ("body", shttp_bytes),
+        ("tool", shttp_bytes),
+        ("arguments", shttp_bytes),
     ]
 
 
@@ -602,6 +608,288 @@ class shttp_change(IntEnum):
     SHTTP_CHANGE_RESOURCE = 3
 
 
+class shttp_param_type(IntEnum):
+    SHTTP_PARAM_STRING = 0
+    SHTTP_PARAM_INTEGER = 1
+    SHTTP_PARAM_NUMBER = 2
+    SHTTP_PARAM_BOOLEAN = 3
+    SHTTP_PARAM_JSON = 4
+
+
+class shttp_param(Structure):
+    name: bytes | None
+    description: bytes | None
+    type: int
+    required: int
+    min: float
+    max: float
+    choices: bytes | None
+    fallback: bytes | None
+    header: bytes | None
+    schema: bytes | None
+    reserved: Any
+
+    _fields_ = [
+        ("name", c_char_p),
+        ("description", c_char_p),
+        ("type", c_int32),
+        ("required", c_int),
+        ("min", c_double),
+        ("max", c_double),
+        ("choices", c_char_p),
+        ("fallback", c_char_p),
+        ("header", c_char_p),
+        ("schema", c_char_p),
+        ("reserved", c_void_p),
+    ]
+
+
+class shttp_value(Structure):
+    given: int
+    boolean: int
+    text: bytes | None
+    text_len: int
+    integer: int
+    number: float
+    json: shttp_bytes
+    reserved: Any
+
+    _fields_ = [
+        ("given", c_int),
+        ("boolean", c_int),
+        ("text", c_char_p),
+        ("text_len", c_size_t),
+        ("integer", c_int64),
+        ("number", c_double),
+        ("json", shttp_bytes),
+        ("reserved", c_void_p),
+    ]
+
+
+class shttp_context(Structure):
+    server: Any
+    request: shttp_request
+    session: shttp_session
+    session_data: Any
+    principal: shttp_bytes
+    name: shttp_bytes
+    arguments: shttp_bytes
+    params: shttp_bytes
+    revision: shttp_bytes
+    event: Any
+
+    _fields_ = [
+        ("server", shttp_server_p),
+        ("request", shttp_request),
+        ("session", shttp_session),
+        ("session_data", c_void_p),
+        ("principal", shttp_bytes),
+        ("name", shttp_bytes),
+        ("arguments", shttp_bytes),
+        ("params", shttp_bytes),
+        ("revision", shttp_bytes),
+        ("event", POINTER(shttp_event)),
+    ]
+
+
+class shttp_listing(Structure):
+    """Opaque: used only through shttp_listing_p."""
+
+
+shttp_listing_p = POINTER(shttp_listing)
+
+
+class shttp_kind(IntEnum):
+    SHTTP_KIND_TOOL = 0
+    SHTTP_KIND_RESOURCE = 1
+    SHTTP_KIND_PROMPT = 2
+
+
+shttp_on_call = CFUNCTYPE(
+    None,
+    POINTER(shttp_context),  # context
+    POINTER(shttp_value),  # values
+    c_void_p,  # user
+)
+
+
+shttp_on_cancel = CFUNCTYPE(
+    None,
+    shttp_server_p,  # server
+    shttp_request,  # request
+    c_void_p,  # user
+)
+
+
+shttp_on_list = CFUNCTYPE(
+    None,
+    POINTER(shttp_context),  # context
+    shttp_listing_p,  # listing
+    c_char_p,  # after
+    c_void_p,  # user
+)
+
+
+shttp_on_complete = CFUNCTYPE(
+    None,
+    POINTER(shttp_context),  # context
+    shttp_listing_p,  # listing
+    c_char_p,  # argument
+    c_char_p,  # typed
+    c_void_p,  # user
+)
+
+
+shttp_is_visible = CFUNCTYPE(
+    c_int,
+    POINTER(shttp_context),  # context
+    c_int32,  # kind
+    c_char_p,  # name
+    c_void_p,  # user
+)
+
+
+class shttp_tool(Structure):
+    struct_size: int
+    name: bytes | None
+    title: bytes | None
+    description: bytes | None
+    params: Any
+    input_schema: bytes | None
+    output_schema: bytes | None
+    annotations: bytes | None
+    call: Any
+    cancelled: Any
+    user: Any
+    user_free: Any
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("title", c_char_p),
+        ("description", c_char_p),
+        ("params", POINTER(shttp_param)),
+        ("input_schema", c_char_p),
+        ("output_schema", c_char_p),
+        ("annotations", c_char_p),
+        ("call", shttp_on_call),
+        ("cancelled", shttp_on_cancel),
+        ("user", c_void_p),
+        ("user_free", shttp_user_data_free),
+    ]
+
+
+class shttp_resource(Structure):
+    struct_size: int
+    uri: bytes | None
+    name: bytes | None
+    title: bytes | None
+    description: bytes | None
+    mime_type: bytes | None
+    annotations: bytes | None
+    text: bytes | None
+    read: Any
+    list: Any
+    complete: Any
+    user: Any
+    user_free: Any
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("uri", c_char_p),
+        ("name", c_char_p),
+        ("title", c_char_p),
+        ("description", c_char_p),
+        ("mime_type", c_char_p),
+        ("annotations", c_char_p),
+        ("text", c_char_p),
+        ("read", shttp_on_call),
+        ("list", shttp_on_list),
+        ("complete", shttp_on_complete),
+        ("user", c_void_p),
+        ("user_free", shttp_user_data_free),
+    ]
+
+
+class shttp_prompt(Structure):
+    struct_size: int
+    name: bytes | None
+    title: bytes | None
+    description: bytes | None
+    params: Any
+    get: Any
+    complete: Any
+    user: Any
+    user_free: Any
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("title", c_char_p),
+        ("description", c_char_p),
+        ("params", POINTER(shttp_param)),
+        ("get", shttp_on_call),
+        ("complete", shttp_on_complete),
+        ("user", c_void_p),
+        ("user_free", shttp_user_data_free),
+    ]
+
+
+class shttp_catalog_options(Structure):
+    struct_size: int
+    page_max: int
+    entries_max: int
+    ttl_ms: int
+    is_public: int
+    is_visible: Any
+    user: Any
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("page_max", c_uint32),
+        ("entries_max", c_uint32),
+        ("ttl_ms", c_uint32),
+        ("is_public", c_uint32),
+        ("is_visible", shttp_is_visible),
+        ("user", c_void_p),
+    ]
+
+
+class shttp_content_type(IntEnum):
+    SHTTP_CONTENT_TEXT = 0
+    SHTTP_CONTENT_IMAGE = 1
+    SHTTP_CONTENT_AUDIO = 2
+    SHTTP_CONTENT_RESOURCE = 3
+    SHTTP_CONTENT_BLOB = 4
+    SHTTP_CONTENT_LINK = 5
+
+
+class shttp_content(Structure):
+    type: int
+    data: shttp_bytes
+    uri: bytes | None
+    mime_type: bytes | None
+    name: bytes | None
+    title: bytes | None
+    description: bytes | None
+    annotations: bytes | None
+    role: bytes | None
+    reserved: Any
+
+    _fields_ = [
+        ("type", c_int32),
+        ("data", shttp_bytes),
+        ("uri", c_char_p),
+        ("mime_type", c_char_p),
+        ("name", c_char_p),
+        ("title", c_char_p),
+        ("description", c_char_p),
+        ("annotations", c_char_p),
+        ("role", c_char_p),
+        ("reserved", c_void_p),
+    ]
+
+
 FUNCTIONS = (
     "shttp_version",
     "shttp_abi_version",
@@ -673,6 +961,28 @@ FUNCTIONS = (
     "shttp_session_client_capabilities",
     "shttp_load_finish",
     "shttp_load_fail",
+    "shttp_tool_add",
+    "shttp_tool_remove",
+    "shttp_resource_add",
+    "shttp_resource_remove",
+    "shttp_resource_changed",
+    "shttp_resource_list_changed",
+    "shttp_prompt_add",
+    "shttp_prompt_remove",
+    "shttp_catalog_set",
+    "shttp_listing_add",
+    "shttp_on_event_decline",
+    "shttp_reply_text",
+    "shttp_reply_content",
+    "shttp_reply_structured",
+    "shttp_reply_error_text",
+    "shttp_reply_not_found",
+    "shttp_log_text",
+    "shttp_json_unescape",
+    "shttp_json_escape",
+    "shttp_ask_elicit",
+    "shttp_ask_sample",
+    "shttp_ask_roots",
 )
 
 
@@ -1082,3 +1392,135 @@ def declare(library: CDLL) -> None:
         shttp_load,  # load
     ]
     library.shttp_load_fail.restype = c_int32
+    library.shttp_tool_add.argtypes = [
+        shttp_server_p,  # server
+        POINTER(shttp_tool),  # tool
+    ]
+    library.shttp_tool_add.restype = c_int32
+    library.shttp_tool_remove.argtypes = [
+        shttp_server_p,  # server
+        c_char_p,  # name
+    ]
+    library.shttp_tool_remove.restype = c_int32
+    library.shttp_resource_add.argtypes = [
+        shttp_server_p,  # server
+        POINTER(shttp_resource),  # resource
+    ]
+    library.shttp_resource_add.restype = c_int32
+    library.shttp_resource_remove.argtypes = [
+        shttp_server_p,  # server
+        c_char_p,  # uri
+    ]
+    library.shttp_resource_remove.restype = c_int32
+    library.shttp_resource_changed.argtypes = [
+        shttp_server_p,  # server
+        c_char_p,  # uri
+    ]
+    library.shttp_resource_changed.restype = c_int32
+    library.shttp_resource_list_changed.argtypes = [
+        shttp_server_p,  # server
+    ]
+    library.shttp_resource_list_changed.restype = c_int32
+    library.shttp_prompt_add.argtypes = [
+        shttp_server_p,  # server
+        POINTER(shttp_prompt),  # prompt
+    ]
+    library.shttp_prompt_add.restype = c_int32
+    library.shttp_prompt_remove.argtypes = [
+        shttp_server_p,  # server
+        c_char_p,  # name
+    ]
+    library.shttp_prompt_remove.restype = c_int32
+    library.shttp_catalog_set.argtypes = [
+        shttp_server_p,  # server
+        POINTER(shttp_catalog_options),  # options
+    ]
+    library.shttp_catalog_set.restype = c_int32
+    library.shttp_listing_add.argtypes = [
+        shttp_listing_p,  # listing
+        c_char_p,  # value
+    ]
+    library.shttp_listing_add.restype = c_int
+    library.shttp_on_event_decline.argtypes = [
+        shttp_server_p,  # server
+        POINTER(shttp_event),  # event
+        c_void_p,  # user_data
+    ]
+    library.shttp_on_event_decline.restype = None
+    library.shttp_reply_text.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_char_p,  # text
+    ]
+    library.shttp_reply_text.restype = c_int32
+    library.shttp_reply_content.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        POINTER(shttp_content),  # items
+        c_size_t,  # count
+    ]
+    library.shttp_reply_content.restype = c_int32
+    library.shttp_reply_structured.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        shttp_bytes,  # json
+    ]
+    library.shttp_reply_structured.restype = c_int32
+    library.shttp_reply_error_text.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_char_p,  # text
+    ]
+    library.shttp_reply_error_text.restype = c_int32
+    library.shttp_reply_not_found.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+    ]
+    library.shttp_reply_not_found.restype = c_int32
+    library.shttp_log_text.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_char_p,  # level
+        c_char_p,  # logger
+        c_char_p,  # text
+    ]
+    library.shttp_log_text.restype = c_int32
+    library.shttp_json_unescape.argtypes = [
+        shttp_bytes,  # json
+        c_char_p,  # buffer
+        c_size_t,  # size
+        POINTER(c_size_t),  # out
+    ]
+    library.shttp_json_unescape.restype = c_int32
+    library.shttp_json_escape.argtypes = [
+        shttp_bytes,  # text
+        c_char_p,  # buffer
+        c_size_t,  # size
+        POINTER(c_size_t),  # out
+    ]
+    library.shttp_json_escape.restype = c_int32
+    library.shttp_ask_elicit.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_char_p,  # message
+        c_char_p,  # schema
+        shttp_on_event,  # on_answer
+        c_void_p,  # user
+    ]
+    library.shttp_ask_elicit.restype = c_int32
+    library.shttp_ask_sample.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        c_char_p,  # prompt
+        c_uint32,  # max_tokens
+        shttp_on_event,  # on_answer
+        c_void_p,  # user
+    ]
+    library.shttp_ask_sample.restype = c_int32
+    library.shttp_ask_roots.argtypes = [
+        shttp_server_p,  # server
+        shttp_request,  # request
+        shttp_on_event,  # on_answer
+        c_void_p,  # user
+    ]
+    library.shttp_ask_roots.restype = c_int32

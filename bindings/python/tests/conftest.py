@@ -75,17 +75,30 @@ def serve():
         process.stdout.close()
 
 
+def built(name):
+    """One of the programs of examples/ in C or C++."""
+    program = BUILD / "examples" / name
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    return str(program)
+
+
+@pytest.fixture(scope="session", params=["py", "c"])
+def everything_server(request):
+    """The command for examples/everything_server.py, and for everything_server.c: they are alike."""
+    if request.param == "c":
+        return [built("everything_server")]
+    return [sys.executable, str(REPOSITORY / "examples" / "everything_server.py")]
+
+
 @pytest.fixture
-def everything(serve):
-    """Starts examples/everything_server.py; gives its URL."""
-    program = REPOSITORY / "examples" / "everything_server.py"
-    return lambda *options: serve(sys.executable, str(program), *options)[0]
+def everything(serve, everything_server):
+    """Starts one of them; gives its URL."""
+    return lambda *options: serve(*everything_server, *options)[0]
 
 
 @pytest.fixture
 def echo_server(serve):
     """Starts the C program examples/echo_server; gives its URL."""
-    program = BUILD / "examples" / "echo_server"
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    return lambda *options: serve(str(program), "--port", "0", *options)[0]
+    program = built("echo_server")
+    return lambda *options: serve(program, "--port", "0", *options)[0]

@@ -1,11 +1,9 @@
 """The everything server's tools of revision 2026-07-28, as a test client looks at them (by hand)."""
 
 import subprocess
-import sys
 
 import pytest
 
-from conftest import REPOSITORY
 from wire import META, MODERN, Client, ModernClient
 
 EVERYTHING = {"elicitation": {}, "sampling": {}, "roots": {}}
@@ -22,10 +20,9 @@ def port_of(url):
 
 
 @pytest.fixture(scope="module")
-def port(request):
-    """One server for the whole module: the tools keep nothing."""
-    program = REPOSITORY / "examples" / "everything_server.py"
-    process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)
+def port(everything_server):
+    """One server of each for the whole module: the tools keep nothing."""
+    process = subprocess.Popen(everything_server, stdout=subprocess.PIPE, text=True)
     yield port_of(process.stdout.readline().strip())
     process.terminate()
     process.wait()

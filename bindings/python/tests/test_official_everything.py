@@ -1,4 +1,4 @@
-"""The official client against examples/everything_server.py, in every revision and mode."""
+"""The official client against examples/everything_server.py and .c, in every revision and mode."""
 
 import asyncio
 import base64

@@ -1,7 +1,6 @@
 """The official client in its modern and its automatic mode, and sessions beside it on the same port."""
 
 import asyncio
-import sys
 
 import pytest
 
@@ -12,7 +11,6 @@ from mcp.client import Client
 from mcp.client.subscriptions import PromptsListChanged, ResourceUpdated, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 
-from conftest import REPOSITORY
 from official import MODERN, connected, text
 from wire import SECONDS, on_asyncio
 
@@ -174,8 +172,8 @@ async def test_listening(everything, mode):
 
 
 @on_asyncio
-async def test_a_stream_of_changes_ends_with_the_server(serve):
-    url, process = serve(sys.executable, str(REPOSITORY / "examples" / "everything_server.py"))
+async def test_a_stream_of_changes_ends_with_the_server(serve, everything_server):
+    url, process = serve(*everything_server)
     async with connected(url, MODERN) as (client, _), client.listen(tools_list_changed=True) as lists:
         process.terminate()
         assert [event async for event in lists] == []

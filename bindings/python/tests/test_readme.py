@@ -80,9 +80,14 @@ def test_c_program(programs, tmp_path):
     assert run_c(programs, tmp_path, source) == "Hello from C"
 
 
+def test_cpp_program(programs, tmp_path):
+    compiler = ("c++", "-std=c++17")
+    assert run_c(programs, tmp_path, block("cpp"), compiler=compiler, name="server.cc") == "Hello from C++"
+
+
 def test_c_program_with_authorization(programs, tmp_path):
     """The pieces of C that the section on authorization prints, in the program from above."""
-    start = "  options.on_event = on_event;\n"
+    start = "  options.on_event = shttp_on_event_decline;\n"
     metadata = (
         "options.resource_metadata = shttp_text("
         r'"{\"resource\":\"http://127.0.0.1:8080/mcp\",'
@@ -92,21 +97,24 @@ def test_c_program_with_authorization(programs, tmp_path):
     listed = program.replace(start, start + block("c", 1))
     assert run_c(programs, tmp_path, listed, "t0ken") == "Hello from C"
 
-    event = "  (void)user_data;\n"
-    asking = "if (event->kind == SHTTP_EVENT_AUTHORIZE) status = on_authorize(server, event);\n"
-    function = "static void on_event"
-    asked = program.replace(start, start + "options.authorize = 1;\n")
-    asked = asked.replace(event, event + asking).replace(function, block("c", 2) + function)
+    asking = (
+        "static void on_event(shttp_server *server, const shttp_event *event, void *user_data) {\n"
+        "  shttp_on_event_decline(server, event, user_data);\n"
+        "  if (event->kind == SHTTP_EVENT_AUTHORIZE && on_authorize(server, event)) abort();\n"
+        "}\n"
+    )
+    asked = program.replace(start, "options.on_event = on_event; options.authorize = 1;\n")
+    asked = asked.replace("int main", block("c", 2) + asking + "int main")
     assert run_c(programs, tmp_path, asked, "s3cret") == "Hello from C"
 
 
-def run_c(programs, tmp_path, source, token=None):
+def run_c(programs, tmp_path, source, token=None, compiler=("cc",), name="server.c"):
     port = free_port()
-    (tmp_path / "server.c").write_text(source.replace("8080", port))
+    (tmp_path / name).write_text(source.replace("8080", port))
     library = BUILD / "lib"
     subprocess.run(
         [
-            "cc", "-Wall", "-Wextra", "-Werror", "server.c", "-o", "server",
+            *compiler, "-Wall", "-Wextra", "-Werror", name, "-o", "server",
             f"-I{REPOSITORY / 'include'}", f"-L{library}", f"-Wl,-rpath,{library}",
             "-lstreamablehttp",
         ],

@@ -13,7 +13,7 @@ extension ServerEngine {
     ) {
         let method = message.envelope.method
         // A server that can tell of nothing does not have the method (S-159).
-        let offered = options.greeting?.changes ?? .all
+        let offered = greeting?.changes ?? .all
         guard !offered.isEmpty else {
             return refuse(.methodUnknown, connection, id: id, method)
         }
@@ -93,35 +93,35 @@ extension ServerEngine {
         let message = ByteBuffer()
         message.append(ServerEngine.tagged(Method.acknowledged))
         listener.id.append(to: message)
-        message.append("},\"notifications\":{")
+        message.put("},\"notifications\":{")
         var isFirst = true
         for (kind, name) in ChangeKinds.named where listener.kinds.contains(kind) {
-            message.append(isFirst ? "\"" : ",\"")
+            message.put(isFirst ? "\"" : ",\"")
             isFirst = false
             message.append(name)
-            message.append("\":true")
+            message.put("\":true")
         }
         if !listener.resources.isEmpty {
-            message.append(isFirst ? "" : ",")
-            message.append("\"resourceSubscriptions\":[")
+            message.put(isFirst ? "" : ",")
+            message.put("\"resourceSubscriptions\":[")
             for (index, uri) in listener.resources.uris.enumerated() {
-                if index > 0 { message.append(",") }
+                if index > 0 { message.put(",") }
                 message.append(jsonString: uri.bytes)
             }
-            message.append("]")
+            message.put("]")
         }
-        message.append("}}}")
+        message.put("}}}")
         return message
     }
 
     /// The beginning of a notification for a listener, up to its id (S-152).
     private static func tagged(_ method: StaticString) -> ByteBuffer {
         let text = ByteBuffer()
-        text.append("{\"jsonrpc\":\"2.0\",\"method\":\"")
+        text.put("{\"jsonrpc\":\"2.0\",\"method\":\"")
         text.append(method)
-        text.append("\",\"params\":{\"_meta\":{\"")
+        text.put("\",\"params\":{\"_meta\":{\"")
         text.append(MetaKey.subscriptionID)
-        text.append("\":")
+        text.put("\":")
         return text
     }
 
@@ -180,11 +180,11 @@ extension ServerEngine {
         let connection = listener.connection
         let result = ByteBuffer()
         result.appendResult(id: listener.id) { output in
-            output.append("{\"resultType\":\"complete\",\"_meta\":{\"")
+            output.put("{\"resultType\":\"complete\",\"_meta\":{\"")
             output.append(MetaKey.subscriptionID)
-            output.append("\":")
+            output.put("\":")
             listener.id.append(to: output)
-            output.append("}}")
+            output.put("}}")
         }
         forget(listener)
         writeEvent(.essential, result, nil, to: connection)
@@ -201,16 +201,16 @@ extension ServerEngine {
         let resource = change == .resource ? ByteBuffer(copying: uri) : nil
         let head = ServerEngine.tagged(change.method)
         let tail = ByteBuffer()
-        tail.append("}")
+        tail.put("}")
         let params = ByteBuffer()
         if let resource {
-            tail.append(",\"uri\":")
+            tail.put(",\"uri\":")
             tail.append(jsonString: resource.bytes)
-            params.append("{\"uri\":")
+            params.put("{\"uri\":")
             params.append(jsonString: resource.bytes)
-            params.append("}")
+            params.put("}")
         }
-        tail.append("}}")
+        tail.put("}}")
         let message = ByteBuffer()
         message.appendNotification(method: change.method.rawBytes, params: params.bytes)
         let key = Publication.key(of: message)

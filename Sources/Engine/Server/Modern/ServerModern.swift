@@ -28,7 +28,7 @@ extension ServerEngine {
             }
         }
         if isDraining { return refuseWhileDraining(connection, id: id) }
-        if method.equals(Method.discover), let greeting = options.greeting {
+        if method.equals(Method.discover), let greeting {
             return respond(on: connection, modernPolicy) { output in
                 let result = greeting.discovery(options.revisions)
                 output.appendResult(id: id) { output in

@@ -211,8 +211,11 @@ extension ServerEngine {
         }
         guard let progress else { return }
         withExtendedLifetime(progress.message) {
-            try? send(
-                progress.progress, progress.total, progress.message.bytes, of: request)
+            within {
+                try? self.progress(
+                    request.key, progress.progress, total: progress.total,
+                    message: progress.message.bytes)
+            }
         }
     }
 
