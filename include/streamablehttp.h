@@ -540,7 +540,7 @@ typedef struct shttp_authorization {
  * Since 0.2.0.
  */
 typedef struct shttp_exchange {
-  uint64_t key; /* 0 is no exchange. */
+  uint64_t key; /* 0 is no exchange. Since 0.2.0. */
 } shttp_exchange;
 
 /**
@@ -550,11 +550,11 @@ typedef struct shttp_exchange {
  * Since 0.2.0.
  */
 typedef struct shttp_header {
-  /** A token, such as Content-Type. Copied. */
+  /** A token, such as Content-Type. Copied. Since 0.2.0. */
   shttp_bytes name;
 
   /** No control characters but tabs, so no CR and no LF; may be empty.
-   *  Copied. */
+   *  Copied. Since 0.2.0. */
   shttp_bytes value;
 } shttp_header;
 

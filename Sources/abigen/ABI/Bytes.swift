@@ -109,7 +109,11 @@ extension ABI {
                     A plain value like shttp_session, invalid once the host has answered, or the
                     client has disconnected.
                     """,
-                fields: [Field("key", .uint64, "0 is no exchange.")],
+                fields: [
+                    Field(
+                        "key", .uint64, .plain, "0 is no exchange.",
+                        since: Version(minor: 2, patch: 0))
+                ],
                 since: Version(minor: 2, patch: 0))),
         .structure(
             Structure(
@@ -119,10 +123,13 @@ extension ABI {
                     them.
                     """,
                 fields: [
-                    Field("name", .bytes, .copied, "A token, such as Content-Type."),
+                    Field(
+                        "name", .bytes, .copied, "A token, such as Content-Type.",
+                        since: Version(minor: 2, patch: 0)),
                     Field(
                         "value", .bytes, .copied,
-                        "No control characters but tabs, so no CR and no LF; may be empty."),
+                        "No control characters but tabs, so no CR and no LF; may be empty.",
+                        since: Version(minor: 2, patch: 0)),
                 ],
                 since: Version(minor: 2, patch: 0))),
     ]

@@ -97,6 +97,8 @@ class Pump:
                 self._taker = thread
                 if self._requests.unfailed:
                     self._requests.fail_unfailed()
+                if self._exchanges.unfinished:
+                    self._exchanges.finish_unfinished()
                 self._take_batch()
             except BaseException as problem:
                 if not self._count.value:  # nothing is half read

@@ -25,6 +25,8 @@ from .message import Event
 Text = Union[str, bytes]
 ResponseHeaders = Union[Mapping[str, str], Iterable[tuple[Text, Text]]]
 
+NOT_ANSWERED = b"Internal Server Error\n"
+
 UNSENT_MAX = 1 << 20
 """What may be unsent of one answer, if `unsent_bytes_max` does not allow less."""
 
@@ -277,6 +279,8 @@ class Exchanges:
         self.server = server
         self.unsent_max = min(UNSENT_MAX, unsent_bytes_max // 2)
         self.alive: dict[int, weakref.ref[HTTPRequest]] = {}
+        self.unfinished: deque[tuple[int, bool]] = deque()
+        """Dropped requests that could not be answered yet, because the command queue was full."""
 
     def existing(self, key: int) -> HTTPRequest | None:
         reference = self.alive.get(key)
@@ -287,16 +291,29 @@ class Exchanges:
         try:
             if sys.is_finalizing() or self.server.is_forked or self.server.closed:
                 return
-            if request._state.started:
-                request._invoke(library.shttp_exchange_end)
-            else:
-                body = b"Internal Server Error\n"
-                request._head(library.shttp_exchange_respond, 500, [("content-type", "text/plain")], body)
+            self._finish(request._exchange.key, request._state.started)
             logger.warning("%r was dropped before its answer was complete", request)
-        except ClosedError:
-            pass
         except Exception as problem:
             report(problem)
+
+    def finish_unfinished(self) -> None:
+        """Answers dropped requests, as far as the command queue has space again."""
+        for _ in range(len(self.unfinished)):
+            self._finish(*self.unfinished[0])
+            self.unfinished.popleft()
+
+    def _finish(self, key: int, started: bool) -> None:
+        exchange = shttp_exchange(key)
+        try:
+            if started:
+                invoke_response(self.server, library.shttp_exchange_end, exchange)
+            else:
+                lines = [(b"content-type", b"text/plain")]
+                invoke_response(self.server, library.shttp_exchange_respond, exchange, 500, lines, NOT_ANSWERED)
+        except LimitError:
+            self.unfinished.append((key, started))
+        except ClosedError:
+            pass
 
     def forget(self) -> None:
         """For a forked child: a thread of the parent may hold a lock."""

@@ -185,6 +185,28 @@ def test_one_that_is_dropped(host, caplog):
     assert "was dropped" in caplog.text
 
 
+def test_many_are_dropped_while_the_queue_of_commands_is_full(host):
+    one = host(other_paths=True, command_bytes_max=1)
+    clients = [ask(one.server, "GET", "/x") for _ in range(50)]
+    statuses = []
+    readers = [
+        threading.Thread(target=lambda client: statuses.append(client.getresponse().status), args=[client])
+        for client in clients
+    ]
+    for reader in readers:
+        reader.start()
+    requests = [one.next(HTTPRequest) for _ in clients]
+    requests.clear()
+    gc.collect()
+    deadline = time.monotonic() + SECONDS
+    while len(statuses) < len(clients) and time.monotonic() < deadline:
+        ask(one.server, "GET", "/more").close()  # whenever events are taken, more of them are answered
+        time.sleep(0.01)
+    assert statuses == [500] * len(clients)
+    for reader in readers:
+        reader.join(SECONDS)
+
+
 def test_off(host):
     one = host()
     assert ask(one.server, "GET", "/x").getresponse().status == 404
