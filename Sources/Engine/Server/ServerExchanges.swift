@@ -308,10 +308,9 @@ extension ServerEngine {
 
     @_optimize(speed)
     func deliver(
-        _ request: OpenRequest, _ message: borrowing Message,
-        as kind: HostEvent.Kind = .request, on connection: ServerConnection
+        _ request: OpenRequest, _ message: borrowing Message, on connection: ServerConnection
     ) {
-        let event = newEvent(kind, of: request.session, message, on: connection)
+        let event = newEvent(.request, of: request.session, message, on: connection)
         event.request = request.key
         event.head = request.head
         event.revision = request.revision

@@ -46,7 +46,12 @@ extension ServerEngine {
         }
         if let session { connection.access?.note(session) }
         guard let greeting else {
-            return deliver(request, message, as: .initialize, on: connection)
+            let event = newEvent(.initialize, of: session, message, on: connection)
+            event.request = request.key
+            event.head = head
+            event.revision = revision
+            event.principal = connection.exchange.principal
+            return core.perform(.deliver(event))
         }
         if requested == nil || params.capabilities?.isObject != true {
             let message: StaticString = "initialize needs protocolVersion and capabilities"

@@ -15,8 +15,8 @@ package enum Effect {
     /// Stop reading from the connection until `startReading`: the engine holds enough of its bytes.
     case stopReading(ServerConnection)
     case startReading(ServerConnection)
-    /// Close the connection, which the engine has removed or, if it has a diversion, give its socket
-    /// to another server.
+    /// Close the connection, which the engine has removed. If it has a diversion, another server
+    /// gets its socket instead.
     case close(ServerConnection)
     /// Log a line for the operator.
     case log(LogLine)

@@ -245,7 +245,7 @@ def test_what_a_result_of_call_may_wait(served):
         ("host", TypeError, {"host": None}),
         ("host", TypeError, {"host": 2130706433}),
         ("port", TypeError, {"port": "8000"}),
-        ("port", TypeError, {"port": None}),
+        ("port", TypeError, {"port": 80.5}),
         ("port", ValueError, {"port": -1}),
         ("port", ValueError, {"port": 65536}),
         ("unix_path", TypeError, {"unix_path": 1}),

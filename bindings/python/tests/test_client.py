@@ -232,7 +232,7 @@ async def test_listen_fd(tmp_path):
         socket.create_connection(("127.0.0.1", port)).close()  # which it has not shut down
     for wrong in ([], -1, "3", 1 << 30):
         with pytest.raises((InvalidArgumentError, TypeError)):
-            Server(name="x", listen_fd=wrong)
+            Server(name="x", listen_fd=wrong)  # type: ignore[arg-type]
     with socket.socket() as idle, pytest.raises(InvalidArgumentError):
         Server(name="x", listen_fd=idle)
 

@@ -55,7 +55,7 @@ async def test_a_handler_must_be_a_function():
     async with Server(**options()) as server:
         for wrong in (handler, None, 7):
             with pytest.raises(TypeError):
-                await server.serve(wrong)
+                await server.serve(wrong)  # type: ignore[arg-type]
 
 
 @on_asyncio
