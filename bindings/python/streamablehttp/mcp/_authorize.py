@@ -107,7 +107,7 @@ class Rules:
         """Options of the library."""
         self.asked: list[Any] = []
         """Those that are asked about each request."""
-        for one in target.app.user_middleware:
+        for one in (one for app in target.apps for one in app.user_middleware):
             if not self._add(one, host):
                 raise unsupported(
                     f"middleware {getattr(one.cls, '__name__', one.cls)}",

@@ -89,7 +89,7 @@ class Bridge:
         self.context = context
         self.loop = asyncio.get_running_loop()
         self._server = server
-        self._base = base
+        self.base = base
         self._transport = SILENT if json_response else ASKING
         self._retry_ms = None if json_response else (retry_ms or 1000)
         self._requests_max = requests_max
@@ -161,9 +161,9 @@ class Bridge:
         context = self.context.copy()
         grant = event.tag
         if grant is None:
-            http = LazyRequest(event, self._base)
+            http = LazyRequest(event, self.base)
         else:
-            http = LazyRequest(event, self._base, *grant)
+            http = LazyRequest(event, self.base, *grant)
             context.run(_kernel.auth_context_var.set, grant[0])
         for variable in self._variables:
             context.run(variable.set, http)
