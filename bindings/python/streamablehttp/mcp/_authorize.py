@@ -85,11 +85,11 @@ class Answer:
 
 def principal(user: Any) -> str:
     """One name for each user: sessions belong to it."""
-    if not isinstance(user, _kernel.AuthenticatedUser):
-        name = getattr(user, "identity", None) or getattr(user, "display_name", None)
-        parts: Any = [name or ANYBODY]
-    else:
+    parts: Any = [ANYBODY]
+    if isinstance(user, _kernel.AuthenticatedUser):
         parts = list(_kernel.principal_components(user.access_token))
+    elif user is not None and user.is_authenticated:
+        parts = [user.display_name]
     text = json.dumps(parts, separators=(",", ":"))
     if len(text) <= PRINCIPAL_BYTES_MAX:
         return text

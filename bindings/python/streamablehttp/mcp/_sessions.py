@@ -164,7 +164,8 @@ class Bridge:
             http = LazyRequest(event, self.base)
         else:
             http = LazyRequest(event, self.base, *grant)
-            context.run(_kernel.auth_context_var.set, grant[0])
+            if isinstance(grant[0], _kernel.AuthenticatedUser):
+                context.run(_kernel.auth_context_var.set, grant[0])
         for variable in self._variables:
             context.run(variable.set, http)
         return context, http
