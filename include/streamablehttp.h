@@ -1790,7 +1790,8 @@ shttp_server_listen_fd(shttp_server *server, int fd);
  * Since 0.2.0.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if fd is no connected stream
- * socket, or SHTTP_ERR_CLOSED.
+ * socket, SHTTP_ERR_LIMIT if the queue of commands is full, or
+ * SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_server_adopt_fd(shttp_server *server, int fd);
