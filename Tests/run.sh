@@ -20,6 +20,7 @@ stages() {
   $stage budgets "build" "Budgets" python3 -B Tests/Benchmarks/budgets.py "$build"
   $stage venv "build" "Python environment" make_venv "$root/bindings/python[test]"
   $stage python "venv" "Python tests" "$build/venv/bin/python" -m pytest -q "$root/bindings/python/tests"
+  $stage sdk "venv" "The official SDK and FastMCP" bash Tests/SDK/run.sh "$build"
   $stage strangers "venv" "Strangers" bash Tests/Strangers/run.sh "$build"
   $stage proxies "venv" "Proxies" bash Tests/Proxies/run.sh "$build"
   $stage packages "build" "Packages" bash Tests/Packages/run.sh "$build"
@@ -105,7 +106,7 @@ run() {
   end_group; group=
   note_time "$name" $((SECONDS - start))
   passed=$((passed + 1))
-  said=$(grep -E '^lint: |^proxies: |checks passed|^ffi: |Test run with|tests passed|proofs passed|budgets kept|fuzzers, |seeds, .* failures|[0-9]+ passed.* in ' \
+  said=$(grep -E '^lint: |own tests: |^proxies: |checks passed|^ffi: |Test run with|tests passed|proofs passed|budgets kept|fuzzers, |seeds, .* failures|[0-9]+ passed.* in ' \
     "$log" || true)
   summaries+=${said:+$said$'\n'}
 }

@@ -102,6 +102,9 @@ class Commands:
     def official(self, *options):
         return [self.python, HERE / "official_server.py", *options]
 
+    def sdk(self, *options):
+        return [self.python, HERE / "sdk_server.py", *options]
+
 
 def workloads(commands):
     """All of them, in the order of the table."""
@@ -174,6 +177,7 @@ def workloads(commands):
             each=streams,
         )
     yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
+    yield from sdk_workloads(commands)
 
 
 def catalog_workloads(commands):
@@ -207,6 +211,22 @@ def modern_workloads(commands):
         )
     yield Workload("idle listen streams", ["listeners", "--streams", 10000], servers, slices=1)
     yield Workload("parked requests", ["parked", "--streams", 10000, "--connections", 16], servers, slices=1)
+
+
+def sdk_workloads(commands):
+    """Unchanged servers of the official package and of FastMCP, on uvicorn and on this library."""
+    for kind, ways in (("mcpserver", ["uvicorn", "library", "fast"]), ("fastmcp", ["uvicorn", "library"])):
+        for mode, options in (("json", ["--json-response"]), ("sse", [])):
+            yield Workload(
+                f"{kind} {mode.upper()} 32 B",
+                ["calls", "--connections", 16, "--answer", mode],
+                {way: commands.sdk(kind, way, *options) for way in ways},
+            )
+    yield Workload(
+        "mcpserver modern 32 B",
+        ["calls", "--era", "modern", "--connections", 16, "--answer", "json"],
+        {way: commands.sdk("mcpserver", way) for way in ("uvicorn", "library")},
+    )
 
 
 def memory_of_results(build):

@@ -83,6 +83,7 @@ def targets(workloads, memory):
     if request := workloads.get("call with 20 notifications, request, callback"):
         yield from notification_targets(request)
     yield from modern_targets(workloads)
+    yield from sdk_targets(workloads)
     for workload in workloads.values():
         if workload.name.startswith(("delivery", "change")):
             yield f"{workload.name}: CPU, x ceiling", workload.ratio("library", "cpu_us"), "<=", 1.15
@@ -109,6 +110,23 @@ def modern_targets(workloads):
         yield "idle listen stream: bytes not given back", kept_bytes(listeners, "library"), "<=", 200
     if parked := workloads.get("parked requests"):
         yield "parked request: bytes not given back", kept_bytes(parked, "library"), "<=", 200
+
+
+SDK_TARGETS = {
+    "mcpserver JSON 32 B": {"library": 3, "fast": 5},
+    "mcpserver SSE 32 B": {"library": 8, "fast": 12},
+    "mcpserver modern 32 B": {"library": 3},
+    "fastmcp JSON 32 B": {"library": 1.7},
+    "fastmcp SSE 32 B": {"library": 3},
+}
+"""How many times the CPU of a call is on uvicorn."""
+
+
+def sdk_targets(workloads):
+    for name in SDK_TARGETS.keys() & workloads.keys():
+        for server, limit in SDK_TARGETS[name].items():
+            ratio = workloads[name].ratio("uvicorn", "cpu_us", reference=server)
+            yield f"{name}, {server}: uvicorn's CPU, x this", ratio, ">=", limit
 
 
 def target_table(workloads, memory):

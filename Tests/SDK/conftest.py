@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-TEST_SECONDS = 120
+TEST_SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +61,19 @@ class Started:
         return self.process.returncode
 
 
+@pytest.fixture(scope="module")
+def start_once():
+    """The same, of servers that all tests of a file share."""
+    yield from starter()
+
+
 @pytest.fixture
 def start():
     """Starts servers of servers.py: start(name, "library" | "uvicorn", *options)."""
+    yield from starter()
+
+
+def starter():
     started: list[Started] = []
 
     def begin(*arguments: str, **environment: str) -> Started:

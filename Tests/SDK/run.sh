@@ -6,8 +6,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$(cd "$1" && pwd)
 shift
-export PYTHONDONTWRITEBYTECODE=1 STREAMABLEHTTP_LIBRARY=${STREAMABLEHTTP_LIBRARY:-$build/lib/libstreamablehttp.so}
+export PYTHONDONTWRITEBYTECODE=1
 place=$build/sdk
+export SDK_WHEELS=$place/wheels
 mkdir -p "$place/wheels"
 
 # environment NAME: a virtual environment with what NAME.txt lists, and with the wheel.
@@ -20,7 +21,7 @@ environment() {
 
 rm -f "$place"/wheels/*
 python3 -m venv "$place/newest"
-"$place/newest/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$place/wheels" \
+STREAMABLEHTTP_LIBRARY=$build/lib/libstreamablehttp.so "$place/newest/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$place/wheels" \
   "$root/bindings/python"
 environment newest
 environment oldest

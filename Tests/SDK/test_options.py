@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from mcp.client import Client
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import MCPServer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 import streamablehttp.mcp
 from streamablehttp.mcp import UnsupportedOption, UnsupportedServer, _kernel
@@ -25,7 +30,7 @@ from test_authorization import Peer
 def begin(target, **options):
     async def work():
         async with streamablehttp.mcp.serve(target, port=0, **options) as server:
-            return server.url, server._server.path
+            return server.url, server._servers[0].path
 
     return asyncio.run(work())
 
@@ -34,13 +39,6 @@ def with_middleware(*middleware):
     app = MCPServer("m").streamable_http_app()
     app.user_middleware.extend(middleware)
     return app
-
-
-def several():
-    one, two = MCPServer("one"), MCPServer("two")
-    return Starlette(
-        routes=[Mount("/one", one.streamable_http_app()), Mount("/two", two.streamable_http_app())],
-    )
 
 
 async def listen(context, params):
@@ -103,6 +101,50 @@ def test_what_is_accepted(case):
     make, options, path = ACCEPTED[case]
     url, served = begin(make(), **options)
     assert served == path and url.endswith(path)
+
+
+def test_several_endpoints():
+    """On one port, each with its server; the application's other routes, too."""
+    one, two = MCPServer("one"), MCPServer("two")
+    apps = [one.streamable_http_app(), two.streamable_http_app(json_response=True)]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        async with one.session_manager.run(), two.session_manager.run():
+            yield
+
+    async def health(request):
+        return PlainTextResponse("well")
+
+    routes = [Mount("/one", apps[0]), Mount("/two", apps[1]), Route("/health", health)]
+
+    async def ask():
+        async with streamablehttp.mcp.serve(Starlette(routes=routes, lifespan=lifespan), port=0) as server:
+            names, base = [], server.url.removesuffix("/one/mcp")
+            for path in ("/one/mcp", "/two/mcp"):
+                async with Client(base + path, mode="legacy") as client:
+                    names.append(client.server_info.name)
+            async with httpx2.AsyncClient() as http:
+                names.append((await http.get(base + "/health")).text)
+                names.append((await http.get(base + "/nothing")).status_code)
+            assert server.stats()["sessions_total"] == 2
+            return names
+
+    assert asyncio.run(ask()) == ["one", "two", "well", 404]
+
+
+def test_a_socket_that_listens():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+
+        async def ask():
+            serving = streamablehttp.mcp.serve(MCPServer("m"), listen_fd=listener)
+            async with serving as server, Client(server.url, mode="auto") as client:
+                return server.port, client.server_info.name
+
+        assert asyncio.run(ask()) == (port, "m")
 
 
 # ---- The kernel ---------------------------------------------------------------------------

@@ -16,13 +16,15 @@ serves it. Importing this module imports neither the SDK nor FastMCP.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._errors import UnsupportedOption, UnsupportedServer
 
 if TYPE_CHECKING:
+    from streamablehttp._start import Listening
+
     from ._serve import Serving
 
 __all__ = ["UnsupportedOption", "UnsupportedServer", "run", "serve"]
@@ -34,6 +36,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     unix_path: str | os.PathLike[str] | None = None,
+    listen_fd: Listening | Iterable[Listening] | None = None,
     fast: bool = False,
     response_mode: Literal["stream", "json", "auto"] | None = None,
     requests_max: int = 0,
@@ -42,8 +45,9 @@ def serve(
 ) -> AbstractAsyncContextManager[Serving]:
     """Serves an MCPServer, a low-level Server, a FastMCP, or the Starlette application of one.
 
-    The object has `url`, `port`, `stats()`, `drain()`, `close()` and `ended`. `host`, `port` and
-    `unix_path` are those of `streamablehttp.Server`; with port 0 the system chooses one. `options`
+    The object has `url`, `port`, `stats()`, `drain()`, `close()` and `ended`. `host`, `port`,
+    `unix_path` and `listen_fd` are those of `streamablehttp.Server`; with port 0 the system chooses one.
+    An application may have several endpoints; its other routes are served, too. `options`
     are those of the framework's own application, such as json_response, stateless_http and
     streamable_http_path; `engine` has options of `streamablehttp.Server`, which win.
 
@@ -52,19 +56,11 @@ def serve(
 
     Raises UnsupportedServer, UnsupportedOption, and what `streamablehttp.Server` raises.
     """
+    from ._serve import Plan
     from ._serve import serve as start
 
-    return start(
-        target,
-        host=host,
-        port=port,
-        unix_path=unix_path,
-        fast=fast,
-        response_mode=response_mode,
-        requests_max=requests_max,
-        engine=dict(engine or {}),
-        options=options,
-    )
+    plan = Plan(host, port, unix_path, listen_fd, fast, response_mode, requests_max, dict(engine or {}))
+    return start(target, options, plan)
 
 
 def run(
@@ -73,6 +69,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     unix_path: str | os.PathLike[str] | None = None,
+    listen_fd: Listening | Iterable[Listening] | None = None,
     fast: bool = False,
     response_mode: Literal["stream", "json", "auto"] | None = None,
     requests_max: int = 0,
@@ -86,18 +83,8 @@ def run(
     At the first signal new requests get 503, and open ones may be answered for `drain_seconds`; at
     the second one the server closes. `on_ready` is called with the URL when clients can connect.
     """
+    from ._serve import Plan
     from ._serve import run as start
 
-    start(
-        target,
-        drain_seconds,
-        on_ready,
-        host=host,
-        port=port,
-        unix_path=unix_path,
-        fast=fast,
-        response_mode=response_mode,
-        requests_max=requests_max,
-        engine=dict(engine or {}),
-        options=options,
-    )
+    plan = Plan(host, port, unix_path, listen_fd, fast, response_mode, requests_max, dict(engine or {}))
+    start(target, options, plan, drain_seconds, on_ready)

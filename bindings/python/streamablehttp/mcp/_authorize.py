@@ -85,11 +85,11 @@ class Answer:
 
 def principal(user: Any) -> str:
     """One name for each user: sessions belong to it."""
-    if not isinstance(user, _kernel.AuthenticatedUser):
-        name = getattr(user, "identity", None) or getattr(user, "display_name", None)
-        parts: Any = [name or ANYBODY]
-    else:
+    parts: Any = [ANYBODY]
+    if isinstance(user, _kernel.AuthenticatedUser):
         parts = list(_kernel.principal_components(user.access_token))
+    elif user is not None and user.is_authenticated:
+        parts = [user.display_name]
     text = json.dumps(parts, separators=(",", ":"))
     if len(text) <= PRINCIPAL_BYTES_MAX:
         return text
@@ -107,7 +107,7 @@ class Rules:
         """Options of the library."""
         self.asked: list[Any] = []
         """Those that are asked about each request."""
-        for one in target.app.user_middleware:
+        for one in (one for app in target.apps for one in app.user_middleware):
             if not self._add(one, host):
                 raise unsupported(
                     f"middleware {getattr(one.cls, '__name__', one.cls)}",

@@ -95,6 +95,7 @@ class Exchange:
         "_notes",
         "_token",
         "_watchers",
+        "is_cancelled",
         "is_closed",
         "request",
         "request_id",
@@ -120,7 +121,9 @@ class Exchange:
         self.is_closed = False
         self.retry_ms = retry_ms
         """How long clients wait that this makes come back; None if they cannot."""
-        self.scope = anyio.CancelScope()
+        self.is_cancelled = False
+        self.scope: Any = None
+        """What cancels the handler, once it runs: anyio makes one only in a task."""
         self.task: Any = None
         self._http = http
         self._token = token
@@ -152,6 +155,8 @@ class Exchange:
     def cancel_requested(self) -> Any:
         if self._cancelled is None:
             self._cancelled = anyio.Event()
+            if self.is_cancelled:
+                self._cancelled.set()
         return self._cancelled
 
     # ---- What the SDK sends ------------------------------------------------------
@@ -220,8 +225,11 @@ class Exchange:
 
     def cancel(self) -> None:
         """The client has cancelled it, or has gone."""
-        self.cancel_requested.set()
-        self.scope.cancel()
+        self.is_cancelled = True
+        if self._cancelled is not None:
+            self._cancelled.set()
+        if self.scope is not None:
+            self.scope.cancel()
 
 
 class Standalone:

@@ -16,15 +16,15 @@ class Routes:
 
     def __init__(self, app: Any, base: dict[str, Any]) -> None:
         self._app = app
-        self._base = {key: base[key] for key in base if key not in ("app", "router", "endpoint", "path_params")}
+        self.base = {key: base[key] for key in base if key not in ("app", "router", "endpoint", "path_params")}
 
     async def serve(self, request: HTTPRequest) -> None:
         scope = {
-            **self._base,
+            **self.base,
             **location(request.target, request.peer),
             "method": request.method,
             "headers": request.headers,
-            "state": dict(self._base["state"]),
+            "state": dict(self.base["state"]),
         }
         response = Response(request)
         try:

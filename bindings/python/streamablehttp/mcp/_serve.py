@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from streamablehttp import NEVER, Server
@@ -15,8 +16,9 @@ from . import _kernel
 from ._authorize import Authorizer, Rules
 from ._context import logger
 from ._errors import unsupported, uvicorn_line
+from ._routes import Routes
 from ._sessions import REQUESTS_MAX, Bridge
-from ._target import Target, resolve
+from ._target import Target, has_other_routes, resolve
 
 DRAIN_SECONDS = 10.0
 
@@ -24,70 +26,110 @@ DRAIN_SECONDS = 10.0
 class Serving:
     """A server that is being served."""
 
-    def __init__(self, server: Server, bridge: Bridge) -> None:
-        self._server = server
-        self._bridge = bridge
-        self.url = server.url
-        """The URL of the endpoint, for clients on this machine."""
-        self.port = server.port
+    def __init__(self, endpoints: list[Endpoint]) -> None:
+        self._servers = [one.server for one in endpoints]
+        self.url = self._servers[0].url
+        """The URL of the endpoint, for clients on this machine; of the first, if there are several."""
+        self.port = self._servers[0].port
         """The port it listens on; 0 on a Unix socket."""
-        self.ended = asyncio.create_task(bridge.run())
-        """Done when the server has closed."""
+        self.ended = asyncio.gather(*(asyncio.create_task(one.bridge.run()) for one in endpoints))
+        """Done when the server has closed: await it."""
 
     def stats(self) -> dict[str, int]:
-        """The counters of `streamablehttp.Server.stats`."""
-        return self._server.stats()
+        """The counters of `streamablehttp.Server.stats`, of all endpoints."""
+        totals: dict[str, int] = {}
+        for server in self._servers:
+            for name, count in server.stats().items():
+                totals[name] = totals.get(name, 0) + count
+        return totals
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Shuts down gracefully: open requests may be answered for that time. Await `ended` to wait for it."""
-        self._server.drain(int(seconds * 1000))
+        for server in self._servers:
+            server.drain(int(seconds * 1000))
 
     def close(self) -> None:
         """Shuts down now."""
-        self._server.close()
+        for server in self._servers:
+            server.close()
+
+
+class Endpoint:
+    """A server of the library for an endpoint, and the bridge to its handlers."""
+
+    def __init__(self, found: Target, place: dict[str, Any], plan: Plan, state: Any, routes: Any) -> None:
+        host, port = plan.host, plan.port
+        rules = Rules(found, host, port)
+        settings = {**engine_options(found, host, port), **rules.options}
+        if plan.response_mode is not None:
+            settings["response_mode"] = plan.response_mode
+        settings.update(plan.engine)
+        base = base_scope(found, host, state)
+        authorizer = None
+        if rules.asked or found.guard is not None:
+            authorizer = Authorizer(rules.asked, found.guard, base)
+            settings["authorize"] = True
+        self._publisher = Publisher(found.manager.app)
+        self.server = Server(raw=True, other_paths=routes is not None, **place, **settings)
+        address = (host, self.server.port) if self.server.unix_path is None else (self.server.unix_path, None)
+        base["server"] = address
+        self.bridge = bridge(found, self.server, base, settings, plan, authorizer, routes)
+
+    async def __aenter__(self) -> Endpoint:
+        await self.server.__aenter__()
+        self._publisher.begin(self.server)
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        self._publisher.end()
+        await self.server.__aexit__(*error)
+
+
+@dataclass
+class Plan:
+    """How to serve an application."""
+
+    host: str
+    port: int
+    unix_path: Any
+    listen_fd: Any
+    fast: bool
+    response_mode: str | None
+    requests_max: int
+    engine: dict[str, Any]
+
+    def place(self) -> dict[str, Any]:
+        """Where the first server listens: the others share its connections."""
+        if self.listen_fd is not None:
+            return {"host": self.host, "listen_fd": self.listen_fd}
+        return {"host": self.host, "port": self.port, "unix_path": self.unix_path}
 
 
 @asynccontextmanager
-async def serve(
-    target: Any,
-    *,
-    host: str,
-    port: int,
-    unix_path: Any,
-    fast: bool,
-    response_mode: str | None,
-    requests_max: int,
-    engine: dict[str, Any],
-    options: dict[str, Any],
-) -> AsyncIterator[Serving]:
-    found = resolve(target, host, port, options)
-    rules = Rules(found, host, port)
+async def serve(target: Any, options: dict[str, Any], plan: Plan) -> AsyncIterator[Serving]:
+    app, found = resolve(target, plan.host, plan.port, options)
     failure: BaseException | None = None
-    async with found.app.router.lifespan_context(found.app) as state:
+    async with app.router.lifespan_context(app) as state, AsyncExitStack() as stack:
         # The SDK's lifespan has a task group, which would wrap what is raised inside it.
         try:
-            settings = engine_options(found, host, port)
-            settings.update(rules.options)
-            if response_mode is not None:
-                settings["response_mode"] = response_mode
-            settings.update(engine)
-            base = base_scope(found, host, state)
-            authorizer = None
-            if rules.asked or found.guard is not None:
-                authorizer = Authorizer(rules.asked, found.guard, base)
-                settings["authorize"] = True
-            publisher = Publisher(found.manager.app)
-            server = Server(host=host, port=port, unix_path=unix_path, raw=True, **settings)
-            async with server:
-                base["server"] = (host, server.port) if unix_path is None else (str(unix_path), None)
-                serving = Serving(server, bridge(found, server, base, settings, authorizer, fast, requests_max))
-                publisher.begin(server)
-                try:
-                    yield serving
-                finally:
-                    publisher.end()
-                    server.close()
-                    await serving.ended
+            routes = None
+            if has_other_routes(app, found):
+                routes = Routes(app, base_scope(found[0], plan.host, state))
+            endpoints: list[Endpoint] = []
+            for one in found:
+                place = {"host": plan.host, "port": None} if endpoints else plan.place()
+                endpoint = Endpoint(one, place, plan, state, None if endpoints else routes)
+                endpoints.append(await stack.enter_async_context(endpoint))
+                if len(endpoints) > 1:
+                    endpoints[0].server.mount(endpoint.server)
+            if routes is not None:
+                routes.base["server"] = endpoints[0].bridge.base["server"]
+            serving = Serving(endpoints)
+            try:
+                yield serving
+            finally:
+                serving.close()
+                await serving.ended
         except BaseException as problem:
             failure = problem
     if failure is not None:
@@ -99,9 +141,9 @@ def bridge(
     server: Server,
     base: dict[str, Any],
     settings: dict[str, Any],
+    plan: Plan,
     authorizer: Any,
-    fast: bool,
-    requests_max: int,
+    routes: Any,
 ) -> Bridge:
     manager = found.manager
     context = contextvars.copy_context()
@@ -110,11 +152,6 @@ def bridge(
         fastmcp = _kernel.FastMCPContext()
         context.run(fastmcp.enter)
         variables = (fastmcp.request,)
-    routes = None
-    if settings.get("other_paths"):
-        from ._routes import Routes
-
-        routes = Routes(found.app, base)
     return Bridge(
         server,
         manager.app,
@@ -123,11 +160,11 @@ def bridge(
         base,
         json_response=settings["response_mode"] == "json",
         retry_ms=manager.retry_interval,
-        requests_max=requests_max or REQUESTS_MAX,
+        requests_max=plan.requests_max or REQUESTS_MAX,
         variables=variables,
         authorizer=authorizer,
         routes=routes,
-        fast=fast,
+        fast=plan.fast,
     )
 
 
@@ -155,8 +192,6 @@ def engine_options(found: Target, host: str, port: int) -> dict[str, Any]:
     if body := getattr(manager, "max_request_body_size", None):
         options["message_bytes_max"] = body
     options.update(protection(manager.security_settings, found.is_fastmcp))
-    if found.has_routes:
-        options["other_paths"] = True
     return options
 
 
@@ -177,8 +212,8 @@ def base_scope(found: Target, host: str, state: Any) -> dict[str, Any]:
         "root_path": "",
         "path_params": {},
         "server": (host, 0),
-        "app": found.app,
-        "router": found.app.router,
+        "app": found.apps[-1],
+        "router": found.apps[-1].router,
         "endpoint": found.guard or found.asgi,
         "state": dict(state or {}),
     }
@@ -208,10 +243,12 @@ class Publisher:
 # ---- A program of its own ------------------------------------------------------------------
 
 
-async def until_signalled(target: Any, drain_seconds: float, on_ready: Any, **options: Any) -> None:
+async def until_signalled(
+    target: Any, options: dict[str, Any], plan: Plan, drain_seconds: float, on_ready: Callable[[str], object]
+) -> None:
     """Serves until SIGTERM or SIGINT: the first drains, the second closes."""
     loop = asyncio.get_running_loop()
-    async with serve(target, **options) as serving:
+    async with serve(target, options, plan) as serving:
         count = 0
 
         def stop() -> None:
@@ -233,8 +270,10 @@ async def until_signalled(target: Any, drain_seconds: float, on_ready: Any, **op
                 loop.remove_signal_handler(number)
 
 
-def run(target: Any, drain_seconds: float, on_ready: Any, **options: Any) -> None:
-    work = until_signalled(target, drain_seconds, on_ready, **options)
+def run(
+    target: Any, options: dict[str, Any], plan: Plan, drain_seconds: float, on_ready: Callable[[str], object]
+) -> None:
+    work = until_signalled(target, options, plan, drain_seconds, on_ready)
     try:
         import uvloop
     except ImportError:

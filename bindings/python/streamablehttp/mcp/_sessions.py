@@ -39,6 +39,9 @@ REQUESTS_MAX = 1024
 END_SECONDS = 5.0
 """How long requests that are left at the end may take to notice that they are cancelled."""
 
+OPENING_MAX = 4096
+"""How many answered initialize are remembered until their sessions open."""
+
 RESUMABLE = "2025-11-25"
 
 _NO_ANSWER = (NotFoundError, RequestCancelledError, ClosedError)
@@ -89,7 +92,7 @@ class Bridge:
         self.context = context
         self.loop = asyncio.get_running_loop()
         self._server = server
-        self._base = base
+        self.base = base
         self._transport = SILENT if json_response else ASKING
         self._retry_ms = None if json_response else (retry_ms or 1000)
         self._requests_max = requests_max
@@ -98,6 +101,7 @@ class Bridge:
         self._routes = routes
         self._open: dict[Any, Exchange] = {}
         self._waiting: deque[Any] = deque()
+        self._opening_sessions: dict[Any, None] = {}
         self._entries: set[Entry] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._modern: Any = None
@@ -161,10 +165,11 @@ class Bridge:
         context = self.context.copy()
         grant = event.tag
         if grant is None:
-            http = LazyRequest(event, self._base)
+            http = LazyRequest(event, self.base)
         else:
-            http = LazyRequest(event, self._base, *grant)
-            context.run(_kernel.auth_context_var.set, grant[0])
+            http = LazyRequest(event, self.base, *grant)
+            if isinstance(grant[0], _kernel.AuthenticatedUser):
+                context.run(_kernel.auth_context_var.set, grant[0])
         for variable in self._variables:
             context.run(variable.set, http)
         return context, http
@@ -190,15 +195,14 @@ class Bridge:
         transport = SINGLE
         session = event.session
         if session is not None:
-            if event.method == "initialize":
-                session.data = Entry(self, self._transport)
-                session.data.connection.session_id = session.id
             entry: Entry | None = session.data
-            if entry is None:
+            if event.method == "initialize":
+                run, transport = self._opening(session), SILENT
+            elif entry is None:
                 return event.fail(_kernel.CONNECTION_CLOSED, "Connection closed")
-            run, retry_ms = entry.run, entry.retry_ms
-            transport = entry.transport if entry.outbound.is_open else SILENT
-            if self._fast is not None and event.method == "tools/call":
+            else:
+                run, retry_ms, transport = entry.run, entry.retry_ms, entry.transport
+            if entry is not None and self._fast is not None and event.method == "tools/call":
                 run = self._fast.way(entry, params) or run
         elif event.revision in _kernel.MODERN:
             run = self._modern_run()
@@ -212,7 +216,10 @@ class Bridge:
     async def _serve(self, exchange: Exchange, run: Run, method: str, params: Any) -> None:
         request = exchange.request
         try:
-            with exchange.scope:
+            with _kernel.anyio.CancelScope() as scope:
+                exchange.scope = scope
+                if exchange.is_cancelled:
+                    return
                 result = await run(exchange, method, params)
                 exchange.is_closed = True
                 if not request.cancelled:
@@ -264,6 +271,21 @@ class Bridge:
             logger.warning("an error could not be sent: %s", problem)
 
     # ---- The other ways to serve one ------------------------------------------------------
+
+    def _opening(self, session: Any) -> Run:
+        """The initialize of a session."""
+
+        async def run(exchange: Any, method: str, params: Any) -> Any:
+            entry = session.data = Entry(self, self._transport)
+            entry.connection.session_id = session.id
+            result = await entry.run(exchange, method, params)
+            # Nobody else keeps it until it has opened. It does not open if its client has gone.
+            self._opening_sessions[session] = None
+            if len(self._opening_sessions) > OPENING_MAX:
+                del self._opening_sessions[next(iter(self._opening_sessions))]
+            return result
+
+        return run
 
     def _single(self, revision: str) -> Run:
         """A request without a session, by the rules of a revision that has sessions."""
@@ -328,6 +350,7 @@ class Bridge:
 
     def _session_opened(self, event: SessionOpened) -> None:
         session = event.session
+        self._opening_sessions.pop(session, None)
         entry: Entry = session.data
         if session.revision >= RESUMABLE:
             entry.retry_ms = self._retry_ms

@@ -24,17 +24,20 @@ UVICORN = {
 class Target:
     """An endpoint of an ASGI application."""
 
-    def __init__(self, app: Any, given: Any, path: str, asgi: Any, guard: Any, has_routes: bool) -> None:
-        self.app = app
+    def __init__(self, given: Any, apps: tuple[Any, ...], path: str, asgi: Any, guard: Any) -> None:
         self.given = given
         """What the user gave."""
+        self.apps = apps
+        """The application, and those that are mounted in it on the way to the endpoint."""
         self.path = path
         self.asgi = asgi
         """The endpoint, which has the session manager: FastMCP's, once the application has started."""
         self.guard = guard
         """The RequireAuthMiddleware before it; None without authorization."""
-        self.has_routes = has_routes
-        self.is_fastmcp = getattr(app.state, "fastmcp_server", None) is not None
+
+    @property
+    def is_fastmcp(self) -> bool:
+        return getattr(self.apps[-1].state, "fastmcp_server", None) is not None
 
     @property
     def manager(self) -> Any:
@@ -44,26 +47,26 @@ class Target:
         return manager
 
 
-def resolve(given: Any, host: str, port: int, options: dict[str, Any]) -> Target:
-    """What to serve. Raises UnsupportedServer, UnsupportedOption."""
+def resolve(given: Any, host: str, port: int, options: dict[str, Any]) -> tuple[Any, list[Target]]:
+    """The application, and its endpoints. Raises UnsupportedServer, UnsupportedOption."""
     for name in options.keys() & UVICORN.keys():
         line = uvicorn_line(given, host, port, **{name: options[name]})
         raise _unsupported(name, f"it is for {UVICORN[name]}", line)
-    for name in ("event_store",):
-        if options.get(name) is not None:
-            raise _unsupported(name, "the library numbers the events itself, and keeps them", uvicorn_line(given))
+    if options.get("event_store") is not None:
+        why = "the library numbers the events itself, and keeps them"
+        raise _unsupported("event_store", why, uvicorn_line(given, host, port))
     app = _app(given, host, options)
-    found = list(_endpoints(app.routes, ""))
+    found = [Target(given, *one) for one in _endpoints(app.routes, "", (app,))]
     if not found:
         raise UnsupportedServer(
             f"{type(given).__name__}: no endpoint of Streamable HTTP is among its routes."
             f" This line serves it: {uvicorn_line(given, host, port)}"
         )
-    if len(found) > 1:
-        paths = ", ".join(path for path, _, _ in found)
-        raise _unsupported("app", f"it has several endpoints: {paths}", uvicorn_line(given, host, port))
-    path, asgi, guard = found[0]
-    return Target(app, given, path, asgi, guard, _count(app.routes) > 1)
+    return app, found
+
+
+def has_other_routes(app: Any, found: list[Target]) -> bool:
+    return _count(app.routes) > len(found)
 
 
 def _app(given: Any, host: str, options: dict[str, Any]) -> Any:
@@ -86,17 +89,23 @@ def _app(given: Any, host: str, options: dict[str, Any]) -> Any:
     )
 
 
-def _endpoints(routes: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-    """The endpoints below `routes`: their paths, applications, and what guards them."""
+Found = tuple[tuple[Any, ...], str, Any, Any]
+
+
+def _endpoints(routes: Any, prefix: str, apps: tuple[Any, ...]) -> Iterator[Found]:
+    """The endpoints below `routes`: the applications on the way, their paths, and what guards them."""
     for route in routes:
+        path = prefix + getattr(route, "path", "")
         if getattr(route, "routes", None):
-            yield from _endpoints(route.routes, prefix + getattr(route, "path", ""))
+            mounted = getattr(route, "app", None)
+            inner = (*apps, mounted) if hasattr(mounted, "user_middleware") else apps
+            yield from _endpoints(route.routes, path, inner)
             continue
         endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
         guard = endpoint if isinstance(endpoint, _kernel.RequireAuthMiddleware) else None
-        inner = guard.app if guard is not None else endpoint
-        if _kernel.is_endpoint(inner):
-            yield prefix + route.path or "/", inner, guard
+        asgi = guard.app if guard is not None else endpoint
+        if _kernel.is_endpoint(asgi):
+            yield apps, path or "/", asgi, guard
 
 
 def _count(routes: Any) -> int:
