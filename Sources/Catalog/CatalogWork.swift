@@ -79,9 +79,7 @@ extension Catalog {
         let call = hooks.mintCall()
         let hasFunction = answer.function != 0
         if hasFunction {
-            var open = Open(key: call.rawValue, entry: nil)
-            open.answer = answer
-            questions.add(open) { _ in true }
+            _ = questions.add(Open(call.rawValue, answer: answer)) { _ in true }
         }
         let user = UnsafeMutableRawPointer(bitPattern: answer.user)
         do throws(CallerFault) {
