@@ -157,7 +157,8 @@ final class ServerHandle: TaggedHandle {
 
     /// Has the catalog do something, on the loop's thread.
     private func run(_ errand: Errand) -> CallerFault? {
-        guard let server else { return .closed }
+        if errand.isDropped { Catalog.drop(errand.number, errand.second) }
+        guard let server, !errand.isDropped else { return .closed }
         let catalog = self.catalog ?? makeCatalog(of: server)
         do throws(CallerFault) {
             try catalog.perform(

@@ -39,9 +39,7 @@ extension Catalog {
             let callbacks = second.loadUnaligned(as: Callbacks.self)
             let extra = second.dropBytes(MemoryLayout<Callbacks>.size)
             guard let kind = Kind(rawValue: work), hasRoom(kind) else {
-                if wasQueued {
-                    callbacks.free?(UnsafeMutableRawPointer(bitPattern: callbacks.user))
-                }
+                if wasQueued { Catalog.drop(work, second) }
                 throw .limit
             }
             try add(kind, first, callbacks, extra)
@@ -66,6 +64,13 @@ extension Catalog {
             try engine.notify(request, method: Method.message.rawBytes, params: first)
         default: try ask(work, request, first, second, wasQueued: wasQueued)
         }
+    }
+
+    /// Lets go of what the program wanted, and was told would be done.
+    package static func drop(_ work: UInt32, _ second: UnsafeRawBufferPointer) {
+        guard work < 4 else { return }
+        let callbacks = second.loadUnaligned(as: Callbacks.self)
+        callbacks.free?(UnsafeMutableRawPointer(bitPattern: callbacks.user))
     }
 
     private func ask(
