@@ -19,9 +19,11 @@ enum LayerBudgets {
         Budget(
             layer: "Engine/Shared", lines: 540,
             reason: "what either role's engine says and recycles"),
-        Budget(layer: "Runtime", lines: 2450, reason: "sockets, the loop, queues between threads"),
-        Budget(layer: "CABI", lines: 1080, reason: "a thunk of a few lines for each function of C"),
-        Budget(layer: "abigen/ABI", lines: 1900, reason: "the table, with its documentation"),
+        Budget(layer: "Runtime", lines: 2500, reason: "sockets, the loop, queues between threads"),
+        Budget(
+            layer: "Catalog", lines: 1600, reason: "tools, resources and prompts, and their checks"),
+        Budget(layer: "CABI", lines: 1700, reason: "a thunk of a few lines for each function of C"),
+        Budget(layer: "abigen/ABI", lines: 2500, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),
     ]
 
