@@ -1396,7 +1396,7 @@ struct Options : shttp_server_options {
       : shttp_server_options(),
         info_(std::make_shared<std::string>("{\"name\":" + json_escape(name) + ",\"version\":" + json_escape(version) +
                                             "}")) {
-    shttp_server_options_init(this);
+    shttp_server_options_init(static_cast<shttp_server_options *>(this));
     server_info = bytes(*info_);
   }
 

@@ -111,7 +111,7 @@ static void failures() {
     running.server.listen("not an address");
     CHECK(false);
   } catch (const shttp::Error &error) {
-    CHECK(std::string(error.what()).find("not an address") != std::string::npos);
+    CHECK(std::string(error.what()).find("is not an IP address") != std::string::npos);
   }
   running.server.listen();
   CHECK(thrown([&] { running.server.listen(); }) == SHTTP_ERR_BUSY);
@@ -253,7 +253,7 @@ static void used_while_it_ends(int rounds) {
     const Caller caller(port);
     std::vector<exchange *> exchanges;
     for (int call = 0; call < 4; call++)
-      exchanges.push_back(client_post(&caller.client, Caller::of_tool("keep", "{}").c_str()));
+      exchanges.push_back(client_post(&caller.client, Caller::of_tool("keep", "{}", call).c_str()));
     REQUIRE(becomes([&] {
       const std::lock_guard<std::mutex> lock(mutex);
       return requests.size() == exchanges.size();
