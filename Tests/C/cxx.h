@@ -28,7 +28,8 @@ class Caller {
   explicit Caller(std::uint16_t port) { REQUIRE(client_open(&client, "127.0.0.1", port)); }
 
   static std::string request(const std::string &method, const std::string &params, int id = 1) {
-    return "{\"jsonrpc\":\"2.0\",\"id\":" + std::to_string(id) + ",\"method\":\"" + method + "\",\"params\":" + params + "}";
+    return "{\"jsonrpc\":\"2.0\",\"id\":" + std::to_string(id) + ",\"method\":\"" + method + "\",\"params\":" + params +
+           "}";
   }
 
   static std::string of_tool(const std::string &name, const std::string &arguments, int id = 1) {
