@@ -8,7 +8,8 @@
  * the message: HTTP/1.1, event streams (SSE), sessions, routing of messages to
  * streams, keep-alives, limits, checks of Origin and Host, and the differences
  * between protocol revisions. The host decides what the messages mean: tools,
- * resources and prompts.
+ * resources and prompts. It may also declare these, and leave the messages to
+ * the library: see Catalog.
  *
  * SESSIONS AND STREAMS
  *
@@ -3436,9 +3437,9 @@ shttp_json_escape(shttp_bytes text, char *buffer, size_t size, size_t *out);
  *
  * `schema` is a JSON Schema of type object. `on_answer` gets
  * SHTTP_EVENT_RESPONSE: with status SHTTP_OK the answer is at /result of its
- * message, and what the user wrote at /result/content. It is always called
- * once, unless this function fails; NULL leaves the event to on_event. See
- * shttp_request_call().
+ * message, and what the user wrote at /result/content. It is called once,
+ * unless this function fails or the server is destroyed; NULL leaves the event
+ * to on_event. See shttp_request_call().
  *
  * Since 0.2.0.
  *

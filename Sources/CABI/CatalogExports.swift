@@ -61,7 +61,7 @@ private func parameters(_ table: UnsafePointer<shttp_param>?) -> [Parameter]? {
             let kind = Parameter.Kind(rawValue: form.type.rawValue), isObject(text(form.schema)),
             !form.min.isNaN, !form.max.isNaN
         else { return nil }
-        var parameter = Parameter(name, kind)
+        let parameter = Parameter(name, kind)
         parameter.isRequired = form.required != 0
         parameter.description = text(form.description)
         parameter.minimum = form.min

@@ -62,6 +62,8 @@ final class ServerHandle: TaggedHandle {
     private var server: ServerRuntime?
     /// Made with the first thing that it holds.
     private var catalog: Catalog?
+    /// Where answers are composed on the loop's thread.
+    private var scratch = ByteBuffer()
     /// Whether the caller still owns the handle, and the server has not ended.
     private var isGiven = false
     /// The events of the last `take`; `lent` has the same events with the texts made for them.
@@ -139,9 +141,24 @@ final class ServerHandle: TaggedHandle {
         }
     }
 
+    /// An empty buffer for a short time: on the loop's thread the same for each answer.
+    static func emptyBuffer(_ pointer: OpaquePointer?) -> ByteBuffer? {
+        look(at: pointer, tag: tag) { handle in
+            let handle = unsafeDowncast(handle, to: ServerHandle.self)
+            guard let server = handle.server else { return nil }
+            guard server.loop.isOnItsThread else { return ByteBuffer() }
+            if handle.scratch.capacity > scratchMax { handle.scratch = ByteBuffer() }
+            handle.scratch.removeAll()
+            return handle.scratch
+        }
+    }
+
+    private static var scratchMax: Int { 1 << 16 }
+
     /// Has the catalog do something, on the loop's thread.
     private func run(_ errand: Errand) -> CallerFault? {
-        guard let server else { return .closed }
+        if errand.isDropped { Catalog.drop(errand.number, errand.second) }
+        guard let server, !errand.isDropped else { return .closed }
         let catalog = self.catalog ?? makeCatalog(of: server)
         do throws(CallerFault) {
             try catalog.perform(

@@ -23,9 +23,11 @@ private func run(
 public func shttp_reply_text(
     _ server: OpaquePointer!, _ request: shttp_request, _ text: UnsafePointer<CChar>!
 ) -> shttp_status {
-    guard server != nil, let text = CABI.text(text) else { return SHTTP_ERR_INVALID_ARGUMENT }
+    guard let output = ServerHandle.emptyBuffer(server), let text = CABI.text(text) else {
+        return SHTTP_ERR_INVALID_ARGUMENT
+    }
     guard UTF8Text.isValid(text) else { return SHTTP_ERR_INVALID_MESSAGE }
-    let output = ByteBuffer(capacity: text.count + 64)
+    output.reserve(text.count + 64)
     output.put("{\"content\":[{\"type\":\"text\",\"text\":")
     output.append(jsonString: text)
     output.put("}]}")

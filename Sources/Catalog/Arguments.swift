@@ -67,7 +67,7 @@ package struct Arguments {
 
     /// Decodes the variables of a template; false if the URI does not fit.
     mutating func read(_ uri: UnsafeRawBufferPointer, _ template: Template) -> Bool {
-        begin(template.variables.count)
+        begin(template.count)
         var index = 0
         return template.match(uri) { value in
             let start = texts.count

@@ -10,7 +10,8 @@ package struct Hooks {
     package var call: (Entry, HostEvent, Target, Arguments) -> Void
     package var cancelled: (Entry, RequestKey) -> Void
     package var list: (Entry, HostEvent, Listing, ByteBuffer?) -> Void
-    package var complete: (Entry, HostEvent, Listing, _ argument: ByteBuffer, _ typed: ByteBuffer) -> Void
+    package var complete:
+        (Entry, HostEvent, Listing, _ argument: ByteBuffer, _ typed: ByteBuffer) -> Void
     /// Whether a client may see an entry, by its name.
     package var isVisible: (_ function: UInt, _ user: UInt, Entry, HostEvent) -> Bool
     /// Passes a client's answer to a function of the host.
@@ -132,9 +133,9 @@ package final class Catalog {
     }
 
     private func setLogLevel(_ event: HostEvent, _ key: RequestKey) -> Bool {
-        guard event.revision?.era == .legacy else { return false }
-        guard let level = JSONValue(event.params, depthMax: .max)?["level"].flatMap({ LogSeverity($0) })
-        else {
+        guard offered != 0, event.revision?.era == .legacy else { return false }
+        let value = JSONValue(trusted: event.params)["level"]
+        guard let level = value.flatMap({ LogSeverity($0) }) else {
             fail(key, .invalidParams, "logging/setLevel needs a level that is known")
             return true
         }
@@ -260,7 +261,8 @@ package final class Catalog {
         guard isServed(kind) else { return false }
         let isModern = event.revision?.era == .modern
         let place = 2 * Int(kind.rawValue) + (isModern ? 1 : 0)
-        let cursor = JSONValue.find(("/cursor" as StaticString).rawBytes, in: event.params)
+        var cursor = JSONValue.find(("/cursor" as StaticString).rawBytes, in: event.params)
+        if cursor?.isNull == true { cursor = nil }
         if cursor == nil, let page = pages[place] {
             respond(key, page.bytes)
             return true

@@ -12,7 +12,7 @@ extension Catalog {
             return true
         }
         guard let given = check(given, tool, event, key) else { return true }
-        if tool.callbacks.cancelled != 0 || tool.output != nil { remember(key, tool, nil) }
+        if tool.callbacks.cancelled != 0 || tool.output != nil { _ = remember(key, tool, nil) }
         guard tool.callbacks.call != 0 else {
             event.becomeCall(of: tool.name)
             return false
@@ -44,7 +44,10 @@ extension Catalog {
             return true
         }
         guard entry.callbacks.call != 0 || entry.extra != nil else { return false }
-        remember(key, entry, uri)
+        guard remember(key, entry, uri) else {
+            fail(key, .internalError, "Too many resources are being read")
+            return true
+        }
         if let text = entry.extra {
             let result = ByteBuffer()
             result.put("{\"content\":[{\"type\":\"text\",\"text\":")
@@ -129,8 +132,8 @@ extension Catalog {
         return nil
     }
 
-    /// Checks and reads the arguments of a tool or a prompt, and returns them; nil if the client has
-    /// been told what is wrong.
+    /// Checks and reads the arguments of a tool or a prompt, and returns them; nil if the client
+    /// has been told what is wrong.
     private func check(
         _ given: JSONValue?, _ entry: Entry, _ event: HostEvent, _ key: RequestKey
     ) -> JSONValue? {
@@ -155,8 +158,8 @@ extension Catalog {
         return nil
     }
 
-    private func remember(_ key: RequestKey, _ entry: Entry, _ uri: ByteBuffer?) {
-        requests.add(Open(key: key.rawValue, entry: entry, uri: uri)) {
+    private func remember(_ key: RequestKey, _ entry: Entry, _ uri: ByteBuffer?) -> Bool {
+        requests.add(Open(key.rawValue, entry, uri: uri)) {
             engine.isOpen(RequestKey(rawValue: $0))
         }
     }

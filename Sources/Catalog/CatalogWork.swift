@@ -39,9 +39,7 @@ extension Catalog {
             let callbacks = second.loadUnaligned(as: Callbacks.self)
             let extra = second.dropBytes(MemoryLayout<Callbacks>.size)
             guard let kind = Kind(rawValue: work), hasRoom(kind) else {
-                if wasQueued {
-                    callbacks.free?(UnsafeMutableRawPointer(bitPattern: callbacks.user))
-                }
+                if wasQueued { Catalog.drop(work, second) }
                 throw .limit
             }
             try add(kind, first, callbacks, extra)
@@ -68,6 +66,13 @@ extension Catalog {
         }
     }
 
+    /// Lets go of what the program wanted, and was told would be done.
+    package static func drop(_ work: UInt32, _ second: UnsafeRawBufferPointer) {
+        guard work < 4 else { return }
+        let callbacks = second.loadUnaligned(as: Callbacks.self)
+        callbacks.free?(UnsafeMutableRawPointer(bitPattern: callbacks.user))
+    }
+
     private func ask(
         _ work: UInt32, _ request: RequestKey, _ params: UnsafeRawBufferPointer,
         _ second: UnsafeRawBufferPointer, wasQueued: Bool
@@ -79,9 +84,7 @@ extension Catalog {
         let call = hooks.mintCall()
         let hasFunction = answer.function != 0
         if hasFunction {
-            var open = Open(key: call.rawValue, entry: nil)
-            open.answer = answer
-            questions.add(open) { _ in true }
+            _ = questions.add(Open(call.rawValue, answer: answer)) { _ in true }
         }
         let user = UnsafeMutableRawPointer(bitPattern: answer.user)
         do throws(CallerFault) {

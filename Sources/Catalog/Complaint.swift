@@ -15,6 +15,9 @@ struct Complaint {
     /// No more comparisons of names in one object than this.
     private static var comparisonsMax: Int { 1 << 20 }
 
+    /// No more items of an array whose items are checked.
+    private static var itemsMax: Int { 1 << 16 }
+
     var isEmpty: Bool { count == 0 }
     private var isFull: Bool { count >= Complaint.sentencesMax }
 
@@ -77,7 +80,8 @@ struct Complaint {
 
     private mutating func checkItems(_ value: JSONValue, _ schema: Schema) {
         guard schema.items != 0...Int.max || schema.item != nil else { return }
-        let elements = value.elements
+        let elements = value.elements(atMost: Complaint.itemsMax + 1)
+        guard elements.count <= Complaint.itemsMax else { return tell(" has too many items.") }
         check(elements.count, schema.items, " items.")
         guard let item = schema.item else { return }
         let length = path.count

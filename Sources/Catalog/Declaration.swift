@@ -1,7 +1,7 @@
 import Wire
 
 /// One parameter of a tool or a prompt, as a program declares it.
-package struct Parameter {
+package final class Parameter {
     package enum Kind: UInt32 {
         case string, integer, number, boolean, json
 

@@ -83,9 +83,6 @@ package final class Entry {
         callbacks.free?(UnsafeMutableRawPointer(bitPattern: callbacks.user))
     }
 
-    /// How many values its callback gets.
-    var valueCount: Int { template?.variables.count ?? input?.properties.count ?? 0 }
-
     /// Whether a parameter is repeated in a header.
     var hasHeaders: Bool { kind == .tool && definition.bytes.index(of: "\"x-mcp-header\"") != nil }
 

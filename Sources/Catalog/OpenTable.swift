@@ -1,13 +1,27 @@
 import Wire
 
 /// What a catalog has to remember of an open request, or of a question to a client.
-struct Open {
+final class Open {
     let key: UInt64
     let entry: Entry?
     /// What is read.
-    var uri: ByteBuffer?
+    let uri: ByteBuffer?
     /// The host's function for the answer, and its pointer.
-    var answer: (function: UInt, user: UInt) = (0, 0)
+    let answer: (function: UInt, user: UInt)
+
+    init(_ key: UInt64, _ entry: Entry, uri: ByteBuffer?) {
+        self.key = key
+        self.entry = entry
+        self.uri = uri
+        answer = (0, 0)
+    }
+
+    init(_ key: UInt64, answer: (function: UInt, user: UInt)) {
+        self.key = key
+        self.answer = answer
+        entry = nil
+        uri = nil
+    }
 }
 
 /// A table of them, in the order of their keys.
@@ -17,23 +31,33 @@ struct OpenTable {
     private var sweepAt = OpenTable.sweepMin
 
     private static var sweepMin: Int { 64 }
+    /// The most bytes of all URIs.
+    static var uriBytesMax: Int { 4 << 20 }
 
+    private var uriBytes = 0
     var count: Int { rows.count }
 
-    /// Adds a row; `isOpen` says which of the others are still needed, for a host may end a request
-    /// without this table.
-    mutating func add(_ row: Open, while isOpen: (UInt64) -> Bool) {
-        if rows.count >= sweepAt {
+    /// Adds a row; false if there is no room. `isOpen` says which of the others are still needed,
+    /// for a host may end a request without this table.
+    mutating func add(_ row: Open, while isOpen: (UInt64) -> Bool) -> Bool {
+        let more = row.uri?.count ?? 0
+        if rows.count >= sweepAt || uriBytes + more > OpenTable.uriBytesMax {
             rows.removeAll { !isOpen($0.key) }
             sweepAt = max(OpenTable.sweepMin, 2 * rows.count)
+            uriBytes = rows.reduce(0) { $0 + ($1.uri?.count ?? 0) }
         }
+        guard uriBytes + more <= OpenTable.uriBytesMax else { return false }
+        uriBytes += more
         rows.insert(row, at: place(of: row.key))
+        return true
     }
 
     mutating func remove(_ key: UInt64) -> Open? {
         let place = place(of: key)
         guard place < rows.count, rows[place].key == key else { return nil }
-        return rows.remove(at: place)
+        let row = rows.remove(at: place)
+        uriBytes -= row.uri?.count ?? 0
+        return row
     }
 
     subscript(key: UInt64) -> Open? {

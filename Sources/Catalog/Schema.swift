@@ -20,10 +20,15 @@ final class Schema {
     private(set) var isClosed = false
     private(set) var fallback: JSONValue?
 
-    struct Property {
+    final class Property {
         let name: JSONName
-        var schema: Schema
-        var isRequired = false
+        let schema: Schema
+        fileprivate(set) var isRequired = false
+
+        init(name: JSONName, schema: Schema) {
+            self.name = name
+            self.schema = schema
+        }
     }
 
     /// Which types a schema can name, in the order of their bits.
@@ -95,13 +100,14 @@ final class Schema {
         if let index = index(of: name, after: 0) {
             properties[index].isRequired = true
         } else {
-            let any = Schema(name)
-            properties.append(Property(name: name, schema: any, isRequired: true))
+            let property = Property(name: name, schema: Schema())
+            property.isRequired = true
+            properties.append(property)
         }
     }
 
     /// The schema of anything.
-    private init(_ name: JSONName) {}
+    private init() {}
 
     private static func type(named name: JSONValue) -> UInt8 {
         var bit: UInt8 = 1

@@ -2,35 +2,45 @@ import Wire
 
 /// A URI template of level 1 (RFC 6570): text, and variables in braces.
 package struct Template {
-    /// What stands before each variable, and after the last.
-    private let literals: [Range<Int>]
-    let variables: [Range<Int>]
+    /// Where the braces are: in pairs, one for each variable.
+    private let braces: [Int]
     private let text: ByteBuffer
+
+    /// How many variables it has.
+    var count: Int { braces.count / 2 }
 
     /// Nil if it has no variable, one twice, two without text between them, or an operator.
     init?(_ text: ByteBuffer) {
-        var literals: [Range<Int>] = []
-        var variables: [Range<Int>] = []
+        var braces: [Int] = []
         let bytes = text.bytes
         var start = 0
-        while let brace = bytes.dropBytes(start).firstIndex(ofByte: UInt8(ascii: "{")) {
-            let open = start + brace
+        while let length = bytes.dropBytes(start).firstIndex(ofByte: UInt8(ascii: "{")) {
+            let open = start + length
             guard let length = bytes.dropBytes(open).firstIndex(ofByte: UInt8(ascii: "}")),
-                length > 1, literals.isEmpty || brace > 0
+                braces.isEmpty || open > start
             else { return nil }
-            let name = open + 1..<open + length
-            guard text[name].allSatisfy({ Template.isNameByte($0) }),
-                !variables.contains(where: { text[$0].equals(text[name]) })
-            else { return nil }
-            literals.append(start..<open)
-            variables.append(name)
+            braces.append(open)
+            braces.append(open + length)
             start = open + length + 1
         }
-        guard !variables.isEmpty else { return nil }
-        literals.append(start..<bytes.count)
-        self.literals = literals
-        self.variables = variables
+        self.braces = braces
         self.text = text
+        guard count > 0 else { return nil }
+        for index in 0..<count {
+            let name = self[variable: index]
+            guard name.count > 0, name.allSatisfy({ Template.isNameByte($0) }) else { return nil }
+            for other in 0..<index where self[variable: other].equals(name) { return nil }
+        }
+    }
+
+    private subscript(variable index: Int) -> UnsafeRawBufferPointer {
+        text[braces[2 * index] + 1..<braces[2 * index + 1]]
+    }
+
+    /// What stands before a variable, or after the last.
+    private subscript(literal index: Int) -> UnsafeRawBufferPointer {
+        let start = index == 0 ? 0 : braces[2 * index - 1] + 1
+        return text[start..<(index < count ? braces[2 * index] : text.count)]
     }
 
     package static func isValid(_ text: UnsafeRawBufferPointer) -> Bool {
@@ -42,19 +52,16 @@ package struct Template {
             || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte.asciiLowercased)
     }
 
-    /// The name of a variable.
-    subscript(name: Range<Int>) -> UnsafeRawBufferPointer { text[name] }
-
     /// Whether a URI may stand for it: then calls `body` with the decoded text of each variable.
     func match(_ uri: UnsafeRawBufferPointer, _ body: (ByteBuffer) -> Void) -> Bool {
         var rest = uri
-        for index in 0..<literals.count {
-            let literal = text[literals[index]]
+        for index in 0...count {
+            let literal = self[literal: index]
             guard rest.count >= literal.count, rest.prefixBytes(literal.count).equals(literal)
             else { return false }
             rest = rest.dropBytes(literal.count)
-            guard index < variables.count else { break }
-            let next = text[literals[index + 1]]
+            guard index < count else { break }
+            let next = self[literal: index + 1]
             guard let length = Template.length(of: rest, before: next),
                 let value = Template.decoded(rest.prefixBytes(length))
             else { return false }
@@ -104,8 +111,8 @@ package struct Template {
 
     /// The URI for a value of its only variable; nil if it has several.
     func expand(_ value: UnsafeRawBufferPointer) -> ByteBuffer? {
-        guard variables.count == 1 else { return nil }
-        let output = ByteBuffer(copying: text[literals[0]], room: value.count)
+        guard count == 1 else { return nil }
+        let output = ByteBuffer(copying: self[literal: 0], room: value.count)
         for byte in value {
             if Template.isNameByte(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "~") {
                 output.append(byte)
@@ -120,7 +127,7 @@ package struct Template {
                 }
             }
         }
-        output.append(text[literals[1]])
+        output.append(self[literal: 1])
         return output
     }
 }

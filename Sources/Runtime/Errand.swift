@@ -7,6 +7,8 @@ package struct Errand {
     package let second: UnsafeRawBufferPointer
     /// Whether another thread has queued it.
     package let wasQueued: Bool
+    /// Whether it will not be run: the server was destroyed before.
+    package internal(set) var isDropped = false
 
     package init(
         _ number: UInt32, _ key: UInt64, _ first: UnsafeRawBufferPointer,

@@ -41,6 +41,8 @@ protocol EngineDriver: AnyObject {
     func take(_ bytes: UnsafeRawBufferPointer, from socket: Socket, lent: Bool)
     /// Executes a command that another thread has queued.
     func execute(_ command: QueuedCommand, in batch: CommandBatch<QueuedCommand>)
+    /// Lets go of a command that will not be executed: the engine was destroyed before.
+    func drop(_ command: QueuedCommand, in batch: CommandBatch<QueuedCommand>)
     /// Performs an effect of the engine. It may call the host, which may call any function.
     func perform(_ effect: Driven.Effect)
     /// Writes the output of a connection.
@@ -160,8 +162,21 @@ final class Pump<Driver: EngineDriver> {
             performEffects(for: driver)
             writeAhead(for: driver)
         }
+        drop(&batch, for: driver)
         batch.clear()
         self.batch = batch
+    }
+
+    /// Drops the commands that wait, when the engine has been destroyed.
+    func dropCommands(for driver: Driver) {
+        var batch = CommandBatch<Driver.QueuedCommand>()
+        commands.exchange(&batch)
+        drop(&batch, for: driver)
+    }
+
+    @inline(never)
+    private func drop(_ batch: inout CommandBatch<Driver.QueuedCommand>, for driver: Driver) {
+        while let command = batch.next() { driver.drop(command, in: batch) }
     }
 
     // MARK: Reading

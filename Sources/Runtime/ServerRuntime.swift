@@ -197,6 +197,14 @@ package final class ServerRuntime: EngineDriver {
         }
     }
 
+    func drop(_ command: Command, in batch: CommandBatch<Command>) {
+        guard case .errand(let number, let key, let first, let second) = command else { return }
+        var errand = Errand(
+            number, key, batch.bytes(of: first), batch.bytes(of: second), wasQueued: true)
+        errand.isDropped = true
+        _ = onErrand?(errand)
+    }
+
     // MARK: Events
 
     /// Readable while events are queued; -1 if the host has a callback.
@@ -311,6 +319,7 @@ package final class ServerRuntime: EngineDriver {
         guard !hasEnded else { return }
         hasEnded = true
         pump.end()
+        pump.dropCommands(for: self)
         loop.remove(self)
         onEnd?()
         onEnd = nil

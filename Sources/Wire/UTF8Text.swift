@@ -5,6 +5,8 @@ package enum UTF8Text {
         let end = next + bytes.count
         var hasSeparator = false
         while next < end {
+            while end - next >= 16, isASCII(next) { next += 16 }
+            guard next < end else { break }
             if next.load(as: UInt8.self) < 0x80 {
                 next += 1
             } else if !skip(&next, end, &hasSeparator) {
@@ -12,6 +14,14 @@ package enum UTF8Text {
             }
         }
         return true
+    }
+
+    /// Whether 16 bytes are ASCII.
+    private static func isASCII(_ bytes: UnsafeRawPointer) -> Bool {
+        let both =
+            bytes.loadUnaligned(as: UInt64.self)
+            | bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        return both & 0x8080_8080_8080_8080 == 0
     }
 
     /// Skips characters beyond ASCII, at least one; false if they are not well-formed. Sets

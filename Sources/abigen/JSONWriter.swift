@@ -343,6 +343,7 @@ extension Table {
         let type = CType.structure(structure.name)
         let isPart = structures.contains { $0.fields.contains { $0.type == type } }
         let isPassed = functions.contains { $0.parameters.contains { $0.type == type } }
-        return !isPart && !isPassed
+        let isElement = structure.fields.contains { $0.name == ABI.reserved.name }
+        return !isPart && !isPassed && !isElement
     }
 }

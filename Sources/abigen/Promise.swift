@@ -150,7 +150,8 @@ struct Promise {
             + zip(structure.fields, layout.offsets).map { field, offset in
                 Fact(
                     name: "field \(structure.name).\(field.name)",
-                    value: "\(field.type.spelling) at \(offset)", since: field.since,
+                    value: "\(field.type.spelling) at \(offset)",
+                    since: max(field.since, structure.since),
                     place: (structure.name, offset))
             }
     }

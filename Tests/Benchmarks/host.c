@@ -87,8 +87,9 @@ static void add_result(struct text *result, const char *text, size_t len) {
 /* The result of tools/list as the catalog has it. */
 static const struct text *tools_list(void) {
   static struct text list;
+  static int i = 0;
   char line[160];
-  for (int i = 0; i < TOOLS && list.len < TOOLS * 80; i++) {
+  for (; i < TOOLS; i++) {
     const char *start = i == 0 ? "{\"tools\":[" : ",";
     int len = snprintf(line, sizeof line,
                        "%s{\"name\":\"%s\",\"description\":\"Answers the text\",\"inputSchema\":{\"type\":\"object\","

@@ -82,6 +82,9 @@ def targets(workloads, memory):
             yield f"one more notification, {route}: CPU us", notification(workloads, route, "library"), "<=", 1
     if request := workloads.get("call with 20 notifications, request, callback"):
         yield from notification_targets(request)
+    for name, limit in (("catalog call 32 B", 1.15), ("catalog call 4 KB", 1.15), ("catalog list of 100 tools", 1.2)):
+        if name in workloads:
+            yield f"{name}: CPU, x by hand", workloads[name].ratio("catalog", "cpu_us"), "<=", limit
     yield from modern_targets(workloads)
     for workload in workloads.values():
         if workload.name.startswith(("delivery", "change")):

@@ -528,6 +528,29 @@ static void ends(void) {
   shttp_loop_destroy(fixture.loop);
 }
 
+/* What was queued, and then never done, is let go of all the same. */
+static void *add_freed(void *server) {
+  const shttp_tool tool = {SIZED(shttp_tool), .name = "late", .user = &freed, .user_free = on_freed};
+  CHECK_STATUS(shttp_tool_add(server, &tool), SHTTP_OK);
+  return NULL;
+}
+
+static void dropped(void) {
+  shttp_server_options options = open_options(shttp_on_event_decline, NULL);
+  shttp_loop *loop;
+  shttp_server *server;
+  pthread_t thread;
+  int before = atomic_load(&freed);
+  REQUIRE_OK(shttp_loop_create(NULL, &loop));
+  REQUIRE_OK(shttp_server_create(loop, &options, &server, NULL, 0));
+  pthread_create(&thread, NULL, add_freed, server); /* not the loop's thread: queued */
+  pthread_join(thread, NULL);
+  CHECK(atomic_load(&freed) == before);
+  shttp_server_destroy(server);
+  shttp_loop_destroy(loop);
+  CHECK(atomic_load(&freed) == before + 1);
+}
+
 /* ---- Strings ----------------------------------------------------------------------------------- */
 
 static void strings(void) {
@@ -559,6 +582,7 @@ int main(void) {
   RUN(questions);
   RUN(queue);
   RUN(ends);
+  RUN(dropped);
   RUN(strings);
   return check_result();
 }

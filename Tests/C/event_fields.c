@@ -68,6 +68,7 @@ static void on_event(shttp_server *server, const shttp_event *event, void *user_
       atomic_store(&the_session, event->session.key);
       break;
     case SHTTP_EVENT_REQUEST: on_request(server, event); break;
+    case SHTTP_EVENT_TOOL_CALL: CHECK_STATUS(shttp_reply_text(server, event->request, "done"), SHTTP_OK); break;
     default: break;
   }
 }
@@ -142,8 +143,12 @@ static void callbacks(void) {
   options.replay_events_max = 4;
   options.sessions_max = 2;
   options.address_share_percent = options.principal_share_percent = 100;
+  const shttp_tool tool = {.struct_size = sizeof tool, .name = "any"};
   fixture_start(&fixture, &options);
+  REQUIRE_OK(shttp_tool_add(fixture.server, &tool));
   REQUIRE(client_open_as(&client, "127.0.0.1", fixture.port, "token"));
+  free(client_ask(&client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\","
+                           "\"params\":{\"name\":\"any\",\"arguments\":{}}}"));
   free(client_ask(&client, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test/answered\",\"params\":{\"a\":1}}"));
   CHECK(client_tell(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"test/note\",\"params\":{\"a\":1}}") == 202);
   subscribe(&client);

@@ -30,7 +30,7 @@ struct ArgumentCase: CustomTestStringConvertible, Sendable {
 
     var parameter: Parameter {
         let name: StaticString = "x"
-        var parameter = Parameter(name.rawBytes, kind)
+        let parameter = Parameter(name.rawBytes, kind)
         parameter.isRequired = required
         (parameter.minimum, parameter.maximum) = bounds
         parameter.choices = choices?.rawBytes
@@ -141,13 +141,14 @@ struct ArgumentTests {
         try desk.add(
             tool: "t",
             names.map {
-                var parameter = Parameter($0.rawBytes, .string)
+                let parameter = Parameter($0.rawBytes, .string)
                 parameter.isRequired = true
                 return parameter
             })
         desk.open()
         let two = desk.ask(
-            "tools/call", #"{"name":"t","arguments":{"a":1,"#
+            "tools/call",
+            #"{"name":"t","arguments":{"a":1,"#
                 + names.dropFirst(2).map { "\"\($0)\":\"\"" }.joined(separator: ",") + "}}")
         #expect(two.contains("a must be a string. b is missing."))
         let all = desk.ask("tools/call", #"{"name":"t"}"#)
@@ -157,21 +158,31 @@ struct ArgumentTests {
     /// A schema, a value of x that fits it, one that does not, and what is said of that.
     static let schemas: [(String, String, String, String)] = [
         (#"{"type":["string","null"]}"#, "null", "1", "x must be a string or null."),
-        (#"{"type":"array","items":{"type":"integer"}}"#, "[1,2]", "[1,true]",
-            "x[1] must be an integer."),
+        (
+            #"{"type":"array","items":{"type":"integer"}}"#, "[1,2]", "[1,true]",
+            "x[1] must be an integer."
+        ),
         (#"{"minItems":1}"#, "[0]", "[]", "x must have at least 1 items."),
         (#"{"maxItems":1}"#, "[0]", "[0,0]", "x must have at most 1 items."),
-        (#"{"type":"object","properties":{"y":{"type":"object","required":["z"]}}}"#,
-            #"{"y":{"z":1}}"#, #"{"y":{}}"#, "x.y.z is missing."),
-        (#"{"properties":{"y":{}},"additionalProperties":false}"#, #"{"y":1}"#, #"{"z":1}"#,
-            "x.z is not known here."),
-        (#"{"additionalProperties":{"type":"string"}}"#, #"{"z":"1"}"#, #"{"z":1}"#,
-            "x.z must be a string."),
+        (
+            #"{"type":"object","properties":{"y":{"type":"object","required":["z"]}}}"#,
+            #"{"y":{"z":1}}"#, #"{"y":{}}"#, "x.y.z is missing."
+        ),
+        (
+            #"{"properties":{"y":{}},"additionalProperties":false}"#, #"{"y":1}"#, #"{"z":1}"#,
+            "x.z is not known here."
+        ),
+        (
+            #"{"additionalProperties":{"type":"string"}}"#, #"{"z":"1"}"#, #"{"z":1}"#,
+            "x.z must be a string."
+        ),
         (#"{"exclusiveMinimum":0}"#, "0.1", "0", "x must be more than 0."),
         (#"{"exclusiveMaximum":2}"#, "1.9", "2", "x must be less than 2."),
         (#"{"minimum":1,"maximum":2}"#, "1", "0.9", "x must be at least 1."),
-        (#"{"maxLength":2,"minLength":1}"#, #""ab""#, #""abc""#,
-            "x must have at most 2 characters."),
+        (
+            #"{"maxLength":2,"minLength":1}"#, #""ab""#, #""abc""#,
+            "x must have at most 2 characters."
+        ),
         (#"{"const":{"a":1}}"#, #"{"a":1}"#, #"{"a":2}"#, #"x must be {\"a\":1}."#),
         (#"{"enum":[1,"a",null]}"#, "1.0", "2", #"x must be one of 1, \"a\", null."#),
         (#"{"type":"integer","unknown":[1]}"#, "1", "{}", "x must be an integer."),
@@ -209,6 +220,12 @@ struct ArgumentTests {
         #expect(many.contains("The value has too many members."))
 
         try desk.add(
+            .tool, #"{"name":"w","inputSchema":{"properties":{"x":{"maxItems":99999}}}}"#)
+        let items = String(repeating: "0,", count: 1 << 16) + "0"
+        let full = desk.ask("tools/call", #"{"name":"w","arguments":{"x":[\#(items)]}}"#)
+        #expect(full.contains("x has too many items."))
+
+        try desk.add(
             .tool, #"{"name":"v","inputSchema":{"properties":{},"additionalProperties":false}}"#)
         let long = String(repeating: "ä", count: 1000)
         let cut = desk.ask("tools/call", #"{"name":"v","arguments":{"\#(long)":1}}"#)
@@ -228,6 +245,6 @@ struct ArgumentTests {
                 desk.ask("tools/call", params).hasPrefix(
                     #"{"error":{"code":-32602,"message":"Unknown tool: "#), "\(params)")
         }
-        #expect(desk.ask("tools/call", #"{"name":"\u0074"}"#) .contains(#""text":"""#))
+        #expect(desk.ask("tools/call", #"{"name":"\u0074"}"#).contains(#""text":"""#))
     }
 }

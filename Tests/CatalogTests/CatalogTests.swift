@@ -11,12 +11,13 @@ struct CatalogTests {
     func passesOn() throws {
         let desk = Desk()
         desk.open()
-        for method in ["tools/list", "tools/call", "resources/read", "prompts/get", "x/y"] {
-            _ = desk.ask(method, #"{"name":"t","uri":"u"}"#)
+        let methods = ["tools/list", "tools/call", "resources/read", "prompts/get", "x/y"]
+        for (id, method) in methods.enumerated() {
+            _ = desk.ask(method, #"{"name":"t","uri":"u"}"#, id: 10 + id)
         }
         try desk.add(tool: "t", [])
-        _ = desk.ask("prompts/list")
-        _ = desk.ask("x/y")
+        _ = desk.ask("prompts/list", id: 20)
+        _ = desk.ask("x/y", id: 21)
         #expect(desk.delivered.filter { $0 == .request }.count == 7)
         #expect(desk.ask("tools/list") == Self.list("tools", [Self.tool("t")]))
     }
@@ -33,12 +34,12 @@ struct CatalogTests {
     @Test("Declares parameters as a schema")
     func schema() throws {
         let desk = Desk()
-        var text = Parameter(("text" as StaticString).rawBytes, .string)
+        let text = Parameter(("text" as StaticString).rawBytes, .string)
         text.isRequired = true
         text.description = ("A \"text\"" as StaticString).rawBytes
         text.maximum = 9
         text.header = ("Text" as StaticString).rawBytes
-        var size = Parameter(("size" as StaticString).rawBytes, .integer)
+        let size = Parameter(("size" as StaticString).rawBytes, .integer)
         size.choices = ("1|2" as StaticString).rawBytes
         size.fallback = ("1" as StaticString).rawBytes
         let any = Parameter(("any" as StaticString).rawBytes, .json)
@@ -52,7 +53,8 @@ struct CatalogTests {
                 == Self.list(
                     "tools",
                     [
-                        #"{"name":"t","inputSchema":{"type":"object","properties":\#(properties),"required":["text"]}}"#
+                        #"{"name":"t","inputSchema":{"type":"object","properties":\#(properties),"#
+                            + #""required":["text"]}}"#
                     ]))
         // The engine checks the header.
         let call = #""name":"t","arguments":{"text":"x"}"#
@@ -69,7 +71,8 @@ struct CatalogTests {
         try desk.add(.prompt, #"{"name":"p"}"#, complete: 1)
         try desk.add(.template, #"{"uriTemplate":"a:{b}","name":"n"}"#)
         let all =
-            #"{"logging":{},"tools":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"#
+            #"{"logging":{},"tools":{"listChanged":true},"#
+            + #""resources":{"listChanged":true,"subscribe":true},"#
             + #""prompts":{"listChanged":true},"completions":{}}"#
         #expect(desk.open().contains(all))
         #expect(desk.askModern("server/discover").contains(all))
@@ -97,6 +100,7 @@ struct CatalogTests {
         #expect(page("r2") == Self.list("tools", [Self.tool("d"), Self.tool("e")]))
         #expect(page("r5") == Self.list("tools", []))
         #expect(page(nil) == Self.list("tools", [Self.tool("a"), Self.tool("d")], next: "r4"))
+        #expect(desk.ask("tools/list", #"{"cursor":null}"#) == page(nil))
         for cursor in ["", "x", "r", "r-1", "t1", "r99999999999999999999", "r1x"] {
             #expect(page(cursor).contains("The cursor is not valid"), "\(cursor)")
         }
@@ -111,7 +115,8 @@ struct CatalogTests {
         try desk.add(tool: "b", [])
         try desk.add(.tool, #"{"name":"a","x":1}"#)
         #expect(desk.published == [.tools, .tools, .tools])
-        #expect(desk.ask("tools/list") == Self.list("tools", [#"{"name":"a","x":1}"#, Self.tool("b")]))
+        let both = [#"{"name":"a","x":1}"#, Self.tool("b")]
+        #expect(desk.ask("tools/list") == Self.list("tools", both))
         try desk.perform(Work.remove(.tool), nil, "a")
         #expect(desk.ask("tools/list") == Self.list("tools", [Self.tool("b")]))
         #expect(desk.ask("tools/call", #"{"name":"a"}"#).contains("Unknown tool: a"))
@@ -155,7 +160,8 @@ struct CatalogTests {
         let desk = Desk()
         try desk.add(tool: "a", [])
         desk.open()
-        #expect(desk.askModern("tools/list").contains(#""ttlMs":0,"cacheScope":"private","tools":["#))
+        let hints = #""ttlMs":0,"cacheScope":"private","tools":["#
+        #expect(desk.askModern("tools/list").contains(hints))
         try desk.set {
             $0.ttl = 5000
             $0.isPublic = true
@@ -232,7 +238,9 @@ struct CatalogTests {
         try desk.add(tool: "t", [])
         desk.onCall = { _, _, _ in }
         desk.open()
-        if isSet { #expect(desk.ask("logging/setLevel", #"{"level":"error"}"#) == #"{"result":{}}"#) }
+        if isSet {
+            #expect(desk.ask("logging/setLevel", #"{"level":"error"}"#) == #"{"result":{}}"#)
+        }
         _ = desk.ask("tools/call", #"{"name":"t"}"#, id: 9)
         let key = try #require(desk.open.last)
         #expect(desk.engine.wants(.error, key))

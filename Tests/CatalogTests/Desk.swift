@@ -59,7 +59,8 @@ final class Desk {
     }
 
     private func add(to listing: Listing, after: ByteBuffer?) {
-        let start = after.flatMap { last in offers.firstIndex(of: String(last)) }.map { $0 + 1 } ?? 0
+        let last = after.flatMap { offers.firstIndex(of: String($0)) }
+        let start = last.map { $0 + 1 } ?? 0
         for offer in offers[start...] {
             let text = ByteBuffer(offer)
             guard withExtendedLifetime(text, { listing.add(text.bytes) }) else { return }
@@ -183,7 +184,8 @@ final class Desk {
         session = []
         let answer = post(
             #"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"#
-                + "\"\(revision)\"" + #","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#,
+                + "\"\(revision)\""
+                + #","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#,
             [])
         let lines = answer.split(separator: "\r\n").map(String.init)
         session = lines.filter { $0.hasPrefix("Mcp-Session-Id: ") }

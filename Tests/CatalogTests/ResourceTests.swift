@@ -78,7 +78,8 @@ struct ResourceTests {
         desk.onCall = { key, _, _ in try? desk.perform(Work.failNotFound, key) }
         let missing = #""message":"Resource not found","data":{"uri":"a:9"}}"#
         #expect(
-            desk.ask("resources/read", #"{"uri":"a:9"}"#) == #"{"error":{"code":-32002,\#(missing)}"#)
+            desk.ask("resources/read", #"{"uri":"a:9"}"#)
+                == #"{"error":{"code":-32002,\#(missing)}"#)
         #expect(
             desk.askModern("resources/read", #""uri":"a:9""#, name: "a:9")
                 == #"{"error":{"code":-32602,\#(missing)}"#)
@@ -89,6 +90,22 @@ struct ResourceTests {
         #expect(
             desk.ask("resources/read", #"{"uri":"a:9"}"#)
                 == #"{"error":{"code":-32603,"message":"broken"}}"#)
+    }
+
+    @Test("Only so many bytes of URIs are remembered, of what is read at a time")
+    func uris() throws {
+        let desk = Desk()
+        try desk.add(.template, #"{"uriTemplate":"a:{x}","name":"t"}"#)
+        desk.onCall = { _, _, _ in }
+        desk.open()
+        let long = String(repeating: "x", count: 1 << 20)
+        func ask(_ id: Int) -> String {
+            desk.ask("resources/read", #"{"uri":"a:\#(long)"}"#, id: id)
+        }
+        for id in 1...3 { #expect(ask(id).isEmpty) }
+        #expect(ask(4).contains("Too many resources are being read"))
+        try desk.reply(desk.open[0], "done")
+        #expect(ask(5).isEmpty)
     }
 
     @Test("Lists fixed resources, and then those of templates, in pages")
@@ -112,7 +129,8 @@ struct ResourceTests {
                     "resources", [#"{"uri":"r:1","name":"one"}"#, item("a", "a")], next: "t2:a"))
         #expect(
             page("t2:a")
-                == CatalogTests.list("resources", [item("b c", "b%20c"), item("d", "d")], next: "t2:d"))
+                == CatalogTests.list(
+                    "resources", [item("b c", "b%20c"), item("d", "d")], next: "t2:d"))
         #expect(page("t2:d") == CatalogTests.list("resources", [item("e", "e")]))
         desk.offers = []
         #expect(
@@ -134,7 +152,8 @@ struct ResourceTests {
         desk.open()
         #expect(
             desk.ask("prompts/get", #"{"name":"p","arguments":{"a":"b"}}"#)
-                == #"{"result":{"messages":[{"role":"user","content":{"type":"text","text":"given 'b'"}}]}}"#)
+                == #"{"result":{"messages":[{"role":"user","#
+                + #""content":{"type":"text","text":"given 'b'"}}]}}"#)
         #expect(
             desk.ask("prompts/get", #"{"name":"p"}"#)
                 == #"{"error":{"code":-32602,"message":"a is missing."}}"#)
@@ -146,7 +165,8 @@ struct ResourceTests {
         }
         #expect(
             desk.ask("prompts/get", #"{"name":"p","arguments":{"a":"b"}}"#)
-                == #"{"result":{"messages":[{"role":"assistant","content":{"type":"text","text":"x"}}]}}"#)
+                == #"{"result":{"messages":[{"role":"assistant","#
+                + #""content":{"type":"text","text":"x"}}]}}"#)
     }
 
     @Test("Suggests choices, and what the program adds, that begin with what is typed")

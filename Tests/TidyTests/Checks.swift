@@ -109,8 +109,9 @@ struct Check: Sendable, CustomStringConvertible {
         "Replay": ["Link", "Session", "Wire"],
         "Engine": ["Link", "MCP", "Replay", "Session", "Wire"],
         "Runtime": ["CLibuv", "Engine", "Link", "Replay", "Session", "Synchronization", "Wire"],
+        "Catalog": ["Engine", "Link", "MCP", "Session", "Wire"],
         "CABI": [
-            "CStreamableHTTP", "Engine", "Link", "MCP", "Replay", "Runtime", "Session", "Wire",
+            "CStreamableHTTP", "Catalog", "Engine", "Link", "MCP", "Replay", "Runtime", "Session", "Wire",
         ],
         "abigen": ["Glibc"],
     ]

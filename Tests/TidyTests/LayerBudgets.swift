@@ -20,8 +20,10 @@ enum LayerBudgets {
             layer: "Engine/Shared", lines: 500,
             reason: "what either role's engine says and recycles"),
         Budget(layer: "Runtime", lines: 2190, reason: "sockets, the loop, queues between threads"),
-        Budget(layer: "CABI", lines: 1000, reason: "a thunk of a few lines for each function of C"),
-        Budget(layer: "abigen/ABI", lines: 1900, reason: "the table, with its documentation"),
+        Budget(
+            layer: "Catalog", lines: 1600, reason: "tools, resources and prompts, and their checks"),
+        Budget(layer: "CABI", lines: 1600, reason: "a thunk of a few lines for each function of C"),
+        Budget(layer: "abigen/ABI", lines: 2500, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),
     ]
 

@@ -34,6 +34,21 @@ struct JSONScanner {
         if next == end { return nil }
     }
 
+    /// How many bytes at the beginning of a text stand in a JSON string as they are: printable
+    /// ASCII, but quotes and backslashes.
+    static func plainCount(_ text: UnsafeRawBufferPointer) -> Int {
+        guard let start = text.baseAddress else { return 0 }
+        var scanner = JSONScanner(from: start, to: start + text.count)
+        scanner.skipPlain()
+        return scanner.next - start
+    }
+
+    private init(from start: UnsafeRawPointer, to end: UnsafeRawPointer) {
+        isTrusting = false
+        next = start
+        self.end = end
+    }
+
     /// Whether only blanks are left.
     mutating func isAtEnd() -> Bool {
         skipBlanks()

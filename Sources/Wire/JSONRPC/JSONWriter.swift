@@ -10,6 +10,8 @@ extension ByteBuffer {
         var plain = 0
         var index = 0
         while index < text.count {
+            if index == plain { index += JSONScanner.plainCount(text.dropBytes(index)) }
+            guard index < text.count else { break }
             let byte = text[index]
             let isSpecial =
                 byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")

@@ -121,7 +121,8 @@ extension ABI {
                         Nonzero: a cache may give a list to every client. Not with is_visible.
                         """),
                     Field(
-                        "is_visible", .callback("shttp_is_visible"), fallback: .named("NULL", "all"),
+                        "is_visible", .callback("shttp_is_visible"),
+                        fallback: .named("NULL", "all"),
                         "Says who may see what."),
                     Field("user", .address, .kept, "Passed to is_visible."),
                 ], since: catalogSince)),

@@ -9,7 +9,8 @@ extension ABI {
         answers them. The library does everything between the socket and the message: HTTP/1.1,
         event streams (SSE), sessions, routing of messages to streams, keep-alives, limits, checks
         of Origin and Host, and the differences between protocol revisions. The host decides what
-        the messages mean: tools, resources and prompts.
+        the messages mean: tools, resources and prompts. It may also declare these, and leave the
+        messages to the library: see Catalog.
 
         SESSIONS AND STREAMS
 
