@@ -91,8 +91,13 @@ static void destructors_that_answer() {
 static void failures() {
   const Token token = std::make_shared<int>(0);
   Running running;
-  CHECK(thrown([&] { running.server.add(Tool("not a name").on_call([token](Call &) {})); }) ==
-        SHTTP_ERR_INVALID_ARGUMENT);
+  try {
+    running.server.add(Tool("not a name").on_call([token](Call &) {}));
+    CHECK(false);
+  } catch (const shttp::Error &error) {
+    CHECK(error.status() == SHTTP_ERR_INVALID_ARGUMENT);
+    CHECK(std::string(error.what()).find("The tool not a name cannot be added: ") == 0);
+  }
   CHECK(thrown([&] { running.server.add(Tool("a").input_schema("[]").on_call([token](Call &) {})); }) < SHTTP_OK);
   CHECK(token.use_count() == 1);
   CHECK(running.server.remove_tool("none") == false);
