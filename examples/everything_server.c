@@ -268,6 +268,10 @@ static const char enums[] = JSON({"type":"object","properties":{
   "untitledMulti":{"type":"array","items":{"type":"string","enum":["red","green","blue"]}},
   "titledMulti":{"type":"array","items":{"anyOf":[{"const":"red","title":"Red"},{"const":"green","title":"Green"},
     {"const":"blue","title":"Blue"}]}}},"required":[]});
+static const char capabilities[] = JSON({"tools":{"listChanged":true},"resources":{"subscribe":true},
+  "prompts":{"listChanged":true},"completions":{},"logging":{}});
+static const char modern_capabilities[] = JSON({"tools":{"listChanged":true},"resources":{"subscribe":true},
+  "prompts":{"listChanged":true},"completions":{}});
 static const char go_on[] = JSON({"type":"object","properties":{"go_on":{"type":"boolean"}},"required":["go_on"]});
 static const char schema_2020_12[] = JSON({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object",
   "$defs":{"address":{"$anchor":"addressDef","type":"object",
@@ -781,7 +785,9 @@ int main(int argc, char **argv) {
   shttp_server_options_init(&options);
   options.on_event = on_event;
   options.on_log = on_log;
-  options.server_info = shttp_text(JSON({"name" : "everything", "version" : "1.0.0"}));
+  options.server_info = shttp_text("{\"name\":\"everything\",\"version\":\"1.0.0\"}");
+  options.server_capabilities = shttp_text(capabilities);
+  options.discover_capabilities = shttp_text(modern_capabilities);
   if (!read_arguments(argc, argv, &options, &host, &port)) {
     fprintf(stderr, "usage: everything_server [--host ADDRESS] [--port N] [--era both|sessions|modern]\n"
                     "                         [--stateless] [--json-response]\n");

@@ -363,7 +363,6 @@ using Shared = std::shared_ptr<State>;
 struct Handlers {
   Shared state;
   std::vector<std::string> names; /* of the values */
-  bool has_names = true;
   std::function<void(Call &)> call;
   CancelHandler cancelled;
   ListHandler list;
@@ -482,7 +481,7 @@ class ServerHandle {
   friend class Request;
 
   template <class Form, class Function>
-  void add(Form form, std::unique_ptr<detail::Handlers> handlers, Function function) const;
+  void add(Form form, std::unique_ptr<detail::Handlers> handlers, Function function, const std::string &what) const;
 };
 
 /* ---- Requests ------------------------------------------------------------ */
@@ -732,9 +731,9 @@ class Call : public Request, public Context {
     return Value(values_[found - names.begin()]);
   }
 
-  /** The same by its place, which is not checked with an input_schema. */
+  /** The same by its place. */
   Value operator[](std::size_t place) const {
-    if (handlers_.has_names && place >= handlers_.names.size()) throw std::out_of_range("There is no such parameter");
+    if (place >= handlers_.names.size()) throw std::out_of_range("There is no such parameter");
     return Value(values_[place]);
   }
   Value operator[](int place) const { return (*this)[static_cast<std::size_t>(place)]; }
@@ -918,6 +917,23 @@ inline std::vector<shttp_param> table(const std::vector<Param> &params) {
 inline std::vector<std::string> names(const std::vector<Param> &params) {
   std::vector<std::string> all(params.size());
   std::transform(params.begin(), params.end(), all.begin(), [](const Param &param) { return param.name(); });
+  return all;
+}
+
+/** The names of the members of a JSON object, in order. */
+inline std::vector<std::string> members(std::string_view object) {
+  std::vector<std::string> all;
+  int depth = 0;
+  for (std::size_t at = 0; at < object.size(); at++) {
+    if (object[at] == '{' || object[at] == '[') depth++;
+    if (object[at] == '}' || object[at] == ']') depth--;
+    if (object[at] != '"') continue;
+    const std::size_t begin = at++;
+    while (at < object.size() && object[at] != '"') at += object[at] == '\\' ? 2 : 1;
+    const auto next = object.find_first_not_of(" \t\r\n", at + 1);
+    if (depth == 1 && next != object.npos && object[next] == ':')
+      all.push_back(json_unescape(object.substr(begin, at + 1 - begin)).value_or(""));
+  }
   return all;
 }
 
@@ -1226,12 +1242,14 @@ inline void free_handlers(void *user) noexcept { delete static_cast<Handlers *>(
 inline Request ServerHandle::request(shttp_request request) const noexcept { return Request(*this, request); }
 
 template <class Form, class Function>
-void ServerHandle::add(Form form, std::unique_ptr<detail::Handlers> handlers, Function function) const {
+void ServerHandle::add(Form form, std::unique_ptr<detail::Handlers> handlers, Function function,
+                       const std::string &what) const {
   form.struct_size = sizeof form;
   form.user = handlers.get();
   form.user_free = detail::free_handlers;
   handlers->state = state_;
-  check(command([&](shttp_server *server) { return function(server, &form); }));
+  const auto status = command([&](shttp_server *server) { return function(server, &form); });
+  check(status, "The " + what + " cannot be added: " + shttp_status_text(status));
   (void)handlers.release(); /* They are the library's now. */
 }
 
@@ -1248,11 +1266,11 @@ inline void ServerHandle::add(const Tool &tool) const {
   form.annotations = detail::given(tool.annotations_);
   form.call = tool.call_ ? detail::on_call : nullptr;
   form.cancelled = tool.cancelled_ ? detail::on_cancel : nullptr;
-  handlers->names = detail::names(tool.params_);
-  handlers->has_names = !tool.input_schema_;
+  handlers->names = tool.input_schema_ ? detail::members(json_find(*tool.input_schema_, "/properties").value_or(""))
+                                       : detail::names(tool.params_);
   handlers->call = tool.call_;
   handlers->cancelled = tool.cancelled_;
-  add(form, std::move(handlers), shttp_tool_add);
+  add(form, std::move(handlers), shttp_tool_add, "tool " + tool.name_);
 }
 
 inline void ServerHandle::add(const Resource &resource) const {
@@ -1272,7 +1290,7 @@ inline void ServerHandle::add(const Resource &resource) const {
   handlers->call = resource.read_;
   handlers->list = resource.list_;
   handlers->complete = resource.complete_;
-  add(form, std::move(handlers), shttp_resource_add);
+  add(form, std::move(handlers), shttp_resource_add, "resource " + resource.uri_);
 }
 
 inline void ServerHandle::add(const Prompt &prompt) const {
@@ -1288,7 +1306,7 @@ inline void ServerHandle::add(const Prompt &prompt) const {
   handlers->names = detail::names(prompt.params_);
   handlers->call = prompt.get_;
   handlers->complete = prompt.complete_;
-  add(form, std::move(handlers), shttp_prompt_add);
+  add(form, std::move(handlers), shttp_prompt_add, "prompt " + prompt.name_);
 }
 
 inline void ServerHandle::set_catalog(const CatalogOptions &options) const {
@@ -1396,7 +1414,7 @@ struct Options : shttp_server_options {
       : shttp_server_options(),
         info_(std::make_shared<std::string>("{\"name\":" + json_escape(name) + ",\"version\":" + json_escape(version) +
                                             "}")) {
-    shttp_server_options_init(this);
+    shttp_server_options_init(static_cast<shttp_server_options *>(this));
     server_info = bytes(*info_);
   }
 

@@ -27,12 +27,13 @@ class Caller {
  public:
   explicit Caller(std::uint16_t port) { REQUIRE(client_open(&client, "127.0.0.1", port)); }
 
-  static std::string request(const std::string &method, const std::string &params) {
-    return "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + method + "\",\"params\":" + params + "}";
+  static std::string request(const std::string &method, const std::string &params, int id = 1) {
+    return "{\"jsonrpc\":\"2.0\",\"id\":" + std::to_string(id) + ",\"method\":\"" + method + "\",\"params\":" + params +
+           "}";
   }
 
-  static std::string of_tool(const std::string &name, const std::string &arguments) {
-    return request("tools/call", "{\"name\":\"" + name + "\",\"arguments\":" + arguments + "}");
+  static std::string of_tool(const std::string &name, const std::string &arguments, int id = 1) {
+    return request("tools/call", "{\"name\":\"" + name + "\",\"arguments\":" + arguments + "}", id);
   }
 
   /* The response, or nothing. */

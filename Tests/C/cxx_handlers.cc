@@ -105,6 +105,14 @@ static void values() {
                            all += "|" + std::to_string(call[1].get<unsigned>().value_or(0));
                            return all;
                          }));
+  running.server.add(
+      Tool("schema")
+          .input_schema("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":[\"x:\","
+                        "\"y\"]}, \"\\u0062\\\"\" : {\"type\":\"integer\"},\"c\":{}},\"required\":[\"a\"]}")
+          .on_call([](Call &call) {
+            return std::string(call["a"].text()) + std::to_string(call["b\""].integer()) +
+                   std::string(call["c"].json()) + (call[2].given() ? "" : "none");
+          }));
   running.server.add(Tool("context").on_call([](Call &call) {
     return std::string(call.name()) + " " + std::string(call.revision()) + " " + std::string(call.arguments()) + " " +
            std::string(call.header("accept").value_or("?").substr(0, 16)) + " " +
@@ -118,6 +126,8 @@ static void values() {
   for (const char *wrong : {"{}", "{\"s\":\"\"}", "{\"s\":1}", "{\"s\":\"x\",\"i\":-1}", "{\"s\":\"x\",\"n\":2.5}",
                             "{\"s\":\"x\",\"j\":{}}", "{\"s\":\"x\",\"c\":\"blue\"}"})
     CHECK(at(caller.call("typed", wrong), "/result/isError") == "true");
+  CHECK(caller.text("schema", "{\"a\":\"x:\",\"b\\\"\":7,\"c\":[1]}") == "x:7[1]");
+  CHECK(caller.text("schema", "{\"a\":\"y\"}") == "y0none");
   const auto tools = caller.ask("tools/list", "{}");
   CHECK(at(tools, "/result/tools/0/inputSchema/properties/c/enum") == "[\"red\",\"green\"]");
   CHECK(at(tools, "/result/tools/0/inputSchema/properties/i/default") == "7");

@@ -91,8 +91,13 @@ static void destructors_that_answer() {
 static void failures() {
   const Token token = std::make_shared<int>(0);
   Running running;
-  CHECK(thrown([&] { running.server.add(Tool("not a name").on_call([token](Call &) {})); }) ==
-        SHTTP_ERR_INVALID_ARGUMENT);
+  try {
+    running.server.add(Tool("not a name").on_call([token](Call &) {}));
+    CHECK(false);
+  } catch (const shttp::Error &error) {
+    CHECK(error.status() == SHTTP_ERR_INVALID_ARGUMENT);
+    CHECK(std::string(error.what()).find("The tool not a name cannot be added: ") == 0);
+  }
   CHECK(thrown([&] { running.server.add(Tool("a").input_schema("[]").on_call([token](Call &) {})); }) < SHTTP_OK);
   CHECK(token.use_count() == 1);
   CHECK(running.server.remove_tool("none") == false);
@@ -111,7 +116,7 @@ static void failures() {
     running.server.listen("not an address");
     CHECK(false);
   } catch (const shttp::Error &error) {
-    CHECK(std::string(error.what()).find("not an address") != std::string::npos);
+    CHECK(std::string(error.what()).find("is not an IP address") != std::string::npos);
   }
   running.server.listen();
   CHECK(thrown([&] { running.server.listen(); }) == SHTTP_ERR_BUSY);
@@ -253,7 +258,7 @@ static void used_while_it_ends(int rounds) {
     const Caller caller(port);
     std::vector<exchange *> exchanges;
     for (int call = 0; call < 4; call++)
-      exchanges.push_back(client_post(&caller.client, Caller::of_tool("keep", "{}").c_str()));
+      exchanges.push_back(client_post(&caller.client, Caller::of_tool("keep", "{}", call).c_str()));
     REQUIRE(becomes([&] {
       const std::lock_guard<std::mutex> lock(mutex);
       return requests.size() == exchanges.size();

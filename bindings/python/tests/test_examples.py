@@ -115,7 +115,8 @@ def test_keys_are_resources(user):
     assert "error" in user.request("resources/read", {"uri": "kv://b"}).next()
     template = user.request("resources/templates/list").next()["result"]["resourceTemplates"][0]
     assert template["uriTemplate"] == "kv://{key}"
-    uris, params = [], {}
+    uris: list = []
+    params: dict | None = {}
     while params is not None:
         page = user.request("resources/list", params).next()["result"]
         uris += [resource["uri"] for resource in page["resources"]]
