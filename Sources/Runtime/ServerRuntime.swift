@@ -20,15 +20,15 @@ package final class ServerRuntime: EngineDriver {
     /// Whether a subscription to one resource covers another one.
     let onCovers: ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)?
     /// Runs the errands of a layer above, by a number and a key.
-    private let onErrand: ((Errand) -> CallerFault?)?
+    let onErrand: ((Errand) -> CallerFault?)?
     private var onEnd: (() -> Void)?
     private var listeners: [Listener] = []
     private var isReached = false
     /// The servers that are mounted on this one, with this one; empty if there are none.
-    private let endpoints = Endpoints()
+    let endpoints = Endpoints()
     /// The endpoints that it belongs to: its own, or those of the server that it is mounted on.
-    private let joined = Locked<Endpoints?>(nil)
-    private let isMounted = Atomic<Bool>(false)
+    let joined = Locked<Endpoints?>(nil)
+    let isMounted = Atomic<Bool>(false)
     private let unixMode: UInt32?
     private let nextCall: Atomic<UInt64>
     private let boundPort = Atomic<UInt32>(0)
@@ -135,37 +135,6 @@ package final class ServerRuntime: EngineDriver {
         return true
     }
 
-    /// Serves the endpoint of another server on the connections of this one, and the other way
-    /// round. False if either is mounted already, or their endpoints are the same. Any thread.
-    package func mount(_ other: ServerRuntime) throws(CallerFault) -> Bool {
-        guard !isOver, !other.isOver else { throw .closed }
-        guard other !== self, !isMounted.load(ordering: .acquiring), other.endpoints.isEmpty,
-            !engine.serves(endpointOf: other.engine), !other.engine.serves(endpointOf: engine),
-            !other.isMounted.exchange(true, ordering: .acquiringAndReleasing)
-        else { return false }
-        enlist(in: endpoints)
-        other.enlist(in: endpoints)
-        return true
-    }
-
-    private func enlist(in endpoints: Endpoints) {
-        endpoints.add(self)
-        joined.withLock { $0 = endpoints }
-        pump.post(.join(endpoints))
-    }
-
-    private func join(_ endpoints: Endpoints) {
-        guard !isOver else { return }
-        engine.isElsewhere = { [unowned(unsafe) self] path in
-            !loop.isInherited && endpoints.hasOther(than: self, at: path)
-        }
-    }
-
-    private func leaveOthers() {
-        engine.isElsewhere = nil
-        joined.withLock { $0 }?.remove(self)
-    }
-
     /// The TCP port it listens on; 0 if there is none. Any thread.
     package var port: UInt16 {
         isOver ? 0 : UInt16(truncatingIfNeeded: boundPort.load(ordering: .acquiring))
@@ -212,27 +181,6 @@ package final class ServerRuntime: EngineDriver {
         guard loop.isOnItsThread else { return pump.post(later) }
         pump.advance()
         try now(engine)
-    }
-
-    /// Runs an errand of a layer above now or, on another thread, queues it.
-    package func run(
-        _ number: UInt32, _ key: UInt64, _ first: UnsafeRawBufferPointer,
-        _ second: UnsafeRawBufferPointer
-    ) throws(CallerFault) {
-        try command(copying: first, second) { _ throws(CallerFault) in
-            try run(Errand(number, key, first, second, wasQueued: false))
-        } later: { first, second in
-            .errand(number, key: key, first, second)
-        }
-    }
-
-    func run(_ errand: Errand) throws(CallerFault) {
-        if let fault = onErrand?(errand) { throw fault }
-    }
-
-    /// Shows all further events to a layer above before the host gets them. The loop's thread only.
-    package func show(to takes: @escaping (HostEvent) -> Bool) {
-        pump.show(to: takes)
     }
 
     /// Queues a command without texts, also on the loop's thread. Any thread.

@@ -80,7 +80,7 @@ final class Host {
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
             .primaryGap, .commandFailed, .log, .sessions, .closed, .httpRequest, .httpClosed,
-            .httpWritable:
+            .httpWritable, .toolCall:
             break
         case .writable: heardOfRoom(event)
         case .tagReleased: authorizer.released(event)
