@@ -69,7 +69,9 @@ def test_statuses(both, case):
     else:
         assert answers[0] == answers[1]
     # FastMCP's verifier of fixed tokens knows none with too few scopes.
-    assert answers[0][0] in {"enough scopes": [200], "small letters": [200], "too few scopes": [403, 401]}.get(case, [401])
+    assert answers[0][0] in {"enough scopes": [200], "small letters": [200], "too few scopes": [403, 401]}.get(
+        case, [401]
+    )
 
 
 def test_a_session_is_its_owners(both):

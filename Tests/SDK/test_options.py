@@ -103,6 +103,14 @@ def test_what_is_accepted(case):
     assert served == path and url.endswith(path)
 
 
+def test_trio_is_refused():
+    """As any loop that is not asyncio's: here there is none."""
+    serving = streamablehttp.mcp.serve(MCPServer("m"), port=0).__aenter__()
+    with pytest.raises(UnsupportedOption, match="asyncio") as caught:
+        serving.send(None)
+    assert "uvicorn.run(" in str(caught.value)
+
+
 def test_several_endpoints():
     """On one port, each with its server; the application's other routes, too."""
     one, two = MCPServer("one"), MCPServer("two")

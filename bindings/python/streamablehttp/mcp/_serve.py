@@ -108,6 +108,7 @@ class Plan:
 @asynccontextmanager
 async def serve(target: Any, options: dict[str, Any], plan: Plan) -> AsyncIterator[Serving]:
     app, found = resolve(target, plan.host, plan.port, options)
+    check_loop(target)
     failure: BaseException | None = None
     async with app.router.lifespan_context(app) as state, AsyncExitStack() as stack:
         # The SDK's lifespan has a task group, which would wrap what is raised inside it.
@@ -217,6 +218,15 @@ def base_scope(found: Target, host: str, state: Any) -> dict[str, Any]:
         "endpoint": found.guard or found.asgi,
         "state": dict(state or {}),
     }
+
+
+def check_loop(target: Any) -> None:
+    """Raises UnsupportedOption on trio."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        line = f"asyncio.run(main()) with streamablehttp.mcp, or {uvicorn_line(target)}"
+        raise unsupported("trio", "an asyncio loop is needed", line) from None
 
 
 class Publisher:
