@@ -147,7 +147,8 @@ extension Player {
         case .writable:
             let request = requests.first { $0.value == event.request && event.request != nil }
             words = ["writable", request?.key ?? session ?? "?"]
-        case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
+        case .commandFailed, .log, .access, .sessions, .toolCall, .closed:
+            words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }
         if let tag = event.principal?.tag, tag != 0 { words.append("tag=\(tag)") }

@@ -84,8 +84,8 @@ extension World {
         case .writable:
             require(event.request != nil || event.session != nil, "room for nobody")
         case .commandFailed, .log, .sessions, .closed, .httpRequest, .httpClosed, .httpWritable,
-            .tagReleased:
-            fatalError("an event that is the runtime's to make, or of an option that is off")
+            .tagReleased, .toolCall:
+            fatalError("an event of the runtime, of a catalog, or of an option that is off")
         }
     }
 
