@@ -9,7 +9,7 @@ enum LayerBudgets {
     }
 
     static let all = [
-        Budget(layer: "Wire", lines: 3210, reason: "HTTP/1.1, SSE and JSON-RPC, both halves"),
+        Budget(layer: "Wire", lines: 3400, reason: "HTTP/1.1, SSE and JSON-RPC, both halves"),
         Budget(layer: "MCP", lines: 950, reason: "names and rules of the revisions, as values"),
         Budget(layer: "Link", lines: 1170, reason: "a connection's bytes and timers, tables"),
         Budget(
@@ -17,13 +17,13 @@ enum LayerBudgets {
         Budget(layer: "Replay", lines: 560, reason: "the store's port, one in memory, mailbox"),
         Budget(layer: "Engine/Server", lines: 8500, reason: "the server's rules and their checks"),
         Budget(
-            layer: "Engine/Shared", lines: 500,
+            layer: "Engine/Shared", lines: 550,
             reason: "what either role's engine says and recycles"),
-        Budget(layer: "Runtime", lines: 2190, reason: "sockets, the loop, queues between threads"),
+        Budget(layer: "Runtime", lines: 2300, reason: "sockets, the loop, queues between threads"),
         Budget(
-            layer: "Catalog", lines: 1600, reason: "tools, resources and prompts, and their checks"),
-        Budget(layer: "CABI", lines: 1600, reason: "a thunk of a few lines for each function of C"),
-        Budget(layer: "abigen/ABI", lines: 2500, reason: "the table, with its documentation"),
+            layer: "Catalog", lines: 1700, reason: "tools, resources and prompts, and their checks"),
+        Budget(layer: "CABI", lines: 1770, reason: "a thunk of a few lines for each function of C"),
+        Budget(layer: "abigen/ABI", lines: 2800, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),
     ]
 

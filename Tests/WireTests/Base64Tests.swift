@@ -8,13 +8,28 @@ struct Base64Tests {
     }
 
     @Test(
-        "The vectors of RFC 4648 §10 decode",
+        "The vectors of RFC 4648 §10, both ways",
         arguments: [
             ("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"),
             ("Zm9vYmE=", "fooba"), ("Zm9vYmFy", "foobar"),
         ])
     func vectors(_ text: String, _ decoded: String) {  // S-108
         #expect(decode(text) == decoded)
+        let encoded = ByteBuffer.text { output in
+            decoded.withBytes { Base64.encode($0, to: output) }
+        }
+        #expect(encoded == text)
+    }
+
+    @Test("All bytes come back")
+    func roundTrip() {
+        let bytes = (0..<255).map { UInt8($0) } + [255, 0, 1]
+        for count in 250...bytes.count {
+            let encoded = ByteBuffer()
+            bytes.prefix(count).withUnsafeBytes { Base64.encode($0, to: encoded) }
+            let decoded = withExtendedLifetime(encoded) { Base64.decode(encoded.bytes) }
+            #expect(decoded.map { Array($0.bytes) } == Array(bytes.prefix(count)))
+        }
     }
 
     @Test(

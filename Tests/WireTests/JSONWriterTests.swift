@@ -19,6 +19,27 @@ struct JSONWriterTests {
         }
     }
 
+    @Test("A character is found wherever it stands, among any number of plain ones")
+    func places() {
+        for count in 0...50 {
+            for place in 0...count {
+                for (character, written) in [("\"", "\\\""), ("\u{2028}", "\\u2028"), ("ä", "ä")] {
+                    let head = String(repeating: "x", count: place)
+                    let tail = String(repeating: " ", count: count - place)
+                    let text = head + character + tail
+                    let json = ByteBuffer.text { output in
+                        text.withBytes { output.append(jsonString: $0) }
+                    }
+                    #expect(json == "\"" + head + written + tail + "\"")
+                    #expect(text.withBytes { UTF8Text.isValid($0) })
+                }
+                var bytes = [UInt8](repeating: 0x20, count: count + 1)
+                bytes[place] = 0xFF
+                #expect(!bytes.withUnsafeBytes { UTF8Text.isValid($0) })
+            }
+        }
+    }
+
     @Test("The common escapes are the short ones")
     func escapes() {
         let json = ByteBuffer.text { output in
