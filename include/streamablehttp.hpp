@@ -418,6 +418,7 @@ class ServerHandle {
     return is_removed(command([&](shttp_server *server) { return shttp_prompt_remove(server, name.c_str()); }));
   }
 
+  /** See shttp_catalog_set(). */
   void set_catalog(const CatalogOptions &options) const;
 
   /** Tells those who have subscribed to a resource that it has changed. */
@@ -440,6 +441,7 @@ class ServerHandle {
     return port;
   }
 
+  /** Its counters. */
   shttp_stats stats() const {
     shttp_stats stats{};
     check(command([&](shttp_server *server) { return shttp_server_stats(server, &stats); }));
@@ -499,6 +501,7 @@ class Request {
   friend bool operator==(const Request &a, const Request &b) noexcept { return a.request_.key == b.request_.key; }
   friend bool operator!=(const Request &a, const Request &b) noexcept { return !(a == b); }
 
+  /** Answers with one text, with items in order, or with structured content. */
   bool reply(std::string_view text) const {
     shttp_content item{};
     item.data = bytes(text);
@@ -518,6 +521,7 @@ class Request {
     return is_sent([&](auto server, auto request) { return shttp_reply_error_text(server, request, text.c_str()); });
   }
 
+  /** See shttp_reply_not_found(). */
   bool not_found() const {
     return is_sent([](auto server, auto request) { return shttp_reply_not_found(server, request); });
   }
@@ -534,12 +538,14 @@ class Request {
     return is_sent([&](auto server, auto request) { return shttp_request_respond(server, request, bytes(result)); });
   }
 
+  /** Sends the progress of the request; see shttp_request_progress(). */
   bool progress(double done, double total = 0, std::string_view message = {}) const {
     return is_told([&](auto server, auto request) {
       return shttp_request_progress(server, request, done, total, bytes(message));
     });
   }
 
+  /** Sends a log message about the request; see shttp_log_text(). */
   bool log(const std::string &level, const std::string &text, const std::string &logger = {}) const {
     return is_told([&](auto server, auto request) {
       return shttp_log_text(server, request, level.c_str(), logger.empty() ? nullptr : logger.c_str(), text.c_str());
@@ -558,6 +564,7 @@ class Request {
     });
   }
 
+  /** The same of its model; see shttp_ask_sample(). */
   template <class Handler>
   void sample(const std::string &prompt, std::uint32_t max_tokens, Handler &&handler) const {
     ask(std::forward<Handler>(handler), [&](auto server, auto on_answer, auto user) {
@@ -565,6 +572,7 @@ class Request {
     });
   }
 
+  /** The same of its roots; see shttp_ask_roots(). */
   template <class Handler>
   void roots(Handler &&handler) const {
     ask(std::forward<Handler>(handler),

@@ -1,17 +1,14 @@
-"""examples/kv_server.c, which is all on the catalog, with clients of both eras."""
+"""examples/kv_server.c and kv_server.cc, which are all on the catalog, with clients of both eras."""
 
 import pytest
 
-from conftest import BUILD
+from conftest import built
 from wire import Client, ModernClient
 
 
-@pytest.fixture
-def port(serve):
-    program = BUILD / "examples" / "kv_server"
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    return int(serve(str(program), "0")[0].rsplit(":", 1)[1].split("/")[0])
+@pytest.fixture(params=["kv_server", "kv_server_cc"])
+def port(serve, request):
+    return int(serve(built(request.param), "0")[0].rsplit(":", 1)[1].split("/")[0])
 
 
 def result(exchange):
