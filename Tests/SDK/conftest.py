@@ -33,7 +33,8 @@ class Started:
     """A server in a process."""
 
     def __init__(self, *command: str, **environment: str) -> None:
-        self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would block it
+        # A pipe that nobody reads would block it.
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, *command],
             stdout=subprocess.PIPE,
