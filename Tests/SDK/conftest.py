@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
-TEST_SECONDS = 60
+TEST_SECONDS = 120
 
 
 @pytest.fixture(autouse=True)
@@ -32,17 +33,21 @@ class Started:
     """A server in a process."""
 
     def __init__(self, *command: str, **environment: str) -> None:
+        # A pipe that nobody reads would block it.
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, *command],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.errors,
             text=True,
             cwd=HERE,
             env=os.environ | environment,
         )
         line = self.process.stdout.readline().strip()
         if not line.startswith("listening on "):
-            raise RuntimeError(f"{command}: {line} {self.process.stderr.read()[-2000:]}")
+            self.process.wait()
+            self.errors.seek(0)
+            raise RuntimeError(f"{command}: {line} {self.errors.read()[-2000:]}")
         self.url = line[len("listening on ") :]
 
     @property
