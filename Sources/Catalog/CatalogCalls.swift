@@ -100,12 +100,13 @@ extension Catalog {
 
     // MARK: Parts of the above
 
+    @_optimize(speed)
     private func nameAndArguments(_ event: HostEvent) -> (JSONValue?, JSONValue?) {
         var name: JSONValue?
         var given: JSONValue?
-        JSONValue.eachMember(of: event.params) { member, value in
-            if member.isNamed("name") { name = value }
-            if member.isNamed("arguments") { given = value }
+        JSONValue.forEachMember(of: event.params) { member, value in
+            if member.means("name") { name = value }
+            if member.means("arguments") { given = value }
         }
         return (name, given)
     }

@@ -131,6 +131,7 @@ struct Section {
         return isKnown ? index[place] : nil
     }
 
+    @_optimize(speed)
     private func place(of name: UnsafeRawBufferPointer) -> (Int, isKnown: Bool) {
         var low = 0
         var high = index.count

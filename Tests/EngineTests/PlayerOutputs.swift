@@ -133,7 +133,8 @@ extension Player {
         case .primaryGap: words = ["primary of \(session!) has a gap"]
         case .resourceSubscribed: words = ["subscribed", event.uri!.text]
         case .resourceUnsubscribed: words = ["unsubscribed", event.uri!.text]
-        case .commandFailed, .log, .access, .sessions, .closed: words = ["\(event.kind)"]
+        case .commandFailed, .log, .access, .sessions, .toolCall, .closed:
+            words = ["\(event.kind)"]
         }
         if let principal = event.principal { words.append("by=\(principal.name.text)") }
         if let fault = event.fault { words.append("fault=\(fault)") }

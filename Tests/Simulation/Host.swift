@@ -75,7 +75,7 @@ final class Host {
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
-            .primaryGap, .commandFailed, .log, .sessions, .closed:
+            .primaryGap, .commandFailed, .log, .sessions, .toolCall, .closed:
             break
         }
     }

@@ -81,8 +81,8 @@ extension World {
         case .access:
             require(options.reportsExchanges, "a record that nobody wants")
             require(event.access != nil, "a record of nothing")
-        case .commandFailed, .log, .sessions, .closed:
-            fatalError("an event that is the runtime's to make")
+        case .commandFailed, .log, .sessions, .toolCall, .closed:
+            fatalError("an event that is the runtime's, or a catalog's, to make")
         }
     }
 
