@@ -148,8 +148,7 @@ extension Catalog {
             arguments.begin(0)
         }
         guard !complaint.isEmpty else { return given }
-        // Since 2025-11-25 a model is to see what it did wrong (SEP-1303).
-        if entry.kind == .tool, (event.revision ?? .assumed) >= .november2025 {
+        if entry.kind == .tool, (event.revision ?? .assumed).hasArgumentFaultsInResults {
             try? fail(key, toolSaying: complaint.text.bytes)
         } else {
             try? engine.fail(

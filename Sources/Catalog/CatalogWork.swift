@@ -176,7 +176,7 @@ extension Catalog {
                 let text = ByteBuffer(copying: tool.name.bytes)
                 text.put(": ")
                 text.append(complaint.text)
-                engine.report("A result does not fit the output schema of ", text.bytes)
+                engine.reportMisfit(text.bytes)
                 throw .invalidMessage
             }
         }

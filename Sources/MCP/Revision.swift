@@ -62,6 +62,10 @@ package enum Revision: Int, Comparable, CaseIterable, Sendable {
     /// it (S-239).
     package var hasPolling: Bool { self == .november2025 }
 
+    /// Whether a tool's wrong arguments are told in a result, so that the model sees them and can
+    /// correct itself (SEP-1303).
+    package var hasArgumentFaultsInResults: Bool { self >= .november2025 }
+
     /// Whether a POST may carry several messages in an array (S-260).
     package var hasBatches: Bool { self <= .march2025 }
 }

@@ -33,8 +33,8 @@ extension ServerEngine {
         return level >= least
     }
 
-    /// Warns the operator.
-    package func report(_ text: StaticString, _ detail: UnsafeRawBufferPointer) {
-        enter { core.log(.warning, text, detail) }
+    /// Warns of a result that was not sent: a tool, and what is wrong.
+    package func reportMisfit(_ detail: UnsafeRawBufferPointer) {
+        enter { core.log(.warning, "A result does not fit the output schema of ", detail) }
     }
 }

@@ -151,8 +151,8 @@ extension ABI {
 
                 `schema` is a JSON Schema of type object. `on_answer` gets SHTTP_EVENT_RESPONSE:
                 with status SHTTP_OK the answer is at /result of its message, and what the user
-                wrote at /result/content. It is called once, unless this function fails or the server
-                is destroyed; NULL leaves the event to on_event. See shttp_request_call().
+                wrote at /result/content. It is called once, unless this function fails or the
+                server is destroyed; NULL leaves the event to on_event. See shttp_request_call().
                 """,
                 target + [
                     Parameter("message", .text, .copied), Parameter("schema", .text, .copied),
@@ -180,8 +180,8 @@ extension ABI {
                 """, target + question, statuses: asked, since: catalogSince)),
     ]
 
-    /// A function with a format, which is inline: it needs nothing of the library but one that takes
-    /// a text.
+    /// A function with a format, which is inline: it needs nothing of the library but one that
+    /// takes a text.
     private static func formatted(
         _ name: String, _ parameters: [String], _ doc: String, calls: String
     ) -> Declaration {
