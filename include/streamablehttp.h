@@ -3188,7 +3188,7 @@ typedef struct shttp_tool {
   void *user;
 
   /** Called once with user, when nothing uses it any more: it was removed,
-   *  or the server has ended. */
+   *  or the server has ended. Not called if adding fails. */
   shttp_user_data_free user_free;
 } shttp_tool;
 
@@ -3238,7 +3238,7 @@ typedef struct shttp_resource {
   void *user;
 
   /** Called once with user, when nothing uses it any more: it was removed,
-   *  or the server has ended. */
+   *  or the server has ended. Not called if adding fails. */
   shttp_user_data_free user_free;
 } shttp_resource;
 
@@ -3274,7 +3274,7 @@ typedef struct shttp_prompt {
   void *user;
 
   /** Called once with user, when nothing uses it any more: it was removed,
-   *  or the server has ended. */
+   *  or the server has ended. Not called if adding fails. */
   shttp_user_data_free user_free;
 } shttp_prompt;
 
@@ -3321,10 +3321,9 @@ typedef struct shttp_catalog_options {
  * `tool` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if a field is missing or wrong,
- * or struct_size is unknown; the log says which, SHTTP_ERR_INVALID_MESSAGE if
- * JSON is not valid, or no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there
- * are entries_max of them, or the queue of commands is full, or
- * SHTTP_ERR_CLOSED.
+ * or struct_size is unknown, SHTTP_ERR_INVALID_MESSAGE if JSON is not valid, or
+ * no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there are entries_max of
+ * them, or the queue of commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_tool_add(shttp_server *server, const shttp_tool *tool);
@@ -3354,10 +3353,9 @@ shttp_tool_remove(shttp_server *server, const char *name);
  * `resource` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if a field is missing or wrong,
- * or struct_size is unknown; the log says which, SHTTP_ERR_INVALID_MESSAGE if
- * JSON is not valid, or no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there
- * are entries_max of them, or the queue of commands is full, or
- * SHTTP_ERR_CLOSED.
+ * or struct_size is unknown, SHTTP_ERR_INVALID_MESSAGE if JSON is not valid, or
+ * no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there are entries_max of
+ * them, or the queue of commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_resource_add(shttp_server *server, const shttp_resource *resource);
@@ -3412,10 +3410,9 @@ SHTTP_API shttp_status shttp_resource_list_changed(shttp_server *server);
  * `prompt` is copied before this returns.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if a field is missing or wrong,
- * or struct_size is unknown; the log says which, SHTTP_ERR_INVALID_MESSAGE if
- * JSON is not valid, or no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there
- * are entries_max of them, or the queue of commands is full, or
- * SHTTP_ERR_CLOSED.
+ * or struct_size is unknown, SHTTP_ERR_INVALID_MESSAGE if JSON is not valid, or
+ * no object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_LIMIT if there are entries_max of
+ * them, or the queue of commands is full, or SHTTP_ERR_CLOSED.
  */
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_prompt_add(shttp_server *server, const shttp_prompt *prompt);

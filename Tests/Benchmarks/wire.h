@@ -63,7 +63,8 @@ static inline void add_delete(struct text *out, const char *host, const char *se
   text_add_literal(out, "\r\n");
 }
 
-/* A tools/call, up to the value of arguments' first key; the caller adds it and "}}}". The tool `list` is tools/list. */
+/* A tools/call, up to the value of arguments' first key; the caller adds it and "}}}". The tool `list` is
+   tools/list. */
 static inline void add_call(struct text *out, uint64_t id, const char *tool, bool wants_progress, const char *key) {
   text_add_literal(out, "{\"jsonrpc\":\"2.0\",\"id\":");
   text_add_number(out, id);

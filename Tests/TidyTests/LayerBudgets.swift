@@ -15,7 +15,7 @@ enum LayerBudgets {
         Budget(
             layer: "Session", lines: 410, reason: "decisions about sessions, streams and requests"),
         Budget(layer: "Replay", lines: 580, reason: "the store's port, one in memory, mailbox"),
-        Budget(layer: "Engine/Server", lines: 8650, reason: "the server's rules and their checks"),
+        Budget(layer: "Engine/Server", lines: 8850, reason: "the server's rules and their checks"),
         Budget(
             layer: "Engine/Shared", lines: 600,
             reason: "what either role's engine says and recycles"),

@@ -11,7 +11,7 @@ extension ABI {
             "user_free", .callback("shttp_user_data_free"),
             """
             Called once with user, when nothing uses it any more: it was removed, or the server has
-            ended.
+            ended. Not called if adding fails.
             """),
     ]
 
@@ -132,7 +132,7 @@ extension ABI {
     private static let added: [Status] = [
         .ok,
         .invalidArgument.when(
-            "a field is missing or wrong, or struct_size is unknown; the log says which"),
+            "a field is missing or wrong, or struct_size is unknown"),
         .invalidMessage.when("JSON is not valid, or no object"), .tooDeep,
         .limit.when("there are entries_max of them, or the queue of commands is full"), .closed,
     ]

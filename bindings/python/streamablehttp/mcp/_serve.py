@@ -285,7 +285,7 @@ def run(
 ) -> None:
     work = until_signalled(target, options, plan, drain_seconds, on_ready)
     try:
-        import uvloop
+        import uvloop  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         asyncio.run(work)
     else:
