@@ -54,8 +54,14 @@ static void on_request(shttp_server *server, const shttp_event *event) {
   if (check_is(event->method, "test/asks"))
     CHECK_STATUS(shttp_request_call(server, event->request, shttp_text("roots/list"), shttp_text("{}"), &tag, NULL),
                  SHTTP_OK);
-  else if (check_is(event->method, "test/answered"))
+  else if (check_is(event->method, "test/answered")) {
+    CHECK_STATUS(shttp_request_when_writable(server, event->request), SHTTP_OK);
     CHECK_STATUS(shttp_request_respond(server, event->request, shttp_text("{}")), SHTTP_OK);
+  } else if (check_is(event->method, "initialize"))
+    CHECK_STATUS(shttp_request_respond(server, event->request,
+                                       shttp_text("{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},"
+                                                  "\"serverInfo\":{\"name\":\"raw\",\"version\":\"1\"}}")),
+                 SHTTP_OK);
 }
 
 static void on_event(shttp_server *server, const shttp_event *event, void *user_data) {
@@ -138,6 +144,8 @@ static void fail_commands(const struct fixture *fixture) {
   CHECK_STATUS(shttp_authorization_allow(fixture->server, (shttp_authorization){1}, shttp_text("bob"), 0), SHTTP_OK);
   CHECK_STATUS(shttp_exchange_end(fixture->server, (shttp_exchange){1}), SHTTP_OK);
   CHECK(happens(SHTTP_EVENT_COMMAND_FAILED, 5));
+  CHECK_STATUS(shttp_session_when_writable(fixture->server, (shttp_session){1}), SHTTP_OK);
+  CHECK(happens(SHTTP_EVENT_WRITABLE, 2));
 }
 
 /* A request for another path, whose client goes before the answer has ended. */
@@ -191,6 +199,16 @@ static void callbacks(void) {
   fixture_stop(&fixture);
 }
 
+/* A host that answers initialize itself knows the session's id with the request. */
+static void raw(void) {
+  struct fixture fixture;
+  shttp_server_options options = fixture_options(on_event, NULL);
+  options.server_info = options.server_capabilities = shttp_text("");
+  fixture_start(&fixture, &options);
+  fixture_client(&fixture);
+  fixture_stop(&fixture);
+}
+
 /* ---- A host with a queue: SHTTP_EVENT_LOG ------------------------------------------ */
 
 static void queue(void) {
@@ -220,6 +238,7 @@ static void queue(void) {
 
 int main(void) {
   RUN(callbacks);
+  RUN(raw);
   RUN(queue);
   for (size_t place = 0; place < KINDS; place++) {
     if (!CHECK(atomic_load(&counts[place]) > 0)) fprintf(stderr, "  %s did not happen\n", event_kinds[place].name);
