@@ -10,9 +10,12 @@ import pytest
 from probes import ask, differences
 from servers import SERVERS
 
-# What differs, by the probe: why, and how to make them equal.
+LISTED = "what has changed is told to the streams that listen, not on the stream of the request (2026-07-28)"
+# What differs, by the probe, and why.
 EXPECTED = {
     "sdk legacy 25 changes": "a published change reaches sessions, too: the bus of the SDK is for 2026-07-28 alone",
+    "fastmcp auto hide": LISTED,
+    "fastmcp 2026-07-28 hide": LISTED,
 }
 
 MODES = ["legacy", "auto", "2026-07-28"]

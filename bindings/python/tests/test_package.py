@@ -65,8 +65,7 @@ def test_the_wheel_holds_the_library_and_works(tmp_path):
     assert wheel.name.startswith("streamablehttp-0.1.0-py3-none-linux_")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    modules = {path.name for path in (PACKAGE / "streamablehttp").glob("*.py")}
-    expected = {f"streamablehttp/{name}" for name in modules}
+    expected = {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "streamablehttp").rglob("*.py")}
     expected |= {"streamablehttp/py.typed", "streamablehttp/libstreamablehttp.so"}
     assert {name for name in names if ".dist-info/" not in name} == expected
 
