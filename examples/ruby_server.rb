@@ -12,6 +12,7 @@ module C # Every function of the library. One that takes structs by value has a 
   extend Fiddle::Importer
   dlload ENV.fetch("STREAMABLEHTTP_LIBRARY", "libstreamablehttp.so.0")
   ABI["enums"].each { |enum| typealias enum["name"], "int" }
+  ABI["callbacks"].each { |callback| typealias callback["name"], "void *" }
   (ABI["functions"] + ABI["twins"]).each { |function| extern function["c"] unless function["twin"] }
 end
 
