@@ -727,7 +727,7 @@ SHTTP_API SHTTP_NODISCARD shttp_status shttp_loop_step(shttp_loop *loop);
  */
 
 /**
- * A Streamable HTTP server: one listening socket, many sessions.
+ * A Streamable HTTP server: one endpoint, many sessions.
  *
  * Created by shttp_server_create() and owned by the caller until
  * shttp_server_destroy() or the shttp_loop_destroy() of its loop.
@@ -1174,12 +1174,14 @@ typedef int (*shttp_resource_covers)(shttp_bytes subscribed,
                                      shttp_bytes updated, void *user_data);
 
 /**
- * The server has been destroyed; no callback with this `user_data` follows.
+ * Nothing uses `user_data` any more: the server has been destroyed or, for what
+ * was given to the catalog, that was removed or replaced. No callback with it
+ * follows.
  *
- * Called once for each server that was created.
+ * Called once.
  *
  * Runs on the thread that destroys the server or its loop, or on the loop's
- * thread. It must not use the server.
+ * thread. It must not destroy the server, nor use one that has been destroyed.
  */
 typedef void (*shttp_user_data_free)(void *user_data);
 

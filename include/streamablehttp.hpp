@@ -43,7 +43,7 @@
  *   is a result with isError, which the model sees.
  *
  * No exception leaves a handler. One that no request can be answered with is
- * reported as a line of the log, with SHTTP_LOG_ERROR.
+ * told to the LogHandler, with SHTTP_LOG_ERROR; without one it is lost.
  *
  * ERRORS
  *
@@ -51,7 +51,12 @@
  * that answer a request, or send something for it, return false if its client
  * is gone or the server's mode cannot send it: that is no error, since a client
  * may leave at any moment. They throw Error if the caller is wrong, as with a
- * text that is not UTF-8.
+ * text that is not UTF-8. At a limit, answers throw, and the request is still
+ * open; progress and log lines return false.
+ *
+ * On another thread than the loop's a command is queued, and counts as done.
+ * What fails later is SHTTP_EVENT_COMMAND_FAILED and, of a question to the
+ * client, an Answer without a result.
  *
  * LIFETIMES
  *
@@ -62,6 +67,10 @@
  * are values that may be copied, kept and used on any thread, also when the
  * server has ended: their functions then return false, or throw Error with
  * SHTTP_ERR_CLOSED.
+ *
+ * The destructor of a handler runs on the thread that lets go of it, mostly the
+ * loop's, also while a function such as remove_tool() runs. It may answer
+ * requests. It must not destroy its Server, so no handler may own that.
  *
  * Call, Context, Value, Listing and Answer, and all the views that they return,
  * are borrowed: valid until the handler returns.
@@ -803,12 +812,13 @@ class Param {
     max_ = max;
     return *this;
   }
+  /** Not 0 and 0, which is no bound: use schema() for that. */
   Param &between(double min, double max) { return at_least(min).at_most(max); }
 
   /** The only values that are allowed. None may contain a "|". */
   Param &choices(const std::vector<std::string> &values) {
     choices_.emplace();
-    for (const auto &value : values) *choices_ += (choices_->empty() ? "" : "|") + value;
+    for (const auto &value : values) *choices_ += (&value == values.data() ? "" : "|") + value;
     return *this;
   }
 

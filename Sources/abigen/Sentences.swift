@@ -121,7 +121,7 @@ extension Callback {
         case .destroyer:
             """
             Runs on the thread that destroys the server or its loop, or on the loop's thread. It \
-            must not use the server.
+            must not destroy the server, nor use one that has been destroyed.
             """
         }
     }

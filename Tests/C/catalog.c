@@ -230,8 +230,7 @@ static void refused(void) {
 
   shttp_catalog_options limits = {SIZED(shttp_catalog_options), .entries_max = 1};
   CHECK_STATUS(shttp_catalog_set(server, &limits), SHTTP_OK);
-  shttp_tool tool = {SIZED(shttp_tool), .name = "one more", .user = &freed, .user_free = on_freed};
-  tool.name = "one-more";
+  shttp_tool tool = {SIZED(shttp_tool), .name = "one-more", .user = &freed, .user_free = on_freed};
   int before = atomic_load(&freed);
   CHECK_STATUS(shttp_tool_add(server, &tool), SHTTP_ERR_LIMIT); /* a.b-C_9/x is there */
   CHECK(atomic_load(&freed) == before);

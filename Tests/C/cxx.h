@@ -45,10 +45,7 @@ class Caller {
   }
 
   std::string call(const std::string &tool, const std::string &arguments = "{}") const {
-    char *response = client_ask(&client, of_tool(tool, arguments).c_str());
-    const std::string text = response != nullptr ? response : "";
-    free(response);
-    return text;
+    return ask("tools/call", "{\"name\":\"" + tool + "\",\"arguments\":" + arguments + "}");
   }
 
   /* The text of a tool's first item. */

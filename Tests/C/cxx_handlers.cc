@@ -118,7 +118,11 @@ static void values() {
            std::string(call.header("accept").value_or("?").substr(0, 16)) + " " +
            std::string(call.principal().empty() ? "nobody" : "somebody") + (call.header("x-none") ? "!" : ".");
   }));
+  running.server.add(Tool("chosen").param(Param::string("c").choices({"", "a"})).on_call([](Call &call) {
+    return "<" + std::string(call["c"].text()) + ">";
+  }));
   const Caller caller(running.start());
+  CHECK(caller.text("chosen", "{\"c\":\"\"}") == "<>");
 
   CHECK(caller.text("typed", "{\"s\":\"\\u00fc\\n\"}") == "ü\n|7?|-1.000000|unsaid||none|0");
   CHECK(caller.text("typed", "{\"s\":\"x\",\"i\":3,\"n\":1.5,\"b\":false,\"j\":[1,\"a\"],\"c\":\"red\"}") ==

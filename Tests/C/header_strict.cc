@@ -1,6 +1,8 @@
 /* Compiled by header_strict.sh: streamablehttp.hpp by itself, twice, for the guard, and every template in it. */
 #include <streamablehttp.hpp>
 
+#include <streamablehttp.hpp>
+
 static void add_all(shttp::Server &server) {
   server.add(shttp::Tool("a")
                  .title("A")

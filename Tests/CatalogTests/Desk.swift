@@ -24,7 +24,6 @@ final class Desk {
     private var session: [String] = []
     private var connections = 0
     private var calls: UInt64 = 100
-    var freed = 0
 
     init(isStateless: Bool = false, capabilities: String? = nil) {
         var options = ServerOptions()
@@ -218,7 +217,7 @@ final class Desk {
     }
 
     private func body(_ answer: String) -> String {
-        answer.range(of: "\r\n\r\n").map { String(answer[$0.upperBound...]) } ?? answer
+        answer.firstRange(of: "\r\n\r\n").map { String(answer[$0.upperBound...]) } ?? answer
     }
 
     /// What every response has is left out.
@@ -239,11 +238,6 @@ extension ByteBuffer {
         self.init()
         append(Array(text.utf8))
     }
-}
-
-extension String {
-    /// Where a text begins and ends.
-    fileprivate func range(of text: String) -> Range<Index>? { firstRange(of: text) }
 }
 
 /// A text as JSON.

@@ -38,7 +38,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
-LISTS = ["Wire", "MCP", "Link", "Session", "Replay", "Engine", "Runtime"]
+LISTS = ["Wire", "MCP", "Link", "Session", "Replay", "Engine", "Runtime", "Catalog"]
 SUITES = [layer + "Tests" for layer in LISTS]
 # The tests that find most, in a second.
 QUICK = "EngineTests.TranscriptTests/play"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -43,9 +44,13 @@ class Started:
             cwd=HERE,
             env=os.environ | environment,
         )
-        line = self.process.stdout.readline().strip()
+        try:
+            line = self.process.stdout.readline().strip()
+        except BaseException:
+            self.kill()
+            raise
         if not line.startswith("listening on "):
-            self.process.wait()
+            self.kill()
             self.errors.seek(0)
             raise RuntimeError(f"{command}: {line} {self.errors.read()[-2000:]}")
         self.url = line[len("listening on ") :]
@@ -54,16 +59,19 @@ class Started:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1].split("/")[0])
 
-    def end(self) -> int | None:
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def end(self) -> None:
+        """It ends as it should: uvicorn by the signal, once it has handled it."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
             self.process.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
-            raise
-        return self.process.returncode
+        finally:
+            self.kill()
+        assert self.process.returncode in (0, -signal.SIGTERM), self.process.returncode
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +87,11 @@ def start():
 
 
 def starter():
-    started: list[Started] = []
+    with contextlib.ExitStack() as stack:
 
-    def begin(*arguments: str, **environment: str) -> Started:
-        started.append(Started(str(HERE / "servers.py"), *arguments, **environment))
-        return started[-1]
+        def begin(*arguments: str, **environment: str) -> Started:
+            server = Started(str(HERE / "servers.py"), *arguments, **environment)
+            stack.callback(server.end)
+            return server
 
-    yield begin
-    for one in started:
-        one.end()
+        yield begin

@@ -20,14 +20,14 @@ environment() {
 }
 
 rm -f "$place"/wheels/*
-python3 -m venv "$place/newest"
-STREAMABLEHTTP_LIBRARY=$build/lib/libstreamablehttp.so "$place/newest/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$place/wheels" \
-  "$root/bindings/python"
+STREAMABLEHTTP_LIBRARY=$build/lib/libstreamablehttp.so "$build/venv/bin/python" -m pip wheel --quiet \
+  --disable-pip-version-check --no-deps --wheel-dir "$place/wheels" "$root/bindings/python"
 environment newest
 environment oldest
 
 cd "$here"
 status=0
+
 # run_tests NAME ARGUMENT...: the tests here with the versions of an environment.
 run_tests() {
   local python=$place/$1/bin/python
@@ -35,6 +35,7 @@ run_tests() {
   echo "== $("$python" -m pip freeze | grep -E '^(mcp|fastmcp)==' | tr '\n' ' ')"
   "$python" -m pytest -q -p no:cacheprovider -p no:asyncio --tb=short "$@" || status=1
 }
+
 run_tests newest . "$@"
 run_tests oldest test_compare.py test_life.py -k "not auto and not stateless" "$@"
 for each in sdk fastmcp; do

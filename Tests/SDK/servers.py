@@ -36,22 +36,11 @@ async def lifespan(server: Any):
     yield {"started": True}
 
 
-# ---- The SDK ------------------------------------------------------------------------------
+# ---- Both ---------------------------------------------------------------------------------
 
 
-def sdk(name: str = "compared", **settings: Any):
-    from mcp.server.mcpserver import Context, Image, MCPServer
-    from mcp.server.mcpserver.prompts.base import AssistantMessage, UserMessage
-    from mcp_types import CallToolResult, SamplingMessage, TextContent
-
-    seen: list[str] = []
-
-    async def watch(context, call_next):
-        seen.append(context.method)
-        return await call_next(context)
-
-    mcp = MCPServer(name, instructions="Call the tools.", version="1.2.3", lifespan=lifespan, **settings)
-    mcp._lowlevel_server.middleware.append(watch)
+def add_common(mcp: Any, seen: list[str], Image: Any, **tags: Any) -> None:  # noqa: N803
+    """What both have. `seen`: the middleware's methods. `tags` are those of a tool."""
 
     @mcp.tool()
     def add(a: int, b: int = 2) -> int:
@@ -62,7 +51,7 @@ def sdk(name: str = "compared", **settings: Any):
     async def echo(text: str) -> str:
         return text
 
-    @mcp.tool(title="A point", description="Moves a point")
+    @mcp.tool(title="A point", description="Moves a point", **tags)
     def move(point: Point, by: Annotated[int, Field(ge=0, le=10)] = 1) -> Point:
         return Point(x=point.x + by, y=point.y, label=point.label)
 
@@ -71,7 +60,7 @@ def sdk(name: str = "compared", **settings: Any):
         return {color: many}
 
     @mcp.tool()
-    def image() -> Image:
+    def image() -> Image:  # type: ignore[valid-type]
         return Image(data=PIXEL, format="png")
 
     @mcp.tool()
@@ -89,6 +78,73 @@ def sdk(name: str = "compared", **settings: Any):
     @mcp.tool()
     def raises(text: str) -> str:
         raise ValueError(f"no {text}")
+
+    cancelled: list[str] = []
+
+    @mcp.tool()
+    async def slow() -> str:
+        try:
+            await asyncio.sleep(30)
+        except BaseException as problem:
+            cancelled.append(type(problem).__name__)
+            raise
+        return "slept"
+
+    @mcp.tool()
+    def was_cancelled() -> list[str]:
+        return list(cancelled)
+
+    @mcp.tool()
+    def methods() -> list[str]:
+        """What the middleware has seen, since the last time."""
+        found, seen[:] = list(seen), []
+        return found
+
+    @mcp.resource("data://one", mime_type="text/plain")
+    def one() -> str:
+        return "first"
+
+    @mcp.resource("data://bytes", mime_type="image/png")
+    def data() -> bytes:
+        return PIXEL
+
+    @mcp.resource("data://item/{number}")
+    def item(number: int) -> str:
+        return f"item {number}"
+
+    @mcp.resource("data://broken")
+    def broken() -> str:
+        raise RuntimeError("broken")
+
+    @mcp.prompt()
+    def greet(name: str, style: str = "short") -> str:
+        """Greets somebody."""
+        return f"Greet {name}, {style}"
+
+    @mcp.custom_route("/health", methods=["GET", "POST"])
+    async def health(request):
+        from starlette.responses import JSONResponse
+
+        return JSONResponse({"ok": True, "body": (await request.body()).decode(), "q": dict(request.query_params)})
+
+
+# ---- The SDK ------------------------------------------------------------------------------
+
+
+def sdk(name: str = "compared", **settings: Any):
+    from mcp.server.mcpserver import Context, Image, MCPServer
+    from mcp.server.mcpserver.prompts.base import AssistantMessage, UserMessage
+    from mcp_types import CallToolResult, SamplingMessage, TextContent
+
+    seen: list[str] = []
+
+    async def watch(context, call_next):
+        seen.append(context.method)
+        return await call_next(context)
+
+    mcp = MCPServer(name, instructions="Call the tools.", version="1.2.3", lifespan=lifespan, **settings)
+    mcp._lowlevel_server.middleware.append(watch)
+    add_common(mcp, seen, Image)
 
     @mcp.tool()
     def own_result() -> CallToolResult:
@@ -165,48 +221,6 @@ def sdk(name: str = "compared", **settings: Any):
         token = get_access_token()
         return {} if token is None else token.model_dump(mode="json", exclude={"expires_at"})
 
-    cancelled: list[str] = []
-
-    @mcp.tool()
-    async def slow() -> str:
-        try:
-            await asyncio.sleep(30)
-        except BaseException as problem:
-            cancelled.append(type(problem).__name__)
-            raise
-        return "slept"
-
-    @mcp.tool()
-    def was_cancelled() -> list[str]:
-        return list(cancelled)
-
-    @mcp.tool()
-    def methods() -> list[str]:
-        """What the middleware has seen, since the last time."""
-        found, seen[:] = list(seen), []
-        return found
-
-    @mcp.resource("data://one", mime_type="text/plain")
-    def one() -> str:
-        return "first"
-
-    @mcp.resource("data://bytes", mime_type="image/png")
-    def data() -> bytes:
-        return PIXEL
-
-    @mcp.resource("data://item/{number}")
-    def item(number: int) -> str:
-        return f"item {number}"
-
-    @mcp.resource("data://broken")
-    def broken() -> str:
-        raise RuntimeError("broken")
-
-    @mcp.prompt()
-    def greet(name: str, style: str = "short") -> str:
-        """Greets somebody."""
-        return f"Greet {name}, {style}"
-
     @mcp.prompt(title="A dialogue")
     def dialogue() -> list[Any]:
         return [UserMessage("hello"), AssistantMessage("hi")]
@@ -216,12 +230,6 @@ def sdk(name: str = "compared", **settings: Any):
         from mcp_types import Completion
 
         return Completion(values=[argument.value + "!"], total=1, has_more=False)
-
-    @mcp.custom_route("/health", methods=["GET", "POST"])
-    async def health(request):
-        from starlette.responses import JSONResponse
-
-        return JSONResponse({"ok": True, "body": (await request.body()).decode(), "q": dict(request.query_params)})
 
     @mcp.custom_route("/stream", methods=["GET"])
     async def stream(request):
@@ -254,43 +262,7 @@ def fast():
             return await call_next(context)
 
     mcp = FastMCP("compared", instructions="Call the tools.", version="1.2.3", middleware=[Watch()])
-
-    @mcp.tool
-    def add(a: int, b: int = 2) -> int:
-        """Adds two numbers."""
-        return a + b
-
-    @mcp.tool
-    async def echo(text: str) -> str:
-        return text
-
-    @mcp.tool(title="A point", description="Moves a point", tags={"geometry"})
-    def move(point: Point, by: Annotated[int, Field(ge=0, le=10)] = 1) -> Point:
-        return Point(x=point.x + by, y=point.y, label=point.label)
-
-    @mcp.tool
-    def choose(color: Literal["red", "green"], many: list[int]) -> dict[str, list[int]]:
-        return {color: many}
-
-    @mcp.tool
-    def image() -> Image:
-        return Image(data=PIXEL, format="png")
-
-    @mcp.tool
-    def mixed() -> list[Any]:
-        return ["text", 7, {"a": None}, Image(data=PIXEL, format="png")]
-
-    @mcp.tool
-    def nothing() -> None:
-        pass
-
-    @mcp.tool
-    def infinite() -> float:
-        return float("inf")
-
-    @mcp.tool
-    def raises(text: str) -> str:
-        raise ValueError(f"no {text}")
+    add_common(mcp, seen, Image, tags={"geometry"})
 
     @mcp.tool
     async def talk(ctx: Context, times: int) -> str:
@@ -342,53 +314,6 @@ def fast():
     async def user() -> dict[str, Any]:
         token = get_access_token()
         return {} if token is None else token.model_dump(mode="json", exclude={"expires_at"})
-
-    cancelled: list[str] = []
-
-    @mcp.tool
-    async def slow() -> str:
-        try:
-            await asyncio.sleep(30)
-        except BaseException as problem:
-            cancelled.append(type(problem).__name__)
-            raise
-        return "slept"
-
-    @mcp.tool
-    def was_cancelled() -> list[str]:
-        return list(cancelled)
-
-    @mcp.tool
-    def methods() -> list[str]:
-        found, seen[:] = list(seen), []
-        return found
-
-    @mcp.resource("data://one", mime_type="text/plain")
-    def one() -> str:
-        return "first"
-
-    @mcp.resource("data://bytes", mime_type="image/png")
-    def data() -> bytes:
-        return PIXEL
-
-    @mcp.resource("data://item/{number}")
-    def item(number: int) -> str:
-        return f"item {number}"
-
-    @mcp.resource("data://broken")
-    def broken() -> str:
-        raise RuntimeError("broken")
-
-    @mcp.prompt
-    def greet(name: str, style: str = "short") -> str:
-        """Greets somebody."""
-        return f"Greet {name}, {style}"
-
-    @mcp.custom_route("/health", methods=["GET", "POST"])
-    async def health(request):
-        from starlette.responses import JSONResponse
-
-        return JSONResponse({"ok": True, "body": (await request.body()).decode(), "q": dict(request.query_params)})
 
     child: Any = FastMCP("child")
 

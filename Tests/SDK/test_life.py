@@ -94,7 +94,7 @@ def test_a_cancelled_call(start, name, mode):
 
 
 def test_a_session_that_ends_cancels_its_calls(start):
-    peer, other = Peer(start("sdk", "library").url), None
+    peer = Peer(start("sdk", "library").url)
     session = peer.open(None)
     thread = threading.Thread(target=lambda: Peer(peer.url).post(call("slow"), session=session))
     thread.start()
@@ -111,7 +111,7 @@ def test_a_session_that_ends_cancels_its_calls(start):
 
 @pytest.mark.parametrize("name", ["sdk", "fastmcp"])
 def test_a_signal_with_open_streams(start, name):
-    """A call that ends in time is answered; then the process ends, with a primary stream open."""
+    """A call and a primary stream are open: both are ended, and then the process ends."""
     server = start(name, "library")
     peer = Peer(server.url)
     session = peer.open(None)

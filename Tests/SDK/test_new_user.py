@@ -63,7 +63,11 @@ def served(python, program, *command):
         return asyncio.run(ask(port, process))
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(15) in (0, -signal.SIGINT)
+        try:
+            assert process.wait(15) in (0, -signal.SIGINT)
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ final class Host {
     private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
     private var lastCall: UInt64 = 0
     /// The requests and sessions whose streams it waits for room on.
-    private(set) var asksOfRequests: Set<RequestKey> = []
+    private var asksOfRequests: Set<RequestKey> = []
     private var asksOfSessions: Set<SessionKey> = []
 
     init(_ simulation: Simulation) {
@@ -39,6 +39,12 @@ final class Host {
 
     /// Whether it still has to answer a request, or waits for a call.
     var isWaiting: Bool { !given.isEmpty || !openCalls.isEmpty || modern.isWaiting }
+
+    /// Whether it waits for room of nobody but sessions that are open.
+    var waitsForNoRoom: Bool {
+        asksOfRequests.isEmpty
+            && asksOfSessions.allSatisfy { asked in keys.contains { $0.key == asked } }
+    }
 
     /// Whether it waits for the answer to a call on a session's primary stream.
     func waits(for call: CallKey) -> Bool {

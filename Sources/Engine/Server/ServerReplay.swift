@@ -248,8 +248,7 @@ extension ServerEngine {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
         case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .listening,
-            .loading, .finishing,
-            .lingering, .closed:
+            .loading, .finishing, .lingering, .closed:
             break
         }
     }

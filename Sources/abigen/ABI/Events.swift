@@ -10,7 +10,7 @@ extension ABI {
         .opaque(
             "shttp_server",
             doc: """
-                A Streamable HTTP server: one listening socket, many sessions.
+                A Streamable HTTP server: one endpoint, many sessions.
 
                 Created by shttp_server_create() and owned by the caller until
                 shttp_server_destroy() or the shttp_loop_destroy() of its loop.
@@ -68,9 +68,10 @@ extension ABI {
             Callback(
                 name: "shttp_user_data_free",
                 doc: """
-                    The server has been destroyed; no callback with this `user_data` follows.
+                    Nothing uses `user_data` any more: the server has been destroyed or, for what was
+                    given to the catalog, that was removed or replaced. No callback with it follows.
 
-                    Called once for each server that was created.
+                    Called once.
                     """,
                 parameters: [Parameter("user_data", .address)], thread: .destroyer)),
         .function(

@@ -117,8 +117,10 @@ extension World {
         case verb("f"): if let request { answer(request, text, code: Int32(line.second) - 4) }
         case verb("q"): if let request { progress(request, line, text) }
         case verb("n"):
+            if line.says("r"), let request { try? engine.whenWritable(request) }
             say(text) { if let request { try engine.notify(request, method: $0, params: $1) } }
         case verb("m"):
+            if line.says("r"), let session { try? engine.whenWritable(session) }
             say(text) { if let session { try engine.notify(session, method: $0, params: $1) } }
         case verb("b"):
             say(text) { method, params in
