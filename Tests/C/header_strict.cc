@@ -1,6 +1,4 @@
-/* Compiled by header_strict.sh: streamablehttp.hpp by itself, twice, for the guard, and every template in it. */
-#include <streamablehttp.hpp>
-
+/* Compiled by header_strict.sh: streamablehttp.hpp by itself, and every template in it. */
 #include <streamablehttp.hpp>
 
 static void add_all(shttp::Server &server) {

@@ -39,7 +39,7 @@ async def lifespan(server: Any):
 # ---- Both ---------------------------------------------------------------------------------
 
 
-def add_common(mcp: Any, seen: list[str], Image: Any, **tags: Any) -> None:  # noqa: N803
+def add_common(mcp: Any, seen: list[str], Image: Any, **tags: Any) -> None:
     """What both have. `seen`: the middleware's methods. `tags` are those of a tool."""
 
     @mcp.tool()

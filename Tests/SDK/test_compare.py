@@ -87,7 +87,9 @@ def both(request, start_once):
 def test_other_paths(both, method, path):
     answers = []
     for url in both:
-        response = httpx2.request(method, url.removesuffix("/mcp") + path, content=b"body" if method == "POST" else None)
+        response = httpx2.request(
+            method, url.removesuffix("/mcp") + path, content=b"body" if method == "POST" else None
+        )
         kept: dict = {key: response.headers.get(key) for key in ("content-type", "x-a", "content-length")}
         kept["allow"] = sorted(response.headers.get("allow", "").split(", "))
         answers.append((response.status_code, response.text, kept))
