@@ -785,16 +785,20 @@ typedef enum shttp_event_kind {
    *  revision and peer. */
   SHTTP_EVENT_CANCELLED = 4,
 
-  /** A client has initialized a session. The first event of the session.
+  /** A client has initialized a session, or has come back with one of the
+   *  session store that this process does not know (resumed). The first
+   *  event of the session.
    *
    *  Sets session, principal, revision, wire_id, client_info,
-   *  client_capabilities, headers, peer, target and tag. */
+   *  client_capabilities, headers, peer, target, tag and resumed. */
   SHTTP_EVENT_SESSION_OPENED = 5,
 
   /** The session has ended: deleted by the client, idle for too long, not
    *  initialized in time (initialize_ms), or closed by the host; status is
-   *  SHTTP_ERR_LIMIT if it was closed to make room for another one. The last
-   *  event of the session: free session_data now.
+   *  SHTTP_ERR_LIMIT if it was closed to make room for another one. With a
+   *  session store also if it is only not used here for now, or the server
+   *  closes: the store keeps it. The last event of the session: free
+   *  session_data now.
    *
    *  Sets status, session and session_data. */
   SHTTP_EVENT_SESSION_CLOSED = 6,
@@ -1095,6 +1099,9 @@ typedef struct shttp_event {
 
   /** The arguments of the call, unchanged: a JSON object. Since 0.2.0. */
   shttp_bytes arguments;
+
+  /** Nonzero: the session was found in the session store. Since 0.2.0. */
+  uint32_t resumed;
 } shttp_event;
 
 /**
@@ -1213,14 +1220,16 @@ SHTTP_API const struct json_t *shttp_event_document(const shttp_event *event);
 SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_event_parse(const shttp_event *event, const struct json_t **out);
 
-/* ---- Event store --------------------------------------------------------- */
+/* ---- Stores -------------------------------------------------------------- */
 
 /*
  * An event store keeps the events that a server's streams have sent, so that a
  * client that lost its connection can resume (Last-Event-ID). By default events
  * are kept in memory, within the replay_ limits. A host that needs more, or
  * another storage, sets shttp_server_options.event_store: it then decides how
- * much to keep, and for how long.
+ * much to keep, and for how long. A session store
+ * (shttp_server_options.session_store) keeps sessions, so that they outlive the
+ * process.
  *
  * The functions are called by the loop, like on_event: in the order in which
  * things happen, before the client gets the message, and they may call any
@@ -1261,13 +1270,27 @@ typedef struct shttp_store_order {
   /** A JSON-RPC message, on one line. */
   shttp_bytes message;
 
-  /** What shttp_load_finish() and shttp_load_fail() answer. */
+  /** What shttp_load_finish(), shttp_load_finish_open(), shttp_find_finish()
+   *  and shttp_load_fail() answer. */
   shttp_load load;
+
+  /** What the library wants to know of a session or of a stream later: a
+   *  JSON object on one line. It is the library's own; return it unchanged.
+   *  Since 0.2.0. */
+  shttp_bytes record;
+
+  /** How long a session must be kept, in milliseconds from now, if no order
+   *  names it again; 0 is for ever. Since 0.2.0. */
+  uint64_t idle_ms;
+
+  /** The number of the order: 1, 2, 3 and so on, in the order in which a
+   *  server gives them to its stores. Since 0.2.0. */
+  uint64_t serial;
 } shttp_store_order;
 
 /**
- * Receives one order for an event store. shttp_event_store says what each
- * function has to do, and with which fields.
+ * Receives one order for a store. shttp_event_store and shttp_session_store say
+ * what each function has to do, and with which fields.
  *
  * `order` is borrowed: valid until this returns.
  *
@@ -1295,7 +1318,8 @@ typedef struct shttp_event_store {
    *  or with shttp_load_fail() if one is missing or the stream is unknown.
    *  The library has checked that the client may use the session, but not
    *  that the stream belongs to it: treat a stream of another session as
-   *  unknown. */
+   *  unknown. If the last message has a lower number, what was sent after it
+   *  was never stored: the client has it, and the answer has no message. */
   shttp_on_order load;
 
   /** `session` has ended: its messages are no longer needed. */
@@ -1303,6 +1327,14 @@ typedef struct shttp_event_store {
 
   /** Passed to each function. Not copied. */
   void *user_data;
+
+  /** The stream `stream` of `session` begins, for a request that `record`
+   *  describes. Not called for primary streams, and not for a stream of one
+   *  message, which `keep` and `end` follow at once. If a process ends
+   *  before the request is answered, the record is what another one needs to
+   *  tell the client so; see shttp_load_finish_open(). Default NULL: such a
+   *  stream cannot be resumed. Since 0.2.0. */
+  shttp_on_order begin;
 } shttp_event_store;
 
 /**
@@ -1318,6 +1350,60 @@ SHTTP_API void shttp_event_store_init_sized(shttp_event_store *store,
 /** Sets every field of `*(store)` to its default. */
 #define shttp_event_store_init(store) \
   shttp_event_store_init_sized((store), sizeof *(store))
+
+/**
+ * A session store of the host: where sessions are kept, so that they outlive
+ * the process. Every function must be set.
+ *
+ * A process that gets a request of a session that it does not know looks it up
+ * in the store, and goes on with it: SHTTP_EVENT_SESSION_OPENED has `resumed`.
+ * Only sessions of the revisions from 2025-03-26 to 2025-11-25 that were opened
+ * are kept. Not kept are session_data, messages in the mailbox and calls to the
+ * client.
+ *
+ * With an event_store as well, streams of such a session can be resumed, and
+ * the client of a request that was open when its process ended is told so.
+ *
+ * Since 0.2.0.
+ */
+typedef struct shttp_session_store {
+  /** Set by the initializer. Read-only. */
+  size_t struct_size;
+
+  /** Stores `record` for `session`, for `idle_ms`: the session is new, or
+   *  has changed and the record replaces the one before. */
+  shttp_on_order keep;
+
+  /** `session` is in use: keep it for `idle_ms` from now. */
+  shttp_on_order touch;
+
+  /** A client has asked for `session`, which this process does not know.
+   *  Answer `load` with shttp_find_finish(), or with shttp_load_fail() if
+   *  the store cannot say. */
+  shttp_on_order find;
+
+  /** `session` has ended: no process may find it again. */
+  shttp_on_order forget;
+
+  /** Passed to each function. Not copied. */
+  void *user_data;
+} shttp_session_store;
+
+/**
+ * Sets every field to 0, and struct_size. Use shttp_session_store_init()
+ * instead. [any thread]
+ *
+ * It does nothing if the pointer is NULL or `struct_size` is smaller than the
+ * field struct_size.
+ *
+ * Since 0.2.0.
+ */
+SHTTP_API void shttp_session_store_init_sized(shttp_session_store *store,
+                                              size_t struct_size);
+
+/** Sets every field of `*(store)` to its default. */
+#define shttp_session_store_init(store) \
+  shttp_session_store_init_sized((store), sizeof *(store))
 
 /* ---- Server options ------------------------------------------------------ */
 
@@ -1700,6 +1786,10 @@ typedef struct shttp_server_options {
    *  SHTTP_EVENT_HTTP_REQUEST, for the host to answer, instead of 404. See
    *  shttp_exchange_respond(). Default 0. Since 0.2.0. */
   uint32_t other_paths;
+
+  /** A session store of the host. Not together with stateless. Default NULL:
+   *  sessions end with the process. Copied. Since 0.2.0. */
+  const shttp_session_store *session_store;
 } shttp_server_options;
 
 /**
@@ -2839,7 +2929,7 @@ SHTTP_API SHTTP_NODISCARD shttp_status
 shttp_session_client_capabilities(shttp_server *server, shttp_session session,
                                   shttp_bytes *out);
 
-/* ---- Answers of an event store ------------------------------------------- */
+/* ---- Answers of a store -------------------------------------------------- */
 
 /**
  * Answers a load with all messages after the one it named, in order.
@@ -2861,18 +2951,60 @@ shttp_load_finish(shttp_server *server, shttp_load load,
                   const shttp_bytes *messages, size_t count, int ended);
 
 /**
- * Answers a load: the store does not have all the messages. [any thread]
+ * Answers a load: the store does not have all the messages. Or answers a
+ * look-up: the store cannot say whether there is such a session. [any thread]
  *
  * The client gets HTTP status 400 and no message of the stream, because it
  * could not detect that some are missing. A primary stream restarts instead;
  * see SHTTP_EVENT_PRIMARY_GAP. If there is no answer for ten seconds, the
- * client gets 503, or a primary stream restarts.
+ * client gets 503, or a primary stream restarts. After a look-up the client
+ * gets 503 either way.
  *
  * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
  * client has disconnected, or the load was answered, SHTTP_ERR_LIMIT, or
  * SHTTP_ERR_CLOSED.
  */
 SHTTP_API shttp_status shttp_load_fail(shttp_server *server, shttp_load load);
+
+/**
+ * Answers a load of a stream that has not ended, as shttp_load_finish() does
+ * with an `ended` of 0, and says what `begin` had as its record. [any thread]
+ *
+ * If no request of this server has the stream, the process that had it is gone.
+ * The client then gets the messages and, as the last one, an error that says
+ * so; the store gets that, too.
+ *
+ * Since 0.2.0.
+ *
+ * `messages` and `record` are copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT if messages is NULL and count is
+ * not 0, SHTTP_ERR_INVALID_MESSAGE if one of the messages is not JSON, or the
+ * record not a JSON object, SHTTP_ERR_TOO_DEEP, SHTTP_ERR_NOT_FOUND if the
+ * client has disconnected, or the load was answered, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_load_finish_open(shttp_server *server, shttp_load load,
+                       const shttp_bytes *messages, size_t count,
+                       shttp_bytes record);
+
+/**
+ * Answers a look-up of a session with its record; an empty one means that there
+ * is no such session. [any thread]
+ *
+ * A record that is not one of the library's is the same as none, and is logged.
+ *
+ * Since 0.2.0.
+ *
+ * `record` is copied before this returns.
+ *
+ * Returns SHTTP_OK, SHTTP_ERR_INVALID_ARGUMENT, SHTTP_ERR_NOT_FOUND if the
+ * client has disconnected, or the load was answered, SHTTP_ERR_LIMIT, or
+ * SHTTP_ERR_CLOSED.
+ */
+SHTTP_API shttp_status
+shttp_find_finish(shttp_server *server, shttp_load load, shttp_bytes record);
 
 /* ---- Catalog ------------------------------------------------------------- */
 
@@ -4028,6 +4160,15 @@ shttp_ffi_load_finish(shttp_server *server, uint64_t load,
                       const shttp_bytes *messages, size_t count, int ended);
 
 SHTTP_API shttp_status shttp_ffi_load_fail(shttp_server *server, uint64_t load);
+
+SHTTP_API shttp_status
+shttp_ffi_load_finish_open(shttp_server *server, uint64_t load,
+                           const shttp_bytes *messages, size_t count,
+                           const char *record, size_t record_len);
+
+SHTTP_API shttp_status
+shttp_ffi_find_finish(shttp_server *server, uint64_t load, const char *record,
+                      size_t record_len);
 
 SHTTP_API shttp_status
 shttp_ffi_reply_text(shttp_server *server, uint64_t request, const char *text);

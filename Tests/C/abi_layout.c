@@ -49,7 +49,7 @@ SIZE(shttp_loop_options, 16);
 OFFSET(shttp_loop_options, struct_size, 0);
 OFFSET(shttp_loop_options, uv_loop, 8);
 
-SIZE(shttp_event, 440);
+SIZE(shttp_event, 448);
 OFFSET(shttp_event, kind, 0);
 OFFSET(shttp_event, status, 4);
 OFFSET(shttp_event, session, 8);
@@ -87,6 +87,7 @@ OFFSET(shttp_event, exchange, 384);
 OFFSET(shttp_event, body, 392);
 OFFSET(shttp_event, tool, 408);
 OFFSET(shttp_event, arguments, 424);
+OFFSET(shttp_event, resumed, 440);
 
 SIZE(shttp_log_line, 96);
 OFFSET(shttp_log_line, level, 0);
@@ -100,22 +101,34 @@ OFFSET(shttp_log_line, method, 80);
 SIZE(shttp_load, 8);
 OFFSET(shttp_load, key, 0);
 
-SIZE(shttp_store_order, 64);
+SIZE(shttp_store_order, 96);
 OFFSET(shttp_store_order, session, 0);
 OFFSET(shttp_store_order, stream, 16);
 OFFSET(shttp_store_order, number, 32);
 OFFSET(shttp_store_order, message, 40);
 OFFSET(shttp_store_order, load, 56);
+OFFSET(shttp_store_order, record, 64);
+OFFSET(shttp_store_order, idle_ms, 80);
+OFFSET(shttp_store_order, serial, 88);
 
-SIZE(shttp_event_store, 48);
+SIZE(shttp_event_store, 56);
 OFFSET(shttp_event_store, struct_size, 0);
 OFFSET(shttp_event_store, keep, 8);
 OFFSET(shttp_event_store, end, 16);
 OFFSET(shttp_event_store, load, 24);
 OFFSET(shttp_event_store, forget, 32);
 OFFSET(shttp_event_store, user_data, 40);
+OFFSET(shttp_event_store, begin, 48);
 
-SIZE(shttp_server_options, 392);
+SIZE(shttp_session_store, 48);
+OFFSET(shttp_session_store, struct_size, 0);
+OFFSET(shttp_session_store, keep, 8);
+OFFSET(shttp_session_store, touch, 16);
+OFFSET(shttp_session_store, find, 24);
+OFFSET(shttp_session_store, forget, 32);
+OFFSET(shttp_session_store, user_data, 40);
+
+SIZE(shttp_server_options, 400);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -184,6 +197,7 @@ OFFSET(shttp_server_options, listens_max, 376);
 OFFSET(shttp_server_options, subscriptions_max, 380);
 OFFSET(shttp_server_options, keep_subscriptions, 384);
 OFFSET(shttp_server_options, other_paths, 388);
+OFFSET(shttp_server_options, session_store, 392);
 
 SIZE(shttp_stats, 288);
 OFFSET(shttp_stats, connections, 0);

@@ -193,6 +193,18 @@ int main(void)
   refused("shttp_ffi_load_fail",
           shttp_ffi_load_fail(0, 0),
           shttp_load_fail(0, (shttp_load){0}));
+  refused("shttp_ffi_load_finish_open",
+          shttp_ffi_load_finish_open(0, 0, 0, 0, 0, 0),
+          shttp_load_finish_open(0, (shttp_load){0}, 0, 0, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_load_finish_open",
+          shttp_ffi_load_finish_open(0, 0, 0, 0, 0, 1),
+          shttp_load_finish_open(0, (shttp_load){0}, 0, 0, (shttp_bytes){0, 1}));
+  refused("shttp_ffi_find_finish",
+          shttp_ffi_find_finish(0, 0, 0, 0),
+          shttp_find_finish(0, (shttp_load){0}, (shttp_bytes){0, 0}));
+  refused("shttp_ffi_find_finish",
+          shttp_ffi_find_finish(0, 0, 0, 1),
+          shttp_find_finish(0, (shttp_load){0}, (shttp_bytes){0, 1}));
   refused("shttp_ffi_reply_text",
           shttp_ffi_reply_text(0, 0, 0),
           shttp_reply_text(0, (shttp_request){0}, 0));

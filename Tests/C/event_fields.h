@@ -85,6 +85,8 @@ static const struct {
      sizeof ((shttp_event *)0)->tool},
     {"arguments", offsetof(shttp_event, arguments),
      sizeof ((shttp_event *)0)->arguments},
+    {"resumed", offsetof(shttp_event, resumed),
+     sizeof ((shttp_event *)0)->resumed},
 };
 
 /* One bit of `sets` for each field that the kind sets, besides kind and handle. */
@@ -97,7 +99,7 @@ static const struct {
     {SHTTP_EVENT_NOTIFICATION, "SHTTP_EVENT_NOTIFICATION", 0x102241ea4},
     {SHTTP_EVENT_RESPONSE, "SHTTP_EVENT_RESPONSE", 0x2001276},
     {SHTTP_EVENT_CANCELLED, "SHTTP_EVENT_CANCELLED", 0x20016ae},
-    {SHTTP_EVENT_SESSION_OPENED, "SHTTP_EVENT_SESSION_OPENED", 0x10224f804},
+    {SHTTP_EVENT_SESSION_OPENED, "SHTTP_EVENT_SESSION_OPENED", 0x210224f804},
     {SHTTP_EVENT_SESSION_CLOSED, "SHTTP_EVENT_SESSION_CLOSED", 0x26},
     {SHTTP_EVENT_PRIMARY_OPENED, "SHTTP_EVENT_PRIMARY_OPENED", 0x2001024},
     {SHTTP_EVENT_PRIMARY_CLOSED, "SHTTP_EVENT_PRIMARY_CLOSED", 0x1024},

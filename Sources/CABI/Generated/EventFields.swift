@@ -48,6 +48,7 @@ extension BorrowedEvent {
         if sets & 1 << 34 != 0 { form.body = shttp_bytes(event.message ?? nothing) }
         if sets & 1 << 35 != 0 { form.tool = shttp_bytes(event.uri) }
         if sets & 1 << 36 != 0 { form.arguments = shttp_bytes(event.arguments) }
+        if sets & 1 << 37 != 0 { form.resumed = event.session?.isResumed == true ? 1 : 0 }
     }
 
     /// The number of a kind, and one bit for each field that it sets.
@@ -60,7 +61,7 @@ extension BorrowedEvent {
         case .notification: (SHTTP_EVENT_NOTIFICATION, 0x102241ea4)
         case .response: (SHTTP_EVENT_RESPONSE, 0x2001276)
         case .cancelled: (SHTTP_EVENT_CANCELLED, 0x20016ae)
-        case .sessionOpened: (SHTTP_EVENT_SESSION_OPENED, 0x10224f804)
+        case .sessionOpened: (SHTTP_EVENT_SESSION_OPENED, 0x210224f804)
         case .sessionClosed: (SHTTP_EVENT_SESSION_CLOSED, 0x26)
         case .primaryOpened: (SHTTP_EVENT_PRIMARY_OPENED, 0x2001024)
         case .primaryClosed: (SHTTP_EVENT_PRIMARY_CLOSED, 0x1024)

@@ -61,6 +61,11 @@ public func shttp_event_store_init_sized(_ store: UnsafeMutablePointer<shttp_eve
     initialize(store, struct_size)
 }
 
+@_cdecl("shttp_session_store_init_sized") @implementation
+public func shttp_session_store_init_sized(_ store: UnsafeMutablePointer<shttp_session_store>!, _ struct_size: Int) {
+    initialize(store, struct_size)
+}
+
 @_cdecl("shttp_server_options_init_sized") @implementation
 public func shttp_server_options_init_sized(_ options: UnsafeMutablePointer<shttp_server_options>!, _ struct_size: Int) {
     initialize(options, struct_size)

@@ -193,6 +193,16 @@ public func shttp_ffi_load_fail(_ server: OpaquePointer!, _ load: UInt64) -> sht
     shttp_load_fail(server, shttp_load(key: load))
 }
 
+@_cdecl("shttp_ffi_load_finish_open") @implementation
+public func shttp_ffi_load_finish_open(_ server: OpaquePointer!, _ load: UInt64, _ messages: UnsafePointer<shttp_bytes>!, _ count: Int, _ record: UnsafePointer<CChar>!, _ record_len: Int) -> shttp_status {
+    shttp_load_finish_open(server, shttp_load(key: load), messages, count, shttp_bytes(record, record_len))
+}
+
+@_cdecl("shttp_ffi_find_finish") @implementation
+public func shttp_ffi_find_finish(_ server: OpaquePointer!, _ load: UInt64, _ record: UnsafePointer<CChar>!, _ record_len: Int) -> shttp_status {
+    shttp_find_finish(server, shttp_load(key: load), shttp_bytes(record, record_len))
+}
+
 @_cdecl("shttp_ffi_reply_text") @implementation
 public func shttp_ffi_reply_text(_ server: OpaquePointer!, _ request: UInt64, _ text: UnsafePointer<CChar>!) -> shttp_status {
     shttp_reply_text(server, shttp_request(key: request), text)

@@ -62,19 +62,21 @@ extension ABI {
             EnumCase(
                 "SHTTP_EVENT_SESSION_OPENED", 5,
                 """
-                A client has initialized a session. The first event of the session.
+                A client has initialized a session, or has come back with one of the session store
+                that this process does not know (resumed). The first event of the session.
                 """,
                 sets: [
                     "session", "principal", "revision", "wire_id", "client_info",
-                    "client_capabilities", "headers", "peer", "target", "tag",
+                    "client_capabilities", "headers", "peer", "target", "tag", "resumed",
                 ], maps: "sessionOpened"),
             EnumCase(
                 "SHTTP_EVENT_SESSION_CLOSED", 6,
                 """
                 The session has ended: deleted by the client, idle for too long, not initialized in
                 time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it was
-                closed to make room for another one. The last event of the session: free
-                session_data now.
+                closed to make room for another one. With a session store also if it is only not
+                used here for now, or the server closes: the store keeps it. The last event of the
+                session: free session_data now.
                 """,
                 sets: ["status", "session", "session_data"], maps: "sessionClosed"),
             EnumCase(

@@ -306,5 +306,9 @@ extension ABI {
                 "arguments", .bytes, .borrowed(until: .eventEnds),
                 "The arguments of the call, unchanged: a JSON object.",
                 maps: "shttp_bytes(event.arguments)", since: Version(minor: 2, patch: 0)),
+            Field(
+                "resumed", .uint32, .plain, "Nonzero: the session was found in the session store.",
+                maps: "event.session?.isResumed == true ? 1 : 0",
+                since: Version(minor: 2, patch: 0)),
         ])
 }

@@ -168,7 +168,9 @@ extension ABI {
     ]
 
     /// The initializer of an options struct.
-    static func optionsInit(_ structure: String, as name: String = "options") -> Function {
+    static func optionsInit(
+        _ structure: String, as name: String = "options", since: Version = .first
+    ) -> Function {
         Function(
             structure + "_init_sized", .anyThread,
             """
@@ -180,7 +182,7 @@ extension ABI {
             [
                 Parameter(name, .pointer(.structure(structure))),
                 Parameter("struct_size", .size),
-            ], result: .void, maps: .initializer)
+            ], result: .void, maps: .initializer, since: since)
     }
 
     /// The macro that passes the size of the caller's struct to the initializer.

@@ -329,5 +329,11 @@ extension ABI {
             Nonzero: requests for other paths than the endpoint's are SHTTP_EVENT_HTTP_REQUEST, for
             the host to answer, instead of 404. See shttp_exchange_respond().
             """, maps: "hasOtherPaths", since: next),
+        Field(
+            "session_store", .constPointer(.structure("shttp_session_store")), .copied,
+            fallback: .named("NULL", "sessions end with the process"),
+            """
+            A session store of the host. Not together with stateless.
+            """, since: next),
     ]
 }

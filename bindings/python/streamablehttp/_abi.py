@@ -223,6 +223,7 @@ class shttp_event(Structure):
     body: shttp_bytes
     tool: shttp_bytes
     arguments: shttp_bytes
+    resumed: int
 
     _fields_ = [
         ("kind", c_int32),
@@ -262,6 +263,7 @@ class shttp_event(Structure):
         ("body", shttp_bytes),
         ("tool", shttp_bytes),
         ("arguments", shttp_bytes),
+        ("resumed", c_uint32),
     ]
 
 
@@ -328,6 +330,9 @@ class shttp_store_order(Structure):
     number: int
     message: shttp_bytes
     load: shttp_load
+    record: shttp_bytes
+    idle_ms: int
+    serial: int
 
     _fields_ = [
         ("session", shttp_bytes),
@@ -335,6 +340,9 @@ class shttp_store_order(Structure):
         ("number", c_uint64),
         ("message", shttp_bytes),
         ("load", shttp_load),
+        ("record", shttp_bytes),
+        ("idle_ms", c_uint64),
+        ("serial", c_uint64),
     ]
 
 
@@ -353,12 +361,32 @@ class shttp_event_store(Structure):
     load: Any
     forget: Any
     user_data: Any
+    begin: Any
 
     _fields_ = [
         ("struct_size", c_size_t),
         ("keep", shttp_on_order),
         ("end", shttp_on_order),
         ("load", shttp_on_order),
+        ("forget", shttp_on_order),
+        ("user_data", c_void_p),
+        ("begin", shttp_on_order),
+    ]
+
+
+class shttp_session_store(Structure):
+    struct_size: int
+    keep: Any
+    touch: Any
+    find: Any
+    forget: Any
+    user_data: Any
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("keep", shttp_on_order),
+        ("touch", shttp_on_order),
+        ("find", shttp_on_order),
         ("forget", shttp_on_order),
         ("user_data", c_void_p),
     ]
@@ -444,6 +472,7 @@ class shttp_server_options(Structure):
     subscriptions_max: int
     keep_subscriptions: int
     other_paths: int
+    session_store: Any
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -514,6 +543,7 @@ class shttp_server_options(Structure):
         ("subscriptions_max", c_uint32),
         ("keep_subscriptions", c_uint32),
         ("other_paths", c_uint32),
+        ("session_store", POINTER(shttp_session_store)),
     ]
 
 
@@ -909,6 +939,7 @@ FUNCTIONS = (
     "shttp_event_document",
     "shttp_event_parse",
     "shttp_event_store_init_sized",
+    "shttp_session_store_init_sized",
     "shttp_server_options_init_sized",
     "shttp_server_option_set",
     "shttp_server_create",
@@ -961,6 +992,8 @@ FUNCTIONS = (
     "shttp_session_client_capabilities",
     "shttp_load_finish",
     "shttp_load_fail",
+    "shttp_load_finish_open",
+    "shttp_find_finish",
     "shttp_tool_add",
     "shttp_tool_remove",
     "shttp_resource_add",
@@ -1062,6 +1095,11 @@ def declare(library: CDLL) -> None:
         c_size_t,  # struct_size
     ]
     library.shttp_event_store_init_sized.restype = None
+    library.shttp_session_store_init_sized.argtypes = [
+        POINTER(shttp_session_store),  # store
+        c_size_t,  # struct_size
+    ]
+    library.shttp_session_store_init_sized.restype = None
     library.shttp_server_options_init_sized.argtypes = [
         POINTER(shttp_server_options),  # options
         c_size_t,  # struct_size
@@ -1392,6 +1430,20 @@ def declare(library: CDLL) -> None:
         shttp_load,  # load
     ]
     library.shttp_load_fail.restype = c_int32
+    library.shttp_load_finish_open.argtypes = [
+        shttp_server_p,  # server
+        shttp_load,  # load
+        POINTER(shttp_bytes),  # messages
+        c_size_t,  # count
+        shttp_bytes,  # record
+    ]
+    library.shttp_load_finish_open.restype = c_int32
+    library.shttp_find_finish.argtypes = [
+        shttp_server_p,  # server
+        shttp_load,  # load
+        shttp_bytes,  # record
+    ]
+    library.shttp_find_finish.restype = c_int32
     library.shttp_tool_add.argtypes = [
         shttp_server_p,  # server
         POINTER(shttp_tool),  # tool

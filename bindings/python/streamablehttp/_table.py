@@ -103,6 +103,7 @@ OPTIONS: dict[str, Option] = {
     "subscriptions_max": Option("subscriptions_max", "uint", 1024),
     "keep_subscriptions": Option("keep_subscriptions", "flag", False),
     "other_paths": Option("other_paths", "flag", False),
+    "session_store": Option("session_store", "text", None),
 }
 
 
@@ -310,3 +311,5 @@ class Options(TypedDict, total=False):
     other_paths: bool
     """True: requests for other paths than the endpoint's are SHTTP_EVENT_HTTP_REQUEST, for the host
     to answer, instead of 404. See shttp_exchange_respond(). Default False."""
+    session_store: str | None
+    """A session store of the host. Not together with stateless. Default None."""

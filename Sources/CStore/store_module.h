@@ -1,0 +1,81 @@
+/*
+ * A store module: a library beside this one that keeps sessions and events, and
+ * is loaded when the option `store` first names it (DESIGN section 4).
+ *
+ * The library calls the module's one function, shttp_store_module_open(), and
+ * then the functions of the two tables that it returns, on the loop's thread.
+ * The module answers from any thread with the functions that it was given: it
+ * is not linked with the library, which may be loaded under any name.
+ */
+#ifndef SHTTP_STORE_MODULE_H
+#define SHTTP_STORE_MODULE_H
+
+#include <streamablehttp.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Changes with everything in this file that an older module would not bear. */
+#define SHTTP_STORE_MODULE_VERSION 1
+
+/** What a module calls. Any thread, until its `close` has returned. */
+typedef struct shttp_store_answers {
+  shttp_status (*load_finish)(shttp_server *server, shttp_load load,
+                              const shttp_bytes *messages, size_t count,
+                              int ended);
+  shttp_status (*load_finish_open)(shttp_server *server, shttp_load load,
+                                   const shttp_bytes *messages, size_t count,
+                                   shttp_bytes record);
+  shttp_status (*load_fail)(shttp_server *server, shttp_load load);
+  shttp_status (*find_finish)(shttp_server *server, shttp_load load,
+                              shttp_bytes record);
+  /** All orders up to `serial` are kept: neither the end of the process nor of
+   *  the machine can undo them. Called only with shttp_store_terms.sync. */
+  void (*kept)(shttp_server *server, uint64_t serial);
+  /** Writes a line to the server's log. `text` is English, without a session's
+   *  id. */
+  void (*log)(shttp_server *server, shttp_log_level level, const char *text);
+} shttp_store_answers;
+
+/** How a module is to keep things. */
+typedef struct shttp_store_terms {
+  /** What the option has after "NAME:", NUL-terminated, until open returns. */
+  const char *location;
+  /** Events are dropped at this age in milliseconds; 0 is never. */
+  uint64_t event_ms;
+  /** The most events of one session, and the most bytes of messages of one
+   *  session and of all. The oldest ones are dropped; 0 is no limit. */
+  uint64_t session_events_max;
+  uint64_t session_bytes_max;
+  uint64_t total_bytes_max;
+  /** The most bytes of orders that may wait to be written. Beyond it messages
+   *  are dropped, and their streams cannot be resumed past them. */
+  uint64_t waiting_bytes_max;
+  /** Nonzero: says with `kept` what is safe, and makes it so. */
+  int sync;
+} shttp_store_terms;
+
+/** An open store. */
+typedef struct shttp_store_module {
+  shttp_session_store sessions;
+  shttp_event_store events;
+  /** Writes what waits and ends. The library calls no function afterwards. */
+  void (*close)(void *store);
+  /** What `close` gets. */
+  void *store;
+} shttp_store_module;
+
+/** The type of shttp_store_module_open(). Returns SHTTP_OK, or another status
+ *  after it has written to `error`, which has `error_size` bytes, what is wrong
+ *  and what to do. `version` is SHTTP_STORE_MODULE_VERSION of the library. */
+typedef shttp_status (*shttp_store_module_opener)(
+    uint32_t version, const shttp_store_answers *answers,
+    const shttp_store_terms *terms, shttp_store_module *out, char *error,
+    size_t error_size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
