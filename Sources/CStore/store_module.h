@@ -1,6 +1,6 @@
 /*
  * A store module: a library beside this one that keeps sessions and events, and
- * is loaded when the option `store` first names it (DESIGN section 4).
+ * is loaded when the option `store` first names it.
  *
  * The library calls the module's one function, shttp_store_module_open(), and
  * then the functions of the two tables that it returns, on the loop's thread.
