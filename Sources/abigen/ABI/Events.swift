@@ -68,8 +68,9 @@ extension ABI {
             Callback(
                 name: "shttp_user_data_free",
                 doc: """
-                    Nothing uses `user_data` any more: the server has been destroyed or, for what was
-                    given to the catalog, that was removed or replaced. No callback with it follows.
+                    Nothing uses `user_data` any more: the server has been destroyed or, for what
+                    was given to the catalog, that was removed or replaced. No callback with it
+                    follows.
 
                     Called once.
                     """,
