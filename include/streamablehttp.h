@@ -1300,7 +1300,7 @@ typedef struct shttp_store_order {
 typedef void (*shttp_on_order)(shttp_server *server,
                                const shttp_store_order *order, void *user_data);
 
-/** An event store of the host. Every function must be set. */
+/** An event store of the host. Every function but `begin` must be set. */
 typedef struct shttp_event_store {
   /** Set by the initializer. Read-only. */
   size_t struct_size;
@@ -2053,6 +2053,10 @@ typedef struct shttp_stats {
   /** Now: requests for other paths that the host has not answered
    *  completely. Since 0.2.0. */
   uint64_t exchanges;
+
+  /** Sessions found in the session store. Not part of sessions_total. Since
+   *  0.2.0. */
+  uint64_t sessions_resumed;
 } shttp_stats;
 
 /**

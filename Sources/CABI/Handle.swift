@@ -58,7 +58,7 @@ final class LoopHandle: TaggedHandle {
 final class ServerHandle: TaggedHandle {
     private static let tag: UInt64 = 0x7368_7474_7053_6572
     private let options: shttp_server_options
-    private let store: ForeignEventStore?
+    private let stores: ForeignStores?
     private var server: ServerRuntime?
     /// Made with the first thing that it holds.
     private var catalog: Catalog?
@@ -70,9 +70,9 @@ final class ServerHandle: TaggedHandle {
     private var taken: [HostEvent] = []
     private var lent: [BorrowedEvent] = []
 
-    private init(_ options: shttp_server_options, _ store: ForeignEventStore?) {
+    private init(_ options: shttp_server_options, _ stores: ForeignStores?) {
         self.options = options
-        self.store = store
+        self.stores = stores
         super.init(tag: ServerHandle.tag)
     }
 
@@ -88,9 +88,9 @@ final class ServerHandle: TaggedHandle {
     /// Creates a server on `loop`, owned by the caller.
     static func create(
         on loop: Loop, _ given: shttp_server_options, _ options: ServerOptions,
-        _ store: ForeignEventStore?
+        _ stores: ForeignStores?
     ) throws(SystemFault) -> OpaquePointer {
-        let handle = ServerHandle(given, store)
+        let handle = ServerHandle(given, stores)
         handle.server = try ServerRuntime(
             on: loop, options, audience: handle.audience(),
             commandBytesMax: given.command_bytes_max.orDefault(OptionDefaults.commandBytesMax),
@@ -126,9 +126,9 @@ final class ServerHandle: TaggedHandle {
     }
 
     private func storekeeper() -> ((StoreOrder) -> Void)? {
-        guard let store else { return nil }
+        guard let stores else { return nil }
         let pointer = OpaquePointer(Unmanaged.passUnretained(self).toOpaque())
-        return { order in store.perform(order, for: pointer) }
+        return { order in stores.perform(order, for: pointer) }
     }
 
     private func matcher() -> ((ByteBuffer, UnsafeRawBufferPointer) -> Bool)? {

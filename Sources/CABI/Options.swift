@@ -165,6 +165,10 @@ extension ServerOptions {
     private mutating func setStore(_ given: shttp_server_options) throws(OptionFault) {
         hasReplay = given.replay_events_max != .max
         hasHostStore = given.event_store != nil
+        hasSessionStore = given.session_store != nil
+        if hasSessionStore, isStateless {
+            throw OptionFault("session_store", "needs sessions: not with stateless")
+        }
         guard hasHostStore else { return }
         if !hasReplay {
             throw OptionFault("event_store", "has nothing to keep: replay_events_max is UINT32_MAX")

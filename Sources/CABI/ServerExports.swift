@@ -17,12 +17,10 @@ public func shttp_server_create(
     guard handle.loop.isOnItsThread else { return reason.fail(SHTTP_ERR_WRONG_THREAD) }
     do throws(OptionFault) {
         let given = try read(options)
-        let store = try given.event_store.map { (table) throws(OptionFault) in
-            try ForeignEventStore(table)
-        }
         let checked = try ServerOptions(given)
+        let stores = try ForeignStores(given, idle: checked.sessionKept)
         do throws(SystemFault) {
-            out.pointee = try ServerHandle.create(on: handle.loop, given, checked, store)
+            out.pointee = try ServerHandle.create(on: handle.loop, given, checked, stores)
             return SHTTP_OK
         } catch {
             return reason.fail(status(error))

@@ -139,7 +139,7 @@ package final class Catalog {
             fail(key, .invalidParams, "logging/setLevel needs a level that is known")
             return true
         }
-        event.session?.logLevel = level
+        if let session = event.session { engine.setLogLevel(level, of: session) }
         respond(key, ("{}" as StaticString).rawBytes)
         return true
     }

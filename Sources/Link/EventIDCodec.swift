@@ -28,13 +28,20 @@ package enum EventIDCodec {
         output.append(hex16: stream.low)
     }
 
+    /// Parses the part of an id that identifies the stream.
+    package static func readStream(_ text: UnsafeRawBufferPointer) -> StreamToken? {
+        guard text.count == tokenLength, let high = text.prefixBytes(16).hexadecimal,
+            let low = text.dropBytes(16).hexadecimal
+        else { return nil }
+        return StreamToken(high: high, low: low)
+    }
+
     /// Parses an id; nil for any text that `append` does not write. Numbers have at most 63 bits:
     /// many databases store no more, and sums of them do not overflow.
     package static func read(_ text: UnsafeRawBufferPointer) -> EventID? {
         let (token, number) = text.cut(at: UInt8(ascii: "."))
-        guard token.count == tokenLength, let number, number.count > 0,
-            number.count <= numberLengthMax, number[0] != UInt8(ascii: "0") || number.count == 1,
-            let high = token.prefixBytes(16).hexadecimal, let low = token.dropBytes(16).hexadecimal
+        guard let stream = readStream(token), let number, number.count > 0,
+            number.count <= numberLengthMax, number[0] != UInt8(ascii: "0") || number.count == 1
         else { return nil }
         var sequence: UInt64 = 0
         for byte in number {
@@ -45,6 +52,6 @@ package enum EventIDCodec {
             sequence = sum
         }
         guard sequence <= Int64.max else { return nil }
-        return EventID(stream: StreamToken(high: high, low: low), sequence: sequence)
+        return EventID(stream: stream, sequence: sequence)
     }
 }

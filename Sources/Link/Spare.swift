@@ -64,6 +64,11 @@ package struct Spare: ~Copyable {
         giveIfUnused(&last)
     }
 
+    /// Forgets the heads of all connections.
+    package mutating func forgetHeads() {
+        knownHeads = KnownHeads()
+    }
+
     /// Takes a head back, unless somebody else still has it.
     package mutating func giveIfUnused(_ head: inout RequestHead?) {
         if isKnownUniquelyReferenced(&head), let head { give(head) }

@@ -289,6 +289,11 @@ extension Refusal {
         Refusal(
             .serviceUnavailable, .internalError, "The event store does not answer", counter: .limit)
     }
+    package static var sessionStore: Refusal {
+        Refusal(
+            .serviceUnavailable, .internalError, "The session store does not answer",
+            counter: .limit)
+    }
     package static var draining: Refusal {
         Refusal(.serviceUnavailable, .internalError, "The server is shutting down")
     }

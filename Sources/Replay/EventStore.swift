@@ -40,6 +40,13 @@ package class EventStore {
     /// Opens a stream.
     package func begin(_ stream: StreamToken, of session: SessionIdentity) {}
 
+    /// Opens the stream of a request. `record` is for a process that may have to end it.
+    package func begin(
+        _ stream: StreamToken, of session: SessionIdentity, as record: () -> ByteBuffer
+    ) {
+        begin(stream, of: session)
+    }
+
     /// Stores an event of an open stream. Events arrive in the order of their numbers.
     package func keep(_ event: StoredEvent, of session: SessionIdentity, at now: Instant) {}
 
@@ -72,8 +79,13 @@ package class EventStore {
         .gap
     }
 
-    /// Drops all events of a session.
+    /// Drops all events of a session that has ended.
     package func forget(_ session: SessionIdentity) {}
+
+    /// This process is done with a session, which lives on elsewhere.
+    package func release(_ session: SessionIdentity) {
+        forget(session)
+    }
 
     /// When to call `deadlineReached`; nil for never.
     package var nextDeadline: Instant? { nil }
@@ -84,64 +96,4 @@ package class EventStore {
 
     /// The log of a session in this process, for inspection.
     package func log(of session: SessionIdentity) -> EventLog? { nil }
-
-    /// The next order for the host's store; nil if there is none.
-    package func nextOrder() -> StoreOrder? { nil }
-    package var hasOrders: Bool { false }
-}
-
-/// An order for the event store of a host. It names sessions by the ids that clients know: the keys
-/// of this process mean nothing to a store that outlives it.
-package enum StoreOrder {
-    case keep(StoredEvent, of: SessionID)
-    case end(StreamToken, of: SessionID)
-    case load(LoadKey, after: EventID, of: SessionID)
-    case forget(SessionID)
-}
-
-/// The event store that forwards all calls to the host's store.
-package final class HostEventStore: EventStore {
-    private var orders: [StoreOrder] = []
-    private var first = 0
-    private var lastLoad: UInt64
-
-    package init(loadsAfter serial: UInt64 = 0) {
-        lastLoad = serial >> 20
-    }
-
-    package override func keep(
-        _ event: StoredEvent, of session: SessionIdentity, at now: Instant
-    ) {
-        orders.append(.keep(event, of: session.id))
-    }
-
-    package override func end(_ stream: StreamToken, of session: SessionIdentity) {
-        orders.append(.end(stream, of: session.id))
-    }
-
-    package override func load(
-        after cursor: EventID, of session: SessionIdentity, at now: Instant
-    ) -> Answer {
-        lastLoad += 1
-        let load = LoadKey(rawValue: lastLoad)
-        orders.append(.load(load, after: cursor, of: session.id))
-        return .later(load)
-    }
-
-    package override func forget(_ session: SessionIdentity) {
-        orders.append(.forget(session.id))
-    }
-
-    package override var hasOrders: Bool { first < orders.count }
-
-    package override func nextOrder() -> StoreOrder? {
-        guard first < orders.count else { return nil }
-        let order = orders[first]
-        first += 1
-        if first == orders.count {
-            orders.removeAll(keepingCapacity: orders.count <= 64)
-            first = 0
-        }
-        return order
-    }
 }

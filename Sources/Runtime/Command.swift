@@ -22,7 +22,8 @@ package enum Command {
         CallKey, SessionKey, method: Text, params: Text, data: UnsafeMutableRawPointer?)
     case hangUp(RequestKey, retry: Int64)
     case hangUpSession(SessionKey, retry: Int64)
-    case loaded(LoadKey, [ByteBuffer]?, hasEnded: Bool)
+    case loaded(LoadKey, [ByteBuffer]?, LoadedState)
+    case found(LoadKey, Text)
     case whenWritable(RequestKey)
     case whenSessionWritable(SessionKey)
     case closeCall(CallKey)
@@ -78,8 +79,10 @@ package enum Command {
             try engine.hangUp(key, retry: retry)
         case .hangUpSession(let key, let retry):
             try engine.hangUp(key, retry: retry)
-        case .loaded(let load, let messages, let hasEnded):
-            try engine.loaded(load, messages, hasEnded: hasEnded)
+        case .loaded(let load, let messages, let state):
+            try engine.loaded(load, messages, state)
+        case .found(let load, let record):
+            try engine.found(load, batch.bytes(of: record))
         case .whenWritable(let key):
             try engine.whenWritable(key)
         case .whenSessionWritable(let key):
@@ -141,7 +144,7 @@ package enum Command {
         case .errand(_, let key, _, _):
             event = HostEvent(.commandFailed)
             if key != 0 { event.request = RequestKey(rawValue: key) }
-        case .loaded:
+        case .loaded, .found:
             return nil  // The client has disconnected.
         case .list, .broadcast, .publish, .setTools, .adopt, .join, .drainServer, .closeServer,
             .destroyServer, .readOn:

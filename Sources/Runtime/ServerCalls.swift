@@ -247,7 +247,7 @@ extension ServerRuntime {
     /// The messages that the host's store has found; nil if one is missing. Takes ownership of
     /// `messages`.
     package func loaded(
-        _ load: LoadKey, _ messages: inout [ByteBuffer]?, hasEnded: Bool
+        _ load: LoadKey, _ messages: inout [ByteBuffer]?, _ state: LoadedState
     ) throws(CallerFault) {
         var weight = 0
         for index in 0..<(messages?.count ?? 0) {
@@ -258,11 +258,20 @@ extension ServerRuntime {
         var found: [ByteBuffer]?
         swap(&found, &messages)
         try command(extraWeight: weight) { engine throws(CallerFault) in
-            try engine.loaded(load, found, hasEnded: hasEnded)
+            try engine.loaded(load, found, state)
         } later: { _, _ in
             let moved = found
             found = nil
-            return .loaded(load, moved, hasEnded: hasEnded)
+            return .loaded(load, moved, state)
+        }
+    }
+
+    /// What the host's store has found of a session: its record, or nothing.
+    package func found(_ load: LoadKey, _ record: UnsafeRawBufferPointer) throws(CallerFault) {
+        try command(copying: record) { engine throws(CallerFault) in
+            try engine.found(load, record)
+        } later: { record, _ in
+            .found(load, record)
         }
     }
 

@@ -199,7 +199,7 @@ OFFSET(shttp_server_options, keep_subscriptions, 384);
 OFFSET(shttp_server_options, other_paths, 388);
 OFFSET(shttp_server_options, session_store, 392);
 
-SIZE(shttp_stats, 288);
+SIZE(shttp_stats, 296);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -236,6 +236,7 @@ OFFSET(shttp_stats, session_bytes, 256);
 OFFSET(shttp_stats, parked_requests, 264);
 OFFSET(shttp_stats, listeners, 272);
 OFFSET(shttp_stats, exchanges, 280);
+OFFSET(shttp_stats, sessions_resumed, 288);
 
 SIZE(shttp_param, 80);
 OFFSET(shttp_param, name, 0);

@@ -153,7 +153,7 @@ struct ListingTests {
         #expect(try request(server)["waits_for"] as? String == "store")
         #expect(try request(server)["peer"] as? String == "127.0.0.1:3")
         let found = ByteBuffer(copying: ("{}" as StaticString).rawBytes)
-        try server.engine.loaded(LoadKey(rawValue: 1), [found], hasEnded: false)
+        try server.engine.loaded(LoadKey(rawValue: 1), [found], .open(record: nil))
         server.read(third)
         // The answer has to wait for progress on the primary stream.
         try server.engine.progress(key, 1, total: nil, message: nothing)

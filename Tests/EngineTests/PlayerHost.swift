@@ -44,7 +44,11 @@ extension Player {
             try engine.loaded(
                 load,
                 words.last == "gap" ? nil : isShort ? found.messages.dropLast() : found.messages,
-                hasEnded: found.hasEnded && !isShort)
+                isShort ? .open(record: nil) : found.state)
+        case "found":
+            let load = LoadKey(rawValue: try line.key(1))
+            let record = words.count > 2 || line.body != nil ? body : store.record(load)?.bytes
+            try engine.found(load, words.last == "nothing" ? bytes("") : record ?? bytes(""))
         case "drain": engine.drain(until: now.advanced(byMilliseconds: try line.number(1)))
         case "stats": outputs.append(describe(engine.statistics))
         case "close" where name == "server": engine.close()

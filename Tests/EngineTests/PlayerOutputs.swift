@@ -78,6 +78,24 @@ extension Player {
             return "load l\(load.rawValue) after \(name(of: cursor))"
         case .forget(let session):
             return "forget \(names.session(session.text.text))"
+        case .begin(let stream, let record, _):
+            let name = name(of: EventID(stream: stream, sequence: 0)).dropLast(2)
+            return "begin \(name) \(record.text)"
+        case .keepSession(let session, let record):
+            return "keep \(names.session(session.text.text)) \(describe(record: record))"
+        case .touchSession(let session):
+            return "touch \(names.session(session.text.text))"
+        case .findSession(let load, let session):
+            return "find l\(load.rawValue) \(names.session(session.text.text))"
+        case .forgetSession(let session):
+            return "forget session \(names.session(session.text.text))"
+        }
+    }
+
+    /// A session's record, with names for its streams.
+    private func describe(record: ByteBuffer) -> String {
+        record.text.replacing(/"([0-9a-f]{32})"/) { match in
+            "\"\(names.event("\(match.output.1).0").dropLast(2))\""
         }
     }
 

@@ -42,5 +42,6 @@ extension shttp_stats {
         parked_requests = statistics.parkedRequests
         listeners = statistics.listeners
         exchanges = statistics.exchanges
+        sessions_resumed = statistics.sessionsResumed
     }
 }

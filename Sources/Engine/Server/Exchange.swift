@@ -19,6 +19,8 @@ struct Exchange {
         case hosted(HostedExchange)
         /// A request's head waits for the host's verdict.
         case authorizing(AuthorizationKey)
+        /// A request's head waits for the session store to find its session.
+        case seeking(LoadKey)
         /// A request was answered by its head, and the rest of it is skipped.
         case refused
         /// A request waits for its answer.
@@ -91,8 +93,8 @@ struct Exchange {
         switch state {
         case .request(let request): request.session
         case .primary(let session): session
-        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .listening,
-            .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
+            .listening, .loading, .finishing, .lingering, .closed:
             nil
         }
     }

@@ -159,6 +159,10 @@
                 if parked[key] !== connection {
                     audit.fail(.parked, "connection \(id) waits for no verdict")
                 }
+            case .seeking(let load):
+                if parked[load] !== connection {
+                    audit.fail(.parked, "connection \(id) waits for no look-up")
+                }
             case .closed:
                 audit.fail(.exchange, "connection \(id) is closed, and in the table")
             case .hosted(let exchange): check(exchange, of: connection, &audit)
@@ -199,7 +203,7 @@
                     isEarly ? .responseHead : options.keepAlive == nil ? nil : .keepAlive
                 ]
             case .primary, .listening: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
-            case .loading: mayWait = [.load]
+            case .loading, .seeking: mayWait = [.load]
             case .hosted: mayWait = [nil, .drain]
             case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
             case .lingering: mayWait = [.hangUp]
@@ -366,7 +370,11 @@
             }
             audit.expect(.parked, parked.verdictCount, waiting)
             audit.expect(
-                .parked, parked.loadCount, connections.count { $0.resumption?.load != nil })
+                .parked, parked.loadCount,
+                connections.count { connection in
+                    if case .seeking = connection.exchange.state { return true }
+                    return connection.resumption?.load != nil
+                })
         }
 
         /// Once a client has read everything, nothing is to come that would go on with these.

@@ -3,7 +3,7 @@ import Session
 import Wire
 
 /// Exchanges that wait for somebody else's word: the host's verdict on a request, or what a store
-/// returns for a stream that a client resumes.
+/// returns for a stream that a client resumes or for the session of a request.
 ///
 /// Each has a key under which the word comes, and its connection's timer bounds the wait.
 struct Parked: ~Copyable {
@@ -47,8 +47,31 @@ struct Parked: ~Copyable {
         connection.setResumption(resumption)
     }
 
+    /// Parks a connection until the store has looked up its session.
+    mutating func park(_ connection: ServerConnection, for lookup: LoadKey) {
+        loads[lookup] = connection
+    }
+
+    /// The wait for a look-up is over.
+    mutating func end(_ lookup: LoadKey) {
+        loads[lookup] = nil
+    }
+
+    /// The connections that wait for a load or a look-up.
+    var loading: [(load: LoadKey, connection: ServerConnection)] {
+        loads.map { (load: $0.key, connection: $0.value) }
+    }
+
     /// The connection that waits for a load.
     subscript(load: LoadKey) -> ServerConnection? { loads[load] }
+
+    /// A connection goes on to wait for events of an earlier stream.
+    mutating func park(_ connection: ServerConnection, for load: LoadKey, after cursor: EventID) {
+        guard let resumption = connection.resumption else { return }
+        loads[resumption.load] = nil
+        loads[load] = connection
+        resumption.goOn(load, after: cursor)
+    }
 
     /// The wait for the store is over.
     mutating func endLoad(of connection: ServerConnection) {
@@ -61,20 +84,54 @@ struct Parked: ~Copyable {
 
 /// A client that resumes a stream, until the store has returned what was sent meanwhile.
 final class Resumption {
-    let load: LoadKey
-    let cursor: EventID
+    private(set) var load: LoadKey
+    private(set) var cursor: EventID
+    let session: ServerSession
     /// The last event that the store was given; nil if the stream had ended before.
     let last: UInt64?
     /// Whether it is a session's primary stream.
     let isPrimary: Bool
     /// What the stream ended with meanwhile; nil if it goes on.
     private(set) var end: ByteBuffer?
+    /// Where the session's primary streams in earlier processes are still to be read from, the last
+    /// one at the end.
+    private var earlier: [EventID] = []
+    /// Whether the stream is one of these: how many events it has had is not known.
+    private(set) var isEarlier = false
 
-    init(_ load: LoadKey, after cursor: EventID, upTo last: UInt64?, isPrimary: Bool) {
+    init(
+        _ load: LoadKey, after cursor: EventID, upTo last: UInt64?, isPrimary: Bool,
+        of session: ServerSession
+    ) {
         self.load = load
         self.cursor = cursor
         self.last = last
         self.isPrimary = isPrimary
+        self.session = session
+    }
+
+    /// A primary stream that goes back to those of earlier processes. They are loaded from the last
+    /// one to the first, because each comes before what waits.
+    init(
+        _ load: LoadKey, after cursor: EventID, of session: ServerSession, upTo last: UInt64,
+        from earlier: [EventID]
+    ) {
+        self.load = load
+        self.cursor = cursor
+        self.session = session
+        self.last = last
+        self.earlier = earlier
+        isPrimary = true
+        isEarlier = cursor.stream != session.primary.token
+    }
+
+    /// Where to load from next; nil if nothing is left.
+    func nextCursor() -> EventID? { earlier.popLast() }
+
+    fileprivate func goOn(_ load: LoadKey, after cursor: EventID) {
+        self.load = load
+        self.cursor = cursor
+        isEarlier = true
     }
 
     /// The stream ends, with what `last` writes.

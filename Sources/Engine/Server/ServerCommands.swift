@@ -242,7 +242,9 @@ extension ServerEngine {
             for connection in connections.all where connection.resumption != nil {
                 discard(connection)
             }
-            for session in sessions.all { end(session, because: "The server is closing") }
+            for session in sessions.all {
+                end(session, because: "The server is closing", livesOn: kept.hasStore)
+            }
             for request in requests.all {
                 let event = HostEvent(.cancelled)
                 event.request = request.key
@@ -257,8 +259,8 @@ extension ServerEngine {
                     // An answer is being written; it is the connection's last.
                     move(connection, to: .finishing)
                     wait(.hangUp, connection)
-                case .idle, .receiving, .receivingOther, .authorizing, .refused, .loading,
-                    .lingering:
+                case .idle, .receiving, .receivingOther, .authorizing, .seeking, .refused,
+                    .loading, .lingering:
                     discard(connection)
                 case .hosted(let exchange): cut(exchange, on: connection)
                 case .finishing: wait(.hangUp, connection)

@@ -77,7 +77,8 @@ extension ServerEngine {
             move(connection, to: .finishing)
             wait(shutdown.isClosing ? .hangUp : .drain, connection)
         case .idle, .receiving, .receivingOther, .refused, .lingering: discard(connection)
-        case .authorizing, .hosted, .request, .primary, .listening, .loading, .finishing, .closed:
+        case .authorizing, .seeking, .hosted, .request, .primary, .listening, .loading, .finishing,
+            .closed:
             break
         }
     }
@@ -167,6 +168,7 @@ extension ServerEngine {
         case .primary(let session): primaryLost(session, connection)
         case .listening(let listener): forget(listener)
         case .authorizing(let key): parked.take(key)
+        case .seeking(let load): parked.end(load)
         case .hosted(let hosted): lost(hosted)
         case .idle, .receiving, .receivingOther, .refused, .loading, .finishing, .lingering,
             .closed:

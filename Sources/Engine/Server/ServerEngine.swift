@@ -1,4 +1,5 @@
 import Link
+import Replay
 import Session
 import Wire
 
@@ -35,6 +36,8 @@ package final class ServerEngine {
     var parked: Parked
     var hosted: HostedExchanges
     var sessions: Sessions
+    var kept: KeptSessions
+    private let storeOrders: StoreOrders
     var gate: Gate
     var ladder: Ladder
     var continuations: Continuations
@@ -76,7 +79,9 @@ package final class ServerEngine {
         fences = Fences(breadth: options.fenceBreadth)
         parked = Parked(keysAfter: serial)
         hosted = HostedExchanges(keysAfter: serial)
-        sessions = Sessions(options, keysAfter: serial)
+        storeOrders = StoreOrders(loadsAfter: serial)
+        sessions = Sessions(options, storeOrders, keysAfter: serial)
+        kept = KeptSessions(options, storeOrders)
         gate = Gate(options)
     }
 
@@ -216,12 +221,14 @@ package final class ServerEngine {
                 waitIsOver(wait, connection)
             }
             while let session = sessions.popExpired(at: now) {
-                end(session, because: "Session expired")
+                let livesOn = kept.hasStore && session.state.isReady
+                end(session, because: "Session expired", livesOn: livesOn)
             }
             while let request = requests.popDue(at: now) { giveUp(request) }
             while let request = continuations.popDue(at: now) { giveUpWaiting(request) }
             fences.releaseDue(connections, at: now)
             sessions.storeDeadlineReached(at: now)
+            kept.report(sessions, at: now)
             closeIfDrained()
             // Last: any of the above may begin a stream whose authorization has expired.
             while let connection = gate.popExpired(of: connections, at: now) {
@@ -235,7 +242,7 @@ package final class ServerEngine {
     /// The next thing to do; nil if everything is done.
     @_optimize(speed)
     package func nextEffect() -> Effect? {
-        if let order = sessions.nextStoreOrder() { return .store(order) }
+        if let order = storeOrders.next() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
         let isDone = shutdown.isOpen && !connections.readable.hasNext && !watched.hasNews
         return isDone ? nil : lastEffect()
@@ -256,7 +263,7 @@ package final class ServerEngine {
     package func nextWritable() -> ServerConnection? { connections.nextWritable() }
 
     /// Whether no output may be written yet: the host's store has to hear of it first.
-    package var owesEffects: Bool { sessions.hasStoreOrders }
+    package var owesEffects: Bool { !storeOrders.isEmpty }
 
     /// Whether the composed output is so large that it should be written before the end of the
     /// loop's iteration.
@@ -269,6 +276,7 @@ package final class ServerEngine {
         var next = never
         next.lower(to: sessions.nextDeadline)
         next.lower(to: sessions.nextStoreDeadline)
+        next.lower(to: kept.nextReport)
         next.lower(to: requests.nextDeadline)
         next.lower(to: continuations.nextDeadline)
         next.lower(to: fences.nextDeadline)

@@ -330,7 +330,11 @@ extension ServerEngine {
             return
         }
         if message.envelope.method.equals(Method.initialized) {
-            if let session { sessions.initializedArrived(session) }
+            if let session {
+                let wasReady = session.state.isReady
+                sessions.initializedArrived(session)
+                if !wasReady { kept.keep(session, at: now) }
+            }
         }
         let event = newEvent(.notification, of: session, message, on: connection)
         event.head = head

@@ -58,6 +58,8 @@ package struct ServerOptions {
     package var hasReplay = true
     /// Whether the host stores the events; the bounds for replay are then its own.
     package var hasHostStore = false
+    /// Whether the host stores sessions, so that they outlive the process.
+    package var hasSessionStore = false
     /// Events, and their bytes, that are stored for a session so that its streams can be resumed.
     package var replayEventsMax = OptionDefaults.replayEventsMax
     package var replayBytesMax = OptionDefaults.replayBytesMax
@@ -121,9 +123,14 @@ package struct ServerOptions {
         percent >= 100 ? .max : max(1, all / 100 * percent + all % 100 * percent / 100)
     }
 
-    func makeStore(loadsAfter serial: UInt64) -> EventStore? {
+    /// How often a session store hears of a session that is in use, and how long it has to keep
+    /// one of which it hears no more.
+    var sessionReportInterval: Int64? { sessionIdle.map { max(1_000, $0 / 4) } }
+    package var sessionKept: Int64? { sessionIdle.map { $0 + max(1_000, $0 / 4) } }
+
+    func makeStore(_ orders: StoreOrders) -> EventStore? {
         guard hasReplay, !isStateless else { return nil }
-        guard !hasHostStore else { return HostEventStore(loadsAfter: serial) }
+        guard !hasHostStore else { return HostEventStore(orders) }
         var bounds = MemoryEventStore.Bounds()
         bounds.events = replayEventsMax
         bounds.bytes = replayBytesMax

@@ -23,7 +23,7 @@ extension ServerEngine {
             case .request, .primary, .listening, .loading, .hosted:
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
-            case .authorizing:
+            case .authorizing, .seeking:
                 if rest.count > 0 { holdBack(rest, on: connection) }
                 return
             case .finishing, .lingering: return
@@ -164,6 +164,7 @@ extension ServerEngine {
     @inline(never)
     func admit(_ head: RequestHead, on connection: ServerConnection) {
         if let refusal = gate.examine(head) { return refuse(refusal, connection) }
+        if kept.hasStore, seek(head, on: connection) { return }
         if head.method == .post { sendContinue(head, on: connection) }
     }
 

@@ -18,7 +18,7 @@ extension ServerEngine {
         guard sessions.canResume(request), let session = request.session else { return }
         let token = newToken()
         request.begin(token)
-        sessions.beginLog(token, of: session)
+        sessions.beginLog(token, for: request.id, of: session)
     }
 
     /// Stores an answer as a stream of its own, if its client could resume it; returns the id of
@@ -50,6 +50,9 @@ extension ServerEngine {
         guard let cursor = EventIDCodec.read(text), sessions.hasStore else {
             return refuseResume(connection)
         }
+        if let place = session.past.primaries.firstIndex(of: cursor.stream) {
+            return resume(after: cursor, inEarlierStream: place, of: session, on: connection)
+        }
         let stream = resumable(of: session, cursor.stream)
         if case .primary = stream, isDraining { return refuseWhileDraining(connection) }
         if let stream {
@@ -76,14 +79,42 @@ extension ServerEngine {
             let last = stream.map { position(of: $0, session) }
             var isPrimary = false
             if case .primary = stream { isPrimary = true }
-            let resumption = Resumption(load, after: cursor, upTo: last, isPrimary: isPrimary)
-            parked.park(connection, for: resumption)
-            move(connection, to: .loading)
-            if let stream { attach(stream, of: session, to: connection) }
-            connection.reader.endMessage(of: connection.id, &core.spare)
-            if case .primary = stream { sendMailbox(of: session, on: connection) }
-            wait(.load, connection)
+            let resumption = Resumption(
+                load, after: cursor, upTo: last, isPrimary: isPrimary, of: session)
+            beginLoading(stream, resumption, on: connection)
         }
+    }
+
+    /// The same with an event of a primary stream that the session had in an earlier process: what
+    /// that one has sent, what later ones have, and what this one has.
+    private func resume(
+        after cursor: EventID, inEarlierStream place: Int, of session: ServerSession,
+        on connection: ServerConnection
+    ) {
+        if isDraining { return refuseWhileDraining(connection) }
+        var cursors = [cursor]
+        for token in session.past.primaries[(place + 1)...] {
+            cursors.append(EventID(stream: token, sequence: 0))
+        }
+        let last = session.primary.position.sequence
+        if last > 0 { cursors.append(EventID(stream: session.primary.token, sequence: 0)) }
+        guard let first = cursors.popLast(),
+            case .later(let load) = sessions.load(after: first, of: session, at: now)
+        else { return openPrimary(of: session, on: connection, hasGap: true) }
+        let resumption = Resumption(load, after: first, of: session, upTo: last, from: cursors)
+        beginLoading(.primary, resumption, on: connection)
+    }
+
+    private func beginLoading(
+        _ stream: Resumable?, _ resumption: Resumption, on connection: ServerConnection
+    ) {
+        let session = resumption.session
+        parked.park(connection, for: resumption)
+        move(connection, to: .loading)
+        if let stream { attach(stream, of: session, to: connection) }
+        connection.reader.endMessage(of: connection.id, &core.spare)
+        if case .primary = stream { sendMailbox(of: session, on: connection) }
+        wait(.load, connection)
     }
 
     private func resumable(of session: ServerSession, _ token: StreamToken) -> Resumable? {
@@ -165,33 +196,69 @@ extension ServerEngine {
     // MARK: A store that answers later
 
     /// The result of a load from the host's store: the messages after the cursor, in order and
-    /// without gaps, and whether the stream ended with them. Nil if some are missing.
+    /// without gaps, and how the stream went on. Nil if some are missing.
     package func loaded(
-        _ load: LoadKey, _ found: [ByteBuffer]?, hasEnded: Bool
+        _ load: LoadKey, _ found: [ByteBuffer]?, _ state: LoadedState
     ) throws(CallerFault) {
-        guard let connection = parked[load], let resumption = connection.resumption else {
-            throw .notFound
+        guard let connection = parked[load] else { throw .notFound }
+        if case .seeking = connection.exchange.state {
+            guard found == nil else { throw .notFound }
+            return enter { seekingFailed(load, on: connection, isLate: false) }
         }
-        try enter { () throws(CallerFault) in
-            let cursor = resumption.cursor
-            guard let found, isComplete(found.count, hasEnded, resumption) else {
+        guard let resumption = connection.resumption else { throw .notFound }
+        enter {
+            let interrupted = resumption.last == nil ? state.request(options.limits) : nil
+            guard let found,
+                isComplete(found.count, state.isEnd || interrupted != nil, resumption)
+            else {
                 if beginAfresh(on: connection) { return }
                 detach(connection)
                 return refuseResume(connection)
             }
+            var events = resumption.events(found)
+            if loadEarlier(before: events, on: connection) { return }
             finishLoading(on: connection)
             core.counters.resumed += 1
-            // What the stream has sent since the load began is in the backlog, in the store or not.
-            let missed = resumption.last.map { Int($0 - cursor.sequence) } ?? found.count
-            let events = found.prefix(missed).enumerated().map { index, message in
-                let sequence = cursor.sequence + UInt64(index) + 1
-                return StoredEvent(
-                    id: EventID(stream: cursor.stream, sequence: sequence), message: message)
-            }
+            if let interrupted { events.append(end(interrupted, after: events.last, resumption)) }
             guard resumption.last != nil else { return replay(events, on: connection) }
             goOn(with: events, on: connection)
             if let end = resumption.end { endStream(on: connection) { $0.append(end) } }
         }
+    }
+
+    /// Loads events of an earlier stream, which come before those that were found; false if there is
+    /// no other.
+    private func loadEarlier(before events: [StoredEvent], on connection: ServerConnection) -> Bool {
+        guard let resumption = connection.resumption, keepsUp(connection),
+            let cursor = resumption.nextCursor()
+        else { return connection.isClosed }
+        connections.noteUnsent(
+            connection.outbox.prepend(events.lazy.map { (id: $0.id, text: $0.message) }))
+        guard case .later(let load) = sessions.load(after: cursor, of: resumption.session, at: now)
+        else { return false }
+        parked.park(connection, for: load, after: cursor)
+        wait(.load, connection)
+        return true
+    }
+
+    /// The process that served a request is gone. Whoever resumes its stream learns so, once: the
+    /// store keeps what it is told.
+    private func end(
+        _ request: RequestID, after last: StoredEvent?, _ resumption: Resumption
+    ) -> StoredEvent {
+        let message = ByteBuffer()
+        message.appendError(
+            id: request, code: ErrorCode.internalError.rawValue,
+            message: ServerEngine.interrupted.rawBytes)
+        let cursor = last?.id ?? resumption.cursor
+        let event = StoredEvent(
+            id: EventID(stream: cursor.stream, sequence: cursor.sequence + 1), message: message)
+        sessions.record(last: event, of: resumption.session, at: now)
+        return event
+    }
+
+    private static var interrupted: StaticString {
+        "The server ended before it had answered; what it was asked for may have been done"
     }
 
     private func finishLoading(on connection: ServerConnection) {
@@ -222,6 +289,7 @@ extension ServerEngine {
     /// Whether the events that were found reach from the cursor to the position that the stream
     /// had.
     private func isComplete(_ count: Int, _ hasEnded: Bool, _ resumption: Resumption) -> Bool {
+        if resumption.isEarlier { return true }
         guard let last = resumption.last else { return hasEnded }
         let cursor = resumption.cursor.sequence
         return cursor <= last && UInt64(count) >= last - cursor
@@ -229,6 +297,9 @@ extension ServerEngine {
 
     /// The store has not answered in time.
     func loadFailed(on connection: ServerConnection) {
+        if case .seeking(let load) = connection.exchange.state {
+            return seekingFailed(load, on: connection, isLate: true)
+        }
         guard connection.resumption != nil else { return }
         log(
             .warning, "The event store took too long; a client has lost events", on: connection)
@@ -247,8 +318,8 @@ extension ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .refused, .listening,
-            .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
+            .listening, .loading, .finishing, .lingering, .closed:
             break
         }
     }
@@ -295,6 +366,36 @@ extension ServerEngine {
     func hangUp(_ connection: ServerConnection, retry: Int64) {
         endStream(on: connection) { output in
             output.appendPart(connection.exchange.framing) { SSEFrame.appendRetry(retry, to: $0) }
+        }
+    }
+}
+
+/// How a stream that was loaded from the host's store goes on.
+package enum LoadedState {
+    case ended
+    /// It has not ended. The record says which request it is for, if the store has one.
+    case open(record: ByteBuffer?)
+
+    fileprivate var isEnd: Bool {
+        if case .ended = self { true } else { false }
+    }
+
+    /// The id of the request that has not been answered.
+    fileprivate func request(_ limits: Limits) -> RequestID? {
+        guard case .open(let record?) = self else { return nil }
+        return StreamRecord.id(record.bytes, limits: limits)
+    }
+}
+
+extension Resumption {
+    /// The events that were found and that the client has missed. What the stream has sent since
+    /// the load began is in the backlog, in the store or not.
+    fileprivate func events(_ found: [ByteBuffer]) -> [StoredEvent] {
+        let missed = isEarlier ? nil : last.map { Int($0 - cursor.sequence) }
+        return found.prefix(missed ?? found.count).enumerated().map { index, message in
+            let sequence = cursor.sequence + UInt64(index) + 1
+            return StoredEvent(
+                id: EventID(stream: cursor.stream, sequence: sequence), message: message)
         }
     }
 }

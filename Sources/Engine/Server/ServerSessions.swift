@@ -130,6 +130,7 @@ extension ServerEngine {
         let session = request.session
         if let session {
             sessions.initializeSucceeded(session, revision)
+            kept.keep(session, at: now)
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
             event.principal = session.principal
@@ -164,13 +165,21 @@ extension ServerEngine {
     }
 
     /// Ends a session and everything in it (S-206, S-241). The event for the host has `fault`, if
-    /// there is one.
+    /// there is one. One that `livesOn` ends only for this process, if it was live.
     func end(
-        _ session: ServerSession, because reason: StaticString, _ fault: CallerFault? = nil
+        _ session: ServerSession, because reason: StaticString, _ fault: CallerFault? = nil,
+        livesOn: Bool = false
     ) {
         guard !session.state.hasEnded else { return }
         let wasLive = session.state.isLive
-        sessions.remove(session, &shares)
+        let livesOn = livesOn && wasLive && !session.isOld
+        sessions.remove(session, &shares, livesOn: livesOn)
+        if livesOn {
+            core.spare.forgetHeads()
+        } else if wasLive {
+            kept.forget(session)
+            endSeeking(of: session)
+        }
         for key in session.ledger.entries.requestKeys {
             guard let request = requests[key] else { continue }
             let event = HostEvent(.cancelled, of: session)

@@ -20,6 +20,7 @@ extension ServerEngine {
             } else if let removed = sessions.unsubscribe(session, from: uri.bytes) {
                 unwatch(removed, ofSession: true)
             }
+            if fault == nil { kept.keep(session, at: now) }
         } else {
             fault = .subscriptionParams
         }
@@ -34,7 +35,7 @@ extension ServerEngine {
         return true
     }
 
-    private func subscribe(_ session: ServerSession, to uri: ByteBuffer) -> Refusal? {
+    func subscribe(_ session: ServerSession, to uri: ByteBuffer) -> Refusal? {
         guard !session.subscriptions.contains(uri.bytes) else { return nil }
         guard session.subscriptions.count < options.subscriptionsMax else {
             return .tooManySubscriptions

@@ -22,6 +22,10 @@ package final class ServerSession {
     package fileprivate(set) var clientCapabilities: ByteBuffer
     /// Whether it has the transport of the first revision: everything comes on its primary stream.
     let isOld: Bool
+    /// Whether it was found in the session store.
+    package let isResumed: Bool
+    /// What it has of earlier processes. `KeptSessions` writes it.
+    var past = SessionPast()
 
     /// The open requests, both ways. `Requests` writes it.
     var ledger = SessionLedger()
@@ -32,7 +36,7 @@ package final class ServerSession {
     /// Requests whose answers a fence holds. `Fences` writes it.
     var held = HeldAnswers()
     /// The least severe log message that its client wants; nil if it has not said so.
-    package var logLevel: LogSeverity?
+    package fileprivate(set) var logLevel: LogSeverity?
     /// Whether it has had a primary stream or a request, so that somebody may miss it.
     fileprivate(set) var isUsed = false
     /// Whether it may be evicted: nobody has used it, and nothing is under way.
@@ -53,6 +57,7 @@ package final class ServerSession {
         primary = EventStream(opening.primary)
         clientInfo = opening.clientInfo
         clientCapabilities = opening.clientCapabilities
+        isResumed = opening.isResumed
     }
 
     /// What a new session is made of.
@@ -64,6 +69,7 @@ package final class ServerSession {
         let primary: StreamToken
         let clientInfo: ByteBuffer
         let clientCapabilities: ByteBuffer
+        var isResumed = false
     }
 
     /// Its memory without the mailbox: this object, its ledger, its log, its slots in tables, and
@@ -96,11 +102,11 @@ struct Sessions: ~Copyable {
     private let mailboxMessagesMax: Int
     private let mailboxBytesMax: Int
 
-    init(_ options: ServerOptions, keysAfter serial: UInt64) {
+    init(_ options: ServerOptions, _ orders: StoreOrders, keysAfter serial: UInt64) {
         table = SessionTable(
             capacity: options.sessionsMax, keysAfter: serial, initializeTimeout: options.initialize,
             idleTimeout: options.sessionIdle)
-        store = options.makeStore(loadsAfter: serial)
+        store = options.makeStore(orders)
         mailboxMessagesMax = options.mailboxMessagesMax
         mailboxBytesMax = options.mailboxBytesMax
     }
@@ -116,6 +122,8 @@ struct Sessions: ~Copyable {
 
     subscript(key: SessionKey) -> ServerSession? { table[key] }
     subscript(index index: Int) -> ServerSession? { table[index: index] }
+
+    func key(for id: SessionID) -> SessionKey? { table.key(for: id) }
 
     /// The session that a client means with its id, if it is live and the principal's own.
     @inline(__always)
@@ -166,8 +174,25 @@ struct Sessions: ~Copyable {
         session.state.initializedArrived()
     }
 
-    /// Removes a session. What is open of it is left for the caller to end.
-    mutating func remove(_ session: ServerSession, _ shares: inout ShareTable) {
+    func setLogLevel(_ level: LogSeverity, of session: ServerSession) {
+        session.logLevel = level
+    }
+
+    /// Makes a session what its record says.
+    func restore(_ session: ServerSession, from record: SessionRecord) {
+        session.state.initializeSucceeded(record.revision)
+        if record.isReady { session.state.initializedArrived() }
+        session.logLevel = record.logLevel
+        session.past.primaries = record.primaries
+        // Its client has used it, or would not come back.
+        session.isUsed = true
+    }
+
+    /// Removes a session. What is open of it is left for the caller to end. Its events go, too,
+    /// unless it lives on elsewhere.
+    mutating func remove(
+        _ session: ServerSession, _ shares: inout ShareTable, livesOn: Bool = false
+    ) {
         session.state.end()
         set(session, mayGiveWay: false)
         table.remove(session.key, session.id)
@@ -175,7 +200,11 @@ struct Sessions: ~Copyable {
         count(session.mailbox.takeAll().change - session.heldBytes, -own, in: session)
         session.shares.forEach { $0.sessions -= 1 }
         shares.forget(session.shares)
-        store?.forget(session.identity)
+        if livesOn {
+            store?.release(session.identity)
+        } else {
+            store?.forget(session.identity)
+        }
     }
 
     /// A request or a primary stream of a session has begun: somebody may miss it.
@@ -317,8 +346,8 @@ struct Sessions: ~Copyable {
     }
 
     /// Begins to keep the events of a request's stream.
-    func beginLog(_ stream: StreamToken, of session: ServerSession) {
-        store?.begin(stream, of: session.identity)
+    func beginLog(_ stream: StreamToken, for id: RequestID, of session: ServerSession) {
+        store?.begin(stream, of: session.identity) { StreamRecord.text(of: id) }
     }
 
     /// Keeps an event of a session that has not ended.
@@ -350,6 +379,13 @@ struct Sessions: ~Copyable {
         store?.keep(whole: stream, message, of: session.identity, at: now)
     }
 
+    /// Keeps the last event of a stream that another process had.
+    func record(last event: StoredEvent, of session: ServerSession, at now: Instant) {
+        guard !session.state.hasEnded else { return }
+        store?.keep(event, of: session.identity, at: now)
+        store?.end(event.id.stream, of: session.identity)
+    }
+
     /// A request's stream has had its last event.
     func endLog(of request: OpenRequest) {
         guard let stream = request.stream, let session = request.session, !session.state.hasEnded
@@ -363,11 +399,6 @@ struct Sessions: ~Copyable {
     ) -> EventStore.Answer? {
         store?.load(after: cursor, of: session.identity, at: now)
     }
-
-    @inline(__always)
-    func nextStoreOrder() -> StoreOrder? { store?.nextOrder() }
-
-    var hasStoreOrders: Bool { store?.hasOrders ?? false }
 
     @inline(__always)
     var nextStoreDeadline: Instant? { store?.nextDeadline }

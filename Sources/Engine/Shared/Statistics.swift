@@ -61,6 +61,8 @@ package struct Statistics: Sendable {
     package var credentialRefusals: UInt64 = 0
     /// Requests whose credentials are not sufficient.
     package var scopeRefusals: UInt64 = 0
+    /// Sessions that were found in the session store.
+    package var sessionsResumed: UInt64 = 0
 
     package init() {}
 }

@@ -354,5 +354,8 @@ extension ABI {
                 "exchanges", .uint64, .plain,
                 "Now: requests for other paths that the host has not answered completely.",
                 since: next),
+            Field(
+                "sessions_resumed", .uint64, .plain,
+                "Sessions found in the session store. Not part of sessions_total.", since: next),
         ])
 }

@@ -584,6 +584,7 @@ class shttp_stats(Structure):
     parked_requests: int
     listeners: int
     exchanges: int
+    sessions_resumed: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -622,6 +623,7 @@ class shttp_stats(Structure):
         ("parked_requests", c_uint64),
         ("listeners", c_uint64),
         ("exchanges", c_uint64),
+        ("sessions_resumed", c_uint64),
     ]
 
 

@@ -1,0 +1,101 @@
+import CStreamableHTTP
+import Link
+import Replay
+import Session
+import Wire
+
+/// The stores of a C caller: tables of functions, of which either may be missing.
+final class ForeignStores {
+    private let events: shttp_event_store?
+    private let sessions: shttp_session_store?
+    /// How long a session must be kept of which nothing more is heard; 0 is for ever.
+    private let idle: UInt64
+    /// The orders that were given.
+    private var count: UInt64 = 0
+
+    /// Nil if the caller has no store. `idle` is in milliseconds; nil is for ever.
+    init?(_ given: shttp_server_options, idle: Int64?) throws(OptionFault) {
+        events = try given.event_store.map { (given) throws(OptionFault) in
+            let table = try ForeignStores.table("event_store", given, empty: shttp_event_store())
+            guard table.keep != nil, table.end != nil, table.load != nil, table.forget != nil else {
+                throw OptionFault("event_store", "lacks one of keep, end, load and forget")
+            }
+            return table
+        }
+        sessions = try given.session_store.map { (given) throws(OptionFault) in
+            let table = try ForeignStores.table(
+                "session_store", given, empty: shttp_session_store())
+            guard table.keep != nil, table.touch != nil, table.find != nil, table.forget != nil
+            else { throw OptionFault("session_store", "lacks one of keep, touch, find and forget") }
+            return table
+        }
+        self.idle = idle.map { UInt64($0) } ?? 0
+        if events == nil, sessions == nil { return nil }
+    }
+
+    private static func table<Table>(
+        _ name: StaticString, _ given: UnsafePointer<Table>, empty: Table
+    ) throws(OptionFault) -> Table {
+        guard let table = read(given, empty: empty) else {
+            throw OptionFault(name, "has a wrong struct_size: use the _init() of its type")
+        }
+        return table
+    }
+
+    func perform(_ order: StoreOrder, for server: OpaquePointer) {
+        count += 1
+        switch order {
+        case .begin(let stream, let record, let session):
+            tell(events?.begin, events?.user_data, server, session, stream) { form in
+                form.record = shttp_bytes(record)
+            }
+        case .keep(let event, let session):
+            tell(events?.keep, events?.user_data, server, session, event.id.stream) { form in
+                form.number = event.id.sequence
+                form.message = shttp_bytes(event.message)
+            }
+        case .end(let stream, let session):
+            tell(events?.end, events?.user_data, server, session, stream) { _ in }
+        case .load(let load, let cursor, let session):
+            tell(events?.load, events?.user_data, server, session, cursor.stream) { form in
+                form.number = cursor.sequence
+                form.load = shttp_load(key: load.rawValue)
+            }
+        case .forget(let session):
+            tell(events?.forget, events?.user_data, server, session, nil) { _ in }
+        case .keepSession(let session, let record):
+            tell(sessions?.keep, sessions?.user_data, server, session, nil) { form in
+                form.record = shttp_bytes(record)
+                form.idle_ms = idle
+            }
+        case .touchSession(let session):
+            tell(sessions?.touch, sessions?.user_data, server, session, nil) { form in
+                form.idle_ms = idle
+            }
+        case .findSession(let load, let session):
+            tell(sessions?.find, sessions?.user_data, server, session, nil) { form in
+                form.load = shttp_load(key: load.rawValue)
+            }
+        case .forgetSession(let session):
+            tell(sessions?.forget, sessions?.user_data, server, session, nil) { _ in }
+        }
+    }
+
+    private func tell(
+        _ function: shttp_on_order?, _ userData: UnsafeMutableRawPointer?,
+        _ server: OpaquePointer, _ session: SessionID, _ stream: StreamToken?,
+        _ fill: (inout shttp_store_order) -> Void
+    ) {
+        guard let function else { return }
+        let names = ByteBuffer()
+        session.append(to: names)
+        if let stream { EventIDCodec.append(stream, to: names) }
+        defer { withExtendedLifetime(names) {} }
+        var form = shttp_store_order()
+        form.session = shttp_bytes(names.bytes.prefixBytes(SessionID.textLength))
+        form.stream = shttp_bytes(names.bytes.dropBytes(SessionID.textLength))
+        form.serial = count
+        fill(&form)
+        function(server, &form, userData)
+    }
+}

@@ -1,0 +1,130 @@
+import Link
+import MCP
+import Session
+import Wire
+
+/// Sessions that outlive the process: looking one up in the host's store, and going on with it.
+extension ServerEngine {
+    // MARK: Looking up
+
+    /// Looks up the session of a request whose head has been admitted, if only the store may know
+    /// it; false if there is nothing to wait for. Until the answer the connection is parked, as for
+    /// a verdict. Whatever the answer is, `findSession` decides later: one refusal for all (S-205).
+    @inline(never)
+    func seek(_ head: RequestHead, on connection: ServerConnection) -> Bool {
+        guard !gate.isOld(head), let text = head[.sessionID], let id = SessionID(text: text),
+            head.isUnanimous(.sessionID, FieldName.sessionID), sessions.key(for: id) == nil,
+            let load = kept.find(id)
+        else { return false }
+        parked.park(connection, for: load)
+        move(connection, to: .seeking(load))
+        wait(.load, connection)
+        return true
+    }
+
+    /// The answer to a look-up: the session's record, or nothing if the store does not have it.
+    package func found(_ load: LoadKey, _ record: UnsafeRawBufferPointer) throws(CallerFault) {
+        guard let connection = parked[load], case .seeking = connection.exchange.state,
+            let head = connection.head
+        else { throw .notFound }
+        enter {
+            let refusal = record.isEmpty ? nil : restore(record, for: head, on: connection)
+            endSeeking(load, on: connection, refusal)
+        }
+    }
+
+    /// The store does not say whether there is such a session. That is no word about the client.
+    func seekingFailed(_ load: LoadKey, on connection: ServerConnection, isLate: Bool) {
+        log(
+            .warning,
+            isLate
+                ? "The session store took too long; a client was refused"
+                : "The session store failed; a client was refused",
+            on: connection)
+        endSeeking(load, on: connection, .sessionStore)
+    }
+
+    /// Goes on with a request whose session was looked up, or refuses it.
+    private func endSeeking(
+        _ load: LoadKey, on connection: ServerConnection, _ refusal: Refusal?
+    ) {
+        parked.end(load)
+        move(connection, to: .receiving)
+        if let refusal {
+            refuse(refusal, connection)
+        } else {
+            _ = connection.reader.awaitBody()
+            wait(.body, connection)
+            if let head = connection.head, head.method == .post { sendContinue(head, on: connection) }
+        }
+        readOn(connection)
+    }
+
+    /// A session has ended while others look it up, who may get an answer from before: they find
+    /// nothing.
+    func endSeeking(of session: ServerSession) {
+        for (load, connection) in parked.loading {
+            guard case .seeking = connection.exchange.state,
+                connection.head?[.sessionID].flatMap({ SessionID(text: $0) }) == session.id
+            else { continue }
+            endSeeking(load, on: connection, nil)
+        }
+    }
+
+    // MARK: Going on
+
+    /// Makes a session of its record, if it is the client's own. Returns why there is no room for
+    /// it.
+    private func restore(
+        _ text: UnsafeRawBufferPointer, for head: RequestHead, on connection: ServerConnection
+    ) -> Refusal? {
+        guard let id = head[.sessionID].flatMap({ SessionID(text: $0) }),
+            sessions.key(for: id) == nil
+        else { return nil }
+        guard let record = SessionRecord(text, depthMax: options.limits.jsonDepth) else {
+            log(.warning, "The session store returned what is no record of a session", on: connection)
+            return nil
+        }
+        let principal = connection.exchange.principal
+        guard record.principal == principal, options.revisions.contains(record.revision) else {
+            return nil
+        }
+        let bytes =
+            ServerSession.ownBytes + record.clientInfo.heldBytes
+            + record.clientCapabilities.heldBytes
+        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection), on: connection)
+        let shares = shares(of: connection)
+        // Each process has a primary stream of its own: numbers are never given twice, although the
+        // store may have lost the last ones.
+        let opening = ServerSession.Opening(
+            id: id, principal: principal, shares: shares,
+            primary: sessions.hasStore ? newToken() : StreamToken(high: 0, low: 0),
+            clientInfo: record.clientInfo, clientCapabilities: record.clientCapabilities,
+            isResumed: true)
+        guard hasRoom, let session = sessions.open(opening, at: now) else {
+            self.shares.forget(shares)
+            return .tooManySessions
+        }
+        core.counters.sessionsResumed += 1
+        sessions.restore(session, from: record)
+        kept.beginReports(at: now)
+        let event = HostEvent(.sessionOpened, of: session)
+        event.head = head
+        event.principal = principal
+        event.peer = connection.peer
+        core.perform(.deliver(event))
+        if keepsSubscriptions {
+            for uri in record.subscriptions { _ = subscribe(session, to: uri) }
+        }
+        noteActivity(of: session)
+        return nil
+    }
+
+    // MARK: Changes
+
+    /// The client of a session wants log messages from a level on.
+    package func setLogLevel(_ level: LogSeverity, of session: ServerSession) {
+        sessions.setLogLevel(level, of: session)
+        kept.keep(session, at: now)
+    }
+}

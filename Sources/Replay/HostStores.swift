@@ -1,0 +1,131 @@
+import Link
+import Session
+import Wire
+
+/// An order for a store of the host. It names sessions by the ids that clients know: the keys of
+/// this process mean nothing to a store that outlives it.
+package enum StoreOrder {
+    // For its event store.
+    case begin(StreamToken, record: ByteBuffer, of: SessionID)
+    case keep(StoredEvent, of: SessionID)
+    case end(StreamToken, of: SessionID)
+    case load(LoadKey, after: EventID, of: SessionID)
+    case forget(SessionID)
+    // For its session store.
+    case keepSession(SessionID, record: ByteBuffer)
+    case touchSession(SessionID)
+    case findSession(LoadKey, SessionID)
+    case forgetSession(SessionID)
+}
+
+/// The orders for the host's stores, of both in the order in which they were given.
+package final class StoreOrders {
+    private var orders: [StoreOrder] = []
+    private var first = 0
+    private var lastLoad: UInt64
+
+    package init(loadsAfter serial: UInt64 = 0) {
+        lastLoad = serial >> 20
+    }
+
+    func append(_ order: StoreOrder) {
+        orders.append(order)
+    }
+
+    func newLoad() -> LoadKey {
+        lastLoad += 1
+        return LoadKey(rawValue: lastLoad)
+    }
+
+    package var isEmpty: Bool { first == orders.count }
+
+    package func next() -> StoreOrder? {
+        guard first < orders.count else { return nil }
+        let order = orders[first]
+        first += 1
+        if first == orders.count {
+            orders.removeAll(keepingCapacity: orders.count <= 64)
+            first = 0
+        }
+        return order
+    }
+}
+
+/// The event store that forwards all calls to the host's store.
+package final class HostEventStore: EventStore {
+    private let orders: StoreOrders
+
+    package init(_ orders: StoreOrders) {
+        self.orders = orders
+    }
+
+    package override func begin(
+        _ stream: StreamToken, of session: SessionIdentity, as record: () -> ByteBuffer
+    ) {
+        orders.append(.begin(stream, record: record(), of: session.id))
+    }
+
+    package override func keep(
+        _ event: StoredEvent, of session: SessionIdentity, at now: Instant
+    ) {
+        orders.append(.keep(event, of: session.id))
+    }
+
+    package override func keep(
+        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionIdentity,
+        at now: Instant
+    ) {
+        let id = EventID(stream: stream, sequence: 1)
+        orders.append(.keep(StoredEvent(id: id, message: message), of: session.id))
+        orders.append(.end(stream, of: session.id))
+    }
+
+    package override func end(_ stream: StreamToken, of session: SessionIdentity) {
+        orders.append(.end(stream, of: session.id))
+    }
+
+    package override func load(
+        after cursor: EventID, of session: SessionIdentity, at now: Instant
+    ) -> Answer {
+        let load = orders.newLoad()
+        orders.append(.load(load, after: cursor, of: session.id))
+        return .later(load)
+    }
+
+    package override func forget(_ session: SessionIdentity) {
+        orders.append(.forget(session.id))
+    }
+
+    package override func release(_ session: SessionIdentity) {}
+}
+
+/// The session store of the host: where sessions are kept, so that they outlive the process.
+package struct SessionStore {
+    private let orders: StoreOrders
+
+    package init(_ orders: StoreOrders) {
+        self.orders = orders
+    }
+
+    /// Stores a session, or what has changed of it.
+    package func keep(_ session: SessionID, as record: SessionRecord) {
+        orders.append(.keepSession(session, record: record.text))
+    }
+
+    /// A session is in use.
+    package func touch(_ session: SessionID) {
+        orders.append(.touchSession(session))
+    }
+
+    /// Looks a session up that this process does not know. The answer has the key.
+    package func find(_ session: SessionID) -> LoadKey {
+        let load = orders.newLoad()
+        orders.append(.findSession(load, session))
+        return load
+    }
+
+    /// A session has ended.
+    package func forget(_ session: SessionID) {
+        orders.append(.forgetSession(session))
+    }
+}

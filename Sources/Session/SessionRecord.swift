@@ -1,0 +1,153 @@
+import Link
+import MCP
+import Wire
+
+/// What a store keeps of a session, so that another process can go on with it: a JSON object on
+/// one line.
+package struct SessionRecord {
+    /// Who opened it, and may use it (S-500); nil without authorization.
+    package var principal: Principal?
+    package var revision: Revision
+    /// Whether the client has sent `notifications/initialized`.
+    package var isReady: Bool
+    package var clientInfo: ByteBuffer
+    package var clientCapabilities: ByteBuffer
+    package var logLevel: LogSeverity?
+    /// Its primary streams, one of each process that had one, the last one's at the end.
+    package var primaries: [StreamToken]
+    /// The resources that its client is told of.
+    package var subscriptions: [ByteBuffer]
+
+    package init(
+        principal: Principal?, revision: Revision, isReady: Bool, clientInfo: ByteBuffer,
+        clientCapabilities: ByteBuffer, logLevel: LogSeverity?, primaries: [StreamToken],
+        subscriptions: [ByteBuffer]
+    ) {
+        self.principal = principal
+        self.revision = revision
+        self.isReady = isReady
+        self.clientInfo = clientInfo
+        self.clientCapabilities = clientCapabilities
+        self.logLevel = logLevel
+        self.primaries = primaries
+        self.subscriptions = subscriptions
+    }
+
+    /// The most primary streams that are kept. A client that comes back for one before them has
+    /// lost its events.
+    package static var primariesMax: Int { 8 }
+
+    // MARK: Writing
+
+    package var text: ByteBuffer {
+        let output = ByteBuffer()
+        output.append("{\"revision\":\"")
+        output.append(revision.text)
+        output.append("\",\"ready\":")
+        output.append(isReady ? "true" : "false")
+        if let name = principal?.name {
+            // The host's names may be any bytes, but JSON is UTF-8.
+            let isText = UTF8Text.isValid(name)
+            output.append(isText ? ",\"principal\":" : ",\"principalBase64\":\"")
+            if isText {
+                output.append(jsonString: name)
+            } else {
+                Base64.encode(name, to: output)
+                output.append("\"")
+            }
+        }
+        output.append(",\"clientInfo\":")
+        output.append(jsonLine: clientInfo.bytes)
+        output.append(",\"capabilities\":")
+        output.append(jsonLine: clientCapabilities.bytes)
+        if let logLevel {
+            output.append(",\"logLevel\":\"")
+            output.append(logLevel.name)
+            output.append("\"")
+        }
+        append("primaries", primaries, to: output) { token in
+            output.append("\"")
+            EventIDCodec.append(token, to: output)
+            output.append("\"")
+        }
+        append("subscriptions", subscriptions, to: output) { output.append(jsonString: $0.bytes) }
+        output.append("}")
+        return output
+    }
+
+    private func append<Element>(
+        _ name: StaticString, _ elements: [Element], to output: ByteBuffer,
+        _ append: (Element) -> Void
+    ) {
+        guard !elements.isEmpty else { return }
+        output.append(",\"")
+        output.append(name)
+        output.append("\":[")
+        for (index, element) in elements.enumerated() {
+            if index > 0 { output.append(",") }
+            append(element)
+        }
+        output.append("]")
+    }
+
+    // MARK: Reading
+
+    /// Reads a record; nil if it is none. Members that are not known are a later version's.
+    package init?(_ text: UnsafeRawBufferPointer, depthMax: Int) {
+        // The client's own words are two levels down.
+        guard let record = JSONValue(text, depthMax: depthMax + 2), record.isObject,
+            let name = record["revision"]?.string,
+            let revision = withExtendedLifetime(name, { Revision(text: name.bytes) }),
+            revision.era == .legacy, let info = record["clientInfo"], info.isObject,
+            let capabilities = record["capabilities"], capabilities.isObject,
+            let isReady = record["ready"].flatMap({ SessionRecord.bool($0) })
+        else { return nil }
+        self.revision = revision
+        self.isReady = isReady
+        clientInfo = ByteBuffer(copying: info.text)
+        clientCapabilities = ByteBuffer(copying: capabilities.text)
+        principal = nil
+        let plain = record["principal"]?.string
+        let encoded = record["principalBase64"]?.string.flatMap { Base64.decode($0.bytes) }
+        if let name = plain ?? encoded {
+            guard let principal = Principal(name.bytes) else { return nil }
+            self.principal = principal
+        } else if record["principal"] != nil || record["principalBase64"] != nil {
+            return nil  // Whose it is cannot be read.
+        }
+        logLevel = record["logLevel"].flatMap { LogSeverity($0) }
+        primaries = []
+        for element in record["primaries"]?.elements ?? [] {
+            guard let token = element.string.flatMap({ EventIDCodec.readStream($0.bytes) }) else {
+                return nil
+            }
+            primaries.append(token)
+        }
+        subscriptions = []
+        for element in record["subscriptions"]?.elements ?? [] {
+            guard let uri = element.string, UTF8Text.isValid(uri.bytes) else { return nil }
+            subscriptions.append(uri)
+        }
+    }
+
+    private static func bool(_ value: JSONValue) -> Bool? {
+        value.text.equals("true") ? true : value.text.equals("false") ? false : nil
+    }
+}
+
+/// What a store keeps of a request's stream until it has ended: the request's id.
+package enum StreamRecord {
+    package static func text(of id: RequestID) -> ByteBuffer {
+        let output = ByteBuffer()
+        output.append("{\"id\":")
+        id.append(to: output)
+        output.append("}")
+        return output
+    }
+
+    /// The id of the request; nil if the record is none.
+    package static func id(_ text: UnsafeRawBufferPointer, limits: Limits) -> RequestID? {
+        guard let record = JSONValue(text, depthMax: 2), let id = record["id"] else { return nil }
+        return try? Envelope.requestID(id, limits: limits)
+    }
+}
