@@ -46,7 +46,8 @@ final class Player {
         }
     }
 
-    let engine: ServerEngine
+    private(set) var engine: ServerEngine
+    private let random: () -> UInt64
     private let options: ServerOptions
     private let cut: Cut
     let names = Names()
@@ -65,10 +66,11 @@ final class Player {
 
     init(_ options: ServerOptions, _ cut: Cut) {
         var counter: UInt64 = 0
-        engine = ServerEngine(options) {
+        random = {
             counter += 1
             return counter
         }
+        engine = ServerEngine(options, random: random)
         self.options = options
         self.cut = cut
     }
@@ -113,6 +115,16 @@ final class Player {
         let violations = engine.violations()
         guard violations.isEmpty else { throw TranscriptError("violated: \(violations)") }
         return outputs
+    }
+
+    /// The process dies, and another one goes on with what the stores have been told.
+    func restart() {
+        for name in clients.keys.sorted() { outputs.append("\(name) cut") }
+        clients = [:]
+        requests = [:]
+        sessions = [:]
+        engine = ServerEngine(options, random: random)
+        engine.advance(to: now)
     }
 
     private func advance(to time: Instant) throws(TranscriptError) {

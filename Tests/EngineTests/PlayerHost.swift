@@ -12,6 +12,7 @@ extension Player {
         let body = bytes(line.body ?? "")
         switch words[0] {
         case "time": break
+        case "restart": restart()
         case "respond": try engine.respond(request(name), body)
         case "fail":
             try engine.fail(

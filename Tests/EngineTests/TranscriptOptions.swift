@@ -58,6 +58,8 @@ extension ServerOptions {
         case ("hosts", let list?): allowedHosts = AccessList(literal: String(list), of: .hosts)
         case ("replay", _): hasReplay = true
         case ("store", _): (hasReplay, hasHostStore) = (true, true)
+        case ("session-store", _): hasSessionStore = true
+        case ("idle", _): sessionIdle = Int64(try number())
         case ("fence", _): fenceBreadth = Int64(try number())
         case ("head", _): responseHead = part.count > 1 ? Int64(try number()) : nil
         case ("half-close", _): allowsHalfClose = true

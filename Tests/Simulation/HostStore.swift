@@ -11,11 +11,16 @@ final class HostStore {
         let session: SessionID
         var messages: [ByteBuffer] = []
         var hasEnded = false
+        /// What the engine wants to know of it later.
+        var record: ByteBuffer?
     }
 
     private struct Found {
         var messages: [ByteBuffer]
         var hasEnded: Bool
+        var record: ByteBuffer?
+
+        var state: LoadedState { hasEnded ? .ended : .open(record: record) }
     }
 
     private unowned let simulation: Simulation
@@ -39,6 +44,11 @@ final class HostStore {
             simulation.violate(.misconduct, "an order for a store that there is not")
         }
         switch order {
+        case .begin(let stream, let record, let session):
+            if streams[stream] != nil { simulation.violate(.misconduct, "a stream begins twice") }
+            streams[stream] = Kept(session: session, record: record)
+        case .keepSession, .touchSession, .findSession, .forgetSession:
+            simulation.violate(.misconduct, "an order for a session store that there is not")
         case .keep(let event, let session): keep(event, session)
         case .end(let stream, let session):
             streams[stream, default: Kept(session: session)].hasEnded = true
@@ -120,14 +130,15 @@ final class HostStore {
             cursor.sequence <= kept.messages.count
         else { return nil }
         return Found(
-            messages: Array(kept.messages[Int(cursor.sequence)...]), hasEnded: kept.hasEnded)
+            messages: Array(kept.messages[Int(cursor.sequence)...]), hasEnded: kept.hasEnded,
+            record: kept.record)
     }
 
     private func answer(_ load: LoadKey, _ found: Found?) {
         simulation.note(
             "store → \(found.map { "\($0.messages.count)" } ?? "none") for load \(load.rawValue)")
         // If the client is gone, the load has ended, and this fails.
-        try? simulation.engine.loaded(load, found?.messages, hasEnded: found?.hasEnded ?? false)
+        try? simulation.engine.loaded(load, found?.messages, found?.state ?? .ended)
         simulation.driver.pump()
     }
 }

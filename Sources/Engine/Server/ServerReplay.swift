@@ -280,7 +280,9 @@ extension ServerEngine {
             endStream(on: connection) { output in resumption.end.map { output.append($0) } }
             return true
         }
-        let position = EventID(stream: session.primary.token, sequence: last)
+        // If only events of earlier processes are gone, this one's wait to be sent.
+        let position = EventID(
+            stream: session.primary.token, sequence: resumption.isEarlier ? 0 : last)
         beginPrimary(of: session, on: connection, from: position, hasGap: true)
         composeBacklog(of: connection)
         return true
