@@ -98,6 +98,7 @@ let package = Package(
         .systemLibrary(name: "CLibuv", path: "Sources/CLibuv"),
         .systemLibrary(name: "CJansson", path: "Sources/CJansson"),
         .systemLibrary(name: "CStreamableHTTP", path: "include"),
+        .systemLibrary(name: "CStore", path: "Sources/CStore"),
         .target(
             name: "CLLHTTP",
             cSettings: [.unsafeFlags(["-I/usr/share/include/llhttp", "-fvisibility=hidden"])],
@@ -124,7 +125,7 @@ let package = Package(
             name: "CABI",
             dependencies: [
                 "Catalog", "Runtime", "Engine", "Replay", "Session", "Link", "MCP", "Wire", "CLibc",
-                "CStreamableHTTP",
+                "CStore", "CStreamableHTTP",
             ],
             exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),
         .executableTarget(

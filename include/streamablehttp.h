@@ -1790,6 +1790,24 @@ typedef struct shttp_server_options {
   /** A session store of the host. Not together with stateless. Default NULL:
    *  sessions end with the process. Copied. Since 0.2.0. */
   const shttp_session_store *session_store;
+
+  /** Where sessions and events are kept, so that they outlive the process:
+   *  sqlite:PATH is a file on this machine. Needs the store's library,
+   *  libstreamablehttp-sqlite.so.0, beside this one or where the system
+   *  finds it. The replay_ limits apply. Not together with event_store,
+   *  session_store and stateless. Default NULL: sessions and events end with
+   *  the process. Copied. Since 0.2.0. */
+  const char *store;
+
+  /** Nonzero: nothing is sent before the store has written what it was told
+   *  up to then, so that not even the end of the machine loses it. Each
+   *  answer waits for the disk. Needs store. Default 0. Since 0.2.0. */
+  uint32_t store_sync;
+
+  /** Maximum memory of what waits to be written to the store. Beyond it
+   *  messages are not stored, and a client that has lost its connection
+   *  cannot resume past them. Bytes; default 67108864. Since 0.2.0. */
+  uint32_t store_queue_bytes_max;
 } shttp_server_options;
 
 /**

@@ -1,3 +1,4 @@
+import CLibc
 import CStreamableHTTP
 import Engine
 import Wire
@@ -51,6 +52,16 @@ struct OptionFault: Error {
         }
         reason.append(text)
         self.reason = Array(reason.bytes)
+    }
+
+    /// "name: reason", with a reason of somebody else's.
+    init(_ name: StaticString, foreign reason: UnsafePointer<CChar>) {
+        let text = ByteBuffer()
+        text.append(name)
+        text.append(": ")
+        let bytes = UnsafeRawBufferPointer(start: reason, count: strnlen(reason, 512))
+        text.append(printable: bytes, atMost: 512)
+        self.reason = Array(text.bytes)
     }
 
     /// "name: entry 2 reason", for a list of secrets.

@@ -4,17 +4,28 @@ import Replay
 import Session
 import Wire
 
-/// The stores of a C caller: tables of functions, of which either may be missing.
+/// The stores of a server, a C caller's or a module's: tables of functions, of which either may be
+/// missing.
 final class ForeignStores {
     private let events: shttp_event_store?
     private let sessions: shttp_session_store?
     /// How long a session must be kept of which nothing more is heard; 0 is for ever.
     private let idle: UInt64
+    private let module: StoreModule?
     /// The orders that were given.
     private var count: UInt64 = 0
 
     /// Nil if the caller has no store. `idle` is in milliseconds; nil is for ever.
-    init?(_ given: shttp_server_options, idle: Int64?) throws(OptionFault) {
+    init?(
+        _ given: shttp_server_options, _ module: StoreModule?, idle: Int64?
+    ) throws(OptionFault) {
+        self.module = module
+        self.idle = idle.map { UInt64($0) } ?? 0
+        if let module {
+            events = module.events
+            sessions = module.sessions
+            return
+        }
         events = try given.event_store.map { (given) throws(OptionFault) in
             let table = try ForeignStores.table("event_store", given, empty: shttp_event_store())
             guard table.keep != nil, table.end != nil, table.load != nil, table.forget != nil else {
@@ -29,7 +40,6 @@ final class ForeignStores {
             else { throw OptionFault("session_store", "lacks one of keep, touch, find and forget") }
             return table
         }
-        self.idle = idle.map { UInt64($0) } ?? 0
         if events == nil, sessions == nil { return nil }
     }
 
@@ -40,6 +50,11 @@ final class ForeignStores {
             throw OptionFault(name, "has a wrong struct_size: use the _init() of its type")
         }
         return table
+    }
+
+    /// The server has ended.
+    func close() {
+        module?.close()
     }
 
     func perform(_ order: StoreOrder, for server: OpaquePointer) {

@@ -179,6 +179,7 @@ final class ServerHandle: TaggedHandle {
 
     /// Runs once, after the last event, when the server or its loop is destroyed.
     private func ended() {
+        stores?.close()
         options.user_data_free?(options.user_data)
         catalog?.clear()
         catalog = nil

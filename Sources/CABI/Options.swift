@@ -176,6 +176,13 @@ extension ServerOptions {
         if isStateless { throw OptionFault("event_store", "needs sessions: not with stateless") }
     }
 
+    /// A module keeps sessions and events.
+    mutating func takeStore(waits: Bool) {
+        hasHostStore = true
+        hasSessionStore = true
+        waitsForStore = waits
+    }
+
     private mutating func setAuthorization(_ given: shttp_server_options) throws(OptionFault) {
         if let list = text(given.bearer_tokens) {
             if given.authorize != 0 {

@@ -18,11 +18,15 @@ public func shttp_server_create(
     do throws(OptionFault) {
         let given = try read(options)
         let checked = try ServerOptions(given)
-        let stores = try ForeignStores(given, idle: checked.sessionKept)
+        let module = try StoreModule(given, checked)
+        var complete = checked
+        if module != nil { complete.takeStore(waits: given.store_sync != 0) }
+        let stores = try ForeignStores(given, module, idle: checked.sessionKept)
         do throws(SystemFault) {
-            out.pointee = try ServerHandle.create(on: handle.loop, given, checked, stores)
+            out.pointee = try ServerHandle.create(on: handle.loop, given, complete, stores)
             return SHTTP_OK
         } catch {
+            stores?.close()
             return reason.fail(status(error))
         }
     } catch {

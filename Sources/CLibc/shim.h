@@ -1,5 +1,6 @@
 /* The C library, which Embedded Swift has no module for. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -19,6 +20,15 @@
 
 /* accept4() by another name: <sys/socket.h> has it only with _GNU_SOURCE, where addresses are unions to Swift. */
 int accept_with_flags(int listener, struct sockaddr *address, socklen_t *length, int flags) __asm__("accept4");
+
+/* dladdr() by another name: <dlfcn.h> has it only with _GNU_SOURCE. */
+struct place_of_code {
+  const char *file;
+  void *base;
+  const char *symbol;
+  void *address;
+};
+int find_code(const void *address, struct place_of_code *place) __asm__("dladdr");
 
 /* The error of the last call to the C library, which stands in a macro. */
 static inline int last_error(void) { return errno; }

@@ -14,7 +14,7 @@ package struct Outbox: ~Copyable {
     private var pieces: [ByteBuffer] = []
     /// Bytes ever queued, taken by the driver, and handed to the socket.
     package private(set) var queuedBytes: UInt64 = 0
-    private var takenBytes: UInt64 = 0
+    package private(set) var takenBytes: UInt64 = 0
     package private(set) var handedBytes: UInt64 = 0
     /// Events ever given, and those of them that were composed, the backlog's not included.
     package private(set) var givenEvents: UInt64 = 0
@@ -251,6 +251,29 @@ package struct Outbox: ~Copyable {
         swap(&last, &buffer)
         takenBytes = queuedBytes
         return Output(taken, last, count: count)
+    }
+
+    /// Takes out what is composed up to a position, where it was sealed or which is the end of all;
+    /// nil if there is nothing.
+    package mutating func take(upTo end: UInt64) -> Output? {
+        guard end < queuedBytes else { return take() }
+        var taken: [ByteBuffer] = []
+        var count = 0
+        for piece in pieces where takenBytes + UInt64(count + piece.count) <= end {
+            taken.append(piece)
+            count += piece.count
+        }
+        guard count > 0 else { return nil }
+        pieces.removeFirst(taken.count)
+        takenBytes += UInt64(count)
+        return Output(taken, nil, count: count)
+    }
+
+    /// Ends what is composed, so that it can be taken without what follows.
+    package mutating func seal() {
+        guard let sealed = buffer else { return }
+        pieces.append(sealed)
+        buffer = nil
     }
 
     /// `count` bytes of what was taken are with the socket.

@@ -23,12 +23,15 @@ package final class StoreOrders {
     private var orders: [StoreOrder] = []
     private var first = 0
     private var lastLoad: UInt64
+    /// How many there have ever been: the number of the last one.
+    package private(set) var count: UInt64 = 0
 
     package init(loadsAfter serial: UInt64 = 0) {
         lastLoad = serial >> 20
     }
 
     func append(_ order: StoreOrder) {
+        count += 1
         orders.append(order)
     }
 

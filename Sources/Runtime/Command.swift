@@ -24,6 +24,9 @@ package enum Command {
     case hangUpSession(SessionKey, retry: Int64)
     case loaded(LoadKey, [ByteBuffer]?, LoadedState)
     case found(LoadKey, Text)
+    /// The store has written everything up to an order.
+    case kept(UInt64)
+    case report(LogLevel, Text)
     case whenWritable(RequestKey)
     case whenSessionWritable(SessionKey)
     case closeCall(CallKey)
@@ -83,6 +86,10 @@ package enum Command {
             try engine.loaded(load, messages, state)
         case .found(let load, let record):
             try engine.found(load, batch.bytes(of: record))
+        case .kept(let serial):
+            engine.kept(upTo: serial)
+        case .report(let level, let text):
+            engine.report(level, batch.bytes(of: text))
         case .whenWritable(let key):
             try engine.whenWritable(key)
         case .whenSessionWritable(let key):
@@ -144,7 +151,7 @@ package enum Command {
         case .errand(_, let key, _, _):
             event = HostEvent(.commandFailed)
             if key != 0 { event.request = RequestKey(rawValue: key) }
-        case .loaded, .found:
+        case .loaded, .found, .kept, .report:
             return nil  // The client has disconnected.
         case .list, .broadcast, .publish, .setTools, .adopt, .join, .drainServer, .closeServer,
             .destroyServer, .readOn:

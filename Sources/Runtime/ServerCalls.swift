@@ -275,6 +275,20 @@ extension ServerRuntime {
         }
     }
 
+    /// The store has written everything up to an order. Any thread.
+    package func kept(_ serial: UInt64) {
+        try? promptly(.kept(serial)) { $0.kept(upTo: serial) }
+    }
+
+    /// Logs what a store says. Any thread.
+    package func report(_ level: LogLevel, _ text: UnsafeRawBufferPointer) {
+        try? command(copying: text) { engine in
+            engine.report(level, text)
+        } later: { text, _ in
+            .report(level, text)
+        }
+    }
+
     package func close(_ key: CallKey) throws(CallerFault) {
         try command { engine throws(CallerFault) in
             try engine.close(key)

@@ -128,7 +128,7 @@ OFFSET(shttp_session_store, find, 24);
 OFFSET(shttp_session_store, forget, 32);
 OFFSET(shttp_session_store, user_data, 40);
 
-SIZE(shttp_server_options, 400);
+SIZE(shttp_server_options, 416);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -198,6 +198,9 @@ OFFSET(shttp_server_options, subscriptions_max, 380);
 OFFSET(shttp_server_options, keep_subscriptions, 384);
 OFFSET(shttp_server_options, other_paths, 388);
 OFFSET(shttp_server_options, session_store, 392);
+OFFSET(shttp_server_options, store, 400);
+OFFSET(shttp_server_options, store_sync, 408);
+OFFSET(shttp_server_options, store_queue_bytes_max, 412);
 
 SIZE(shttp_stats, 296);
 OFFSET(shttp_stats, connections, 0);

@@ -60,3 +60,6 @@
     FIELD(subscriptions_max),
     FIELD(keep_subscriptions),
     FIELD(other_paths),
+    FIELD(store),
+    FIELD(store_sync),
+    FIELD(store_queue_bytes_max),

@@ -113,5 +113,8 @@ let optionTable: StaticString = """
     subscriptions_max n 380
     keep_subscriptions f 384
     other_paths f 388
+    store s 400
+    store_sync f 408
+    store_queue_bytes_max n 412
 
     """

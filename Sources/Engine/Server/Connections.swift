@@ -319,6 +319,12 @@ struct Connections: ~Copyable {
         // Unread output keeps its deadline: a client that does not read is found out, however much
         // is written.
         if wasDrained, connection.exchange.isStreaming { wait(.keepAlive, connection, at: now) }
+        noteWritable(connection)
+    }
+
+    /// A connection has bytes to write.
+    @inline(__always)
+    mutating func noteWritable(_ connection: ServerConnection) {
         guard !connection.isQueuedForWriting else { return }
         connection.isQueuedForWriting = true
         writable.append(connection)

@@ -38,4 +38,5 @@ package enum OptionDefaults {
     package static var parked: Int64 { 300_000 }
     package static var listensMax: Int { 1_024 }
     package static var subscriptionsMax: Int { 1_024 }
+    package static var storeQueueBytesMax: Int { 67_108_864 }
 }

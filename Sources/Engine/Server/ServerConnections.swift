@@ -161,6 +161,7 @@ extension ServerEngine {
         dropBatch(of: connection)
         let exchange = connections.close(connection, &core)
         parked.endLoad(of: connection)
+        keptOutput.forget(connection)
         shares.forget(connection.share)
         fences.releaseAll(of: connection)
         switch exchange {

@@ -37,7 +37,8 @@ package final class ServerEngine {
     var hosted: HostedExchanges
     var sessions: Sessions
     var kept: KeptSessions
-    private let storeOrders: StoreOrders
+    let storeOrders: StoreOrders
+    var keptOutput: KeptOutput
     var gate: Gate
     var ladder: Ladder
     var continuations: Continuations
@@ -82,6 +83,7 @@ package final class ServerEngine {
         storeOrders = StoreOrders(loadsAfter: serial)
         sessions = Sessions(options, storeOrders, keysAfter: serial)
         kept = KeptSessions(options, storeOrders)
+        keptOutput = KeptOutput(isOn: options.waitsForStore)
         gate = Gate(options)
     }
 
@@ -260,7 +262,9 @@ package final class ServerEngine {
     }
 
     /// A connection that has bytes to write; nil if there is none left in this iteration.
-    package func nextWritable() -> ServerConnection? { connections.nextWritable() }
+    package func nextWritable() -> ServerConnection? {
+        keptOutput.isOn ? nextKeptWritable() : connections.nextWritable()
+    }
 
     /// Whether no output may be written yet: the host's store has to hear of it first.
     package var owesEffects: Bool { !storeOrders.isEmpty }

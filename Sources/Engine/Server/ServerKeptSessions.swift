@@ -120,6 +120,13 @@ extension ServerEngine {
         return nil
     }
 
+    // MARK: What the store says
+
+    /// Logs what a store says of itself.
+    package func report(_ level: LogLevel, _ text: UnsafeRawBufferPointer) {
+        enter { core.log(level, "The store: ", text) }
+    }
+
     // MARK: Changes
 
     /// The client of a session wants log messages from a level on.

@@ -60,6 +60,8 @@ package struct ServerOptions {
     package var hasHostStore = false
     /// Whether the host stores sessions, so that they outlive the process.
     package var hasSessionStore = false
+    /// Whether nothing is sent before the host's stores have written what they were told.
+    package var waitsForStore = false
     /// Events, and their bytes, that are stored for a session so that its streams can be resumed.
     package var replayEventsMax = OptionDefaults.replayEventsMax
     package var replayBytesMax = OptionDefaults.replayBytesMax

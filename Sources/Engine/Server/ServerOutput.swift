@@ -10,7 +10,10 @@ extension ServerEngine {
     /// output with `recycle`.
     @_optimize(speed)
     package func takeOutput(of connection: ServerConnection) -> Output? {
-        connection.isClosed ? nil : connection.outbox.take()
+        if connection.isClosed { return nil }
+        guard keptOutput.isOn else { return connection.outbox.take() }
+        return connection.outbox.take(
+            upTo: keptOutput.end(of: connection, last: storeOrders.count))
     }
 
     /// Takes back output that has been written, for reuse.

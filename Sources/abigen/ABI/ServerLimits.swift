@@ -335,5 +335,27 @@ extension ABI {
             """
             A session store of the host. Not together with stateless.
             """, since: next),
+        Field(
+            "store", .text, .copied,
+            fallback: .named("NULL", "sessions and events end with the process"),
+            """
+            Where sessions and events are kept, so that they outlive the process: sqlite:PATH is a
+            file on this machine. Needs the store's library, libstreamablehttp-sqlite.so.0, beside
+            this one or where the system finds it. The replay_ limits apply. Not together with
+            event_store, session_store and stateless.
+            """, since: next),
+        Field(
+            "store_sync", .uint32, fallback: .flag,
+            """
+            Nonzero: nothing is sent before the store has written what it was told up to then, so
+            that not even the end of the machine loses it. Each answer waits for the disk. Needs
+            store.
+            """, since: next),
+        Field(
+            "store_queue_bytes_max", .uint32, fallback: .bytes(67_108_864),
+            """
+            Maximum memory of what waits to be written to the store. Beyond it messages are not
+            stored, and a client that has lost its connection cannot resume past them.
+            """, since: next),
     ]
 }

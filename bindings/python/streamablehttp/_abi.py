@@ -473,6 +473,9 @@ class shttp_server_options(Structure):
     keep_subscriptions: int
     other_paths: int
     session_store: Any
+    store: bytes | None
+    store_sync: int
+    store_queue_bytes_max: int
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -544,6 +547,9 @@ class shttp_server_options(Structure):
         ("keep_subscriptions", c_uint32),
         ("other_paths", c_uint32),
         ("session_store", POINTER(shttp_session_store)),
+        ("store", c_char_p),
+        ("store_sync", c_uint32),
+        ("store_queue_bytes_max", c_uint32),
     ]
 
 

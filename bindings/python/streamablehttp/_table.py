@@ -104,6 +104,9 @@ OPTIONS: dict[str, Option] = {
     "keep_subscriptions": Option("keep_subscriptions", "flag", False),
     "other_paths": Option("other_paths", "flag", False),
     "session_store": Option("session_store", "text", None),
+    "store": Option("store", "text", None),
+    "store_sync": Option("store_sync", "flag", False),
+    "store_queue_bytes_max": Option("store_queue_bytes_max", "uint", 67108864),
 }
 
 
@@ -313,3 +316,15 @@ class Options(TypedDict, total=False):
     to answer, instead of 404. See shttp_exchange_respond(). Default False."""
     session_store: str | None
     """A session store of the host. Not together with stateless. Default None."""
+    store: str | None
+    """Where sessions and events are kept, so that they outlive the process: sqlite:PATH is a file
+    on this machine. Needs the store's library, libstreamablehttp-sqlite.so.0, beside this one or
+    where the system finds it. The replay_ limits apply. Not together with event_store,
+    session_store and stateless. Default None."""
+    store_sync: bool
+    """True: nothing is sent before the store has written what it was told up to then, so that not
+    even the end of the machine loses it. Each answer waits for the disk. Needs store. Default
+    False."""
+    store_queue_bytes_max: int
+    """Maximum memory of what waits to be written to the store. Beyond it messages are not stored,
+    and a client that has lost its connection cannot resume past them. Default 67108864."""

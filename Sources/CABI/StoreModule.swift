@@ -1,0 +1,110 @@
+import CLibc
+import CStore
+import CStreamableHTTP
+import Engine
+import Wire
+
+/// A store that a library beside this one keeps: it was loaded when the option `store` named it.
+final class StoreModule {
+    let sessions: shttp_session_store
+    let events: shttp_event_store
+    private let store: shttp_store_module
+
+    /// Opens the store that the options name; nil if they name none.
+    init?(_ given: shttp_server_options, _ options: ServerOptions) throws(OptionFault) {
+        guard let name = text(given.store) else {
+            if given.store_sync != 0 { throw OptionFault("store_sync", "needs store") }
+            return nil
+        }
+        if given.event_store != nil || given.session_store != nil {
+            throw OptionFault("store", "excludes event_store and session_store: use one of them")
+        }
+        if options.isStateless { throw OptionFault("store", "needs sessions: not with stateless") }
+        if !options.hasReplay {
+            throw OptionFault("store", "has nothing to keep: replay_events_max is UINT32_MAX")
+        }
+        let scheme: StaticString = "sqlite:"
+        guard name.count > scheme.utf8CodeUnitCount,
+            name.prefixBytes(scheme.utf8CodeUnitCount).equals(scheme)
+        else { throw OptionFault("store", "is no sqlite:PATH", part: [UInt8](name)) }
+        let open = try StoreModule.load()
+        var terms = shttp_store_terms()
+        terms.location = given.store + scheme.utf8CodeUnitCount
+        terms.event_ms = options.replayAge.map { UInt64($0) } ?? 0
+        terms.session_events_max = UInt64(options.replayEventsMax)
+        terms.session_bytes_max = UInt64(options.replayBytesMax)
+        terms.total_bytes_max = UInt64(options.replayTotalBytesMax)
+        terms.waiting_bytes_max = UInt64(
+            given.store_queue_bytes_max.orDefault(OptionDefaults.storeQueueBytesMax))
+        terms.sync = given.store_sync != 0 ? 1 : 0
+        var answers = StoreModule.answers
+        var opened = shttp_store_module()
+        let reason = ByteBuffer(capacity: 512)
+        var fault: OptionFault?
+        reason.append(upTo: 512) { place in
+            let text = place.assumingMemoryBound(to: CChar.self)
+            text.pointee = 0
+            let status = open(
+                UInt32(SHTTP_STORE_MODULE_VERSION), &answers, &terms, &opened, text, 512)
+            if status != SHTTP_OK { fault = OptionFault("store", foreign: text) }
+        }
+        if let fault { throw fault }
+        store = opened
+        sessions = opened.sessions
+        events = opened.events
+    }
+
+    /// Writes what waits, and ends the store. No answer of it follows.
+    func close() {
+        store.close?(store.store)
+    }
+
+    // MARK: The library
+
+    /// Loads the library of the module: the one beside this library, or the system's.
+    private static func load() throws(OptionFault) -> shttp_store_module_opener {
+        let name: StaticString = "libstreamablehttp-sqlite.so.0"
+        let path = ByteBuffer()
+        var place = place_of_code()
+        if find_code(unsafeBitCast(shttp_version as @convention(c) () -> UInt32, to: UnsafeRawPointer.self), &place) != 0,
+            let file = place.file, let end = strrchr(file, 0x2F)
+        {
+            path.append(UnsafeRawBufferPointer(start: file, count: end + 1 - UnsafeMutablePointer(mutating: file)))
+        }
+        let folder = path.count
+        path.append(name)
+        path.append(UInt8(0))
+        var library = folder > 0 ? open(path.bytes) : nil
+        if library == nil { library = open(path.bytes.dropBytes(folder)) }
+        guard let library else {
+            throw OptionFault(
+                "store",
+                "needs libstreamablehttp-sqlite.so.0, which is part of the library and needs Debian's libsqlite3-0; put it beside libstreamablehttp.so.0 or where the system finds libraries"
+            )
+        }
+        guard let function = dlsym(library, "shttp_store_module_open") else {
+            throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and the one that was found is something else")
+        }
+        return unsafeBitCast(function, to: shttp_store_module_opener.self)
+    }
+
+    private static func open(_ path: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
+        // It stays open: its threads and its code end with the process.
+        path.baseAddress.flatMap {
+            dlopen($0.assumingMemoryBound(to: CChar.self), RTLD_NOW | RTLD_LOCAL)
+        }
+    }
+
+    private static var answers: shttp_store_answers {
+        shttp_store_answers(
+            load_finish: shttp_load_finish, load_finish_open: shttp_load_finish_open,
+            load_fail: shttp_load_fail, find_finish: shttp_find_finish,
+            kept: { server, serial in ServerHandle.runtime(server)?.kept(serial) },
+            log: { server, level, text in
+                guard let text, let level = LogLevel(rawValue: Int32(bitPattern: level.rawValue))
+                else { return }
+                let bytes = UnsafeRawBufferPointer(start: text, count: strnlen(text, 512))
+                ServerHandle.runtime(server)?.report(level, bytes)
+            })
+    }
+}
