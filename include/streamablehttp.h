@@ -2049,7 +2049,8 @@ typedef struct shttp_stats {
   uint64_t sessions_evicted;
 
   /** Now: the memory that the server holds for its clients. Includes
-   *  unsent_bytes, replay_bytes and the following fields. */
+   *  unsent_bytes, replay_bytes and the following fields, but not what the
+   *  catalog remembers of open requests: docs/LIMITS.md. */
   uint64_t held_bytes;
 
   /** Now: the bytes that arriving_bytes_max limits. */
@@ -3151,7 +3152,8 @@ typedef struct shttp_value {
   /** A number that is an integer of 64 bits; otherwise cut to one. */
   int64_t integer;
 
-  /** A number. */
+  /** A number. One beyond a double is refused, or infinite if the type is
+   *  SHTTP_PARAM_JSON. */
   double number;
 
   /** The value as it was written. */
@@ -3256,7 +3258,8 @@ typedef void (*shttp_on_cancel)(shttp_server *server, shttp_request request,
  * order that stays the same.
  *
  * `after` is what was added last for the page before, and NULL for the first
- * page: go on behind it. Stop when shttp_listing_add() returns 0.
+ * page: go on behind it. A client may have made it up. Stop when
+ * shttp_listing_add() returns 0.
  *
  * `context` is borrowed: valid until this returns. `after` is borrowed: valid
  * until this returns. Since 0.2.0.
@@ -3446,8 +3449,8 @@ typedef struct shttp_catalog_options {
   /** How many a page of a list has at most. Default 250. */
   uint32_t page_max;
 
-  /** How many tools, resources and prompts there may be, each. Default
-   *  10000. */
+  /** How many tools, resources, templates and prompts there may be, each.
+   *  One that is there can still be replaced. Default 10000. */
   uint32_t entries_max;
 
   /** How long clients of 2026-07-28 may keep a list, in milliseconds.
@@ -3619,7 +3622,8 @@ SHTTP_API int shttp_listing_add(shttp_listing *listing, const char *value);
 /**
  * An on_event for a server whose catalog is all it has: it answers each request
  * that reaches it with -32601, method not found, and ignores all other events.
- * [loop's thread]
+ * Requests are also SHTTP_EVENT_INITIALIZE, and SHTTP_EVENT_TOOL_CALL of a tool
+ * without a callback. [loop's thread]
  *
  * Since 0.2.0.
  *
@@ -3797,7 +3801,7 @@ shttp_reply_not_found(shttp_server *server, shttp_request request);
  * request. A session that has said nothing gets all. [any thread]
  *
  * `level` is one of debug, info, notice, warning, error, critical, alert and
- * emergency. `logger` may be NULL..
+ * emergency. `logger` may be NULL.
  *
  * Since 0.2.0.
  *

@@ -22,7 +22,8 @@ private struct Addition {
     var kind = Kind.tool
     var object = ObjectText()
     var callbacks = Callbacks()
-    var extra = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// The text of a resource that is always the same.
+    var text: UnsafeRawBufferPointer?
     private var schema = ByteBuffer()
 
     /// Sets what the callbacks are passed, and what frees it.
@@ -34,10 +35,11 @@ private struct Addition {
     mutating func add(to runtime: ServerRuntime) -> shttp_status {
         object.end()
         let block = ByteBuffer()
+        callbacks.hasExtra = schema.count > 0 || text != nil
         withUnsafeBytes(of: callbacks) { block.append($0) }
         return status { () throws(CallerFault) in
             try runtime.messages.withOptionalValue(schema.bytes) { schema throws(CallerFault) in
-                block.append(schema.count > 0 ? schema : extra)
+                block.append(text ?? schema)
                 try runtime.messages.withValue(object.output.bytes) { value throws(CallerFault) in
                     try runtime.run(Work.add(kind), 0, value, block.bytes)
                 }
@@ -136,7 +138,7 @@ public func shttp_resource_add(
         addition.object.json("annotations", text(form.annotations))
         if let constant = text(form.text) {
             guard UTF8Text.isValid(constant) else { return false }
-            addition.extra = constant
+            addition.text = constant
         }
         addition.callbacks.call = word(form.read)
         addition.callbacks.list = isTemplate ? word(form.list) : 0
@@ -254,8 +256,8 @@ public func shttp_on_event_decline(
     _ user_data: UnsafeMutableRawPointer!
 ) {
     guard let runtime = ServerHandle.runtime(server),
-        let event = BorrowedEvent.event(behind: event), event.kind == .request,
-        let key = event.request
+        let event = BorrowedEvent.event(behind: event), let key = event.request,
+        event.kind == .request || event.kind == .initialize || event.kind == .toolCall
     else { return }
     let message: StaticString = "Method not found"
     try? runtime.fail(

@@ -50,7 +50,8 @@ package struct Arguments {
             texts.append(decoding: string)
             close(index, from: start)
         } else if value.type & 4 != 0 {
-            let number = value.number ?? 0
+            let isNegative = value.text.first == UInt8(ascii: "-")
+            let number = value.number ?? (isNegative ? -.infinity : .infinity)
             values[index].number = number
             values[index].integer =
                 value.integer ?? (abs(number) < 0x1p63 ? Int64(number) : number < 0 ? .min : .max)

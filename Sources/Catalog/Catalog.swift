@@ -136,7 +136,12 @@ package final class Catalog {
         guard offered != 0, event.revision?.era == .legacy else { return false }
         let value = JSONValue(trusted: event.params)["level"]
         guard let level = value.flatMap({ LogSeverity($0) }) else {
-            fail(key, .invalidParams, "logging/setLevel needs a level that is known")
+            fail(
+                key, .invalidParams,
+                """
+                logging/setLevel needs a level: debug, info, notice, warning, error, critical, \
+                alert or emergency
+                """)
             return true
         }
         if let session = event.session { engine.setLogLevel(level, of: session) }
@@ -167,27 +172,33 @@ package final class Catalog {
         guard let entry = Entry(kind, definition, callbacks, extra: extra) else {
             throw .invalidMessage
         }
+        let name = entry.name.bytes
+        guard self[kind].entries.count < bounds.entries || self[kind][name] != nil else {
+            throw .limit
+        }
         serial += 1
         let old = sections[section].add(entry, serial: serial)
+        offer(entry)
         changed(kind, hasHeaders: entry.hasHeaders || old?.hasHeaders == true)
         withExtendedLifetime(old) {}
     }
 
-    /// Whether there is room for one more of that kind.
-    func hasRoom(_ kind: Kind) -> Bool { self[kind].entries.count < bounds.entries }
-
     func remove(_ kind: Kind, _ name: UnsafeRawBufferPointer) -> Bool {
         guard let old = sections[Int(kind.rawValue)].remove(name) else { return false }
         changed(kind, hasHeaders: old.hasHeaders)
+        withExtendedLifetime(old) {}
         return true
     }
 
-    /// Lets go of everything, when the server has ended.
+    /// Lets go of everything, when the server has ended. What frees the entries may call anything,
+    /// so all is empty by then.
     package func clear() {
-        var sections: [Section] = []
+        var sections = [Section](repeating: Section(), count: Kind.count)
+        var requests = OpenTable()
         swap(&self.sections, &sections)
-        requests = OpenTable()
+        swap(&self.requests, &requests)
         questions = OpenTable()
+        withExtendedLifetime((sections, requests)) {}
     }
 
     func set(_ bounds: CatalogBounds) {
@@ -196,15 +207,20 @@ package final class Catalog {
     }
 
     private func changed(_ kind: Kind, hasHeaders: Bool) {
-        pages[2 * Int(kind.rawValue)] = nil
-        pages[2 * Int(kind.rawValue) + 1] = nil
-        offer()
+        forgetPages(of: kind)
+        // Templates have resources that are listed.
+        if kind == .template { forgetPages(of: .resource) }
         if hasHeaders { setTools() }
         switch kind {
         case .tool: hooks.publish(.tools)
         case .prompt: hooks.publish(.prompts)
         case .resource, .template: hooks.publish(.resources)
         }
+    }
+
+    private func forgetPages(of kind: Kind) {
+        pages[2 * Int(kind.rawValue)] = nil
+        pages[2 * Int(kind.rawValue) + 1] = nil
     }
 
     private func setTools() {
@@ -217,16 +233,15 @@ package final class Catalog {
         try? engine.setTools(list.bytes)
     }
 
-    /// Says what the server can do, if that has changed.
-    private func offer() {
-        var offer: UInt32 = self[.tool].isUsed ? 1 : 0
-        if isServed(.resource) { offer |= 2 }
-        if self[.prompt].isUsed { offer |= 4 }
-        let canComplete =
-            self[.prompt].entries.contains { $0.canComplete }
-            || self[.template].entries.contains { $0.canComplete }
-        if canComplete { offer |= 8 }
-        offer |= offered
+    /// Says what the server can do, if an entry adds to that.
+    private func offer(_ entry: Entry) {
+        var offer = offered
+        switch entry.kind {
+        case .tool: offer |= 1
+        case .resource, .template: offer |= 2
+        case .prompt: offer |= 4
+        }
+        if entry.canComplete { offer |= 8 }
         guard offer != offered else { return }
         offered = offer
         let hasSessions = !engine.options.isStateless
@@ -283,7 +298,7 @@ package final class Catalog {
         }
         page.compose(output)
         output.put("}")
-        if cursor == nil, page.isSame(for: bounds) { pages[place] = output }
+        if cursor == nil, page.isSame { pages[place] = output }
         respond(key, output.bytes)
         return true
     }

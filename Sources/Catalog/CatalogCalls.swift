@@ -7,7 +7,11 @@ import Wire
 extension Catalog {
     func call(_ event: HostEvent, _ key: RequestKey) -> Bool {
         let (name, given) = nameAndArguments(event)
-        guard let name, let tool = find(.tool, name, event) else {
+        guard let name, name.isString else {
+            fail(key, .invalidParams, "tools/call needs a name, a string")
+            return true
+        }
+        guard let tool = find(.tool, name, event) else {
             fail(key, .invalidParams, "Unknown tool: ", name)
             return true
         }
@@ -23,7 +27,11 @@ extension Catalog {
 
     func get(_ event: HostEvent, _ key: RequestKey) -> Bool {
         let (name, given) = nameAndArguments(event)
-        guard let name, let prompt = find(.prompt, name, event) else {
+        guard let name, name.isString else {
+            fail(key, .invalidParams, "prompts/get needs a name, a string")
+            return true
+        }
+        guard let prompt = find(.prompt, name, event) else {
             fail(key, .invalidParams, "Unknown prompt: ", name)
             return true
         }
@@ -36,11 +44,11 @@ extension Catalog {
     func read(_ event: HostEvent, _ key: RequestKey) -> Bool {
         let value = JSONValue.find(("/uri" as StaticString).rawBytes, in: event.params)
         guard let uri = value?.string else {
-            fail(key, .invalidParams, "resources/read needs a uri")
+            fail(key, .invalidParams, "resources/read needs a uri, a string")
             return true
         }
         guard let entry = find(uri, event) else {
-            failNotFound(key, event.revision, uri)
+            try? failNotFound(key, event.revision, uri)
             return true
         }
         guard entry.callbacks.call != 0 || entry.extra != nil else { return false }
@@ -56,23 +64,48 @@ extension Catalog {
             try? reply(key, result.bytes, areMessages: false)
         } else {
             let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-            hooks.call(entry, event, Target(name: uri.bytes, arguments: nothing), arguments)
+            // The host may answer and then read the URI.
+            withExtendedLifetime(uri) {
+                hooks.call(entry, event, Target(name: uri.bytes, arguments: nothing), arguments)
+            }
         }
         return true
     }
 
     func complete(_ event: HostEvent, _ key: RequestKey) -> Bool {
+        guard self[.prompt].isUsed || self[.template].isUsed else { return false }
         let params = JSONValue(trusted: event.params)
-        guard let ref = params["ref"], let type = ref["type"],
-            let argument = params["argument"]?["name"]?.string,
-            let typed = params["argument"]?["value"]?.string
-        else { return false }
-        let kind: Kind = type.means(("ref/prompt" as StaticString).rawBytes) ? .prompt : .template
+        let ref = params["ref"]
+        let type = ref?["type"]
+        let isPrompt = type?.means(("ref/prompt" as StaticString).rawBytes) == true
+        guard isPrompt || type?.means(("ref/resource" as StaticString).rawBytes) == true else {
+            fail(
+                key, .invalidParams,
+                "completion/complete needs a ref of the type ref/prompt or ref/resource")
+            return true
+        }
+        let kind: Kind = isPrompt ? .prompt : .template
         guard self[kind].isUsed else { return false }
-        guard let name = kind == .prompt ? ref["name"] : ref["uri"],
-            let entry = find(kind, name, event)
+        guard let name = isPrompt ? ref?["name"] : ref?["uri"], name.isString else {
+            fail(
+                key, .invalidParams,
+                isPrompt
+                    ? "A ref of the type ref/prompt needs a name, a string"
+                    : "A ref of the type ref/resource needs a uri, a string")
+            return true
+        }
+        guard let argument = params["argument"]?["name"]?.plainText,
+            let typed = params["argument"]?["value"]?.plainText
         else {
-            fail(key, .invalidParams, "There is nothing to complete")
+            fail(
+                key, .invalidParams,
+                "completion/complete needs an argument with a name and a value, both strings")
+            return true
+        }
+        guard let entry = find(kind, name, event) else {
+            fail(
+                key, .invalidParams,
+                isPrompt ? "Unknown prompt: " : "Unknown resource template: ", name)
             return true
         }
         let listing = Listing(typed: typed)
@@ -127,8 +160,10 @@ extension Catalog {
             return entry
         }
         for entry in self[.template].entries {
-            guard let template = entry.template, isVisible(entry, event) else { continue }
-            if arguments.read(uri.bytes, template) { return entry }
+            guard let template = entry.template, arguments.read(uri.bytes, template) else {
+                continue
+            }
+            if isVisible(entry, event) { return entry }
         }
         return nil
     }
@@ -141,7 +176,7 @@ extension Catalog {
         let given = given ?? JSONValue(trusted: ("{}" as StaticString).rawBytes)
         complaint.begin()
         if !given.isObject {
-            complaint.tell(" of arguments must be an object.")
+            complaint.tellNoObject()
         } else if let schema = entry.input {
             arguments.read(given, schema, &complaint)
         } else {
@@ -159,12 +194,24 @@ extension Catalog {
     }
 
     private func remember(_ key: RequestKey, _ entry: Entry, _ uri: ByteBuffer?) -> Bool {
-        requests.add(Open(key.rawValue, entry, uri: uri)) {
-            engine.isOpen(RequestKey(rawValue: $0))
-        }
+        uri?.trim()
+        let row = Open(key.rawValue, entry, uri: uri)
+        if requests.needsSweep(for: row) { sweep() }
+        return requests.add(row)
     }
 
-    func failNotFound(_ key: RequestKey, _ revision: Revision?, _ uri: ByteBuffer?) {
+    /// Forgets the requests that the host has ended without the catalog, but none whose end waits
+    /// to be told.
+    private func sweep() {
+        let gone = requests.sweep(keeping: engine.untoldEnds) {
+            engine.isOpen(RequestKey(rawValue: $0))
+        }
+        withExtendedLifetime(gone) {}
+    }
+
+    func failNotFound(
+        _ key: RequestKey, _ revision: Revision?, _ uri: ByteBuffer?
+    ) throws(CallerFault) {
         let data = ByteBuffer()
         if let uri {
             data.put("{\"uri\":")
@@ -173,7 +220,7 @@ extension Catalog {
         }
         let message: StaticString = "Resource not found"
         let isModern = revision?.era == .modern
-        try? engine.fail(
+        try engine.fail(
             key, code: isModern ? ErrorCode.invalidParams.rawValue : Catalog.resourceNotFound,
             message: message.rawBytes, data: data.bytes)
     }

@@ -38,11 +38,13 @@ extension Catalog {
         case 0..<4:
             let callbacks = second.loadUnaligned(as: Callbacks.self)
             let extra = second.dropBytes(MemoryLayout<Callbacks>.size)
-            guard let kind = Kind(rawValue: work), hasRoom(kind) else {
+            guard let kind = Kind(rawValue: work) else { return }
+            do throws(CallerFault) {
+                try add(kind, first, callbacks, extra)
+            } catch {
                 if wasQueued { Catalog.drop(work, second) }
-                throw .limit
+                throw error
             }
-            try add(kind, first, callbacks, extra)
         case 4..<8:
             guard let kind = Kind(rawValue: work - 4), remove(kind, first) else { throw .notFound }
         case Work.set: set(second.loadUnaligned(as: CatalogBounds.self))
@@ -55,8 +57,9 @@ extension Catalog {
             if engine.isOpen(request, of: Method.callTool) {
                 return try fail(request, saying: ("Not found" as StaticString).rawBytes)
             }
-            let uri = requests.remove(key)?.uri
-            failNotFound(request, engine.revision(of: request), uri)
+            try end(request) { () throws(CallerFault) in
+                try failNotFound(request, engine.revision(of: request), requests[key]?.uri)
+            }
         case Work.log:
             guard let level = LogSeverity(rawValue: second.first ?? 0),
                 engine.wants(level, request)
@@ -84,7 +87,7 @@ extension Catalog {
         let call = hooks.mintCall()
         let hasFunction = answer.function != 0
         if hasFunction {
-            _ = questions.add(Open(call.rawValue, answer: answer)) { _ in true }
+            _ = questions.add(Open(call.rawValue, answer: answer))
         }
         let user = UnsafeMutableRawPointer(bitPattern: answer.user)
         do throws(CallerFault) {
@@ -186,14 +189,14 @@ extension Catalog {
     private func fail(
         _ key: RequestKey, saying text: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        if engine.isOpen(key, of: Method.callTool) {
-            try fail(key, toolSaying: text)
-        } else {
+        try end(key) { () throws(CallerFault) in
+            if engine.isOpen(key, of: Method.callTool) {
+                return try fail(key, toolSaying: text)
+            }
             try engine.fail(
                 key, code: ErrorCode.internalError.rawValue, message: text,
                 data: .init(start: nil, count: 0))
         }
-        _ = requests.remove(key.rawValue)
     }
 
     /// Answers the call of a tool with an error that the model sees.
@@ -208,7 +211,21 @@ extension Catalog {
     private func finish(
         _ key: RequestKey, _ result: UnsafeRawBufferPointer
     ) throws(CallerFault) {
-        try engine.respond(key, result)
-        if requests.count > 0 { _ = requests.remove(key.rawValue) }
+        try end(key) { () throws(CallerFault) in try engine.respond(key, result) }
+    }
+
+    /// Answers a request, and forgets it if it has ended, even if nobody gets the answer. What had
+    /// ended before stays until its end is told.
+    private func end(
+        _ key: RequestKey, _ answer: () throws(CallerFault) -> Void
+    ) throws(CallerFault) {
+        guard requests.count > 0, engine.isOpen(key) else { return try answer() }
+        defer {
+            if !engine.isOpen(key) {
+                let row = requests.remove(key.rawValue)
+                withExtendedLifetime(row) {}
+            }
+        }
+        try answer()
     }
 }

@@ -52,7 +52,7 @@ struct Complaint {
         let count = withExtendedLifetime(string) {
             string.bytes.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }
         }
-        check(count, schema.characters, " characters.")
+        check(count, schema.characters, " character")
     }
 
     private mutating func check(_ count: Int, _ range: ClosedRange<Int>, _ unit: StaticString) {
@@ -60,16 +60,22 @@ struct Complaint {
             tell(" must have at least ", Double(range.lowerBound), unit)
         } else if count > range.upperBound {
             tell(" must have at most ", Double(range.upperBound), unit)
+        } else {
+            return
         }
+        text.put((count < range.lowerBound ? range.lowerBound : range.upperBound) == 1 ? "." : "s.")
     }
 
     private mutating func checkBounds(_ value: JSONValue, _ schema: Schema) {
-        if schema.types == 2, value.whole == nil { return tell(" must have at most 64 bits.") }
-        guard schema.minimum > -.infinity || schema.maximum < .infinity else { return }
+        if schema.types & 6 == 2, value.whole == nil {
+            return tell(" must be an integer of 64 bits.")
+        }
+        let isBounded = schema.minimum > -.infinity || schema.maximum < .infinity
+        guard isBounded || schema.types & 4 != 0 && value.mayBeTooLarge else { return }
         guard let number = value.number else { return tell(" is too large a number.") }
         if number < schema.minimum || number == schema.minimum && schema.isMinimumExcluded {
             let words: StaticString =
-                schema.isMinimumExcluded ? " must be more than " : " must be at least "
+                schema.isMinimumExcluded ? " must be greater than " : " must be at least "
             tell(words, schema.minimum, ".")
         } else if number > schema.maximum || number == schema.maximum && schema.isMaximumExcluded {
             let words: StaticString =
@@ -82,7 +88,7 @@ struct Complaint {
         guard schema.items != 0...Int.max || schema.item != nil else { return }
         let elements = value.elements(atMost: Complaint.itemsMax + 1)
         guard elements.count <= Complaint.itemsMax else { return tell(" has too many items.") }
-        check(elements.count, schema.items, " items.")
+        check(elements.count, schema.items, " item")
         guard let item = schema.item else { return }
         let length = path.count
         for index in 0..<elements.count where !isFull {
@@ -130,11 +136,18 @@ struct Complaint {
     private mutating func step(into name: JSONName, _ value: JSONValue?, _ schema: Schema?) {
         let length = path.count
         if length > 0 { path.append(UInt8(ascii: ".")) }
-        path.append(excerpt: name.text, atMost: Complaint.nameBytesMax)
+        let start = path.count
+        if let decoded = name.decoded {
+            path.append(excerpt: decoded.bytes, atMost: Complaint.nameBytesMax)
+        } else {
+            path.append(excerpt: name.text, atMost: Complaint.nameBytesMax)
+        }
+        // A name may be empty.
+        if path.count == start { path.put("\"\"") }
         if let value, let schema {
             check(value, schema)
         } else {
-            tell(schema == nil ? " is missing." : " is not known here.")
+            tell(schema == nil ? " is missing." : " is not a known property.")
         }
         path.truncate(to: length)
     }
@@ -153,8 +166,15 @@ struct Complaint {
         return true
     }
 
-    mutating func tell(_ words: StaticString) {
+    private mutating func tell(_ words: StaticString) {
         if beginSentence() { text.put(words) }
+    }
+
+    /// All the arguments together are wrong.
+    mutating func tellNoObject() {
+        path.put("arguments")
+        tell(" must be an object.")
+        path.removeAll()
     }
 
     private mutating func tell(_ words: StaticString, _ number: Double, _ end: StaticString) {
@@ -167,10 +187,10 @@ struct Complaint {
     private mutating func tell(_ words: StaticString, type types: UInt8) {
         guard beginSentence() else { return }
         text.put(words)
-        var isFirst = true
-        for (index, name) in Schema.typeNames.enumerated() where types & 1 << UInt8(index) != 0 {
-            if !isFirst { text.put(" or ") }
-            isFirst = false
+        var rest = types
+        for (index, name) in Schema.typeNames.enumerated() where rest & 1 << UInt8(index) != 0 {
+            if rest != types { text.put(rest & (rest - 1) == 0 ? " or " : ", ") }
+            rest &= ~(1 << UInt8(index))
             text.put(index == 1 || index >= 4 && index < 6 ? "an " : index == 6 ? "" : "a ")
             text.put(name)
         }
@@ -191,6 +211,11 @@ struct Complaint {
 extension JSONValue {
     /// The value of an integer of 64 bits, however it is written; nil for anything else.
     var whole: Int64? { integer ?? number.flatMap { Int64(exactly: $0) } }
+
+    /// Whether a number has to be read to know whether it is beyond a double.
+    fileprivate var mayBeTooLarge: Bool {
+        text.count > 300 || text.contains { $0 | 0x20 == UInt8(ascii: "e") }
+    }
 
     /// The value of a number; nil if it is none, or beyond a double.
     var number: Double? {

@@ -18,6 +18,8 @@ package struct Callbacks {
     package var complete: UInt = 0
     package var user: UInt = 0
     package var free: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+    /// Whether something follows, which may be empty: see `Entry.extra`.
+    package var hasExtra = false
 
     package init() {}
 }
@@ -47,7 +49,7 @@ package final class Entry {
         self.kind = kind
         self.callbacks = callbacks
         self.definition = ByteBuffer(copying: definition)
-        self.extra = extra.count > 0 ? ByteBuffer(copying: extra) : nil
+        self.extra = callbacks.hasExtra ? ByteBuffer(copying: extra) : nil
         let key: StaticString =
             switch kind {
             case .tool, .prompt: "name"
@@ -79,7 +81,9 @@ package final class Entry {
         if kind == .template, template == nil { return nil }
     }
 
+    /// One that was never added frees nothing: the host still has what is the host's.
     deinit {
+        guard serial > 0 else { return }
         callbacks.free?(UnsafeMutableRawPointer(bitPattern: callbacks.user))
     }
 
@@ -88,8 +92,13 @@ package final class Entry {
 
     /// Whether it has suggestions for its arguments.
     var canComplete: Bool {
-        callbacks.complete != 0
-            || kind == .prompt && input?.properties.contains { !$0.schema.choices.isEmpty } == true
+        switch kind {
+        case .tool, .resource: false
+        case .template: callbacks.complete != 0
+        case .prompt:
+            callbacks.complete != 0
+                || input?.properties.contains { !$0.schema.choices.isEmpty } == true
+        }
     }
 }
 

@@ -27,7 +27,7 @@ final class Open {
 /// A table of them, in the order of their keys.
 struct OpenTable {
     private var rows: [Open] = []
-    /// With more than this, rows whose requests are gone are looked for.
+    /// With so many, rows whose requests are gone are looked for.
     private var sweepAt = OpenTable.sweepMin
 
     private static var sweepMin: Int { 64 }
@@ -37,17 +37,34 @@ struct OpenTable {
     private var uriBytes = 0
     var count: Int { rows.count }
 
-    /// Adds a row; false if there is no room. `isOpen` says which of the others are still needed,
-    /// for a host may end a request without this table.
-    mutating func add(_ row: Open, while isOpen: (UInt64) -> Bool) -> Bool {
-        let more = row.uri?.count ?? 0
-        if rows.count >= sweepAt || uriBytes + more > OpenTable.uriBytesMax {
-            rows.removeAll { !isOpen($0.key) }
-            sweepAt = max(OpenTable.sweepMin, 2 * rows.count)
-            uriBytes = rows.reduce(0) { $0 + ($1.uri?.count ?? 0) }
+    /// Whether rows should be swept before this one is added.
+    func needsSweep(for row: Open) -> Bool { rows.count >= sweepAt || !hasRoom(for: row) }
+
+    private func hasRoom(for row: Open) -> Bool {
+        uriBytes + (row.uri?.count ?? 0) <= OpenTable.uriBytesMax
+    }
+
+    /// Removes the rows that are not needed any more, and returns them: the host is called when the
+    /// last owner of an entry lets go of it, and may then use this table. `kept`, in order, stay.
+    mutating func sweep(keeping kept: [UInt64], while isOpen: (UInt64) -> Bool) -> [Open] {
+        var gone: [Open] = []
+        var left: [Open] = []
+        var next = 0
+        for row in rows {
+            while next < kept.count, kept[next] < row.key { next += 1 }
+            let isKept = next < kept.count && kept[next] == row.key
+            if isKept || isOpen(row.key) { left.append(row) } else { gone.append(row) }
         }
-        guard uriBytes + more <= OpenTable.uriBytesMax else { return false }
-        uriBytes += more
+        rows = left
+        sweepAt = max(OpenTable.sweepMin, 2 * rows.count)
+        uriBytes = rows.reduce(0) { $0 + ($1.uri?.count ?? 0) }
+        return gone
+    }
+
+    /// Adds a row; false if there is no room for its URI.
+    mutating func add(_ row: Open) -> Bool {
+        guard hasRoom(for: row) else { return false }
+        uriBytes += row.uri?.count ?? 0
         rows.insert(row, at: place(of: row.key))
         return true
     }

@@ -12,15 +12,18 @@ struct Page {
     private var template: UInt64?
     private var last: ByteBuffer?
     private var hasLists = false
+    /// Whether the host decides who sees what. It may change that while it is asked.
+    private let isFiltered: Bool
 
     init(catalog: Catalog, kind: Kind, event: HostEvent) {
         self.catalog = catalog
         self.kind = kind
         self.event = event
+        isFiltered = catalog.bounds.visible != 0
     }
 
     /// Whether the first page is the same for everybody until something changes.
-    func isSame(for bounds: CatalogBounds) -> Bool { bounds.visible == 0 && !hasLists }
+    var isSame: Bool { !isFiltered && !hasLists }
 
     /// Reads a cursor, if there is one: `r12` or, among the resources of a template, `t12:last`.
     mutating func begin(_ cursor: JSONValue?) -> Bool {

@@ -120,10 +120,16 @@ final class Schema {
 
     /// The index of a property; the search begins where it is likely to be.
     func index(of name: JSONName, after likely: Int) -> Int? {
+        guard let decoded = name.decoded else { return index(of: name.text, after: likely) }
+        // A peer's name may be long: it is decoded once.
+        return withExtendedLifetime(decoded) { index(of: decoded.bytes, after: likely) }
+    }
+
+    private func index(of name: UnsafeRawBufferPointer, after likely: Int) -> Int? {
         for offset in 0..<properties.count {
             var index = likely + offset
             if index >= properties.count { index -= properties.count }
-            if properties[index].name.isSame(as: name) { return index }
+            if properties[index].name.means(name) { return index }
         }
         return nil
     }
@@ -147,6 +153,15 @@ extension JSONValue {
         case UInt8(ascii: "["): 32
         case UInt8(ascii: "n"): 64
         default: isInteger || JSONNumber(self)?.isInteger == true ? 6 : 4
+        }
+    }
+
+    /// A string's text in UTF-8, for the host; nil for anything else.
+    var plainText: ByteBuffer? {
+        name.map {
+            let text = ByteBuffer()
+            text.append(decoding: $0)
+            return text
         }
     }
 

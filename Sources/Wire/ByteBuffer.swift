@@ -249,7 +249,9 @@ package final class ByteBuffer {
         guard range.upperBound <= count else { return }
         reserve(max(bytes.count - range.count, 0))
         guard let place = storage.map({ $0 + range.lowerBound }) else { return }
-        memmove(place + bytes.count, place + range.count, count - range.upperBound)
+        if bytes.count != range.count {
+            memmove(place + bytes.count, place + range.count, count - range.upperBound)
+        }
         if let source = bytes.baseAddress { memcpy(place, source, bytes.count) }
         count += bytes.count - range.count
     }

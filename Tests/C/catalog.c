@@ -142,6 +142,7 @@ static void tools(void) {
   fixture_start(&fixture, &options);
   CHECK_STATUS(shttp_tool_add(fixture.server, &tool), SHTTP_OK); /* on this thread: queued */
   CHECK_STATUS(shttp_tool_add(fixture.server, &answers), SHTTP_OK);
+  CHECK_STATUS(shttp_tool_add(fixture.server, &(shttp_tool){SIZED(shttp_tool), .name = "nobody"}), SHTTP_OK);
   struct client client = fixture_client(&fixture);
   ask(&client, "tools/list", "{}",
       "\"name\":\"all\",\"title\":\"A \\\"tool\\\"\"&\"minLength\":1,\"maxLength\":9&\"default\":7"
@@ -150,6 +151,7 @@ static void tools(void) {
   values(&client);
   every_answer(&client);
   ask(&client, "nothing/known", "{}", "-32601");
+  ask(&client, "tools/call", "{\"name\":\"nobody\"}", "-32601"); /* an event, which is declined */
   CHECK(atomic_load(&calls) == 2);
   CHECK(atomic_load(&freed) == 0);
   CHECK_STATUS(shttp_tool_add(fixture.server, &tool), SHTTP_OK); /* replaced */
@@ -157,6 +159,21 @@ static void tools(void) {
   client_delete(&client);
   fixture_stop(&fixture);
   CHECK(atomic_load(&freed) == 2);
+}
+
+/* A server that has no server_info has to answer initialize itself. */
+static void declined_initialize(void) {
+  struct fixture fixture;
+  shttp_server_options options;
+  shttp_server_options_init(&options);
+  options.on_event = shttp_on_event_decline;
+  options.response_mode = SHTTP_RESPONSE_AUTO;
+  fixture_start(&fixture, &options);
+  struct client client = {.address = "127.0.0.1", .port = fixture.port};
+  ask(&client, "initialize",
+      "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"c\",\"version\":\"1\"}}",
+      "-32601");
+  fixture_stop(&fixture);
 }
 
 /* ---- What cannot be added -------------------------------------------------------- */
@@ -234,6 +251,10 @@ static void refused(void) {
   int before = atomic_load(&freed);
   CHECK_STATUS(shttp_tool_add(server, &tool), SHTTP_ERR_LIMIT); /* a.b-C_9/x is there */
   CHECK(atomic_load(&freed) == before);
+  tool.name = "a.b-C_9/x";
+  CHECK_STATUS(shttp_tool_add(server, &tool), SHTTP_OK); /* replaced */
+  CHECK_STATUS(shttp_tool_add(server, &(shttp_tool){SIZED(shttp_tool), .name = "a.b-C_9/x"}), SHTTP_OK);
+  CHECK(atomic_load(&freed) == before + 1);
   limits.struct_size = 3;
   CHECK_STATUS(shttp_catalog_set(server, &limits), SHTTP_ERR_INVALID_ARGUMENT);
   CHECK(shttp_listing_add(NULL, "x") == 0);
@@ -246,8 +267,13 @@ static void refused(void) {
 
 static void read_key(const shttp_context *context, const shttp_value *values, void *user) {
   (void)user;
-  if (strcmp(values[0].text, "a b") == 0) shttp_reply_text(context->server, context->request, "value");
-  else shttp_reply_not_found(context->server, context->request);
+  if (strcmp(values[0].text, "a b") == 0) {
+    CHECK_STATUS(shttp_reply_text(context->server, context->request, "value"), SHTTP_OK);
+    CHECK(check_is(context->name, "kv:a%20b")); /* also when that is over */
+  } else {
+    CHECK_STATUS(shttp_reply_not_found(context->server, context->request), SHTTP_OK);
+    CHECK_STATUS(shttp_reply_not_found(context->server, context->request), SHTTP_ERR_NOT_FOUND);
+  }
 }
 
 static void list_keys(const shttp_context *context, shttp_listing *listing, const char *after, void *user) {
@@ -286,6 +312,7 @@ static void resources(void) {
   shttp_server_options options = open_options(shttp_on_event_decline, NULL);
   const shttp_param params[] = {{.name = "text", .choices = "red|green|rose", .required = 1}, {.name = NULL}};
   const shttp_resource fixed = {SIZED(shttp_resource), .uri = "a:fixed", .text = "always", .mime_type = "text/plain"};
+  const shttp_resource empty = {SIZED(shttp_resource), .uri = "a:empty", .text = "", .mime_type = "text/plain"};
   const shttp_resource keys = {SIZED(shttp_resource), .uri = "kv:{key}", .name = "keys",
                                .read = read_key,      .list = list_keys, .complete = complete};
   const shttp_prompt prompt = {SIZED(shttp_prompt), .name = "say", .params = params, .get = say};
@@ -296,12 +323,15 @@ static void resources(void) {
   REQUIRE_OK(shttp_catalog_set(fixture.server, &limits));
   REQUIRE_OK(shttp_resource_add(fixture.server, &fixed));
   REQUIRE_OK(shttp_resource_add(fixture.server, &keys));
+  REQUIRE_OK(shttp_resource_add(fixture.server, &empty));
   REQUIRE_OK(shttp_prompt_add(fixture.server, &prompt));
   REQUIRE_OK(shttp_prompt_add(fixture.server, &hidden));
   struct client client = fixture_client(&fixture);
-  ask(&client, "resources/list", "{}", "\"a:fixed\"&kv:0&kv:1&\"nextCursor\":\"t2:1\"");
-  ask(&client, "resources/list", "{\"cursor\":\"t2:1\"}", "kv:2&kv:3&kv:4\",\"name\":\"4\"}]}");
+  ask(&client, "resources/list", "{}", "\"a:fixed\"&\"a:empty\"&kv:0&\"nextCursor\":\"t2:0\"");
+  ask(&client, "resources/list", "{\"cursor\":\"t2:0\"}", "kv:1&kv:2&kv:3\",\"name\":\"3\"}]");
+  ask(&client, "resources/list", "{\"cursor\":\"t2:3\"}", "kv:4\",\"name\":\"4\"}]}");
   ask(&client, "resources/read", "{\"uri\":\"a:fixed\"}", "\"mimeType\":\"text/plain\",\"text\":\"always\"");
+  ask(&client, "resources/read", "{\"uri\":\"a:empty\"}", "\"mimeType\":\"text/plain\",\"text\":\"\"");
   ask(&client, "resources/read", "{\"uri\":\"kv:a%20b\"}", "\"uri\":\"kv:a%20b\",\"text\":\"value\"");
   ask(&client, "resources/read", "{\"uri\":\"kv:none\"}", "-32002&Resource not found&\"uri\":\"kv:none\"");
   ask(&client, "prompts/list", "{}",
@@ -317,6 +347,7 @@ static void resources(void) {
   ask(&client, "completion/complete",
       "{\"ref\":{\"type\":\"ref/resource\",\"uri\":\"kv:{key}\"},\"argument\":{\"name\":\"key\",\"value\":\"1\"}}",
       "\"values\":[\"1x\"]");
+  ask(&client, "completion/complete", "{}", "-32602&needs a ref of the type ref/prompt or ref/resource");
 
   ask(&client, "resources/subscribe", "{\"uri\":\"kv:1\"}", "\"result\":{}");
   exchange *primary = client_get(&client, NULL);
@@ -575,6 +606,7 @@ static void strings(void) {
 
 int main(void) {
   RUN(tools);
+  RUN(declined_initialize);
   RUN(refused);
   RUN(resources);
   RUN(other_threads);

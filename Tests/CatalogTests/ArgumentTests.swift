@@ -70,6 +70,11 @@ struct ArgumentTests {
         .init(.boolean, "true", "given true"), .init(.boolean, "false", "given"),
         .init(.boolean, nil, "not true", fallback: "true"),
         .init(.json, "{}", "given"), .init(.json, "[1]", "given"), .init(.json, "null", "given"),
+        .init(.number, "1E2", "given 100 100.0"), .init(.number, "-1e-400", "given"),
+        .init(.json, "1e999", "given 9223372036854775807 inf"),
+        .init(.json, "-1e999", "given -9223372036854775808 -inf"),
+        .init(.string, nil, "not ''", fallback: ""),
+        .init(.string, #""""#, "given ''", choices: ""),
         .init(.json, "3", "given 3 3.0"), .init(.json, #""s""#, "given 's'"),
     ]
 
@@ -77,6 +82,7 @@ struct ArgumentTests {
         .init(.string, "1", "x must be a string."), .init(.string, "null", "x must be a string."),
         .init(.string, nil, "x is missing.", required: true),
         .init(.string, #""ab""#, "x must have at least 3 characters.", bounds: (3, 4)),
+        .init(.string, #""""#, "x must have at least 1 character.", bounds: (1, 4)),
         .init(.string, #""abcde""#, "x must have at most 4 characters.", bounds: (3, 4)),
         .init(
             .string, #""blue""#, #"x must be one of "red", "green"."#, choices: "red|green"),
@@ -84,8 +90,9 @@ struct ArgumentTests {
         .init(.integer, "1.5", "x must be an integer."),
         .init(.integer, #""1""#, "x must be an integer."),
         .init(.integer, "true", "x must be an integer."),
-        .init(.integer, "9223372036854775808", "x must have at most 64 bits."),
-        .init(.integer, "1e30", "x must have at most 64 bits."),
+        .init(.integer, "9223372036854775808", "x must be an integer of 64 bits."),
+        .init(.integer, "1e30", "x must be an integer of 64 bits."),
+        .init(.integer, "1e999", "x must be an integer of 64 bits."),
         .init(.integer, "2", "x must be at least 3.", bounds: (3, 4)),
         .init(.integer, "5", "x must be at most 4.", bounds: (3, 4)),
         .init(.integer, "-2", "x must be at most -3.", bounds: (-infinity, -3)),
@@ -94,6 +101,10 @@ struct ArgumentTests {
         .init(.number, "0.25", "x must be at least 0.5.", bounds: (0.5, 1)),
         .init(.number, "1.01", "x must be at most 1.", bounds: (0.5, 1)),
         .init(.number, "1e999", "x is too large a number.", bounds: (0.5, 1)),
+        .init(.number, "1e999", "x is too large a number."),
+        .init(.number, "-1E+999", "x is too large a number."),
+        .init(
+            .number, String(repeating: "9", count: 400), "x is too large a number."),
         .init(.boolean, "0", "x must be a boolean."),
         .init(.boolean, #""true""#, "x must be a boolean."),
     ]
@@ -159,24 +170,36 @@ struct ArgumentTests {
     static let schemas: [(String, String, String, String)] = [
         (#"{"type":["string","null"]}"#, "null", "1", "x must be a string or null."),
         (
+            #"{"type":["string","number","null"]}"#, "1", "[]",
+            "x must be a string, a number or null."
+        ),
+        (#"{"type":["integer","null"]}"#, "7", "1e30", "x must be an integer of 64 bits."),
+        (#"{"type":["number","null"]}"#, "7", "1e999", "x is too large a number."),
+        (
             #"{"type":"array","items":{"type":"integer"}}"#, "[1,2]", "[1,true]",
             "x[1] must be an integer."
         ),
-        (#"{"minItems":1}"#, "[0]", "[]", "x must have at least 1 items."),
-        (#"{"maxItems":1}"#, "[0]", "[0,0]", "x must have at most 1 items."),
+        (#"{"minItems":1}"#, "[0]", "[]", "x must have at least 1 item."),
+        (#"{"maxItems":1}"#, "[0]", "[0,0]", "x must have at most 1 item."),
+        (#"{"maxItems":2}"#, "[0]", "[0,0,0]", "x must have at most 2 items."),
         (
             #"{"type":"object","properties":{"y":{"type":"object","required":["z"]}}}"#,
             #"{"y":{"z":1}}"#, #"{"y":{}}"#, "x.y.z is missing."
         ),
         (
             #"{"properties":{"y":{}},"additionalProperties":false}"#, #"{"y":1}"#, #"{"z":1}"#,
-            "x.z is not known here."
+            "x.z is not a known property."
         ),
+        (
+            #"{"properties":{"y":{}},"additionalProperties":false}"#, #"{"\u0079":1}"#,
+            #"{"\u00e4":1}"#, "x.ä is not a known property."
+        ),
+        (#"{"additionalProperties":false}"#, "{}", #"{"":1}"#, #"x.\"\" is not a known property."#),
         (
             #"{"additionalProperties":{"type":"string"}}"#, #"{"z":"1"}"#, #"{"z":1}"#,
             "x.z must be a string."
         ),
-        (#"{"exclusiveMinimum":0}"#, "0.1", "0", "x must be more than 0."),
+        (#"{"exclusiveMinimum":0}"#, "0.1", "0", "x must be greater than 0."),
         (#"{"exclusiveMaximum":2}"#, "1.9", "2", "x must be less than 2."),
         (#"{"minimum":1,"maximum":2}"#, "1", "0.9", "x must be at least 1."),
         (
@@ -229,7 +252,26 @@ struct ArgumentTests {
             .tool, #"{"name":"v","inputSchema":{"properties":{},"additionalProperties":false}}"#)
         let long = String(repeating: "ä", count: 1000)
         let cut = desk.ask("tools/call", #"{"name":"v","arguments":{"\#(long)":1}}"#)
-        #expect(cut.contains(String(repeating: "ä", count: 64) + "... is not known here."))
+        #expect(cut.contains(String(repeating: "ä", count: 64) + "... is not a known property."))
+    }
+
+    @Test(
+        "Decode a long text once: a name for all properties, and lone surrogates",
+        .timeLimit(.minutes(1)), arguments: [true, false])
+    func long(_ isName: Bool) throws {
+        let arguments =
+            isName
+            ? #"{"\u0061\#(String(repeating: "x", count: 3 << 20))":1}"#
+            : #"{"s":"\#(String(repeating: #"\ud83d"#, count: 600_000))"}"#
+        let desk = Desk()
+        let names = (0..<1024).map { #""p\#($0)":{}"# }.joined(separator: ",")
+        try desk.add(
+            .tool,
+            #"{"name":"t","inputSchema":{"properties":{"s":{"type":"string"},\#(names)}}}"#)
+        desk.onCall = { key, _, _ in try? desk.reply(key, "done") }
+        desk.open()
+        let answer = desk.ask("tools/call", #"{"name":"t","arguments":\#(arguments)}"#)
+        #expect(answer.hasSuffix(#""text":"done"}]}}"#), "\(answer.prefix(256))")
     }
 
     @Test("Of a call have to be an object, and a tool has to be known")
@@ -239,8 +281,13 @@ struct ArgumentTests {
         desk.open()
         #expect(
             desk.ask("tools/call", #"{"name":"t","arguments":[]}"#).contains(
-                "The value of arguments must be an object."))
-        for params in [#"{"name":"u"}"#, "{}", #"{"name":1}"#, #"{"name":"\u0000"}"#] {
+                #""arguments must be an object.""#))
+        for params in ["{}", #"{"name":1}"#] {
+            #expect(
+                desk.ask("tools/call", params)
+                    == #"{"error":{"code":-32602,"message":"tools/call needs a name, a string"}}"#)
+        }
+        for params in [#"{"name":"u"}"#, #"{"name":"\u0000"}"#] {
             #expect(
                 desk.ask("tools/call", params).hasPrefix(
                     #"{"error":{"code":-32602,"message":"Unknown tool: "#), "\(params)")

@@ -21,6 +21,10 @@ final class Desk {
     var delivered: [HostEvent.Kind] = []
     var open: [RequestKey] = []
     private(set) var answers: [(UInt, CallerFault?)] = []
+    /// Whether events wait in the engine for the next `drain`.
+    var holdsEvents = false
+    /// The connection of the last request that has no answer.
+    private var waiting: ServerConnection?
     private var session: [String] = []
     private var connections = 0
     private var calls: UInt64 = 100
@@ -107,15 +111,25 @@ final class Desk {
 
     func add(
         _ kind: Kind, _ definition: String, call: UInt = 1, cancelled: UInt = 0, list: UInt = 0,
-        complete: UInt = 0, extra: String = ""
+        complete: UInt = 0, extra: String? = nil, owner: Owner? = nil,
+        wasQueued: Bool = false
     ) throws(CallerFault) {
         var callbacks = Callbacks()
+        callbacks.hasExtra = extra != nil
+        if let owner {
+            callbacks.user = UInt(bitPattern: Unmanaged.passUnretained(owner).toOpaque())
+            callbacks.free = { pointer in
+                pointer.map { Unmanaged<Owner>.fromOpaque($0).takeUnretainedValue().free() }
+            }
+        }
         callbacks.call = call
         callbacks.cancelled = cancelled
         callbacks.list = list
         callbacks.complete = complete
         let block = withUnsafeBytes(of: callbacks) { Array($0) }
-        try perform(Work.add(kind), nil, definition, block + Array(extra.utf8))
+        try perform(
+            Work.add(kind), nil, definition, block + Array((extra ?? "").utf8), wasQueued: wasQueued
+        )
     }
 
     /// Adds a tool with these parameters, as a program declares them.
@@ -145,7 +159,7 @@ final class Desk {
 
     /// The events that wait are handed to the catalog, or kept.
     func drain() {
-        while let effect = engine.nextEffect() {
+        while !holdsEvents, let effect = engine.nextEffect() {
             guard case .deliver(let event) = effect else { continue }
             if catalog?.take(event) != true {
                 delivered.append(event.kind)
@@ -169,12 +183,22 @@ final class Desk {
         let text = head.joined(separator: "\r\n") + "\r\n\r\n" + body
         Array(text.utf8).withUnsafeBytes { engine.received($0, on: connection) }
         drain()
-        guard reads, let output = engine.takeOutput(of: connection) else { return "" }
+        guard reads, let output = engine.takeOutput(of: connection) else {
+            waiting = connection
+            return ""
+        }
         var answer = ""
         output.forEachPiece { answer += String(decoding: $0, as: UTF8.self) }
         engine.sent(output.count, on: connection)
         if !answer.contains("Mcp-Session-Id") { engine.connectionLost(connection) }
         return answer
+    }
+
+    /// The client of the last request that has no answer goes.
+    func leave() {
+        if let waiting { engine.connectionLost(waiting) }
+        waiting = nil
+        drain()
     }
 
     /// Opens a session, and returns the result of `initialize`.
@@ -196,6 +220,12 @@ final class Desk {
     func ask(_ method: String, _ params: String = "{}", id: Int = 7) -> String {
         let request = #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#
         return strip(body(post(request, session)))
+    }
+
+    /// Ends a request as a program may that does not use the catalog for it.
+    func end(_ key: RequestKey) throws(CallerFault) {
+        try engine.respond(key, ("{}" as StaticString).rawBytes)
+        drain()
     }
 
     func cancel(_ id: Int) {
@@ -224,6 +254,17 @@ final class Desk {
     private func strip(_ response: String) -> String {
         let start = #"{"jsonrpc":"2.0","id":7,"#
         return response.hasPrefix(start) ? "{" + response.dropFirst(start.count) : response
+    }
+}
+
+/// What a program has for an entry, until it is freed.
+final class Owner {
+    var onFree: () -> Void = {}
+    private(set) var frees = 0
+
+    func free() {
+        frees += 1
+        onFree()
     }
 }
 

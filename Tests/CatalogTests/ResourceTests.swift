@@ -62,6 +62,10 @@ struct ResourceTests {
         #expect(
             desk.ask("resources/read", #"{"uri":"a:1"}"#)
                 == #"{"result":{"contents":[{"uri":"a:1","mimeType":"text/x","text":"same \""}]}}"#)
+        try desk.add(.resource, #"{"uri":"a:0","name":"e"}"#, call: 0, extra: "")
+        #expect(
+            desk.ask("resources/read", #"{"uri":"a:0"}"#)
+                == #"{"result":{"contents":[{"uri":"a:0","text":""}]}}"#)
         desk.onCall = { key, target, _ in
             #expect(String(decoding: target.name, as: UTF8.self) == "a:2")
             try? desk.perform(
@@ -143,6 +147,44 @@ struct ResourceTests {
                     [#"{"uriTemplate":"t:{x}","name":"t","mimeType":"text/plain"}"#]))
     }
 
+    @Test("Lists the resources of templates from when they are added until they are removed")
+    func listChanges() throws {
+        let desk = Desk()
+        try desk.add(.resource, #"{"uri":"r:1","name":"one"}"#)
+        desk.offers = ["a"]
+        desk.open()
+        let one = #"{"uri":"r:1","name":"one"}"#
+        let fixed = CatalogTests.list("resources", [one])
+        #expect(desk.ask("resources/list") == fixed)
+        try desk.add(.template, #"{"uriTemplate":"t:{x}","name":"t"}"#, list: 1)
+        #expect(
+            desk.ask("resources/list")
+                == CatalogTests.list("resources", [one, #"{"uri":"t:a","name":"a"}"#]))
+        try desk.perform(Work.remove(.template), nil, "t:{x}")
+        #expect(desk.ask("resources/list") == fixed)
+    }
+
+    @Test("Asks who may see only of what a URI fits, and goes on with what fits and may be seen")
+    func visible() throws {
+        let desk = Desk()
+        try desk.set { $0.visible = 1 }
+        try desk.add(.resource, #"{"uri":"a:1","name":"a"}"#)
+        for template in ["b:{x}", "a:{x}", "{y}:1", "c:{x}"] {
+            try desk.add(.template, #"{"uriTemplate":"\#(template)","name":"t"}"#)
+        }
+        var asked: [String] = []
+        desk.isVisible = {
+            asked.append(String($0.name))
+            return asked.count == 3
+        }
+        desk.open()
+        #expect(desk.ask("resources/read", #"{"uri":"a:1"}"#).contains(#""text":"given 'a'""#))
+        #expect(asked == ["a:1", "a:{x}", "{y}:1"])
+        asked = []
+        #expect(desk.ask("resources/read", #"{"uri":"d:2"}"#).contains("-32002"))
+        #expect(asked == [])
+    }
+
     @Test("A prompt's arguments are checked, and its answer becomes messages")
     func prompt() throws {
         let desk = Desk()
@@ -193,7 +235,39 @@ struct ResourceTests {
         #expect(ask(template, "x", "al") == values(#""alpha","alps""#, 2))
         desk.offers = (0..<120).map { "v\($0)" }
         #expect(ask(template, "x", "").contains(#""v99"],"hasMore":true"#))
-        #expect(ask(#""type":"ref/resource","uri":"u""#, "x", "").contains("-32602"))
-        #expect(ask(#""type":"ref/prompt","name":"q""#, "x", "").contains("-32602"))
+        func error(_ message: String) -> String {
+            #"{"error":{"code":-32602,"message":"\#(message)"}}"#
+        }
+        #expect(
+            ask(#""type":"ref/resource","uri":"u""#, "x", "")
+                == error("Unknown resource template: u"))
+        #expect(ask(#""type":"ref/prompt","name":"q""#, "x", "") == error("Unknown prompt: q"))
+        let type = "completion/complete needs a ref of the type ref/prompt or ref/resource"
+        for ref in ["", #""type":"ref/tool""#, #""type":1"#, #""name":"p""#] {
+            #expect(ask(ref, "a", "") == error(type), "\(ref)")
+        }
+        for params in ["{}", "[]", #"{"ref":"p"}"#, #"{"ref":[]}"#] {
+            #expect(desk.ask("completion/complete", params) == error(type), "\(params)")
+        }
+        #expect(
+            ask(#""type":"ref/prompt","name":1"#, "a", "")
+                == error("A ref of the type ref/prompt needs a name, a string"))
+        #expect(
+            ask(#""type":"ref/resource","name":"p""#, "a", "")
+                == error("A ref of the type ref/resource needs a uri, a string"))
+        for argument in [
+            "1", "{}", #"{"name":"a"}"#, #"{"name":"a","value":1}"#, #"{"value":"a"}"#,
+        ] {
+            #expect(
+                desk.ask("completion/complete", #"{"ref":{\#(prompt)},"argument":\#(argument)}"#)
+                    == error(
+                        "completion/complete needs an argument with a name and a value, "
+                            + "both strings"), "\(argument)")
+        }
+        let none = Desk()
+        try none.add(tool: "t", [])
+        none.open()
+        #expect(none.ask("completion/complete") == "")
+        #expect(none.delivered.last == .request)
     }
 }

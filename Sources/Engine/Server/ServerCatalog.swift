@@ -20,6 +20,17 @@ extension ServerEngine {
 
     package func isOpen(_ key: RequestKey) -> Bool { requests[key] != nil }
 
+    /// The keys, in order, of requests that have ended without an answer of the host's, which has
+    /// not been told yet: the events wait.
+    package var untoldEnds: [UInt64] {
+        var keys: [UInt64] = []
+        core.forEachEvent { event in
+            if event.kind == .cancelled, let key = event.request { keys.append(key.rawValue) }
+        }
+        SystemSort.sort(&keys)
+        return keys
+    }
+
     package func isOpen(_ key: RequestKey, of method: StaticString) -> Bool {
         requests[key]?.method.equals(method.rawBytes) == true
     }

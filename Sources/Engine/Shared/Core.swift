@@ -70,6 +70,11 @@ struct Core: ~Copyable {
     @inline(__always)
     mutating func nextEffect() -> Effect? { effects.popFirst() }
 
+    /// Calls `body` with each event that waits to be delivered.
+    func forEachEvent(_ body: (HostEvent) -> Void) {
+        effects.forEach { if case .deliver(let event) = $0 { body(event) } }
+    }
+
     /// Whether there is so much to perform that nothing should add to it that can wait.
     var isBusy: Bool { effects.count >= 512 }
 

@@ -311,6 +311,10 @@ struct EffectQueue {
 
     var count: Int { effects.count - next }
 
+    func forEach(_ body: (Effect) -> Void) {
+        for index in next..<effects.count { body(effects[index]) }
+    }
+
     @_optimize(speed)
     mutating func popFirst() -> Effect? {
         guard next < effects.count else { return nil }

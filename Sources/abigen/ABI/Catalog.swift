@@ -108,7 +108,12 @@ extension ABI {
                     Field(
                         "integer", .int64,
                         "A number that is an integer of 64 bits; otherwise cut to one."),
-                    Field("number", .double, "A number."),
+                    Field(
+                        "number", .double,
+                        """
+                        A number. One beyond a double is refused, or infinite if the type is
+                        SHTTP_PARAM_JSON.
+                        """),
                     Field(
                         "json", .bytes, .borrowed(until: .returns), "The value as it was written."),
                     reserved,
@@ -199,7 +204,8 @@ extension ABI {
                     order that stays the same.
 
                     `after` is what was added last for the page before, and NULL for the first page:
-                    go on behind it. Stop when shttp_listing_add() returns 0.
+                    go on behind it. A client may have made it up. Stop when shttp_listing_add()
+                    returns 0.
                     """,
                 parameters: [
                     context, Parameter("listing", .pointer(.opaque("shttp_listing"))),

@@ -111,7 +111,10 @@ extension ABI {
                         "How many a page of a list has at most."),
                     Field(
                         "entries_max", .uint32, fallback: .count(10_000),
-                        "How many tools, resources and prompts there may be, each."),
+                        """
+                        How many tools, resources, templates and prompts there may be, each. One
+                        that is there can still be replaced.
+                        """),
                     Field(
                         "ttl_ms", .uint32, fallback: .number(0),
                         "How long clients of 2026-07-28 may keep a list, in milliseconds."),
@@ -223,7 +226,8 @@ extension ABI {
                 "shttp_on_event_decline", .loopThread,
                 """
                 An on_event for a server whose catalog is all it has: it answers each request that
-                reaches it with -32601, method not found, and ignores all other events.
+                reaches it with -32601, method not found, and ignores all other events. Requests are
+                also SHTTP_EVENT_INITIALIZE, and SHTTP_EVENT_TOOL_CALL of a tool without a callback.
                 """,
                 [
                     handle,

@@ -100,7 +100,7 @@ extension ABI {
                 session that has said nothing gets all.
 
                 `level` is one of debug, info, notice, warning, error, critical, alert and
-                emergency. `logger` may be NULL..
+                emergency. `logger` may be NULL.
                 """,
                 target + [
                     Parameter("level", .text, .copied), Parameter("logger", .text, .copied), text,

@@ -338,7 +338,8 @@ extension ABI {
                 "held_bytes", .uint64,
                 """
                 Now: the memory that the server holds for its clients. Includes unsent_bytes,
-                replay_bytes and the following fields.
+                replay_bytes and the following fields, but not what the catalog remembers of open
+                requests: docs/LIMITS.md.
                 """),
             Field("arriving_bytes", .uint64, "Now: the bytes that arriving_bytes_max limits."),
             Field("request_bytes", .uint64, "Now: the bytes that request_bytes_max limits."),
