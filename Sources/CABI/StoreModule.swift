@@ -2,6 +2,7 @@ import CLibc
 import CStore
 import CStreamableHTTP
 import Engine
+import Runtime
 import Wire
 
 /// A store that a library beside this one keeps: it was loaded when the option `store` named it.

@@ -46,6 +46,7 @@ extension Player {
                 load,
                 words.last == "gap" ? nil : isShort ? found.messages.dropLast() : found.messages,
                 isShort ? .open(record: nil) : found.state)
+        case "written": engine.kept(upTo: UInt64(try line.number(1) as Int64))
         case "found":
             let load = LoadKey(rawValue: try line.key(1))
             let record = words.count > 2 || line.body != nil ? body : store.record(load)?.bytes

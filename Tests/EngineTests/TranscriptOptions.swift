@@ -59,6 +59,7 @@ extension ServerOptions {
         case ("replay", _): hasReplay = true
         case ("store", _): (hasReplay, hasHostStore) = (true, true)
         case ("session-store", _): hasSessionStore = true
+        case ("store-sync", _): waitsForStore = true
         case ("idle", _): sessionIdle = Int64(try number())
         case ("fence", _): fenceBreadth = Int64(try number())
         case ("head", _): responseHead = part.count > 1 ? Int64(try number()) : nil

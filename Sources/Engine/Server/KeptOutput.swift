@@ -1,4 +1,5 @@
 import Link
+import Replay
 import Wire
 
 /// Output that waits until the store has written what it was told before (`store_sync`).

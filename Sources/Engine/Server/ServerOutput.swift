@@ -1,4 +1,5 @@
 import Link
+import Replay
 import Wire
 
 /// Output to clients, and what happens if they do not read it.
