@@ -15,32 +15,37 @@ final class ForeignStores {
     /// The orders that were given.
     private var count: UInt64 = 0
 
-    /// Nil if the caller has no store. `idle` is in milliseconds; nil is for ever.
-    init?(
-        _ given: shttp_server_options, _ module: StoreModule?, idle: Int64?
-    ) throws(OptionFault) {
+    private init(
+        _ events: shttp_event_store?, _ sessions: shttp_session_store?, _ module: StoreModule?,
+        idle: Int64?
+    ) {
+        self.events = events
+        self.sessions = sessions
         self.module = module
         self.idle = idle.map { UInt64($0) } ?? 0
-        if let module {
-            events = module.events
-            sessions = module.sessions
-            return
-        }
-        events = try given.event_store.map { (given) throws(OptionFault) in
-            let table = try ForeignStores.table("event_store", given, empty: shttp_event_store())
+    }
+
+    /// The stores that the options name; nil if they name none. `idle` is in milliseconds; nil is
+    /// for ever.
+    static func open(
+        _ given: shttp_server_options, _ module: StoreModule?, idle: Int64?
+    ) throws(OptionFault) -> ForeignStores? {
+        if let module { return ForeignStores(module.events, module.sessions, module, idle: idle) }
+        let events = try given.event_store.map { (given) throws(OptionFault) in
+            let table = try table("event_store", given, empty: shttp_event_store())
             guard table.keep != nil, table.end != nil, table.load != nil, table.forget != nil else {
                 throw OptionFault("event_store", "lacks one of keep, end, load and forget")
             }
             return table
         }
-        sessions = try given.session_store.map { (given) throws(OptionFault) in
-            let table = try ForeignStores.table(
-                "session_store", given, empty: shttp_session_store())
+        let sessions = try given.session_store.map { (given) throws(OptionFault) in
+            let table = try table("session_store", given, empty: shttp_session_store())
             guard table.keep != nil, table.touch != nil, table.find != nil, table.forget != nil
             else { throw OptionFault("session_store", "lacks one of keep, touch, find and forget") }
             return table
         }
         if events == nil, sessions == nil { return nil }
+        return ForeignStores(events, sessions, nil, idle: idle)
     }
 
     private static func table<Table>(

@@ -18,10 +18,10 @@ public func shttp_server_create(
     do throws(OptionFault) {
         let given = try read(options)
         let checked = try ServerOptions(given)
-        let module = try StoreModule(given, checked)
+        let module = try StoreModule.open(given, checked)
         var complete = checked
         if module != nil { complete.takeStore(waits: given.store_sync != 0) }
-        let stores = try ForeignStores(given, module, idle: checked.sessionKept)
+        let stores = try ForeignStores.open(given, module, idle: checked.sessionKept)
         do throws(SystemFault) {
             out.pointee = try ServerHandle.create(on: handle.loop, given, complete, stores)
             return SHTTP_OK

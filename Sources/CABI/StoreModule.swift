@@ -11,8 +11,16 @@ final class StoreModule {
     let events: shttp_event_store
     private let store: shttp_store_module
 
+    private init(_ opened: shttp_store_module) {
+        store = opened
+        sessions = opened.sessions
+        events = opened.events
+    }
+
     /// Opens the store that the options name; nil if they name none.
-    init?(_ given: shttp_server_options, _ options: ServerOptions) throws(OptionFault) {
+    static func open(
+        _ given: shttp_server_options, _ options: ServerOptions
+    ) throws(OptionFault) -> StoreModule? {
         guard let name = text(given.store) else {
             if given.store_sync != 0 { throw OptionFault("store_sync", "needs store") }
             return nil
@@ -28,7 +36,7 @@ final class StoreModule {
         guard name.count > scheme.utf8CodeUnitCount,
             name.prefixBytes(scheme.utf8CodeUnitCount).equals(scheme)
         else { throw OptionFault("store", "is no sqlite:PATH", part: [UInt8](name)) }
-        let open = try StoreModule.load()
+        let opener = try load()
         var terms = shttp_store_terms()
         terms.location = given.store + scheme.utf8CodeUnitCount
         terms.event_ms = options.replayAge.map { UInt64($0) } ?? 0
@@ -38,21 +46,19 @@ final class StoreModule {
         terms.waiting_bytes_max = UInt64(
             given.store_queue_bytes_max.orDefault(OptionDefaults.storeQueueBytesMax))
         terms.sync = given.store_sync != 0 ? 1 : 0
-        var answers = StoreModule.answers
+        var answers = self.answers
         var opened = shttp_store_module()
         let reason = ByteBuffer(capacity: 512)
         var fault: OptionFault?
         reason.append(upTo: 512) { place in
             let text = place.assumingMemoryBound(to: CChar.self)
             text.pointee = 0
-            let status = open(
+            let status = opener(
                 UInt32(SHTTP_STORE_MODULE_VERSION), &answers, &terms, &opened, text, 512)
             if status != SHTTP_OK { fault = OptionFault("store", foreign: text) }
         }
         if let fault { throw fault }
-        store = opened
-        sessions = opened.sessions
-        events = opened.events
+        return StoreModule(opened)
     }
 
     /// Writes what waits, and ends the store. No answer of it follows.
@@ -67,29 +73,36 @@ final class StoreModule {
         let name: StaticString = "libstreamablehttp-sqlite.so.0"
         let path = ByteBuffer()
         var place = place_of_code()
-        if find_code(unsafeBitCast(shttp_version as @convention(c) () -> UInt32, to: UnsafeRawPointer.self), &place) != 0,
-            let file = place.file, let end = strrchr(file, 0x2F)
+        let here: @convention(c) () -> UInt32 = shttp_version
+        if find_code(unsafeBitCast(here, to: UnsafeRawPointer.self), &place) != 0,
+            let file = place.file
         {
-            path.append(UnsafeRawBufferPointer(start: file, count: end + 1 - UnsafeMutablePointer(mutating: file)))
+            let bytes = UnsafeRawBufferPointer(start: file, count: strlen(file))
+            if let slash = bytes.lastIndex(of: UInt8(ascii: "/")) {
+                path.append(bytes.prefixBytes(slash + 1))
+            }
         }
         let folder = path.count
         path.append(name)
         path.append(UInt8(0))
-        var library = folder > 0 ? open(path.bytes) : nil
-        if library == nil { library = open(path.bytes.dropBytes(folder)) }
+        var library = folder > 0 ? openLibrary(path.bytes) : nil
+        if library == nil { library = openLibrary(path.bytes.dropBytes(folder)) }
         guard let library else {
             throw OptionFault(
                 "store",
-                "needs libstreamablehttp-sqlite.so.0, which is part of the library and needs Debian's libsqlite3-0; put it beside libstreamablehttp.so.0 or where the system finds libraries"
+                """
+                needs libstreamablehttp-sqlite.so.0, a part of this library, and Debian's \
+                libsqlite3-0: put it beside libstreamablehttp.so.0 or where the system finds libraries
+                """
             )
         }
         guard let function = dlsym(library, "shttp_store_module_open") else {
-            throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and the one that was found is something else")
+            throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and found another file")
         }
         return unsafeBitCast(function, to: shttp_store_module_opener.self)
     }
 
-    private static func open(_ path: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
+    private static func openLibrary(_ path: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
         // It stays open: its threads and its code end with the process.
         path.baseAddress.flatMap {
             dlopen($0.assumingMemoryBound(to: CChar.self), RTLD_NOW | RTLD_LOCAL)

@@ -41,53 +41,40 @@ package struct SessionRecord {
 
     package var text: ByteBuffer {
         let output = ByteBuffer()
-        output.append("{\"revision\":\"")
-        output.append(revision.text)
-        output.append("\",\"ready\":")
-        output.append(isReady ? "true" : "false")
+        output.put("{\"revision\":\"")
+        output.append(revision.text.rawBytes)
+        output.put(isReady ? "\",\"ready\":true" : "\",\"ready\":false")
         if let name = principal?.name {
             // The host's names may be any bytes, but JSON is UTF-8.
-            let isText = UTF8Text.isValid(name)
-            output.append(isText ? ",\"principal\":" : ",\"principalBase64\":\"")
-            if isText {
+            if UTF8Text.isValid(name) {
+                output.put(",\"principal\":")
                 output.append(jsonString: name)
             } else {
+                output.put(",\"principalBase64\":\"")
                 Base64.encode(name, to: output)
-                output.append("\"")
+                output.put("\"")
             }
         }
-        output.append(",\"clientInfo\":")
+        output.put(",\"clientInfo\":")
         output.append(jsonLine: clientInfo.bytes)
-        output.append(",\"capabilities\":")
+        output.put(",\"capabilities\":")
         output.append(jsonLine: clientCapabilities.bytes)
         if let logLevel {
-            output.append(",\"logLevel\":\"")
-            output.append(logLevel.name)
-            output.append("\"")
+            output.put(",\"logLevel\":\"")
+            output.append(logLevel.name.rawBytes)
+            output.put("\"")
         }
-        append("primaries", primaries, to: output) { token in
-            output.append("\"")
+        for (index, token) in primaries.enumerated() {
+            output.put(index == 0 ? ",\"primaries\":[\"" : "\",\"")
             EventIDCodec.append(token, to: output)
-            output.append("\"")
         }
-        append("subscriptions", subscriptions, to: output) { output.append(jsonString: $0.bytes) }
-        output.append("}")
+        if !primaries.isEmpty { output.put("\"]") }
+        for (index, uri) in subscriptions.enumerated() {
+            output.put(index == 0 ? ",\"subscriptions\":[" : ",")
+            output.append(jsonString: uri.bytes)
+        }
+        output.put(subscriptions.isEmpty ? "}" : "]}")
         return output
-    }
-
-    private func append<Element>(
-        _ name: StaticString, _ elements: [Element], to output: ByteBuffer,
-        _ append: (Element) -> Void
-    ) {
-        guard !elements.isEmpty else { return }
-        output.append(",\"")
-        output.append(name)
-        output.append("\":[")
-        for (index, element) in elements.enumerated() {
-            if index > 0 { output.append(",") }
-            append(element)
-        }
-        output.append("]")
     }
 
     // MARK: Reading

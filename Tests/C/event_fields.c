@@ -236,9 +236,40 @@ static void queue(void) {
   fixture_stop(&fixture);
 }
 
+/* ---- A host whose store knows every session -------------------------------------- */
+
+static void ignore_order(shttp_server *server, const shttp_store_order *order, void *user_data) {
+  (void)server;
+  (void)order;
+  (void)user_data;
+}
+
+static void find(shttp_server *server, const shttp_store_order *order, void *user_data) {
+  (void)user_data;
+  CHECK_STATUS(shttp_find_finish(server, order->load,
+                                 shttp_text("{\"revision\":\"2025-11-25\",\"ready\":true,"
+                                            "\"clientInfo\":{\"name\":\"old\"},\"capabilities\":{}}")),
+               SHTTP_OK);
+}
+
+static void resumed(void) {
+  struct fixture fixture;
+  shttp_session_store store;
+  shttp_session_store_init(&store);
+  store.keep = store.touch = store.forget = ignore_order;
+  store.find = find;
+  shttp_server_options options = fixture_options(on_event, NULL);
+  options.session_store = &store;
+  fixture_start(&fixture, &options);
+  struct client client = {"127.0.0.1", fixture.port, "0123456789abcdef0123456789abcdef", NULL};
+  CHECK(client_tell(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"test/note\"}") == 202);
+  fixture_stop(&fixture);
+}
+
 int main(void) {
   RUN(callbacks);
   RUN(raw);
+  RUN(resumed);
   RUN(queue);
   for (size_t place = 0; place < KINDS; place++) {
     if (!CHECK(atomic_load(&counts[place]) > 0)) fprintf(stderr, "  %s did not happen\n", event_kinds[place].name);

@@ -32,6 +32,8 @@ package final class ServerConnection {
     private var peerText: ByteBuffer?
     /// The records of its exchanges; nil if nobody wants them.
     let access: AccessBook?
+    /// Up to where it may write, if it has to wait for the store. `KeptOutput` writes it.
+    var mark: OutputMark?
 
     fileprivate init(
         id: ConnectionID, driver: UnsafeMutableRawPointer, share: Share?, peerName: PeerName,

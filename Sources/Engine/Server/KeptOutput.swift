@@ -8,20 +8,14 @@ import Wire
 /// everything is written that the store was told until then. What comes meanwhile is sealed next,
 /// so that a stream that never pauses gets on as fast as the store does.
 struct KeptOutput {
-    private struct Mark {
-        /// The position up to which may be written.
-        var end: UInt64
-        /// The position up to which is sealed; nil if nothing is.
-        var sealed: UInt64?
-    }
-
     let isOn: Bool
     /// The number of the last order that the store has written.
     private var written: UInt64 = 0
-    private var marks: [ConnectionID: Mark] = [:]
-    /// The connections with sealed output, and the number of the order that each waits for.
-    private var queue: [(order: UInt64, connection: ConnectionID)] = []
+    /// The marks with sealed output, and the number of the order that each waits for.
+    private var queue: [(order: UInt64, connection: ServerConnection)] = []
     private var first = 0
+    /// How many of these have been closed meanwhile.
+    private var closed = 0
 
     init(isOn: Bool) {
         self.isOn = isOn
@@ -30,22 +24,23 @@ struct KeptOutput {
     /// Whether a connection may write something now; `last` is the number of the last order.
     mutating func mayWrite(_ connection: ServerConnection, last: UInt64) -> Bool {
         guard written < last else {
-            marks[connection.id] = nil
+            connection.mark = nil
             return true
         }
-        var mark = marks[connection.id] ?? Mark(end: connection.outbox.takenBytes)
-        if mark.sealed == nil, connection.outbox.queuedBytes > mark.end {
+        let taken = connection.outbox.takenBytes
+        let mark = connection.mark ?? OutputMark(end: taken)
+        connection.mark = mark
+        if !mark.isWaiting, connection.outbox.queuedBytes > mark.end {
             connection.outbox.seal()
             mark.sealed = connection.outbox.queuedBytes
-            queue.append((last, connection.id))
+            queue.append((last, connection))
         }
-        marks[connection.id] = mark
-        return mark.end > connection.outbox.takenBytes
+        return mark.end > taken
     }
 
     /// The position up to which a connection may write.
     func end(of connection: ServerConnection, last: UInt64) -> UInt64 {
-        written < last ? marks[connection.id]?.end ?? 0 : .max
+        written < last ? connection.mark?.end ?? 0 : .max
     }
 
     /// The store has written everything up to an order.
@@ -54,26 +49,48 @@ struct KeptOutput {
     }
 
     /// A connection whose sealed output may be written; nil if there is no other.
-    mutating func popReleased() -> ConnectionID? {
+    mutating func popReleased() -> ServerConnection? {
         while first < queue.count, queue[first].order <= written {
-            let id = queue[first].connection
+            let connection = queue[first].connection
             first += 1
             if first == queue.count || first > 1_024 {
                 queue.removeFirst(first)
                 first = 0
             }
-            guard var mark = marks[id], let sealed = mark.sealed else { continue }
-            mark.end = sealed
-            mark.sealed = nil
-            marks[id] = mark
-            return id
+            guard let mark = connection.mark, mark.isWaiting else {
+                closed = max(0, closed - 1)
+                continue
+            }
+            mark.end = mark.sealed
+            return connection
         }
         return nil
     }
 
+    /// A connection is closed. The store may be stuck: those that are gone take no room.
     mutating func forget(_ connection: ServerConnection) {
-        if isOn { marks[connection.id] = nil }
+        guard let mark = connection.mark else { return }
+        connection.mark = nil
+        if mark.isWaiting { closed += 1 }
+        guard closed > 32, closed > (queue.count - first) / 2 else { return }
+        queue = queue[first...].filter { $0.connection.mark != nil }
+        first = 0
+        closed = 0
     }
+}
+
+/// Up to where a connection may write.
+final class OutputMark {
+    fileprivate var end: UInt64
+    /// The position up to which it may write once the store has written; `end` if it does not wait.
+    fileprivate var sealed: UInt64
+
+    fileprivate init(end: UInt64) {
+        self.end = end
+        sealed = end
+    }
+
+    fileprivate var isWaiting: Bool { sealed > end }
 }
 
 extension ServerEngine {
@@ -81,8 +98,8 @@ extension ServerEngine {
     package func kept(upTo order: UInt64) {
         enter {
             keptOutput.wrote(upTo: min(order, storeOrders.count))
-            while let id = keptOutput.popReleased() {
-                if let connection = connections[id] { connections.noteWritable(connection) }
+            while let connection = keptOutput.popReleased() {
+                connections.noteWritable(connection)
             }
         }
     }

@@ -57,11 +57,6 @@ struct Parked: ~Copyable {
         loads[lookup] = nil
     }
 
-    /// The connections that wait for a load or a look-up.
-    var loading: [(load: LoadKey, connection: ServerConnection)] {
-        loads.map { (load: $0.key, connection: $0.value) }
-    }
-
     /// The connection that waits for a load.
     subscript(load: LoadKey) -> ServerConnection? { loads[load] }
 

@@ -63,8 +63,9 @@ extension ServerEngine {
     /// A session has ended while others look it up, who may get an answer from before: they find
     /// nothing.
     func endSeeking(of session: ServerSession) {
-        for (load, connection) in parked.loading {
-            guard case .seeking = connection.exchange.state,
+        guard kept.hasStore, parked.loadCount > 0 else { return }
+        for connection in connections.all {
+            guard case .seeking(let load) = connection.exchange.state,
                 connection.head?[.sessionID].flatMap({ SessionID(text: $0) }) == session.id
             else { continue }
             endSeeking(load, on: connection, nil)
