@@ -57,6 +57,9 @@ final class ForeignStores {
         return table
     }
 
+    /// Whether the event store keeps what streams are for.
+    var keepsRecords: Bool { events?.begin != nil }
+
     /// The server has ended.
     func close() {
         module?.close()

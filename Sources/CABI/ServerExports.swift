@@ -20,8 +20,9 @@ public func shttp_server_create(
         let checked = try ServerOptions(given)
         let module = try StoreModule.open(given, checked)
         var complete = checked
-        if module != nil { complete.takeStore(waits: given.store_sync != 0) }
         let stores = try ForeignStores.open(given, module, idle: checked.sessionKept)
+        complete.keepsStreamRecords = stores?.keepsRecords ?? false
+        if module != nil { complete.takeStore(waits: given.store_sync != 0) }
         do throws(SystemFault) {
             out.pointee = try ServerHandle.create(on: handle.loop, given, complete, stores)
             return SHTTP_OK

@@ -57,14 +57,17 @@ package final class StoreOrders {
 /// The event store that forwards all calls to the host's store.
 package final class HostEventStore: EventStore {
     private let orders: StoreOrders
+    private let keepsRecords: Bool
 
-    package init(_ orders: StoreOrders) {
+    package init(_ orders: StoreOrders, keepsRecords: Bool) {
         self.orders = orders
+        self.keepsRecords = keepsRecords
     }
 
     package override func begin(
         _ stream: StreamToken, of session: SessionIdentity, as record: () -> ByteBuffer
     ) {
+        guard keepsRecords else { return }
         orders.append(.begin(stream, record: record(), of: session.id))
     }
 

@@ -8,27 +8,41 @@ import Wire
 struct KeptSessions {
     /// Nil if sessions end with the process.
     private let store: SessionStore?
-    /// How often the store hears which sessions are in use, in milliseconds; nil for never.
+    /// How often the store hears of each session that is in use, in milliseconds; nil for never.
     private let interval: Int64?
-    /// When it hears next, and when it last did.
-    private(set) var nextReport: Instant?
-    private var lastReport = Instant(milliseconds: 0)
+    /// Whether everything is stored at once, because answers wait for it.
+    private let isPrompt: Bool
+    /// When some of the sessions are next reported, and where they begin.
+    private var nextReport: Instant?
+    private var reportIndex = 0
+    /// Sessions that have changed, and when they are stored: a client that changes something all
+    /// the time causes no more than a write each second.
+    private var changed: [ServerSession] = []
+    private var nextFlush: Instant?
+
+    private static var flushDelay: Int64 { 1_000 }
+    /// How many sessions are reported in a turn, unless there are very many.
+    private static var reportCount: Int { 128 }
 
     init(_ options: ServerOptions, _ orders: StoreOrders) {
         store = options.hasSessionStore && !options.isStateless ? SessionStore(orders) : nil
         interval = store == nil ? nil : options.sessionReportInterval
+        isPrompt = options.waitsForStore
     }
 
     /// Whether sessions outlive the process.
     @inline(__always)
     var hasStore: Bool { store != nil }
 
-    /// Stores a live session, or what has changed of it.
+    // MARK: What is stored
+
+    /// Stores a live session.
     mutating func keep(_ session: ServerSession, at now: Instant) {
         guard let store, !session.isOld, session.state.isLive,
             let revision = session.state.revision
         else { return }
         session.past.hasKeptPrimary = true
+        session.past.hasChanged = false
         let primaries = session.past.primaries + [session.primary.token]
         store.keep(
             session.id,
@@ -41,14 +55,25 @@ struct KeptSessions {
         beginReports(at: now)
     }
 
+    /// Stores what has changed of a session, soon.
+    mutating func noteChange(of session: ServerSession, at now: Instant) {
+        guard hasStore, !session.past.hasChanged else { return }
+        if isPrompt { return keep(session, at: now) }
+        session.past.hasChanged = true
+        changed.append(session)
+        if nextFlush == nil { nextFlush = now.advanced(byMilliseconds: KeptSessions.flushDelay) }
+    }
+
     /// A session's primary stream is used: the store must know which it is.
     @inline(__always)
     mutating func notePrimary(of session: ServerSession, at now: Instant) {
         if hasStore, !session.past.hasKeptPrimary { keep(session, at: now) }
     }
 
-    /// Looks up a session.
-    func find(_ id: SessionID) -> LoadKey? { store?.find(id) }
+    /// This process is done with a session, which lives on.
+    mutating func release(_ session: ServerSession, at now: Instant) {
+        if session.past.hasChanged { keep(session, at: now) }
+    }
 
     /// A session has ended, for every process.
     func forget(_ session: ServerSession) {
@@ -56,24 +81,49 @@ struct KeptSessions {
         store?.forget(session.id)
     }
 
-    // MARK: Reports
+    /// Looks up a session.
+    func find(_ id: SessionID) -> LoadKey? { store?.find(id) }
+
+    // MARK: What is due
+
+    var nextDeadline: Instant? {
+        guard let nextFlush else { return nextReport }
+        return nextReport.map { min($0, nextFlush) } ?? nextFlush
+    }
 
     /// Sessions are there to be reported.
     mutating func beginReports(at now: Instant) {
-        guard let interval, nextReport == nil else { return }
-        lastReport = now
-        nextReport = now.advanced(byMilliseconds: interval)
+        guard nextReport == nil else { return }
+        nextReport = interval.map { now.advanced(byMilliseconds: $0) }
     }
 
-    /// Tells the store which sessions are in use, or have been since the last time.
-    mutating func report(_ sessions: borrowing Sessions, at now: Instant) {
-        guard let store, let interval, let due = nextReport, due <= now else { return }
-        for session in sessions.all where !session.isOld && session.state.isLive {
-            if let since = sessions.quietSince(session), since < lastReport { continue }
+    mutating func deadlineReached(_ sessions: borrowing Sessions, at now: Instant) {
+        if let due = nextFlush, due <= now {
+            nextFlush = nil
+            for session in changed where session.past.hasChanged { keep(session, at: now) }
+            changed = []
+        }
+        if let due = nextReport, due <= now { report(sessions, at: now) }
+    }
+
+    /// Tells the store which of the next sessions are in use, or have been since the last time.
+    /// Within an interval each has its turn.
+    private mutating func report(_ sessions: borrowing Sessions, at now: Instant) {
+        guard let store, let interval else { return }
+        let slots = sessions.slotCount
+        let parts = max(1, min(slots / KeptSessions.reportCount, 64))
+        let pause = max(1, interval / Int64(parts))
+        let last = now.advanced(byMilliseconds: -interval - pause)
+        if reportIndex >= slots { reportIndex = 0 }
+        let end = min(slots, reportIndex + slots / parts + 1)
+        for index in reportIndex..<end {
+            guard let session = sessions[index: index], !session.isOld, session.state.isLive,
+                sessions.quietSince(session).map({ $0 >= last }) ?? true
+            else { continue }
             store.touch(session.id)
         }
-        lastReport = now
-        nextReport = sessions.count > 0 ? now.advanced(byMilliseconds: interval) : nil
+        reportIndex = end
+        nextReport = sessions.count > 0 ? now.advanced(byMilliseconds: pause) : nil
     }
 }
 
@@ -83,4 +133,6 @@ struct SessionPast {
     var primaries: [StreamToken] = []
     /// Whether the store knows of its primary stream.
     var hasKeptPrimary = false
+    /// Whether something has changed that the store does not know.
+    var hasChanged = false
 }

@@ -230,7 +230,7 @@ package final class ServerEngine {
             while let request = continuations.popDue(at: now) { giveUpWaiting(request) }
             fences.releaseDue(connections, at: now)
             sessions.storeDeadlineReached(at: now)
-            kept.report(sessions, at: now)
+            kept.deadlineReached(sessions, at: now)
             closeIfDrained()
             // Last: any of the above may begin a stream whose authorization has expired.
             while let connection = gate.popExpired(of: connections, at: now) {
@@ -280,7 +280,7 @@ package final class ServerEngine {
         var next = never
         next.lower(to: sessions.nextDeadline)
         next.lower(to: sessions.nextStoreDeadline)
-        next.lower(to: kept.nextReport)
+        next.lower(to: kept.nextDeadline)
         next.lower(to: requests.nextDeadline)
         next.lower(to: continuations.nextDeadline)
         next.lower(to: fences.nextDeadline)

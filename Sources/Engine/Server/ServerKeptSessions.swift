@@ -133,6 +133,6 @@ extension ServerEngine {
     /// The client of a session wants log messages from a level on.
     package func setLogLevel(_ level: LogSeverity, of session: ServerSession) {
         sessions.setLogLevel(level, of: session)
-        kept.keep(session, at: now)
+        kept.noteChange(of: session, at: now)
     }
 }

@@ -58,6 +58,8 @@ package struct ServerOptions {
     package var hasReplay = true
     /// Whether the host stores the events; the bounds for replay are then its own.
     package var hasHostStore = false
+    /// Whether that store keeps what streams are for, so that another process can end them.
+    package var keepsStreamRecords = true
     /// Whether the host stores sessions, so that they outlive the process.
     package var hasSessionStore = false
     /// Whether nothing is sent before the host's stores have written what they were told.
@@ -132,7 +134,7 @@ package struct ServerOptions {
 
     func makeStore(_ orders: StoreOrders) -> EventStore? {
         guard hasReplay, !isStateless else { return nil }
-        guard !hasHostStore else { return HostEventStore(orders) }
+        guard !hasHostStore else { return HostEventStore(orders, keepsRecords: keepsStreamRecords) }
         var bounds = MemoryEventStore.Bounds()
         bounds.events = replayEventsMax
         bounds.bytes = replayBytesMax

@@ -173,6 +173,7 @@ extension ServerEngine {
         guard !session.state.hasEnded else { return }
         let wasLive = session.state.isLive
         let livesOn = livesOn && wasLive && !session.isOld
+        if livesOn { kept.release(session, at: now) }
         sessions.remove(session, &shares, livesOn: livesOn)
         if livesOn {
             core.spare.forgetHeads()

@@ -20,7 +20,7 @@ extension ServerEngine {
             } else if let removed = sessions.unsubscribe(session, from: uri.bytes) {
                 unwatch(removed, ofSession: true)
             }
-            if fault == nil { kept.keep(session, at: now) }
+            if fault == nil { kept.noteChange(of: session, at: now) }
         } else {
             fault = .subscriptionParams
         }
