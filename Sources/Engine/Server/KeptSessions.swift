@@ -98,12 +98,15 @@ struct KeptSessions {
     }
 
     mutating func deadlineReached(_ sessions: borrowing Sessions, at now: Instant) {
-        if let due = nextFlush, due <= now {
-            nextFlush = nil
-            for session in changed where session.past.hasChanged { keep(session, at: now) }
-            changed = []
-        }
+        if let due = nextFlush, due <= now { flush(at: now) }
         if let due = nextReport, due <= now { report(sessions, at: now) }
+    }
+
+    /// Stores all that has changed.
+    mutating func flush(at now: Instant) {
+        nextFlush = nil
+        for session in changed where session.past.hasChanged { keep(session, at: now) }
+        changed = []
     }
 
     /// Tells the store which of the next sessions are in use, or have been since the last time.
