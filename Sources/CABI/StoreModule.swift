@@ -92,12 +92,12 @@ final class StoreModule {
                 "store",
                 """
                 needs libstreamablehttp-sqlite.so.0, a part of this library, and Debian's \
-                libsqlite3-0: put it beside libstreamablehttp.so.0 or where the system finds libraries
+                libsqlite3-0: put it beside libstreamablehttp.so.0, or where libraries are found
                 """
             )
         }
         guard let function = dlsym(library, "shttp_store_module_open") else {
-            throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and found another file")
+            throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and found another one")
         }
         return unsafeBitCast(function, to: shttp_store_module_opener.self)
     }

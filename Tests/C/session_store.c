@@ -80,10 +80,9 @@ static void find(shttp_server *server, const shttp_store_order *order, void *use
   CHECK(user_data == &store && order->load.key != 0 && order->record.len == 0);
   count(order);
   struct session *session = named(order->session);
-  CHECK_STATUS(
-      store.fails ? shttp_load_fail(server, order->load)
-                  : shttp_find_finish(server, order->load, shttp_text(session ? session->record : "")),
-      SHTTP_OK);
+  CHECK_STATUS(store.fails ? shttp_load_fail(server, order->load)
+                           : shttp_find_finish(server, order->load, shttp_text(session ? session->record : "")),
+               SHTTP_OK);
   CHECK_STATUS(shttp_find_finish(server, order->load, shttp_text("")), SHTTP_ERR_NOT_FOUND);
   atomic_fetch_add(&store.found, 1);
 }
@@ -134,12 +133,9 @@ static void event_load(shttp_server *server, const shttp_store_order *order, voi
   for (int i = 0; i < store.row_count; i++) {
     struct row *row = &store.rows[i];
     if (memcmp(row->stream, order->stream.data, 32) != 0) continue;
-    if (row->number == 0)
-      record = shttp_text(row->text);
-    else if (row->number == UINT64_MAX)
-      has_ended = true;
-    else if (row->number > order->number)
-      found[length++] = shttp_text(row->text);
+    if (row->number == 0) record = shttp_text(row->text);
+    else if (row->number == UINT64_MAX) has_ended = true;
+    else if (row->number > order->number) found[length++] = shttp_text(row->text);
   }
   CHECK_STATUS(has_ended ? shttp_load_finish(server, order->load, found, length, 1)
                          : shttp_load_finish_open(server, order->load, found, length, record),

@@ -111,8 +111,8 @@ struct Check: Sendable, CustomStringConvertible {
         "Runtime": ["CLibuv", "Engine", "Link", "Replay", "Session", "Synchronization", "Wire"],
         "Catalog": ["Engine", "Link", "MCP", "Session", "Wire"],
         "CABI": [
-            "CStreamableHTTP", "Catalog", "Engine", "Link", "MCP", "Replay", "Runtime", "Session",
-            "Wire",
+            "CStore", "CStreamableHTTP", "Catalog", "Engine", "Link", "MCP", "Replay", "Runtime",
+            "Session", "Wire",
         ],
         "abigen": ["Glibc"],
     ]

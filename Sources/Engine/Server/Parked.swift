@@ -1,4 +1,5 @@
 import Link
+import Replay
 import Session
 import Wire
 
@@ -134,6 +135,36 @@ final class Resumption {
         let end = ByteBuffer()
         last(end)
         self.end = end
+    }
+}
+
+extension Resumption {
+    /// The events that were found and that the client has missed. What the stream has sent since
+    /// the load began is in the backlog, in the store or not.
+    func events(_ found: [ByteBuffer]) -> [StoredEvent] {
+        let missed = isEarlier ? nil : last.map { Int($0 - cursor.sequence) }
+        return found.prefix(missed ?? found.count).enumerated().map { index, message in
+            let sequence = cursor.sequence + UInt64(index) + 1
+            return StoredEvent(
+                id: EventID(stream: cursor.stream, sequence: sequence), message: message)
+        }
+    }
+}
+
+/// How a stream that was loaded from the host's store goes on.
+package enum LoadedState {
+    case ended
+    /// It has not ended. The record says which request it is for, if the store has one.
+    case open(record: ByteBuffer?)
+
+    var isEnd: Bool {
+        if case .ended = self { true } else { false }
+    }
+
+    /// The id of the request that has not been answered.
+    func request(_ limits: Limits) -> RequestID? {
+        guard case .open(let record?) = self else { return nil }
+        return StreamRecord.id(record.bytes, limits: limits)
     }
 }
 

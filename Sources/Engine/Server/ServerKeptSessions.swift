@@ -35,12 +35,11 @@ extension ServerEngine {
 
     /// The store does not say whether there is such a session. That is no word about the client.
     func seekingFailed(_ load: LoadKey, on connection: ServerConnection, isLate: Bool) {
-        log(
-            .warning,
-            isLate
-                ? "The session store took too long; a client was refused"
-                : "The session store failed; a client was refused",
-            on: connection)
+        if isLate {
+            log(.warning, "The session store took too long; a client was refused", on: connection)
+        } else {
+            log(.warning, "The session store failed; a client was refused", on: connection)
+        }
         endSeeking(load, on: connection, .sessionStore)
     }
 
@@ -55,7 +54,9 @@ extension ServerEngine {
         } else {
             _ = connection.reader.awaitBody()
             wait(.body, connection)
-            if let head = connection.head, head.method == .post { sendContinue(head, on: connection) }
+            if connection.head?.method == .post, let head = connection.head {
+                sendContinue(head, on: connection)
+            }
         }
         readOn(connection)
     }
@@ -83,7 +84,9 @@ extension ServerEngine {
             sessions.key(for: id) == nil
         else { return nil }
         guard let record = SessionRecord(text, depthMax: options.limits.jsonDepth) else {
-            log(.warning, "The session store returned what is no record of a session", on: connection)
+            log(
+                .warning, "The session store returned what is no record of a session",
+                on: connection)
             return nil
         }
         let principal = connection.exchange.principal

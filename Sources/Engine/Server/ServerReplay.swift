@@ -226,9 +226,10 @@ extension ServerEngine {
         }
     }
 
-    /// Loads events of an earlier stream, which come before those that were found; false if there is
-    /// no other.
-    private func loadEarlier(before events: [StoredEvent], on connection: ServerConnection) -> Bool {
+    /// Loads events of an earlier stream, which come before those found; false if there is none.
+    private func loadEarlier(
+        before events: [StoredEvent], on connection: ServerConnection
+    ) -> Bool {
         guard let resumption = connection.resumption, keepsUp(connection),
             let cursor = resumption.nextCursor()
         else { return connection.isClosed }
@@ -368,36 +369,6 @@ extension ServerEngine {
     func hangUp(_ connection: ServerConnection, retry: Int64) {
         endStream(on: connection) { output in
             output.appendPart(connection.exchange.framing) { SSEFrame.appendRetry(retry, to: $0) }
-        }
-    }
-}
-
-/// How a stream that was loaded from the host's store goes on.
-package enum LoadedState {
-    case ended
-    /// It has not ended. The record says which request it is for, if the store has one.
-    case open(record: ByteBuffer?)
-
-    fileprivate var isEnd: Bool {
-        if case .ended = self { true } else { false }
-    }
-
-    /// The id of the request that has not been answered.
-    fileprivate func request(_ limits: Limits) -> RequestID? {
-        guard case .open(let record?) = self else { return nil }
-        return StreamRecord.id(record.bytes, limits: limits)
-    }
-}
-
-extension Resumption {
-    /// The events that were found and that the client has missed. What the stream has sent since
-    /// the load began is in the backlog, in the store or not.
-    fileprivate func events(_ found: [ByteBuffer]) -> [StoredEvent] {
-        let missed = isEarlier ? nil : last.map { Int($0 - cursor.sequence) }
-        return found.prefix(missed ?? found.count).enumerated().map { index, message in
-            let sequence = cursor.sequence + UInt64(index) + 1
-            return StoredEvent(
-                id: EventID(stream: cursor.stream, sequence: sequence), message: message)
         }
     }
 }

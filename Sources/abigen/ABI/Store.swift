@@ -81,8 +81,8 @@ extension ABI {
             Callback(
                 name: "shttp_on_order",
                 doc: """
-                    Receives one order for a store. shttp_event_store and shttp_session_store say what
-                    each function has to do, and with which fields.
+                    Receives one order for a store. shttp_event_store and shttp_session_store say
+                    what each function has to do, and with which fields.
                     """,
                 parameters: order)),
         .structure(
@@ -118,7 +118,8 @@ extension ABI {
                         "`session` has ended: its messages are no longer needed."),
                     Field("user_data", .address, .kept, "Passed to each function."),
                     Field(
-                        "begin", .callback("shttp_on_order"), fallback: .named("NULL", "such a stream cannot be resumed"),
+                        "begin", .callback("shttp_on_order"),
+                        fallback: .named("NULL", "such a stream cannot be resumed"),
                         """
                         The stream `stream` of `session` begins, for a request that `record`
                         describes. Not called for primary streams, and not for a stream of one
