@@ -21,17 +21,15 @@ extern "C" {
 
 /** What a module calls. Any thread, until its `close` has returned. */
 typedef struct shttp_store_answers {
-  shttp_status (*load_finish)(shttp_server *server, shttp_load load,
-                              const shttp_bytes *messages, size_t count,
+  shttp_status (*load_finish)(shttp_server *server, shttp_load load, const shttp_bytes *messages, size_t count,
                               int ended);
-  shttp_status (*load_finish_open)(shttp_server *server, shttp_load load,
-                                   const shttp_bytes *messages, size_t count,
+  shttp_status (*load_finish_open)(shttp_server *server, shttp_load load, const shttp_bytes *messages, size_t count,
                                    shttp_bytes record);
   shttp_status (*load_fail)(shttp_server *server, shttp_load load);
-  shttp_status (*find_finish)(shttp_server *server, shttp_load load,
-                              shttp_bytes record);
+  shttp_status (*find_finish)(shttp_server *server, shttp_load load, shttp_bytes record);
   /** All orders up to `serial` are kept: neither the end of the process nor of
-   *  the machine can undo them. Called only with shttp_store_terms.sync. */
+   *  the machine can undo them. Messages that were dropped (waiting_bytes_max)
+   *  are not, and never will be. Called only with shttp_store_terms.sync. */
   void (*kept)(shttp_server *server, uint64_t serial);
   /** Writes a line to the server's log. `text` is English, without a session's
    *  id. */
@@ -69,10 +67,14 @@ typedef struct shttp_store_module {
 /** The type of shttp_store_module_open(). Returns SHTTP_OK, or another status
  *  after it has written to `error`, which has `error_size` bytes, what is wrong
  *  and what to do. `version` is SHTTP_STORE_MODULE_VERSION of the library. */
-typedef shttp_status (*shttp_store_module_opener)(
-    uint32_t version, const shttp_store_answers *answers,
-    const shttp_store_terms *terms, shttp_store_module *out, char *error,
-    size_t error_size);
+typedef shttp_status (*shttp_store_module_opener)(uint32_t version, const shttp_store_answers *answers,
+                                                  const shttp_store_terms *terms, shttp_store_module *out, char *error,
+                                                  size_t error_size);
+
+/** What a module exports. */
+shttp_status shttp_store_module_open(uint32_t version, const shttp_store_answers *answers,
+                                     const shttp_store_terms *terms, shttp_store_module *out, char *error,
+                                     size_t error_size);
 
 #ifdef __cplusplus
 }
