@@ -30,19 +30,24 @@ final class Database {
     /// What of the write-ahead log is kept on disk after a checkpoint.
     private static let logSizeMax: StaticString = "PRAGMA journal_size_limit = 16777216"
 
-    init(_ location: UnsafePointer<CChar>, isSync: Bool, mustStop: MustStop) throws(OpenFault) {
+    /// `path` ends with a NUL.
+    init(_ path: [CChar], isSync: Bool, mustStop: MustStop) {
+        self.path = path
         self.isSync = isSync
         self.mustStop = mustStop
-        try Database.createFile(location)
-        guard let resolved = realpath(location, nil) else { throw .system(last_error()) }
-        path = Array(UnsafeBufferPointer(start: resolved, count: strlen(resolved) + 1))
-        free(resolved)
-        try open()
     }
 
     deinit { close() }
 
     // MARK: Opening
+
+    /// The path of the file, created if there is none, as any directory has it.
+    static func resolve(_ location: UnsafePointer<CChar>) throws(OpenFault) -> [CChar] {
+        try createFile(location)
+        guard let resolved = realpath(location, nil) else { throw .system(last_error()) }
+        defer { free(resolved) }
+        return Array(UnsafeBufferPointer(start: resolved, count: strlen(resolved) + 1))
+    }
 
     var isOpen: Bool { connection != nil }
 

@@ -16,17 +16,17 @@ final class Store {
     private static let closeMs: Int64 = 5_000
     private static let stackSize = 256 << 10
 
-    init(
-        _ location: UnsafePointer<CChar>, _ terms: Terms, _ functions: shttp_store_answers
-    ) throws(OpenFault) {
+    /// `path` ends with a NUL.
+    init(_ path: [CChar], _ terms: Terms, _ functions: shttp_store_answers) {
         queue = OrderQueue(
             bytesMax: terms.waitingBytesMax, gatherMs: terms.isSync ? 0 : Store.gatherMs)
-        let database = try Database(location, isSync: terms.isSync, mustStop: mustStop)
+        let database = Database(path, isSync: terms.isSync, mustStop: mustStop)
         writer = Writer(queue, database, terms, functions)
     }
 
-    /// Starts the thread, which takes no signal.
+    /// Opens the database, and starts the thread, which takes no signal.
     func start() throws(OpenFault) {
+        try writer.open()
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }

@@ -23,7 +23,8 @@ public func shttp_store_module_open(
         guard strlen(location) > 0, strcmp(location, ":memory:") != 0 else {
             throw OpenFault.isNoPath
         }
-        let store = try Store(location, Terms(terms.pointee), answers.pointee)
+        let path = try Database.resolve(location)
+        let store = Store(path, Terms(terms.pointee), answers.pointee)
         try store.start()
         fill(&out.pointee, with: Unmanaged.passRetained(store).toOpaque())
         return SHTTP_OK

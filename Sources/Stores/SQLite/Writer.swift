@@ -12,7 +12,7 @@ final class Writer {
     private let terms: Terms
     private let answers: Answers
     private let functions: shttp_store_answers
-    private let clock: StoreClock
+    private var clock = StoreClock(notBefore: 0)
 
     private var batch = OrderBatch()
     /// The orders of the batch since the last question.
@@ -56,6 +56,11 @@ final class Writer {
         self.terms = terms
         self.functions = functions
         answers = Answers(functions, database, terms)
+    }
+
+    /// Opens the database, before it runs.
+    func open() throws(OpenFault) {
+        try database.open()
         clock = StoreClock(notBefore: database.lastTime)
     }
 
@@ -103,7 +108,9 @@ final class Writer {
     private func work(at now: Int64) {
         do {
             guard try isReady(at: now) else { return }
+            let hasOrders = !batch.isEmpty
             try write()
+            if hasOrders { nextExpiry = min(nextExpiry, now + Writer.pauseMs) }
             if now >= nextExpiry { try expire(at: now) }
             if trouble.isThere { log(.notice, "The store works again:", about: .recovery) }
             trouble = Trouble()
