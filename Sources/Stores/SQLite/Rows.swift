@@ -62,7 +62,8 @@ struct SessionRow: Equatable {
         let statement = database[.anyStream]
         defer { statement.reset() }
         statement.bind(1, id)
-        return try !statement.next()
+        let hasStream = try statement.next()
+        return !hasStream
     }
 
     mutating func removeEvents(from database: Database) throws(SQLiteFault) {

@@ -10,8 +10,8 @@ final class Store {
     private var thread = pthread_t()
     private let generation = Family.generation
 
-    /// How long orders wait for others, unless their client waits for them: so much may be lost, and
-    /// what it takes to write it, when the process is killed.
+    /// How long orders wait for others, unless a client waits for them. So much may be lost, and
+    /// what is being written, when the process is killed.
     private static let gatherMs: Int64 = 2
     private static let closeMs: Int64 = 5_000
     private static let stackSize = 256 << 10
