@@ -50,6 +50,20 @@ let sharedLibrary: [LinkerSetting] =
     ]
     : []
 
+/// A store module: a library of its own, which exports one function.
+let storeModule: [LinkerSetting] =
+    embedded
+    ? [
+        .unsafeFlags([
+            "-use-ld=lld", "-Xlinker", "--icf=all",
+            "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Stores/exports.map",
+            "-Xlinker", "-soname=libstreamablehttp-sqlite.so.0",
+            "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed", "-Xlinker", "-z", "-Xlinker",
+            "defs",
+        ])
+    ]
+    : []
+
 let tests: [Target] =
     embedded
     ? []
@@ -91,13 +105,15 @@ let tests: [Target] =
 let package = Package(
     name: "StreamableHTTP",
     products: [
-        .library(name: "streamablehttp", type: .dynamic, targets: ["CABI"])
+        .library(name: "streamablehttp", type: .dynamic, targets: ["CABI"]),
+        .library(name: "streamablehttp-sqlite", type: .dynamic, targets: ["StoreSQLite"]),
     ],
     targets: [
         .systemLibrary(name: "CLibc", path: "Sources/CLibc"),
         .systemLibrary(name: "CLibuv", path: "Sources/CLibuv"),
         .systemLibrary(name: "CJansson", path: "Sources/CJansson"),
         .systemLibrary(name: "CStreamableHTTP", path: "include"),
+        .systemLibrary(name: "CSQLite", path: "Sources/CSQLite"),
         .systemLibrary(name: "CStore", path: "Sources/CStore"),
         .target(
             name: "CLLHTTP",
@@ -128,6 +144,13 @@ let package = Package(
                 "CStore", "CStreamableHTTP",
             ],
             exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),
+        .target(
+            name: "StoreSQLite", dependencies: ["CStore", "CStreamableHTTP", "CSQLite", "CLibc"],
+            path: "Sources/Stores/SQLite",
+            swiftSettings: small + [
+                .unsafeFlags(["-Xcc", "-I\(Context.packageDirectory)/include"])
+            ],
+            linkerSettings: storeModule + [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "abigen", exclude: ["Promised"], swiftSettings: [.treatAllWarnings(as: .error)]),
     ] + tests,

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* accept4() by another name: <sys/socket.h> has it only with _GNU_SOURCE, where addresses are unions to Swift. */
@@ -78,4 +81,11 @@ static inline int peer_process(int connection) {
   } peer = {0};
   socklen_t length = sizeof peer;
   return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.process : 0;
+}
+
+/* Creates an empty file that only its owner may read and write. Returns 0 or an error: EEXIST if there is one. */
+static inline int create_private_file(const char *path) {
+  int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) return errno;
+  return close(descriptor) == 0 ? 0 : errno;
 }

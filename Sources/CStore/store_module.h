@@ -28,7 +28,8 @@ typedef struct shttp_store_answers {
   shttp_status (*load_fail)(shttp_server *server, shttp_load load);
   shttp_status (*find_finish)(shttp_server *server, shttp_load load, shttp_bytes record);
   /** All orders up to `serial` are kept: neither the end of the process nor of
-   *  the machine can undo them. Called only with shttp_store_terms.sync. */
+   *  the machine can undo them. Messages that were dropped (waiting_bytes_max)
+   *  are not, and never will be. Called only with shttp_store_terms.sync. */
   void (*kept)(shttp_server *server, uint64_t serial);
   /** Writes a line to the server's log. `text` is English, without a session's
    *  id. */
@@ -69,6 +70,11 @@ typedef struct shttp_store_module {
 typedef shttp_status (*shttp_store_module_opener)(uint32_t version, const shttp_store_answers *answers,
                                                   const shttp_store_terms *terms, shttp_store_module *out, char *error,
                                                   size_t error_size);
+
+/** What a module exports. */
+shttp_status shttp_store_module_open(uint32_t version, const shttp_store_answers *answers,
+                                     const shttp_store_terms *terms, shttp_store_module *out, char *error,
+                                     size_t error_size);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$(cd "$1" && pwd)
 work=$build/packages
-packages=(libstreamablehttp-dev libstreamablehttp0)
+packages=(libstreamablehttp-dev libstreamablehttp-sqlite0 libstreamablehttp0)
 unset STREAMABLEHTTP_LIBRARY PYTHONPATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -60,27 +60,32 @@ SECONDS=0
 rm -rf "$work/made"
 mkdir -p "$work/made"
 
-check "cpack makes two Debian packages and a tarball"
+check "cpack makes three Debian packages and a tarball"
 cmake "$build" >/dev/null
 (cd "$work" && cpack --config "$build/CPackConfig.cmake" -B "$work/made") >"$work/cpack.log" 2>&1 ||
   fail "$(cat "$work/cpack.log")"
 runtime=$(echo "$work"/made/libstreamablehttp0_*.deb)
+module=$(echo "$work"/made/libstreamablehttp-sqlite0_*.deb)
 development=$(echo "$work"/made/libstreamablehttp-dev_*.deb)
 tarball=$(echo "$work"/made/libstreamablehttp-*.tar.gz)
-for file in "$runtime" "$development" "$tarball"; do test -f "$file" || fail "there is no $file"; done
+for file in "$runtime" "$module" "$development" "$tarball"; do test -f "$file" || fail "there is no $file"; done
 version=$(dpkg-deb --field "$runtime" Version)
 version=${version%-*}
 
 check "lintian has no error and no warning"
 as_root=()
 test "$(id -u)" != 0 || as_root=(--allow-root)
-lintian "${as_root[@]}" --fail-on error,warning "$runtime" "$development"
+lintian "${as_root[@]}" --fail-on error,warning "$runtime" "$module" "$development"
 
-check "the runtime package has only the library, the development package all else"
+check "the runtime package has only the library, that of the module the module, the development package all else"
 contents() { dpkg-deb --fsys-tarfile "$1" | tar -t | grep -vE '/$|/usr/share/(doc|lintian)/' | sort; }
 library=./usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/libstreamablehttp.so
 expected=$(printf '%s\n' "$library.0" "$library.$version")
 test "$(contents "$runtime")" = "$expected" || fail "$(contents "$runtime")"
+expected=$(printf '%s\n' "${library%.so}-sqlite.so.0" "${library%.so}-sqlite.so.$version")
+test "$(contents "$module")" = "$expected" || fail "$(contents "$module")"
+[[ $(dpkg-deb --field "$module" Depends) == *libsqlite3-0* ]] || fail "$(dpkg-deb --field "$module" Depends)"
+[[ $(dpkg-deb --field "$runtime" Depends) != *sqlite* ]] || fail "$(dpkg-deb --field "$runtime" Depends)"
 others=$(contents "$development" | grep -vE '/(libstreamablehttp\.so|streamablehttp\.pc|StreamableHTTPConfig(Version)?\.cmake)$' |
   grep -vE '^\./usr/share/(man/man3/[a-z0-9_]+\.3\.gz|streamablehttp/streamablehttp\.(json|cdef))$' || true)
 test "$others" = "$(cd "$root/include" && printf './usr/include/%s\n' *.h *.hpp)" || fail "$others"
@@ -94,7 +99,7 @@ rm -rf "$work/tree" "$work/consumer" "$work/debian" "$work/prefix"
 if test "$(id -u)" = 0 && ! is_installed; then
   check "the Debian packages install, and C programs find the library by pkg-config and CMake"
   installed=yes
-  dpkg --install "$runtime" "$development" >/dev/null
+  dpkg --install "$runtime" "$module" "$development" >/dev/null
   bash "$root/Tests/C/consumer/try.sh" /usr "$work/consumer"
 
   check "a package that links the library depends on libstreamablehttp0"
@@ -105,7 +110,7 @@ if test "$(id -u)" = 0 && ! is_installed; then
 else
   echo "Not root, or a libstreamablehttp is installed: the Debian packages are unpacked, not installed"
   check "C programs find the library of the Debian packages by pkg-config and CMake"
-  for package in "$runtime" "$development"; do dpkg --extract "$package" "$work/tree"; done
+  for package in "$runtime" "$module" "$development"; do dpkg --extract "$package" "$work/tree"; done
   PKG_CONFIG_SYSROOT_DIR=$work/tree bash "$root/Tests/C/consumer/try.sh" "$work/tree/usr" "$work/consumer"
 fi
 
@@ -124,7 +129,7 @@ if test -n "$installed"; then
 
   check "the Debian packages are purged, and nothing is left"
   dpkg --purge "${packages[@]}" >/dev/null
-  for package in "$runtime" "$development"; do
+  for package in "$runtime" "$module" "$development"; do
     for file in $(dpkg-deb --fsys-tarfile "$package" | tar -t | grep -v '/$' | sed 's/^\.//'); do
       test ! -e "$file" || fail "$file is still there"
     done

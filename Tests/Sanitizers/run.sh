@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the library itself with a sanitizer in it, and puts it under the C programs and under a Python host
+# Builds the library itself and its modules with a sanitizer in them, and puts them under the C programs and under a Python host
 # that is stressed. Both start without a sanitizer of their own, and get the runtime of the library's.
 # usage: run.sh BUILD_DIRECTORY
 set -euo pipefail
@@ -22,12 +22,14 @@ runtime() {
 
 # The library is to lack what the runtime has, which the linker would refuse.
 build_library() {
-  local flags=()
+  local flags=() product
   test "$sanitizer" = thread || flags=(-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined)
-  SHTTP_EMBEDDED=1 swift build -c release --product streamablehttp --disable-local-rpath \
-    --package-path "$root" --scratch-path "$scratch" --sanitize="$sanitizer" "${flags[@]}" \
-    -Xlinker -z -Xlinker undefs
-  ln -sf libstreamablehttp.so "$scratch/release/libstreamablehttp.so.0"
+  for product in streamablehttp streamablehttp-sqlite; do
+    SHTTP_EMBEDDED=1 swift build -c release --product $product --disable-local-rpath \
+      --package-path "$root" --scratch-path "$scratch" --sanitize="$sanitizer" "${flags[@]}" \
+      -Xlinker -z -Xlinker undefs
+    ln -sf lib$product.so "$scratch/release/lib$product.so.0"
+  done
 }
 
 sanitized() {

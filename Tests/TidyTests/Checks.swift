@@ -114,6 +114,7 @@ struct Check: Sendable, CustomStringConvertible {
             "CStore", "CStreamableHTTP", "Catalog", "Engine", "Link", "MCP", "Replay", "Runtime",
             "Session", "Wire",
         ],
+        "Stores": ["CSQLite", "CStore", "CStreamableHTTP", "Synchronization"],
         "abigen": ["Glibc"],
     ]
 

@@ -1,5 +1,5 @@
-# What `cpack` makes: the Debian packages libstreamablehttp0 and libstreamablehttp-dev, and a tarball with a layout for
-# any prefix. bindings/debian has what only they contain; its changelog names their version and maintainer.
+# What `cpack` makes: the Debian packages libstreamablehttp0, libstreamablehttp-sqlite0 and libstreamablehttp-dev, and a
+# tarball with a layout for any prefix. bindings/debian has what only they contain; its changelog names their version and maintainer.
 
 file(STRINGS bindings/debian/changelog changelog)
 list(GET changelog 0 deb_version)
@@ -17,6 +17,7 @@ string(REGEX REPLACE "^ -- (.*>)  .*" "\\1" deb_maintainer "${deb_maintainer}")
 
 set(deb_libdir lib/${CMAKE_LIBRARY_ARCHITECTURE})
 shttp_install(${deb_libdir} /usr deb_runtime deb_development EXCLUDE_FROM_ALL)
+shttp_install_modules(${deb_libdir} deb_sqlite EXCLUDE_FROM_ALL)
 
 set(deb ${PROJECT_BINARY_DIR}/installed/deb)
 file(MAKE_DIRECTORY ${deb})
@@ -38,6 +39,7 @@ endfunction()
 
 shttp_gzip(${PROJECT_SOURCE_DIR}/bindings/debian/changelog ${deb}/changelog.Debian.gz)
 shttp_deb_documents(libstreamablehttp0 deb_runtime)
+shttp_deb_documents(libstreamablehttp-sqlite0 deb_sqlite)
 shttp_deb_documents(libstreamablehttp-dev deb_development)
 file(GLOB manuals CONFIGURE_DEPENDS docs/man/*.3)
 foreach(manual IN LISTS manuals)
@@ -62,9 +64,15 @@ endforeach()
 file(WRITE ${deb}/symbols "${symbols}")
 file(WRITE ${deb}/shlibs "libstreamablehttp ${PROJECT_VERSION_MAJOR} libstreamablehttp0 (>= ${PROJECT_VERSION})\n")
 file(WRITE ${deb}/triggers "activate-noawait ldconfig\n")
+# No program links a module: the library opens it.
+set(sqlite_soname_and_package "libstreamablehttp-sqlite ${PROJECT_VERSION_MAJOR} libstreamablehttp-sqlite0")
+file(WRITE ${deb}/sqlite/shlibs "${sqlite_soname_and_package} (>= ${PROJECT_VERSION})\n")
+file(WRITE ${deb}/sqlite/symbols
+  "libstreamablehttp-sqlite.so.${PROJECT_VERSION_MAJOR} libstreamablehttp-sqlite${PROJECT_VERSION_MAJOR} #MINVER#\n"
+  " shttp_store_module_open@SHTTP_STORE_0 ${PROJECT_VERSION}\n")
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL deb_runtime deb_development)
+set(CPACK_COMPONENTS_ALL deb_runtime deb_sqlite deb_development)
 set(CPACK_DEBIAN_PACKAGE_SOURCE libstreamablehttp)
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${deb_maintainer}")
 set(CPACK_DEBIAN_PACKAGE_RELEASE ${deb_revision})
@@ -85,6 +93,16 @@ set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_CONTROL_EXTRA "${deb}/symbols;${deb}/shlibs;${deb}/triggers")
 set(CPACK_COMPONENT_DEB_RUNTIME_DESCRIPTION "MCP's Streamable HTTP transport (shared library)\n${what}")
+
+set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SUGGESTS libstreamablehttp-sqlite0)
+
+set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_NAME libstreamablehttp-sqlite0)
+set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_DEPENDS "libstreamablehttp0 (= ${deb_version})")
+set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_CONTROL_EXTRA "${deb}/sqlite/symbols;${deb}/sqlite/shlibs;${deb}/triggers")
+set(CPACK_COMPONENT_DEB_SQLITE_DESCRIPTION
+  "MCP's Streamable HTTP transport (store in SQLite)\n${what}\n.\nThe module that keeps sessions and events in a file, so that they outlive\n the process.")
 
 set(CPACK_DEBIAN_DEB_DEVELOPMENT_PACKAGE_NAME libstreamablehttp-dev)
 set(CPACK_DEBIAN_DEB_DEVELOPMENT_PACKAGE_SECTION libdevel)

@@ -13,6 +13,7 @@ from setuptools.command.build_py import build_py
 
 NAME = "libstreamablehttp.so"
 SONAME = f"{NAME}.0"
+MODULES = ("libstreamablehttp-sqlite.so.0",)  # the library opens them; they are beside it
 HERE = Path(__file__).resolve().parent
 IS_SDIST = (HERE / "PKG-INFO").exists()  # else it is a checkout of the repository
 
@@ -63,6 +64,9 @@ class BuildWithLibrary(build_py):
         super().run()
         if found:
             shutil.copyfile(found, package / NAME)
+            for module in MODULES:
+                if (found.parent / module).is_file():
+                    shutil.copyfile(found.parent / module, package / module)
 
 
 class PlatformDistribution(Distribution):
