@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import logging
 import math
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from streamablehttp import (
@@ -167,7 +168,7 @@ class Exchange:
             logger.debug("dropped %s: there is no open request", method)
             return
         try:
-            await _engine.sent(lambda: self._send(method, params), self.request.writable)
+            await _engine.sent(lambda: self._send(method, params), self.request)
             await self._pause()
         except JSONResponseError:
             logger.debug("dropped %s: the answer is one JSON document", method)
@@ -178,7 +179,7 @@ class Exchange:
         """A client that reads slowly slows the handler down."""
         self._notes += 1
         if self._notes % _engine.NOTES_MAX == 0:
-            await self.request.writable()
+            await _engine.room(self.request)
 
     def _send(self, method: str, params: Mapping[str, Any] | None) -> None:
         if method == "notifications/message" and params is not None and params.keys() <= _LOG_FIELDS:
@@ -192,7 +193,7 @@ class Exchange:
             return
         if _is_plain(progress) and (total is None or (_is_plain(total) and total > 0)):
             try:
-                await _engine.sent(lambda: self.request.progress(progress, total, message), self.request.writable)
+                await _engine.sent(lambda: self.request.progress(progress, total, message), self.request)
                 await self._pause()
             except (JSONResponseError, *_GONE):
                 logger.debug("dropped progress: nobody can read it")
@@ -211,13 +212,14 @@ class Exchange:
 
     async def _hang_up(self) -> None:
         try:
-            self.request.hang_up(self.retry_ms)
+            await _engine.sent(lambda: self.request.hang_up(self.retry_ms), self.request)
         except StreamableHTTPError as problem:
             logger.debug("the stream stays open: %s", problem)
 
     async def _hang_up_primary(self) -> None:
+        session = self.request.session
         try:
-            self.request.session.hang_up(self.retry_ms)
+            await _engine.sent(lambda: session.hang_up(self.retry_ms), session)
         except StreamableHTTPError as problem:
             logger.debug("the stream stays open: %s", problem)
 
@@ -239,14 +241,18 @@ class Standalone:
         self._watchers = watchers
         self._session: Any = None
         self._is_closed = False
-        self._early: list[tuple[str, Any]] = []
+        self._early: deque[tuple[str, Any]] = deque()
+        """What its initialize had to say, and what comes until that is sent."""
 
-    def open(self, session: Any) -> None:
-        """The session has opened. What its initialize had to say is sent now."""
+    def open(self, session: Any) -> Coroutine[Any, Any, None] | None:
+        """The session has opened. What is returned sends what there is to send."""
         self._session = session
-        for method, params in self._early:
-            session.notify(method, params)
-        self._early.clear()
+        return self._send_early() if self._early else None
+
+    async def _send_early(self) -> None:
+        while self._early:
+            await self._send(*self._early[0])
+            self._early.popleft()
 
     def close(self) -> None:
         self._is_closed = True
@@ -258,16 +264,17 @@ class Standalone:
     async def notify(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> None:
         if self._is_closed:
             logger.debug("dropped %s: the session has ended", method)
-        elif self._session is None:
+        elif self._session is None or self._early:
             self._early.append((method, None if params is None else dict(params)))
         else:
-            session = self._session
-            try:
-                await _engine.sent(
-                    lambda: session.notify(method, None if params is None else dict(params)), session.writable
-                )
-            except _GONE:
-                logger.debug("dropped %s: the session has ended", method)
+            await self._send(method, None if params is None else dict(params))
+
+    async def _send(self, method: str, params: Any) -> None:
+        session = self._session
+        try:
+            await _engine.sent(lambda: session.notify(method, params), session)
+        except _GONE:
+            logger.debug("dropped %s: the session has ended", method)
 
     async def send_raw_request(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> dict[str, Any]:
         if self._is_closed:
@@ -331,7 +338,7 @@ async def ask(
 
 async def _answer(asker: Any, method: str, params: dict[str, Any] | None, timeout: float | None) -> dict[str, Any]:
     try:
-        result = await asker.call(method, params, timeout)
+        result = await (await _engine.sent(lambda: asker.call(method, params, timeout), asker))
     except ClientError as error:
         raise MCPError(code=error.code, message=error.message, data=error.data) from None
     except (asyncio.TimeoutError, TimeoutError):
