@@ -6,17 +6,21 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import gc
 import json
+import weakref
 from typing import Any
 
 import httpx2
 import pytest
 import uvicorn
 from mcp.client import Client
+from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.subscriptions import ResourceUpdated, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp_types import Annotations, CallToolResult, TextContent
+from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
 from starlette.middleware import Middleware
@@ -25,13 +29,14 @@ from starlette.routing import Host, Mount
 
 import streamablehttp.mcp
 from streamablehttp import Cancelled, HTTPRequest, LimitError, Request, Session, SessionClosed
+from streamablehttp._values import load
 from streamablehttp.mcp import UnsupportedServer
 from streamablehttp.mcp._context import Standalone, Watchers
 from streamablehttp.mcp._fast import FastCalls
 from streamablehttp.mcp._request import LazyRequest
 from streamablehttp.mcp._routes import Routes
 from streamablehttp.mcp._serve import Publisher
-from streamablehttp.mcp._sessions import Bridge
+from streamablehttp.mcp._sessions import Bridge, parsed
 from test_authorization import HEADERS, INITIALIZE
 
 SECONDS = 15
@@ -174,6 +179,73 @@ async def test_the_scope_is_uvicorns():
     await task
     assert "root_path" in ours
     assert ours == theirs
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@on_asyncio
+async def test_a_call_leaves_no_cycle(fast):
+    """What belongs to a call is freed with its end, and does not wait for the garbage collector."""
+    mcp, kept = MCPServer("m"), []
+
+    @mcp.tool()
+    async def look(ctx: Context, fail: bool) -> str:
+        kept.append(weakref.ref(ctx.request_context.request))
+        if fail:
+            raise MCPError(code=-32001, message="no")
+        return "looked"
+
+    async with (
+        streamablehttp.mcp.serve(mcp, port=0, fast=fast) as server,
+        httpx2.AsyncClient(timeout=SECONDS) as http,
+    ):
+        opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
+        headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
+        gc.disable()
+        try:
+            for fail in (False, True, False):
+                params = {"name": "look", "arguments": {"fail": fail}}
+                message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+                await http.post(server.url, json=message, headers=headers)
+            await turns()
+            assert [one() for one in kept] == [None] * 3
+        finally:
+            gc.enable()
+    assert len(kept) == 3
+
+
+@on_asyncio
+async def test_spans(monkeypatch):
+    """The SDK's middleware is called if somebody collects spans, or the request may carry a trace."""
+    traced = []
+
+    async def middleware(self, ctx, call_next):
+        if ctx.method == "tools/call":
+            traced.append(ctx.params.get("_meta"))
+        return await call_next(ctx)
+
+    monkeypatch.setattr(OpenTelemetryMiddleware, "__call__", middleware)
+    async with streamablehttp.mcp.serve(tools(), port=0) as server, httpx2.AsyncClient(timeout=SECONDS) as http:
+        opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
+        headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
+
+        async def ask(**more):
+            params = {"name": "add", "arguments": {"a": 1, "b": 2}, **more}
+            message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+            assert '"text":"3"' in (await http.post(server.url, json=message, headers=headers)).text
+
+        await ask()
+        assert traced == []
+        await ask(_meta={"a": 1})
+        assert traced == [{"a": 1}]
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", trace.NoOpTracerProvider())
+        await ask()
+        assert traced == [{"a": 1}, None]
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', "[" * 250 + "]" * 250, "9" * 5000, '{"a": 1, "a": 2}', "1e400", "-0.0"])
+def test_what_is_parsed(text):
+    """The same as by the binding, which reads more than the SDK."""
+    assert repr(parsed(text.encode())) == repr(load(text.encode()))
 
 
 # ---- Requests that wait ---------------------------------------------------------------------

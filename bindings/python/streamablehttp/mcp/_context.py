@@ -92,7 +92,6 @@ class Exchange:
     __slots__ = (
         "_cancelled",
         "_http",
-        "_metadata",
         "_notes",
         "_token",
         "_watchers",
@@ -130,7 +129,6 @@ class Exchange:
         self._token = token
         self._watchers = watchers
         self._cancelled: Any = None
-        self._metadata: Any = None
         self._notes = 0
 
     # ---- What the SDK reads ------------------------------------------------------
@@ -141,16 +139,14 @@ class Exchange:
 
     @property
     def message_metadata(self) -> Any:
-        if self._metadata is None:
-            if self.retry_ms is None:
-                self._metadata = ServerMessageMetadata(request_context=self._http)
-            else:
-                self._metadata = ServerMessageMetadata(
-                    request_context=self._http,
-                    close_sse_stream=self._hang_up,
-                    close_standalone_sse_stream=self._hang_up_primary,
-                )
-        return self._metadata
+        # Not kept: its methods refer to this object, which would then wait for the garbage collector.
+        if self.retry_ms is None:
+            return ServerMessageMetadata(request_context=self._http)
+        return ServerMessageMetadata(
+            request_context=self._http,
+            close_sse_stream=self._hang_up,
+            close_standalone_sse_stream=self._hang_up_primary,
+        )
 
     @property
     def cancel_requested(self) -> Any:

@@ -17,6 +17,7 @@ from streamablehttp import (
     ClosedError,
     CommandFailed,
     HTTPRequest,
+    LimitError,
     NotFoundError,
     Notification,
     Request,
@@ -49,13 +50,15 @@ _NO_ANSWER = (NotFoundError, RequestCancelledError, ClosedError)
 class Entry:
     """A client's session: its connection, and the kernel that serves it."""
 
-    __slots__ = ("connection", "fast", "outbound", "retry_ms", "run", "runner", "transport")
+    __slots__ = ("connection", "outbound", "retry_ms", "run", "runner", "transport", "untraced")
 
     def __init__(self, bridge: Bridge, transport: Any) -> None:
         self.outbound = Standalone(bridge.watchers)
         self.connection = _kernel.Connection.for_loop(self.outbound)
         self.runner = _kernel.ServerRunner(bridge.mcp, self.connection, bridge.state)
         self.run: Run = self.runner.on_request
+        self.untraced: Run = _kernel.Untraced(bridge.mcp, self.connection, bridge.state).on_request
+        """The same, for params without `_meta`."""
         self.transport = transport
         self.retry_ms: int | None = None
 
@@ -98,6 +101,7 @@ class Bridge:
         self._variables = variables
         self._authorizer = authorizer
         self._routes = routes
+        self._scope: Any = _kernel.scope_class()
         self._open: dict[Any, Exchange] = {}
         self._waiting: OrderedDict[Any, None] = OrderedDict()
         """The requests that have not been started, the oldest first."""
@@ -190,7 +194,7 @@ class Bridge:
 
     def _start(self, event: Request) -> None:
         try:
-            message = load(event.message)
+            message = parsed(event.message)
         except (ValueError, RecursionError):
             return self._refuse(event, _kernel.INVALID_PARAMS, "Invalid request parameters", "")
         params = message.get("params")
@@ -207,7 +211,8 @@ class Bridge:
             elif entry is None:
                 return self._refuse(event, _kernel.CONNECTION_CLOSED, "Connection closed")
             else:
-                run, retry_ms, transport = entry.run, entry.retry_ms, entry.transport
+                run = entry.untraced if params is None or "_meta" not in params else entry.run
+                retry_ms, transport = entry.retry_ms, entry.transport
             if entry is not None and self._fast is not None and event.method == "tools/call":
                 run = self._fast.way(entry, params) or run
         elif event.revision in _kernel.MODERN:
@@ -222,7 +227,7 @@ class Bridge:
     async def _serve(self, exchange: Exchange, run: Run, method: str, params: Any) -> None:
         request = exchange.request
         try:
-            with _kernel.anyio.CancelScope() as scope:
+            with self._scope() as scope:
                 exchange.scope = scope
                 if exchange.is_cancelled:
                     return
@@ -251,7 +256,10 @@ class Bridge:
     async def _respond(self, request: Request, result: Any) -> None:
         body = result if isinstance(result, bytes) else as_json(result)
         try:
-            await _engine.sent(lambda: request.respond(body), request)
+            try:
+                request.respond(body)
+            except LimitError:
+                await _engine.sent(lambda: request.respond(body), request)
         except _NO_ANSWER:
             pass
 
@@ -408,6 +416,14 @@ class Bridge:
 
     def _http_request(self, event: HTTPRequest) -> None:
         self.spawn(self._routes.serve(event))
+
+
+def parsed(text: bytes) -> Any:
+    """A message as the SDK parses it; what that refuses, such as an unpaired surrogate, as the binding does."""
+    try:
+        return pydantic_core.from_json(text)
+    except ValueError:
+        return load(text)
 
 
 def as_json(value: Any) -> bytes:
