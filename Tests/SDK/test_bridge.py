@@ -28,15 +28,15 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import Host, Mount
 
 import streamablehttp.mcp
-from streamablehttp import Cancelled, HTTPRequest, LimitError, Request, Session, SessionClosed
+from streamablehttp import Cancelled, HTTPRequest, LimitError, Notification, Request, Session, SessionClosed
 from streamablehttp._values import load
 from streamablehttp.mcp import UnsupportedServer
-from streamablehttp.mcp._context import Standalone, Watchers
+from streamablehttp.mcp._context import ASKING, Standalone, Watchers, ask
 from streamablehttp.mcp._fast import FastCalls
 from streamablehttp.mcp._request import LazyRequest
 from streamablehttp.mcp._routes import Routes
 from streamablehttp.mcp._serve import Publisher
-from streamablehttp.mcp._sessions import Bridge, parsed
+from streamablehttp.mcp._sessions import Bridge, Entry, parsed
 from test_authorization import HEADERS, INITIALIZE
 
 SECONDS = 15
@@ -110,7 +110,7 @@ async def test_nobody_waits_for_an_answer_twice():
     request = LazyRequest(message, BASE)
     message.respond({})
     assert await request.is_disconnected()
-    assert await LazyRequest(streamablehttp.Notification(method="x"), BASE).is_disconnected()
+    assert await LazyRequest(Notification(method="x"), BASE).is_disconnected()
 
 
 @pytest.mark.parametrize(
@@ -401,6 +401,31 @@ async def test_a_change_waits_for_room():
         await asyncio.sleep(0.001)
     publisher.end()
     assert told == [("tools", None), ("resource", "data://one")]
+
+
+@on_asyncio
+async def test_progress_of_another_client():
+    """Tokens can be guessed: only the client that was asked is listened to."""
+    bridge, told = bridge_of(tools()), []
+    sessions = [Session(), Session()]
+    for session in sessions:
+        session.data = Entry(bridge, ASKING)
+
+    async def watch(progress, total, message):
+        told.append(progress)
+
+    asking = asyncio.ensure_future(ask(sessions[0], "roots/list", None, {"on_progress": watch}, bridge.watchers))
+    while not sessions[0].sent:
+        await asyncio.sleep(0)
+    token = sessions[0].sent[0][2]["_meta"]["progressToken"]
+    for session, progress in ((sessions[1], 1), (sessions[0], 2)):
+        params = {"progressToken": token, "progress": progress}
+        bridge._handle(Notification(method="notifications/progress", params=params, session=session))
+    while not told:
+        await asyncio.sleep(0)
+    assert told == [2]
+    asking.cancel()
+    await bridge._end()
 
 
 # ---- Authorization ----------------------------------------------------------------------------

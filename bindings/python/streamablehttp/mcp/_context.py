@@ -17,6 +17,7 @@ from streamablehttp import (
     JSONResponseError,
     NotFoundError,
     RequestCancelledError,
+    Session,
     SessionEndedError,
     StreamableHTTPError,
 )
@@ -50,25 +51,29 @@ class Watchers:
 
     def __init__(self) -> None:
         self._tokens = itertools.count(1)
-        self._watchers: dict[str, Any] = {}
+        self._watchers: dict[str, tuple[Any, Any]] = {}
 
-    def add(self, watcher: Any) -> str:
+    def add(self, watcher: Any, session: Any) -> str:
+        """A token for a request to the client of `session`."""
         token = f"server-{next(self._tokens)}"
-        self._watchers[token] = watcher
+        self._watchers[token] = (watcher, session)
         return token
 
     def remove(self, token: str) -> None:
         self._watchers.pop(token, None)
 
-    def find(self, params: Any) -> Any:
-        """A coroutine that tells a watcher of the progress in `params`; None if nobody watches it."""
+    def find(self, params: Any, session: Any) -> Any:
+        """A coroutine that tells a watcher of the progress in `params`; None if nobody watches it.
+
+        Only the client that was asked can tell it: others can guess the token.
+        """
         if not self._watchers or not isinstance(params, dict):
             return None
         token, progress = params.get("progressToken"), params.get("progress")
         if not isinstance(token, str) or isinstance(progress, bool) or not isinstance(progress, (int, float)):
             return None
-        watcher = self._watchers.get(token)
-        if watcher is None:
+        watcher, asked = self._watchers.get(token, (None, None))
+        if watcher is None or asked is not session:
             return None
         total, message = params.get("total"), params.get("message")
         return _tell(
@@ -312,7 +317,8 @@ async def ask(
     sent = dict(params) if params is not None else {}
     meta = dict(sent.get("_meta") or {})
     watcher = opts.get("on_progress")
-    token = None if watcher is None else watchers.add(watcher)
+    session = asker if isinstance(asker, Session) else asker.session
+    token = None if watcher is None else watchers.add(watcher, session)
     if token is not None:
         meta["progressToken"] = token
     name = sent.get("name")

@@ -349,7 +349,7 @@ class Bridge:
 
     def _notify(self, event: Any, method: str, params: Mapping[str, Any] | None) -> None:
         context, http = self._bound(event)
-        if method == "notifications/progress" and (told := self.watchers.find(params)):
+        if method == "notifications/progress" and (told := self.watchers.find(params, event.session)):
             self.spawn(told, context.copy())
         session = event.session
         if session is None:
