@@ -68,6 +68,25 @@ async def answered(request):
     return request.sent
 
 
+@contextlib.asynccontextmanager
+async def session_of(target, **options):
+    """Serves it, and gives a function that calls tools in a session, and returns the messages of the answers."""
+    async with (
+        streamablehttp.mcp.serve(target, port=0, **options) as server,
+        httpx2.AsyncClient(timeout=SECONDS) as http,
+    ):
+        opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
+        headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
+
+        async def ask(name, arguments, **more):
+            params = {"name": name, "arguments": arguments, **more}
+            message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+            text = (await http.post(server.url, json=message, headers=headers)).text
+            return json.loads(text.rsplit("data: ", 1)[1])
+
+        yield ask
+
+
 async def turns(count=20):
     for _ in range(count):
         await asyncio.sleep(0)
@@ -194,18 +213,11 @@ async def test_a_call_leaves_no_cycle(fast):
             raise MCPError(code=-32001, message="no")
         return "looked"
 
-    async with (
-        streamablehttp.mcp.serve(mcp, port=0, fast=fast) as server,
-        httpx2.AsyncClient(timeout=SECONDS) as http,
-    ):
-        opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
-        headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
+    async with session_of(mcp, fast=fast) as ask:
         gc.disable()
         try:
             for fail in (False, True, False):
-                params = {"name": "look", "arguments": {"fail": fail}}
-                message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
-                await http.post(server.url, json=message, headers=headers)
+                await ask("look", {"fail": fail})
             await turns()
             assert [one() for one in kept] == [None] * 3
         finally:
@@ -224,21 +236,15 @@ async def test_spans(monkeypatch):
         return await call_next(ctx)
 
     monkeypatch.setattr(OpenTelemetryMiddleware, "__call__", middleware)
-    async with streamablehttp.mcp.serve(tools(), port=0) as server, httpx2.AsyncClient(timeout=SECONDS) as http:
-        opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
-        headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
-
-        async def ask(**more):
-            params = {"name": "add", "arguments": {"a": 1, "b": 2}, **more}
-            message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
-            assert '"text":"3"' in (await http.post(server.url, json=message, headers=headers)).text
-
-        await ask()
+    arguments = {"a": 1, "b": 2}
+    async with session_of(tools()) as ask:
+        answers = [await ask("add", arguments)]
         assert traced == []
-        await ask(_meta={"a": 1})
+        answers.append(await ask("add", arguments, _meta={"a": 1}))
         assert traced == [{"a": 1}]
         monkeypatch.setattr(trace, "_TRACER_PROVIDER", trace.NoOpTracerProvider())
-        await ask()
+        answers.append(await ask("add", arguments))
+        assert [one["result"]["content"][0]["text"] for one in answers] == ["3"] * 3
         assert traced == [{"a": 1}, None]
 
 
@@ -603,19 +609,8 @@ async def test_the_shorter_way_answers_the_same(monkeypatch):
     monkeypatch.setattr(FastCalls, "call", count)
     answers = []
     for fast in (False, True):
-        async with (
-            streamablehttp.mcp.serve(mcp.streamable_http_app(), port=0, fast=fast) as server,
-            httpx2.AsyncClient(timeout=SECONDS) as http,
-        ):
-            opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
-            headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
-            found = {}
-            for kind in kinds:
-                params = {"name": "odd", "arguments": {"kind": kind}}
-                message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
-                text = (await http.post(server.url, json=message, headers=headers)).text
-                found[kind] = json.loads(text.rsplit("data: ", 1)[1])
-            answers.append(found)
+        async with session_of(mcp.streamable_http_app(), fast=fast) as ask:
+            answers.append({kind: await ask("odd", {"kind": kind}) for kind in kinds})
         mcp._session_manager = None
     assert answers[0] == answers[1]
     assert len(shorter) == len(kinds)
@@ -633,11 +628,8 @@ async def test_a_server_without_middlewares_takes_the_shorter_way(monkeypatch):
         return await serve(self, *arguments)
 
     monkeypatch.setattr(FastCalls, "call", count)
-    async with (
-        streamablehttp.mcp.serve(mcp, port=0, fast=True) as server,
-        Client(server.url, mode="legacy") as client,
-    ):
-        assert (await client.call_tool("add", {"a": 1, "b": 2})).content[0].text == "3"
+    async with session_of(mcp, fast=True) as ask:
+        assert (await ask("add", {"a": 1, "b": 2}))["result"]["content"][0]["text"] == "3"
     assert len(shorter) == 1
 
 
@@ -656,14 +648,10 @@ async def test_a_handler_with_params_of_its_own_takes_the_usual_way():
     mcp._lowlevel_server.add_request_handler("tools/call", RequestParams, handler)
     answers = []
     for fast in (False, True):
-        app = mcp.streamable_http_app()
-        async with streamablehttp.mcp.serve(app, port=0, fast=fast) as server, httpx2.AsyncClient() as http:
-            opened = await http.post(server.url, json=INITIALIZE, headers=HEADERS)
-            headers = {**HEADERS, "mcp-session-id": opened.headers["mcp-session-id"]}
-            message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": 7}}
-            answers.append((await http.post(server.url, json=message, headers=headers)).text.rsplit("data: ", 1)[1])
+        async with session_of(mcp.streamable_http_app(), fast=fast) as ask:
+            answers.append(await ask(7, {}))
         mcp._session_manager = None
-    assert answers[0] == answers[1] and "-32602" in answers[0] and not seen
+    assert answers[0] == answers[1] and answers[0]["error"]["code"] == -32602 and not seen
 
 
 # ---- Its life -------------------------------------------------------------------------------------
