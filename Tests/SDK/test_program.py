@@ -84,7 +84,7 @@ WRONG = {
     "no server": (["good:MODULES"], "good has no"),
     "a class": (["good:Place"], "an MCPServer, a Server, a FastMCP or a Starlette application is needed"),
     "a port": (["good:mcp", "--port", "99999"], "port: 99999 is not in"),
-    "seconds": (["good:mcp", "--drain-seconds", "nan"], "not a finite number"),
+    "seconds": (["good:mcp", "--drain-seconds", "nan"], "drain_seconds: not a finite number"),
     "a host": (["good:mcp", "--host", "not a host"], "host"),
 }
 

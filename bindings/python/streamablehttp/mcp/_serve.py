@@ -53,7 +53,7 @@ class Serving:
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Shuts down gracefully: open requests may be answered for that time. Await `ended` to wait for it."""
-        deadline = drain_ms(seconds)
+        deadline = drain_ms("seconds", seconds)
         for server in self._servers:
             server.drain(deadline)
 
@@ -288,11 +288,11 @@ class Publisher:
 # ---- A program of its own ------------------------------------------------------------------
 
 
-def drain_ms(duration: float) -> int:
+def drain_ms(argument: str, duration: float) -> int:
     """A deadline in milliseconds. Raises TypeError, InvalidArgumentError."""
-    checked = seconds("seconds", duration)
+    checked = seconds(argument, duration)
     if checked is None:
-        raise wrong_type("seconds", "a number", duration)
+        raise wrong_type(argument, "a number", duration)
     return min(int(checked * 1000), NEVER - 1)
 
 
@@ -339,7 +339,7 @@ def signals(stop: Callable[[], object]) -> Iterator[None]:
 def run(
     target: Any, options: dict[str, Any], plan: Plan, drain_seconds: float, on_ready: Callable[[str], object]
 ) -> None:
-    drain_ms(drain_seconds)
+    drain_ms("drain_seconds", drain_seconds)
     uvloop = None if has_policy() else installed_uvloop()
     work = until_signalled(target, options, plan, drain_seconds, on_ready)
     if uvloop is None:
