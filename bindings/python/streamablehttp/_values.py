@@ -18,6 +18,8 @@ EMPTY = shttp_bytes()
 UINT32_MAX = 0xFFFFFFFF
 METHOD_BYTES_MAX = 1024
 SHOWN_MAX = 100
+_BLANKS = b" \t"
+"""What may be around the value of a header: other white space is a part of it."""
 
 T = TypeVar("T")
 
@@ -235,9 +237,9 @@ class Headers(Mapping[str, str]):
 
 
 def raw_headers(lines: bytes) -> list[tuple[bytes, bytes]]:
-    """Header lines as pairs of name and value."""
+    """Header lines as pairs of name, in lower case, and value."""
     pairs = (line.partition(b":") for line in lines.split(b"\r\n"))
-    return [(name, value.strip()) for name, colon, value in pairs if colon]
+    return [(name.lower(), value.strip(_BLANKS)) for name, colon, value in pairs if colon]
 
 
 def headers_of(value: Mapping[str, str] | None) -> Headers:
@@ -246,10 +248,9 @@ def headers_of(value: Mapping[str, str] | None) -> Headers:
 
 
 def _raw(lines: bytes | Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    if not isinstance(lines, bytes):
-        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
-    parts = (line.partition(b":") for line in lines.split(b"\r\n"))
-    return [(name.lower(), value.strip()) for name, colon, value in parts if colon]
+    if isinstance(lines, bytes):
+        return raw_headers(lines)
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
 
 
 def _fields(lines: bytes | Mapping[str, str]) -> dict[str, str]:
@@ -259,7 +260,7 @@ def _fields(lines: bytes | Mapping[str, str]) -> dict[str, str]:
     for line in lines.decode("latin-1").split("\r\n"):
         name, colon, value = line.partition(":")
         if colon:
-            name, value = name.lower(), value.strip()
+            name, value = name.lower(), value.strip(" \t")
             before = fields.get(name)
             fields[name] = value if before is None else f"{before}, {value}"
     return fields

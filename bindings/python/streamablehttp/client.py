@@ -190,8 +190,8 @@ class Client:
         for _ in range(ROUNDS_MAX):
             message = self._numbered(method, given if given or params is not None else None)
             if on_progress is not None:
-                meta = message.setdefault("params", {}).setdefault("_meta", {})
-                meta.setdefault("progressToken", message["id"])
+                sent = message.setdefault("params", {})
+                sent["_meta"] = {"progressToken": message["id"], **sent.get("_meta", {})}
             result = await self._answer_to(message, on_progress)
             if not (self.is_modern and isinstance(result, dict) and result.get("resultType") == "input_required"):
                 return result

@@ -89,9 +89,9 @@ class HTTPRequest(Event):
     body: bytes
     peer: str
     """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
-    path: str = field(init=False, default=lazy(lambda self: unquote(_split(self.target)[0])))
+    path: str = field(init=False, default=lazy(lambda self: unquote(split_target(self.target)[0])))
     """The path of the target, with its percent-encoded bytes decoded."""
-    query: str = field(init=False, default=lazy(lambda self: _split(self.target)[1]))
+    query: str = field(init=False, default=lazy(lambda self: split_target(self.target)[1]))
     """The query of the target, as it was sent; empty if there is none."""
 
     _exchange: shttp_exchange = field(init=False)
@@ -171,6 +171,7 @@ class HTTPRequest(Event):
             self._check(begun=False)
             self._head(library.shttp_exchange_respond, status, headers, _body("body", body))
             self._state.answered = True
+        self._wake()
 
     def start(self, status: int, headers: ResponseHeaders = ()) -> None:
         """Begins an answer whose body follows in parts. See `respond`."""
@@ -206,13 +207,14 @@ class HTTPRequest(Event):
             self._check(begun=True)
             self._invoke(library.shttp_exchange_end)
             self._state.answered = True
+        self._wake()
 
     def writable(self) -> Coroutine[Any, Any, None]:
         """Waits, when awaited, until all that was written is with the socket, or the end."""
         return self._wait(for_room=True)
 
     def wait_closed(self) -> Coroutine[Any, Any, None]:
-        """Waits, when awaited, until the client has gone."""
+        """Waits, when awaited, until the client has gone, or the answer is complete: `closed` says which."""
         return self._wait(for_room=False)
 
     def _wait(self, for_room: bool) -> Coroutine[Any, Any, None]:
@@ -221,7 +223,7 @@ class HTTPRequest(Event):
             self._state.waiters.append((waiter, for_room))
         self._wake()
         # Not a coroutine method: a waiter would keep a reference to this object for ever.
-        return _until(waiter)
+        return _until(waiter, self._state)
 
     def _taken(self, count: int) -> None:
         """The socket has taken `count` bytes of the body. May be repeated."""
@@ -240,7 +242,7 @@ class HTTPRequest(Event):
         state = self._state
         with state.lock:
             over = state.closed or state.answered
-            done = [one for one in state.waiters if state.closed or (one[1] and (over or not state.unsent))]
+            done = [one for one in state.waiters if over or (one[1] and not state.unsent)]
             state.waiters = [one for one in state.waiters if one not in done]
         for waiter, _ in done:
             try:
@@ -369,13 +371,18 @@ def _body(argument: str, value: Text) -> bytes:
     raise wrong_type(argument, "bytes or a str", value)
 
 
-def _split(target: str) -> tuple[str, str]:
-    """The path and the query of a target, which may be a whole URL."""
-    path, _, query = target.partition("?")
+def split_target(target: str) -> tuple[str, str]:
+    """The path and the query of a target, which may be a whole URL, or have a fragment."""
+    path, _, query = target.partition("#")[0].partition("?")
     if "://" in path and not path.startswith("/"):
         path = "/" + path.split("://", 1)[1].partition("/")[2]
     return path, query
 
 
-async def _until(waiter: concurrent.futures.Future[None]) -> None:
-    await asyncio.wrap_future(waiter)
+async def _until(waiter: concurrent.futures.Future[None], state: _State) -> None:
+    try:
+        if not waiter.done():
+            await asyncio.wrap_future(waiter)
+    finally:
+        with state.lock:
+            state.waiters = [one for one in state.waiters if one[0] is not waiter]

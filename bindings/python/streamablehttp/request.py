@@ -194,7 +194,7 @@ class Request(Message, Asking):
         if self._state.cancelled:
             self._end_waits()
         # Not a coroutine method: a waiter would keep a reference to this object for ever.
-        return _until_cancelled(waiter)
+        return _until_cancelled(waiter, self._state.waiters)
 
     def respond(self, result: Any) -> None:
         """Answers with a result: JSON-serializable, for MCP a dict; or bytes of JSON.
@@ -354,8 +354,14 @@ def _capabilities(request: Request) -> dict[str, Any]:
     return {} if request.session is None else request.session.client_capabilities
 
 
-async def _until_cancelled(waiter: concurrent.futures.Future[None]) -> None:
-    await asyncio.wrap_future(waiter)
+async def _until_cancelled(
+    waiter: concurrent.futures.Future[None], waiters: list[concurrent.futures.Future[None]]
+) -> None:
+    try:
+        if not waiter.done():
+            await asyncio.wrap_future(waiter)
+    finally:
+        waiters.remove(waiter)
 
 
 class Requests:

@@ -143,6 +143,26 @@ async def test_waiting_for_the_client_to_cancel():
         assert (await of_kind(events, Cancelled)).request is request
         await asyncio.gather(*waits)
         await request.wait_cancelled()
+        assert request._state.waiters == []
+
+
+@on_asyncio
+async def test_waits_that_are_given_up_leave_nothing():
+    request = Request(method="slow")
+    for _ in range(100):
+        wait = asyncio.ensure_future(request.wait_cancelled())
+        await asyncio.sleep(0)
+        wait.cancel()
+        await asyncio.wait([wait])
+    assert request._state.waiters == []
+
+
+@on_asyncio
+async def test_a_wait_for_what_has_happened_does_not_suspend():
+    request = Request(method="slow")
+    request._cancel()
+    with pytest.raises(StopIteration):
+        request.wait_cancelled().send(None)
 
 
 @on_asyncio

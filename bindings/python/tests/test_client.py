@@ -265,3 +265,14 @@ async def test_mount():
         ]
         assert targets == [["/a", "/a"], ["/b", "/b?x=1"]]
         assert [len([one for one in seen if isinstance(one, Request)]) for seen in (first, second)] == [0, 1]
+
+
+@BOTH
+@on_asyncio
+async def test_what_the_caller_gives_stays_as_it_is(revision):
+    async with serving() as (server, _), server.client(revision=revision) as client:
+        await client.initialize()
+        params = {"name": "x", "_meta": {"mine": 1}}
+        for _ in range(2):
+            await client.request("tools/call", params, on_progress=lambda params: None)
+            assert params == {"name": "x", "_meta": {"mine": 1}}

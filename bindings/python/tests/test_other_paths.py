@@ -174,6 +174,39 @@ async def test_a_client_that_goes():
         await requests[1].writable()
 
 
+@on_asyncio
+async def test_a_wait_ends_with_the_answer():
+    request, streamed = HTTPRequest(), HTTPRequest()
+    waits = [asyncio.ensure_future(one.wait_closed()) for one in (request, streamed)]
+    given_up = asyncio.ensure_future(request.wait_closed())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    streamed.start(200)
+    await asyncio.sleep(0)
+    assert not waits[1].done() and len(request._state.waiters) == 1
+    request.respond(200)
+    streamed.end()
+    await asyncio.wait_for(asyncio.gather(*waits), SECONDS)
+    await asyncio.wait_for(request.wait_closed(), SECONDS)
+    assert not (request.closed or streamed.closed)
+    assert request._state.waiters == streamed._state.waiters == []
+
+
+@pytest.mark.parametrize(
+    "target, path, query",
+    [
+        ("/a%20b?x=%20", "/a b", "x=%20"),
+        ("http://example.com/a?b", "/a", "b"),
+        ("http://example.com", "/", ""),
+        ("/a?b#c?d", "/a", "b"),
+        ("/a#b?c", "/a", ""),
+    ],
+)
+def test_the_parts_of_a_target(target, path, query):
+    request = HTTPRequest(target=target)
+    assert (request.path, request.query) == (path, query)
+
+
 def test_one_that_is_dropped(host, caplog):
     one = host(other_paths=True)
     client = ask(one.server, "GET", "/x")

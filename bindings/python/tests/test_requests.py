@@ -8,6 +8,7 @@ from streamablehttp import (
     Cancelled,
     ClosedError,
     CommandFailed,
+    Headers,
     InvalidMessageError,
     LimitError,
     NotFoundError,
@@ -91,6 +92,13 @@ def test_a_request_and_its_result(host, id):
     request.respond({"content": []})
     assert exchange.next() == {"jsonrpc": "2.0", "id": id, "result": {"content": []}}
     assert exchange.next() is None
+
+
+def test_the_values_of_headers():
+    """Blanks and tabs are around a value; every other byte is in it, also the last one of an a with an accent."""
+    headers = Headers(b"X-A: \t\xc3\xa0 \r\nX-B:\x0bb\x85")
+    assert dict(headers) == {"x-a": "\xc3\xa0", "x-b": "\x0bb\x85"}
+    assert headers.raw == [(b"x-a", b"\xc3\xa0"), (b"x-b", b"\x0bb\x85")]
 
 
 def test_a_result_of_bytes_is_json_already(host):

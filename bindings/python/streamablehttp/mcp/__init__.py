@@ -78,7 +78,8 @@ def run(
     on_ready: Callable[[str], object] = lambda url: None,
     **options: Any,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, like `serve`; on uvloop if it is installed.
+    """Serves until SIGTERM or SIGINT, like `serve`; on uvloop if it is installed, and no
+    event loop policy has been set.
 
     At the first signal new requests get 503, and open ones may be answered for `drain_seconds`; at
     the second one the server closes. `on_ready` is called with the URL when clients can connect.

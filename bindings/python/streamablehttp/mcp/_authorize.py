@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
+
+from streamablehttp import ClosedError, DisconnectedError, NotFoundError
 
 from . import _engine, _kernel
 from ._context import logger
@@ -14,6 +17,8 @@ from ._request import location
 
 ANYBODY = "anybody"
 PRINCIPAL_BYTES_MAX = 256
+
+_GONE = (NotFoundError, ClosedError, DisconnectedError)
 
 
 class Authorizer:
@@ -41,17 +46,15 @@ class Authorizer:
         answer = Answer()
         try:
             await self._stack(scope, _nothing, answer)
+            await _engine.sent(answer.verdict(event))
+        except _GONE as problem:
+            logger.debug("%r: %s", event, problem)
         except Exception:
-            logger.exception("a middleware has raised")
-            answer.status = 500
-        try:
-            if answer.allowed is not None:
-                user, auth = answer.allowed.get("user"), answer.allowed.get("auth")
-                event.allow(principal(user), tag=None if user is None else (user, auth))
-            else:
-                event.answer(answer.status, _engine.response_headers(answer.headers), bytes(answer.body))
-        except Exception as problem:
-            logger.debug("the request has gone: %s", problem)
+            logger.exception("%r: a middleware has raised, or its answer cannot be sent", event)
+            try:
+                await _engine.sent(lambda: event.answer(500, _engine.FAILED_HEADERS, _engine.FAILED))
+            except _GONE as problem:
+                logger.debug("%r: %s", event, problem)
 
 
 async def _note(scope: Any, receive: Any, send: Any) -> None:
@@ -67,7 +70,7 @@ class Answer:
     """What a middleware has answered in place of the endpoint."""
 
     def __init__(self) -> None:
-        self.status = 500
+        self.status: int | None = None
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = bytearray()
         self.allowed: Any = None
@@ -81,6 +84,17 @@ class Answer:
             self.body += message.get("body", b"")
         else:
             self.allowed = message["scope"]
+
+    def verdict(self, event: Any) -> Callable[[], None]:
+        """What tells the library. Raises RuntimeError if there is no answer."""
+        if self.allowed is not None:
+            user, auth = self.allowed.get("user"), self.allowed.get("auth")
+            name, tag = principal(user), None if user is None else (user, auth)
+            return lambda: event.allow(name, tag=tag)
+        if self.status is None:
+            raise RuntimeError("the middlewares have neither answered nor passed on the request")
+        status, headers, body = self.status, _engine.response_headers(self.headers), bytes(self.body)
+        return lambda: event.answer(status, headers, body)
 
 
 def principal(user: Any) -> str:

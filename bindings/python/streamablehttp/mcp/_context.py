@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import logging
 import math
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from streamablehttp import (
@@ -16,6 +17,7 @@ from streamablehttp import (
     JSONResponseError,
     NotFoundError,
     RequestCancelledError,
+    Session,
     SessionEndedError,
     StreamableHTTPError,
 )
@@ -49,25 +51,29 @@ class Watchers:
 
     def __init__(self) -> None:
         self._tokens = itertools.count(1)
-        self._watchers: dict[str, Any] = {}
+        self._watchers: dict[str, tuple[Any, Any]] = {}
 
-    def add(self, watcher: Any) -> str:
+    def add(self, watcher: Any, session: Any) -> str:
+        """A token for a request to the client of `session`."""
         token = f"server-{next(self._tokens)}"
-        self._watchers[token] = watcher
+        self._watchers[token] = (watcher, session)
         return token
 
     def remove(self, token: str) -> None:
         self._watchers.pop(token, None)
 
-    def find(self, params: Any) -> Any:
-        """A coroutine that tells a watcher of the progress in `params`; None if nobody watches it."""
+    def find(self, params: Any, session: Any) -> Any:
+        """A coroutine that tells a watcher of the progress in `params`; None if nobody watches it.
+
+        Only the client that was asked can tell it: others can guess the token.
+        """
         if not self._watchers or not isinstance(params, dict):
             return None
         token, progress = params.get("progressToken"), params.get("progress")
         if not isinstance(token, str) or isinstance(progress, bool) or not isinstance(progress, (int, float)):
             return None
-        watcher = self._watchers.get(token)
-        if watcher is None:
+        watcher, asked = self._watchers.get(token, (None, None))
+        if watcher is None or asked is not session:
             return None
         total, message = params.get("total"), params.get("message")
         return _tell(
@@ -91,7 +97,6 @@ class Exchange:
     __slots__ = (
         "_cancelled",
         "_http",
-        "_metadata",
         "_notes",
         "_token",
         "_watchers",
@@ -129,7 +134,6 @@ class Exchange:
         self._token = token
         self._watchers = watchers
         self._cancelled: Any = None
-        self._metadata: Any = None
         self._notes = 0
 
     # ---- What the SDK reads ------------------------------------------------------
@@ -140,16 +144,14 @@ class Exchange:
 
     @property
     def message_metadata(self) -> Any:
-        if self._metadata is None:
-            if self.retry_ms is None:
-                self._metadata = ServerMessageMetadata(request_context=self._http)
-            else:
-                self._metadata = ServerMessageMetadata(
-                    request_context=self._http,
-                    close_sse_stream=self._hang_up,
-                    close_standalone_sse_stream=self._hang_up_primary,
-                )
-        return self._metadata
+        # Not kept: its methods refer to this object, which would then wait for the garbage collector.
+        if self.retry_ms is None:
+            return ServerMessageMetadata(request_context=self._http)
+        return ServerMessageMetadata(
+            request_context=self._http,
+            close_sse_stream=self._hang_up,
+            close_standalone_sse_stream=self._hang_up_primary,
+        )
 
     @property
     def cancel_requested(self) -> Any:
@@ -167,7 +169,7 @@ class Exchange:
             logger.debug("dropped %s: there is no open request", method)
             return
         try:
-            await _engine.sent(lambda: self._send(method, params), self.request.writable)
+            await _engine.sent(lambda: self._send(method, params), self.request)
             await self._pause()
         except JSONResponseError:
             logger.debug("dropped %s: the answer is one JSON document", method)
@@ -178,7 +180,7 @@ class Exchange:
         """A client that reads slowly slows the handler down."""
         self._notes += 1
         if self._notes % _engine.NOTES_MAX == 0:
-            await self.request.writable()
+            await _engine.room(self.request)
 
     def _send(self, method: str, params: Mapping[str, Any] | None) -> None:
         if method == "notifications/message" and params is not None and params.keys() <= _LOG_FIELDS:
@@ -192,7 +194,7 @@ class Exchange:
             return
         if _is_plain(progress) and (total is None or (_is_plain(total) and total > 0)):
             try:
-                await _engine.sent(lambda: self.request.progress(progress, total, message), self.request.writable)
+                await _engine.sent(lambda: self.request.progress(progress, total, message), self.request)
                 await self._pause()
             except (JSONResponseError, *_GONE):
                 logger.debug("dropped progress: nobody can read it")
@@ -211,13 +213,14 @@ class Exchange:
 
     async def _hang_up(self) -> None:
         try:
-            self.request.hang_up(self.retry_ms)
+            await _engine.sent(lambda: self.request.hang_up(self.retry_ms), self.request)
         except StreamableHTTPError as problem:
             logger.debug("the stream stays open: %s", problem)
 
     async def _hang_up_primary(self) -> None:
+        session = self.request.session
         try:
-            self.request.session.hang_up(self.retry_ms)
+            await _engine.sent(lambda: session.hang_up(self.retry_ms), session)
         except StreamableHTTPError as problem:
             logger.debug("the stream stays open: %s", problem)
 
@@ -239,14 +242,18 @@ class Standalone:
         self._watchers = watchers
         self._session: Any = None
         self._is_closed = False
-        self._early: list[tuple[str, Any]] = []
+        self._early: deque[tuple[str, Any]] = deque()
+        """What its initialize had to say, and what comes until that is sent."""
 
-    def open(self, session: Any) -> None:
-        """The session has opened. What its initialize had to say is sent now."""
+    def open(self, session: Any) -> Coroutine[Any, Any, None] | None:
+        """The session has opened. What is returned sends what there is to send."""
         self._session = session
-        for method, params in self._early:
-            session.notify(method, params)
-        self._early.clear()
+        return self._send_early() if self._early else None
+
+    async def _send_early(self) -> None:
+        while self._early:
+            await self._send(*self._early[0])
+            self._early.popleft()
 
     def close(self) -> None:
         self._is_closed = True
@@ -258,16 +265,17 @@ class Standalone:
     async def notify(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> None:
         if self._is_closed:
             logger.debug("dropped %s: the session has ended", method)
-        elif self._session is None:
+        elif self._session is None or self._early:
             self._early.append((method, None if params is None else dict(params)))
         else:
-            session = self._session
-            try:
-                await _engine.sent(
-                    lambda: session.notify(method, None if params is None else dict(params)), session.writable
-                )
-            except _GONE:
-                logger.debug("dropped %s: the session has ended", method)
+            await self._send(method, None if params is None else dict(params))
+
+    async def _send(self, method: str, params: Any) -> None:
+        session = self._session
+        try:
+            await _engine.sent(lambda: session.notify(method, params), session)
+        except _GONE:
+            logger.debug("dropped %s: the session has ended", method)
 
     async def send_raw_request(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> dict[str, Any]:
         if self._is_closed:
@@ -309,7 +317,8 @@ async def ask(
     sent = dict(params) if params is not None else {}
     meta = dict(sent.get("_meta") or {})
     watcher = opts.get("on_progress")
-    token = None if watcher is None else watchers.add(watcher)
+    session = asker if isinstance(asker, Session) else asker.session
+    token = None if watcher is None else watchers.add(watcher, session)
     if token is not None:
         meta["progressToken"] = token
     name = sent.get("name")
@@ -331,7 +340,7 @@ async def ask(
 
 async def _answer(asker: Any, method: str, params: dict[str, Any] | None, timeout: float | None) -> dict[str, Any]:
     try:
-        result = await asker.call(method, params, timeout)
+        result = await (await _engine.sent(lambda: asker.call(method, params, timeout), asker))
     except ClientError as error:
         raise MCPError(code=error.code, message=error.message, data=error.data) from None
     except (asyncio.TimeoutError, TimeoutError):

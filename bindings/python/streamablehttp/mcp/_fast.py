@@ -24,7 +24,8 @@ class FastCalls:
     def __init__(self, mcp: Any, state: Any) -> None:
         self._mcp = mcp
         self._state = state
-        self._middleware: list[Any] = []
+        self._middleware: list[Any] | None = None
+        """Those that `_is_plain` is about."""
         self._is_plain = False
 
     def way(self, entry: Any, params: Any) -> Any:
@@ -47,7 +48,7 @@ class FastCalls:
 
     async def call(self, entry: Any, exchange: Exchange, method: str, params: Any) -> Any:
         handler = self._mcp.get_request_handler(method)
-        if handler is None:
+        if handler is None or handler.params_type is not _kernel.CallToolRequestParams:
             return await entry.run(exchange, method, params)
         typed = handler.params_type.model_validate(params, by_name=False)
         metadata = exchange.message_metadata
@@ -65,7 +66,10 @@ class FastCalls:
         )
         result = await handler.handler(context, typed)
         if type(result) is _kernel.CallToolResult and result.result_type == "complete" and is_known(result):
-            return result.model_dump_json(by_alias=True, exclude_none=True, exclude=_NO_RESULT_TYPE).encode()
+            try:
+                return result.model_dump_json(by_alias=True, exclude_none=True, exclude=_NO_RESULT_TYPE).encode()
+            except ValueError:
+                pass  # a surrogate, or what JSON does not have
         if isinstance(result, _kernel.ErrorData):
             raise _kernel.MCPError(code=result.code, message=result.message, data=result.data)
         return _kernel.serialize(entry.runner, method, REVISION, result)

@@ -10,6 +10,7 @@ import importlib.metadata
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ._errors import UnsupportedServer
@@ -34,6 +35,7 @@ def _refusal(problem: str) -> UnsupportedServer:
 try:
     import anyio
     import mcp_types.version
+    from mcp.server._otel import OpenTelemetryMiddleware
     from mcp.server.auth.middleware.auth_context import AuthContextMiddleware, auth_context_var
     from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, RequireAuthMiddleware
     from mcp.server.auth.provider import principal_components
@@ -64,10 +66,12 @@ try:
         INVALID_PARAMS,
         PROTOCOL_VERSION_META_KEY,
         REQUEST_TIMEOUT,
+        CallToolRequestParams,
         CallToolResult,
         ErrorData,
         TextContent,
     )
+    from opentelemetry import trace
     from opentelemetry.trace import SpanKind
 except ImportError as problem:
     raise _refusal(str(problem)) from problem
@@ -83,6 +87,7 @@ __all__ = [
     "REQUEST_TIMEOUT",
     "AuthContextMiddleware",
     "AuthenticatedUser",
+    "CallToolRequestParams",
     "CallToolResult",
     "Connection",
     "ErrorData",
@@ -97,6 +102,7 @@ __all__ = [
     "SpanKind",
     "TextContent",
     "TransportContext",
+    "Untraced",
     "anyio",
     "auth_context_var",
     "close",
@@ -111,6 +117,7 @@ __all__ = [
     "principal_components",
     "progress_token_from_params",
     "published",
+    "scope_class",
     "serialize",
     "validate_mcp_param_headers",
 ]
@@ -154,6 +161,10 @@ EXPECTED: dict[str, tuple[Callable[[], Any], Any]] = {
     "ServerRunner._serialize(method, version, result)": (
         lambda: _parameters(ServerRunner._serialize),
         ["method", "version", "result"],
+    ),
+    "ServerRunner._compose_server_middleware(inner)": (
+        lambda: _parameters(ServerRunner._compose_server_middleware),
+        ["inner"],
     ),
     "aclose_shielded(connection)": (lambda: _parameters(aclose_shielded), ["connection"]),
     "ServerMessageMetadata(request_context, close_sse_stream)": (
@@ -248,7 +259,6 @@ async def close(connection: Any) -> None:
 
 def is_plain(server: Any) -> bool:
     """Whether only the middlewares are there that the SDK itself puts there."""
-    from mcp.server._otel import OpenTelemetryMiddleware
     from mcp.server.request_state import RequestStateBoundary
 
     return all(type(one) in (OpenTelemetryMiddleware, RequestStateBoundary) for one in server.middleware)
@@ -261,9 +271,29 @@ def serialize(runner: Any, method: str, version: str, result: Any) -> Any:
 
 def is_traced() -> bool:
     """Whether somebody has configured OpenTelemetry, so that spans go somewhere."""
-    from opentelemetry import trace
-
     return trace._TRACER_PROVIDER is not None
+
+
+class Untraced(ServerRunner[Any]):
+    """Makes no span while nobody collects them. Only for requests without `_meta`, which may carry a trace."""
+
+    def _compose_server_middleware(self, inner: Any) -> Any:
+        if is_traced():
+            return super()._compose_server_middleware(inner)
+        call = inner
+        for middleware in reversed(self.server.middleware):
+            if type(middleware) is not OpenTelemetryMiddleware:
+                call = partial(_enter, middleware, call)
+        return call
+
+
+def _enter(middleware: Any, call_next: Any, context: Any) -> Any:
+    return middleware(context, call_next)
+
+
+def scope_class() -> Any:
+    """What anyio.CancelScope() makes on this loop: to call it directly is cheaper."""
+    return type(anyio.CancelScope())
 
 
 # ---- FastMCP, only if the program has imported it ----------------------------

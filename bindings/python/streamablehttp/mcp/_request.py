@@ -8,8 +8,6 @@ from starlette.requests import Request
 
 from . import _engine
 
-_LAZY = ("scope", "_receive", "_send")
-
 
 class LazyRequest(Request):
     """An HTTP request that brought a message. Most handlers never look at it."""
@@ -26,7 +24,7 @@ class LazyRequest(Request):
         self._auth = auth
 
     def __getattr__(self, name: str) -> Any:
-        """Makes the attributes that Request.__init__ would have set."""
+        """Makes the attributes that Request.__init__ and Request.body() would have set."""
         if name == "scope":
             self.scope = scope_of(self._message, self._base)
             if self._user is not None:
@@ -34,11 +32,14 @@ class LazyRequest(Request):
                 self.scope["auth"] = self._auth
             return self.scope
         if name == "_receive":
-            self._receive = Body(self._message)
+            self._receive = Disconnection(self._message)
             return self._receive
         if name == "_send":
             self._send = _refuse
             return self._send
+        if name == "_body":
+            self._body = self._message.message
+            return self._body
         raise AttributeError(name)
 
 
@@ -46,17 +47,13 @@ async def _refuse(message: Any) -> None:
     raise RuntimeError("the library answers this HTTP request: return a result instead")
 
 
-class Body:
-    """The body of a request as ASGI's `receive`, and then the news that the client has gone."""
+class Disconnection:
+    """ASGI's `receive` of a request whose body has been read: the news that the client has gone."""
 
     def __init__(self, message: Any) -> None:
         self._message = message
-        self._is_read = False
 
     async def __call__(self) -> dict[str, Any]:
-        if not self._is_read:
-            self._is_read = True
-            return {"type": "http.request", "body": self._message.message, "more_body": False}
         await _engine.gone(self._message)
         return {"type": "http.disconnect"}
 
@@ -67,7 +64,7 @@ def scope_of(message: Any, base: dict[str, Any]) -> dict[str, Any]:
         **base,
         **location(message.target, message.peer),
         "method": "POST",
-        "headers": message.headers.raw,
+        "headers": list(message.headers.raw),
         "state": dict(base["state"]),
     }
 
@@ -76,7 +73,7 @@ def location(target: str, peer: str) -> dict[str, Any]:
     """The members of a scope that tell where a request went, and where it came from."""
     from urllib.parse import unquote
 
-    path, _, query = target.partition("?")
+    path, query = _engine.split_target(target)
     return {
         "path": unquote(path),
         "raw_path": path.encode("latin-1", "replace"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamablehttp import DisconnectedError, HTTPRequest, NotFoundError, StreamableHTTPError
+from streamablehttp import DisconnectedError, HTTPRequest, StreamableHTTPError
 
 from . import _engine
 from ._context import logger
@@ -16,7 +16,8 @@ class Routes:
 
     def __init__(self, app: Any, base: dict[str, Any]) -> None:
         self._app = app
-        self.base = {key: base[key] for key in base if key not in ("app", "router", "endpoint", "path_params")}
+        own = ("app", "router", "endpoint", "path_params", "app_root_path")  # those of an endpoint
+        self.base = {**{key: base[key] for key in base if key not in own}, "root_path": ""}
 
     async def serve(self, request: HTTPRequest) -> None:
         scope = {
@@ -29,15 +30,16 @@ class Routes:
         response = Response(request)
         try:
             await self._app(scope, Body(request), response)
-        except (DisconnectedError, NotFoundError) as problem:
-            logger.debug("%r: %s", request, problem)
         except Exception:
             logger.exception("%r: the application has raised", request)
-            response.fail()
+        else:
+            if not (response.is_complete or request.closed):
+                logger.error("%r: the application has not completed its response", request)
+        await response.finish()
 
 
 class Body:
-    """ASGI's `receive`: the body, which has arrived whole, and then that the client has gone."""
+    """ASGI's `receive`: the body, which has arrived whole, and then that the exchange is over."""
 
     def __init__(self, request: HTTPRequest) -> None:
         self._request = request
@@ -56,32 +58,47 @@ class Response:
 
     def __init__(self, request: HTTPRequest) -> None:
         self._request = request
-        self._status = 500
+        self._status: int | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._is_started = False
+        self._is_begun = False
+        """Whether a part of it has been sent."""
+        self.is_complete = False
 
     async def __call__(self, message: Any) -> None:
-        request = self._request
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._headers = _engine.response_headers(message.get("headers", ()))
-        elif message["type"] == "http.response.body":
-            body, more = bytes(message.get("body", b"")), message.get("more_body", False)
-            if not self._is_started:
-                if not more:
-                    return request.respond(self._status, self._headers, body)
-                self._is_started = True
-                request.start(self._status, self._headers)
-            if body:
-                await _engine.sent(lambda: request.write(body), request.writable)
-            if not more:
-                request.end()
-
-    def fail(self) -> None:
+        """Raises RuntimeError for a message that cannot come now. Says nothing to a client that has gone."""
+        kind = message["type"]
+        wanted = "http.response.start" if self._status is None else "http.response.body"
+        if self.is_complete or kind != wanted:
+            raise RuntimeError(f"{kind} is not what comes next in this response")
+        if self._status is None:
+            self._status, self._headers = message["status"], _engine.response_headers(message.get("headers", ()))
+            return
         try:
-            if self._is_started:
-                self._request.end()
-            else:
-                self._request.respond(500, [(b"content-type", b"text/plain; charset=utf-8")], b"Internal Server Error")
+            await self._send(self._status, bytes(message.get("body", b"")), message.get("more_body", False))
+        except DisconnectedError:
+            pass
+
+    async def _send(self, status: int, body: bytes, more: bool) -> None:
+        request = self._request
+        if not (more or self._is_begun):
+            await _engine.sent(lambda: request.respond(status, self._headers, body))
+            self.is_complete = True
+            return
+        if not self._is_begun:
+            await _engine.sent(lambda: request.start(status, self._headers))
+            self._is_begun = True
+        if body:
+            await _engine.sent(lambda: request.write(body), request)
+        if not more:
+            await _engine.sent(request.end)
+            self.is_complete = True
+
+    async def finish(self) -> None:
+        """Completes what the application has not completed."""
+        if self.is_complete:
+            return
+        self._headers = _engine.FAILED_HEADERS
+        try:
+            await self._send(500, b"" if self._is_begun else _engine.FAILED, False)
         except StreamableHTTPError as problem:
-            logger.debug("%s", problem)
+            logger.debug("%r: %s", self._request, problem)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+import sys
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from streamablehttp import NEVER, Server
+from streamablehttp import NEVER, ClosedError, LimitError, Server
+from streamablehttp._values import integer, seconds, wrong_type
 
-from . import _kernel
+from . import _engine, _kernel
 from ._authorize import Authorizer, Rules
 from ._context import logger
 from ._errors import unsupported, uvicorn_line
@@ -32,8 +36,12 @@ class Serving:
         """The URL of the endpoint, for clients on this machine; of the first, if there are several."""
         self.port = self._servers[0].port
         """The port it listens on; 0 on a Unix socket."""
-        self.ended = asyncio.gather(*(asyncio.create_task(one.bridge.run()) for one in endpoints))
-        """Done when the server has closed: await it."""
+        self._ended = asyncio.gather(*(asyncio.create_task(one.bridge.run()) for one in endpoints))
+
+    @property
+    def ended(self) -> asyncio.Future[Any]:
+        """Done when the server has closed: await it. To stop waiting for it does not stop the server."""
+        return asyncio.shield(self._ended)
 
     def stats(self) -> dict[str, int]:
         """The counters of `streamablehttp.Server.stats`, of all endpoints."""
@@ -45,8 +53,9 @@ class Serving:
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Shuts down gracefully: open requests may be answered for that time. Await `ended` to wait for it."""
+        deadline = drain_ms("seconds", seconds)
         for server in self._servers:
-            server.drain(int(seconds * 1000))
+            server.drain(deadline)
 
     def close(self) -> None:
         """Shuts down now."""
@@ -71,8 +80,8 @@ class Endpoint:
             settings["authorize"] = True
         self._publisher = Publisher(found.manager.app)
         self.server = Server(raw=True, other_paths=routes is not None, **place, **settings)
-        address = (host, self.server.port) if self.server.unix_path is None else (self.server.unix_path, None)
-        base["server"] = address
+        unix_path = self.server.unix_path
+        base["server"] = (self.server.host, self.server.port) if unix_path is None else (unix_path, None)
         self.bridge = bridge(found, self.server, base, settings, plan, authorizer, routes)
 
     async def __aenter__(self) -> Endpoint:
@@ -81,8 +90,10 @@ class Endpoint:
         return self
 
     async def __aexit__(self, *error: Any) -> None:
-        self._publisher.end()
-        await self.server.__aexit__(*error)
+        try:
+            self._publisher.end()
+        finally:
+            await self.server.__aexit__(*error)
 
 
 @dataclass
@@ -97,6 +108,9 @@ class Plan:
     response_mode: str | None
     requests_max: int
     engine: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        integer("requests_max", self.requests_max, 0, sys.maxsize)
 
     def place(self) -> dict[str, Any]:
         """Where the first server listens: the others share its connections."""
@@ -210,11 +224,12 @@ def base_scope(found: Target, host: str, state: Any) -> dict[str, Any]:
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "scheme": "http",
-        "root_path": "",
+        "root_path": found.mount,
+        **({"app_root_path": ""} if found.mount else {}),
         "path_params": {},
         "server": (host, 0),
         "app": found.apps[-1],
-        "router": found.apps[-1].router,
+        "router": found.apps[0].router,
         "endpoint": found.guard or found.asgi,
         "state": dict(state or {}),
     }
@@ -236,6 +251,9 @@ class Publisher:
         """Raises UnsupportedServer."""
         self._bus = _kernel.listen_bus(mcp)
         self._server: Server | None = None
+        self._changes: dict[tuple[str, str | None], None] = {}
+        """What has to be told, once there is room in the queue of commands."""
+        self._retry: asyncio.TimerHandle | None = None
         self.end: Any = lambda: None
         """Ends it."""
 
@@ -246,18 +264,42 @@ class Publisher:
 
     def _publish(self, event: Any) -> None:
         change = _kernel.published(event)
-        if change is not None and self._server is not None:
-            self._server.publish(change[0], change[1])  # type: ignore[arg-type]
+        if change is not None:
+            self._changes[change] = None
+            if self._retry is None:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._retry = None
+        while self._changes and self._server is not None:
+            kind, uri = next(iter(self._changes))
+            try:
+                self._server.publish(kind, uri)  # type: ignore[arg-type]
+            except LimitError:
+                self._retry = asyncio.get_running_loop().call_later(_engine.RETRY_SECONDS, self._tell)
+                return
+            except ClosedError:
+                pass
+            except Exception:
+                logger.exception("a change of %s cannot be published", uri or kind)
+            del self._changes[kind, uri]
 
 
 # ---- A program of its own ------------------------------------------------------------------
+
+
+def drain_ms(argument: str, duration: float) -> int:
+    """A deadline in milliseconds. Raises TypeError, InvalidArgumentError."""
+    checked = seconds(argument, duration)
+    if checked is None:
+        raise wrong_type(argument, "a number", duration)
+    return min(int(checked * 1000), NEVER - 1)
 
 
 async def until_signalled(
     target: Any, options: dict[str, Any], plan: Plan, drain_seconds: float, on_ready: Callable[[str], object]
 ) -> None:
     """Serves until SIGTERM or SIGINT: the first drains, the second closes."""
-    loop = asyncio.get_running_loop()
     async with serve(target, options, plan) as serving:
         count = 0
 
@@ -269,31 +311,62 @@ async def until_signalled(
             else:
                 serving.close()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop)
-        try:
+        with signals(stop):
             logger.info("serving %s", serving.url)
             on_ready(serving.url)
             await serving.ended
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+
+
+@contextmanager
+def signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Calls `stop` at each SIGTERM and SIGINT; on another thread than the main one nobody can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            if handler is not None:  # None: it is none of Python's
+                signal.signal(number, handler)
 
 
 def run(
     target: Any, options: dict[str, Any], plan: Plan, drain_seconds: float, on_ready: Callable[[str], object]
 ) -> None:
+    drain_ms("drain_seconds", drain_seconds)
+    uvloop = None if has_policy() else installed_uvloop()
     work = until_signalled(target, options, plan, drain_seconds, on_ready)
+    if uvloop is None:
+        asyncio.run(work)
+    elif sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
+    else:
+        policy = asyncio.get_event_loop_policy()
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        try:
+            asyncio.run(work)
+        finally:
+            asyncio.set_event_loop_policy(policy)
+
+
+def has_policy() -> bool:
+    """Whether the program has chosen its event loops."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.14 on
+        policy = asyncio.get_event_loop_policy()
+        return type(policy) is not asyncio.DefaultEventLoopPolicy
+
+
+def installed_uvloop() -> Any:
     try:
         import uvloop  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        asyncio.run(work)
-    else:
-        loop = uvloop.new_event_loop()
-        try:
-            asyncio.set_event_loop(loop)
-            loop.run_until_complete(work)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
+        return None
+    return uvloop

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -17,7 +17,6 @@ from streamablehttp import (
     ClosedError,
     CommandFailed,
     HTTPRequest,
-    InvalidMessageError,
     LimitError,
     NotFoundError,
     Notification,
@@ -26,6 +25,7 @@ from streamablehttp import (
     Server,
     SessionClosed,
     SessionOpened,
+    StreamableHTTPError,
 )
 from streamablehttp._values import load
 
@@ -50,13 +50,15 @@ _NO_ANSWER = (NotFoundError, RequestCancelledError, ClosedError)
 class Entry:
     """A client's session: its connection, and the kernel that serves it."""
 
-    __slots__ = ("connection", "fast", "outbound", "retry_ms", "run", "runner", "transport")
+    __slots__ = ("connection", "outbound", "retry_ms", "run", "runner", "transport", "untraced")
 
     def __init__(self, bridge: Bridge, transport: Any) -> None:
         self.outbound = Standalone(bridge.watchers)
         self.connection = _kernel.Connection.for_loop(self.outbound)
         self.runner = _kernel.ServerRunner(bridge.mcp, self.connection, bridge.state)
         self.run: Run = self.runner.on_request
+        self.untraced: Run = _kernel.Untraced(bridge.mcp, self.connection, bridge.state).on_request
+        """The same, for params without `_meta`."""
         self.transport = transport
         self.retry_ms: int | None = None
 
@@ -99,9 +101,11 @@ class Bridge:
         self._variables = variables
         self._authorizer = authorizer
         self._routes = routes
+        self._scope: Any = _kernel.scope_class()
         self._open: dict[Any, Exchange] = {}
-        self._waiting: deque[Any] = deque()
-        self._opening_sessions: dict[Any, None] = {}
+        self._waiting: OrderedDict[Any, None] = OrderedDict()
+        """The requests that have not been started, the oldest first."""
+        self._opening_sessions: OrderedDict[Any, None] = OrderedDict()
         self._entries: set[Entry] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._modern: Any = None
@@ -123,8 +127,10 @@ class Bridge:
 
     async def run(self) -> None:
         """Serves until the server has closed."""
-        await self._server.serve(self._handle)
-        await self._end()
+        try:
+            await self._server.serve(self._handle)
+        finally:
+            await self._end()
 
     def _handle(self, event: Any) -> None:
         handler = self._handlers.get(type(event))
@@ -137,10 +143,14 @@ class Bridge:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=END_SECONDS)
-        for entry in list(self._entries):
-            await _kernel.close(entry.connection)
+            _, left = await asyncio.wait(tasks, timeout=END_SECONDS)
+            if left:
+                logger.warning("%d handlers have not ended %s s after they were cancelled", len(left), END_SECONDS)
+        entries = [*self._entries, *(session.data for session in self._opening_sessions)]
         self._entries.clear()
+        self._opening_sessions.clear()
+        for entry in entries:
+            await _kernel.close(entry.connection)
 
     # ---- Tasks -----------------------------------------------------------------------
 
@@ -178,18 +188,18 @@ class Bridge:
 
     def _request(self, event: Request) -> None:
         if len(self._open) >= self._requests_max:
-            self._waiting.append(event)
+            self._waiting[event] = None
         else:
             self._start(event)
 
     def _start(self, event: Request) -> None:
         try:
-            message = load(event.message)
+            message = parsed(event.message)
         except (ValueError, RecursionError):
-            return event.fail(_kernel.INVALID_PARAMS, "Invalid request parameters", "")
+            return self._refuse(event, _kernel.INVALID_PARAMS, "Invalid request parameters", "")
         params = message.get("params")
         if params is not None and not isinstance(params, dict):
-            return event.fail(_kernel.INVALID_PARAMS, "Invalid request parameters", "")
+            return self._refuse(event, _kernel.INVALID_PARAMS, "Invalid request parameters", "")
         context, http = self._bound(event)
         retry_ms = None
         transport = SINGLE
@@ -199,9 +209,10 @@ class Bridge:
             if event.method == "initialize":
                 run, transport = self._opening(session), SILENT
             elif entry is None:
-                return event.fail(_kernel.CONNECTION_CLOSED, "Connection closed")
+                return self._refuse(event, _kernel.CONNECTION_CLOSED, "Connection closed")
             else:
-                run, retry_ms, transport = entry.run, entry.retry_ms, entry.transport
+                run = entry.untraced if params is None or "_meta" not in params else entry.run
+                retry_ms, transport = entry.retry_ms, entry.transport
             if entry is not None and self._fast is not None and event.method == "tools/call":
                 run = self._fast.way(entry, params) or run
         elif event.revision in _kernel.MODERN:
@@ -216,7 +227,7 @@ class Bridge:
     async def _serve(self, exchange: Exchange, run: Run, method: str, params: Any) -> None:
         request = exchange.request
         try:
-            with _kernel.anyio.CancelScope() as scope:
+            with self._scope() as scope:
                 exchange.scope = scope
                 if exchange.is_cancelled:
                     return
@@ -225,10 +236,11 @@ class Bridge:
                 if not request.cancelled:
                     await self._respond(request, result)
         except asyncio.CancelledError:
-            self._fail(request, _kernel.CONNECTION_CLOSED, "Connection closed")
+            self._end_now(request)
             raise
         except Exception as problem:
-            self._fail_with(request, problem)
+            exchange.is_closed = True
+            await self._fail_with(request, problem)
         finally:
             exchange.is_closed = True
             self._open.pop(request, None)
@@ -237,38 +249,51 @@ class Bridge:
 
     def _start_next(self) -> None:
         while self._waiting and len(self._open) < self._requests_max:
-            event = self._waiting.popleft()
+            event, _ = self._waiting.popitem(last=False)
             if not event.cancelled:
                 self._start(event)
 
     async def _respond(self, request: Request, result: Any) -> None:
         body = result if isinstance(result, bytes) else as_json(result)
         try:
-            request.respond(body)
-        except LimitError:
-            await _engine.sent(lambda: request.respond(body), request.writable)
+            try:
+                request.respond(body)
+            except LimitError:
+                await _engine.sent(lambda: request.respond(body), request)
         except _NO_ANSWER:
             pass
 
-    def _fail_with(self, request: Request, problem: Exception) -> None:
+    async def _fail_with(self, request: Request, problem: Exception) -> None:
         error = _kernel.handler_exception_to_error_data(problem)
         if error is not None:
-            return self._fail(request, error.code, error.message, error.data)
+            return await self._fail(request, error.code, error.message, error.data)
         logger.error("handler for %r raised", request.method, exc_info=problem)
         if request.revision in _kernel.MODERN:
-            self._fail(request, _kernel.INTERNAL_ERROR, "Internal server error")
+            await self._fail(request, _kernel.INTERNAL_ERROR, "Internal server error")
         else:
-            self._fail(request, 0, str(problem))  # as the SDK does
+            await self._fail(request, 0, str(problem))  # as the SDK does
 
-    def _fail(self, request: Request, code: int, message: str, data: Any = None) -> None:
-        if request.cancelled:
-            return
+    async def _fail(self, request: Request, code: int, message: str, data: Any = None) -> None:
         try:
-            request.fail(code, message, None if data is None else as_json(data))
+            details = None if data is None else as_json(data)
+            await _engine.sent(lambda: request.fail(code, message, details), request)
         except _NO_ANSWER:
             pass
-        except (LimitError, InvalidMessageError) as problem:
-            logger.warning("an error could not be sent: %s", problem)
+        except Exception:
+            # A code that is no 32-bit integer, or data that is no JSON: the client gets another error.
+            logger.exception("the error of a handler for %r cannot be sent", request.method)
+            if code != _kernel.INTERNAL_ERROR or data is not None:
+                await self._fail(request, _kernel.INTERNAL_ERROR, "Internal server error")
+
+    def _refuse(self, request: Request, code: int, message: str, data: Any = None) -> None:
+        self.spawn(self._fail(request, code, message, data))
+
+    def _end_now(self, request: Request) -> None:
+        """Answers a request whose handler was cancelled, if it still can be answered."""
+        try:
+            request.fail(_kernel.CONNECTION_CLOSED, "Connection closed")
+        except StreamableHTTPError as problem:
+            logger.debug("%r: %s", request, problem)
 
     # ---- The other ways to serve one ------------------------------------------------------
 
@@ -278,11 +303,16 @@ class Bridge:
         async def run(exchange: Any, method: str, params: Any) -> Any:
             entry = session.data = Entry(self, self._transport)
             entry.connection.session_id = session.id
-            result = await entry.run(exchange, method, params)
+            try:
+                result = await entry.run(exchange, method, params)
+            except BaseException:
+                await _kernel.close(entry.connection)
+                raise
             # Nobody else keeps it until it has opened. It does not open if its client has gone.
             self._opening_sessions[session] = None
             if len(self._opening_sessions) > OPENING_MAX:
-                del self._opening_sessions[next(iter(self._opening_sessions))]
+                unopened, _ = self._opening_sessions.popitem(last=False)
+                self.spawn(_kernel.close(unopened.data.connection))
             return result
 
         return run
@@ -319,7 +349,7 @@ class Bridge:
 
     def _notify(self, event: Any, method: str, params: Mapping[str, Any] | None) -> None:
         context, http = self._bound(event)
-        if method == "notifications/progress" and (told := self.watchers.find(params)):
+        if method == "notifications/progress" and (told := self.watchers.find(params, event.session)):
             self.spawn(told, context.copy())
         session = event.session
         if session is None:
@@ -339,6 +369,7 @@ class Bridge:
             await _kernel.close(runner.connection)
 
     def _cancelled(self, event: Cancelled) -> None:
+        self._waiting.pop(event.request, None)
         exchange = self._open.get(event.request)
         if exchange is not None:
             exchange.cancel()
@@ -351,15 +382,21 @@ class Bridge:
     def _session_opened(self, event: SessionOpened) -> None:
         session = event.session
         self._opening_sessions.pop(session, None)
-        entry: Entry = session.data
+        entry: Entry | None = session.data
+        if entry is None:  # too many others have been answered since
+            return session.close()
         if session.revision >= RESUMABLE:
             entry.retry_ms = self._retry_ms
         self._entries.add(entry)
-        entry.outbound.open(session)
+        if early := entry.outbound.open(session):
+            self.spawn(early)
 
     def _session_closed(self, event: SessionClosed) -> None:
         session = event.session
         entry: Entry | None = session.data
+        self._opening_sessions.pop(session, None)
+        for request in [one for one in self._waiting if one.session is session]:
+            del self._waiting[request]
         for request, exchange in list(self._open.items()):
             if request.session is session:
                 exchange.cancel()
@@ -379,6 +416,14 @@ class Bridge:
 
     def _http_request(self, event: HTTPRequest) -> None:
         self.spawn(self._routes.serve(event))
+
+
+def parsed(text: bytes) -> Any:
+    """A message as the SDK parses it; what that refuses, such as an unpaired surrogate, as the binding does."""
+    try:
+        return pydantic_core.from_json(text)
+    except ValueError:
+        return load(text)
 
 
 def as_json(value: Any) -> bytes:

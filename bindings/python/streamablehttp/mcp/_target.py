@@ -24,11 +24,13 @@ UVICORN = {
 class Target:
     """An endpoint of an ASGI application."""
 
-    def __init__(self, given: Any, apps: tuple[Any, ...], path: str, asgi: Any, guard: Any) -> None:
+    def __init__(self, given: Any, apps: tuple[Any, ...], mount: str, path: str, asgi: Any, guard: Any) -> None:
         self.given = given
         """What the user gave."""
         self.apps = apps
         """The application, and those that are mounted in it on the way to the endpoint."""
+        self.mount = mount
+        """The path below which the last application is mounted; empty if it is the only one."""
         self.path = path
         self.asgi = asgi
         """The endpoint, which has the session manager: FastMCP's, once the application has started."""
@@ -56,12 +58,18 @@ def resolve(given: Any, host: str, port: int, options: dict[str, Any]) -> tuple[
         why = "the library numbers the events itself, and keeps them"
         raise _unsupported("event_store", why, uvicorn_line(given, host, port))
     app = _app(given, host, options)
-    found = [Target(given, *one) for one in _endpoints(app.routes, "", (app,))]
+    found = [Target(given, *one) for one in _endpoints(app.routes, "", "", (app,))]
     if not found:
         raise UnsupportedServer(
             f"{type(given).__name__}: no endpoint of Streamable HTTP is among its routes."
             f" This line serves it: {uvicorn_line(given, host, port)}"
         )
+    for one in found:
+        if "{" in one.path:
+            raise UnsupportedServer(
+                f"{one.path}: the library serves one path, and none with parameters."
+                f" This line serves it: {uvicorn_line(given, host, port)}"
+            )
     return app, found
 
 
@@ -89,23 +97,25 @@ def _app(given: Any, host: str, options: dict[str, Any]) -> Any:
     )
 
 
-Found = tuple[tuple[Any, ...], str, Any, Any]
+Found = tuple[tuple[Any, ...], str, str, Any, Any]
 
 
-def _endpoints(routes: Any, prefix: str, apps: tuple[Any, ...]) -> Iterator[Found]:
-    """The endpoints below `routes`: the applications on the way, their paths, and what guards them."""
+def _endpoints(routes: Any, prefix: str, mount: str, apps: tuple[Any, ...]) -> Iterator[Found]:
+    """The endpoints below `routes`: the applications on the way, their mounts and paths, and what guards them."""
     for route in routes:
+        if hasattr(route, "host_regex"):
+            continue  # below a Host: the library does not choose by names
         path = prefix + getattr(route, "path", "")
         if getattr(route, "routes", None):
             mounted = getattr(route, "app", None)
             inner = (*apps, mounted) if hasattr(mounted, "user_middleware") else apps
-            yield from _endpoints(route.routes, path, inner)
+            yield from _endpoints(route.routes, path, path, inner)
             continue
         endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
         guard = endpoint if isinstance(endpoint, _kernel.RequireAuthMiddleware) else None
         asgi = guard.app if guard is not None else endpoint
         if _kernel.is_endpoint(asgi):
-            yield apps, path or "/", asgi, guard
+            yield apps, mount, path or "/", asgi, guard
 
 
 def _count(routes: Any) -> int:
