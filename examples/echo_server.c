@@ -299,6 +299,16 @@ static void on_signal(uv_signal_t *handle, int number) {
   expect(shttp_server_drain(server, DRAIN_MS));
 }
 
+/* Sets the library's option that an argument names: --sessions-max is sessions_max. */
+static int set_option(shttp_server_options *options, const char *argument, const char *value) {
+  char name[64];
+  if (strncmp(argument, "--", 2) != 0 || strlen(argument) >= sizeof name) return 0;
+  strcpy(name, argument + 2);
+  for (char *c = name; *c != '\0'; c++)
+    if (*c == '-') *c = '_';
+  return shttp_server_option_set(options, name, value) == SHTTP_OK;
+}
+
 int main(int argc, char **argv) {
   const char *host = "127.0.0.1";
   uint16_t port = 8080;
@@ -316,31 +326,17 @@ int main(int argc, char **argv) {
       options.stateless = 1;
     } else if (strcmp(argv[i], "--json-response") == 0) {
       options.response_mode = SHTTP_RESPONSE_JSON;
-    } else if (strcmp(argv[i], "--token") == 0 && value[0] != '\0') {
-      options.bearer_tokens = argv[++i];
     } else if (strcmp(argv[i], "--host") == 0 && value[0] != '\0') {
       host = argv[++i];
     } else if (strcmp(argv[i], "--port") == 0 && value[0] != '\0') {
       port = (uint16_t)atoi(argv[++i]);
-    } else if (strcmp(argv[i], "--sessions-max") == 0 && value[0] != '\0') {
-      options.sessions_max = (uint32_t)atoi(argv[++i]);
-    } else if (strcmp(argv[i], "--address-share-percent") == 0 && value[0] != '\0') {
-      options.address_share_percent = (uint32_t)atoi(argv[++i]);
-    } else if (strcmp(argv[i], "--session-idle-ms") == 0 && value[0] != '\0') {
-      options.session_idle_ms = (uint32_t)atoi(argv[++i]);
-    } else if (strcmp(argv[i], "--initialize-ms") == 0 && value[0] != '\0') {
-      options.initialize_ms = (uint32_t)atoi(argv[++i]);
-    } else if (strcmp(argv[i], "--progress-route") == 0 && strcmp(value, "request") == 0) {
-      options.progress_route = SHTTP_PROGRESS_REQUEST;
-      i++;
-    } else if (strcmp(argv[i], "--progress-route") == 0 && strcmp(value, "primary") == 0) {
-      i++;
-    } else {
+    } else if (!set_option(&options, argv[i], value)) {
       fprintf(stderr, "usage: echo_server [--host ADDRESS] [--port N] [--stateless] [--json-response]\n"
-                      "                   [--progress-route request|primary] [--token TOKEN[,TOKEN...]]\n"
-                      "                   [--sessions-max N] [--session-idle-ms N] [--initialize-ms N]\n"
-                      "                   [--address-share-percent N]\n");
+                      "                   [--OPTION VALUE]...: options of the library, as in --sessions-max 100,\n"
+                      "                   --bearer-tokens secret or --store sqlite:echo.db\n");
       return 2;
+    } else {
+      i++;
     }
   }
 

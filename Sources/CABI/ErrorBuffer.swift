@@ -60,7 +60,10 @@ struct OptionFault: Error {
         text.append(name)
         text.append(": ")
         let bytes = UnsafeRawBufferPointer(start: reason, count: strnlen(reason, 512))
-        text.append(printable: bytes, atMost: 512)
+        let isText = UTF8Text.isValid(bytes)
+        for byte in bytes {
+            text.append(byte < 0x20 || byte > 0x7E && !isText ? UInt8(ascii: "?") : byte)
+        }
         self.reason = Array(text.bytes)
     }
 

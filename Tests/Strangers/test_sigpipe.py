@@ -35,7 +35,7 @@ class AnyHost:
                 guard = ["--bearer_tokens", f'["{token}"]'] if token else []
                 return self._start("python_host", *where, *guard)
             case "echo":
-                return self._start("echo_server", *(["--token", token] if token else []))
+                return self._start("echo_server", *(["--bearer-tokens", token] if token else []))
         where = ["--listen", f"unix:{self._path}"] if self._path else []
         guard = ["--bearer_tokens", token] if token else []
         return self._start("host", "--loop", self._kind, *where, *guard)

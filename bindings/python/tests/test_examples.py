@@ -35,7 +35,7 @@ def text(exchange):
 
 
 def test_echo_server_with_a_token(echo_server):
-    url = echo_server("--token", "s3cret")
+    url = echo_server("--bearer-tokens", "s3cret")
     client = Client(port_of(url))
     assert client.send("GET").status == 401
     client.headers["Authorization"] = "Bearer s3cret"
