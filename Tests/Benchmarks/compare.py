@@ -177,7 +177,23 @@ def workloads(commands):
             each=streams,
         )
     yield Workload("idle sessions", ["idle", "--streams", 10000], pair(), slices=1)
+    yield from store_workloads(commands)
     yield from sdk_workloads(commands)
+
+
+def store_workloads(commands):
+    """Sessions and events in SQLite, against those in memory."""
+    store = ["--store", f"sqlite:{commands.build / 'benchmarks/store.db'}"]
+    servers = {
+        "memory": commands.library(),
+        "sqlite": commands.library(*store),
+        "sqlite, sync": commands.library(*store, "--store-sync", "true"),
+    }
+    calls = ["calls", "--connections", 16, "--answer", "sse"]
+    yield Workload("call SSE 32 B, stored", calls, servers)
+    progress = ["--tool", "progress", "--notifications", 20, "--route", "request"]
+    request = {name: [*command, "--progress-route", "request"] for name, command in servers.items()}
+    yield Workload("call with 20 notifications, stored", [*calls[:3], *progress], request)
 
 
 def catalog_workloads(commands):

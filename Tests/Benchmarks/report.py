@@ -85,6 +85,8 @@ def targets(workloads, memory):
     for name, limit in (("catalog call 32 B", 1.15), ("catalog call 4 KB", 1.15), ("catalog list of 100 tools", 1.2)):
         if name in workloads:
             yield f"{name}: CPU, x by hand", workloads[name].ratio("catalog", "cpu_us"), "<=", limit
+    if stored := workloads.get("call SSE 32 B, stored"):
+        yield f"{stored.name} (sqlite): rate, x memory", stored.ratio("sqlite", "rate"), ">=", 0.7
     yield from modern_targets(workloads)
     yield from sdk_targets(workloads)
     for workload in workloads.values():
