@@ -10,7 +10,7 @@
 #ifndef SHTTP_STORE_MODULE_H
 #define SHTTP_STORE_MODULE_H
 
-#include <streamablehttp.h>
+#include "../../include/streamablehttp.h"
 
 #ifdef __cplusplus
 extern "C" {
