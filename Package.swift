@@ -112,8 +112,8 @@ let package = Package(
         .systemLibrary(name: "CLibc", path: "Sources/CLibc"),
         .systemLibrary(name: "CLibuv", path: "Sources/CLibuv"),
         .systemLibrary(name: "CJansson", path: "Sources/CJansson"),
-        .systemLibrary(name: "CStreamableHTTP", path: "include"),
         .systemLibrary(name: "CSQLite", path: "Sources/CSQLite"),
+        .systemLibrary(name: "CStreamableHTTP", path: "include"),
         .systemLibrary(name: "CStore", path: "Sources/CStore"),
         .target(
             name: "CLLHTTP",
@@ -146,10 +146,7 @@ let package = Package(
             exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),
         .target(
             name: "StoreSQLite", dependencies: ["CStore", "CStreamableHTTP", "CSQLite", "CLibc"],
-            path: "Sources/Stores/SQLite",
-            swiftSettings: small + [
-                .unsafeFlags(["-Xcc", "-I\(Context.packageDirectory)/include"])
-            ],
+            path: "Sources/Stores/SQLite", swiftSettings: small,
             linkerSettings: storeModule + [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "abigen", exclude: ["Promised"], swiftSettings: [.treatAllWarnings(as: .error)]),
