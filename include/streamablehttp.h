@@ -1808,6 +1808,13 @@ typedef struct shttp_server_options {
    *  messages are not stored, and a client that has lost its connection
    *  cannot resume past them. Bytes; default 67108864. Since 0.2.0. */
   uint32_t store_queue_bytes_max;
+
+  /** What the Mcp-Session-Id of each session begins with, such as node-3-: a
+   *  balancer can find the server by it. 1 to 32 letters, digits, dots,
+   *  hyphens and underscores. The random part behind it is what names a
+   *  session: stores get that alone, and ids with another server's prefix
+   *  are understood. Default NULL: none. Copied. Since 0.2.0. */
+  const char *session_id_prefix;
 } shttp_server_options;
 
 /**

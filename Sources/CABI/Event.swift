@@ -16,7 +16,7 @@ struct BorrowedEvent {
     init(_ event: HostEvent) {
         self.event = event
         let hasID = event.kind == .sessionOpened || event.kind == .initialize
-        wireID = hasID ? event.session?.id.text : nil
+        wireID = hasID ? event.session?.newWireID : nil
         scheme = event.kind == .authorize ? event.credentials?.lowercasedScheme : nil
         text = event.kind == .log ? event.logLine?.rendered : nil
     }

@@ -80,6 +80,17 @@ extension ServerOptions {
         if let oldPath, oldPath.bytes.equals(path.bytes) {
             throw OptionFault("sse_path", "is the same as path")
         }
+        if let prefix = text(given.session_id_prefix) {
+            let isPrefix = prefix.allSatisfy {
+                $0.isDigit || $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A || $0 == 0x2D || $0 == 0x2E
+                    || $0 == 0x5F
+            }
+            guard isPrefix, prefix.count > 0, prefix.count <= 32 else {
+                throw OptionFault(
+                    "session_id_prefix", "has 1 to 32 letters, digits, dots, hyphens, underscores")
+            }
+            sessionIDPrefix = ByteBuffer(copying: prefix)
+        }
         allowedOrigins = try list("allowed_origins", given.allowed_origins, .origins)
         allowedHosts = try list("allowed_hosts", given.allowed_hosts, .hosts)
         crossOrigins = try list("cors_origins", given.cors_origins, .origins)

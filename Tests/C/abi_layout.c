@@ -128,7 +128,7 @@ OFFSET(shttp_session_store, find, 24);
 OFFSET(shttp_session_store, forget, 32);
 OFFSET(shttp_session_store, user_data, 40);
 
-SIZE(shttp_server_options, 416);
+SIZE(shttp_server_options, 424);
 OFFSET(shttp_server_options, struct_size, 0);
 OFFSET(shttp_server_options, on_event, 8);
 OFFSET(shttp_server_options, on_log, 16);
@@ -201,6 +201,7 @@ OFFSET(shttp_server_options, session_store, 392);
 OFFSET(shttp_server_options, store, 400);
 OFFSET(shttp_server_options, store_sync, 408);
 OFFSET(shttp_server_options, store_queue_bytes_max, 412);
+OFFSET(shttp_server_options, session_id_prefix, 416);
 
 SIZE(shttp_stats, 296);
 OFFSET(shttp_stats, connections, 0);

@@ -268,6 +268,12 @@ static void refusals(void) {
   refuse(&options, "store: 'redis' is no sqlite:PATH");
   options.store = "sqlite:";
   refuse(&options, "store: 'sqlite:' is no sqlite:PATH");
+  options.store = NULL;
+  options.session_id_prefix = "a b";
+  refuse(&options, "session_id_prefix: has 1 to 32 letters");
+  options.session_id_prefix = "";
+  refuse(&options, "session_id_prefix: has 1 to 32 letters");
+  options.session_id_prefix = NULL;
   options.store = "sqlite:x";
   options.stateless = 1;
   refuse(&options, "store: needs sessions");

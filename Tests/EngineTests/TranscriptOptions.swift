@@ -59,6 +59,10 @@ extension ServerOptions {
         case ("replay", _): hasReplay = true
         case ("store", _): (hasReplay, hasHostStore) = (true, true)
         case ("session-store", _): hasSessionStore = true
+        case ("prefix", let prefix?):
+            let text = ByteBuffer()
+            text.append(Array(prefix.utf8))
+            sessionIDPrefix = text
         case ("store-sync", _): waitsForStore = true
         case ("idle", _): sessionIdle = Int64(try number())
         case ("fence", _): fenceBreadth = Int64(try number())

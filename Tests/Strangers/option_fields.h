@@ -63,3 +63,4 @@
     FIELD(store),
     FIELD(store_sync),
     FIELD(store_queue_bytes_max),
+    FIELD(session_id_prefix),

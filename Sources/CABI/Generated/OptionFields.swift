@@ -116,5 +116,6 @@ let optionTable: StaticString = """
     store s 400
     store_sync f 408
     store_queue_bytes_max n 412
+    session_id_prefix s 416
 
     """

@@ -12,7 +12,7 @@ extension ServerEngine {
     /// a verdict. Whatever the answer is, `findSession` decides later: one refusal for all (S-205).
     @inline(never)
     func seek(_ head: RequestHead, on connection: ServerConnection) -> Bool {
-        guard !gate.isOld(head), let text = head[.sessionID], let id = SessionID(text: text),
+        guard !gate.isOld(head), let text = head[.sessionID], let id = sessions.id(in: text),
             head.isUnanimous(.sessionID, FieldName.sessionID), sessions.key(for: id) == nil,
             let load = kept.find(id)
         else { return false }
@@ -67,7 +67,7 @@ extension ServerEngine {
         guard kept.hasStore, parked.loadCount > 0 else { return }
         for connection in connections.all {
             guard case .seeking(let load) = connection.exchange.state,
-                connection.head?[.sessionID].flatMap({ SessionID(text: $0) }) == session.id
+                connection.head?[.sessionID].flatMap({ sessions.id(in: $0) }) == session.id
             else { continue }
             endSeeking(load, on: connection, nil)
         }
@@ -80,7 +80,7 @@ extension ServerEngine {
     private func restore(
         _ text: UnsafeRawBufferPointer, for head: RequestHead, on connection: ServerConnection
     ) -> Refusal? {
-        guard let id = head[.sessionID].flatMap({ SessionID(text: $0) }),
+        guard let id = head[.sessionID].flatMap({ sessions.id(in: $0) }),
             sessions.key(for: id) == nil
         else { return nil }
         guard let record = SessionRecord(text, depthMax: options.limits.jsonDepth) else {

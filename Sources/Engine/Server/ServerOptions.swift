@@ -18,6 +18,8 @@ package struct ServerOptions {
     /// The path of the transport of the first revision; nil if it is not served.
     package var oldPath: ByteBuffer?
     package var isStateless = false
+    /// What stands before the ids of sessions, so that a balancer finds this server; nil for nothing.
+    package var sessionIDPrefix: ByteBuffer?
     /// The revisions that are served.
     package var revisions = RevisionSet.all
     package var responseMode = ResponseMode.stream

@@ -170,6 +170,7 @@ extension ServerEngine {
         guard let id else { return }
         output.append(FieldName.sessionID)
         output.append(": ")
+        if let prefix = options.sessionIDPrefix { output.append(prefix) }
         id.append(to: output)
         output.append("\r\n")
     }

@@ -8,6 +8,8 @@ import Wire
 package final class ServerSession {
     package let key: SessionKey
     package let id: SessionID
+    /// What the server puts before the ids of sessions; nil for nothing.
+    private let prefix: ByteBuffer?
     /// Who opened it, and may use it (S-500); nil without authorization.
     package let principal: Principal?
     /// The shares of who opened it.
@@ -47,8 +49,11 @@ package final class ServerSession {
     /// As event stores know it.
     var identity: SessionIdentity { SessionIdentity(key: key, id: id) }
 
-    fileprivate init(_ opening: borrowing Opening, key: SessionKey, at now: Instant) {
+    fileprivate init(
+        _ opening: borrowing Opening, key: SessionKey, prefix: ByteBuffer?, at now: Instant
+    ) {
         since = now
+        self.prefix = prefix
         self.key = key
         id = opening.id
         principal = opening.principal
@@ -83,7 +88,15 @@ package final class ServerSession {
     package static var ownBytes: Int { 750 }
 
     /// The id as `Mcp-Session-Id` has it. Made at the first use, and then kept.
-    package private(set) lazy var wireID = id.text
+    package private(set) lazy var wireID = newWireID
+
+    /// The same, made anew. Any thread.
+    package var newWireID: ByteBuffer {
+        let text = ByteBuffer()
+        if let prefix { text.append(prefix) }
+        id.append(to: text)
+        return text
+    }
 
     func attach(_ data: UnsafeMutableRawPointer?) {
         self.data = data
@@ -101,6 +114,7 @@ struct Sessions: ~Copyable {
     private(set) var idleCount = 0
     private let mailboxMessagesMax: Int
     private let mailboxBytesMax: Int
+    private let prefix: ByteBuffer?
 
     init(_ options: ServerOptions, _ orders: StoreOrders, keysAfter serial: UInt64) {
         table = SessionTable(
@@ -109,6 +123,7 @@ struct Sessions: ~Copyable {
         store = options.makeStore(orders)
         mailboxMessagesMax = options.mailboxMessagesMax
         mailboxBytesMax = options.mailboxBytesMax
+        prefix = options.sessionIDPrefix
     }
 
     var count: Int { table.count }
@@ -125,12 +140,20 @@ struct Sessions: ~Copyable {
 
     func key(for id: SessionID) -> SessionKey? { table.key(for: id) }
 
+    /// The id that a text means, whatever server's prefix it has if this one has one: a balancer
+    /// looks at that, and the id alone names the session.
+    @inline(__always)
+    func id(in text: UnsafeRawBufferPointer) -> SessionID? {
+        guard prefix != nil, text.count > SessionID.textLength else { return SessionID(text: text) }
+        return SessionID(text: text.dropBytes(text.count - SessionID.textLength))
+    }
+
     /// The session that a client means with its id, if it is live and the principal's own.
     @inline(__always)
     func find(
         _ text: UnsafeRawBufferPointer, of principal: Principal?, isOld: Bool = false
     ) -> ServerSession? {
-        guard let id = SessionID(text: text), let key = table.key(for: id),
+        guard let id = id(in: text), let key = table.key(for: id),
             let session = table[key], session.state.isLive || isOld, session.isOld == isOld,
             session.principal == principal
         else { return nil }
@@ -144,7 +167,7 @@ struct Sessions: ~Copyable {
         _ opening: borrowing ServerSession.Opening, at now: Instant
     ) -> ServerSession? {
         let session = table.insert(opening.id) { key in
-            ServerSession(opening, key: key, at: now)
+            ServerSession(opening, key: key, prefix: prefix, at: now)
         }
         guard let session else { return nil }
         store?.open(session.identity, in: session.shares)

@@ -357,5 +357,13 @@ extension ABI {
             Maximum memory of what waits to be written to the store. Beyond it messages are not
             stored, and a client that has lost its connection cannot resume past them.
             """, since: next),
+        Field(
+            "session_id_prefix", .text, .copied, fallback: .named("NULL", "none"),
+            """
+            What the Mcp-Session-Id of each session begins with, such as node-3-: a balancer can
+            find the server by it. 1 to 32 letters, digits, dots, hyphens and underscores. The
+            random part behind it is what names a session: stores get that alone, and ids with
+            another server's prefix are understood.
+            """, since: next),
     ]
 }

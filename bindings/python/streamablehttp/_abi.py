@@ -476,6 +476,7 @@ class shttp_server_options(Structure):
     store: bytes | None
     store_sync: int
     store_queue_bytes_max: int
+    session_id_prefix: bytes | None
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -550,6 +551,7 @@ class shttp_server_options(Structure):
         ("store", c_char_p),
         ("store_sync", c_uint32),
         ("store_queue_bytes_max", c_uint32),
+        ("session_id_prefix", c_char_p),
     ]
 
 

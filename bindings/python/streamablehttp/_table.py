@@ -107,6 +107,7 @@ OPTIONS: dict[str, Option] = {
     "store": Option("store", "text", None),
     "store_sync": Option("store_sync", "flag", False),
     "store_queue_bytes_max": Option("store_queue_bytes_max", "uint", 67108864),
+    "session_id_prefix": Option("session_id_prefix", "text", None),
 }
 
 
@@ -328,3 +329,8 @@ class Options(TypedDict, total=False):
     store_queue_bytes_max: int
     """Maximum memory of what waits to be written to the store. Beyond it messages are not stored,
     and a client that has lost its connection cannot resume past them. Default 67108864."""
+    session_id_prefix: str | None
+    """What the Mcp-Session-Id of each session begins with, such as node-3-: a balancer can find the
+    server by it. 1 to 32 letters, digits, dots, hyphens and underscores. The random part behind
+    it is what names a session: stores get that alone, and ids with another server's prefix are
+    understood. Default None."""
