@@ -15,46 +15,48 @@ final class ForeignStores {
     /// The orders that were given.
     private var count: UInt64 = 0
 
-    private init(
-        _ events: shttp_event_store?, _ sessions: shttp_session_store?, _ module: StoreModule?,
-        idle: Int64?
-    ) {
-        self.events = events
-        self.sessions = sessions
+    /// The tables of a caller, which were checked.
+    struct Tables {
+        let events: shttp_event_store?
+        let sessions: shttp_session_store?
+
+        init(_ given: shttp_server_options) throws(OptionFault) {
+            events = try given.event_store.map { (given) throws(OptionFault) in
+                guard let table = read(given, empty: shttp_event_store()) else {
+                    throw OptionFault(
+                        "event_store", "has a wrong struct_size: use shttp_event_store_init()")
+                }
+                guard table.keep != nil, table.end != nil, table.load != nil, table.forget != nil
+                else { throw OptionFault("event_store", "lacks one of keep, end, load and forget") }
+                return table
+            }
+            sessions = try given.session_store.map { (given) throws(OptionFault) in
+                guard let table = read(given, empty: shttp_session_store()) else {
+                    throw OptionFault(
+                        "session_store", "has a wrong struct_size: use shttp_session_store_init()")
+                }
+                guard table.keep != nil, table.touch != nil, table.find != nil, table.forget != nil
+                else {
+                    throw OptionFault("session_store", "lacks one of keep, touch, find and forget")
+                }
+                return table
+            }
+        }
+    }
+
+    /// The stores of a module or, without one, of the caller; nil if there are none. `idle` is in
+    /// milliseconds; nil is for ever.
+    static func make(_ tables: Tables, _ module: StoreModule?, idle: Int64?) -> ForeignStores? {
+        // Not in `init`: Embedded Swift 6.3.1 leaks an object whose init returns nil.
+        if module == nil, tables.events == nil, tables.sessions == nil { return nil }
+        return ForeignStores(tables, module, idle: idle)
+    }
+
+    private init(_ tables: Tables, _ module: StoreModule?, idle: Int64?) {
+        events = module?.events ?? tables.events
+        sessions = module?.sessions ?? tables.sessions
         self.module = module
         self.idle = idle.map { UInt64($0) } ?? 0
-    }
-
-    /// The stores that the options name; nil if they name none. `idle` is in milliseconds; nil is
-    /// for ever.
-    static func open(
-        _ given: shttp_server_options, _ module: StoreModule?, idle: Int64?
-    ) throws(OptionFault) -> ForeignStores? {
-        if let module { return ForeignStores(module.events, module.sessions, module, idle: idle) }
-        let events = try given.event_store.map { (given) throws(OptionFault) in
-            let table = try table("event_store", given, empty: shttp_event_store())
-            guard table.keep != nil, table.end != nil, table.load != nil, table.forget != nil else {
-                throw OptionFault("event_store", "lacks one of keep, end, load and forget")
-            }
-            return table
-        }
-        let sessions = try given.session_store.map { (given) throws(OptionFault) in
-            let table = try table("session_store", given, empty: shttp_session_store())
-            guard table.keep != nil, table.touch != nil, table.find != nil, table.forget != nil
-            else { throw OptionFault("session_store", "lacks one of keep, touch, find and forget") }
-            return table
-        }
-        if events == nil, sessions == nil { return nil }
-        return ForeignStores(events, sessions, nil, idle: idle)
-    }
-
-    private static func table<Table>(
-        _ name: StaticString, _ given: UnsafePointer<Table>, empty: Table
-    ) throws(OptionFault) -> Table {
-        guard let table = read(given, empty: empty) else {
-            throw OptionFault(name, "has a wrong struct_size: use the _init() of its type")
-        }
-        return table
     }
 
     /// Whether the event store keeps what streams are for.

@@ -17,10 +17,11 @@ public func shttp_server_create(
     guard handle.loop.isOnItsThread else { return reason.fail(SHTTP_ERR_WRONG_THREAD) }
     do throws(OptionFault) {
         let given = try read(options)
+        let tables = try ForeignStores.Tables(given)
         let checked = try ServerOptions(given)
         let module = try StoreModule.open(given, checked)
+        let stores = ForeignStores.make(tables, module, idle: checked.sessionKept)
         var complete = checked
-        let stores = try ForeignStores.open(given, module, idle: checked.sessionKept)
         complete.keepsStreamRecords = stores?.keepsRecords ?? false
         if module != nil { complete.takeStore(waits: given.store_sync != 0) }
         do throws(SystemFault) {
