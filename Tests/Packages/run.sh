@@ -143,7 +143,7 @@ mkdir "$work/prefix"
 tar -xzf "$tarball" -C "$work/prefix" --strip-components 1
 bash "$root/Tests/C/consumer/try.sh" "$work/prefix" "$work/consumer/of_tarball"
 
-check "the wheel is for any Linux with glibc 2.34, with its own libuv and jansson"
+check "the wheel is for any Linux with glibc 2.34, with its own libuv, jansson and SQLite"
 tag=manylinux_2_34_$(uname -m)
 [[ $wheel == *-py3-none-$tag.whl ]] || fail "$wheel"
 shown=$("$work/tools/bin/auditwheel" show "$wheel")
@@ -155,6 +155,9 @@ has_loaded '/libstreamablehttp.so$'
 has_loaded '/streamablehttp.libs/libuv-'
 has_loaded '/streamablehttp.libs/libjansson-'
 ! grep -v "^$work/with_wheel/" <<<"$loaded" || fail "These libraries are not the wheel's"
+modules=$(unzip -Z1 "$wheel" | grep -E 'sqlite.*\.so' | sed 's/-[0-9a-f]*\.so.*/.so/' | sort)
+test "$modules" = "$(printf '%s\n' streamablehttp.libs/libsqlite3.so streamablehttp/libstreamablehttp-sqlite.so.0)" ||
+  fail "of SQLite it has $modules"
 
 check "the wheel serves beside other copies of libuv in its process"
 install --quiet uvloop

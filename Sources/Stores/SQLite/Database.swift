@@ -157,7 +157,7 @@ final class Database {
             if version != Schema.version { throw .hasVersion(version) }
             return false
         }
-        let tables = try number("SELECT count(*) FROM sqlite_schema")
+        let tables = try number("SELECT count(*) FROM sqlite_master")
         if application != 0 || version != 0 || tables != 0 { throw .isForeign }
         return true
     }
