@@ -559,11 +559,13 @@ static void two_processes(void) {
   CHECK(is_sound());
 }
 
+static int rounds_of_beginning = 40;
+
 /* All create the file at the same time. */
 static void many_processes_begin(void) {
   enum { CHILDREN = 8 };
   pid_t children[CHILDREN];
-  for (int round = 0; round < 5; round++) {
+  for (int round = 0; round < rounds_of_beginning; round++) {
     unlink(path);
     for (int i = 0; i < CHILDREN; i++) {
       if ((children[i] = fork_to_check()) != 0) continue;
@@ -769,7 +771,7 @@ static void many_stores_come_and_go(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "brief") == 0) kills = 2, many_orders = 4000;
+  if (argc > 1 && strcmp(argv[1], "brief") == 0) kills = 2, many_orders = 4000, rounds_of_beginning = 3;
   if (mkdtemp(directory) == NULL) abort();
   RUN(locations_that_cannot_be);
   RUN(only_its_owner_reads_it);

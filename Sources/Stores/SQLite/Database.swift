@@ -138,7 +138,10 @@ final class Database {
         sqlite3_extended_result_codes(connection, 1)
         sqlite3_busy_timeout(connection, Database.busyMs)
         stopOnDemand()
+        // At one instant: another process may be creating it.
+        try execute("BEGIN")
         let isNew = try identify()
+        try execute("COMMIT")
         if sqlite3_db_readonly(connection, "main") != 0 { throw .isReadOnly }
         guard try number("PRAGMA journal_mode = WAL", isText: "wal") != 0 else {
             throw .hasNoWriteAheadLog
