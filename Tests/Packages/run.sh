@@ -34,6 +34,7 @@ install_tools() {
   command -v lintian >/dev/null || missing+=(lintian)
   command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
   command -v file >/dev/null || missing+=(file)
+  command -v unzip >/dev/null || missing+=(unzip)
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   test ${#missing[@]} -gt 0 || return 0
   test "$(id -u)" = 0 || as_root=(sudo)
