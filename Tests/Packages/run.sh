@@ -34,6 +34,7 @@ install_tools() {
   command -v lintian >/dev/null || missing+=(lintian)
   command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
   command -v file >/dev/null || missing+=(file)
+  command -v unzip >/dev/null || missing+=(unzip)
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   test ${#missing[@]} -gt 0 || return 0
   test "$(id -u)" = 0 || as_root=(sudo)
@@ -143,7 +144,7 @@ mkdir "$work/prefix"
 tar -xzf "$tarball" -C "$work/prefix" --strip-components 1
 bash "$root/Tests/C/consumer/try.sh" "$work/prefix" "$work/consumer/of_tarball"
 
-check "the wheel is for any Linux with glibc 2.34, with its own libuv and jansson"
+check "the wheel is for any Linux with glibc 2.34, with its own libuv, jansson and SQLite"
 tag=manylinux_2_34_$(uname -m)
 [[ $wheel == *-py3-none-$tag.whl ]] || fail "$wheel"
 shown=$("$work/tools/bin/auditwheel" show "$wheel")
@@ -155,6 +156,9 @@ has_loaded '/libstreamablehttp.so$'
 has_loaded '/streamablehttp.libs/libuv-'
 has_loaded '/streamablehttp.libs/libjansson-'
 ! grep -v "^$work/with_wheel/" <<<"$loaded" || fail "These libraries are not the wheel's"
+modules=$(unzip -Z1 "$wheel" | grep -E 'sqlite.*\.so' | sed 's/-[0-9a-f]*\.so.*/.so/' | sort)
+test "$modules" = "$(printf '%s\n' streamablehttp.libs/libsqlite3.so streamablehttp/libstreamablehttp-sqlite.so.0)" ||
+  fail "of SQLite it has $modules"
 
 check "the wheel serves beside other copies of libuv in its process"
 install --quiet uvloop

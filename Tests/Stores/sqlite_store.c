@@ -314,6 +314,42 @@ static void damage_that_is_found_later(void) {
   CHECK(is_sound());
 }
 
+/* Numbers that the store has not written: it may answer anything, and goes on. */
+static void a_file_that_lies(void) {
+  shttp_store_terms terms = stage_terms(path);
+  terms.session_events_max = 10;
+  terms.session_bytes_max = terms.total_bytes_max = 1000;
+  terms.event_ms = 100;
+  stage_open(&terms);
+  keep_session(S1, RECORD, 0);
+  keep_numbers(S1, T1, 1, 3);
+  begin(S1, T2, RECORD);
+  stage_close();
+  static const char *const values[] = {"9223372036854775807", "-9223372036854775808"};
+  for (int i = 0; i < 2; i++) {
+    char changes[600];
+    sqlite3 *database;
+    CHECK(sqlite3_open(path, &database) == SQLITE_OK);
+    snprintf(changes, sizeof changes,
+             "UPDATE sessions SET events = %s, bytes = %s, deadline = %s; UPDATE totals SET bytes = %s, time = %s;"
+             "UPDATE events SET time = %s, number = %s; UPDATE streams SET lost = %s, time = %s;",
+             values[i], values[i], values[1 - i], values[i], values[i], values[i], values[i], values[i], values[i]);
+    CHECK(sqlite3_exec(database, changes, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(database);
+    stage_open(&terms);
+    CHECK(answer_to(load(S1, T1, 0)) != NULL);
+    CHECK(answer_to(load(S1, T1, UINT64_MAX)) != NULL);
+    CHECK(answer_to(load(S1, T2, 0)) != NULL);
+    keep_numbers(S1, T3, 1, 20);
+    end(S1, T1);
+    keep_session(S1, RECORD, UINT64_MAX);
+    CHECK(answer_to(find(S1)) != NULL);
+    sleep_ms(1200);
+    CHECK(answer_to(load(S1, T3, 15)) != NULL);
+    stage_close();
+  }
+}
+
 static void a_file_that_is_removed(void) {
   shttp_store_terms terms = stage_terms(path);
   stage_open(&terms);
@@ -523,6 +559,30 @@ static void two_processes(void) {
   CHECK(is_sound());
 }
 
+static int rounds_of_beginning = 40;
+
+/* All create the file at the same time. */
+static void many_processes_begin(void) {
+  enum { CHILDREN = 8 };
+  pid_t children[CHILDREN];
+  for (int round = 0; round < rounds_of_beginning; round++) {
+    unlink(path);
+    for (int i = 0; i < CHILDREN; i++) {
+      if ((children[i] = fork_to_check()) != 0) continue;
+      shttp_store_terms terms = stage_terms(path);
+      char session[33];
+      snprintf(session, sizeof session, "session-%024d", i);
+      stage_open(&terms);
+      keep_session(session, RECORD, 0);
+      CHECK(has_session(session));
+      stage_close();
+      _exit(failures > 0);
+    }
+    for (int i = 0; i < CHILDREN; i++) wait_for(children[i]);
+    CHECK(asked("SELECT count(*) FROM sessions") == CHILDREN);
+  }
+}
+
 /* The one process goes on with what the other one has, while both have it open. */
 static void hot_restart(void) {
   int ends[2];
@@ -711,7 +771,7 @@ static void many_stores_come_and_go(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "brief") == 0) kills = 2, many_orders = 4000;
+  if (argc > 1 && strcmp(argv[1], "brief") == 0) kills = 2, many_orders = 4000, rounds_of_beginning = 3;
   if (mkdtemp(directory) == NULL) abort();
   RUN(locations_that_cannot_be);
   RUN(only_its_owner_reads_it);
@@ -719,6 +779,7 @@ int main(int argc, char **argv) {
   RUN(what_it_may_not_write);
   RUN(a_file_that_is_damaged);
   RUN(damage_that_is_found_later);
+  RUN(a_file_that_lies);
   RUN(a_file_that_is_removed);
   RUN(what_is_kept_survives);
   RUN(what_is_written_survives_without_gaps);
@@ -728,6 +789,7 @@ int main(int argc, char **argv) {
   RUN(far_too_much_waits);
   RUN(closing_takes_no_longer_than_it_may);
   RUN(two_processes);
+  RUN(many_processes_begin);
   RUN(hot_restart);
   RUN(a_forked_child_touches_nothing);
   RUN(work_that_cancels_itself_out);

@@ -99,7 +99,7 @@ set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SUGGESTS libstreamablehttp-sqlite0)
 set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_NAME libstreamablehttp-sqlite0)
 set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_DEPENDS "libstreamablehttp0 (= ${deb_version})")
+set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_DEPENDS "libstreamablehttp0 (= ${deb_version}), libsqlite3-0 (>= 3.24)")
 set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_CONTROL_EXTRA "${deb}/sqlite/symbols;${deb}/sqlite/shlibs;${deb}/triggers")
 set(CPACK_COMPONENT_DEB_SQLITE_DESCRIPTION
   "MCP's Streamable HTTP transport (store in SQLite)\n${what}\n.\nThe module that keeps sessions and events in a file, so that they outlive\n the process.")

@@ -28,6 +28,7 @@ tar -xzf "$sdist" -C "$work/unpacked" --strip-components 1
 cp "$root/bindings/debian/copyright" "$work/unpacked/LICENSE.llhttp"
 cp /usr/share/doc/libuv1-dev/copyright "$work/unpacked/LICENSE.libuv"
 cp /usr/share/doc/libjansson-dev/copyright "$work/unpacked/LICENSE.jansson"
+cp /usr/share/doc/libsqlite3-dev/copyright "$work/unpacked/LICENSE.sqlite"
 STREAMABLEHTTP_LIBRARY=$build/lib/libstreamablehttp.so \
   quietly python -m build --no-isolation --wheel --outdir "$work/local" "$work/unpacked"
 quietly auditwheel repair --plat "manylinux_2_34_$(uname -m)" --wheel-dir "$result" "$work"/local/*.whl

@@ -24,6 +24,7 @@ final class Database {
 
     /// How long it waits for another process, in milliseconds.
     private static let busyMs: Int32 = 1_000
+    private static let openMs: Int64 = 3_000
     private static let damagePauseMs: Int64 = 60_000
     /// The most memory for pages, in KiB: what is written often fits into it.
     private static let cacheSizeMax: StaticString = "PRAGMA cache_size = -8192"
@@ -53,12 +54,18 @@ final class Database {
 
     /// Opens the database, and creates it if there is none. One that is damaged is set aside.
     func open() throws(OpenFault) {
-        do {
-            try connect()
-        } catch {
-            close()
-            guard case .database(let fault) = error, fault.isDamage else { throw error }
-            try setAside()
+        let end = MonotonicClock.now + Database.openMs
+        while true {
+            do {
+                return try connect()
+            } catch {
+                close()
+                guard case .database(let fault) = error else { throw error }
+                if fault.isDamage { return try setAside() }
+                guard fault.isLock, MonotonicClock.now < end else { throw error }
+            }
+            // Another process creates it: for some locks SQLite does not wait.
+            usleep(10_000)
         }
     }
 
@@ -131,7 +138,10 @@ final class Database {
         sqlite3_extended_result_codes(connection, 1)
         sqlite3_busy_timeout(connection, Database.busyMs)
         stopOnDemand()
+        // At one instant: another process may be creating it.
+        try execute("BEGIN")
         let isNew = try identify()
+        try execute("COMMIT")
         if sqlite3_db_readonly(connection, "main") != 0 { throw .isReadOnly }
         guard try number("PRAGMA journal_mode = WAL", isText: "wal") != 0 else {
             throw .hasNoWriteAheadLog
@@ -157,7 +167,7 @@ final class Database {
             if version != Schema.version { throw .hasVersion(version) }
             return false
         }
-        let tables = try number("SELECT count(*) FROM sqlite_schema")
+        let tables = try number("SELECT count(*) FROM sqlite_master")
         if application != 0 || version != 0 || tables != 0 { throw .isForeign }
         return true
     }

@@ -58,10 +58,13 @@ enum MonotonicClock {
 /// database has seen: a machine that starts with a wrong clock does not make what it has immortal.
 struct StoreClock {
     private let offset: Int64
+    private static let credibleMs: Int64 = 100 * 365 * 86_400_000
 
     init(notBefore seen: Int64) {
         let today = MonotonicClock.read(CLOCK_REALTIME)
-        offset = max(today, seen) - StoreClock.elapsed
+        // No clock was ever that wrong: the file was changed.
+        let isCredible = seen < today + StoreClock.credibleMs
+        offset = (isCredible ? max(today, seen) : today) - StoreClock.elapsed
     }
 
     var now: Int64 { StoreClock.elapsed + offset }

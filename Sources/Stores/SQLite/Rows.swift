@@ -1,4 +1,5 @@
-/// A row of `sessions`, without the record.
+/// A row of `sessions`, without the record. The file may have been changed: what it says is counted
+/// with operators that do not trap.
 struct SessionRow: Equatable {
     let id: Int64
     var deadline: Int64

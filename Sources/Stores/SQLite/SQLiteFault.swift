@@ -14,10 +14,11 @@ struct SQLiteFault: Error {
     /// The file is no database, or its pages contradict each other.
     var isDamage: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
 
-    /// The connection is as good as before: another process has the lock, or there is no room.
-    var leavesConnection: Bool {
-        primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_FULL
-    }
+    /// Another process has the lock.
+    var isLock: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
+
+    /// The connection is as good as before.
+    var leavesConnection: Bool { isLock || primary == SQLITE_FULL }
 
     /// What SQLite says of it: static text.
     var text: UnsafePointer<CChar>? { sqlite3_errstr(code) }

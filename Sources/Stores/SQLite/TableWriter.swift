@@ -106,7 +106,7 @@ struct TableWriter {
         try write(events, of: &session)
         try trimmer.trim(&session)
         try keep(change, &session)
-        bytes += session.bytes - before.bytes
+        bytes &+= session.bytes &- before.bytes
         if change.forgetsAnything, try session.isEmpty(in: database) {
             try session.remove(from: database)
         } else if session != before {
@@ -168,8 +168,8 @@ struct TableWriter {
         for order in orders where order.kind == .keep {
             let isLast = hasEnded && order == lastMessage
             try add(order, to: stream, isLast: isLast)
-            session.events += 1
-            session.bytes += Int64(order.text.count)
+            session.events &+= 1
+            session.bytes &+= Int64(order.text.count)
             isClosed = isLast
         }
         if isClosed {

@@ -23,8 +23,8 @@ struct Terms {
 
     /// When something ends that is kept for so long; 0 is for ever.
     func deadline(_ milliseconds: UInt64, at now: Int64) -> Int64 {
-        let end = UInt64(now) &+ milliseconds
-        return milliseconds == 0 || end < milliseconds ? Terms.never : Int64(clamping: end)
+        let (end, isTooLate) = UInt64(clamping: now).addingReportingOverflow(milliseconds)
+        return milliseconds == 0 || isTooLate ? Terms.never : Int64(clamping: end)
     }
 
     /// When a session that is known only by its events is looked at again, to see whether they have
@@ -37,7 +37,7 @@ struct Terms {
 
     /// Events of this time and before are too old; nil if none ever is.
     func lastExpired(at now: Int64) -> Int64? {
-        eventMs == 0 || eventMs > UInt64(now) ? nil : now - Int64(eventMs)
+        eventMs == 0 || eventMs > UInt64(clamping: now) ? nil : now - Int64(eventMs)
     }
 
     func hasRoom(events: Int64, bytes: Int64) -> Bool {

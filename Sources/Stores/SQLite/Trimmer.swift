@@ -23,8 +23,8 @@ struct Trimmer {
         oldest.bind(1, session.id)
         while !terms.hasRoom(events: session.events, bytes: session.bytes), try oldest.next() {
             try drop(oldest, of: session.id)
-            session.events -= 1
-            session.bytes -= oldest.int(4)
+            session.events &-= 1
+            session.bytes &-= oldest.int(4)
         }
     }
 
@@ -52,7 +52,7 @@ struct Trimmer {
         {
             sessions += 1
             if session.isKept || session.events == 0 {
-                bytes -= session.bytes
+                bytes &-= session.bytes
                 try session.remove(from: database)
             } else {
                 session.deadline = terms.unkept(at: now)
@@ -83,7 +83,7 @@ struct Trimmer {
         guard try oldest.next(), oldest.int(6) <= time else { return false }
         let session = oldest.int(5)
         try drop(oldest, of: session)
-        bytes -= oldest.int(4)
+        bytes &-= oldest.int(4)
         let discount = database[.discount]
         discount.bind(1, session)
         discount.bind(2, oldest.int(4))

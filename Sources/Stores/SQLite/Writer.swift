@@ -229,7 +229,7 @@ final class Writer {
         let today = clock.now
         let due = try Trimmer(database, terms, at: today).nextExpiry()
         if due > today {
-            nextExpiry = now + min(max(due - today, Writer.pauseMs), Writer.idleMs)
+            nextExpiry = now + min(max(due &- today, Writer.pauseMs), Writer.idleMs)
             return
         }
         var tables = try TableWriter(database, terms, at: today)
