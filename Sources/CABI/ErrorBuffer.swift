@@ -1,4 +1,3 @@
-import CLibc
 import CStreamableHTTP
 import Engine
 import Wire
@@ -55,11 +54,10 @@ struct OptionFault: Error {
     }
 
     /// "name: reason", with a reason of somebody else's.
-    init(_ name: StaticString, foreign reason: UnsafePointer<CChar>) {
+    init(_ name: StaticString, foreign bytes: UnsafeRawBufferPointer) {
         let text = ByteBuffer()
         text.append(name)
         text.append(": ")
-        let bytes = UnsafeRawBufferPointer(start: reason, count: strnlen(reason, 512))
         let isText = UTF8Text.isValid(bytes)
         for byte in bytes {
             text.append(byte < 0x20 || byte > 0x7E && !isText ? UInt8(ascii: "?") : byte)

@@ -55,7 +55,10 @@ final class StoreModule {
             text.pointee = 0
             let status = opener(
                 UInt32(SHTTP_STORE_MODULE_VERSION), &answers, &terms, &opened, text, 512)
-            if status != SHTTP_OK { fault = OptionFault("store", foreign: text) }
+            if status != SHTTP_OK {
+                fault = OptionFault(
+                    "store", foreign: UnsafeRawBufferPointer(start: text, count: strnlen(text, 512)))
+            }
         }
         if let fault { throw fault }
         return StoreModule(opened)
@@ -88,13 +91,16 @@ final class StoreModule {
         var library = folder > 0 ? openLibrary(path.bytes) : nil
         if library == nil { library = openLibrary(path.bytes.dropBytes(folder)) }
         guard let library else {
-            throw OptionFault(
-                "store",
+            let reason = ByteBuffer()
+            reason.append(
                 """
-                needs libstreamablehttp-sqlite.so.0, a part of this library, and Debian's \
-                libsqlite3-0: put it beside libstreamablehttp.so.0, or where libraries are found
-                """
-            )
+                needs the package libstreamablehttp-sqlite0, or its library beside \
+                libstreamablehttp.so.0: 
+                """)
+            if let fault = dlerror() {
+                reason.append(UnsafeRawBufferPointer(start: fault, count: strlen(fault)))
+            }
+            throw OptionFault("store", foreign: reason.bytes)
         }
         guard let function = dlsym(library, "shttp_store_module_open") else {
             throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and found another one")

@@ -340,9 +340,9 @@ extension ABI {
             fallback: .named("NULL", "sessions and events end with the process"),
             """
             Where sessions and events are kept, so that they outlive the process: sqlite:PATH is a
-            file on this machine. Needs the store's library, libstreamablehttp-sqlite.so.0, beside
-            this one or where the system finds it. The replay_ limits apply. Not together with
-            event_store, session_store and stateless.
+            file on this machine. Needs libstreamablehttp-sqlite.so.0, of the package
+            libstreamablehttp-sqlite0, beside this library or where the system finds it. The replay_
+            limits apply. Not together with event_store, session_store and stateless.
             """, since: next),
         Field(
             "store_sync", .uint32, fallback: .flag,
