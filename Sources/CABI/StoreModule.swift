@@ -57,7 +57,8 @@ final class StoreModule {
                 UInt32(SHTTP_STORE_MODULE_VERSION), &answers, &terms, &opened, text, 512)
             if status != SHTTP_OK {
                 fault = OptionFault(
-                    "store", foreign: UnsafeRawBufferPointer(start: text, count: strnlen(text, 512)))
+                    "store", foreign: UnsafeRawBufferPointer(start: text, count: strnlen(text, 512))
+                )
             }
         }
         if let fault { throw fault }
