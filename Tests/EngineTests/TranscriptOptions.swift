@@ -57,8 +57,10 @@ extension ServerOptions {
         case ("cors", let list?): crossOrigins = AccessList(literal: String(list), of: .origins)
         case ("hosts", let list?): allowedHosts = AccessList(literal: String(list), of: .hosts)
         case ("replay", _): hasReplay = true
-        case ("store", _): (hasReplay, hasHostStore) = (true, true)
-        case ("session-store", _): hasSessionStore = true
+        case ("store", _):
+            (hasReplay, hasHostStore) = (true, true)
+            keepsStreamRecords = hasSessionStore
+        case ("session-store", _): (hasSessionStore, keepsStreamRecords) = (true, true)
         case ("prefix", let prefix?):
             let text = ByteBuffer()
             text.append(Array(prefix.utf8))

@@ -18,7 +18,7 @@ package struct ServerOptions {
     /// The path of the transport of the first revision; nil if it is not served.
     package var oldPath: ByteBuffer?
     package var isStateless = false
-    /// What stands before the ids of sessions, so that a balancer finds this server; nil for nothing.
+    /// What stands before the ids of sessions, so that a balancer can find this server.
     package var sessionIDPrefix: ByteBuffer?
     /// The revisions that are served.
     package var revisions = RevisionSet.all
