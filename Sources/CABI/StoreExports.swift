@@ -13,7 +13,8 @@ public func shttp_load_finish(
     var found = copies(messages, count)
     guard found != nil else { return SHTTP_ERR_INVALID_ARGUMENT }
     return status { () throws(CallerFault) in
-        try runtime.loaded(LoadKey(rawValue: load.key), &found, ended != 0 ? .ended : .open(record: nil))
+        try runtime.loaded(
+            LoadKey(rawValue: load.key), &found, ended != 0 ? .ended : .open(record: nil))
     }
 }
 

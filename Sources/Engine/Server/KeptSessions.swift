@@ -28,8 +28,13 @@ struct KeptSessions {
         guard let store, !session.isOld, session.state.isLive,
             let revision = session.state.revision
         else { return }
-        session.past.hasKeptPrimary = true
-        let primaries = session.past.primaries + [session.primary.token]
+        var primaries = session.past.primaries
+        // An event store may not know a stream that nobody has used. Of a new session there is no
+        // other.
+        if session.past.hasBegunPrimary || primaries.isEmpty {
+            primaries.append(session.primary.token)
+            session.past.hasKeptPrimary = true
+        }
         store.keep(
             session.id,
             as: SessionRecord(
@@ -42,9 +47,15 @@ struct KeptSessions {
     }
 
     /// A session's primary stream is used: the store must know which it is.
-    @inline(__always)
-    mutating func notePrimary(of session: ServerSession, at now: Instant) {
-        if hasStore, !session.past.hasKeptPrimary { keep(session, at: now) }
+    mutating func beginPrimary(of session: ServerSession, at now: Instant) {
+        session.past.hasBegunPrimary = true
+        if !session.past.hasKeptPrimary { keep(session, at: now) }
+    }
+
+    /// A session was found, and goes on.
+    mutating func resume(_ session: ServerSession, at now: Instant) {
+        store?.touch(session.id)
+        beginReports(at: now)
     }
 
     /// Looks up a session.
@@ -59,7 +70,7 @@ struct KeptSessions {
     // MARK: Reports
 
     /// Sessions are there to be reported.
-    mutating func beginReports(at now: Instant) {
+    private mutating func beginReports(at now: Instant) {
         guard let interval, nextReport == nil else { return }
         lastReport = now
         nextReport = now.advanced(byMilliseconds: interval)
@@ -81,6 +92,7 @@ struct KeptSessions {
 struct SessionPast {
     /// Its primary streams there, the last one at the end.
     var primaries: [StreamToken] = []
-    /// Whether the store knows of its primary stream.
+    /// Whether the session store knows of its primary stream, and whether that was used.
     var hasKeptPrimary = false
+    var hasBegunPrimary = false
 }

@@ -119,7 +119,8 @@ extension ServerEngine {
             beginStream(of: request, on: connection)
         case .primary, .listening:
             break
-        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused, .loading,
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
+            .loading,
             .finishing, .lingering, .closed:
             return
         }
