@@ -27,7 +27,7 @@ package struct Sabotage {
         case amnesia
         /// A session that was resumed is used by another principal.
         case impostor
-        /// The store does not keep that a client has learned of the end of its request's process.
+        /// The store does not keep that a stream has ended with its request's process.
         case interruption
         /// A stream begins with the numbers of one of an earlier process.
         case numbering
@@ -141,7 +141,7 @@ package struct Sabotage {
         case (.interruption, .keep(let event, _))
         where Message(Array(event.message.bytes))?.isInterruption == true:
             spoiled.insert(event.id.stream)
-            return nil
+            return order
         case (.interruption, .end(let stream, _)) where spoiled.contains(stream): return nil
         case (.numbering, .keep(let event, let session))
         where process > 1 && event.id.sequence == 1 && state.streams[event.id.stream] == nil:
