@@ -22,6 +22,9 @@ package enum StoreOrder {
 package final class StoreOrders {
     private var orders: [StoreOrder] = []
     private var first = 0
+    /// The records of sessions that are to be stored. Each has one order, however often it changes
+    /// until that is given: a record may be long.
+    private var records: [SessionID: SessionRecord] = [:]
     private var lastLoad: UInt64
 
     package init(loadsAfter serial: UInt64 = 0) {
@@ -31,6 +34,13 @@ package final class StoreOrders {
     func append(_ order: StoreOrder) {
         orders.append(order)
     }
+
+    func append(_ record: SessionRecord, of session: SessionID) {
+        let isQueued = records.updateValue(record, forKey: session) != nil
+        if !isQueued { orders.append(.keepSession(session, record: none)) }
+    }
+
+    private let none = ByteBuffer()
 
     func newLoad() -> LoadKey {
         lastLoad += 1
@@ -47,7 +57,10 @@ package final class StoreOrders {
             orders.removeAll(keepingCapacity: orders.count <= 64)
             first = 0
         }
-        return order
+        guard case .keepSession(let session, _) = order,
+            let record = records.removeValue(forKey: session)
+        else { return order }
+        return .keepSession(session, record: record.text)
     }
 }
 
@@ -113,7 +126,7 @@ package struct SessionStore {
 
     /// Stores a session, or what has changed of it.
     package func keep(_ session: SessionID, as record: SessionRecord) {
-        orders.append(.keepSession(session, record: record.text))
+        orders.append(record, of: session)
     }
 
     /// A session is in use.

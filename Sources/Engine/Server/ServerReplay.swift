@@ -84,6 +84,7 @@ extension ServerEngine {
             let last = stream.map { position(of: $0, session) }
             var isPrimary = false
             if case .primary = stream { isPrimary = true }
+            if stream == nil { endLoads(of: cursor.stream) }
             let resumption = Resumption(
                 load, after: cursor, upTo: last, isPrimary: isPrimary, of: session)
             beginLoading(stream, resumption, on: connection)
@@ -120,6 +121,18 @@ extension ServerEngine {
         connection.reader.endMessage(of: connection.id, &core.spare)
         if case .primary = stream { sendMailbox(of: session, on: connection) }
         wait(.load, connection)
+    }
+
+    /// The newest connection that resumes the stream of a request wins (S-237): only one may learn
+    /// that the process of the request is gone.
+    private func endLoads(of stream: StreamToken) {
+        guard kept.hasStore else { return }
+        for (_, connection) in parked.loading
+        where connection.resumption?.cursor.stream == stream
+            && connection.resumption?.last == nil
+        {
+            discard(connection)
+        }
     }
 
     private func resumable(of session: ServerSession, _ token: StreamToken) -> Resumable? {
