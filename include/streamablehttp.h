@@ -1264,7 +1264,8 @@ typedef struct shttp_store_order {
   shttp_bytes stream;
 
   /** The number of a message in its stream. Messages are numbered from 1,
-   *  without gaps. */
+   *  without gaps, but for those that the store has lost with a process: the
+   *  next one may have a higher number. */
   uint64_t number;
 
   /** A JSON-RPC message, on one line. */
@@ -1329,11 +1330,12 @@ typedef struct shttp_event_store {
   void *user_data;
 
   /** The stream `stream` of `session` begins, for a request that `record`
-   *  describes. Not called for primary streams, and not for a stream of one
-   *  message, which `keep` and `end` follow at once. If a process ends
-   *  before the request is answered, the record is what another one needs to
-   *  tell the client so; see shttp_load_finish_open(). Default NULL: such a
-   *  stream cannot be resumed. Since 0.2.0. */
+   *  describes. Not called for a stream of one message, which `keep` and
+   *  `end` follow at once. If a process ends before the request is answered,
+   *  the record is what another one needs to tell the client so; see
+   *  shttp_load_finish_open(). With a session store also called for primary
+   *  streams: from then on the stream is known, although it has no message.
+   *  Default NULL: such a stream cannot be resumed. Since 0.2.0. */
   shttp_on_order begin;
 } shttp_event_store;
 

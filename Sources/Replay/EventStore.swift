@@ -47,6 +47,9 @@ package class EventStore {
         begin(stream, of: session)
     }
 
+    /// A session's primary stream is used, and may be resumed from its beginning by another process.
+    package func beginPrimary(_ stream: StreamToken, of session: SessionIdentity) {}
+
     /// Stores an event of an open stream. Events arrive in the order of their numbers.
     package func keep(_ event: StoredEvent, of session: SessionIdentity, at now: Instant) {}
 

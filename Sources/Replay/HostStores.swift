@@ -71,6 +71,11 @@ package final class HostEventStore: EventStore {
         orders.append(.begin(stream, record: record(), of: session.id))
     }
 
+    package override func beginPrimary(_ stream: StreamToken, of session: SessionIdentity) {
+        guard keepsRecords else { return }
+        orders.append(.begin(stream, record: StreamRecord.ofPrimary, of: session.id))
+    }
+
     package override func keep(
         _ event: StoredEvent, of session: SessionIdentity, at now: Instant
     ) {

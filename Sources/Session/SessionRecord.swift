@@ -110,6 +110,7 @@ package struct SessionRecord {
             }
             primaries.append(token)
         }
+        primaries = primaries.suffix(SessionRecord.primariesMax)
         subscriptions = []
         for element in record["subscriptions"]?.elements ?? [] {
             guard let uri = element.string, UTF8Text.isValid(uri.bytes) else { return nil }
@@ -122,8 +123,13 @@ package struct SessionRecord {
     }
 }
 
-/// What a store keeps of a request's stream until it has ended: the request's id.
+/// What a store keeps of a request's stream until it has ended: the request's id. That of a primary
+/// stream is empty.
 package enum StreamRecord {
+    package static var ofPrimary: ByteBuffer {
+        ByteBuffer(copying: ("{}" as StaticString).rawBytes)
+    }
+
     package static func text(of id: RequestID) -> ByteBuffer {
         let output = ByteBuffer()
         output.append("{\"id\":")

@@ -45,6 +45,8 @@ final class Authorizer {
         }
     }
 
+    func processEnded() { tags = [] }
+
     func released(_ event: HostEvent) {
         tags.remove(event.principal?.tag ?? 0)
     }

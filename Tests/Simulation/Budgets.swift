@@ -16,6 +16,7 @@ enum Budgets {
         checkInvariants(simulation)
         let inspection = Inspection(of: engine)
         for session in inspection.sessions {
+            simulation.store.checkKept(session)
             guard let log = inspection.log(of: session) else {
                 continue
             }
@@ -193,7 +194,7 @@ enum Budgets {
         if simulation.ledger.isClosing, !simulation.driver.hasReportedClosed {
             simulation.violate(.leftover, "the server has not closed")
         }
-        if !simulation.store.isEmpty { simulation.violate(.leftover, "events in the store") }
+        if let left = simulation.store.leftover { simulation.violate(.leftover, left) }
         if simulation.host.modern.isWaiting {
             simulation.violate(.parking, "the host waits for a modern client for ever")
         }

@@ -28,7 +28,7 @@ extension Ledger {
 
     /// The host is about to publish a change.
     func publishing(_ change: Filter.Change) {
-        for index in sessions.indices where !sessions[index].hasEnded {
+        for index in sessions.indices where sessions[index].isOpen {
             if Ledger.concerns(change, sessions[index].maySubscribe) {
                 sessions[index].changesPossible[change, default: 0] += 1
             }
@@ -37,7 +37,7 @@ extension Ledger {
 
     /// Every session with a mailbox that is not full is told of it once more, at least.
     func published(_ change: Filter.Change, isDue: Bool) {
-        for index in sessions.indices where isDue && !sessions[index].hasEnded {
+        for index in sessions.indices where isDue && sessions[index].isOpen {
             if Ledger.concerns(change, sessions[index].subscribed) {
                 sessions[index].changesDue[change] = sessions[index].changesSeen[change] ?? 0
             }

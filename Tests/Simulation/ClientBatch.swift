@@ -105,6 +105,7 @@ extension Client {
         case 202 where tickets.isEmpty: for note in notes { ledger.accepted(note) }
         case 404 where session != nil: sessionEnded(session!)
         case 408: break
+        case 503 where simulation.profile.hasSessionStore: break
         default:
             let isAnswered = !tickets.isEmpty  // The ledger has seen to them.
             if !isAnswered { simulation.violate(.misconduct, "\(status) for a batch") }
@@ -114,7 +115,9 @@ extension Client {
     /// The response to a batch is complete: only the end of the session, or of the server, is a
     /// reason for an answer that is missing.
     func ended(_ batch: BatchReading) {
-        let isCut = ledger.hasEnded(batch.session?.number) || ledger.isClosing
+        let isCut =
+            ledger.hasEnded(batch.session?.number) || ledger.isClosing
+            || simulation.profile.restarts > 0
         if !batch.tickets.isEmpty {
             if !isCut { simulation.violate(.loss, "a batch ended without \(batch.tickets)") }
             for ticket in batch.tickets { unanswered(.ticket(ticket)) }
@@ -133,6 +136,6 @@ extension Ledger {
     /// Whether a request of a batch may be answered by a refusal, which alone would have a status.
     func mayBeRefusedInBatch(_ ticket: Ticket) -> Bool {
         ticket.isInBatch && !ticket.isGiven
-            && (ticket.isImproper || simulation.profile.isRough || isDraining || isClosing)
+            && (ticket.isImproper || simulation.profile.mayBeAway || isDraining || isClosing)
     }
 }

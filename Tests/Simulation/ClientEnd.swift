@@ -215,7 +215,12 @@ final class ClientEnd: LinkEnd {
 
     private func take(_ id: String?, _ data: [UInt8], _ handed: Int) {
         guard let stream, let message = Message(data) else { return misconduct("an event") }
-        if stream.hasAnswer { return misconduct("an event behind the answer") }
+        if stream.hasAnswer {
+            // The server cannot know that the client has an answer that was lost with a process.
+            if simulation.store.hasLost(stream.lastID), message.isInterruption { return }
+            let kind: Violation.Kind = message.isInterruption ? .interruption : .misconduct
+            return simulation.violate(kind, "\(link.name): an event behind the answer")
+        }
         // An answer that the engine gives at once arrives completely, or is lost.
         let isWhole = message.isAnswer && stream.lastID == nil
         let mustHaveID =
@@ -282,7 +287,8 @@ final class ClientEnd: LinkEnd {
         let hasExpired = stream.expiry.map { $0 <= simulation.now } ?? false
         let isCut =
             batch != nil
-            && (simulation.ledger.hasEnded(stream.session?.number) || simulation.ledger.isClosing)
+            && (simulation.ledger.hasEnded(stream.session?.number) || simulation.ledger.isClosing
+                || simulation.profile.restarts > 0)
         let isOver = stream.hasAnswer || stream.ticket == nil || hasExpired || isCut
         if !isOver, stream.lastID == nil || client.revision < "2025-11-25" {
             simulation.violate(.loss, "the stream of \(stream.channel) ended without an answer")

@@ -35,6 +35,8 @@ final class ClientStream {
     private(set) var lastID: String?
     private var first = 0
     private var last: Place?
+    /// The tokens that it has had. A primary stream has one for each process.
+    private var tokens: Set<String> = []
     private var count = 0
     /// The number of the last message.
     var lastNumber = -1
@@ -81,6 +83,12 @@ final class ClientStream {
         isFresh = true
     }
 
+    /// It goes on with the events of a later process.
+    private func goesOn() {
+        last = nil
+        count = 0
+    }
+
     func primed(_ id: String) -> Violation? {
         guard last == nil else {
             return Violation(kind: .misconduct, text: "a stream that has begun was primed")
@@ -96,9 +104,16 @@ final class ClientStream {
     func isNamed(by id: String, _ ledger: Ledger) -> Violation? {
         guard let place = Place(id) else { return Violation(kind: .misconduct, text: "id \(id)") }
         ledger.sawToken(place.token, on: channel)
-        guard last.map({ $0.token == place.token }) ?? true else {
-            return Violation(kind: .leak, text: "an event of another stream")
+        if let last, last.token != place.token {
+            guard ticket == nil, isBack, ledger.simulation.profile.hasSessionStore else {
+                return Violation(kind: .leak, text: "an event of another stream")
+            }
+            guard !tokens.contains(place.token) else {
+                return Violation(kind: .reordering, text: "an event of an earlier process")
+            }
+            goesOn()
         }
+        tokens.insert(place.token)
         return nil
     }
 

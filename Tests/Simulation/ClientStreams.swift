@@ -34,7 +34,9 @@ extension Client {
 
     func sessionEnded(_ session: ClientSession) {
         if !ledger.hasEnded(session.number) {
-            simulation.violate(.misconduct, "session \(session.number) was denied and lives")
+            let isKept = simulation.profile.hasSessionStore
+            simulation.violate(
+                isKept ? .amnesia : .misconduct, "session \(session.number) was denied and lives")
         }
         session.primary = nil
         guard self.session === session else { return }
@@ -43,6 +45,9 @@ extension Client {
     }
 
     // MARK: Responses
+
+    /// Whether the server may say that it cannot serve the client now.
+    private var mayBeAway: Bool { ledger.isDraining || simulation.profile.hasSessionStore }
 
     /// A response arrived that contains neither a stream nor an answer.
     func responded(_ status: Int, to asked: ClientEnd.Asked) {
@@ -59,7 +64,8 @@ extension Client {
         case (.note(_, let session?), 404): sessionEnded(session)
         case (.delete(let session), 204), (.delete(let session), 404): sessionEnded(session)
         case (.primary(let stream), 404): sessionEnded(stream.session!)
-        case (.primary(let stream), 503) where ledger.isDraining: stream.session?.primary = nil
+        case (.primary(let stream), 503) where mayBeAway: withoutPrimary(stream)
+        case (.note, 503) where mayBeAway, (.delete, 503) where mayBeAway: break
         case (.resume(let stream), _): resumed(stream, status)
         case (.foreign, 400...), (.other, _), (_, 408): break
         default: simulation.violate(.misconduct, "\(status) in response to \(asked)")
@@ -90,7 +96,9 @@ extension Client {
         switch status {
         case 204 where stream.hasAnswer: break
         case 204: simulation.violate(.loss, "nothing is left of \(stream.channel), and no answer")
-        case 400 where simulation.profile.mayForget || ledger.hasEnded(stream.session?.number):
+        case 400
+        where simulation.profile.mayForget || ledger.hasEnded(stream.session?.number)
+            || simulation.store.hasLost(stream.lastID):
             guard let ticket = stream.ticket else {
                 return simulation.violate(.loss, "a primary stream was refused")
             }
@@ -98,8 +106,8 @@ extension Client {
         case 404:
             sessionEnded(stream.session!)
             if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
-        case 503 where ledger.isDraining || simulation.profile.hasHostStore && stream.ticket != nil:
-            comeBack(for: stream)
+        case 503 where mayBeAway || simulation.profile.hasHostStore && stream.ticket != nil:
+            comeBack(for: stream, after: 1_000)
         default: simulation.violate(.loss, "\(status) for what is left of \(stream.channel)")
         }
     }
@@ -166,7 +174,8 @@ extension Client {
     func left(_ stream: ClientStream) {
         if isOld { return lostOld(stream) }
         if let ticket = stream.ticket {
-            if stream.hasAnswer, simulation.random.chance(90) { return }
+            let isContent = simulation.random.chance(simulation.profile.restarts > 0 ? 60 : 90)
+            if stream.hasAnswer, isContent { return }
             guard stream.lastID == nil else { return comeBack(for: stream) }
             if !stream.hasAnswer { unanswered(.ticket(ticket)) }
         } else if stream.session?.primary === stream {
@@ -179,13 +188,13 @@ extension Client {
     }
 
     /// The client resumes a stream after the last id that it received.
-    private func comeBack(for stream: ClientStream) {
+    private func comeBack(for stream: ClientStream, after least: Int64 = 0) {
         guard !simulation.isLeaving, !ledger.isClosing else {
             if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
             return
         }
         let pause = stream.retry ?? simulation.random.pick([0, 10, 500, 3_000])!
-        simulation.after(pause) { [self] in
+        simulation.after(max(pause, least)) { [self] in
             if stream.ticket == nil, stream.session?.primary !== stream { return }
             var request = Request()
             request.method = "GET"

@@ -25,6 +25,8 @@ final class Driver {
     func arrived(_ parcel: Lane.Parcel, on link: Link) {
         switch parcel {
         case .opening:
+            link.hasArrived = true
+            guard !simulation.isDown else { return link.down.fail() }
             let driver = Unmanaged.passUnretained(link).toOpaque()
             let opened = engine.connectionOpened(driver: driver, named: Watcher.peer(of: link))
             guard let connection = opened else { return link.down.fail() }
@@ -67,6 +69,13 @@ final class Driver {
 
     private var isDue: Bool {
         engine.nextDeadline.map { $0.milliseconds <= simulation.now } ?? false
+    }
+
+    /// The process has ended; another one follows.
+    func processEnded() {
+        links = []
+        hasReportedClosed = false
+        isHeld = false
     }
 
     // MARK: Outputs
@@ -134,6 +143,7 @@ final class Driver {
         case .closed:
             hasReportedClosed = true
             simulation.note("host  ← closed")
+            simulation.serverClosed()
         }
     }
 

@@ -22,6 +22,8 @@ final class Host {
     private var keys: [(session: Int, key: SessionKey)] = []
     private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
     private var lastCall: UInt64 = 0
+    /// The sessions that some process has found in the store.
+    private var resumed: Set<Int> = []
     /// The requests and sessions whose streams it waits for room on.
     private var asksOfRequests: Set<RequestKey> = []
     private var asksOfSessions: Set<SessionKey> = []
@@ -49,6 +51,19 @@ final class Host {
     /// Whether it waits for the answer to a call on a session's primary stream.
     func waits(for call: CallKey) -> Bool {
         openCalls.contains { $0.key == call && $0.owner == .primary($0.session) }
+    }
+
+    func isResumed(_ session: Int) -> Bool { resumed.contains(session) }
+
+    /// The process has ended, and with it all that the host knew.
+    func processEnded() {
+        given = [:]
+        keys = []
+        openCalls = []
+        asksOfRequests = []
+        asksOfSessions = []
+        authorizer.processEnded()
+        modern.processEnded()
     }
 
     // MARK: Events
@@ -79,9 +94,12 @@ final class Host {
             }
         case .sessionOpened:
             keys.append((session!, event.sessionKey!))
+            let isResumed = event.session!.isResumed
+            if isResumed { resumed.insert(session!) }
+            ledger.isOpen(session!, isResumed: isResumed, for: Host.name(event.principal))
         case .sessionClosed:
             keys.removeAll { $0.session == session }
-            ledger.ended(session!)
+            ledger.closed(session!)
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
@@ -124,10 +142,14 @@ final class Host {
     private func heardRequest(_ event: HostEvent, _ session: Int?) {
         let params = JSONValue(event.params, depthMax: 16)
         guard let key = event.request, let ticket = params?["t"]?.integer else {
+            event.request.map { deny($0) }
             return simulation.violate(.misconduct, "a request without its message")
         }
         guard ledger.tickets.indices.contains(Int(ticket)) else {
-            return simulation.violate(.leak, "the host was given a request that nobody made")
+            deny(key)
+            let isResumed = session.map { resumed.contains($0) } ?? false
+            return simulation.violate(
+                isResumed ? .impostor : .leak, "the host was given a request that nobody made")
         }
         ledger.given(Int(ticket), of: session, by: Host.name(event.principal))
         simulation.watcher.given(Int(ticket), event)
@@ -141,6 +163,15 @@ final class Host {
             simulation.violate(.duplication, "a request's key was given twice")
         }
         if chance(40) { serve(key) } else { serveLater(key) }
+    }
+
+    /// Answers a request that is no client's own: a store that lies lets it through.
+    private func deny(_ key: RequestKey) {
+        simulation.after(0) { [self] in
+            let none = UnsafeRawBufferPointer(start: nil, count: 0)
+            try? engine.fail(key, code: 1, message: none, data: none)
+            simulation.driver.pump()
+        }
     }
 
     private func heardNotification(_ event: HostEvent, _ session: Int?) {

@@ -33,6 +33,8 @@ final class Ledger {
         /// When the client sent it.
         let time: Int64
         var isGiven = false
+        /// The process whose host received it.
+        var process = 0
         /// Whether the server has given it up, because its client stayed away.
         var isGivenUp = false
         /// The outcome of the host's answer, if the engine accepted it.
@@ -63,7 +65,7 @@ final class Ledger {
     struct Promise {
         let owner: Owner
         /// Whether the engine promised to deliver it.
-        let isDue: Bool
+        var isDue: Bool
         /// Whether it is a log line, which may be dropped if its client does not read.
         let isLog: Bool
         let time: Int64
@@ -72,6 +74,10 @@ final class Ledger {
 
     struct SessionBook {
         let wireID: String
+        /// The principal that the store was told of; nil without authorization.
+        var principal: String?
+        /// Whether no process has it in memory, and the store does.
+        var isAsleep = false
         /// Whether its primary stream carries everything.
         let isOld: Bool
         var hasEnded = false
@@ -92,15 +98,20 @@ final class Ledger {
         var changesDue: [Filter.Change: Int] = [:]
         var changesPossible: [Filter.Change: Int] = [:]
         var changesSeen: [Filter.Change: Int] = [:]
+
+        /// Whether a process has it in memory.
+        var isOpen: Bool { !hasEnded && !isAsleep }
     }
 
     unowned let simulation: Simulation
     var tickets: [Ticket] = []
+    /// Whom the store was told to be the owner of a session that has no number yet.
+    var owners: [String: String] = [:]
     /// The ids of sessions whose clients use the oldest transport.
     var oldIDs: Set<String> = []
     var sessions: [SessionBook] = []
-    private(set) var promises: [Promise] = []
-    private var numberOfCancel: [Int: Int] = [:]
+    var promises: [Promise] = []
+    private(set) var numberOfCancel: [Int: Int] = [:]
     /// The stream that each token belongs to.
     private var tokens: [String: ClientStream.Channel] = [:]
     /// Notifications that clients have sent, and whether the host has received them.
@@ -108,6 +119,8 @@ final class Ledger {
     var grants: [Grant] = []
     var isDraining = false
     var isClosing = false
+    /// Whether the process is to end, in order, and another one follows.
+    var isStopping = false
     private(set) var messages = 0
 
     init(_ simulation: Simulation) {
@@ -124,7 +137,9 @@ final class Ledger {
 
     func opened(_ wireID: String) -> Int {
         expect(!sessions.contains { $0.wireID == wireID }, .leak, "two sessions with one id")
-        sessions.append(SessionBook(wireID: wireID, isOld: oldIDs.contains(wireID)))
+        sessions.append(
+            SessionBook(
+                wireID: wireID, principal: owners[wireID], isOld: oldIDs.contains(wireID)))
         return sessions.count - 1
     }
 
@@ -141,7 +156,10 @@ final class Ledger {
 
     /// A primary stream began afresh, because its client's events were gone.
     func hasGap(_ session: Int) {
-        expect(simulation.profile.mayForget, .loss, "the primary of session \(session) has a gap")
+        let mayLack = simulation.store.losses.sessions.contains(sessions[session].wireID)
+        expect(
+            simulation.profile.mayForget || mayLack, .loss,
+            "the primary of session \(session) has a gap")
         sessions[session].mayMiss = true
     }
 
@@ -166,8 +184,12 @@ final class Ledger {
         expect(
             ticket.isInitialize || ticket.session == session, .leak,
             "request \(number) came in another session")
-        expect(ticket.principal == principal, .leak, "request \(number) came from another")
+        let isResumed = session.map { simulation.host.isResumed($0) } ?? false
+        expect(
+            ticket.principal == principal, isResumed ? .impostor : .leak,
+            "request \(number) came from another")
         tickets[number].isGiven = true
+        tickets[number].process = simulation.process
     }
 
     /// The host received the cancellation of a request.
@@ -187,7 +209,9 @@ final class Ledger {
             tickets[number].isGivenUp = true
         case .sessionEnded: break
         case .closed:
-            expect(isClosing, .misconduct, "request \(number) was cut by a server that is open")
+            expect(
+                isClosing || isStopping, .misconduct,
+                "request \(number) was cut by a server that is open")
         default: expect(false, .misconduct, "request \(number) was cancelled for no reason")
         }
     }
@@ -213,10 +237,14 @@ final class Ledger {
             switch status {
             case 400: ticket.isImproper
             case 404: hasEnded(ticket.session)
-            case 408, 503: simulation.profile.isRough || isDraining || isClosing
+            case 408: simulation.profile.isRough || isDraining || isClosing
+            case 503: simulation.profile.mayBeAway || isDraining || isClosing
             default: false
             }
-        expect(isRight, .misconduct, "request \(number) was refused with \(status)")
+        let isDenied = status == 404 && simulation.profile.hasSessionStore
+        expect(
+            isRight, isDenied ? .amnesia : .misconduct,
+            "request \(number) was refused with \(status)")
         expect(!ticket.isGiven, .misconduct, "request \(number) was refused after the host had it")
         tickets[number].outcome = .refused
     }
@@ -225,7 +253,9 @@ final class Ledger {
     func answered(_ number: Int, with message: Message, handed: Int) {
         let ticket = tickets[number]
         let isFirst = ticket.outcome == nil || ticket.isUncertain && ticket.outcome == .lost
-        expect(isFirst, .duplication, "request \(number) was answered twice")
+        expect(
+            isFirst, message.isInterruption ? .interruption : .duplication,
+            "request \(number) was answered twice")
         expect(message.id == ticket.id, .leak, "request \(number) was answered for another id")
         if message.errorCode == nil {
             expect(message.ticket ?? number == number, .leak, "the result of another request")
@@ -239,7 +269,7 @@ final class Ledger {
             expect(
                 ticket.hostAnswer == .error || wasCut || ticket.isEngines && isNewSubscription
                     || ticket.isGivenUp || mayBeRefusedInBatch(ticket)
-                    || hasEnded(ticket.session) || isClosing,
+                    || hasEnded(ticket.session) || isClosing || isInterrupted(ticket, message),
                 .misconduct, "an error of request \(number) that nobody gave")
         }
         for number in ticket.promised where promises[number].isDue && !promises[number].isLog {
@@ -278,13 +308,12 @@ final class Ledger {
     /// The maximum number of events of a request's stream that were dropped because its client did
     /// not read.
     func droppedAtMost(of ticket: Int) -> Int {
-        let statistics = simulation.engine.statistics
-        let drops = Int(statistics.progressDrops + statistics.logDrops)
+        let drops = Int(simulation.drops.progress + simulation.drops.logs)
         return min(drops, tickets[ticket].droppable.count { !promises[$0].hasArrived })
     }
 
     func broadcast(isDue: Bool) {
-        for index in sessions.indices where isDue && !sessions[index].hasEnded {
+        for index in sessions.indices where isDue && sessions[index].isOpen {
             sessions[index].broadcastsDue.insert(promises.count)
         }
         promised(to: .everySession, isDue: false)

@@ -22,6 +22,8 @@ final class Link {
 
     /// The server's end: nil before it is accepted, and after it is closed.
     var connection: ServerConnection?
+    /// Whether the server's system has heard of it.
+    var hasArrived = false
     /// Output that the server's system has not taken yet.
     var unwritten: Output?
     /// Whether its client has resumed a stream on it.
@@ -52,6 +54,15 @@ final class Link {
 
     /// The remaining capacity for bytes to the client.
     var room: Int { max(0, window - down.byteCount) }
+
+    /// The server's process has ended. Bytes in transit still arrive, or do not.
+    func processEnded(isCut: Bool) {
+        connection = nil
+        unwritten = nil
+        unchecked = nil
+        up.cut()
+        if isCut { down.fail() } else { down.send(.end) }
+    }
 
     /// The client has left and reads nothing more. The server is notified soon, or when its system
     /// gives up.

@@ -6,6 +6,8 @@ struct Message {
     let id: String?
     let method: String?
     let errorCode: Int64?
+    /// Whether it says that the process of its request is gone.
+    let isInterruption: Bool
     /// The ticket of the request that a result answers.
     let ticket: Int?
     /// The call of a modern client that a result answers.
@@ -61,6 +63,8 @@ struct Message {
         id = root["id"].map { Message.text($0) }
         method = root["method"].flatMap { Message.string($0) }
         errorCode = root["error"]?["code"]?.integer
+        let text = root["error"]?["message"].flatMap { Message.string($0) }
+        isInterruption = text?.contains("before it had answered") ?? false
         let values = root["result"] ?? root["params"]
         ticket = Message.number(values?["t"])
         call = Message.number(values?["m"])

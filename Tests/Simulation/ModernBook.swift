@@ -178,6 +178,9 @@ final class ModernBook {
         expect(isNews, .misconduct, "the host heard twice that \(uri) is watched, or is not")
     }
 
+    /// The next host knows of no resource that is watched.
+    func processEnded() { watched = [] }
+
     func publishing(_ change: Filter.Change) {
         let count = published[change]?.count ?? 0
         published[change] = (count + 1, simulation.writes)

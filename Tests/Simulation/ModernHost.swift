@@ -29,6 +29,12 @@ final class ModernHost {
 
     var isWaiting: Bool { !given.isEmpty || !questions.isEmpty }
 
+    func processEnded() {
+        given = [:]
+        questions = [:]
+        book.processEnded()
+    }
+
     // MARK: Events
 
     /// Whether an event is about a request of a modern client, or a question to one.

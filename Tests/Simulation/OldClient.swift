@@ -73,7 +73,7 @@ extension Client {
             ledger.lost(ticket)
             leaveOld()
         case .oldStream(let stream):
-            if status != 408, status != 503 || !simulation.profile.isRough && !ledger.isDraining {
+            if status != 408, status != 503 || !simulation.profile.mayBeAway && !ledger.isDraining {
                 simulation.violate(.misconduct, "\(status) in response to \(asked)")
             }
             lostOld(stream)

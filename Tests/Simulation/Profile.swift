@@ -22,6 +22,10 @@ struct Profile {
     let lends: Bool
     /// Whether the host's store answers loads with anything, twice, or without being asked.
     let storeLies: Bool
+    /// How often the process ends and another one goes on.
+    let restarts: Int
+    /// How long what the store was told may be lost with the process, in milliseconds.
+    let storeLag: Int64
     /// How many of the clients are modern.
     let modernCount: Int
     /// Whether the host tells the engine of its tools' parameters.
@@ -31,15 +35,16 @@ struct Profile {
     /// What listeners may be told of; an empty resource is for all of them.
     let offered: Set<Filter.Change>
 
-    init(_ random: inout SeededRandom) {
+    /// `restarts`: whether the process ends for certain, and requests are authorized.
+    init(_ random: inout SeededRandom, restarts isRestarted: Bool) {
         var options = ServerOptions()
         offered = Profile.chooseAnswers(&options, &random)
         isRough = random.chance(80)
         Profile.chooseCrowd(&options, isRough, &random)
-        mayForget = Profile.chooseMemory(&options, &random)
+        mayForget = Profile.chooseMemory(&options, &random, isRestarted)
         isTight = random.chance(40)
         Profile.chooseOutput(&options, isTight, &random)
-        authorizes = random.chance(35)
+        authorizes = random.chance(35) || isRestarted
         if authorizes {
             options.authorization = .host
             options.authorizationWait = [500, 3_000][random.number(2)]
@@ -49,8 +54,11 @@ struct Profile {
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
         lends = random.chance(50)
         storeLies = mayForget && options.hasHostStore && random.chance(50)
+        restarts = Profile.chooseRestarts(&options, &random, isRestarted)
+        storeLag = restarts == 0 ? 0 : [0, 0, 30, 1_000][random.number(4)]
         options.reportsExchanges = random.chance(40)
-        modernCount = random.number(4)
+        // What a modern client was asked for ends with the process.
+        modernCount = restarts > 0 ? 0 : random.number(4)
         hasTools = random.chance(50)
         options.parked = [300, 3_000, 20_000][random.number(3)]
         if random.chance(20) { options.parkedMax = 1 + random.number(3) }
@@ -120,10 +128,10 @@ struct Profile {
 
     /// Chooses the size of the store, and returns whether events may be forgotten.
     private static func chooseMemory(
-        _ options: inout ServerOptions, _ random: inout SeededRandom
+        _ options: inout ServerOptions, _ random: inout SeededRandom, _ isRestarted: Bool
     ) -> Bool {
         options.replayAge = nil
-        switch random.number(5) {
+        switch isRestarted ? 4 : random.number(5) {
         case 0:
             options.replayEventsMax = 1 << 20
             options.replayBytesMax = 1 << 20
@@ -139,8 +147,24 @@ struct Profile {
         default:
             options.hasHostStore = true
             options.load = [1_000, 10_000][random.number(2)]
-            return random.chance(60)
+            return random.chance(60) && !isRestarted
         }
+    }
+
+    /// Lets sessions outlive the process. Returns how often it ends.
+    private static func chooseRestarts(
+        _ options: inout ServerOptions, _ random: inout SeededRandom, _ isRestarted: Bool
+    ) -> Int {
+        if isRestarted {
+            options.isStateless = false
+            options.hasReplay = true
+        }
+        guard options.hasHostStore, !options.isStateless, isRestarted || random.chance(60) else {
+            return 0
+        }
+        options.hasSessionStore = true
+        options.sessionIdle = [2_500, 60_000][random.number(2)]
+        return isRestarted || random.chance(85) ? 1 + random.number(5) : 0
     }
 
     private static func chooseOutput(
@@ -160,7 +184,13 @@ struct Profile {
     var authorizationWait: Int64 { authorizes ? options.authorizationWait ?? 0 : 0 }
 
     /// Whether a request may be lost although nobody gave it up.
-    var mayLose: Bool { isRough || mayForget || isTight || authorizes }
+    var mayLose: Bool { isRough || mayForget || isTight || authorizes || restarts > 0 }
+
+    /// Whether the server may have to say that it cannot serve a request now.
+    var mayBeAway: Bool { isRough || hasSessionStore }
+
+    /// Whether sessions outlive the process.
+    var hasSessionStore: Bool { options.hasSessionStore && !options.isStateless }
 
     /// Whether the host has a store: streams that cannot be resumed need none.
     var hasHostStore: Bool { options.hasHostStore && options.hasReplay && !options.isStateless }
@@ -182,6 +212,7 @@ struct Profile {
         \(options.allowsHalfClose ? " half-close" : "")\(options.oldPath == nil ? "" : " sse") \
         clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
+        \(hasSessionStore ? " restarts=\(restarts) lag=\(storeLag) idle=\(options.sessionIdle ?? 0)" : "")\
         \(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
         """
     }

@@ -41,9 +41,8 @@ extension Ledger {
                 expect(false, .loss, "message \(number) to \(promise.owner) never came")
             }
         }
-        let statistics = simulation.engine.statistics
-        expect(logs <= statistics.logDrops, .loss, "\(logs) log lines never came")
-        expect(progress <= statistics.progressDrops, .loss, "progress never came")
+        expect(logs <= simulation.drops.logs, .loss, "\(logs) log lines never came")
+        expect(progress <= simulation.drops.progress, .loss, "progress never came")
     }
 
     /// Whether the client of an owner knows that it may have missed something.

@@ -1,5 +1,8 @@
 import Engine
+import Link
+import Replay
 import Seeds
+import Session
 
 /// A fault injected between the network and the clients, or into the engine, to show that the
 /// checker finds it.
@@ -20,11 +23,29 @@ package struct Sabotage {
         case parking
         /// Objects of the engine do not agree any more.
         case invariant
+        /// The session store does not find a session that it has.
+        case amnesia
+        /// A session that was resumed is used by another principal.
+        case impostor
+        /// The store does not keep that a stream has ended with its request's process.
+        case interruption
+        /// A stream begins with the numbers of one of an earlier process.
+        case numbering
+
+        /// Whether it needs a process that ends, and authorization.
+        var needsRestarts: Bool {
+            switch self {
+            case .amnesia, .impostor, .interruption, .numbering: true
+            case .loss, .duplication, .reordering, .leak, .filter, .parking, .invariant: false
+            }
+        }
     }
 
     private let kind: Kind?
     /// The number of messages, or steps, that still pass unchanged.
     private var countdown: Int
+    /// The streams whose end the store has not kept.
+    private var spoiled: Set<StreamToken> = []
     private var held: (item: ResponseReader.Item, end: any LinkEnd)?
     /// What is to be broken inside of the engine.
     private var invariant: Invariant?
@@ -51,13 +72,13 @@ package struct Sabotage {
             if isNext { countdown = .max }
             return both.forEach { deliver($0.0, $0.1) }
         }
-        guard let kind, kind != .invariant, kind != .parking, Sabotage.isMessage(item) else {
-            return deliver(item, end)
-        }
+        guard let kind, kind != .invariant, kind != .parking, !kind.needsRestarts,
+            Sabotage.isMessage(item)
+        else { return deliver(item, end) }
         countdown -= 1
         guard countdown <= 0 else { return deliver(item, end) }
         switch kind {
-        case .loss, .invariant, .parking: break
+        case .loss, .invariant, .parking, .amnesia, .impostor, .interruption, .numbering: break
         case .filter:
             deliver(item, end)
             guard let extra = Sabotage.extra(for: end) else { return }
@@ -94,6 +115,9 @@ package struct Sabotage {
     mutating func pass(
         _ event: HostEvent, _ isModern: Bool, to deliver: (HostEvent) -> Void
     ) {
+        if kind == .impostor, event.kind == .request, event.session?.isResumed == true {
+            event.principal = Principal(("mallory" as StaticString).rawBytes)
+        }
         let isAnswer = event.kind == .response && event.fault == nil
         guard kind == .parking, isModern, isAnswer || event.kind == .cancelled, countdown < .max
         else { return deliver(event) }
@@ -103,6 +127,29 @@ package struct Sabotage {
         guard isAnswer else { return }
         deliver(event)
         deliver(event)
+    }
+
+    /// Whether the session store is to say that there is no such session.
+    mutating func deniesSession() -> Bool {
+        defer { countdown = .max }
+        return kind == .amnesia && countdown < .max
+    }
+
+    /// What the store keeps instead of what it is told; nil for nothing.
+    mutating func spoil(_ order: StoreOrder, _ state: StoreState, _ process: Int) -> StoreOrder? {
+        switch (kind, order) {
+        case (.interruption, .keep(let event, _))
+        where Message(Array(event.message.bytes))?.isInterruption == true:
+            spoiled.insert(event.id.stream)
+            return order
+        case (.interruption, .end(let stream, _)) where spoiled.contains(stream): return nil
+        case (.numbering, .keep(let event, let session))
+        where process > 1 && event.id.sequence == 1 && state.streams[event.id.stream] == nil:
+            guard let earlier = state.firstOpenStream(of: session) else { return order }
+            let id = EventID(stream: earlier, sequence: 1)
+            return .keep(StoredEvent(id: id, message: event.message), of: session)
+        default: return order
+        }
     }
 
     /// Breaks an invariant of the engine, as soon as there is something that can be broken so.

@@ -34,7 +34,14 @@ package final class Simulation {
     /// The most that the event store in memory has held; `Budgets` writes it.
     var replayBytesMost = 0
     let profile: Profile
-    let engine: ServerEngine
+    /// The engine of the process that is there, or will be next.
+    private(set) var engine: ServerEngine
+    /// How many processes there were, and whether there is none now.
+    private(set) var process = 1
+    private(set) var isDown = false
+    /// The log lines and the progress that earlier processes have dropped.
+    private var dropsBefore = (logs: UInt64(0), progress: UInt64(0))
+    private let words: () -> UInt64
     let names = Names()
     var random: SeededRandom
     private(set) var now: Int64 = 0
@@ -85,11 +92,12 @@ package final class Simulation {
 
     private init(_ seed: UInt64, _ sabotage: Sabotage.Kind?, _ isRecording: Bool) {
         random = SeededRandom(seed)
-        profile = Profile(&random)
+        profile = Profile(&random, restarts: sabotage?.needsRestarts ?? false)
         self.sabotage = Sabotage(sabotage, &random)
         self.isRecording = isRecording
-        var words = SeededRandom(seed &+ 1)
-        engine = ServerEngine(profile.options) { words.next() }
+        var secrets = SeededRandom(seed &+ 1)
+        words = { secrets.next() }
+        engine = ServerEngine(profile.options, random: words)
         ledger = Ledger(self)
         modern = ModernBook(self)
         driver = Driver(self)
@@ -106,7 +114,10 @@ package final class Simulation {
         for client in modernClients { at(0) { client.think() } }
         if profile.hasTools { host.modern.setTools() }
         at(0) { [self] in host.think() }
-        if random.chance(10) {
+        for _ in 0..<profile.restarts {
+            at(Int64(random.number(Int(profile.horizon)))) { [self] in restart() }
+        }
+        if profile.restarts == 0, random.chance(10) {
             at(Int64(random.number(Int(profile.horizon)))) { [self] in endServer() }
         }
         go { self.now < self.profile.horizon }
@@ -121,7 +132,7 @@ package final class Simulation {
             ledger.checkEverythingCame()
             Budgets.checkNothingIsUnderWay(self)
         }
-        if random.chance(20) { at(now) { [self] in endServer() } }
+        if !ledger.isStopping, random.chance(20) { at(now) { [self] in endServer() } }
         begin(.leaving, { $0.leave() }, { $0.leave() })
         go { !self.agenda.isEmpty || self.engine.nextDeadline != nil }
         if violation == nil { Budgets.checkNothingIsLeft(self) }
@@ -181,6 +192,58 @@ package final class Simulation {
         // The engine may close itself from now on.
         ledger.isClosing = true
         driver.pump()
+    }
+
+    // MARK: Processes
+
+    /// The process dies, or is told to end.
+    private func restart() {
+        guard isBusy, !isDown, !ledger.isStopping else { return }
+        if random.chance(60) {
+            note("host  dies")
+            return endProcess(inOrder: false)
+        }
+        ledger.isDraining = true
+        ledger.isStopping = true
+        if random.chance(30) {
+            note("host  → close server")
+            engine.close()
+        } else {
+            note("host  → drain")
+            let wait = Int64(random.number(5_000))
+            engine.drain(until: Instant(milliseconds: now + wait))
+        }
+        driver.pump()
+    }
+
+    /// The engine has ended in order. If that was to be, another one follows.
+    func serverClosed() {
+        if ledger.isStopping { after(0) { [self] in endProcess(inOrder: true) } }
+    }
+
+    private func endProcess(inOrder: Bool) {
+        dropsBefore = drops
+        for link in links where link.connection != nil || !link.hasArrived && link.end != nil {
+            link.processEnded(isCut: random.chance(50))
+        }
+        driver.processEnded()
+        host.processEnded()
+        watcher.processEnded()
+        store.processEnded(inOrder: inOrder)
+        ledger.processEnded()
+        process += 1
+        engine = ServerEngine(profile.options, keysAfter: UInt64(process) << 30, random: words)
+        engine.advance(to: Instant(milliseconds: now))
+        isDown = true
+        after([0, 20, 2_000][random.number(3)]) { [self] in isDown = false }
+    }
+
+    /// The log lines and the progress that all processes have dropped.
+    var drops: (logs: UInt64, progress: UInt64) {
+        let statistics = engine.statistics
+        return (
+            dropsBefore.logs + statistics.logDrops, dropsBefore.progress + statistics.progressDrops
+        )
     }
 
     // MARK: For all actors

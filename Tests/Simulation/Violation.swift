@@ -21,12 +21,23 @@ package struct Violation: Sendable {
         case invariant
         /// Something is left after all clients have left.
         case leftover
+        /// A session that the store has is denied to its client.
+        case amnesia
+        /// A session is served to another principal than its own after a restart.
+        case impostor
+        /// A client learns twice that the process of its request is gone, or although it was
+        /// answered.
+        case interruption
+        /// Two events have one number, or two streams one id.
+        case numbering
 
         /// Whether it must not happen even if the host's store lies.
         var holdsForLiars: Bool {
             switch self {
             case .filter, .parking, .budget, .invariant, .leftover: true
-            case .loss, .duplication, .reordering, .leak, .hang, .misconduct: false
+            case .loss, .duplication, .reordering, .leak, .hang, .misconduct, .amnesia, .impostor,
+                .interruption, .numbering:
+                false
             }
         }
     }

@@ -109,6 +109,9 @@ final class Watcher {
         expect(rest.allSatisfy { $0.isCut }, "\(link.name) has not had all its answers")
     }
 
+    /// The process has ended, and with it the records of what was under way.
+    func processEnded() { books = [:] }
+
     // MARK: Listings
 
     /// Now and then lists everything: it must be what is there.

@@ -41,9 +41,14 @@ struct KeptSessions {
         guard let store, !session.isOld, session.state.isLive,
             let revision = session.state.revision
         else { return }
-        session.past.hasKeptPrimary = true
         session.past.hasChanged = false
-        let primaries = session.past.primaries + [session.primary.token]
+        var primaries = session.past.primaries
+        // An event store may not know a stream that nobody has used. Of a new session there is no
+        // other.
+        if session.past.hasBegunPrimary || primaries.isEmpty {
+            primaries.append(session.primary.token)
+            session.past.hasKeptPrimary = true
+        }
         store.keep(
             session.id,
             as: SessionRecord(
@@ -65,9 +70,15 @@ struct KeptSessions {
     }
 
     /// A session's primary stream is used: the store must know which it is.
-    @inline(__always)
-    mutating func notePrimary(of session: ServerSession, at now: Instant) {
-        if hasStore, !session.past.hasKeptPrimary { keep(session, at: now) }
+    mutating func beginPrimary(of session: ServerSession, at now: Instant) {
+        session.past.hasBegunPrimary = true
+        if !session.past.hasKeptPrimary { keep(session, at: now) }
+    }
+
+    /// A session was found, and goes on.
+    mutating func resume(_ session: ServerSession, at now: Instant) {
+        store?.touch(session.id)
+        beginReports(at: now)
     }
 
     /// This process is done with a session, which lives on.
@@ -92,7 +103,7 @@ struct KeptSessions {
     }
 
     /// Sessions are there to be reported.
-    mutating func beginReports(at now: Instant) {
+    private mutating func beginReports(at now: Instant) {
         guard nextReport == nil else { return }
         nextReport = interval.map { now.advanced(byMilliseconds: $0) }
     }
@@ -134,8 +145,9 @@ struct KeptSessions {
 struct SessionPast {
     /// Its primary streams there, the last one at the end.
     var primaries: [StreamToken] = []
-    /// Whether the store knows of its primary stream.
+    /// Whether the session store knows of its primary stream, and whether that was used.
     var hasKeptPrimary = false
+    var hasBegunPrimary = false
     /// Whether something has changed that the store does not know.
     var hasChanged = false
 }

@@ -94,6 +94,8 @@ final class Resumption {
     private var earlier: [EventID] = []
     /// Whether the stream is one of these: how many events it has had is not known.
     private(set) var isEarlier = false
+    /// Whether events of a later stream were found.
+    private(set) var hasFound = false
 
     init(
         _ load: LoadKey, after cursor: EventID, upTo last: UInt64?, isPrimary: Bool,
@@ -128,6 +130,7 @@ final class Resumption {
         self.load = load
         self.cursor = cursor
         isEarlier = true
+        hasFound = true
     }
 
     /// The stream ends, with what `last` writes.

@@ -106,6 +106,7 @@ extension ServerEngine {
                 break
             }
             handle(message, head, of: batch.session, on: connection)
+            if let session = batch.session { noteActivity(of: session) }
             if case .request = connection.exchange.state { break }
         }
         batch.isGoingOn = false

@@ -12,7 +12,8 @@ extension ServerEngine {
     /// a verdict. Whatever the answer is, `findSession` decides later: one refusal for all (S-205).
     @inline(never)
     func seek(_ head: RequestHead, on connection: ServerConnection) -> Bool {
-        guard !gate.isOld(head), let text = head[.sessionID], let id = sessions.id(in: text),
+        guard !gate.isOld(head), classifier.header(of: head) != .modern,
+            let text = head[.sessionID], let id = sessions.id(in: text),
             head.isUnanimous(.sessionID, FieldName.sessionID), sessions.key(for: id) == nil,
             let load = kept.find(id)
         else { return false }
@@ -54,7 +55,7 @@ extension ServerEngine {
         } else {
             _ = connection.reader.awaitBody()
             wait(.body, connection)
-            if connection.head?.method == .post, let head = connection.head {
+            if let head = connection.head, head.method == .post {
                 sendContinue(head, on: connection)
             }
         }
@@ -99,10 +100,12 @@ extension ServerEngine {
         let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection), on: connection)
         let shares = shares(of: connection)
         // Each process has a primary stream of its own: numbers are never given twice, although the
-        // store may have lost the last ones.
+        // store may have lost the last ones. One half of its id is the same in all of them.
+        let high = record.primaries.last.flatMap { $0.high > 0 ? $0.high : nil }
+        let primary = StreamToken(high: high ?? core.randomBits(), low: core.randomBits())
         let opening = ServerSession.Opening(
             id: id, principal: principal, shares: shares,
-            primary: sessions.hasStore ? newToken() : StreamToken(high: 0, low: 0),
+            primary: sessions.hasStore ? primary : StreamToken(high: 0, low: 0),
             clientInfo: record.clientInfo, clientCapabilities: record.clientCapabilities,
             isResumed: true)
         guard hasRoom, let session = sessions.open(opening, at: now) else {
@@ -111,7 +114,7 @@ extension ServerEngine {
         }
         core.counters.sessionsResumed += 1
         sessions.restore(session, from: record)
-        kept.beginReports(at: now)
+        kept.resume(session, at: now)
         let event = HostEvent(.sessionOpened, of: session)
         event.head = head
         event.principal = principal
@@ -135,6 +138,7 @@ extension ServerEngine {
 
     /// The client of a session wants log messages from a level on.
     package func setLogLevel(_ level: LogSeverity, of session: ServerSession) {
+        guard session.logLevel != level else { return }
         sessions.setLogLevel(level, of: session)
         kept.noteChange(of: session, at: now)
     }

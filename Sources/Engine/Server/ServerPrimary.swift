@@ -36,7 +36,10 @@ extension ServerEngine {
 
     /// Attaches a session's primary stream to a connection. The newest wins (S-231).
     func attachPrimary(of session: ServerSession, to connection: ServerConnection) {
-        kept.notePrimary(of: session, at: now)
+        if kept.hasStore, !session.past.hasBegunPrimary {
+            sessions.beginLog(ofPrimaryOf: session)
+            kept.beginPrimary(of: session, at: now)
+        }
         let superseded = sessions.attachPrimary(of: session, to: connection)
             .flatMap { connections[$0] }
         if let superseded { endStream(on: superseded) }

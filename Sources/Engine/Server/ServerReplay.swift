@@ -54,6 +54,11 @@ extension ServerEngine {
             return resume(after: cursor, inEarlierStream: place, of: session, on: connection)
         }
         let stream = resumable(of: session, cursor.stream)
+        if stream == nil, session.isResumed, cursor.stream.high == session.primary.token.high {
+            // Its own primary, but the store has lost that, or it is too long ago (S-235).
+            if isDraining { return refuseWhileDraining(connection) }
+            return openPrimary(of: session, on: connection, hasGap: true)
+        }
         if case .primary = stream, isDraining { return refuseWhileDraining(connection) }
         if let stream {
             let position = position(of: stream, session)
@@ -79,6 +84,7 @@ extension ServerEngine {
             let last = stream.map { position(of: $0, session) }
             var isPrimary = false
             if case .primary = stream { isPrimary = true }
+            if stream == nil { endLoads(of: cursor.stream) }
             let resumption = Resumption(
                 load, after: cursor, upTo: last, isPrimary: isPrimary, of: session)
             beginLoading(stream, resumption, on: connection)
@@ -115,6 +121,18 @@ extension ServerEngine {
         connection.reader.endMessage(of: connection.id, &core.spare)
         if case .primary = stream { sendMailbox(of: session, on: connection) }
         wait(.load, connection)
+    }
+
+    /// The newest connection that resumes the stream of a request wins (S-237): only one may learn
+    /// that the process of the request is gone.
+    private func endLoads(of stream: StreamToken) {
+        guard kept.hasStore, parked.loadCount > 0 else { return }
+        for connection in connections.all
+        where connection.resumption?.cursor.stream == stream
+            && connection.resumption?.last == nil
+        {
+            discard(connection)
+        }
     }
 
     private func resumable(of session: ServerSession, _ token: StreamToken) -> Resumable? {
@@ -160,21 +178,26 @@ extension ServerEngine {
     }
 
     /// Sends the events that a client has missed, and then those that wait.
-    private func goOn(with events: [StoredEvent], on connection: ServerConnection) {
+    private func goOn(
+        with events: [StoredEvent], areMore: Bool = false, on connection: ServerConnection
+    ) {
         let exchange = connection.exchange.state
         if case .primary = exchange {
             writePrimaryHead(to: connection)
         } else {
             writeStreamHead(to: connection)
         }
-        send(missed: events, on: connection)
+        send(missed: events, areMore: areMore, on: connection)
         if case .primary(let session) = exchange { sendMailbox(of: session, on: connection) }
     }
 
     /// Sends the events that a client has missed, before those that wait for it. The limits count
-    /// them as one message, at most as long as the store's limits allow.
-    private func send(missed events: [StoredEvent], on connection: ServerConnection) {
-        guard keepsUp(connection) else { return }
+    /// them as one message, at most as long as the store's limits allow: if there `areMore` already,
+    /// these belong to it.
+    private func send(
+        missed events: [StoredEvent], areMore: Bool = false, on connection: ServerConnection
+    ) {
+        guard areMore || keepsUp(connection) else { return }
         connections.noteUnsent(
             connection.outbox.prepend(events.lazy.map { (id: $0.id, text: $0.message) }))
         composeBacklog(of: connection)
@@ -221,7 +244,7 @@ extension ServerEngine {
             core.counters.resumed += 1
             if let interrupted { events.append(end(interrupted, after: events.last, resumption)) }
             guard resumption.last != nil else { return replay(events, on: connection) }
-            goOn(with: events, on: connection)
+            goOn(with: events, areMore: resumption.hasFound, on: connection)
             if let end = resumption.end { endStream(on: connection) { $0.append(end) } }
         }
     }
@@ -230,7 +253,8 @@ extension ServerEngine {
     private func loadEarlier(
         before events: [StoredEvent], on connection: ServerConnection
     ) -> Bool {
-        guard let resumption = connection.resumption, keepsUp(connection),
+        guard let resumption = connection.resumption,
+            resumption.hasFound || keepsUp(connection),
             let cursor = resumption.nextCursor()
         else { return connection.isClosed }
         connections.noteUnsent(

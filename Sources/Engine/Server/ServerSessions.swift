@@ -173,7 +173,11 @@ extension ServerEngine {
         guard !session.state.hasEnded else { return }
         let wasLive = session.state.isLive
         let livesOn = livesOn && wasLive && !session.isOld
-        if livesOn { kept.release(session, at: now) }
+        if livesOn {
+            kept.release(session, at: now)
+            // Who resumes the stream of a request elsewhere gets the error that it ends with here.
+            cutRequests(of: session, because: reason)
+        }
         sessions.remove(session, &shares, livesOn: livesOn)
         if livesOn {
             core.spare.forgetHeads()
@@ -181,14 +185,7 @@ extension ServerEngine {
             kept.forget(session)
             endSeeking(of: session)
         }
-        for key in session.ledger.entries.requestKeys {
-            guard let request = requests[key] else { continue }
-            let event = HostEvent(.cancelled, of: session)
-            event.request = key
-            event.fault = .sessionEnded
-            core.perform(.deliver(event))
-            cut(request, because: reason, .sessionEnded)
-        }
+        cutRequests(of: session, because: reason)
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         for uri in sessions.takeSubscriptions(of: session) { unwatch(uri, ofSession: true) }
         endPrimary(of: session)
@@ -197,6 +194,17 @@ extension ServerEngine {
         let event = HostEvent(.sessionClosed, of: session)
         event.fault = fault
         core.perform(.deliver(event))
+    }
+
+    private func cutRequests(of session: ServerSession, because reason: StaticString) {
+        for key in session.ledger.entries.requestKeys {
+            guard let request = requests[key] else { continue }
+            let event = HostEvent(.cancelled, of: session)
+            event.request = key
+            event.fault = .sessionEnded
+            core.perform(.deliver(event))
+            cut(request, because: reason, .sessionEnded)
+        }
     }
 
     /// Ends the primary stream of a session that has ended.

@@ -14,13 +14,14 @@ extension ServerEngine {
         let isNew = method.equals(Method.subscribe)
         guard isNew || method.equals(Method.unsubscribe) else { return false }
         var fault: Refusal?
+        let count = session.subscriptions.count
         if let uri = message.envelope.params?["uri"]?.string, UTF8Text.isValid(uri.bytes) {
             if isNew {
                 fault = subscribe(session, to: uri)
             } else if let removed = sessions.unsubscribe(session, from: uri.bytes) {
                 unwatch(removed, ofSession: true)
             }
-            if fault == nil { kept.noteChange(of: session, at: now) }
+            if session.subscriptions.count != count { kept.noteChange(of: session, at: now) }
         } else {
             fault = .subscriptionParams
         }

@@ -12,6 +12,12 @@ extension Sessions {
         store != nil && request.session?.state.isLive == true && request.session?.isOld == false
     }
 
+    /// Lets other processes know a session's primary stream, before it has an event.
+    func beginLog(ofPrimaryOf session: ServerSession) {
+        guard !session.isOld else { return }
+        store?.beginPrimary(session.primary.token, of: session.identity)
+    }
+
     /// Begins to keep the events of a request's stream.
     func beginLog(_ stream: StreamToken, for id: RequestID, of session: ServerSession) {
         store?.begin(stream, of: session.identity) { StreamRecord.text(of: id) }

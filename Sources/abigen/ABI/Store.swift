@@ -47,7 +47,8 @@ extension ABI {
                         "number", .uint64,
                         """
                         The number of a message in its stream. Messages are numbered from 1, without
-                        gaps.
+                        gaps, but for those that the store has lost with a process: the next one may
+                        have a higher number.
                         """),
                     Field(
                         "message", .bytes, .borrowed(until: .returns),
@@ -122,10 +123,11 @@ extension ABI {
                         fallback: .named("NULL", "such a stream cannot be resumed"),
                         """
                         The stream `stream` of `session` begins, for a request that `record`
-                        describes. Not called for primary streams, and not for a stream of one
-                        message, which `keep` and `end` follow at once. If a process ends before the
-                        request is answered, the record is what another one needs to tell the client
-                        so; see shttp_load_finish_open().
+                        describes. Not called for a stream of one message, which `keep` and `end`
+                        follow at once. If a process ends before the request is answered, the record
+                        is what another one needs to tell the client so; see
+                        shttp_load_finish_open(). With a session store also called for primary
+                        streams: from then on the stream is known, although it has no message.
                         """, since: next),
                 ])),
         .function(optionsInit("shttp_event_store", as: "store")),

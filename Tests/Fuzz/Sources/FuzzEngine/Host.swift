@@ -62,7 +62,9 @@ extension World {
             }
             require(!sessions.contains(key), "opened twice")
             sessions.append(key)
-            names.sessions.append(session.wireID)
+            let isKnown = names.sessions.contains { $0.bytes.equals(session.wireID.bytes) }
+            require(isKnown || !session.isResumed || options.hasSessionStore, "resumed of nothing")
+            if !isKnown { names.sessions.append(session.wireID) }
         case .sessionClosed:
             let place = sessions.firstIndex { $0 == event.sessionKey }
             require(place != nil, "closed what is not open")
@@ -145,6 +147,7 @@ extension World {
         case verb("u"):
             engine.drain(until: Instant(milliseconds: now + Int64(line.first) * 1_000))
         case verb("v"): find(line, text)
+        case verb("]"): restart(losing: line.first)
         case verb("z"):
             guard line.first < authorizations.count else { return }
             authorize(authorizations.remove(at: line.first), line, text)
@@ -158,12 +161,17 @@ extension World {
     private func find(_ line: Line, _ text: ByteBuffer) {
         guard line.first < books.searches.count else { return }
         let search = books.searches[line.first]
+        guard search.cursor != nil else { return findSession(line, text) }
         var found: [ByteBuffer]? = []
-        var hasEnded = line.says("e")
+        var state = line.says("e") ? LoadedState.ended : .open(record: nil)
+        if line.says("o") {
+            books.lie()
+            state = .open(record: ByteBuffer(copying: ("{\"id\":1}" as StaticString).rawBytes))
+        }
         if line.says("x") {
             let truth = books.find(search)
             found = truth?.messages
-            hasEnded = truth?.hasEnded ?? false
+            state = truth?.state ?? .ended
         } else if !text.isEmpty, UTF8Text.isValid(text.bytes) {
             let none = UnsafeRawBufferPointer(start: nil, count: 0)
             let lie = ByteBuffer()
@@ -172,13 +180,36 @@ extension World {
         }
         if line.says("g") { found = nil }
         foundBytes += (found ?? []).reduce(0) { $0 + $1.count }
-        try? engine.loaded(search.load, found, hasEnded: hasEnded)
+        try? engine.loaded(search.load, found, state)
         if line.says("d") {
             require(
-                (try? engine.loaded(search.load, found, hasEnded: hasEnded)) == nil,
+                (try? engine.loaded(search.load, found, state)) == nil,
                 "found what is not looked for")
         }
         books.searches.remove(at: line.first)
+    }
+
+    /// Answers from the session store: with what there is, with a text, or that it cannot say.
+    private func findSession(_ line: Line, _ text: ByteBuffer) {
+        let search = books.searches.remove(at: line.first)
+        var record = text
+        if line.says("x") {
+            record = books.record(search) ?? ByteBuffer()
+        } else {
+            books.lie()
+        }
+        withExtendedLifetime(record) {
+            if line.says("g") {
+                try? engine.loaded(search.load, nil, .ended)
+            } else {
+                try? engine.found(search.load, record.bytes)
+            }
+            if line.says("d") {
+                require(
+                    (try? engine.found(search.load, record.bytes)) == nil,
+                    "found what is not looked for")
+            }
+        }
     }
 
     /// Answers a request with a result, which may be so long that it is not copied.

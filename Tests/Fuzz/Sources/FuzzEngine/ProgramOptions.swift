@@ -18,8 +18,11 @@ struct ProgramOptions {
         setLimits()
         setTimes()
         for letter in letters { choose(letter) }
-        // The library refuses both at once.
-        if engine.isStateless { engine.oldPath = nil }
+        // The library refuses these together.
+        if engine.isStateless {
+            engine.oldPath = nil
+            engine.hasSessionStore = false
+        }
     }
 
     private mutating func setLimits() {
@@ -85,6 +88,7 @@ struct ProgramOptions {
         case UInt8(ascii: "2"): engine.revisions = revisions("2026-07-28")
         case UInt8(ascii: "3"): engine.revisions = revisions("2025-06-18,2025-11-25")
         case UInt8(ascii: "4"): engine.oldPath = ByteBuffer(copying: Names.oldPath.rawBytes)
+        case UInt8(ascii: "5"): engine.hasSessionStore = true
         default: chooseStrangers(letter)
         }
     }

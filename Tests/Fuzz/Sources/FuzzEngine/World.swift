@@ -7,7 +7,10 @@ import Wire
 /// An engine with its driver; the clients, the host and the checks are in files of their own.
 final class World {
     let program: ProgramOptions
-    let engine: ServerEngine
+    private(set) var engine: ServerEngine
+    /// How many processes there were.
+    private var processes: UInt64 = 1
+    private let random: () -> UInt64
     var names = Names()
     private(set) var now: Int64 = 0
     /// The connections by their numbers in the program.
@@ -36,11 +39,35 @@ final class World {
     init(_ program: ProgramOptions) {
         self.program = program
         var counter: UInt64 = 0
-        engine = ServerEngine(program.engine) {
+        random = {
             counter += 1
             return counter
         }
+        engine = ServerEngine(program.engine, random: random)
         engine.bound(program.reach)
+    }
+
+    /// The process dies. Another one goes on with what the stores have kept, without the last
+    /// `count` orders.
+    func restart(losing count: Int) {
+        let serial = processes << 30
+        // What it held refers to each other.
+        engine.close()
+        engine.abandon()
+        while engine.nextEffect() != nil {}
+        processes += 1
+        engine = ServerEngine(program.engine, keysAfter: serial, random: random)
+        engine.bound(program.reach)
+        engine.advance(to: Instant(milliseconds: now))
+        clients = clients.map { _ in nil }
+        requests = []
+        sessions = []
+        calls = []
+        watched = []
+        authorizations = []
+        isClosed = false
+        books.restart(
+            losing: count, hasSessions: options.hasSessionStore, loadsAfter: serial >> 20)
     }
 
     // MARK: Time
@@ -92,7 +119,7 @@ final class World {
             case .deliver(let event):
                 hear(event)
             case .store(let order):
-                require(options.hasHostStore, "there is no store")
+                require(options.hasHostStore || options.hasSessionStore, "there is no store")
                 books.note(order)
             case .stopReading(let connection): client(of: connection)?.isHeldBack = true
             case .startReading(let connection): client(of: connection)?.isHeldBack = false
