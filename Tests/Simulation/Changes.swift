@@ -5,6 +5,7 @@ extension Ledger {
     /// A client asks to be told of a resource, or not to be told any more.
     func subscribing(_ session: Int, _ uri: String, isNew: Bool) {
         guard simulation.profile.options.keepsSubscriptions else { return }
+        sessions[session].lastSubscription = simulation.now
         if isNew {
             sessions[session].maySubscribe.insert(uri)
         } else {
@@ -17,6 +18,7 @@ extension Ledger {
         guard let session = ticket.session, let (uri, isNew) = ticket.subscription else { return }
         sessions[session].beingSubscribed.remove(uri)
         guard !isError, simulation.profile.options.keepsSubscriptions else { return }
+        sessions[session].lastSubscription = simulation.now
         if isNew {
             sessions[session].subscribed.insert(uri)
         } else {

@@ -90,6 +90,8 @@ final class Ledger {
         var cancelledIDs: Set<String> = []
         /// What its client has subscribed to: certainly, or perhaps.
         var subscribed: Set<String> = []
+        /// When it last asked for a subscription, or for the end of one.
+        var lastSubscription = Int64.min / 2
         var maySubscribe: Set<String> = []
         /// The resources of requests about subscriptions that have no answer yet.
         var beingSubscribed: Set<String> = []

@@ -44,7 +44,8 @@ extension Ledger {
 
     /// The store has not heard of a session for long enough to forget it.
     func expired(_ wireID: String) {
-        guard let session = number(of: wireID) else { return }
+        // At the end of a run a session ends with its process.
+        guard let session = number(of: wireID), !sessions[session].hasEnded else { return }
         expect(
             sessions[session].isAsleep, .budget, "the store forgets a session that is in use")
         sessions[session].hasEnded = true
@@ -58,7 +59,10 @@ extension Ledger {
         isStopping = false
         for (index, book) in sessions.enumerated() {
             let lives = simulation.store.has(book.wireID)
-            if simulation.store.losses.sessions.contains(book.wireID) {
+            // What has changed in the last second may not have been stored.
+            if simulation.store.losses.sessions.contains(book.wireID)
+                || simulation.now < book.lastSubscription + 1_000
+            {
                 sessions[index].subscribed = []
             }
             sessions[index].hasEnded = !lives

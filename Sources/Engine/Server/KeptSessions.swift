@@ -12,7 +12,7 @@ struct KeptSessions {
     private let interval: Int64?
     /// Whether everything is stored at once, because answers wait for it.
     private let isPrompt: Bool
-    /// When some of the sessions are next reported, and where they begin.
+    /// When some of the sessions are next reported, and which was the last one.
     private var nextReport: Instant?
     private var reportIndex = 0
     /// Sessions that have changed, and when they are stored: a client that changes something all
@@ -20,7 +20,7 @@ struct KeptSessions {
     private var changed: [ServerSession] = []
     private var nextFlush: Instant?
 
-    private static var flushDelay: Int64 { 1_000 }
+    private static var pause: Int64 { 1_000 }
     /// How many sessions are reported in a turn, unless there are very many.
     private static var reportCount: Int { 128 }
 
@@ -42,6 +42,7 @@ struct KeptSessions {
             let revision = session.state.revision
         else { return }
         session.past.hasChanged = false
+        session.past.lastKeep = now
         var primaries = session.past.primaries
         // An event store may not know a stream that nobody has used. Of a new session there is no
         // other.
@@ -60,13 +61,14 @@ struct KeptSessions {
         beginReports(at: now)
     }
 
-    /// Stores what has changed of a session, soon.
+    /// Stores what has changed of a session: now, or within a second if it has just been stored.
     mutating func noteChange(of session: ServerSession, at now: Instant) {
         guard hasStore, !session.past.hasChanged else { return }
-        if isPrompt { return keep(session, at: now) }
+        let isQuiet = session.past.lastKeep.advanced(byMilliseconds: KeptSessions.pause) <= now
+        if isPrompt || isQuiet { return keep(session, at: now) }
         session.past.hasChanged = true
         changed.append(session)
-        if nextFlush == nil { nextFlush = now.advanced(byMilliseconds: KeptSessions.flushDelay) }
+        if nextFlush == nil { nextFlush = now.advanced(byMilliseconds: KeptSessions.pause) }
     }
 
     /// A session's primary stream is used: the store must know which it is.
@@ -128,15 +130,14 @@ struct KeptSessions {
         let parts = max(1, min(slots / KeptSessions.reportCount, 64))
         let pause = max(1, interval / Int64(parts))
         let last = now.advanced(byMilliseconds: -interval - pause)
-        if reportIndex >= slots { reportIndex = 0 }
-        let end = min(slots, reportIndex + slots / parts + 1)
-        for index in reportIndex..<end {
-            guard let session = sessions[index: index], !session.isOld, session.state.isLive,
+        for _ in 0..<min(slots, slots / parts + 1) {
+            reportIndex = reportIndex + 1 < slots ? reportIndex + 1 : 0
+            guard let session = sessions[index: reportIndex], !session.isOld,
+                session.state.isLive,
                 sessions.quietSince(session).map({ $0 >= last }) ?? true
             else { continue }
             store.touch(session.id)
         }
-        reportIndex = end
         nextReport = sessions.count > 0 ? now.advanced(byMilliseconds: pause) : nil
     }
 }
@@ -148,6 +149,7 @@ struct SessionPast {
     /// Whether the session store knows of its primary stream, and whether that was used.
     var hasKeptPrimary = false
     var hasBegunPrimary = false
-    /// Whether something has changed that the store does not know.
+    /// Whether something has changed that the store does not know, and when it was last told.
     var hasChanged = false
+    var lastKeep = Instant(milliseconds: 0)
 }
