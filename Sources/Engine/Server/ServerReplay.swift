@@ -192,7 +192,7 @@ extension ServerEngine {
     }
 
     /// Sends the events that a client has missed, before those that wait for it. The limits count
-    /// them as one message, at most as long as the store's limits allow: if there `areMore` already,
+    /// them as one message, at most as long as the store's limits allow. If there `areMore`,
     /// these belong to it.
     private func send(
         missed events: [StoredEvent], areMore: Bool = false, on connection: ServerConnection
