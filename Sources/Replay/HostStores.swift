@@ -25,6 +25,8 @@ package final class StoreOrders {
     private var lastLoad: UInt64
     /// How many there have ever been: the number of the last one.
     package private(set) var count: UInt64 = 0
+    /// Whether all have been taken. It is asked for all the time.
+    package private(set) var isEmpty = true
 
     package init(loadsAfter serial: UInt64 = 0) {
         lastLoad = serial >> 20
@@ -32,6 +34,7 @@ package final class StoreOrders {
 
     func append(_ order: StoreOrder) {
         count += 1
+        isEmpty = false
         orders.append(order)
     }
 
@@ -40,8 +43,7 @@ package final class StoreOrders {
         return LoadKey(rawValue: lastLoad)
     }
 
-    package var isEmpty: Bool { first == orders.count }
-
+    @inline(never)
     package func next() -> StoreOrder? {
         guard first < orders.count else { return nil }
         let order = orders[first]
@@ -49,6 +51,7 @@ package final class StoreOrders {
         if first == orders.count {
             orders.removeAll(keepingCapacity: orders.count <= 64)
             first = 0
+            isEmpty = true
         }
         return order
     }

@@ -244,7 +244,7 @@ package final class ServerEngine {
     /// The next thing to do; nil if everything is done.
     @_optimize(speed)
     package func nextEffect() -> Effect? {
-        if let order = storeOrders.next() { return .store(order) }
+        if !storeOrders.isEmpty, let order = storeOrders.next() { return .store(order) }
         if let effect = core.nextEffect() { return effect }
         let isDone = shutdown.isOpen && !connections.readable.hasNext && !watched.hasNews
         return isDone ? nil : lastEffect()
@@ -280,7 +280,7 @@ package final class ServerEngine {
         var next = never
         next.lower(to: sessions.nextDeadline)
         next.lower(to: sessions.nextStoreDeadline)
-        next.lower(to: kept.nextDeadline)
+        if kept.hasStore { next.lower(to: kept.nextDeadline) }
         next.lower(to: requests.nextDeadline)
         next.lower(to: continuations.nextDeadline)
         next.lower(to: fences.nextDeadline)
