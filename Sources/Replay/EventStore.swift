@@ -47,7 +47,7 @@ package class EventStore {
         begin(stream, of: session)
     }
 
-    /// A session's primary stream is used, and may be resumed from its beginning by another process.
+    /// A session's primary stream is used, and another process may resume it from its beginning.
     package func beginPrimary(_ stream: StreamToken, of session: SessionIdentity) {}
 
     /// Stores an event of an open stream. Events arrive in the order of their numbers.

@@ -115,6 +115,7 @@ struct PlayerTests {
               → c1 POST session=S1 {…"id":1,"method":"a"}
               ← request r1 S1 id=1 a
               → notify r1 n
+              ← begin s2 {"id":1}
 
         """
 
@@ -167,6 +168,7 @@ struct PlayerTests {
 
               → notify r1 n
               ← c1 200 stream
+              ← begin s2 {"id":1}
               ← keep s2.1 {…"method":"m"}
 
         then  ← c1 event id=s2.1 {…"method":"m"}
@@ -192,6 +194,7 @@ struct PlayerTests {
 
               → notify r1 n
               ← c1 200 stream
+              ← begin s2 {"id":1}
               ← keep s2.1 {…"method":"n"}
 
         then  ← c1 event id=s2.1 {…"method":"n"}

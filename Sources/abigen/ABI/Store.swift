@@ -82,8 +82,8 @@ extension ABI {
             Callback(
                 name: "shttp_on_order",
                 doc: """
-                    Receives one order for a store. shttp_event_store and shttp_session_store say what
-                    each function has to do, and with which fields.
+                    Receives one order for a store. shttp_event_store and shttp_session_store say
+                    what each function has to do, and with which fields.
                     """,
                 parameters: order)),
         .structure(
