@@ -16,6 +16,14 @@ package enum StoreOrder {
     case touchSession(SessionID)
     case findSession(LoadKey, SessionID)
     case forgetSession(SessionID)
+
+    /// Whether it stores nothing, and is answered.
+    fileprivate var isQuestion: Bool {
+        switch self {
+        case .load, .findSession: true
+        case .begin, .keep, .end, .forget, .keepSession, .touchSession, .forgetSession: false
+        }
+    }
 }
 
 /// The orders for the host's stores, of both in the order in which they were given.
@@ -25,6 +33,8 @@ package final class StoreOrders {
     private var lastLoad: UInt64
     /// How many there have ever been: the number of the last one.
     package private(set) var count: UInt64 = 0
+    /// The number of the last one that is no question: until it is written, something is missing.
+    package private(set) var lastStored: UInt64 = 0
 
     package init(loadsAfter serial: UInt64 = 0) {
         lastLoad = serial >> 20
@@ -32,6 +42,7 @@ package final class StoreOrders {
 
     func append(_ order: StoreOrder) {
         count += 1
+        if !order.isQuestion { lastStored = count }
         orders.append(order)
     }
 
