@@ -26,6 +26,9 @@ public func shttp_load_finish_open(
     guard let runtime = ServerHandle.runtime(server), let record = record.borrowed else {
         return SHTTP_ERR_INVALID_ARGUMENT
     }
+    guard record.isEmpty || JSONValue(record, depthMax: 2)?.isObject == true else {
+        return SHTTP_ERR_INVALID_MESSAGE
+    }
     var found = copies(messages, count)
     guard found != nil else { return SHTTP_ERR_INVALID_ARGUMENT }
     return status { () throws(CallerFault) in

@@ -16,6 +16,14 @@ package enum StoreOrder {
     case touchSession(SessionID)
     case findSession(LoadKey, SessionID)
     case forgetSession(SessionID)
+
+    /// Whether it stores nothing, and is answered.
+    fileprivate var isQuestion: Bool {
+        switch self {
+        case .load, .findSession: true
+        case .begin, .keep, .end, .forget, .keepSession, .touchSession, .forgetSession: false
+        }
+    }
 }
 
 /// The orders for the host's stores, of both in the order in which they were given.
@@ -27,6 +35,8 @@ package final class StoreOrders {
     package private(set) var count: UInt64 = 0
     /// Whether all have been taken. It is asked for all the time.
     package private(set) var isEmpty = true
+    /// The number of the last one that is no question: until it is written, something is missing.
+    package private(set) var lastStored: UInt64 = 0
 
     package init(loadsAfter serial: UInt64 = 0) {
         lastLoad = serial >> 20
@@ -35,6 +45,7 @@ package final class StoreOrders {
     func append(_ order: StoreOrder) {
         count += 1
         isEmpty = false
+        if !order.isQuestion { lastStored = count }
         orders.append(order)
     }
 

@@ -12,7 +12,7 @@ struct PythonWriter {
     /// Options that Python has in another form, or not at all.
     private static let others = [
         "struct_size", "on_event", "on_log", "user_data", "user_data_free", "server_info",
-        "event_store", "resource_covers",
+        "event_store", "session_store", "resource_covers",
     ]
 
     private func options() -> GeneratedFile {

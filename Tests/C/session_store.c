@@ -137,6 +137,8 @@ static void event_load(shttp_server *server, const shttp_store_order *order, voi
     else if (row->number == UINT64_MAX) has_ended = true;
     else if (row->number > order->number) found[length++] = shttp_text(row->text);
   }
+  CHECK_STATUS(shttp_load_finish_open(server, order->load, found, length, shttp_text("[]")), SHTTP_ERR_INVALID_MESSAGE);
+  CHECK_STATUS(shttp_load_finish_open(server, order->load, found, length, shttp_text("{")), SHTTP_ERR_INVALID_MESSAGE);
   CHECK_STATUS(has_ended ? shttp_load_finish(server, order->load, found, length, 1)
                          : shttp_load_finish_open(server, order->load, found, length, record),
                SHTTP_OK);

@@ -33,7 +33,7 @@ def bounded():
 class Started:
     """A server in a process."""
 
-    def __init__(self, *command: str, **environment: str) -> None:
+    def __init__(self, *command: str, pass_fds: tuple[int, ...] = (), **environment: str) -> None:
         # A pipe that nobody reads would block it.
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -43,6 +43,7 @@ class Started:
             text=True,
             cwd=HERE,
             env=os.environ | environment,
+            pass_fds=pass_fds,
         )
         try:
             line = self.process.stdout.readline().strip()
@@ -89,8 +90,8 @@ def start():
 def starter():
     with contextlib.ExitStack() as stack:
 
-        def begin(*arguments: str, **environment: str) -> Started:
-            server = Started(str(HERE / "servers.py"), *arguments, **environment)
+        def begin(*arguments: str, pass_fds: tuple[int, ...] = (), **environment: str) -> Started:
+            server = Started(str(HERE / "servers.py"), *arguments, pass_fds=pass_fds, **environment)
             stack.callback(server.end)
             return server
 

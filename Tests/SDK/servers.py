@@ -1,14 +1,16 @@
 """Servers written for the SDK and for FastMCP, that know nothing of the library. Run as a program it serves one.
 
-usage: servers.py NAME uvicorn|library [--fast]    prints `listening on URL`
+usage: servers.py NAME uvicorn|library [--fast] [--listen-fd N] [--store NAME] [--state FOLDER]
+prints `listening on URL`
 """
 
+import argparse
 import asyncio
 import base64
 import contextlib
 import socket
-import sys
 import warnings
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -248,7 +250,7 @@ def sdk(name: str = "compared", **settings: Any):
 # ---- FastMCP ------------------------------------------------------------------------------
 
 
-def fast():
+def fast(**settings: Any):
     from fastmcp import Context, FastMCP
     from fastmcp.server.dependencies import get_access_token, get_http_headers, get_http_request
     from fastmcp.server.middleware import Middleware
@@ -261,7 +263,7 @@ def fast():
             seen.append(f"{context.type} {context.method}")
             return await call_next(context)
 
-    mcp = FastMCP("compared", instructions="Call the tools.", version="1.2.3", middleware=[Watch()])
+    mcp = FastMCP("compared", instructions="Call the tools.", version="1.2.3", middleware=[Watch()], **settings)
     add_common(mcp, seen, Image, tags={"geometry"})
 
     @mcp.tool
@@ -400,16 +402,26 @@ SERVERS: dict[str, tuple[Any, dict[str, Any]]] = {
 """How to make each, and the options of its application."""
 
 
-def serve(name: str, way: str, is_fast: bool) -> None:
+def folder(path: str):
+    """A store of FastMCP's own for what it keeps of sessions."""
+    from key_value.aio.stores.filetree import FileTreeStore
+
+    Path(path).mkdir(exist_ok=True)
+    return FileTreeStore(data_directory=Path(path))
+
+
+def serve(name: str, way: str, is_fast: bool, listen_fd: int | None, store: str | None, state: str | None) -> None:
     make, options = SERVERS[name]
-    mcp = make()
+    mcp = make() if state is None else make(session_state_store=folder(state))
     if way == "library":
         import streamablehttp.mcp
 
         streamablehttp.mcp.run(
             mcp,
             port=0,
+            listen_fd=listen_fd,
             fast=is_fast,
+            engine={} if store is None else {"store": store, "store_sync": True},
             drain_seconds=2,
             on_ready=lambda url: print(f"listening on {url}", flush=True),
             **options,
@@ -427,4 +439,11 @@ def serve(name: str, way: str, is_fast: bool) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2], "--fast" in sys.argv)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=SERVERS)
+    parser.add_argument("way", choices=["uvicorn", "library"])
+    parser.add_argument("--fast", action="store_true", dest="is_fast")
+    parser.add_argument("--listen-fd", type=int, help="of the library")
+    parser.add_argument("--store", help="of the library")
+    parser.add_argument("--state", help="a folder for what FastMCP keeps of sessions")
+    serve(**vars(parser.parse_args()))

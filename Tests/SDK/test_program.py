@@ -86,6 +86,7 @@ WRONG = {
     "a port": (["good:mcp", "--port", "99999"], "port: 99999 is not in"),
     "seconds": (["good:mcp", "--drain-seconds", "nan"], "drain_seconds: not a finite number"),
     "a host": (["good:mcp", "--host", "not a host"], "host"),
+    "a store": (["good:mcp", "--store", "redis"], "store: 'redis' is no sqlite:PATH"),
 }
 
 
@@ -125,11 +126,14 @@ def test_the_help(place):
     process = program(place, "--help")
     output, _ = finished(process)
     assert process.returncode == 0
-    for word in ("module:object", "--factory", "--host", "--port", "--unix-path", "--fast", "--drain-seconds"):
+    for word in ("module:object", "--factory", "--host", "--port", "--unix-path", "--store", "--fast", "--drain-seconds"):
         assert word in output
 
 
-@pytest.mark.parametrize("arguments", [["good"], ["good:mcp"], ["good:Place.mcp"], ["good:make", "--factory"]])
+SERVED = [["good"], ["good:mcp"], ["good:Place.mcp"], ["good:make", "--factory"], ["good", "--store", "sqlite:kept.db"]]
+
+
+@pytest.mark.parametrize("arguments", SERVED)
 def test_what_is_served(place, arguments):
     process = program(place, *arguments, "--port", "0")
     try:

@@ -21,7 +21,8 @@ struct KeptOutput {
         self.isOn = isOn
     }
 
-    /// Whether a connection may write something now; `last` is the number of the last order.
+    /// Whether a connection may write something now; `last` is the number of the last order that
+    /// stores something.
     mutating func mayWrite(_ connection: ServerConnection, last: UInt64) -> Bool {
         guard written < last else {
             connection.mark = nil
@@ -108,7 +109,7 @@ extension ServerEngine {
     @inline(never)
     func nextKeptWritable() -> ServerConnection? {
         while let connection = connections.nextWritable() {
-            if keptOutput.mayWrite(connection, last: storeOrders.count) { return connection }
+            if keptOutput.mayWrite(connection, last: storeOrders.lastStored) { return connection }
         }
         return nil
     }

@@ -14,7 +14,7 @@ extension ServerEngine {
         if connection.isClosed { return nil }
         guard keptOutput.isOn else { return connection.outbox.take() }
         return connection.outbox.take(
-            upTo: keptOutput.end(of: connection, last: storeOrders.count))
+            upTo: keptOutput.end(of: connection, last: storeOrders.lastStored))
     }
 
     /// Takes back output that has been written, for reuse.

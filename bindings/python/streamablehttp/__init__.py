@@ -10,7 +10,7 @@ from __future__ import annotations
 from . import _statuses
 from ._library import version
 from ._statuses import *  # noqa: F403
-from ._store import EventStore, Load
+from ._store import EventStore, LastingEventStore, Load, Lookup, SessionStore
 from ._table import NEVER, Options
 from ._values import Headers
 from .calls import Call
@@ -56,7 +56,9 @@ __all__ = [
     "HTTPRequest",
     "Headers",
     "Idle",
+    "LastingEventStore",
     "Load",
+    "Lookup",
     "Message",
     "Notification",
     "Options",
@@ -72,6 +74,7 @@ __all__ = [
     "SessionClosed",
     "SessionEvent",
     "SessionOpened",
+    "SessionStore",
     "StreamableHTTPError",
     "version",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ctypes import byref, c_char_p, pointer, sizeof
 from typing import Any, Callable
 
-from ._abi import shttp_bytes, shttp_event_store, shttp_server_options
+from ._abi import shttp_bytes, shttp_event_store, shttp_server_options, shttp_session_store
 from ._library import library
 from ._table import NEVER, OPTIONS, Option, Options
 from ._values import borrowed, dump, encoded, exact, integer, wrong_type
@@ -23,7 +23,8 @@ def server_options(
     json_response: bool = False,
     replay: bool = True,
     raw: bool = False,
-    store: shttp_event_store | None = None,
+    event_store: shttp_event_store | None = None,
+    session_store: shttp_session_store | None = None,
     options: Mapping[str, Any],
 ) -> shttp_server_options:
     """The C struct. It keeps references to everything it points to.
@@ -47,8 +48,10 @@ def server_options(
         if any(key.startswith("replay_") for key in given):
             raise InvalidOptionError("without replay nothing is kept, so nothing is to be limited")
         given["replay_events_max"] = NEVER
-    if store is not None:
-        struct.event_store = pointer(store)
+    if event_store is not None:
+        struct.event_store = pointer(event_store)
+    if session_store is not None:
+        struct.session_store = pointer(session_store)
     for key, value in given.items():
         _set(struct, key, value)
     return struct

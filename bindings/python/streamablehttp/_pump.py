@@ -284,7 +284,8 @@ class Pump:
         session = self.sessions[key] = self.sessions.get(key) or self._new_session(raw)
         session._opened(decoded(raw.revision), copied(raw.client_info), copied(raw.client_capabilities))
         self._opening.pop(key, None)
-        return SessionOpened(session=session, headers=Headers(copied(raw.headers)), peer=decoded(raw.peer))
+        headers, peer = Headers(copied(raw.headers)), decoded(raw.peer)
+        return SessionOpened(session=session, resumed=bool(raw.resumed), headers=headers, peer=peer)
 
     def _session_closed(self, raw: shttp_event) -> SessionClosed | None:
         session = self._session(raw)

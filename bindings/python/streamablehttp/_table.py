@@ -103,7 +103,6 @@ OPTIONS: dict[str, Option] = {
     "subscriptions_max": Option("subscriptions_max", "uint", 1024),
     "keep_subscriptions": Option("keep_subscriptions", "flag", False),
     "other_paths": Option("other_paths", "flag", False),
-    "session_store": Option("session_store", "text", None),
     "store": Option("store", "text", None),
     "store_sync": Option("store_sync", "flag", False),
     "store_queue_bytes_max": Option("store_queue_bytes_max", "uint", 67108864),
@@ -315,8 +314,6 @@ class Options(TypedDict, total=False):
     other_paths: bool
     """True: requests for other paths than the endpoint's are SHTTP_EVENT_HTTP_REQUEST, for the host
     to answer, instead of 404. See shttp_exchange_respond(). Default False."""
-    session_store: str | None
-    """A session store of the host. Not together with stateless. Default None."""
     store: str | None
     """Where sessions and events are kept, so that they outlive the process: sqlite:PATH is a file
     on this machine. Needs libstreamablehttp-sqlite.so.0, of the package

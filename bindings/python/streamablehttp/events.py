@@ -109,18 +109,25 @@ class SessionEvent(Event):
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class SessionOpened(SessionEvent):
-    """A client has initialized a session: the session's first event."""
+    """A client has initialized a session, or has come back with one of the store: its first event."""
 
+    resumed: bool
+    """Whether the store had it: it was opened in another process, or has long been unused here.
+
+    `Session.data` is not kept: make it anew.
+    """
     headers: Headers
-    """The headers of the HTTP request that initialized the session."""
+    """The headers of the HTTP request that initialized the session, or came back with it."""
     peer: str
     """Where the client is, such as 127.0.0.1:54321, or unix:pid=17. Behind a proxy, the proxy."""
 
     __match_args__ = ("session",)
 
-    def __init__(self, *, session: Session, headers: Mapping[str, str] | None = None, peer: str = "") -> None:
+    def __init__(
+        self, *, session: Session, resumed: bool = False, headers: Mapping[str, str] | None = None, peer: str = ""
+    ) -> None:
         super().__init__(session=session)
-        vars(self).update(headers=headers_of(headers), peer=peer)
+        vars(self).update(resumed=resumed, headers=headers_of(headers), peer=peer)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)

@@ -22,8 +22,9 @@ from ._library import library
 from ._options import server_options, signature
 from ._pump import Pump
 from ._start import Listening, Sockets, create, internet_address, listen, unix_socket_path
-from ._store import Binding, EventStore
-from ._store_calls import event_store as store_struct
+from ._store import EVENT_METHODS, SESSION_METHODS, Binding, EventStore, SessionStore
+from ._store_calls import event_store as event_struct
+from ._store_calls import session_store as session_struct
 from ._table import OPTIONS, Options
 from ._values import borrowed, dump, encoded, integer, message_params, method_name, milliseconds, wrong_type
 from .calls import Call, Calls
@@ -74,7 +75,9 @@ class Server:
     `listen_fd` one or several sockets that listen already, such as systemd's: descriptors, or
     sockets of Python's; the server uses duplicates. `json_response` is the same as `response_mode="json"`.
     Without `replay` no messages are kept, and clients cannot resume a stream; `event_store` keeps
-    them instead of the library (see `EventStore`). `Options` describes the other keyword arguments.
+    them instead of the library (see `EventStore`). With `session_store` sessions outlive the process
+    (see `SessionStore`); `store="sqlite:PATH"` does both. `Options` describes the other keyword
+    arguments.
 
     In a forked child the object is closed: it raises ClosedError; leaving the `with` block,
     deleting the object and exiting have no effect on the parent.
@@ -95,16 +98,20 @@ class Server:
         replay: bool = True,
         raw: bool = False,
         event_store: EventStore | None = None,
+        session_store: SessionStore | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self._store = None if event_store is None else Binding(event_store)
+        events = None if event_store is None else Binding("event_store", event_store, EVENT_METHODS)
+        sessions = None if session_store is None else Binding("session_store", session_store, SESSION_METHODS)
+        self._stores = [one for one in (events, sessions) if one is not None]
         struct = server_options(
             name=name,
             version=version,
             json_response=json_response,
             replay=replay,
             raw=raw,
-            store=None if self._store is None else store_struct(self._store),
+            event_store=None if events is None else event_struct(events),
+            session_store=None if sessions is None else session_struct(sessions),
             options=options,
         )
         port = None if port is None else integer("port", port, 0, 0xFFFF)
@@ -129,8 +136,8 @@ class Server:
             descriptor = library.shttp_server_descriptor(pointer)
             # Destroying the loop joins its thread and destroys the server on it.
             self._handle = Handle(pointer, lambda pointer: loop.close())
-            if self._store is not None:
-                self._store.server = self._handle
+            for one in self._stores:
+                one.server = self._handle
             loop.invoke(library.shttp_loop_run_thread)
         except BaseException:
             loop.close()
@@ -143,7 +150,7 @@ class Server:
         self._consumers = Consumers(self._pump, self._calls)
         self._ended = threading.Event()
         forget_in_child(self)
-        if self._store is not None:
+        if self._stores or options.get("store"):
             _destroy_at_exit(self)
 
     @property
@@ -438,7 +445,10 @@ _storing: weakref.WeakSet[Server] = weakref.WeakSet()
 
 
 def _destroy_at_exit(server: Server) -> None:
-    """Ends a server with a store before the interpreter, which could not run the store's methods."""
+    """Ends a server with a store before the interpreter, which could not run the store's methods.
+
+    The library's own store writes what it has been told.
+    """
     _storing.add(server)
     atexit.unregister(_destroy_all)
     atexit.register(_destroy_all)

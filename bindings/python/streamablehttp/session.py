@@ -16,6 +16,8 @@ from .errors import NotFoundError
 class Session(Asking):
     """A client's session, from SessionOpened to SessionClosed; one object for all its events.
 
+    One of a store can be opened again after SessionClosed: that is another object, with the same `id`.
+
     With `raw`, the initialize request has it already: `id` is the one that the answer will carry,
     and everything else is known once SessionOpened has been taken.
 

@@ -383,7 +383,7 @@ def test_a_server_that_is_dropped_is_closed_though_its_store_refers_to_it():
     store = Store()
     server = store.server = Server(name="x", event_store=store)
     port, gone = server.port, weakref.ref(server)
-    binding = weakref.ref(server._store)
+    binding = weakref.ref(server._stores[0])
     del server, store
     gc.collect()
     assert gone() is None and binding() is None

@@ -356,9 +356,10 @@ async def test_the_test_that_the_readme_shows():
         await names["test_greet"]()
 
 
-def test_the_store_that_the_readme_shows():
-    (shown,) = [block for block in BLOCKS if "class FileStore" in block]
+def test_the_stores_that_the_readme_shows():
     names = dict(vars(streamablehttp))
-    exec(shown, names)
-    with names["server"] as server:
-        assert type(server._store._store).__name__ == "FileStore"
+    for shown, stores in (("class FileStore:", ["FileStore"]), ("class Sessions:", ["Events", "Sessions"])):
+        (block,) = [one for one in BLOCKS if shown in one]
+        exec(block, names)
+        with names["server"] as server:
+            assert [type(one._store).__name__ for one in server._stores] == stores

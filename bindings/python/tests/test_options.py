@@ -15,7 +15,8 @@ from streamablehttp._table import OPTIONS, Option, Options
 FIELDS = {field[0]: field[1] for field in shttp_server_options._fields_}
 
 # Set by Server itself, from arguments of its own.
-OTHERS = {"struct_size", "on_event", "on_log", "user_data", "user_data_free", "server_info", "event_store"}
+OTHERS = {"struct_size", "on_event", "on_log", "user_data", "user_data_free", "server_info"}
+OTHERS |= {"event_store", "session_store"}
 # A function of C, for hosts that take no events from a queue.
 NOT_PASSED = {*OTHERS, "resource_covers"}
 NUMBERS = [name for name, option in OPTIONS.items() if option.kind == "uint"]

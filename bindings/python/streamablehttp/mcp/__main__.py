@@ -55,10 +55,11 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--unix-path", help="a Unix socket instead of host and port")
+    parser.add_argument("--store", metavar="sqlite:PATH", help="where sessions are kept, so that they outlive it")
     parser.add_argument("--fast", action="store_true", help="a shorter way for plain tools/call")
     parser.add_argument("--drain-seconds", type=float, default=10.0)
     options = vars(parser.parse_args())
-    name, is_factory = options.pop("target"), options.pop("factory")
+    name, is_factory, store = options.pop("target"), options.pop("factory"), options.pop("store")
     ready: list[str] = []
 
     def on_ready(url: str) -> None:
@@ -71,7 +72,7 @@ def main() -> None:
             target = target()
         elif inspect.isfunction(target):
             raise NotFound(f"{name} is a function: with --factory, what it returns is served")
-        run(target, on_ready=on_ready, **options)
+        run(target, on_ready=on_ready, engine={} if store is None else {"store": store}, **options)
     except (NotFound, UnsupportedOption, UnsupportedServer, StreamableHTTPError) as problem:
         if ready:
             raise

@@ -117,6 +117,7 @@ __all__ = [
     "principal_components",
     "progress_token_from_params",
     "published",
+    "resumed",
     "scope_class",
     "serialize",
     "validate_mcp_param_headers",
@@ -147,9 +148,13 @@ EXPECTED: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: _parameters(Connection.for_loop)[:2],
         ["outbound", "session_id"],
     ),
-    "Connection.from_envelope(protocol_version, client_info, client_capabilities)": (
-        lambda: _parameters(Connection.from_envelope)[:3],
-        ["protocol_version", "client_info", "client_capabilities"],
+    "Connection.from_envelope(protocol_version, client_info, client_capabilities, outbound)": (
+        lambda: _parameters(Connection.from_envelope)[:4],
+        ["protocol_version", "client_info", "client_capabilities", "outbound"],
+    ),
+    "a Connection that needs no initialize": (
+        lambda: Connection.from_envelope("2025-11-25", None, None).initialize_accepted,
+        True,
     ),
     "what a Connection has": (
         lambda: (
@@ -248,6 +253,14 @@ def published(event: Any) -> tuple[str, str | None] | None:
         if isinstance(event, kind):
             return name, None
     return None
+
+
+def resumed(outbound: Any, session: Any) -> Any:
+    """The connection of a session whose initialize another process has served."""
+    capabilities = session.client_capabilities
+    connection = Connection.from_envelope(session.revision, session.client_info, capabilities, outbound=outbound)
+    connection.session_id = session.id
+    return connection
 
 
 async def close(connection: Any) -> None:

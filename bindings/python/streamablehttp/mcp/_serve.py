@@ -19,12 +19,15 @@ from streamablehttp._values import integer, seconds, wrong_type
 from . import _engine, _kernel
 from ._authorize import Authorizer, Rules
 from ._context import logger
-from ._errors import unsupported, uvicorn_line
+from ._errors import UnsupportedOption, unsupported, uvicorn_line
 from ._routes import Routes
 from ._sessions import REQUESTS_MAX, Bridge
 from ._target import Target, has_other_routes, resolve
 
 DRAIN_SECONDS = 10.0
+
+STORES = {"store", "session_store"}
+"""Options that keep sessions, of one endpoint."""
 
 
 class Serving:
@@ -122,6 +125,9 @@ class Plan:
 @asynccontextmanager
 async def serve(target: Any, options: dict[str, Any], plan: Plan) -> AsyncIterator[Serving]:
     app, found = resolve(target, plan.host, plan.port, options)
+    for name in STORES & plan.engine.keys():
+        if len(found) > 1:
+            raise UnsupportedOption(f"{name}: its sessions are those of one endpoint: serve each on a port of its own")
     check_loop(target)
     failure: BaseException | None = None
     async with app.router.lifespan_context(app) as state, AsyncExitStack() as stack:

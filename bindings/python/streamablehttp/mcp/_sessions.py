@@ -23,6 +23,7 @@ from streamablehttp import (
     Request,
     RequestCancelledError,
     Server,
+    Session,
     SessionClosed,
     SessionOpened,
     StreamableHTTPError,
@@ -52,9 +53,13 @@ class Entry:
 
     __slots__ = ("connection", "outbound", "retry_ms", "run", "runner", "transport", "untraced")
 
-    def __init__(self, bridge: Bridge, transport: Any) -> None:
+    def __init__(self, bridge: Bridge, transport: Any, resumed: Session | None = None) -> None:
+        """`resumed`: a session that needs no initialize any more."""
         self.outbound = Standalone(bridge.watchers)
-        self.connection = _kernel.Connection.for_loop(self.outbound)
+        if resumed is None:
+            self.connection = _kernel.Connection.for_loop(self.outbound)
+        else:
+            self.connection = _kernel.resumed(self.outbound, resumed)
         self.runner = _kernel.ServerRunner(bridge.mcp, self.connection, bridge.state)
         self.run: Run = self.runner.on_request
         self.untraced: Run = _kernel.Untraced(bridge.mcp, self.connection, bridge.state).on_request
@@ -382,6 +387,8 @@ class Bridge:
     def _session_opened(self, event: SessionOpened) -> None:
         session = event.session
         self._opening_sessions.pop(session, None)
+        if event.resumed:
+            session.data = Entry(self, self._transport, session)
         entry: Entry | None = session.data
         if entry is None:  # too many others have been answered since
             return session.close()
