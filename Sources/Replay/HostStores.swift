@@ -17,11 +17,11 @@ package enum StoreOrder {
     case findSession(LoadKey, SessionID)
     case forgetSession(SessionID)
 
-    /// Whether it stores nothing, and is answered.
-    fileprivate var isQuestion: Bool {
+    /// Whether a client would miss what it stores.
+    fileprivate var isEssential: Bool {
         switch self {
-        case .load, .findSession: true
-        case .begin, .keep, .end, .forget, .keepSession, .touchSession, .forgetSession: false
+        case .load, .findSession, .touchSession: false
+        case .begin, .keep, .end, .forget, .keepSession, .forgetSession: true
         }
     }
 }
@@ -35,7 +35,7 @@ package final class StoreOrders {
     package private(set) var count: UInt64 = 0
     /// Whether all have been taken. It is asked for all the time.
     package private(set) var isEmpty = true
-    /// The number of the last one that is no question: until it is written, something is missing.
+    /// The number of the last one that is essential: until it is written, something is missing.
     package private(set) var lastStored: UInt64 = 0
 
     package init(loadsAfter serial: UInt64 = 0) {
@@ -45,7 +45,7 @@ package final class StoreOrders {
     func append(_ order: StoreOrder) {
         count += 1
         isEmpty = false
-        if !order.isQuestion { lastStored = count }
+        if order.isEssential { lastStored = count }
         orders.append(order)
     }
 

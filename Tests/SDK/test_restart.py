@@ -13,11 +13,11 @@ from mcp.client import Client
 from mcp.server.mcpserver import MCPServer
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from test_life import SECONDS, call
 
 import streamablehttp.mcp
 from streamablehttp.mcp import UnsupportedOption
 from test_authorization import Peer
-from test_life import SECONDS, call
 from test_options import begin
 
 
@@ -247,5 +247,3 @@ def test_a_store_of_the_hosts(tmp_path):
         assert set(store.records) == set(sessions)
 
     asyncio.run(talk())
-
-

@@ -14,7 +14,7 @@ enum LayerBudgets {
         Budget(layer: "Link", lines: 1170, reason: "a connection's bytes and timers, tables"),
         Budget(
             layer: "Session", lines: 520, reason: "decisions about sessions, streams and requests"),
-        Budget(layer: "Replay", lines: 640, reason: "the stores' ports, one in memory, mailbox"),
+        Budget(layer: "Replay", lines: 660, reason: "the stores' ports, one in memory, mailbox"),
         Budget(layer: "Engine/Server", lines: 9400, reason: "the server's rules and their checks"),
         Budget(
             layer: "Engine/Shared", lines: 600,
