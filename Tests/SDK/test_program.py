@@ -126,7 +126,16 @@ def test_the_help(place):
     process = program(place, "--help")
     output, _ = finished(process)
     assert process.returncode == 0
-    for word in ("module:object", "--factory", "--host", "--port", "--unix-path", "--store", "--fast", "--drain-seconds"):
+    for word in (
+        "module:object",
+        "--factory",
+        "--host",
+        "--port",
+        "--unix-path",
+        "--store",
+        "--fast",
+        "--drain-seconds",
+    ):
         assert word in output
 
 
