@@ -21,6 +21,7 @@ stages() {
   $stage venv "build" "Python environment" make_venv "$root/bindings/python[test]"
   $stage python "venv" "Python tests" "$build/venv/bin/python" -m pytest -q "$root/bindings/python/tests"
   $stage sdk "venv" "The official SDK and FastMCP" bash Tests/SDK/run.sh "$build"
+  $stage stores "venv" "Stores that outlive processes" bash Tests/Stores/run.sh "$build"
   $stage strangers "venv" "Strangers" bash Tests/Strangers/run.sh "$build"
   $stage proxies "venv" "Proxies" bash Tests/Proxies/run.sh "$build"
   $stage packages "build" "Packages" bash Tests/Packages/run.sh "$build"

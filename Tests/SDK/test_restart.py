@@ -37,8 +37,8 @@ def restart(start, tmp_path):
                 last[-1].process.wait(15)
                 last[-1].process.returncode = 0
             place = ["--listen-fd", str(number), "--store", f"sqlite:{tmp_path / 'kept.db'}"]
-            options = [one for one in options if one != "--gently"]
-            last.append(start(name, "library", *place, *options, pass_fds=(number,)))
+            others = [one for one in options if one != "--gently"]
+            last.append(start(name, "library", *place, *others, pass_fds=(number,)))
             return last[-1].url
 
         yield again
@@ -242,8 +242,8 @@ def test_a_store_of_the_hosts(tmp_path):
                 peer = Peer(server.url)
                 if not sessions:
                     sessions.append(await asyncio.to_thread(peer.open, None))
-                text = await asyncio.to_thread(lambda: peer.post(call("do"), session=sessions[0]).text)
-                assert '"text":"done"' in text
+                response = await asyncio.to_thread(peer.post, call("do"), None, sessions[0])
+                assert '"text":"done"' in response.text
         assert set(store.records) == set(sessions)
 
     asyncio.run(talk())

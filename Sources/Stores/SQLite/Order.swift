@@ -25,10 +25,10 @@ struct Order: Equatable {
     fileprivate struct Head {
         var kind: OrderKind
         let server: OpaquePointer?
-        let number: UInt64
+        var number: UInt64
         let load: UInt64
         let idle: UInt64
-        let serial: UInt64
+        var serial: UInt64
         let sessionCount: Int
         let streamCount: Int
         let textCount: Int
@@ -81,7 +81,7 @@ struct Order: Equatable {
         }
     }
 
-    private static func compare(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer)
+    fileprivate static func compare(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer)
         -> Int32
     {
         guard one.count == other.count else { return one.count < other.count ? -1 : 1 }
@@ -101,6 +101,8 @@ struct OrderBatch: ~Copyable {
     private var capacity = 0
     /// The size of all orders, in bytes.
     private(set) var size = 0
+    /// Where the last order is, if it is not empty.
+    private var last = 0
 
     /// Memory that an empty batch keeps.
     private static let idleCapacity = 256 << 10
@@ -119,8 +121,10 @@ struct OrderBatch: ~Copyable {
     mutating func append(
         _ kind: OrderKind, _ order: shttp_store_order, text: shttp_bytes, for server: OpaquePointer?
     ) {
+        if kind == .lose, extendLoss(to: order) { return }
         let size = OrderBatch.size(order, text: text)
         let place = makeRoom(size)
+        last = self.size
         Order(at: place).head.initialize(
             to: Order.Head(
                 kind: kind, server: server, number: order.number, load: order.load.key,
@@ -133,12 +137,27 @@ struct OrderBatch: ~Copyable {
         self.size += size
     }
 
+    /// A stream that loses one message after the other takes no more memory than one that loses
+    /// one: the last number is what counts.
+    private func extendLoss(to order: shttp_store_order) -> Bool {
+        guard size > 0, let start else { return false }
+        let before = Order(at: start + last)
+        guard before.kind == .lose,
+            Order.compare(before.session, bytes(order.session)) == 0,
+            Order.compare(before.stream, bytes(order.stream)) == 0
+        else { return false }
+        before.head.pointee.number = order.number
+        before.head.pointee.serial = order.serial
+        return true
+    }
+
     /// Moves all orders of another batch to the end of this one.
     mutating func take(_ other: inout OrderBatch) {
         if isEmpty {
             swap(&self, &other)
         } else if let start = other.start, !other.isEmpty {
             memcpy(makeRoom(other.size), start, other.size)
+            last = size + other.last
             size += other.size
             other.removeAll()
         }
@@ -163,6 +182,10 @@ struct OrderBatch: ~Copyable {
             offset += OrderBatch.aligned(
                 Order.headSize + head.sessionCount + head.streamCount + head.textCount)
         }
+    }
+
+    private func bytes(_ text: shttp_bytes) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: text.data, count: text.len)
     }
 
     private func copy(_ bytes: shttp_bytes, to place: UnsafeMutableRawPointer) {

@@ -277,7 +277,7 @@ def test_a_store_that_cannot_say(restart, kind, reported):  # noqa: F811
 @pytest.mark.parametrize("record", [b"{}", b"no record", b'{"v":1}'])
 def test_a_record_that_is_none(restart, record):
     store = Sessions()
-    client, session = opened(restart(session_store=store))
+    client, _ = opened(restart(session_store=store))
     store.answer = lambda session, lookup: lookup.found(record)
     restart(client, session_store=store)
     assert client.notify("test/one").status == 404
@@ -318,12 +318,12 @@ def test_a_load_with_a_record_that_cannot_be(restart):
     restart(client, session_store=sessions, event_store=events)
     resumed = client.resume(exchange)
     until(lambda: events.held)
-    for record in ("{}", 1, ["a"]):
+    for wrong in ("{}", 1, ["a"]):
         with pytest.raises(TypeError, match=r"^record: "):
-            events.held.finish([], record=record)
-    for record in (b"{", b"[]"):
+            events.held.finish([], record=wrong)
+    for text in (b"{", b"[]"):
         with pytest.raises(InvalidMessageError):
-            events.held.finish([], record=record)
+            events.held.finish([], record=text)
     events.held.finish([], record=events.begun[events.place])
     assert resumed.next()["error"]["code"] == -32603
 
