@@ -96,7 +96,7 @@ listed=$(dpkg-deb --ctrl-tarfile "$runtime" | tar -xO ./symbols | sed -n 's/^ \(
 exported=$(nm -D --defined-only "$build/lib/libstreamablehttp.so" | awk '{ sub("@@", "@", $3); print $3 }' | sort)
 diff <(echo "$listed") <(echo "$exported")
 
-rm -rf "$work/tree" "$work/consumer" "$work/debian" "$work/prefix"
+rm -rf "$work/tree" "$work/consumer" "$work/debian" "$work/prefix" "$work/without_sqlite"
 if test "$(id -u)" = 0 && ! is_installed; then
   check "the Debian packages install, and C programs find the library by pkg-config and CMake"
   installed=yes
@@ -125,8 +125,9 @@ if test -n "$installed"; then
   check "the sdist installs where the Debian package is, and uses its library"
   venv with_sdist
   install --quiet "$sdist"
-  serve
+  serve store
   has_loaded '^/usr/lib/.*/libstreamablehttp.so.0'
+  has_loaded '^/usr/lib/.*/libstreamablehttp-sqlite.so.0'
 
   check "the Debian packages are purged, and nothing is left"
   dpkg --purge "${packages[@]}" >/dev/null
@@ -159,6 +160,21 @@ has_loaded '/streamablehttp.libs/libjansson-'
 modules=$(unzip -Z1 "$wheel" | grep -E 'sqlite.*\.so' | sed 's/-[0-9a-f]*\.so.*/.so/' | sort)
 test "$modules" = "$(printf '%s\n' streamablehttp.libs/libsqlite3.so streamablehttp/libstreamablehttp-sqlite.so.0)" ||
   fail "of SQLite it has $modules"
+
+check "the wheel has a store with an SQLite of its own, and without it says what to do"
+serve store
+has_loaded '/streamablehttp/libstreamablehttp-sqlite.so.0$'
+has_loaded '/streamablehttp.libs/libsqlite3-'
+! grep -v "^$work/with_wheel/" <<<"$loaded" || fail "These libraries are not the wheel's"
+if ! is_installed; then
+  mkdir "$work/without_sqlite"
+  mv "$work"/with_wheel/lib/python3*/site-packages/streamablehttp.libs/libsqlite3-* "$work/without_sqlite"
+  if serve store 2>"$work/store.log"; then fail "it has found some SQLite"; fi
+  said=$(tail -n 1 "$work/store.log")
+  [[ $said == *"InvalidOptionError: store: needs libstreamablehttp-sqlite.so.0"*"Debian's libsqlite3-0"* ]] || fail "$said"
+  serve
+  mv "$work"/without_sqlite/libsqlite3-* "$work"/with_wheel/lib/python3*/site-packages/streamablehttp.libs
+fi
 
 check "the wheel serves beside other copies of libuv in its process"
 install --quiet uvloop

@@ -1,13 +1,14 @@
 """Starts a server, asks it as a client would, and prints which libraries the process has loaded.
 
-usage: serve_once.py [uvloop] [system-libuv]: under uvloop, which has a libuv of its own; after the
-system's libuv, whose functions everybody in the process then finds first.
+usage: serve_once.py [uvloop] [system-libuv] [store]: under uvloop, which has a libuv of its own; after the
+system's libuv, whose functions everybody in the process then finds first; with SQLite.
 """
 
 import asyncio
 import ctypes
 import json
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def ask(url):
     return json.loads(answer)["result"]
 
 
-async def serve():
+async def serve(folder):
     from streamablehttp import Request, Server
 
     async def answer(server):
@@ -42,7 +43,8 @@ async def serve():
             if isinstance(event, Request):
                 event.respond({"tools": []})
 
-    async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True) as server:
+    options = {"store": f"sqlite:{folder}/kept.db"} if "store" in sys.argv else {}
+    async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True, **options) as server:
         answering = asyncio.create_task(answer(server))
         assert await asyncio.to_thread(ask, server.url) == {"tools": []}
         answering.cancel()
@@ -51,7 +53,7 @@ async def serve():
 def print_libraries():
     lines = Path("/proc/self/maps").read_text().splitlines()
     for file in sorted({line.split()[-1] for line in lines if ".so" in line}):
-        if any(name in file for name in ("libstreamablehttp", "libuv", "libjansson", "uvloop")):
+        if any(name in file for name in ("libstreamablehttp", "libuv", "libjansson", "libsqlite3", "uvloop")):
             print(file)
 
 
@@ -63,6 +65,6 @@ if "uvloop" in sys.argv:
 
     factory = uvloop.new_event_loop
 
-with asyncio.Runner(loop_factory=factory) as runner:
-    runner.run(asyncio.wait_for(serve(), SECONDS))
+with asyncio.Runner(loop_factory=factory) as runner, tempfile.TemporaryDirectory() as folder:
+    runner.run(asyncio.wait_for(serve(folder), SECONDS))
 print_libraries()

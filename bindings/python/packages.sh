@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Python packages from a build: the sdist, and the wheel for every Linux with glibc 2.34 or newer. The wheel
-# contains the library with its libuv and jansson, under names of their own: it needs no package of the system, and
-# does not meet another libuv in the process. usage: bindings/python/packages.sh BUILD_DIRECTORY RESULT_DIRECTORY
+# contains the library with its libuv, jansson and SQLite, under names of their own: it needs no package of the system,
+# and does not meet another libuv in the process. usage: bindings/python/packages.sh BUILD_DIRECTORY RESULT_DIRECTORY
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$(cd "$1" && pwd)

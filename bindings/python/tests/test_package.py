@@ -67,6 +67,7 @@ def test_the_wheel_holds_the_library_and_works(tmp_path):
         names = set(archive.namelist())
     expected = {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "streamablehttp").rglob("*.py")}
     expected |= {"streamablehttp/py.typed", "streamablehttp/libstreamablehttp.so"}
+    expected |= {"streamablehttp/libstreamablehttp-sqlite.so.0"}
     assert {name for name in names if ".dist-info/" not in name} == expected
 
     venv.create(tmp_path / "venv", with_pip=False)
@@ -75,7 +76,9 @@ def test_the_wheel_holds_the_library_and_works(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
     program = (
-        "import streamablehttp as s\nwith s.Server(name='x') as server: print(s.__file__, s.version(), server.port)\n"
+        "import streamablehttp as s\n"
+        f"with s.Server(name='x', store='sqlite:{tmp_path}/kept.db') as server:\n"
+        "    print(s.__file__, s.version(), server.port)\n"
     )
     ran = run(python, "-I", "-c", program)
     assert ran.returncode == 0, ran.stderr
