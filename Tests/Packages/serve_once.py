@@ -43,8 +43,8 @@ async def serve(folder):
             if isinstance(event, Request):
                 event.respond({"tools": []})
 
-    options = {"store": f"sqlite:{folder}/kept.db"} if "store" in sys.argv else {}
-    async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True, **options) as server:
+    store = f"sqlite:{folder}/kept.db" if "store" in sys.argv else None
+    async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True, store=store) as server:
         answering = asyncio.create_task(answer(server))
         assert await asyncio.to_thread(ask, server.url) == {"tools": []}
         answering.cancel()

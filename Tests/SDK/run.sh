@@ -37,7 +37,7 @@ run_tests() {
 }
 
 run_tests newest . "$@"
-run_tests oldest test_bridge.py test_compare.py test_life.py -k "not auto and not stateless" "$@"
+run_tests oldest test_bridge.py test_compare.py test_life.py test_restart.py -k "not auto and not stateless" "$@"
 for each in sdk fastmcp; do
   "$place/newest/bin/python" suites.py "$each" "$place/sources" || status=1
 done
