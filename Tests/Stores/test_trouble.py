@@ -156,7 +156,8 @@ def test_a_slow_disk(database, call, calls):
             assert resumed.echo() == 503
         print(f"{before / MB:.1f} MB before, {peak / MB:.1f} MB with {queue / MB:.0f} MB for the queue")
         says(server, "messages are dropped", "works again")
-        assert peak - before <= queue * 5 // 4, (before, peak)
+        # Twice: what waits is copied when the writer takes it over.
+        assert peak - before <= queue * 9 // 4, (before, peak)
         assert peak - before >= queue // 4, "too little to prove anything"
         time.sleep(0.5)
         assert "gives up" not in server.log()

@@ -101,8 +101,11 @@ struct OrderBatch: ~Copyable {
     private var capacity = 0
     /// The size of all orders, in bytes.
     private(set) var size = 0
-    /// Where the last order is, if it is not empty.
-    private var last = 0
+    /// Where the last notes of lost messages are, of one stream each.
+    private var losses: [Int] = []
+
+    /// How many streams may lose messages by turns, and take no more memory than one note each.
+    private static let lossesMax = 64
 
     /// Memory that an empty batch keeps.
     private static let idleCapacity = 256 << 10
@@ -121,10 +124,13 @@ struct OrderBatch: ~Copyable {
     mutating func append(
         _ kind: OrderKind, _ order: shttp_store_order, text: shttp_bytes, for server: OpaquePointer?
     ) {
-        if kind == .lose, extendLoss(to: order) { return }
+        if kind == .lose {
+            if extendLoss(to: order) { return }
+            if losses.count == OrderBatch.lossesMax { losses.removeFirst() }
+            losses.append(self.size)
+        }
         let size = OrderBatch.size(order, text: text)
         let place = makeRoom(size)
-        last = self.size
         Order(at: place).head.initialize(
             to: Order.Head(
                 kind: kind, server: server, number: order.number, load: order.load.key,
@@ -140,15 +146,17 @@ struct OrderBatch: ~Copyable {
     /// A stream that loses one message after the other takes no more memory than one that loses
     /// one: the last number is what counts.
     private func extendLoss(to order: shttp_store_order) -> Bool {
-        guard size > 0, let start else { return false }
-        let before = Order(at: start + last)
-        guard before.kind == .lose,
-            Order.compare(before.session, bytes(order.session)) == 0,
-            Order.compare(before.stream, bytes(order.stream)) == 0
-        else { return false }
-        before.head.pointee.number = order.number
-        before.head.pointee.serial = order.serial
-        return true
+        guard let start else { return false }
+        for place in losses.reversed() {
+            let before = Order(at: start + place)
+            guard Order.compare(before.session, bytes(order.session)) == 0,
+                Order.compare(before.stream, bytes(order.stream)) == 0
+            else { continue }
+            before.head.pointee.number = order.number
+            before.head.pointee.serial = order.serial
+            return true
+        }
+        return false
     }
 
     /// Moves all orders of another batch to the end of this one.
@@ -157,7 +165,6 @@ struct OrderBatch: ~Copyable {
             swap(&self, &other)
         } else if let start = other.start, !other.isEmpty {
             memcpy(makeRoom(other.size), start, other.size)
-            last = size + other.last
             size += other.size
             other.removeAll()
         }
@@ -165,6 +172,7 @@ struct OrderBatch: ~Copyable {
 
     mutating func removeAll() {
         size = 0
+        losses.removeAll()
         guard capacity > OrderBatch.idleCapacity else { return }
         free(start)
         start = nil

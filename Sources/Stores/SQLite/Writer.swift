@@ -189,7 +189,8 @@ final class Writer {
                 try answer(order, isReading: tables == nil)
             default: orders.append(order)
             }
-            serial = order.serial
+            // A note of lost messages stands where its first one was, and has the last one's number.
+            serial = max(serial, order.serial)
         }
         try write(orders: &tables)
         try tables?.commit()
