@@ -90,7 +90,13 @@ final class StoreModule {
         path.append(name)
         path.append(UInt8(0))
         var library = folder > 0 ? openLibrary(path.bytes) : nil
-        if library == nil { library = openLibrary(path.bytes.dropBytes(folder)) }
+        // Of one that is there and cannot be loaded, this says why.
+        let isThere =
+            folder > 0
+            && path.bytes.withMemoryRebound(to: CChar.self) { path in
+                path.baseAddress.map { access($0, F_OK) == 0 } ?? false
+            }
+        if library == nil, !isThere { library = openLibrary(path.bytes.dropBytes(folder)) }
         guard let library else {
             let reason = ByteBuffer()
             reason.append(

@@ -171,7 +171,7 @@ if ! is_installed; then
   mv "$work"/with_wheel/lib/python3*/site-packages/streamablehttp.libs/libsqlite3-* "$work/without_sqlite"
   if serve store 2>"$work/store.log"; then fail "it has found some SQLite"; fi
   said=$(tail -n 1 "$work/store.log")
-  [[ $said == *"InvalidOptionError: store: needs libstreamablehttp-sqlite.so.0"*"Debian's libsqlite3-0"* ]] || fail "$said"
+  [[ $said == *"InvalidOptionError: store: needs the package libstreamablehttp-sqlite0"*": libsqlite3-"* ]] || fail "$said"
   serve
   mv "$work"/without_sqlite/libsqlite3-* "$work"/with_wheel/lib/python3*/site-packages/streamablehttp.libs
 fi
