@@ -189,7 +189,7 @@ final class Writer {
                 try answer(order, isReading: tables == nil)
             default: orders.append(order)
             }
-            // A note of lost messages stands where its first one was, and has the last one's number.
+            // A note of lost messages stands where the first one was, with the last one's number.
             serial = max(serial, order.serial)
         }
         try write(orders: &tables)
