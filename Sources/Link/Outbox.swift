@@ -259,7 +259,8 @@ package struct Outbox: ~Copyable {
         guard end < queuedBytes else { return take() }
         var taken: [ByteBuffer] = []
         var count = 0
-        for piece in pieces where takenBytes + UInt64(count + piece.count) <= end {
+        for piece in pieces {
+            guard takenBytes + UInt64(count + piece.count) <= end else { break }
             taken.append(piece)
             count += piece.count
         }

@@ -96,15 +96,6 @@ package final class HostEventStore: EventStore {
         orders.append(.keep(event, of: session.id))
     }
 
-    package override func keep(
-        whole stream: StreamToken, _ message: ByteBuffer, of session: SessionIdentity,
-        at now: Instant
-    ) {
-        let id = EventID(stream: stream, sequence: 1)
-        orders.append(.keep(StoredEvent(id: id, message: message), of: session.id))
-        orders.append(.end(stream, of: session.id))
-    }
-
     package override func end(_ stream: StreamToken, of session: SessionIdentity) {
         orders.append(.end(stream, of: session.id))
     }

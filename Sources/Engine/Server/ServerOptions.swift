@@ -132,7 +132,9 @@ package struct ServerOptions {
     /// How often a session store hears of a session that is in use, and how long it has to keep
     /// one of which it hears no more.
     var sessionReportInterval: Int64? { sessionIdle.map { max(1_000, $0 / 4) } }
-    package var sessionKept: Int64? { sessionIdle.map { $0 + max(1_000, $0 / 4) } }
+    package var sessionKept: Int64? {
+        sessionIdle.flatMap { idle in sessionReportInterval.map { idle + $0 } }
+    }
 
     func makeStore(_ orders: StoreOrders) -> EventStore? {
         guard hasReplay, !isStateless else { return nil }

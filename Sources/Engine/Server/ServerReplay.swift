@@ -255,12 +255,11 @@ extension ServerEngine {
     ) -> Bool {
         guard let resumption = connection.resumption,
             resumption.hasFound || keepsUp(connection),
-            let cursor = resumption.nextCursor()
+            let cursor = resumption.nextCursor(),
+            case .later(let load) = sessions.load(after: cursor, of: resumption.session, at: now)
         else { return connection.isClosed }
         connections.noteUnsent(
             connection.outbox.prepend(events.lazy.map { (id: $0.id, text: $0.message) }))
-        guard case .later(let load) = sessions.load(after: cursor, of: resumption.session, at: now)
-        else { return false }
         parked.park(connection, for: load, after: cursor)
         wait(.load, connection)
         return true

@@ -120,8 +120,7 @@ extension ServerEngine {
         case .primary, .listening:
             break
         case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
-            .loading,
-            .finishing, .lingering, .closed:
+            .loading, .finishing, .lingering, .closed:
             return
         }
         guard !isStuck else {
