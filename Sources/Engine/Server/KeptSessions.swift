@@ -15,9 +15,9 @@ struct KeptSessions {
     /// When some of the sessions are next reported, and which was the last one.
     private var nextReport: Instant?
     private var reportIndex = 0
-    /// Sessions that have changed, and when they are stored: a client that changes something all
-    /// the time causes no more than a write each second.
-    private var changed: [ServerSession] = []
+    /// Sessions that have changed, some of which may have ended since, and when they are stored: a
+    /// client that changes something all the time causes no more than a write each second.
+    private var changed: [SessionKey] = []
     private var nextFlush: Instant?
 
     private static var pause: Int64 { 1_000 }
@@ -48,7 +48,6 @@ struct KeptSessions {
         // other.
         if session.past.hasBegunPrimary || primaries.isEmpty {
             primaries.append(session.primary.token)
-            session.past.hasKeptPrimary = true
         }
         store.keep(
             session.id,
@@ -67,31 +66,32 @@ struct KeptSessions {
         let isQuiet = session.past.lastKeep.advanced(byMilliseconds: KeptSessions.pause) <= now
         if isPrompt || isQuiet { return keep(session, at: now) }
         session.past.hasChanged = true
-        changed.append(session)
+        changed.append(session.key)
         if nextFlush == nil { nextFlush = now.advanced(byMilliseconds: KeptSessions.pause) }
     }
 
-    /// A session's primary stream is used: the store must know which it is.
+    /// A session's primary stream is used: the store must know which it is. Of a new session it
+    /// does.
     mutating func beginPrimary(of session: ServerSession, at now: Instant) {
         session.past.hasBegunPrimary = true
-        if !session.past.hasKeptPrimary { keep(session, at: now) }
+        if session.isResumed { keep(session, at: now) }
     }
 
     /// A session was found, and goes on.
-    mutating func resume(_ session: ServerSession, at now: Instant) {
+    mutating func resume(_ session: ServerSession, from record: SessionRecord, at now: Instant) {
+        session.past.primaries = record.primaries
         store?.touch(session.id)
         beginReports(at: now)
     }
 
-    /// This process is done with a session, which lives on.
-    mutating func release(_ session: ServerSession, at now: Instant) {
+    /// Stores what has changed of a session.
+    mutating func flush(_ session: ServerSession, at now: Instant) {
         if session.past.hasChanged { keep(session, at: now) }
     }
 
     /// A session has ended, for every process.
     func forget(_ session: ServerSession) {
-        guard session.past.hasKeptPrimary || session.isResumed else { return }
-        store?.forget(session.id)
+        if !session.isOld { store?.forget(session.id) }
     }
 
     /// Looks up a session.
@@ -111,14 +111,16 @@ struct KeptSessions {
     }
 
     mutating func deadlineReached(_ sessions: borrowing Sessions, at now: Instant) {
-        if let due = nextFlush, due <= now { flush(at: now) }
+        if let due = nextFlush, due <= now { flush(sessions, at: now) }
         if let due = nextReport, due <= now { report(sessions, at: now) }
     }
 
     /// Stores all that has changed.
-    mutating func flush(at now: Instant) {
+    mutating func flush(_ sessions: borrowing Sessions, at now: Instant) {
         nextFlush = nil
-        for session in changed where session.past.hasChanged { keep(session, at: now) }
+        for key in changed {
+            if let session = sessions[key] { flush(session, at: now) }
+        }
         changed = []
     }
 
@@ -142,12 +144,11 @@ struct KeptSessions {
     }
 }
 
-/// What a session has of earlier processes. `KeptSessions` and `ServerEngine.restore` write it.
+/// What a session has of earlier processes, and what the store knows of it.
 struct SessionPast {
     /// Its primary streams there, the last one at the end.
     var primaries: [StreamToken] = []
-    /// Whether the session store knows of its primary stream, and whether that was used.
-    var hasKeptPrimary = false
+    /// Whether its primary stream in this process was used.
     var hasBegunPrimary = false
     /// Whether something has changed that the store does not know, and when it was last told.
     var hasChanged = false

@@ -16,7 +16,7 @@ extension ServerEngine {
         enter {
             guard shutdown.drain(until: deadline) else { return }
             // A successor may write of the same sessions from now on.
-            kept.flush(at: now)
+            kept.flush(sessions, at: now)
             for session in sessions.all where !session.isOld {
                 guard let connection = primaryConnection(of: session) else { continue }
                 primaryLost(session, connection)

@@ -94,27 +94,16 @@ extension ServerEngine {
         guard record.principal == principal, options.revisions.contains(record.revision) else {
             return nil
         }
-        let bytes =
-            ServerSession.ownBytes + record.clientInfo.heldBytes
-            + record.clientCapabilities.heldBytes
-        let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection), on: connection)
-        let shares = shares(of: connection)
         // Each process has a primary stream of its own: numbers are never given twice, although the
         // store may have lost the last ones. One half of its id is the same in all of them.
         let high = record.primaries.last.flatMap { $0.high > 0 ? $0.high : nil }
-        let primary = StreamToken(high: high ?? core.randomBits(), low: core.randomBits())
-        let opening = ServerSession.Opening(
-            id: id, principal: principal, shares: shares,
-            primary: sessions.hasStore ? primary : StreamToken(high: 0, low: 0),
-            clientInfo: record.clientInfo, clientCapabilities: record.clientCapabilities,
-            isResumed: true)
-        guard hasRoom, let session = sessions.open(opening, at: now) else {
-            self.shares.forget(shares)
-            return .tooManySessions
-        }
+        let session = openSession(
+            id, primary: high, record.clientInfo, record.clientCapabilities, isResumed: true,
+            on: connection)
+        guard let session else { return .tooManySessions }
         core.counters.sessionsResumed += 1
         sessions.restore(session, from: record)
-        kept.resume(session, at: now)
+        kept.resume(session, from: record, at: now)
         let event = HostEvent(.sessionOpened, of: session)
         event.head = head
         event.principal = principal

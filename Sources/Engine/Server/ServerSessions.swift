@@ -79,26 +79,38 @@ extension ServerEngine {
         guard clientInfo.count + capabilities.count <= options.clientInfoBytesMax else {
             return .refused(.clientInfoTooLong)
         }
+        let id = SessionID(high: core.randomBits(), low: core.randomBits())
+        let session = openSession(id, clientInfo, capabilities, isOld: isOld, on: connection)
+        guard let session else { return .refused(.tooManySessions) }
+        core.counters.sessionsTotal += 1
+        return .added(session)
+    }
+
+    /// Opens a session for the client of a connection; nil if there is no room for it. One half of
+    /// the id of its primary stream may be given.
+    func openSession(
+        _ id: SessionID, primary high: UInt64? = nil, _ clientInfo: ByteBuffer,
+        _ capabilities: ByteBuffer, isOld: Bool = false, isResumed: Bool = false,
+        on connection: ServerConnection
+    ) -> ServerSession? {
         let bytes =
             ServerSession.ownBytes + clientInfo.heldBytes + capabilities.heldBytes
         let hasRoom = makeRoom(forSession: bytes, in: shares(of: connection), on: connection)
         // Only now: evicting the last session of a share also removes the share.
         let shares = shares(of: connection)
-        guard hasRoom else {
-            self.shares.forget(shares)
-            return .refused(.tooManySessions)
-        }
-        let id = SessionID(high: core.randomBits(), low: core.randomBits())
-        let primary = sessions.hasStore ? newToken() : StreamToken(high: 0, low: 0)
+        let primary =
+            sessions.hasStore
+            ? StreamToken(high: high ?? core.randomBits(), low: core.randomBits())
+            : StreamToken(high: 0, low: 0)
         let opening = ServerSession.Opening(
             id: id, principal: connection.exchange.principal, isOld: isOld, shares: shares,
-            primary: primary, clientInfo: clientInfo, clientCapabilities: capabilities)
-        guard let session = sessions.open(opening, at: now) else {
+            primary: primary,
+            clientInfo: clientInfo, clientCapabilities: capabilities, isResumed: isResumed)
+        guard hasRoom, let session = sessions.open(opening, at: now) else {
             self.shares.forget(shares)
-            return .refused(.tooManySessions)
+            return nil
         }
-        core.counters.sessionsTotal += 1
-        return .added(session)
+        return session
     }
 
     /// The shares of a connection's address and principal.
@@ -174,18 +186,19 @@ extension ServerEngine {
         let wasLive = session.state.isLive
         let livesOn = livesOn && wasLive && !session.isOld
         if livesOn {
-            kept.release(session, at: now)
+            kept.flush(session, at: now)
             // Who resumes the stream of a request elsewhere gets the error that it ends with here.
             cutRequests(of: session, because: reason)
-        }
-        sessions.remove(session, &shares, livesOn: livesOn)
-        if livesOn {
+            sessions.remove(session, &shares, livesOn: true)
             core.spare.forgetHeads()
-        } else if wasLive {
-            kept.forget(session)
-            endSeeking(of: session)
+        } else {
+            sessions.remove(session, &shares)
+            if wasLive {
+                kept.forget(session)
+                endSeeking(of: session)
+            }
+            cutRequests(of: session, because: reason)
         }
-        cutRequests(of: session, because: reason)
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         for uri in sessions.takeSubscriptions(of: session) { unwatch(uri, ofSession: true) }
         endPrimary(of: session)

@@ -206,7 +206,6 @@ struct Sessions: ~Copyable {
         session.state.initializeSucceeded(record.revision)
         if record.isReady { session.state.initializedArrived() }
         session.logLevel = record.logLevel
-        session.past.primaries = record.primaries
         // Its client has used it, or would not come back.
         session.isUsed = true
     }
