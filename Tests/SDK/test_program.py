@@ -81,7 +81,6 @@ WRONG = {
     "no object inside": (["good:Place.nothing"], "good has no 'Place.nothing'"),
     "no usual name": (["empty"], "name the object, as in empty:object"),
     "a function": (["good:make"], "with --factory"),
-    "no server": (["good:MODULES"], "good has no"),
     "a class": (["good:Place"], "an MCPServer, a Server, a FastMCP or a Starlette application is needed"),
     "a port": (["good:mcp", "--port", "99999"], "port: 99999 is not in"),
     "seconds": (["good:mcp", "--drain-seconds", "nan"], "drain_seconds: not a finite number"),

@@ -122,8 +122,8 @@ class EventStore(Protocol):
     method of the server and its objects, but must not wait for the server. An exception goes to
     sys.unraisablehook.
 
-    `session` is the Mcp-Session-Id, a secret that gives access to the session; `stream` is unique
-    among all streams, and is never reused.
+    `session` is the Mcp-Session-Id, without its `session_id_prefix`: a secret that gives access to the
+    session. `stream` is unique among all streams, and is never reused.
 
     A store that outlives the process has another method, `begin`: see `LastingEventStore`.
     """
