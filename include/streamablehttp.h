@@ -1359,9 +1359,9 @@ SHTTP_API void shttp_event_store_init_sized(shttp_event_store *store,
  *
  * A process that gets a request of a session that it does not know looks it up
  * in the store, and goes on with it: SHTTP_EVENT_SESSION_OPENED has `resumed`.
- * Only sessions of the revisions from 2025-03-26 to 2025-11-25 that were opened
- * are kept. Not kept are session_data, messages in the mailbox and calls to the
- * client.
+ * Only sessions that were opened are kept, and none of the transport of
+ * 2024-11-05 (sse_path). Not kept are session_data, messages in the mailbox and
+ * calls to the client.
  *
  * With an event_store as well, streams of such a session can be resumed, and
  * the client of a request that was open when its process ended is told so.

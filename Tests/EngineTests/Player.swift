@@ -119,7 +119,8 @@ final class Player {
 
     /// The process dies, and another one goes on with what the stores have been told.
     func restart() {
-        for name in clients.keys.sorted() { outputs.append("\(name) cut") }
+        let open = clients.filter { !$0.value.connection.hasEnded }
+        for name in open.keys.sorted() { outputs.append("\(name) cut") }
         clients = [:]
         requests = [:]
         sessions = [:]
