@@ -58,6 +58,9 @@ struct Parked: ~Copyable {
         loads[lookup] = nil
     }
 
+    /// The connections that wait for a store.
+    var waitingForStore: [ServerConnection] { Array(loads.values) }
+
     /// The connection that waits for a load.
     subscript(load: LoadKey) -> ServerConnection? { loads[load] }
 

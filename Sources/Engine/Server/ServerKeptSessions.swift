@@ -65,8 +65,8 @@ extension ServerEngine {
     /// A session has ended while others look it up, who may get an answer from before: they find
     /// nothing.
     func endSeeking(of session: ServerSession) {
-        guard kept.hasStore, parked.loadCount > 0 else { return }
-        for connection in connections.all {
+        guard kept.hasStore else { return }
+        for connection in parked.waitingForStore {
             guard case .seeking(let load) = connection.exchange.state,
                 connection.head?[.sessionID].flatMap({ sessions.id(in: $0) }) == session.id
             else { continue }

@@ -126,8 +126,8 @@ extension ServerEngine {
     /// The newest connection that resumes the stream of a request wins (S-237): only one may learn
     /// that the process of the request is gone.
     private func endLoads(of stream: StreamToken) {
-        guard kept.hasStore, parked.loadCount > 0 else { return }
-        for connection in connections.all
+        guard kept.hasStore else { return }
+        for connection in parked.waitingForStore
         where connection.resumption?.cursor.stream == stream
             && connection.resumption?.last == nil
         {
