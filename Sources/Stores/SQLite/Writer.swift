@@ -19,7 +19,10 @@ final class Writer {
     private var orders: [Order] = []
     /// The server of the orders; nil before the first one.
     private var server: OpaquePointer?
+    /// The serial of the last order that was given when the queue was last emptied.
     private var serial: UInt64 = 0
+    /// What `kept` has told.
+    private var keptSerial: UInt64 = 0
     /// What is stored is no longer trusted.
     private var mustEmpty = false
     private var isClosing = false
@@ -73,6 +76,7 @@ final class Writer {
             let now = MonotonicClock.now
             if trouble.isThere, now < trouble.time, !isClosing {
                 failQuestions()
+                batch.removeDone()
                 continue
             }
             work(at: now)
@@ -87,6 +91,7 @@ final class Writer {
 
     private func note(_ news: OrderQueue.News) {
         isClosing = news.isClosing
+        serial = news.serial
         batch.forEach { server = $0.server }
         if news.lostMessages > 0 {
             var count = Text()
@@ -186,16 +191,22 @@ final class Writer {
             case .done: return
             case .findSession, .load:
                 try write(orders: &tables)
+                if tables == nil { tellKept(upTo: order.serial) }
                 try answer(order, isReading: tables == nil)
             default: orders.append(order)
             }
-            // A note of lost messages stands where the first one was, with the last one's number.
-            serial = max(serial, order.serial)
         }
         try write(orders: &tables)
         try tables?.commit()
+        tellKept(upTo: serial)
         mustEmpty = false
         batch.removeAll()
+    }
+
+    private func tellKept(upTo serial: UInt64) {
+        guard terms.isSync, serial > keptSerial else { return }
+        keptSerial = serial
+        functions.kept(server, serial)
     }
 
     /// Writes the orders up to a question. In a store that says what it has kept, an answer is not
@@ -211,8 +222,8 @@ final class Writer {
         try writer.write(&orders)
         if terms.isSync {
             try writer.commit()
+            mustEmpty = false
             for order in orders { order.markDone() }
-            functions.kept(server, serial)
         }
         tables = terms.isSync ? nil : writer
         orders.removeAll(keepingCapacity: true)
