@@ -35,6 +35,8 @@ final class Writer {
     private static let pauseMs: Int64 = 1_000
     /// What is too old is looked for this often at least: another process may write, too.
     private static let idleMs: Int64 = 60_000
+    /// Room for so many orders is kept between two batches.
+    private static let idleOrders = 8_192
 
     /// A transaction that has failed.
     private struct Trouble {
@@ -92,7 +94,7 @@ final class Writer {
     private func note(_ news: OrderQueue.News) {
         isClosing = news.isClosing
         serial = news.serial
-        batch.forEach { server = $0.server }
+        if server == nil { batch.forEach { server = $0.server } }
         if news.lostMessages > 0 {
             var count = Text()
             count.append(Int64(news.lostMessages))
@@ -158,7 +160,7 @@ final class Writer {
 
     private func fail(_ fault: SQLiteFault, at now: Int64) {
         database.rollBack()
-        orders.removeAll(keepingCapacity: true)
+        orders.removeAll()
         failQuestions()
         trouble.goOn(at: now)
         var reason = pathText
@@ -226,7 +228,7 @@ final class Writer {
             for order in orders { order.markDone() }
         }
         tables = terms.isSync ? nil : writer
-        orders.removeAll(keepingCapacity: true)
+        orders.removeAll(keepingCapacity: orders.count <= Writer.idleOrders)
     }
 
     private func answer(_ question: Order, isReading: Bool) throws(SQLiteFault) {
