@@ -13,21 +13,11 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-TEST_SECONDS = 120
+sys.path.insert(0, str(HERE.parent / "Support"))
 
+from bounded import bound  # noqa: E402
 
-@pytest.fixture(autouse=True)
-def bounded():
-    """A test that hangs fails, with the line it hangs in."""
-
-    def expire(number, frame):
-        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.alarm(TEST_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+bounded = bound(120)
 
 
 class Started:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import signal
+import sys
+from pathlib import Path
 
 import pytest
 
-TEST_SECONDS = 100
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
 
+from bounded import bound
 
-@pytest.fixture(autouse=True)
-def bounded():
-    """A test that hangs fails, with the line it hangs in."""
-
-    def expire(number, frame):
-        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.alarm(TEST_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+bounded = bound(100)
 
 
 @pytest.fixture

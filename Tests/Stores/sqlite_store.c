@@ -129,6 +129,7 @@ static void unlock_database(sqlite3 *database) {
 /* ---- In place of the C library's: a disk without room, and a clock that jumps ------------------ */
 
 static atomic_int write_error;
+static atomic_int error_after_sync; /* what write_error becomes with the next synchronization */
 static atomic_llong clock_offset_s;
 
 ssize_t pwrite64(int file, const void *data, size_t size, off64_t offset) {
@@ -137,6 +138,14 @@ ssize_t pwrite64(int file, const void *data, size_t size, off64_t offset) {
   if (atomic_load(&write_error) == 0) return real(file, data, size, offset);
   errno = atomic_load(&write_error);
   return -1;
+}
+
+int fdatasync(int file) {
+  static int (*real)(int);
+  if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+  int result = real(file), error = atomic_exchange(&error_after_sync, 0);
+  if (error != 0) atomic_store(&write_error, error);
+  return result;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
@@ -520,6 +529,126 @@ static void far_too_much_waits(void) {
   CHECK(is_sound());
 }
 
+/* Answers to clients wait for `kept`: also for that of orders that were given up. */
+static void nobody_waits_for_what_is_given_up(void) {
+  shttp_store_terms terms = stage_terms(path);
+  terms.waiting_bytes_max = 20000;
+  terms.sync = 1;
+  stage_open(&terms);
+  keep_session(S1, RECORD, 0);
+  CHECK(waits_for_kept(5000));
+  sqlite3 *other = lock_database();
+  for (int i = 0; i < 2000; i++) touch(S1, 0);
+  unlock_database(other);
+  CHECK(waits_for_line("gives up all that it has", 5000));
+  CHECK(waits_for_kept(5000));
+  CHECK(!has_session(S1));
+  stage_close();
+  CHECK(is_sound());
+}
+
+/* What was given up is removed once: what is kept behind it stays, also if the rest fails at first. */
+static void what_is_kept_after_giving_up_stays(void) {
+  shttp_store_terms terms = stage_terms(path);
+  terms.waiting_bytes_max = 20000;
+  terms.sync = 1;
+  stage_open(&terms);
+  keep_session(S1, RECORD, 0);
+  CHECK(waits_for_kept(5000));
+  sqlite3 *other = lock_database();
+  for (int i = 0; i < 2000; i++) touch(S1, 0);
+  CHECK(waits_for_line("gives up all that it has", 5000));
+  keep_session(S2, RECORD, 0);
+  uint64_t asked = find(S2);
+  keep(S2, T1, 1, message(1));
+  sleep_ms(1200); /* it takes them, and waits for the lock again */
+  CHECK(last_kept() < last_serial());
+  atomic_store(&error_after_sync, ENOSPC);
+  unlock_database(other);
+  const struct answer *answer = answer_to(asked);
+  CHECK(answer != NULL && answer->kind == ANSWER_SESSION && answer->record_size > 0);
+  sleep_ms(100);
+  CHECK(last_kept() < last_serial());
+  atomic_store(&write_error, 0);
+  CHECK(waits_for_kept(5000));
+  CHECK(has_session(S2));
+  CHECK(count_after(S2, T1, 0) == 1);
+  stage_close();
+  CHECK(is_sound());
+}
+
+/* A note of lost messages stands where the first one is missing, before orders that are not written yet. */
+static void a_message_that_is_lost_makes_nothing_kept(void) {
+  static char large[5000];
+  shttp_store_terms terms = stage_terms(path);
+  terms.waiting_bytes_max = 4000;
+  terms.sync = 1;
+  stage_open(&terms);
+  keep(S1, T1, 1, message(1));
+  CHECK(waits_for_kept(5000));
+  sqlite3 *other = lock_database();
+  keep(S1, T1, 2, message(2));
+  sleep_ms(50); /* the writer takes it */
+  keep_bytes(S1, T2, 1, large, sizeof large);
+  uint64_t asked = load(S1, T1, 0);
+  keep(S1, T3, 1, message(1));
+  uint64_t behind = last_serial();
+  keep_bytes(S1, T2, 2, large, sizeof large);
+  unlock_database(other);
+  const struct answer *answer = answer_to(asked);
+  CHECK(answer != NULL && answer->count == 2 && answer->kept < behind);
+  CHECK(waits_for_kept(5000));
+  CHECK(count_after(S1, T2, 1) == -1);
+  CHECK(count_after(S1, T2, 2) == 0);
+  stage_close();
+  CHECK(is_sound());
+}
+
+/* Clients can ask for sessions as fast as they like. */
+static void too_many_questions(void) {
+  enum { COUNT = 1000 };
+  uint64_t asked[COUNT];
+  shttp_store_terms terms = stage_terms(path);
+  terms.waiting_bytes_max = 20000;
+  stage_open(&terms);
+  keep_session(S1, RECORD, 0);
+  CHECK(has_session(S1));
+  sqlite3 *other = lock_database();
+  keep_numbers(S1, T1, 1, 1);
+  sleep_ms(50); /* the writer takes it */
+  for (int i = 0; i < COUNT; i++) asked[i] = find(S1);
+  const struct answer *last = answer_to(asked[COUNT - 1]);
+  CHECK(last != NULL && last->kind == ANSWER_FAILED);
+  unlock_database(other);
+  const struct answer *first = answer_to(asked[0]);
+  CHECK(first != NULL && first->kind == ANSWER_SESSION && first->record_size > 0);
+  for (int i = 0; i < COUNT; i++) CHECK(answer_to(asked[i]) != NULL);
+  CHECK(answers_too_many() == 0);
+  CHECK(count_after(S1, T1, 0) == 1);
+  stage_close();
+  CHECK(is_sound());
+}
+
+/* Nor do the questions of a long trouble take the room of orders. */
+static void questions_that_fail_take_no_room(void) {
+  shttp_store_terms terms = stage_terms(path);
+  terms.waiting_bytes_max = 20000;
+  stage_open(&terms);
+  keep_session(S1, RECORD, 0);
+  CHECK(has_session(S1));
+  atomic_store(&write_error, ENOSPC);
+  keep_numbers(S1, T1, 1, 3);
+  CHECK(waits_for_line("cannot write; it tries again: /", 2000));
+  for (int i = 0; i < 500; i++) CHECK(count_after(S1, T1, 0) == -1);
+  keep_numbers(S1, T1, 4, 6);
+  atomic_store(&write_error, 0);
+  CHECK(waits_for_line("works again", 3000));
+  CHECK(count_after(S1, T1, 0) == 6);
+  CHECK(lines_with("dropped") == 0 && lines_with("gives up") == 0);
+  stage_close();
+  CHECK(is_sound());
+}
+
 static void closing_takes_no_longer_than_it_may(void) {
   shttp_store_terms terms = stage_terms(path);
   stage_open(&terms);
@@ -793,6 +922,11 @@ int main(int argc, char **argv) {
   RUN(a_broken_disk);
   RUN(too_much_waits);
   RUN(far_too_much_waits);
+  RUN(nobody_waits_for_what_is_given_up);
+  RUN(what_is_kept_after_giving_up_stays);
+  RUN(a_message_that_is_lost_makes_nothing_kept);
+  RUN(too_many_questions);
+  RUN(questions_that_fail_take_no_room);
   RUN(closing_takes_no_longer_than_it_may);
   RUN(two_processes);
   RUN(many_processes_begin);

@@ -78,6 +78,7 @@ static shttp_status take(shttp_server *server, shttp_load question, int kind, co
   }
   answer->record = copy(record.data, record.len);
   answer->record_size = record.len;
+  answer->kept = kept_serial;
   return unlocked(answer);
 }
 

@@ -17,6 +17,7 @@ struct answer {
   size_t *sizes;
   char *record;
   size_t record_size;
+  uint64_t kept; /* the last order that the store had said it has kept */
 };
 
 /* Without limits, and on file `location`. */

@@ -22,15 +22,14 @@ class Place:
         self.port = listener.getsockname()[1]
 
 
-class Worker:
-    """A client under load. Each request is answered, or refused with the status that says so."""
+class Busy:
+    """A client with a thread, in which it does the same over and over."""
 
     def __init__(self, place):
         self.client = Client(place).open()
-        self.counts = Counter()
         self.problems = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work)
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def end(self):
@@ -39,14 +38,22 @@ class Worker:
         for problem in self.problems:
             raise problem
 
-    def _work(self):
+    def _run(self):
         try:
             while not self._stop.is_set():
-                self._call()
+                self._work()
         except BaseException as problem:
             self.problems.append(problem)
 
-    def _call(self):
+
+class Worker(Busy):
+    """A client under load. Each request is answered, or refused with the status that says so."""
+
+    def __init__(self, place):
+        self.counts = Counter()
+        super().__init__(place)
+
+    def _work(self):
         message = self.client.calling("work", count=5, delay_ms=self._last_delay())
         stream = Stream()
         status = stream.follow(self.client.send("POST", message))
@@ -70,7 +77,7 @@ class Opener(Worker):
         self._place = place
         super().__init__(place)
 
-    def _call(self):
+    def _work(self):
         client = Client(self._place)
         status = client.initialize().status
         if status == 200:
@@ -80,47 +87,32 @@ class Opener(Worker):
         self.counts[status] += 1
 
 
-class Listener:
+class Listener(Busy):
     """A client that only listens, and comes back when its stream ends."""
 
     def __init__(self, place):
-        self.client = Client(place).open()
         self.ticks = 0
         self.streams = 0
         self.moved = False
         self.longest = 0.0
-        self.problems = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
+        self._after = self._last_tick = None
+        super().__init__(place)
 
-    def end(self):
-        self._stop.set()
-        self._thread.join()
-        for problem in self.problems:
-            raise problem
-
-    def _listen(self):
-        after, last_tick = None, None
-        try:
-            while not self._stop.is_set():
-                with self.client.resume(after) if after else self.client.send("GET") as connection:
-                    stream = connection.stream()
-                    if stream.status == 503:
-                        time.sleep(0.02)
-                        continue
-                    assert stream.status == 200, (stream.status, after)
-                    self.streams += 1
-                    self.moved = True
-                    while not self._stop.is_set() and (event := stream.next()):
-                        after = event.id or after
-                        if event.data:
-                            assert event.message["method"] == "test/tick", event
-                            now = time.monotonic()
-                            self.longest = max(self.longest, now - (last_tick or now))
-                            self.ticks, last_tick = self.ticks + 1, now
-        except BaseException as problem:
-            self.problems.append(problem)
+    def _work(self):
+        with self.client.resume(self._after) if self._after else self.client.send("GET") as connection:
+            stream = connection.stream()
+            if stream.status == 503:
+                return time.sleep(0.02)
+            assert stream.status == 200, (stream.status, self._after)
+            self.streams += 1
+            self.moved = True
+            while not self._stop.is_set() and (event := stream.next()):
+                self._after = event.id or self._after
+                if event.data:
+                    assert event.message["method"] == "test/tick", event
+                    now = time.monotonic()
+                    self.longest = max(self.longest, now - (self._last_tick or now))
+                    self.ticks, self._last_tick = self.ticks + 1, now
 
 
 @pytest.mark.parametrize("options", [[], ["--store-sync"]])

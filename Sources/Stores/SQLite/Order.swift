@@ -28,7 +28,7 @@ struct Order: Equatable {
         var number: UInt64
         let load: UInt64
         let idle: UInt64
-        var serial: UInt64
+        let serial: UInt64
         let sessionCount: Int
         let streamCount: Int
         let textCount: Int
@@ -57,6 +57,14 @@ struct Order: Equatable {
     var text: UnsafeRawBufferPointer {
         text(at: head.pointee.sessionCount + head.pointee.streamCount, head.pointee.textCount)
     }
+
+    /// The size in a batch, in bytes.
+    fileprivate var size: Int {
+        let head = head.pointee
+        return Order.size(head.sessionCount + head.streamCount + head.textCount)
+    }
+
+    fileprivate static func size(_ texts: Int) -> Int { (headSize + texts + 7) & ~7 }
 
     /// Whether this one was given earlier than another of its batch.
     func precedes(_ other: Order) -> Bool { head < other.head }
@@ -118,7 +126,7 @@ struct OrderBatch: ~Copyable {
 
     /// The size of an order with these texts.
     static func size(_ order: shttp_store_order, text: shttp_bytes) -> Int {
-        aligned(Order.headSize + order.session.len + order.stream.len + text.len)
+        Order.size(order.session.len + order.stream.len + text.len)
     }
 
     mutating func append(
@@ -153,7 +161,6 @@ struct OrderBatch: ~Copyable {
                 Order.compare(before.stream, bytes(order.stream)) == 0
             else { continue }
             before.head.pointee.number = order.number
-            before.head.pointee.serial = order.serial
             return true
         }
         return false
@@ -168,6 +175,23 @@ struct OrderBatch: ~Copyable {
             size += other.size
             other.removeAll()
         }
+    }
+
+    /// Removes the orders that are done.
+    mutating func removeDone() {
+        guard let start else { return }
+        var (offset, end) = (0, 0)
+        while offset < size {
+            let order = Order(at: start + offset)
+            let size = order.size
+            if order.kind != .done {
+                if end < offset { memmove(start + end, start + offset, size) }
+                end += size
+            }
+            offset += size
+        }
+        size = end
+        losses.removeAll()
     }
 
     mutating func removeAll() {
@@ -186,9 +210,7 @@ struct OrderBatch: ~Copyable {
         while offset < size {
             let order = Order(at: start + offset)
             try body(order)
-            let head = order.head.pointee
-            offset += OrderBatch.aligned(
-                Order.headSize + head.sessionCount + head.streamCount + head.textCount)
+            offset += order.size
         }
     }
 
@@ -199,8 +221,6 @@ struct OrderBatch: ~Copyable {
     private func copy(_ bytes: shttp_bytes, to place: UnsafeMutableRawPointer) {
         if let data = bytes.data { memcpy(place, data, bytes.len) }
     }
-
-    private static func aligned(_ size: Int) -> Int { (size + 7) & ~7 }
 
     /// Returns where the next `size` bytes go.
     private mutating func makeRoom(_ size: Int) -> UnsafeMutableRawPointer {

@@ -3,15 +3,18 @@ import CStreamableHTTP
 /// The orders that wait to be written: the loop's thread puts them in, the writer takes them out.
 ///
 /// Its size is bounded. A message beyond `bytesMax` is replaced by the note that it is lost; all
-/// else is small, and taken up to twice as much. Beyond that the store gives up what it has: an
-/// order that is missing could make what is stored wrong, without anyone noticing.
+/// else is small, and taken up to twice as much. Beyond that questions are refused, and the store
+/// gives up what it has: an order that is missing could make what is stored wrong, without anyone
+/// noticing.
 final class OrderQueue {
     /// What the writer is to know beside the orders.
     struct News {
         var isClosing = false
-        /// Everything before what is now in the queue was thrown away, but for questions.
+        /// An order found no room: all that was given until now is thrown away.
         var hasGivenUp = false
         var lostMessages = 0
+        /// The serial of the last order that was given.
+        var serial: UInt64 = 0
     }
 
     private enum Writer {
@@ -42,11 +45,12 @@ final class OrderQueue {
 
     // MARK: The loop's thread
 
+    /// Returns false if a question is refused.
     func put(
         _ kind: OrderKind, _ order: shttp_store_order, text: shttp_bytes, for server: OpaquePointer?
-    ) {
+    ) -> Bool {
         monitor.withLock {
-            add(kind, order, text: text, for: server)
+            guard add(kind, order, text: text, for: server) else { return false }
             switch writer {
             case .busy: break
             case .gathering where !isUrgent: break
@@ -54,12 +58,14 @@ final class OrderQueue {
                 writer = .busy
                 monitor.signal()
             }
+            return true
         }
     }
 
     private func add(
         _ kind: OrderKind, _ order: shttp_store_order, text: shttp_bytes, for server: OpaquePointer?
-    ) {
+    ) -> Bool {
+        news.serial = order.serial
         var kind = kind
         var text = text
         let size = takenSize + waiting.size
@@ -68,14 +74,17 @@ final class OrderQueue {
             text = shttp_bytes()
             news.lostMessages += 1
         }
+        let hasRoom = size + OrderBatch.size(order, text: text) <= 2 * bytesMax
         if kind.isQuestion {
+            guard hasRoom else { return false }
             isUrgent = true
-        } else if size + OrderBatch.size(order, text: text) > 2 * bytesMax {
-            news.hasGivenUp = true
+        } else {
+            if !hasRoom { news.hasGivenUp = true }
+            if news.hasGivenUp { return true }
         }
-        if news.hasGivenUp, !kind.isQuestion { return }
         if size > bytesMax / 2 { isUrgent = true }
         waiting.append(kind, order, text: text, for: server)
+        return true
     }
 
     /// Has the writer end, and waits for that until `time`. False: it has not ended.
@@ -104,7 +113,8 @@ final class OrderQueue {
             }
             writer = .busy
             batch.take(&waiting)
-            takenSize = batch.size
+            // What is given up is not written.
+            takenSize = news.hasGivenUp ? 0 : batch.size
             isUrgent = false
             defer {
                 news.hasGivenUp = false

@@ -6,6 +6,7 @@ import CStreamableHTTP
 final class Store {
     private let queue: OrderQueue
     private let writer: Writer
+    private let functions: shttp_store_answers
     private let mustStop = MustStop()
     private var thread = pthread_t()
     private let generation = Family.generation
@@ -22,6 +23,7 @@ final class Store {
             bytesMax: terms.waitingBytesMax, gatherMs: terms.isSync ? 0 : Store.gatherMs)
         let database = Database(path, isSync: terms.isSync, mustStop: mustStop)
         writer = Writer(queue, database, terms, functions)
+        self.functions = functions
     }
 
     /// Opens the database, and starts the thread, which takes no signal.
@@ -52,11 +54,13 @@ final class Store {
     /// touched: neither the database nor the lock.
     var isInherited: Bool { Family.generation != generation }
 
+    /// A question that is refused fails at once.
     @inline(__always)
     func put(
         _ kind: OrderKind, _ order: shttp_store_order, text: shttp_bytes, for server: OpaquePointer?
     ) {
-        if !isInherited { queue.put(kind, order, text: text, for: server) }
+        if isInherited || queue.put(kind, order, text: text, for: server) { return }
+        _ = functions.load_fail(server, order.load)
     }
 
     /// Writes what waits, and ends the thread.

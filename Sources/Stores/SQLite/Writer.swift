@@ -19,7 +19,10 @@ final class Writer {
     private var orders: [Order] = []
     /// The server of the orders; nil before the first one.
     private var server: OpaquePointer?
+    /// The serial of the last order that was given when the queue was last emptied.
     private var serial: UInt64 = 0
+    /// What `kept` has told.
+    private var keptSerial: UInt64 = 0
     /// What is stored is no longer trusted.
     private var mustEmpty = false
     private var isClosing = false
@@ -32,6 +35,8 @@ final class Writer {
     private static let pauseMs: Int64 = 1_000
     /// What is too old is looked for this often at least: another process may write, too.
     private static let idleMs: Int64 = 60_000
+    /// Room for so many orders is kept between two batches.
+    private static let idleOrders = 8_192
 
     /// A transaction that has failed.
     private struct Trouble {
@@ -73,6 +78,7 @@ final class Writer {
             let now = MonotonicClock.now
             if trouble.isThere, now < trouble.time, !isClosing {
                 failQuestions()
+                batch.removeDone()
                 continue
             }
             work(at: now)
@@ -87,7 +93,8 @@ final class Writer {
 
     private func note(_ news: OrderQueue.News) {
         isClosing = news.isClosing
-        batch.forEach { server = $0.server }
+        serial = news.serial
+        if server == nil { batch.forEach { server = $0.server } }
         if news.lostMessages > 0 {
             var count = Text()
             count.append(Int64(news.lostMessages))
@@ -153,7 +160,7 @@ final class Writer {
 
     private func fail(_ fault: SQLiteFault, at now: Int64) {
         database.rollBack()
-        orders.removeAll(keepingCapacity: true)
+        orders.removeAll()
         failQuestions()
         trouble.goOn(at: now)
         var reason = pathText
@@ -186,16 +193,22 @@ final class Writer {
             case .done: return
             case .findSession, .load:
                 try write(orders: &tables)
+                if tables == nil { tellKept(upTo: order.serial) }
                 try answer(order, isReading: tables == nil)
             default: orders.append(order)
             }
-            // A note of lost messages stands where the first one was, with the last one's number.
-            serial = max(serial, order.serial)
         }
         try write(orders: &tables)
         try tables?.commit()
+        tellKept(upTo: serial)
         mustEmpty = false
         batch.removeAll()
+    }
+
+    private func tellKept(upTo serial: UInt64) {
+        guard terms.isSync, serial > keptSerial else { return }
+        keptSerial = serial
+        functions.kept(server, serial)
     }
 
     /// Writes the orders up to a question. In a store that says what it has kept, an answer is not
@@ -211,11 +224,11 @@ final class Writer {
         try writer.write(&orders)
         if terms.isSync {
             try writer.commit()
+            mustEmpty = false
             for order in orders { order.markDone() }
-            functions.kept(server, serial)
         }
         tables = terms.isSync ? nil : writer
-        orders.removeAll(keepingCapacity: true)
+        orders.removeAll(keepingCapacity: orders.count <= Writer.idleOrders)
     }
 
     private func answer(_ question: Order, isReading: Bool) throws(SQLiteFault) {

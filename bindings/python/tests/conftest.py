@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,23 +17,13 @@ try:
 except ImportError:
     sys.path.insert(0, str(REPOSITORY / "bindings" / "python"))
 
+sys.path.insert(0, str(REPOSITORY / "Tests" / "Support"))
+
+from bounded import bound  # noqa: E402
+
 from wire import SECONDS, Host  # noqa: E402
 
-TEST_SECONDS = 60
-
-
-@pytest.fixture(autouse=True)
-def bounded():
-    """A test that hangs fails, with the line it hangs in."""
-
-    def expire(number, frame):
-        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.alarm(TEST_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+bounded = bound(60)
 
 
 @pytest.fixture
