@@ -796,9 +796,8 @@ typedef enum shttp_event_kind {
   /** The session has ended: deleted by the client, idle for too long, not
    *  initialized in time (initialize_ms), or closed by the host; status is
    *  SHTTP_ERR_LIMIT if it was closed to make room for another one. With a
-   *  session store also if it is only not used here for now, or the server
-   *  closes: the store keeps it. The last event of the session: free
-   *  session_data now.
+   *  session store also if it was idle here, or the server closes: the store
+   *  keeps it. The last event of the session: free session_data now.
    *
    *  Sets status, session and session_data. */
   SHTTP_EVENT_SESSION_CLOSED = 6,
@@ -1255,9 +1254,9 @@ typedef struct shttp_load {
  * What it points to is borrowed: valid until this returns.
  */
 typedef struct shttp_store_order {
-  /** The session, by its Mcp-Session-Id: the same in every process that
-   *  shares the store. It is a secret that gives access to the session: do
-   *  not log it. */
+  /** The session, by its Mcp-Session-Id without session_id_prefix: the same
+   *  in every process that shares the store. It is a secret that gives
+   *  access to the session: do not log it. */
   shttp_bytes session;
 
   /** The stream: 32 characters, unique and never reused. */

@@ -441,8 +441,9 @@ static void what_is_written_survives_without_gaps(void) { killed_while_it_writes
 
 static bool writes_are_ours(void) {
   ssize_t (*ours)(int, const void *, size_t, off64_t) = pwrite64;
-  void *found = dlsym(RTLD_DEFAULT, "pwrite64");
-  return memcmp(&ours, &found, sizeof found) == 0;
+  int (*our_sync)(int) = fdatasync;
+  void *found = dlsym(RTLD_DEFAULT, "pwrite64"), *found_sync = dlsym(RTLD_DEFAULT, "fdatasync");
+  return memcmp(&ours, &found, sizeof found) == 0 && memcmp(&our_sync, &found_sync, sizeof found_sync) == 0;
 }
 
 static void no_room(int error) {

@@ -1,4 +1,4 @@
-"""A store that cannot write, or not for now: the server goes on, says so, and is whole again afterwards."""
+"""A store that cannot write, or not for a while: the server goes on, says so, and is whole again afterwards."""
 
 from __future__ import annotations
 

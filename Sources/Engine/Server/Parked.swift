@@ -53,9 +53,9 @@ struct Parked: ~Copyable {
         loads[lookup] = connection
     }
 
-    /// The wait for a look-up is over.
-    mutating func end(_ lookup: LoadKey) {
-        loads[lookup] = nil
+    /// A load or a look-up is over.
+    mutating func end(_ load: LoadKey) {
+        loads[load] = nil
     }
 
     /// The connections that wait for a store.
@@ -75,7 +75,7 @@ struct Parked: ~Copyable {
     /// The wait for the store is over.
     mutating func endLoad(of connection: ServerConnection) {
         guard let resumption = connection.resumption else { return }
-        loads[resumption.load] = nil
+        end(resumption.load)
         connection.outbox.release()
         connection.setResumption(nil)
     }

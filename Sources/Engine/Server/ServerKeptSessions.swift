@@ -118,9 +118,9 @@ extension ServerEngine {
 
     // MARK: What the store says
 
-    /// Logs what a store says of itself.
+    /// Logs a line of the store's own.
     package func report(_ level: LogLevel, _ text: UnsafeRawBufferPointer) {
-        enter { core.log(level, "The store: ", text) }
+        enter { core.log(level, "", text) }
     }
 
     // MARK: Changes

@@ -74,8 +74,8 @@ extension ABI {
                 """
                 The session has ended: deleted by the client, idle for too long, not initialized in
                 time (initialize_ms), or closed by the host; status is SHTTP_ERR_LIMIT if it was
-                closed to make room for another one. With a session store also if it is only not
-                used here for now, or the server closes: the store keeps it. The last event of the
+                closed to make room for another one. With a session store also if it was idle
+                here, or the server closes: the store keeps it. The last event of the
                 session: free session_data now.
                 """,
                 sets: ["status", "session", "session_data"], maps: "sessionClosed"),

@@ -37,8 +37,9 @@ extension ABI {
                     Field(
                         "session", .bytes, .borrowed(until: .returns),
                         """
-                        The session, by its Mcp-Session-Id: the same in every process that shares
-                        the store. It is a secret that gives access to the session: do not log it.
+                        The session, by its Mcp-Session-Id without session_id_prefix: the same in
+                        every process that shares the store. It is a secret that gives access to
+                        the session: do not log it.
                         """),
                     Field(
                         "stream", .bytes, .borrowed(until: .returns),
