@@ -62,6 +62,11 @@ final class ForeignStores {
     /// Whether the event store keeps what streams are for.
     var keepsRecords: Bool { events?.begin != nil }
 
+    /// The server is there, and runs on a loop.
+    func start(for server: OpaquePointer, on loop: UnsafeMutableRawPointer) {
+        module?.start(for: server, on: loop)
+    }
+
     /// The server has ended.
     func close() {
         module?.close()
@@ -103,6 +108,10 @@ final class ForeignStores {
             }
         case .forgetSession(let session):
             tell(sessions?.forget, sessions?.user_data, server, session, nil) { _ in }
+        case .releaseSession(let session):
+            tell(module?.release, sessions?.user_data, server, session, nil) { _ in }
+        case .send(let message, let node):
+            module?.send(message, to: node)
         }
     }
 

@@ -100,7 +100,9 @@ final class ServerHandle: TaggedHandle {
             onErrand: { [unowned(unsafe) handle] errand in handle.run(errand) },
             onEnd: { handle.ended() })
         handle.isGiven = true
-        return handle.give()
+        let pointer = handle.give()
+        stores?.start(for: pointer, on: loop.uvLoop)
+        return pointer
     }
 
     private func audience() -> Audience {

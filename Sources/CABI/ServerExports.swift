@@ -1,6 +1,7 @@
 import CStreamableHTTP
 import Engine
 import Runtime
+import Session
 import Wire
 
 @_cdecl("shttp_server_create") @implementation
@@ -19,11 +20,16 @@ public func shttp_server_create(
         let given = try read(options)
         let tables = try ForeignStores.Tables(given)
         let checked = try ServerOptions(given)
-        let module = try StoreModule.open(given, checked)
+        let source = RandomSource()
+        let node = NodeID(high: source.next(), low: source.next())
+        let module = try StoreModule.open(given, checked, for: node)
         let stores = ForeignStores.make(tables, module, idle: checked.sessionKept)
         var complete = checked
         complete.keepsStreamRecords = stores?.keepsRecords ?? false
-        if module != nil { complete.takeStore(waits: given.store_sync != 0) }
+        if let module {
+            complete.takeStore(waits: given.store_sync != 0)
+            if module.hasNodes { complete.node = node }
+        }
         do throws(SystemFault) {
             out.pointee = try ServerHandle.create(on: handle.loop, given, complete, stores)
             return SHTTP_OK

@@ -3,6 +3,7 @@ import CStore
 import CStreamableHTTP
 import Engine
 import Runtime
+import Session
 import Wire
 
 /// A store that a library beside this one keeps: it was loaded when the option `store` named it.
@@ -19,7 +20,7 @@ final class StoreModule {
 
     /// Opens the store that the options name; nil if they name none.
     static func open(
-        _ given: shttp_server_options, _ options: ServerOptions
+        _ given: shttp_server_options, _ options: ServerOptions, for node: NodeID
     ) throws(OptionFault) -> StoreModule? {
         guard let name = text(given.store) else {
             if given.store_sync != 0 { throw OptionFault("store_sync", "needs store") }
@@ -32,13 +33,14 @@ final class StoreModule {
         if !options.hasReplay {
             throw OptionFault("store", "has nothing to keep: replay_events_max is UINT32_MAX")
         }
-        let scheme: StaticString = "sqlite:"
-        guard name.count > scheme.utf8CodeUnitCount,
-            name.prefixBytes(scheme.utf8CodeUnitCount).equals(scheme)
-        else { throw OptionFault("store", "is no sqlite:PATH", part: [UInt8](name)) }
-        let opener = try load()
+        guard let kind = Kind(name) else {
+            throw OptionFault(
+                "store", "is no sqlite:PATH, redis://HOST and no unix:PATH of Redis",
+                part: [UInt8](name))
+        }
+        let opener = try load(kind)
         var terms = shttp_store_terms()
-        terms.location = given.store + scheme.utf8CodeUnitCount
+        terms.location = given.store + kind.schemeLength
         terms.event_ms = options.replayAge.map { UInt64($0) } ?? 0
         terms.session_events_max = UInt64(options.replayEventsMax)
         terms.session_bytes_max = UInt64(options.replayBytesMax)
@@ -53,8 +55,11 @@ final class StoreModule {
         reason.append(upTo: 512) { place in
             let text = place.assumingMemoryBound(to: CChar.self)
             text.pointee = 0
-            let status = opener(
-                UInt32(SHTTP_STORE_MODULE_VERSION), &answers, &terms, &opened, text, 512)
+            let status = node.withBytes { bytes in
+                terms.node = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+                return opener(
+                    UInt32(SHTTP_STORE_MODULE_VERSION), &answers, &terms, &opened, text, 512)
+            }
             if status != SHTTP_OK {
                 fault = OptionFault(
                     "store", foreign: UnsafeRawBufferPointer(start: text, count: strnlen(text, 512))
@@ -65,6 +70,27 @@ final class StoreModule {
         return StoreModule(opened)
     }
 
+    /// Whether several servers share it: each is a node.
+    var hasNodes: Bool { store.send != nil && store.release != nil }
+
+    var release: shttp_on_order? { store.release }
+
+    func start(for server: OpaquePointer, on loop: UnsafeMutableRawPointer) {
+        store.start?(store.store, server, loop)
+    }
+
+    func send(_ message: ByteBuffer, to node: NodeID?) {
+        guard let node else {
+            store.send?(store.store, nil, shttp_bytes(message))
+            return
+        }
+        node.withBytes { bytes in
+            store.send?(
+                store.store, bytes.assumingMemoryBound(to: UInt8.self).baseAddress,
+                shttp_bytes(message))
+        }
+    }
+
     /// Writes what waits, and ends the store. No answer of it follows.
     func close() {
         store.close?(store.store)
@@ -72,9 +98,47 @@ final class StoreModule {
 
     // MARK: The library
 
-    /// Loads the library of the module: the one beside this library, or the system's.
-    private static func load() throws(OptionFault) -> shttp_store_module_opener {
-        let name: StaticString = "libstreamablehttp-sqlite.so.0"
+    /// The kinds of stores that there are modules for.
+    private enum Kind {
+        case sqlite
+        case redis
+
+        /// What a location has; nil for none.
+        init?(_ location: UnsafeRawBufferPointer) {
+            func begins(_ scheme: StaticString) -> Bool {
+                let length = scheme.utf8CodeUnitCount
+                return location.count > length && location.prefixBytes(length).equals(scheme)
+            }
+            if begins("sqlite:") {
+                self = .sqlite
+            } else if begins("redis:") || begins("unix:") {
+                self = .redis
+            } else {
+                return nil
+            }
+        }
+
+        /// How much of a location the module does not get.
+        var schemeLength: Int { self == .sqlite ? 7 : 0 }
+
+        var library: StaticString {
+            switch self {
+            case .sqlite: "libstreamablehttp-sqlite.so.0"
+            case .redis: "libstreamablehttp-redis.so.0"
+            }
+        }
+
+        var package: StaticString {
+            switch self {
+            case .sqlite: "libstreamablehttp-sqlite0"
+            case .redis: "libstreamablehttp-redis0"
+            }
+        }
+    }
+
+    /// Loads the library of a module: the one beside this library, or the system's.
+    private static func load(_ kind: Kind) throws(OptionFault) -> shttp_store_module_opener {
+        let name = kind.library
         let path = ByteBuffer()
         var place = place_of_code()
         let here: @convention(c) () -> UInt32 = shttp_version
@@ -99,18 +163,19 @@ final class StoreModule {
         if library == nil, !isThere { library = openLibrary(path.bytes.dropBytes(folder)) }
         guard let library else {
             let reason = ByteBuffer()
-            reason.append(
-                """
-                needs the package libstreamablehttp-sqlite0, or its library beside \
-                libstreamablehttp.so.0: 
-                """)
+            reason.append("needs the package ")
+            reason.append(kind.package)
+            reason.append(", or its library beside libstreamablehttp.so.0: ")
             if let fault = dlerror() {
                 reason.append(UnsafeRawBufferPointer(start: fault, count: strlen(fault)))
             }
             throw OptionFault("store", foreign: reason.bytes)
         }
         guard let function = dlsym(library, "shttp_store_module_open") else {
-            throw OptionFault("store", "needs libstreamablehttp-sqlite.so.0, and found another one")
+            let reason = ByteBuffer(copying: ("needs " as StaticString).rawBytes)
+            reason.append(kind.library)
+            reason.append(", and found another one")
+            throw OptionFault("store", foreign: reason.bytes)
         }
         return unsafeBitCast(function, to: shttp_store_module_opener.self)
     }
@@ -126,12 +191,40 @@ final class StoreModule {
         shttp_store_answers(
             load_finish: shttp_load_finish, load_finish_open: shttp_load_finish_open,
             load_fail: shttp_load_fail, find_finish: shttp_find_finish,
+            find_finish_elsewhere: { server, load, node in
+                guard let runtime = ServerHandle.runtime(server), let node = NodeID(node) else {
+                    return SHTTP_ERR_INVALID_ARGUMENT
+                }
+                return status { () throws(CallerFault) in
+                    try runtime.found(LoadKey(rawValue: load.key), at: node)
+                }
+            },
             kept: { server, serial in ServerHandle.runtime(server)?.kept(serial) },
+            received: { server, node, message in
+                guard let node = NodeID(node), let message = message.borrowed else { return }
+                ServerHandle.runtime(server)?.received(message, from: node)
+            },
+            gone: { server, node in ServerHandle.runtime(server)?.gone(NodeID(node)) },
+            lost: { server, session in
+                guard let id = session.borrowed.flatMap({ SessionID(text: $0) }) else { return }
+                ServerHandle.runtime(server)?.lost(id)
+            },
+            reached: { server, isReached in
+                ServerHandle.runtime(server)?.storeReached(isReached != 0)
+            },
             log: { server, level, text in
                 guard let text, let level = LogLevel(rawValue: Int32(bitPattern: level.rawValue))
                 else { return }
                 let bytes = UnsafeRawBufferPointer(start: text, count: strnlen(text, 512))
                 ServerHandle.runtime(server)?.report(level, bytes)
             })
+    }
+}
+
+extension NodeID {
+    /// A module's node; nil for NULL.
+    fileprivate init?(_ bytes: UnsafePointer<UInt8>?) {
+        guard let bytes else { return nil }
+        self.init(UnsafeRawBufferPointer(start: bytes, count: NodeID.length))
     }
 }

@@ -17,7 +17,11 @@ extern "C" {
 #endif
 
 /** Changes with everything in this file that an older module would not bear. */
-#define SHTTP_STORE_MODULE_VERSION 1
+#define SHTTP_STORE_MODULE_VERSION 2
+
+/** The length of a node's name in bytes. Each server that shares a store is a
+ *  node; it has a new random name whenever it starts. */
+#define SHTTP_NODE_BYTES 16
 
 /** What a module calls. Any thread, until its `close` has returned. */
 typedef struct shttp_store_answers {
@@ -27,10 +31,24 @@ typedef struct shttp_store_answers {
                                    shttp_bytes record);
   shttp_status (*load_fail)(shttp_server *server, shttp_load load);
   shttp_status (*find_finish)(shttp_server *server, shttp_load load, shttp_bytes record);
+  /** The session is another node's, which is alive; `node` is its name. */
+  shttp_status (*find_finish_elsewhere)(shttp_server *server, shttp_load load, const uint8_t *node);
   /** All orders up to `serial` are kept: neither the end of the process nor of
    *  the machine can undo them. Messages that were dropped (waiting_bytes_max)
-   *  are not, and never will be. Called only with shttp_store_terms.sync. */
+   *  are not, and never will be. Called only with shttp_store_terms.sync, or
+   *  by a store of several nodes. */
   void (*kept)(shttp_server *server, uint64_t serial);
+  /** A message of another node, valid until this returns. Those of a node come
+   *  once and in its order. */
+  void (*received)(shttp_server *server, const uint8_t *node, shttp_bytes message);
+  /** Messages to a node or from it may have been lost, as it is not alive or
+   *  cannot be reached; `node` NULL is all of them. What was under way with it
+   *  is over; further messages may follow. */
+  void (*gone)(shttp_server *server, const uint8_t *node);
+  /** A session is not this node's any more: another one has taken it. */
+  void (*lost)(shttp_server *server, shttp_bytes session);
+  /** Whether the store can be reached. It cannot until this says so. */
+  void (*reached)(shttp_server *server, int is_reached);
   /** Writes a line to the server's log. `text` is English, without a session's
    *  id. */
   void (*log)(shttp_server *server, shttp_log_level level, const char *text);
@@ -52,15 +70,27 @@ typedef struct shttp_store_terms {
   uint64_t waiting_bytes_max;
   /** Nonzero: says with `kept` what is safe, and makes it so. */
   int sync;
+  /** The node's name, until open returns. */
+  const uint8_t *node;
 } shttp_store_terms;
 
 /** An open store. */
 typedef struct shttp_store_module {
   shttp_session_store sessions;
   shttp_event_store events;
-  /** Writes what waits and ends. The library calls no function afterwards. */
+  /** Called once, before any function of the tables, on the loop's thread;
+   *  `loop` is its uv_loop_t. NULL if the store does not need it. */
+  void (*start)(void *store, shttp_server *server, void *loop);
+  /** For a store of several nodes, NULL for any other: this node is done with a
+   *  session, which is the next one's that looks for it. */
+  shttp_on_order release;
+  /** With `release`: sends a message to a node, or to all others if `node` is
+   *  NULL. Messages to one node arrive in order. The module copies it. */
+  void (*send)(void *store, const uint8_t *node, shttp_bytes message);
+  /** Writes what waits and ends. The library calls no function afterwards, and
+   *  the module answers no more. */
   void (*close)(void *store);
-  /** What `close` gets. */
+  /** What `start`, `send` and `close` get. */
   void *store;
 } shttp_store_module;
 

@@ -16,11 +16,14 @@ package enum StoreOrder {
     case touchSession(SessionID)
     case findSession(LoadKey, SessionID)
     case forgetSession(SessionID)
+    // For a store of several nodes.
+    case releaseSession(SessionID)
+    case send(ByteBuffer, to: NodeID?)
 
     /// Whether a client would miss what it stores.
     fileprivate var isEssential: Bool {
         switch self {
-        case .load, .findSession, .touchSession: false
+        case .load, .findSession, .touchSession, .releaseSession, .send: false
         case .begin, .keep, .end, .forget, .keepSession, .forgetSession: true
         }
     }
@@ -143,5 +146,15 @@ package struct SessionStore {
     /// A session has ended.
     package func forget(_ session: SessionID) {
         orders.append(.forgetSession(session))
+    }
+
+    /// This node is done with a session, which any other may go on with.
+    package func release(_ session: SessionID) {
+        orders.append(.releaseSession(session))
+    }
+
+    /// Sends a message to a node, or to all others.
+    package func send(_ message: ByteBuffer, to node: NodeID?) {
+        orders.append(.send(message, to: node))
     }
 }

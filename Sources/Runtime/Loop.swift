@@ -7,6 +7,8 @@ import Synchronization
 /// created, ran or joined it. A host's uv_loop_t belongs to the thread that created this object.
 package final class Loop {
     let uv: UnsafeMutablePointer<uv_loop_t>
+    /// The same, for who has handles of its own on it.
+    package var uvLoop: UnsafeMutableRawPointer { UnsafeMutableRawPointer(uv) }
     private let isHosts: Bool
     private let wakeup: UnsafeMutablePointer<uv_async_t>
     private let prepare: UnsafeMutablePointer<uv_prepare_t>

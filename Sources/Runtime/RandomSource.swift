@@ -2,16 +2,18 @@ import CLibc
 
 /// Cryptographically secure random numbers, fetched from the system in batches: each answer that is
 /// an event stream needs two.
-final class RandomSource {
+package final class RandomSource {
     private let words = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: 128)
     private var left = 0
+
+    package init() {}
 
     deinit {
         words.deallocate()
     }
 
     @_optimize(speed)
-    func next() -> UInt64 {
+    package func next() -> UInt64 {
         if left == 0 { refill() }
         left -= 1
         defer { words[left] = 0 }

@@ -280,6 +280,30 @@ extension ServerRuntime {
         try? promptly(.kept(serial)) { $0.kept(upTo: serial) }
     }
 
+    // MARK: A store of several nodes, on the loop's thread
+
+    package func found(_ load: LoadKey, at node: NodeID) throws(CallerFault) {
+        guard let engine = atRest else { throw .closed }
+        try engine.found(load, at: node)
+    }
+
+    package func received(_ message: UnsafeRawBufferPointer, from node: NodeID) {
+        atRest?.received(message, from: node)
+    }
+
+    package func gone(_ node: NodeID?) { atRest?.gone(node) }
+
+    package func lost(_ session: SessionID) { atRest?.lost(session) }
+
+    package func storeReached(_ isReached: Bool) { atRest?.storeReached(isReached) }
+
+    /// The engine, for an input of a store's.
+    private var atRest: ServerEngine? {
+        guard !loop.isInherited, loop.isOnItsThread else { return nil }
+        pump.advance()
+        return engine
+    }
+
     /// Logs what a store says. Any thread.
     package func report(_ level: LogLevel, _ text: UnsafeRawBufferPointer) {
         try? command(copying: text) { engine in

@@ -72,6 +72,31 @@ package struct SessionID: RandomKey, Hashable, Sendable {
     }
 }
 
+/// One of several servers that share a store: a random name, new whenever it starts.
+package struct NodeID: Hashable, Sendable {
+    package let high: UInt64
+    package let low: UInt64
+
+    package static let length = 16
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Reads a name; nil if the bytes are not as many as one has.
+    package init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == NodeID.length else { return nil }
+        high = bytes.loadUnaligned(as: UInt64.self)
+        low = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    }
+
+    /// Passes its bytes to `body`.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: (high, low)) { body($0) }
+    }
+}
+
 /// A session, as event stores know it: by its place in this process, and by the id that clients
 /// know, which outlives the process.
 package struct SessionIdentity: Sendable {

@@ -64,6 +64,8 @@ package struct ServerOptions {
     package var keepsStreamRecords = true
     /// Whether the host stores sessions, so that they outlive the process.
     package var hasSessionStore = false
+    /// The name of this server among those that share the store; nil if it has it for itself.
+    package var node: NodeID?
     /// Whether nothing is sent before the host's stores have written what they were told.
     package var waitsForStore = false
     /// Events, and their bytes, that are stored for a session so that its streams can be resumed.
