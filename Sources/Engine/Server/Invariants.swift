@@ -115,10 +115,11 @@
             let tripBytes = continuations.all.reduce(0) { $0 + ($1.trip?.heldBytes ?? 0) }
             let listenerBytes = listeners.all.reduce(0) { $0 + $1.heldBytes }
             let hostedBytes = checkHosted(connections, &audit)
+            let relayedBytes = connections.reduce(0) { $0 + ($1.exchange.relayed?.heldBytes ?? 0) }
             let batchBytes = connections.reduce(0) { $0 + ($1.exchange.batch?.heldBytes ?? 0) }
             audit.expect(
                 .requestTotal, requests.heldBytes,
-                requestBytes + tripBytes + listenerBytes + batchBytes + hostedBytes
+                requestBytes + tripBytes + listenerBytes + batchBytes + hostedBytes + relayedBytes
                     + watched.left.ofListeners + requests.callCount * OpenCall.heldBytes)
             var posted: [ObjectIdentifier: (text: ByteBuffer, count: Int)] = [:]
             var sessionBytes = watched.left.ofSessions
@@ -163,6 +164,10 @@
                 if parked[load] !== connection {
                     audit.fail(.parked, "connection \(id) waits for no look-up")
                 }
+            case .relayed(let relayed):
+                if relays.client(relayed.key, at: relayed.node)?.0 !== connection {
+                    audit.fail(.exchange, "connection \(id) waits for no node")
+                }
             case .closed:
                 audit.fail(.exchange, "connection \(id) is closed, and in the table")
             case .hosted(let exchange): check(exchange, of: connection, &audit)
@@ -205,6 +210,7 @@
             case .primary, .listening: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
             case .loading, .seeking: mayWait = [.load]
             case .hosted: mayWait = [nil, .drain]
+            case .relayed: mayWait = [nil]
             case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
             case .lingering: mayWait = [.hangUp]
             case .closed: mayWait = [nil]
@@ -301,6 +307,9 @@
             for connection in connections {
                 add(connection.share) { $0.connections += 1 }
                 add(connection.share) { $0.requestBytes += connection.hosted?.heldBytes ?? 0 }
+                if let relayed = connection.exchange.relayed {
+                    relayed.shares.forEach { add($0) { $0.requestBytes += relayed.heldBytes } }
+                }
                 guard let batch = connection.exchange.batch else { continue }
                 batch.shares.forEach { add($0) { $0.requestBytes += batch.heldBytes } }
             }
