@@ -23,9 +23,7 @@ extension ServerEngine {
         on connection: ServerConnection
     ) {
         switch head.method {
-        case .post:
-            guard let body = body() else { return }
-            postArrived(head, body, on: connection)
+        case .post: body().map { postArrived(head, $0, on: connection) }
         case .get: getArrived(head, on: connection)
         case .delete: deleteArrived(head, on: connection)
         case .head, .options, .other: preflightArrived(head, on: connection)

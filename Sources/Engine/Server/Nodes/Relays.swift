@@ -21,7 +21,6 @@ struct Relays: ~Copyable {
     }
 
     var clientCount: Int { clients.count }
-    var originCount: Int { origins.count }
 
     // MARK: Clients here
 

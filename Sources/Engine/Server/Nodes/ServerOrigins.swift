@@ -16,10 +16,7 @@ extension ServerEngine {
                 driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now)
         else {
             core.counters.limitRefusals += 1
-            core.log(
-                .warning,
-                "Refused a request of another server: there are as many connections as there may be "
-                    as StaticString)
+            core.log(.warning, "Refused a request of another server (connections_max)")
             return kept.send(NodeMessage.broken(name.key).bytes, to: name.node)
         }
         connection.setOrigin(origin)
@@ -34,8 +31,9 @@ extension ServerEngine {
     }
 
     /// A head that another node has admitted has been read.
-    func headArrived(_ head: RequestHead, for origin: RelayOrigin, on connection: ServerConnection)
-    {
+    func headArrived(
+        _ head: RequestHead, for origin: RelayOrigin, on connection: ServerConnection
+    ) {
         if let principal = origin.terms.principal {
             let expiry = origin.terms.expiresIn.map { now.advanced(byMilliseconds: $0) }
             connection.exchange.authorize(as: principal, until: expiry)
