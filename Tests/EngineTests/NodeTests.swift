@@ -130,6 +130,51 @@ struct NodeTests {
         check()
     }
 
+    @Test("What concerns a request that a draining node answers reaches it there")
+    func drainer() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let open = cluster.connect(to: b)
+        cluster.send("POST", NodeTests.call, session: session, on: open, of: b)
+        let key = try #require(lastRequest(of: a))
+        try a.engine.call(
+            CallKey(rawValue: 5), key, method: ("sampling/createMessage" as StaticString).rawBytes,
+            params: ("{}" as StaticString).rawBytes, data: nil)
+        let asked = cluster.read(open, of: b)
+        #expect(asked.contains("sampling/createMessage"))
+        let event = try #require(asked.firstMatch(of: /id: ([0-9a-f.]+)\n/))
+        a.engine.drain(until: Instant(milliseconds: 60_000))
+        // Another node has the session now; the answer goes through it, and a third one.
+        let other = cluster.connect(to: c)
+        cluster.send(
+            "POST", #"{"jsonrpc":"2.0","id":9,"method":"ping"}"#, session: session, on: other, of: c
+        )
+        #expect(cluster.has(session, c))
+        let third = cluster.connect(to: b)
+        let answer = #"{"jsonrpc":"2.0","id":5,"result":{}}"#
+        #expect(
+            cluster.send("POST", answer, session: session, on: third, of: b)
+                .hasPrefix("HTTP/1.1 202 "))
+        #expect(a.kinds().last == .response)
+        check()
+        // The stream is resumed where it is answered.
+        b.engine.connectionLost(open)
+        let resumed = cluster.connect(to: b)
+        let fields = "Accept: text/event-stream\r\nLast-Event-ID: \(event.1)\r\n"
+        cluster.send("GET", session: session, fields: fields, on: resumed, of: b)
+        check()
+        try respond(a, key)
+        #expect(cluster.read(resumed, of: b).contains(#""id":7,"result""#))
+        check()
+        // When it has gone, the session's node answers.
+        cluster.kill(a)
+        #expect(
+            cluster.send("POST", answer, session: session, on: third, of: b)
+                .hasPrefix("HTTP/1.1 202 "))
+        let again = cluster.send("GET", session: session, fields: fields, on: third, of: b)
+        #expect(again.contains(#""id":7,"result""#))
+        check()
+    }
+
     @Test("A request that arrives at a node that gives its session up meanwhile goes on")
     func moves() throws {
         let session = try #require(cluster.initialize(at: a))

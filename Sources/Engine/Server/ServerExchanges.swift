@@ -77,6 +77,7 @@ extension ServerEngine {
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
+        if hasNodes, relayToDrainer(message, head, of: session, on: connection) { return }
         if id == nil { accept(connection) }
         dispatch(message, head, of: session, on: connection)
         if let session { noteActivity(of: session) }
