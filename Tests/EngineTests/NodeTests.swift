@@ -228,6 +228,42 @@ struct NodeTests {
         #expect(cluster.initialize(at: a) != nil)
     }
 
+    @Test("The host of the session's node decides on a request again: a tag is one process's")
+    func authorized() throws {
+        let cluster = Cluster { $0.authorization = .host }
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let alice = "Authorization: Bearer alice\r\n"
+        func allow(_ node: Cluster.Node, _ name: StaticString, tag: UInt64) throws {
+            let event = try #require(node.events.last { $0.kind == .authorize })
+            let principal = try #require(Principal(name.rawBytes, tag: tag))
+            try node.engine.allow(
+                try #require(event.authorization), principal, expiresIn: nil)
+            cluster.settle()
+        }
+        let first = cluster.connect(to: a)
+        let body =
+            #"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"#
+            + #""2025-11-25","capabilities":{}}}"#
+        cluster.send("POST", body, fields: alice, on: first, of: a)
+        try allow(a, "alice", tag: 1)
+        let answer = cluster.read(first, of: a)
+        let match = try #require(answer.firstMatch(of: /Mcp-Session-Id: ([^\r]+)/))
+        for (name, tag) in [("alice", UInt64(7)), ("bob", 8)] as [(StaticString, UInt64)] {
+            let other = cluster.connect(to: b)
+            cluster.send(
+                "POST", NodeTests.call, session: String(match.1), fields: alice, on: other, of: b)
+            try allow(b, name, tag: 2)
+            try allow(a, name, tag: tag)
+            let request = a.events.last { $0.kind == .request }
+            if tag == 8 {
+                #expect(cluster.read(other, of: b).hasPrefix("HTTP/1.1 404 "))
+            } else {
+                #expect(request?.principal?.tag == 7)
+            }
+        }
+        for node in cluster.nodes { #expect(node.engine.violations().map(\.description) == []) }
+    }
+
     @Test("Changes and broadcasts reach the clients of all nodes, once")
     func announced() throws {
         let session = try #require(cluster.initialize(at: a))

@@ -180,18 +180,6 @@ extension ServerEngine {
         return .found(session)
     }
 
-    /// What the error says about the revisions that are served (S-025).
-    func versionsOffered(_ era: Era, asked: UnsafeRawBufferPointer?) -> ByteBuffer {
-        let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
-        options.revisions.append(era, to: data)
-        if let text = asked, UTF8Text.isValid(text) {
-            data.append(",\"requested\":")
-            data.append(jsonString: text)
-        }
-        data.append("}")
-        return data
-    }
-
     /// The revision that applies to an exchange: the session's, if it has one (S-209, S-210).
     func revision(of session: ServerSession?, _ head: RequestHead) -> Revision {
         session?.state.revision ?? head[.protocolVersion].flatMap { Revision(text: $0) } ?? .assumed
