@@ -1,4 +1,5 @@
 import Engine
+import Session
 import Wire
 
 /// The ledger of one run: what clients requested, what the engine promised, and what arrived. It is
@@ -119,11 +120,9 @@ final class Ledger {
     /// Notifications that clients have sent, and whether the host has received them.
     private(set) var notes: [(session: Int?, principal: String?, isHeard: Bool)] = []
     var grants: [Grant] = []
-    var isDraining = false
     var isClosing = false
-    /// Whether the process is to end, in order, and another one follows.
-    var isStopping = false
     private(set) var messages = 0
+    private var lastCall: UInt64 = 0
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -133,6 +132,15 @@ final class Ledger {
         _ condition: Bool, _ kind: Violation.Kind, _ text: @autoclosure () -> String
     ) {
         if !condition { simulation.violate(kind, text()) }
+    }
+
+    var isDraining: Bool { simulation.nodes.contains { $0.isDraining } }
+    /// Whether a process is to end, in order, and another one follows.
+    var isStopping: Bool { simulation.nodes.contains { $0.isStopping } }
+
+    func nextCall() -> CallKey {
+        lastCall += 1
+        return CallKey(rawValue: lastCall)
     }
 
     // MARK: Sessions
@@ -180,22 +188,22 @@ final class Ledger {
     }
 
     /// The host received a request.
-    func given(_ number: Int, of session: Int?, by principal: String?) {
+    func given(_ number: Int, of session: Int?, by principal: String?, at node: Node) {
         let ticket = tickets[number]
         expect(!ticket.isGiven, .duplication, "the host was given request \(number) twice")
         expect(
             ticket.isInitialize || ticket.session == session, .leak,
             "request \(number) came in another session")
-        let isResumed = session.map { simulation.host.isResumed($0) } ?? false
+        let isResumed = session.map { node.host.isResumed($0) } ?? false
         expect(
             ticket.principal == principal, isResumed ? .impostor : .leak,
             "request \(number) came from another")
         tickets[number].isGiven = true
-        tickets[number].process = simulation.process
+        tickets[number].process = node.process
     }
 
     /// The host received the cancellation of a request.
-    func wasCancelled(_ number: Int, because fault: CallerFault?) {
+    func wasCancelled(_ number: Int, because fault: CallerFault?, at node: Node) {
         let ticket = tickets[number]
         switch fault {
         case .cancelled:
@@ -212,7 +220,7 @@ final class Ledger {
         case .sessionEnded: break
         case .closed:
             expect(
-                isClosing || isStopping, .misconduct,
+                isClosing || node.isStopping, .misconduct,
                 "request \(number) was cut by a server that is open")
         default: expect(false, .misconduct, "request \(number) was cancelled for no reason")
         }

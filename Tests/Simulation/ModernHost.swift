@@ -13,16 +13,18 @@ final class ModernHost {
     }
 
     private unowned let simulation: Simulation
+    private unowned let node: Node
     private unowned let host: Host
     private var given: [RequestKey: Given] = [:]
     private var questions: [CallKey: Int] = [:]
 
-    init(_ simulation: Simulation, _ host: Host) {
+    init(_ simulation: Simulation, _ node: Node, _ host: Host) {
         self.simulation = simulation
+        self.node = node
         self.host = host
     }
 
-    private var engine: ServerEngine { simulation.engine }
+    private var engine: ServerEngine { node.engine }
     private var book: ModernBook { simulation.modern }
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
     private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
@@ -118,7 +120,7 @@ final class ModernHost {
 
     private func serveLater(_ key: RequestKey) {
         let pause = simulation.isBusy ? [0, 1, 20, 300, 2_000, 20_000][number(6)] : number(20)
-        simulation.after(Int64(pause)) { [self] in serve(key) }
+        node.after(Int64(pause)) { [self] in serve(key) }
     }
 
     /// Says or asks something, or answers.
@@ -128,7 +130,7 @@ final class ModernHost {
         request.steps -= 1
         given[key] = request
         for _ in 0..<host.chattiness { speak(key, request.call) }
-        simulation.driver.pump()
+        node.driver.pump()
         if chance(40) { serve(key) } else { serveLater(key) }
     }
 
@@ -174,7 +176,7 @@ final class ModernHost {
     }
 
     private func ask(_ key: RequestKey, _ call: Int) {
-        let question = host.nextCall()
+        let question = simulation.ledger.nextCall()
         let (method, name) = [
             ("elicitation/create", "elicitation"), ("sampling/createMessage", "sampling"),
             ("roots/list", "roots"), ("ping", "ping"),
@@ -257,7 +259,7 @@ final class ModernHost {
                 simulation.violate(.duplication, "a request was answered twice")
             }
         }
-        simulation.driver.pump()
+        node.driver.pump()
     }
 
     /// Sends a message that contains the next number, and enters it in the ledger.

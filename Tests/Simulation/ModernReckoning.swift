@@ -99,7 +99,7 @@ final class Listen {
         acknowledged = filter
         before = simulation.modern.published
         for uri in filter.uris where !simulation.modern.watched.contains(uri) {
-            let mayWait = mayLose || simulation.driver.isHeld
+            let mayWait = mayLose || simulation.nodes[0].driver.isHeld
             expect(mayWait, .loss, "the host does not know that \(uri) is watched")
         }
     }

@@ -54,9 +54,7 @@ extension Ledger {
     // MARK: Processes
 
     /// The process has ended. What the store has lost is as if it had never been.
-    func processEnded() {
-        isDraining = false
-        isStopping = false
+    func processEnded(of node: Node) {
         for (index, book) in sessions.enumerated() {
             let lives = simulation.store.has(book.wireID)
             // What has changed in the last second may not have been stored.
@@ -105,7 +103,7 @@ extension Ledger {
 
     /// Whether an error says that the process of a request has ended, or cut it.
     func isInterrupted(_ ticket: Ticket, _ message: Message) -> Bool {
-        ticket.isGiven && (ticket.process < simulation.process || isStopping)
+        ticket.isGiven && (ticket.process < simulation.nodes[0].process || isStopping)
             && (message.isInterruption || message.errorCode == -32_800)
     }
 }

@@ -32,6 +32,8 @@ struct Profile {
     let hasTools: Bool
     /// Whether the host takes its events from a queue, and is sometimes behind.
     let isBehind: Bool
+    /// How many servers share the store.
+    let nodeCount: Int
     /// What listeners may be told of; an empty resource is for all of them.
     let offered: Set<Filter.Change>
 
@@ -69,6 +71,7 @@ struct Profile {
         if !options.isStateless, random.chance(30) {
             options.oldPath = ByteBuffer(copying: (OldStream.path as StaticString).rawBytes)
         }
+        nodeCount = 1
         self.options = options
     }
 
@@ -180,6 +183,9 @@ struct Profile {
     private static func tightBound(_ random: inout SeededRandom) -> Int {
         [2_000, 3_000, 6_000, 16_000][random.number(4)]
     }
+
+    /// Whether several servers share the store.
+    var hasNodes: Bool { nodeCount > 1 }
 
     var authorizationWait: Int64 { authorizes ? options.authorizationWait ?? 0 : 0 }
 
