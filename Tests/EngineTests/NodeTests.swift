@@ -83,6 +83,20 @@ struct NodeTests {
         check()
     }
 
+    @Test("The node that has the client records an exchange, and no other")
+    func recorded() throws {
+        let cluster = Cluster(2) { $0.reportsExchanges = true }
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let session = try #require(cluster.initialize(at: a))
+        let before = a.kinds().count { $0 == .access }
+        let connection = cluster.connect(to: b)
+        cluster.send("POST", NodeTests.call, session: session, on: connection, of: b)
+        try respond(a, try #require(lastRequest(of: a)))
+        _ = cluster.read(connection, of: b)
+        #expect(a.kinds().count { $0 == .access } == before)
+        #expect(b.kinds().count { $0 == .access } == 1)
+    }
+
     @Test("A client that leaves is told to the node that answers")
     func left() throws {
         let session = try #require(cluster.initialize(at: a))

@@ -70,7 +70,7 @@ enum Budgets {
         }
         // What the host has not heard yet waits for its queue.
         let isBehind = node.driver.isHeld
-        if !isBehind, Set(watched) != simulation.modern.watched {
+        if !isBehind, Set(watched) != simulation.modern.watched(at: node) {
             simulation.violate(.misconduct, "the host knows other resources that are watched")
         }
     }
@@ -124,6 +124,8 @@ enum Budgets {
         var slack = longest(simulation)
         for connection in Inspection(of: engine).connections(of: session)
         where connection.unsentBytes > 0 {
+            // The client of another node takes so much from it.
+            guard Driver.hasLink(connection) else { continue }
             let link = Driver.link(of: connection)
             link.isCarrying = true
             link.unchecked = link.unchecked ?? connection.unsentBytes

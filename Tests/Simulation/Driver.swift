@@ -61,6 +61,19 @@ final class Driver {
         pump()
     }
 
+    /// A message of another node.
+    func received(_ bytes: [UInt8], from id: NodeID) {
+        bytes.withUnsafeBytes { bytes in
+            switch engine.received(bytes, from: id) {
+            case .publish(let change, let uri):
+                node.host.modern.heard(of: change, String(decoding: uri, as: UTF8.self))
+            case .broadcast(let method, let params): node.host.heardBroadcast(method, params)
+            case nil: break
+            }
+        }
+        pump()
+    }
+
     func deadlineReached() {
         engine.deadlineReached()
         // Pipelined requests that are read then may have a deadline that is now (responseHead 0).
@@ -118,6 +131,11 @@ final class Driver {
     private func endTurn() -> Bool {
         defer { pump() }
         return engine.endTurn()
+    }
+
+    /// Whether a connection has a client here, and not at another node.
+    static func hasLink(_ connection: ServerConnection) -> Bool {
+        UInt(bitPattern: connection.driver) != .max
     }
 
     static func link(of connection: ServerConnection) -> Link {

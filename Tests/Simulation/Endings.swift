@@ -25,6 +25,12 @@ extension Simulation {
             note("host  dies")
             return node.endProcess(inOrder: false)
         }
+        drain(node)
+    }
+
+    /// The process of a node is told to end.
+    func drain(_ node: Node) {
+        guard isBusy, !node.isDown, !node.isStopping, !node.isPaused else { return }
         node.isDraining = true
         node.isStopping = true
         if random.chance(30) {

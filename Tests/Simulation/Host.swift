@@ -97,10 +97,11 @@ final class Host {
             keys.append((session!, event.sessionKey!))
             let isResumed = event.session!.isResumed
             if isResumed { resumed.insert(session!) }
-            ledger.isOpen(session!, isResumed: isResumed, for: Host.name(event.principal))
+            ledger.isOpen(
+                session!, isResumed: isResumed, for: Host.name(event.principal), at: node)
         case .sessionClosed:
             keys.removeAll { $0.session == session }
-            ledger.closed(session!)
+            ledger.closed(session!, at: node)
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
@@ -327,10 +328,23 @@ final class Host {
         let drops = engine.statistics.mailboxDrops
         let method = anyNotification
         Host.withBytes("{\"n\":\(ledger.nextNumber)}") { params in
+            engine.announce(method: method.rawBytes, params: params)
             var broadcast = engine.broadcast(method: method.rawBytes, params: params)
             while engine.proceed(&broadcast) {}
         }
-        ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops && !Host.isLog(method))
+        let isDue = engine.statistics.mailboxDrops == drops && !Host.isLog(method)
+        ledger.broadcast(isDue: isDue, at: node)
+    }
+
+    /// Another node has sent a message to every session.
+    func heardBroadcast(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
+        let drops = engine.statistics.mailboxDrops
+        var broadcast = engine.broadcast(method: method, params: params)
+        while engine.proceed(&broadcast) {}
+        guard engine.statistics.mailboxDrops == drops, !method.equals("notifications/message"),
+            let number = JSONValue(params, depthMax: 16)?["n"]?.integer
+        else { return }
+        ledger.broadcast(Int(number), arrivedAt: node)
     }
 
     /// Cancels the oldest call. The notification for the client may find the mailbox full.
@@ -346,7 +360,8 @@ final class Host {
         }
         ledger.gaveUp(
             Int(call.key.rawValue), to: call.owner,
-            isDue: engine.statistics.mailboxDrops == drops)
+            isDue: engine.statistics.mailboxDrops == drops && ledger.isDue(call.owner, from: node),
+            at: node)
     }
 
     private func call(
@@ -380,7 +395,9 @@ final class Host {
             }
         }
         simulation.note("host  → \(what()) n=\(number)\(fault.map { " fault=\($0)" } ?? "")")
-        ledger.promised(to: owner, isDue: fault == nil, isLog: Host.isLog(method))
+        ledger.promised(
+            to: owner, isDue: fault == nil && ledger.isDue(owner, from: node),
+            isLog: Host.isLog(method), at: node)
         return fault == nil
     }
 

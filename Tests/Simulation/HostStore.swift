@@ -8,7 +8,7 @@ import Wire
 /// loads and look-ups, at once or later. What it was told last may be lost with the process. A
 /// forgetful one returns a part, or nothing, or does not answer. A lying one returns anything.
 class HostStore {
-    private struct Found {
+    struct Found {
         var messages: [ByteBuffer]
         var hasEnded: Bool
         var record: ByteBuffer?
@@ -18,14 +18,14 @@ class HostStore {
 
     unowned let simulation: Simulation
     /// What it has been told, and what of that survives the process.
-    private var state = StoreState()
+    var state = StoreState()
     private var durable = StoreState()
     /// The orders between the two.
     private var recent: [(time: Int64, order: StoreOrder)] = []
     /// The sessions of which nothing may be told any more.
-    private var forgotten: Set<SessionID> = []
+    var forgotten: Set<SessionID> = []
     /// What it has lost something of.
-    private(set) var losses = Losses()
+    var losses = Losses()
     /// Bytes of all messages that it has ever stored or made up, kept or not.
     private(set) var bytesTotal = 0
 
@@ -62,7 +62,7 @@ class HostStore {
         }
     }
 
-    private func check(_ order: StoreOrder) {
+    func check(_ order: StoreOrder) {
         if let session = order.changed, forgotten.contains(session) {
             simulation.violate(.misconduct, "the store is told of a session that has ended")
         }
@@ -168,7 +168,7 @@ class HostStore {
 
     /// The events after a cursor; nil if the cursor is unknown. Those that the client has, and that
     /// were lost, are none.
-    private func find(_ cursor: EventID, _ session: SessionID) -> Found? {
+    func find(_ cursor: EventID, _ session: SessionID) -> Found? {
         guard let stream = state.streams[cursor.stream], stream.session == session,
             cursor.sequence <= stream.last || losses.streams.contains(cursor.stream)
         else { return nil }
@@ -282,7 +282,7 @@ class HostStore {
         state = durable
     }
 
-    private func lose(_ order: StoreOrder) {
+    func lose(_ order: StoreOrder) {
         guard let session = order.changed else { return }
         forgotten.remove(session)
         losses.sessions.insert(HostStore.text(session))

@@ -34,7 +34,7 @@ final class ModernHost {
     func processEnded() {
         given = [:]
         questions = [:]
-        book.processEnded()
+        book.processEnded(of: node)
     }
 
     // MARK: Events
@@ -61,7 +61,7 @@ final class ModernHost {
             heardAnswer(event, Int(key.rawValue), call)
         case .resourceSubscribed, .resourceUnsubscribed:
             let uri = event.uri.map { text($0) } ?? ""
-            book.isWatched(uri, event.kind == .resourceSubscribed)
+            book.isWatched(uri, event.kind == .resourceSubscribed, at: node)
         default: return false
         }
         return true
@@ -279,7 +279,8 @@ final class ModernHost {
         }
         simulation.note("host  → \(what()) n=\(number)\(fault.map { " fault=\($0)" } ?? "")")
         simulation.ledger.promised(
-            to: owner, isDue: fault == nil && isWanted(owner, level), isLog: level != nil)
+            to: owner, isDue: fault == nil && isWanted(owner, level), isLog: level != nil,
+            at: node)
     }
 
     /// Whether the client has said that it wants such a message.
@@ -324,6 +325,13 @@ final class ModernHost {
             kind = .resource
             uri = name
         }
+        Host.withBytes(uri) { engine.announce(kind, $0) }
+        publish(kind, uri)
+        simulation.ledger.published(
+            change, isDue: engine.statistics.mailboxDrops == drops, at: node)
+    }
+
+    private func publish(_ kind: Change, _ uri: String) {
         let whole = Filter.whole(of: uri).map { name in
             let text = ByteBuffer()
             text.append(Array(name.utf8))
@@ -333,6 +341,20 @@ final class ModernHost {
             var publication = engine.publish(kind, uri, covering: whole.map { [$0] } ?? [])
             while engine.proceed(&publication) {}
         }
-        simulation.ledger.published(change, isDue: engine.statistics.mailboxDrops == drops)
+    }
+
+    /// Another node has published a change.
+    func heard(of kind: Change, _ uri: String) {
+        let drops = engine.statistics.mailboxDrops
+        publish(kind, uri)
+        let change: Filter.Change =
+            switch kind {
+            case .tools: .tools
+            case .prompts: .prompts
+            case .resources: .resources
+            case .resource: .resource(uri)
+            }
+        simulation.ledger.published(
+            change, isDue: engine.statistics.mailboxDrops == drops, at: node)
     }
 }

@@ -38,12 +38,13 @@ struct Profile {
     let offered: Set<Filter.Change>
 
     /// `restarts`: whether the process ends for certain, and requests are authorized.
-    init(_ random: inout SeededRandom, restarts isRestarted: Bool) {
+    init(_ random: inout SeededRandom, restarts isRestarted: Bool, nodes hasNodes: Bool) {
         var options = ServerOptions()
         offered = Profile.chooseAnswers(&options, &random)
         isRough = random.chance(80)
         Profile.chooseCrowd(&options, isRough, &random)
-        mayForget = Profile.chooseMemory(&options, &random, isRestarted)
+        let isShared = isRestarted || hasNodes
+        mayForget = Profile.chooseMemory(&options, &random, isShared)
         isTight = random.chance(40)
         Profile.chooseOutput(&options, isTight, &random)
         authorizes = random.chance(35) || isRestarted
@@ -56,11 +57,12 @@ struct Profile {
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
         lends = random.chance(50)
         storeLies = mayForget && options.hasHostStore && random.chance(50)
-        restarts = Profile.chooseRestarts(&options, &random, isRestarted)
-        storeLag = restarts == 0 ? 0 : [0, 0, 30, 1_000][random.number(4)]
+        let troubles = Profile.chooseRestarts(&options, &random, isShared)
+        restarts = hasNodes && random.chance(15) ? 0 : troubles
+        storeLag = restarts == 0 || hasNodes ? 0 : [0, 0, 30, 1_000][random.number(4)]
         options.reportsExchanges = random.chance(40)
         // What a modern client was asked for ends with the process.
-        modernCount = restarts > 0 ? 0 : random.number(4)
+        modernCount = restarts > 0 || hasNodes ? 0 : random.number(4)
         hasTools = random.chance(50)
         options.parked = [300, 3_000, 20_000][random.number(3)]
         if random.chance(20) { options.parkedMax = 1 + random.number(3) }
@@ -68,10 +70,11 @@ struct Profile {
         if random.chance(20) { options.subscriptionsMax = 1 + random.number(2) }
         options.keepsSubscriptions = random.chance(60)
         isBehind = random.chance(40)
-        if !options.isStateless, random.chance(30) {
+        if !options.isStateless, !hasNodes, random.chance(30) {
             options.oldPath = ByteBuffer(copying: (OldStream.path as StaticString).rawBytes)
         }
-        nodeCount = 1
+        nodeCount = hasNodes ? 2 + random.number(2) : 1
+        if hasNodes { options.waitsForStore = random.chance(20) }
         self.options = options
     }
 
@@ -219,7 +222,7 @@ struct Profile {
         clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
         \(hasSessionStore ? " restarts=\(restarts) lag=\(storeLag) idle=\(options.sessionIdle ?? 0)" : "")\
-        \(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
+        \(hasNodes ? " nodes=\(nodeCount)" : "")\(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
         """
     }
 

@@ -63,7 +63,7 @@ extension Ledger {
 
     private func isWhole(_ session: Int) -> Bool {
         let book = sessions[session]
-        return book.isFollowed && !book.mayMiss && !book.hasEnded
+        return book.isFollowed && !book.mayMiss && !hasEnded(session)
     }
 
     private func hasGivenUp(_ ticket: Int) -> Bool {

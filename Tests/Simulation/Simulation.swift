@@ -87,14 +87,16 @@ package final class Simulation {
 
     private init(_ seed: UInt64, _ sabotage: Sabotage.Kind?, _ isRecording: Bool) {
         random = SeededRandom(seed)
-        profile = Profile(&random, restarts: sabotage?.needsRestarts ?? false)
+        profile = Profile(
+            &random, restarts: sabotage?.needsRestarts ?? false,
+            nodes: sabotage?.needsNodes ?? (seed % 3 == 0))
         self.sabotage = Sabotage(sabotage, &random)
         self.isRecording = isRecording
         var secrets = SeededRandom(seed &+ 1)
         words = { secrets.next() }
         ledger = Ledger(self)
         modern = ModernBook(self)
-        store = HostStore(self)
+        store = profile.hasNodes ? SharedStore(self) : HostStore(self)
         nodes = (0..<profile.nodeCount).map { Node($0 + 1, in: self) }
         watcher = Watcher(self)
     }
@@ -109,10 +111,11 @@ package final class Simulation {
             if profile.hasTools { node.host.modern.setTools() }
             at(0) { node.run { node.host.think() } }
         }
-        for _ in 0..<profile.restarts {
+        if profile.hasNodes { beginNodes() }
+        for _ in 0..<profile.restarts where !profile.hasNodes {
             at(Int64(random.number(Int(profile.horizon)))) { [self] in restart(nodes[0]) }
         }
-        if profile.restarts == 0, random.chance(10) {
+        if profile.restarts == 0, !profile.hasNodes, random.chance(10) {
             at(Int64(random.number(Int(profile.horizon)))) { [self] in endServer() }
         }
         go { self.now < self.profile.horizon }
@@ -128,7 +131,7 @@ package final class Simulation {
             ledger.checkEverythingCame()
             Budgets.checkNothingIsUnderWay(self)
         }
-        if !ledger.isStopping, random.chance(20) { at(now) { [self] in endServer() } }
+        if !ledger.isStopping, !profile.hasNodes, random.chance(20) { at(now) { [self] in endServer() } }
         begin(.leaving, { $0.leave() }, { $0.leave() })
         go { !self.agenda.isEmpty || self.nodes.contains { $0.engine.nextDeadline != nil } }
         if violation == nil { Budgets.checkNothingIsLeft(self) }

@@ -7,13 +7,15 @@ import Wire
 extension ServerEngine {
     // MARK: Requests
 
-    /// Answers a request whose client is at another node, which has admitted it.
+    /// Answers a request whose client is at another node, which has admitted it and keeps the
+    /// record of it.
     func answer(_ request: UnsafeRawBufferPointer, for origin: RelayOrigin) {
         let name = origin.name
         guard relays.origin(name.key, at: name.node) == nil else { return }
         guard connections.count < options.connectionsMax,
             let connection = connections.open(
-                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now)
+                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now,
+                isRecorded: false)
         else {
             core.counters.limitRefusals += 1
             core.log(
