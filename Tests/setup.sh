@@ -35,11 +35,12 @@ install_for_building() {
   local llhttp=/usr/share/include/llhttp/llhttp.h
   test -e $llhttp || llhttp=/usr/include/llhttp.h
   install_missing cmake make gcc /usr/include/stdlib.h=libc6-dev /usr/include/uv.h=libuv1-dev \
-    /usr/include/jansson.h=libjansson-dev /usr/include/sqlite3.h=libsqlite3-dev $llhttp=node-llhttp
+    /usr/include/jansson.h=libjansson-dev /usr/include/sqlite3.h=libsqlite3-dev \
+    /usr/include/hiredis/hiredis.h=libhiredis-dev $llhttp=node-llhttp
 }
 
 install_for_tests() {
-  install_missing g++ clang pkg-config valgrind python3 /usr/include/glib-2.0/glib.h=libglib2.0-dev
+  install_missing g++ clang pkg-config valgrind python3 redis-server /usr/include/glib-2.0/glib.h=libglib2.0-dev
 }
 
 find_swift() {

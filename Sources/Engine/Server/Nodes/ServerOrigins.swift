@@ -1,4 +1,5 @@
 import Link
+import MCP
 import Session
 import Wire
 
@@ -10,19 +11,14 @@ extension ServerEngine {
     /// Answers a request whose client is at another node, which has admitted it and keeps the
     /// record of it.
     func answer(_ request: UnsafeRawBufferPointer, for origin: RelayOrigin) {
-        let name = origin.name
-        guard relays.origin(name.key, at: name.node) == nil else { return }
-        guard connections.count < options.connectionsMax,
+        guard relays.isFree(origin.key), connections.count < options.connectionsMax,
             let connection = connections.open(
                 driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now,
                 isRecorded: false)
         else {
             core.counters.limitRefusals += 1
-            core.log(
-                .warning,
-                "Refused a request of another server: there are as many connections as there may be "
-                    as StaticString)
-            return kept.send(NodeMessage.broken(name.key).bytes, to: name.node)
+            core.log(.warning, "Refused a request of another server (connections_max)")
+            return kept.send(NodeMessage.broken(origin.key).bytes, to: origin.node)
         }
         connection.setOrigin(origin)
         relays.add(connection, of: origin)
@@ -36,24 +32,32 @@ extension ServerEngine {
     }
 
     /// A head that another node has admitted has been read.
-    func headArrived(_ head: RequestHead, for origin: RelayOrigin, on connection: ServerConnection)
-    {
+    func headArrived(
+        _ head: RequestHead, for origin: RelayOrigin, on connection: ServerConnection
+    ) {
+        // A host says more of a user than a name, and each only to its own server.
+        if gate.asksHost { return authorize(head, on: connection) }
         if let principal = origin.terms.principal {
             let expiry = origin.terms.expiresIn.map { now.advanced(byMilliseconds: $0) }
             connection.exchange.authorize(as: principal, until: expiry)
         }
-        if let refusal = gate.examine(head) { return refuse(refusal, connection) }
+        admit(head, on: connection)
+    }
+
+    /// Gives a request back whose session is not here; false if it is.
+    func giveBack(_ head: RequestHead, on connection: ServerConnection) -> Bool {
         guard classifier.header(of: head) != .modern, let text = head[.sessionID],
             let id = sessions.id(in: text), sessions.key(for: id) == nil
-        else { return }
+        else { return false }
         giveBack(connection)
+        return true
     }
 
     /// Lets the other node ask somebody else: the session is not here, or not for long.
     func giveBack(_ connection: ServerConnection) {
         guard let origin = connection.origin else { return }
         origin.end()
-        kept.send(NodeMessage.moved(origin.name.key).bytes, to: origin.name.node)
+        kept.send(NodeMessage.moved(origin.key).bytes, to: origin.node)
         discard(connection)
     }
 
@@ -87,7 +91,7 @@ extension ServerEngine {
             var rest = piece.prefixBytes(origin.room)
             while rest.count > 0 {
                 let part = rest.prefixBytes(RelayOrigin.partBytes)
-                kept.send(NodeMessage.response(origin.name.key, part).bytes, to: origin.name.node)
+                kept.send(NodeMessage.response(origin.key, part).bytes, to: origin.node)
                 origin.sent(part.count)
                 count += part.count
                 rest = rest.dropBytes(part.count)
@@ -100,7 +104,7 @@ extension ServerEngine {
     func end(_ origin: RelayOrigin, of connection: ServerConnection, keepsAlive: Bool) {
         origin.end()
         kept.send(
-            NodeMessage.ended(origin.name.key, keepsAlive: keepsAlive).bytes, to: origin.name.node)
+            NodeMessage.ended(origin.key, keepsAlive: keepsAlive).bytes, to: origin.node)
         discard(connection)
     }
 
@@ -109,6 +113,6 @@ extension ServerEngine {
         relays.remove(origin)
         guard !origin.hasEnded else { return }
         origin.end()
-        kept.send(NodeMessage.broken(origin.name.key).bytes, to: origin.name.node)
+        kept.send(NodeMessage.broken(origin.key).bytes, to: origin.node)
     }
 }
