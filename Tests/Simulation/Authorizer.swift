@@ -22,9 +22,11 @@ final class Authorizer {
         guard let key = event.authorization, let grant = credentials.flatMap({ Int($0) }),
             simulation.ledger.grants.indices.contains(grant)
         else { return simulation.violate(.misconduct, "credentials that nobody has") }
-        simulation.ledger.authorizing(grant)
-        guard simulation.isBusy else { return decide(key, grant, .allowed(for: nil)) }
-        let verdict = chooseVerdict()
+        let known = simulation.ledger.authorizing(grant)
+        guard simulation.isBusy else {
+            return decide(key, grant, known ?? .allowed(for: nil))
+        }
+        let verdict = known ?? chooseVerdict()
         switch number(20) {
         case 0...12: decide(key, grant, verdict)
         case 13...18:

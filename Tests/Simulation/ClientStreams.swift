@@ -51,7 +51,7 @@ extension Client {
 
     /// Whether the node that has its session may be gone meanwhile.
     private var mayBeCut: Bool {
-        simulation.profile.hasNodes && simulation.profile.restarts > 0
+        simulation.profile.mayBeCut
     }
 
     /// A response arrived that contains neither a stream nor an answer.
@@ -68,7 +68,7 @@ extension Client {
         case (.note(let note, _), 202): ledger.accepted(note)
         case (.note(_, let session?), 404): sessionEnded(session)
         case (.note, 502) where mayBeCut, (.delete, 502) where mayBeCut: break
-        case (.primary(let stream), 502) where mayBeCut: withoutPrimary(stream)
+        case (.primary(let stream), 502) where mayBeCut: lostPrimary(stream)
         case (.delete(let session), 204), (.delete(let session), 404): sessionEnded(session)
         case (.primary(let stream), 404): sessionEnded(stream.session!)
         case (.primary(let stream), 503) where mayBeAway: withoutPrimary(stream)

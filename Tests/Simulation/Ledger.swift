@@ -263,7 +263,7 @@ final class Ledger {
             case 400: ticket.isImproper
             case 404: hasEnded(ticket.session)
             case 408: simulation.profile.isRough || isDraining || isClosing
-            case 502: simulation.profile.restarts > 0 && simulation.profile.hasNodes
+            case 502: simulation.profile.mayBeCut
             case 503: simulation.profile.mayBeAway || isDraining || isClosing
             default: false
             }

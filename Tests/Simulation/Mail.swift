@@ -45,11 +45,21 @@ final class Mail {
             guard other.epoch == epoch, breaks[way] ?? 0 == count else { return }
             other.node.run { [self] in
                 guard other.epoch == epoch else { return }
+                simulation.note("\(line.node.name) → \(other.node.name) \(Mail.name(of: bytes))")
                 for bytes in simulation.sabotage.spoil(bytes, from: way.from, to: way.to) {
                     other.node.driver.received(bytes, from: way.from)
                 }
             }
         }
+    }
+
+    private static func name(of bytes: [UInt8]) -> String {
+        let names = [
+            "?", "request", "taken", "hangUp", "left", "response", "ended", "endedLast", "moved",
+            "broken", "publish", "broadcast",
+        ]
+        let kind = Int(bytes.first ?? 0)
+        return "\(names.indices.contains(kind) ? names[kind] : "\(kind)") \(bytes.count)"
     }
 
     /// Messages between two nodes are lost, and both hear of that.

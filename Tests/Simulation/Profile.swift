@@ -195,6 +195,9 @@ struct Profile {
     /// Whether a request may be lost although nobody gave it up.
     var mayLose: Bool { isRough || mayForget || isTight || authorizes || restarts > 0 }
 
+    /// Whether the node of a session may be gone, or may close its side of an exchange.
+    var mayBeCut: Bool { hasNodes && (restarts > 0 || isRough || isTight) }
+
     /// Whether the server may have to say that it cannot serve a request now.
     var mayBeAway: Bool { isRough || hasSessionStore }
 
