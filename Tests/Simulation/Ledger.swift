@@ -417,7 +417,7 @@ final class Ledger {
         // A stream that waits for the store begins and ends when the store has answered.
         let isLoaded = stream.isBack && simulation.profile.hasHostStore
         expect(
-            isLoaded || time <= max(first, expiry) + Simulation.lateness, .misconduct,
+            isLoaded || simulation.profile.restarts > 0 && simulation.profile.hasNodes || time <= max(first, expiry) + Simulation.lateness, .misconduct,
             "message \(number) came on a stream whose authorization had expired")
     }
 

@@ -56,7 +56,7 @@ final class Mail {
     private static func name(of bytes: [UInt8]) -> String {
         let names = [
             "?", "request", "taken", "hangUp", "left", "response", "ended", "endedLast", "moved",
-            "broken", "publish", "broadcast",
+            "broken", "publish", "broadcast", "over",
         ]
         let kind = Int(bytes.first ?? 0)
         return "\(names.indices.contains(kind) ? names[kind] : "\(kind)") \(bytes.count)"
