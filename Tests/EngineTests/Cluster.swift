@@ -123,6 +123,16 @@ final class Cluster {
         settle()
     }
 
+    /// A node loses the store, and what is under way to it and from it, and reaches it again. The
+    /// others do not notice.
+    func cutOff(_ node: Node) {
+        mail.removeAll { $0.from === node || $0.to == node.id }
+        node.engine.gone(nil)
+        node.engine.storeReached(false)
+        node.engine.storeReached(true)
+        settle()
+    }
+
     /// Whether a node has a session.
     func has(_ session: String, _ node: Node) -> Bool {
         Inspection(of: node.engine).sessions.contains { $0.wireID.text == session }

@@ -16,8 +16,14 @@ extension ServerEngine {
         guard !gate.isOld(head), classifier.header(of: head) != .modern,
             let text = head[.sessionID], let id = sessions.id(in: text),
             head.isUnanimous(.sessionID, FieldName.sessionID), sessions.key(for: id) == nil,
-            let load = kept.find(id)
+            kept.hasStore
         else { return false }
+        // Looking for it would make it this node's.
+        if hasNodes, isDraining {
+            refuseWhileDraining(connection)
+            return true
+        }
+        guard let load = kept.find(id) else { return false }
         parked.park(connection, for: load)
         move(connection, to: .seeking(load))
         wait(.load, connection)

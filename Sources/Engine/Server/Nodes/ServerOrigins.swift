@@ -8,11 +8,13 @@ import Wire
 extension ServerEngine {
     // MARK: Requests
 
-    /// Answers a request whose client is at another node, which has admitted it.
+    /// Answers a request whose client is at another node, which has admitted it and keeps the
+    /// record of it.
     func answer(_ request: UnsafeRawBufferPointer, for origin: RelayOrigin) {
         guard relays.isFree(origin.key), connections.count < options.connectionsMax,
             let connection = connections.open(
-                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now)
+                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now,
+                isRecorded: false)
         else {
             core.counters.limitRefusals += 1
             core.log(.warning, "Refused a request of another server (connections_max)")

@@ -93,6 +93,11 @@ extension ServerEngine {
         guard let (connection, relayed) = relays.client(key, at: node), !relayed.hasResponse,
             let head = connection.head
         else { return }
+        if isDraining, case .find = relayed.fallback {
+            forget(relayed)
+            move(connection, to: .receiving)
+            return refuseWhileDraining(connection)
+        }
         guard case .find = relayed.fallback, relayed.moves < RelayedExchange.movesMax,
             let id = head[.sessionID].flatMap({ sessions.id(in: $0) }), let load = kept.find(id)
         else { return lostNode(of: connection) }
