@@ -12,6 +12,8 @@ struct KeptSessions {
     private let interval: Int64?
     /// Whether everything is stored at once, because answers wait for it.
     private let isPrompt: Bool
+    /// The name of this server among several.
+    private let node: NodeID?
     /// When some of the sessions are next reported, and which was the last one.
     private var nextReport: Instant?
     private var reportIndex = 0
@@ -28,6 +30,7 @@ struct KeptSessions {
         store = options.hasSessionStore && !options.isStateless ? SessionStore(orders) : nil
         interval = store == nil ? nil : options.sessionReportInterval
         isPrompt = options.waitsForStore
+        node = options.node
     }
 
     /// Whether sessions outlive the process.
@@ -38,7 +41,7 @@ struct KeptSessions {
 
     /// Stores a live session.
     mutating func keep(_ session: ServerSession, at now: Instant) {
-        guard let store, !session.isOld, session.state.isLive,
+        guard let store, !session.isOld, session.state.isLive, !session.past.isReleased,
             let revision = session.state.revision
         else { return }
         session.past.hasChanged = false
@@ -56,7 +59,8 @@ struct KeptSessions {
                 isReady: session.state.isReady, clientInfo: session.clientInfo,
                 clientCapabilities: session.clientCapabilities, logLevel: session.logLevel,
                 primaries: primaries.suffix(SessionRecord.primariesMax),
-                subscriptions: session.subscriptions.uris))
+                subscriptions: session.subscriptions.uris,
+                drainer: session.past.isDraining ? node : nil))
         beginReports(at: now)
     }
 
@@ -80,6 +84,7 @@ struct KeptSessions {
     /// A session was found, and goes on.
     mutating func resume(_ session: ServerSession, from record: SessionRecord, at now: Instant) {
         session.past.primaries = record.primaries
+        session.past.drainer = record.drainer
         store?.touch(session.id)
         beginReports(at: now)
     }
@@ -92,6 +97,18 @@ struct KeptSessions {
     /// A session has ended, for every process.
     func forget(_ session: ServerSession) {
         if !session.isOld { store?.forget(session.id) }
+    }
+
+    /// This node is done with a session: any other may go on with it.
+    func release(_ session: ServerSession) {
+        guard node != nil, !session.isOld, !session.past.isReleased else { return }
+        session.past.isReleased = true
+        store?.release(session.id)
+    }
+
+    /// Sends a message to a node, or to all others.
+    func send(_ message: ByteBuffer, to node: NodeID?) {
+        store?.send(message, to: node)
     }
 
     /// Looks up a session.
@@ -135,7 +152,7 @@ struct KeptSessions {
         for _ in 0..<min(slots, slots / parts + 1) {
             reportIndex = reportIndex + 1 < slots ? reportIndex + 1 : 0
             guard let session = sessions[index: reportIndex], !session.isOld,
-                session.state.isLive,
+                session.state.isLive, !session.past.isReleased,
                 sessions.quietSince(session).map({ $0 >= last }) ?? true
             else { continue }
             store.touch(session.id)
@@ -150,6 +167,12 @@ struct SessionPast {
     var primaries: [StreamToken] = []
     /// Whether its primary stream in this process was used.
     var hasBegunPrimary = false
+    /// The node that still answers requests of it.
+    var drainer: NodeID?
+    /// Whether this node is that for the next one.
+    var isDraining = false
+    /// Whether another node may go on with it: this one stores nothing of it any more.
+    var isReleased = false
     /// Whether something has changed that the store does not know, and when it was last told.
     var hasChanged = false
     var lastKeep = Instant(milliseconds: 0)

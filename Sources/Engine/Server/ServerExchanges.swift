@@ -11,6 +11,9 @@ extension ServerEngine {
     func messageArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         stopWaiting(connection)
+        if hasNodes, let node = connection.exchange.takePlace() {
+            return relay(head, to: node, on: connection)
+        }
         switch head.method {
         case .post: postArrived(head, on: connection)
         case .get: getArrived(head, on: connection)
@@ -65,7 +68,10 @@ extension ServerEngine {
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
-        if id == nil { accept(connection) }
+        if id == nil {
+            if hasNodes, relayToDrainer(message, head, of: session, on: connection) { return }
+            accept(connection)
+        }
         dispatch(message, head, of: session, on: connection)
         if let session { noteActivity(of: session) }
     }
@@ -116,6 +122,7 @@ extension ServerEngine {
     private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         end(session, because: "Session ended")
+        if hasNodes { waitForStore(connection) }
         respondEmpty(.noContent, connection)
     }
 
@@ -164,18 +171,6 @@ extension ServerEngine {
         }
         connection.access?.note(session)
         return .found(session)
-    }
-
-    /// What the error says about the revisions that are served (S-025).
-    func versionsOffered(_ era: Era, asked: UnsafeRawBufferPointer?) -> ByteBuffer {
-        let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
-        options.revisions.append(era, to: data)
-        if let text = asked, UTF8Text.isValid(text) {
-            data.append(",\"requested\":")
-            data.append(jsonString: text)
-        }
-        data.append("}")
-        return data
     }
 
     /// The revision that applies to an exchange: the session's, if it has one (S-209, S-210).

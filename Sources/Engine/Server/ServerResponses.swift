@@ -73,6 +73,7 @@ extension ServerEngine {
 
     /// The same with a response that `respond` writes, told whether another request may follow.
     func respondEarly(on connection: ServerConnection, _ respond: (_ keepsAlive: Bool) -> Void) {
+        _ = connection.exchange.takePlace()
         let isArriving = connection.reader.isInsideMessage
         let hasMore = isArriving && connection.head?.hasBody ?? true
         if hasMore { connection.endAfterExchange() }
@@ -82,6 +83,18 @@ extension ServerEngine {
         } else {
             exchangeEnded(on: connection)
         }
+    }
+
+    /// What the error says about the revisions that are served (S-025).
+    func versionsOffered(_ era: Era, asked: UnsafeRawBufferPointer?) -> ByteBuffer {
+        let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
+        options.revisions.append(era, to: data)
+        if let text = asked, UTF8Text.isValid(text) {
+            data.append(",\"requested\":")
+            data.append(jsonString: text)
+        }
+        data.append("}")
+        return data
     }
 
     private func count(_ refusal: Refusal) {
