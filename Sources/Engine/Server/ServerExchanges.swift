@@ -12,6 +12,7 @@ extension ServerEngine {
         guard let head = connection.head else { return }
         stopWaiting(connection)
         if hasNodes, let node = connection.exchange.place {
+            if connection.origin != nil { return giveBack(connection) }
             return relay(head, to: node, on: connection)
         }
         messageArrived(head, connection.reader.takeBody(), on: connection)
