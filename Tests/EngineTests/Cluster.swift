@@ -44,6 +44,10 @@ final class Cluster {
     private(set) var isReached = true
     /// Whether orders are written, and answered.
     var writes = true
+    /// Whether look-ups are answered.
+    var answers = true
+    /// Whom the hosts allow requests for, if they are asked.
+    var principal = ""
 
     init(_ count: Int = 3, _ change: (inout ServerOptions) -> Void = { _ in }) {
         for _ in 0..<count { add(change) }
@@ -182,7 +186,9 @@ final class Cluster {
             while let effect = node.engine.nextEffect() {
                 isBusy = true
                 switch effect {
-                case .deliver(let event): node.events.append(event)
+                case .deliver(let event):
+                    node.events.append(event)
+                    allow(event, at: node)
                 case .store(let order): perform(order, of: node)
                 default: break
                 }
@@ -198,6 +204,14 @@ final class Cluster {
             }
         } while node.engine.endTurn()
         return isBusy
+    }
+
+    private func allow(_ event: HostEvent, at node: Node) {
+        guard event.kind == .authorize, !principal.isEmpty, let key = event.authorization else {
+            return
+        }
+        let name = Array(principal.utf8).withUnsafeBytes { Principal($0) }
+        try? node.engine.allow(key, name!, expiresIn: nil)
     }
 
     private func perform(_ order: StoreOrder, of node: Node) {
@@ -240,6 +254,7 @@ final class Cluster {
             return
         }
         if records[session] != nil { owners[session] = node.id }
+        guard answers else { return }
         let record = records[session] ?? ByteBuffer()
         withExtendedLifetime(record) { try? node.engine.found(load, record.bytes) }
     }

@@ -209,6 +209,42 @@ struct NodeTests {
         check()
     }
 
+    @Test("A node that finds a session for a stranger does not keep others from it")
+    func stranger() throws {
+        let cluster = Cluster(3) { $0.authorization = .host }
+        let (a, b, c) = (cluster.nodes[0], cluster.nodes[1], cluster.nodes[2])
+        cluster.principal = "alice"
+        let session = try #require(cluster.initialize(at: a))
+        cluster.kill(a)
+        cluster.principal = "mallory"
+        let stranger = cluster.connect(to: b)
+        #expect(
+            cluster.send("POST", NodeTests.call, session: session, on: stranger, of: b)
+                .hasPrefix("HTTP/1.1 404 "))
+        cluster.principal = "alice"
+        let connection = cluster.connect(to: c)
+        cluster.send("POST", NodeTests.call, session: session, on: connection, of: c)
+        try respond(c, try #require(lastRequest(of: c)))
+        #expect(cluster.read(connection, of: c).contains(#""id":7,"result""#))
+    }
+
+    @Test("An owner that does not know its session looks for it")
+    func forgetful() throws {
+        let session = try #require(cluster.initialize(at: a))
+        cluster.kill(a)
+        // The client is gone before the answer.
+        cluster.answers = false
+        let lost = cluster.connect(to: b)
+        cluster.send("POST", NodeTests.call, session: session, on: lost, of: b)
+        b.engine.connectionLost(lost)
+        cluster.answers = true
+        let connection = cluster.connect(to: c)
+        cluster.send("POST", NodeTests.call, session: session, on: connection, of: c)
+        try respond(b, try #require(lastRequest(of: b)))
+        #expect(cluster.read(connection, of: c).contains(#""id":7,"result""#))
+        check()
+    }
+
     @Test("A node that drains takes no session, and refuses what it cannot know any more")
     func drainsOn() throws {
         let session = try #require(cluster.initialize(at: a))

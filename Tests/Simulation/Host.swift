@@ -283,7 +283,7 @@ final class Host {
     func think() {
         guard simulation.isBusy else { return }
         if let (session, key) = simulation.random.pick(keys) { talk(session, key) }
-        if chance(15) {
+        if chance(15), !node.isDown || !simulation.profile.hasNodes {
             modern.publish()
             node.driver.pump()
         }

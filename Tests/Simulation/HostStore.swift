@@ -293,8 +293,10 @@ class HostStore {
     func hasLost(_ eventID: String?) -> Bool {
         guard let eventID, let id = Array(eventID.utf8).withUnsafeBytes({ EventIDCodec.read($0) })
         else { return false }
-        return losses.streams.contains(id.stream)
+        return hasLost(id.stream)
     }
+
+    func hasLost(_ stream: StreamToken) -> Bool { losses.streams.contains(stream) }
 
     // MARK: Questions
 

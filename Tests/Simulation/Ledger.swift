@@ -74,6 +74,8 @@ final class Ledger {
         let time: Int64
         /// The process that sent it.
         let process: Int
+        /// Whether that still owned the session.
+        let isOwners: Bool
         var hasArrived = false
     }
 
@@ -320,6 +322,7 @@ final class Ledger {
     /// may be dropped later. A message that is not due may be missing; if it arrives, then once, in
     /// order and on the right stream (M-001, M-003, S-230).
     func promised(to owner: Owner, isDue: Bool, isLog: Bool = false, at node: Node) {
+        let isOwners = self.isDue(owner, from: node)
         switch owner {
         case .request(let ticket):
             tickets[ticket].promised.append(promises.count)
@@ -332,7 +335,7 @@ final class Ledger {
         promises.append(
             Promise(
                 owner: owner, isDue: isDue, isLog: isLog, time: simulation.now,
-                process: node.process))
+                process: node.process, isOwners: isOwners))
     }
 
     /// The maximum number of events of a request's stream that were dropped because its client did
@@ -429,12 +432,13 @@ final class Ledger {
     /// another one than the session's, and come later.
     private func rises(_ number: Int, _ stream: ClientStream, isForAll: Bool = false) {
         let process = promises[number].process
+        let isApart = isForAll || !promises[number].isOwners
         let last = max(
-            stream.lastNumbers[process] ?? -1, isForAll ? -1 : stream.lastNumbers[0] ?? -1)
+            stream.lastNumbers[process] ?? -1, isApart ? -1 : stream.lastNumbers[0] ?? -1)
         expect(
             number > last, .reordering, "message \(number) came behind message \(last)")
         stream.lastNumbers[process] = number
-        if !isForAll { stream.lastNumbers[0] = number }
+        if !isApart { stream.lastNumbers[0] = number }
     }
 
     /// A token belongs to one stream for ever.

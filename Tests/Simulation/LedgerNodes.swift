@@ -86,6 +86,11 @@ extension Ledger {
         }
     }
 
+    /// Whether a session has ended, or its node may have lost it.
+    func mayHaveMoved(_ session: Int?) -> Bool {
+        hasEnded(session) || session.map { hasNodes && sessions[$0].openings > 1 } ?? false
+    }
+
     // MARK: Messages
 
     /// Whether what a node sends must arrive: it still owns the session.

@@ -263,6 +263,16 @@ final class SharedStore: HostStore {
         }
     }
 
+    /// The same of what it will refuse.
+    override func hasLost(_ stream: StreamToken) -> Bool {
+        super.hasLost(stream)
+            || lines.contains { line in
+                line.orders.contains { order in
+                    order.stream == stream && order.changed.map { owners[$0] } != line.id
+                }
+            }
+    }
+
     override func checkKept(_ session: ServerSession) {}
 }
 

@@ -12,6 +12,7 @@ extension ServerEngine {
         guard let head = connection.head else { return }
         stopWaiting(connection)
         if hasNodes, let node = connection.exchange.takePlace() {
+            if connection.origin != nil { return giveBack(connection) }
             return relay(head, to: node, on: connection)
         }
         switch head.method {

@@ -44,15 +44,6 @@ extension ServerEngine {
         admit(head, on: connection)
     }
 
-    /// Gives a request back whose session is not here; false if it is.
-    func giveBack(_ head: RequestHead, on connection: ServerConnection) -> Bool {
-        guard classifier.header(of: head) != .modern, let text = head[.sessionID],
-            let id = sessions.id(in: text), sessions.key(for: id) == nil
-        else { return false }
-        giveBack(connection)
-        return true
-    }
-
     /// Lets the other node ask somebody else: the session is not here, or not for long.
     func giveBack(_ connection: ServerConnection) {
         guard let origin = connection.origin else { return }
