@@ -1,0 +1,57 @@
+import Engine
+import Link
+import Session
+import Testing
+import Wire
+
+/// What may go wrong between nodes: late, lost and hostile messages, and clients that do not read.
+@Suite("Relays")
+struct RelayTests {
+    private let cluster = Cluster()
+    private var a: Cluster.Node { cluster.nodes[0] }
+    private var b: Cluster.Node { cluster.nodes[1] }
+    private var c: Cluster.Node { cluster.nodes[2] }
+
+    private static let call =
+        #"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x"}}"#
+    private static let ping = #"{"jsonrpc":"2.0","id":9,"method":"ping"}"#
+    private static let accept = "Accept: text/event-stream\r\n"
+    /// The end of a drain.
+    private static let end = Instant(milliseconds: 60_000)
+
+    private func check(_ place: SourceLocation = #_sourceLocation) {
+        for node in cluster.nodes {
+            #expect(node.engine.violations().map(\.description) == [], sourceLocation: place)
+        }
+    }
+
+    private func lastRequest(of node: Cluster.Node) -> RequestKey? {
+        node.events.last { $0.kind == .request }?.request
+    }
+
+    private func respond(_ node: Cluster.Node, _ key: RequestKey, _ length: Int = 0) throws {
+        let text = "{\"text\":\"" + String(repeating: "x", count: length) + "\"}"
+        try Array(text.utf8).withUnsafeBytes { try node.engine.respond(key, $0) }
+    }
+
+    private func send(_ bytes: [UInt8], from: Cluster.Node, to node: Cluster.Node) {
+        bytes.withUnsafeBytes { _ = node.engine.received($0, from: from.id) }
+        cluster.settle()
+    }
+
+    private static func number(_ number: UInt64) -> [UInt8] {
+        withUnsafeBytes(of: number.littleEndian) { Array($0) }
+    }
+
+    // MARK: Messages
+
+    @Test("An authorization that expires in ages does not end the process")
+    func expiresNever() {
+        a.engine.advance(to: Instant(milliseconds: 5_000))
+        let request = "GET /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: x\r\n\r\n"
+        send(
+            [1] + RelayTests.number(1) + RelayTests.number(1) + [0x61] + RelayTests.number(0)
+                + RelayTests.number(UInt64(Int64.max)) + Array(request.utf8), from: b, to: a)
+        check()
+    }
+}
