@@ -43,6 +43,33 @@ struct RelayTests {
         withUnsafeBytes(of: number.littleEndian) { Array($0) }
     }
 
+    // MARK: Slow clients
+
+    @Test("A response is passed on to its end through two nodes, as fast as the client reads it")
+    func chained() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let open = cluster.connect(to: a)
+        cluster.send("POST", RelayTests.call, session: session, on: open, of: a)
+        let key = try #require(lastRequest(of: a))
+        try a.engine.notify(
+            key, method: ("x/y" as StaticString).rawBytes, params: .init(start: nil, count: 0))
+        let event = try #require(
+            cluster.read(open, of: a).firstMatch(of: /id: ([0-9a-f.]+)\n/)
+        ).1
+        a.engine.drain(until: RelayTests.end)
+        let other = cluster.connect(to: c)
+        cluster.send("POST", RelayTests.ping, session: session, on: other, of: c)
+        #expect(cluster.has(session, c))
+        let resumed = cluster.connect(to: b)
+        cluster.send(
+            "GET", session: session, fields: RelayTests.accept + "Last-Event-ID: \(event)\r\n",
+            on: resumed, of: b)
+        try respond(a, key, 3_000_000)
+        let answer = cluster.read(resumed, of: b)
+        #expect(answer.utf8.count > 3_000_000 && answer.hasSuffix("0\r\n\r\n"))
+        check()
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")

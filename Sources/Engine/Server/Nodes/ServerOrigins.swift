@@ -73,6 +73,8 @@ extension ServerEngine {
                 origin.pending = output
             }
             handedOver(count, on: connection)
+            // What concerns a draining node's request comes from there.
+            noteTaken(on: connection)
             if origin.pending == nil { recycle(output) }
         }
         relays.noteSent()
