@@ -70,6 +70,42 @@ struct RelayTests {
         check()
     }
 
+    @Test("The last answers of a server that closes are passed on to their end")
+    func closes() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let slow = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.call, session: session, on: slow, of: b)
+        cluster.stall(slow, of: b)
+        a.engine.drain(until: RelayTests.end)
+        try respond(a, try #require(lastRequest(of: a)), 3_000_000)
+        cluster.settle()
+        check()
+        cluster.stall(slow, of: b, false)
+        let answer = cluster.read(slow, of: b)
+        #expect(answer.utf8.count > 3_000_000 && answer.hasSuffix("0\r\n\r\n"))
+        check()
+    }
+
+    // MARK: Requests that move
+
+    @Test("A request that arrives at a node that closes goes to the next one")
+    func arrivesAtTheEnd() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let open = cluster.connect(to: a)
+        cluster.send("POST", RelayTests.call, session: session, on: open, of: a)
+        cluster.stall(open, of: a)
+        cluster.holdsMail = true
+        let connection = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.call, session: session, on: connection, of: b)
+        a.engine.close()
+        cluster.settle()
+        cluster.holdsMail = false
+        cluster.settle()
+        try respond(b, try #require(lastRequest(of: b)))
+        #expect(cluster.read(connection, of: b).contains(#""id":7,"result""#))
+        check()
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")
