@@ -86,6 +86,34 @@ struct RelayTests {
         check()
     }
 
+    @Test("What waits for the store and for the client goes on with whichever comes last")
+    func syncWindow() throws {
+        let cluster = Cluster { $0.waitsForStore = true }
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let session = try #require(cluster.initialize(at: a))
+        let slow = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.call, session: session, on: slow, of: b)
+        cluster.stall(slow, of: b)
+        let key = try #require(lastRequest(of: a))
+        for _ in 0..<40 {
+            let text = "{\"text\":\"" + String(repeating: "x", count: 10_000) + "\"}"
+            try Array(text.utf8).withUnsafeBytes { params in
+                try a.engine.notify(key, method: ("x/y" as StaticString).rawBytes, params: params)
+            }
+            cluster.settle()
+        }
+        try respond(a, key, 10_000)
+        cluster.settle()
+        // The store has yet to write what it is told of another session.
+        cluster.writes = false
+        _ = cluster.initialize(at: a)
+        cluster.stall(slow, of: b, false)
+        cluster.writes = true
+        a.engine.kept(upTo: .max)
+        let answer = cluster.read(slow, of: b)
+        #expect(answer.hasSuffix("0\r\n\r\n"))
+    }
+
     // MARK: Requests that move
 
     @Test("A request that arrives at a node that closes goes to the next one")

@@ -41,6 +41,8 @@ extension ServerEngine {
                 guard let connection = relays.origin(key, at: node) else { break }
                 connection.origin?.taken(count)
                 passOn(from: connection)
+                // The rest may have to wait for the store.
+                if connection.outbox.untakenBytes > 0 { connections.noteWritable(connection) }
             case .hangUp(let key): hangUp(key, at: node)
             case .left(let key):
                 guard let connection = relays.origin(key, at: node) else { break }
