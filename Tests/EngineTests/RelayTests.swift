@@ -116,6 +116,32 @@ struct RelayTests {
 
     // MARK: Requests that move
 
+    @Test("A client that sends on while its request looks for another node is read from again")
+    func readsOn() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let connection = cluster.connect(to: b)
+        cluster.holdsMail = true
+        cluster.send("POST", RelayTests.call, session: session, on: connection, of: b)
+        a.engine.drain(until: RelayTests.end)
+        cluster.settle()
+        cluster.holdsFinds = true
+        cluster.holdsMail = false
+        cluster.settle()
+        let most = b.engine.options.pipelinedBytesMax
+        let head =
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: \(session)\r\n"
+            + "Content-Type: application/json\r\nContent-Length: \(2 * most)\r\n\r\n"
+        let more = Array(head.utf8) + [UInt8](repeating: 0x20, count: most - head.utf8.count)
+        more.withUnsafeBytes { b.engine.received($0, on: connection) }
+        cluster.settle()
+        cluster.holdsFinds = false
+        cluster.settle()
+        try respond(b, try #require(lastRequest(of: b)))
+        #expect(cluster.read(connection, of: b).contains(#""id":7,"result""#))
+        #expect(cluster.heldBack.isEmpty)
+        check()
+    }
+
     @Test("A request that arrives at a node that closes goes to the next one")
     func arrivesAtTheEnd() throws {
         let session = try #require(cluster.initialize(at: a))

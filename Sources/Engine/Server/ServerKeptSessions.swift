@@ -51,15 +51,15 @@ extension ServerEngine {
     ) {
         parked.end(load)
         move(connection, to: .receiving)
-        let returned = connection.exchange.takeReturned()
+        if let returned = connection.exchange.takeReturned() {
+            stopWaiting(connection)
+            guard let refusal else { return dispatchAgain(returned, on: connection) }
+            release(returned)
+            return refuse(refusal, connection)
+        }
         if let refusal {
-            if let returned { release(returned) }
             stopWaiting(connection)
             refuse(refusal, connection)
-        } else if let returned {
-            stopWaiting(connection)
-            dispatchAgain(returned, on: connection)
-            return
         } else {
             _ = connection.reader.awaitBody()
             wait(.body, connection)
