@@ -160,6 +160,43 @@ struct RelayTests {
         check()
     }
 
+    @Test("A session whose client leaves while it is looked up is not lost to all nodes")
+    func leavesWhileSeeking() throws {
+        let session = try #require(cluster.initialize(at: a))
+        cluster.kill(a)
+        cluster.holdsFinds = true
+        let first = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.call, session: session, on: first, of: b)
+        b.engine.connectionLost(first)
+        cluster.holdsFinds = false
+        cluster.settle()
+        let second = cluster.connect(to: c)
+        cluster.send("POST", RelayTests.call, session: session, on: second, of: c)
+        try respond(c, try #require(lastRequest(of: c)))
+        #expect(cluster.read(second, of: c).contains(#""id":7,"result""#))
+        check()
+    }
+
+    @Test("A session for which a node has no room is another one's")
+    func noRoom() throws {
+        let cluster = Cluster(2)
+        let full = cluster.add { $0.sessionsMax = 1 }
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let own = try #require(cluster.initialize(at: full))
+        let stream = cluster.connect(to: full)
+        cluster.send("GET", session: own, fields: RelayTests.accept, on: stream, of: full)
+        let session = try #require(cluster.initialize(at: a))
+        cluster.kill(a)
+        let first = cluster.connect(to: full)
+        #expect(
+            cluster.send("POST", RelayTests.ping, session: session, on: first, of: full)
+                .hasPrefix("HTTP/1.1 503 "))
+        let second = cluster.connect(to: b)
+        #expect(
+            cluster.send("POST", RelayTests.ping, session: session, on: second, of: b)
+                .hasPrefix("HTTP/1.1 200 "))
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")

@@ -106,6 +106,9 @@ struct KeptSessions {
         store?.release(session.id)
     }
 
+    /// The same of a session that it does not have.
+    func release(_ id: SessionID) { store?.release(id) }
+
     /// Sends a message to a node, or to all others.
     func send(_ message: ByteBuffer, to node: NodeID?) {
         store?.send(message, to: node)

@@ -31,7 +31,9 @@ extension ServerEngine {
         else { throw .notFound }
         enter {
             let refusal = record.isEmpty ? nil : restore(record, for: head, on: connection)
+            let id = record.isEmpty ? nil : head[.sessionID].flatMap { sessions.id(in: $0) }
             endSeeking(load, on: connection, refusal)
+            if hasNodes, let id { letGo(of: id) }
         }
     }
 
@@ -68,6 +70,16 @@ extension ServerEngine {
             }
         }
         readOn(connection)
+    }
+
+    /// The store takes this node for the one that has a session, because it has looked for it: if
+    /// it does not go on with it, another one may.
+    func letGo(of id: SessionID) {
+        let isSought = parked.waitingForStore.contains { connection in
+            guard case .seeking = connection.exchange.state else { return false }
+            return connection.head?[.sessionID].flatMap { sessions.id(in: $0) } == id
+        }
+        if !isSought, sessions.key(for: id) == nil { kept.release(id) }
     }
 
     /// A session has ended while others look it up, who may get an answer from before: they find

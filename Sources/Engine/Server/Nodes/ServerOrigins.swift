@@ -47,6 +47,7 @@ extension ServerEngine {
         guard classifier.header(of: head) != .modern, let text = head[.sessionID],
             let id = sessions.id(in: text), sessions.key(for: id) == nil
         else { return false }
+        letGo(of: id)
         giveBack(connection)
         return true
     }
