@@ -197,6 +197,29 @@ struct RelayTests {
                 .hasPrefix("HTTP/1.1 200 "))
     }
 
+    // MARK: Nodes that drain
+
+    @Test("A node that drains takes no session", arguments: [false, true])
+    func drainerTakesNone(isLate: Bool) throws {
+        let session = try #require(cluster.initialize(at: a))
+        let own = try #require(cluster.initialize(at: b))
+        let open = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.call, session: own, on: open, of: b)
+        cluster.kill(a)
+        let first = cluster.connect(to: b)
+        cluster.holdsFinds = isLate
+        if !isLate { b.engine.drain(until: RelayTests.end) }
+        cluster.send("POST", RelayTests.ping, session: session, on: first, of: b)
+        if isLate { b.engine.drain(until: RelayTests.end) }
+        cluster.holdsFinds = false
+        #expect(cluster.read(first, of: b).hasPrefix("HTTP/1.1 503 ") || !isLate)
+        let second = cluster.connect(to: c)
+        #expect(
+            cluster.send("POST", RelayTests.ping, session: session, on: second, of: c)
+                .hasPrefix("HTTP/1.1 200 "))
+        check()
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")

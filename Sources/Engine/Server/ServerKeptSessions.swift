@@ -114,6 +114,10 @@ extension ServerEngine {
         guard record.principal == principal, options.revisions.contains(record.revision) else {
             return nil
         }
+        if hasNodes, isDraining {
+            connection.endAfterExchange()
+            return .draining
+        }
         // Each process has a primary stream of its own: numbers are never given twice, although the
         // store may have lost the last ones. One half of its id is the same in all of them.
         let high = record.primaries.last.flatMap { $0.high > 0 ? $0.high : nil }
