@@ -220,6 +220,30 @@ struct RelayTests {
         check()
     }
 
+    @Test("A node that drains does not take what the next one has to hear")
+    func drainerHearsNothing() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let open = cluster.connect(to: a)
+        cluster.send("POST", RelayTests.call, session: session, on: open, of: a)
+        a.engine.drain(until: RelayTests.end)
+        let other = cluster.connect(to: c)
+        cluster.send("POST", RelayTests.ping, session: session, on: other, of: c)
+        #expect(cluster.has(session, c))
+        let answer = cluster.connect(to: a)
+        #expect(
+            cluster.send(
+                "POST", #"{"jsonrpc":"2.0","id":5,"result":{}}"#, session: session, on: answer,
+                of: a
+            ).hasPrefix("HTTP/1.1 503 "))
+        let last = cluster.connect(to: a)
+        #expect(
+            cluster.send("DELETE", session: session, on: last, of: a).hasPrefix("HTTP/1.1 503 "))
+        #expect(
+            cluster.send("POST", RelayTests.ping, session: session, on: other, of: c)
+                .hasPrefix("HTTP/1.1 200 "))
+        check()
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")

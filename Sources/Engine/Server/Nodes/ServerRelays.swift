@@ -138,23 +138,33 @@ extension ServerEngine {
             .flatMap { sessions[$0] }
     }
 
+    /// Whether a message concerns a request that another node answers.
+    private func isForOther(_ message: borrowing Message, _ session: ServerSession) -> Bool {
+        switch message.envelope.kind {
+        case .request, .strayError: return false
+        case .response(let id, _): return !session.ledger.entries.hasCall(id)
+        case .notification:
+            guard message.envelope.method.equals(Method.cancelled),
+                let named = message.envelope.params?["requestId"],
+                let id = try? Envelope.requestID(named, limits: options.limits)
+            else { return false }
+            return session.ledger.entries.find(id) == nil
+        }
+    }
+
     /// Passes on what concerns a request that a node answers which drains: its session is this
-    /// one's already. False if it is none of that.
+    /// one's already. What the next node has to hear is not accepted by the one that drains. False
+    /// if it is none of that.
     func relayToDrainer(
         _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
         on connection: ServerConnection
     ) -> Bool {
-        guard let session, let node = session.past.drainer, relays.isReached else { return false }
-        switch message.envelope.kind {
-        case .request, .strayError: return false
-        case .response(let id, _):
-            guard !session.ledger.entries.hasCall(id) else { return false }
-        case .notification:
-            guard message.envelope.method.equals(Method.cancelled),
-                let named = message.envelope.params?["requestId"],
-                let id = try? Envelope.requestID(named, limits: options.limits),
-                session.ledger.entries.find(id) == nil
-            else { return false }
+        guard let session, session.past.drainer != nil || session.past.isReleased,
+            isForOther(message, session)
+        else { return false }
+        guard let node = session.past.drainer, relays.isReached else {
+            if session.past.isReleased { refuseWhileDraining(connection) }
+            return session.past.isReleased
         }
         let body = message.text.buffer ?? ByteBuffer(copying: message.text.bytes)
         relay(head, body, to: node, on: connection, .answer)
