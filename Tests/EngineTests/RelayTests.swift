@@ -244,6 +244,20 @@ struct RelayTests {
         check()
     }
 
+    @Test("A node that drains passes no stream on, which would last as long as the drain")
+    func drainerPassesNoStream() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let own = try #require(cluster.initialize(at: b))
+        let open = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.call, session: own, on: open, of: b)
+        b.engine.drain(until: RelayTests.end)
+        let stream = cluster.connect(to: b)
+        #expect(
+            cluster.send("GET", session: session, fields: RelayTests.accept, on: stream, of: b)
+                .hasPrefix("HTTP/1.1 503 "))
+        check()
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")

@@ -9,6 +9,8 @@ extension ServerEngine {
 
     /// Passes a request on to the node that has its session.
     func relay(_ head: RequestHead, to node: NodeID, on connection: ServerConnection) {
+        // It would last for as long as the drain.
+        if isDraining, head.method == .get { return refuseWhileDraining(connection) }
         guard relays.isReached else { return refuse(.sessionStore, connection) }
         guard head.method == .post else { return relay(head, nil, to: node, on: connection) }
         guard let body = connection.reader.takeBody() else { return }
