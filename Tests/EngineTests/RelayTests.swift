@@ -269,4 +269,56 @@ struct RelayTests {
                 + RelayTests.number(UInt64(Int64.max)) + Array(request.utf8), from: b, to: a)
         check()
     }
+
+    // MARK: Round trips
+
+    private static let modern =
+        "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: t\r\n"
+
+    private static func modernCall(_ params: String = "") -> String {
+        """
+        {"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"\(params),"_meta":{\
+        "io.modelcontextprotocol/protocolVersion":"2026-07-28",\
+        "io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}}}
+        """
+    }
+
+    /// Has a node ask a client something, and returns the client's next request.
+    private func ask(at node: Cluster.Node) throws -> String {
+        let connection = cluster.connect(to: node)
+        cluster.send(
+            "POST", RelayTests.modernCall(), fields: RelayTests.modern, on: connection, of: node)
+        try node.engine.call(
+            CallKey(rawValue: 1), try #require(lastRequest(of: node)),
+            method: ("elicitation/create" as StaticString).rawBytes,
+            params: ("{}" as StaticString).rawBytes, data: nil)
+        let question = cluster.read(connection, of: node)
+        let state = try #require(question.firstMatch(of: /"requestState":"([^"]+)"/)).1
+        return RelayTests.modernCall(
+            #","requestState":"\#(state)","inputResponses":{"1":{"x":1}}"#)
+    }
+
+    @Test("A client may answer what it was asked at any node")
+    func roundTrip() throws {
+        let next = try ask(at: a)
+        let connection = cluster.connect(to: b)
+        cluster.setReached(false)
+        #expect(
+            cluster.send("POST", next, fields: RelayTests.modern, on: connection, of: b)
+                .hasPrefix("HTTP/1.1 503 "))
+        cluster.setReached(true)
+        let again = cluster.connect(to: b)
+        #expect(
+            cluster.send("POST", next, fields: RelayTests.modern, on: again, of: b) == "")
+        #expect(a.kinds().last == .response)
+        try respond(a, try #require(lastRequest(of: a)))
+        #expect(cluster.read(again, of: b).contains(#""id":7,"result""#))
+        check()
+        // What was asked by a node that has gone is unknown.
+        cluster.kill(a)
+        #expect(
+            cluster.send("POST", next, fields: RelayTests.modern, on: again, of: b)
+                .hasPrefix("HTTP/1.1 400 "))
+        check()
+    }
 }

@@ -11,7 +11,6 @@ extension ServerEngine {
     func relay(_ head: RequestHead, to node: NodeID, on connection: ServerConnection) {
         // It would last for as long as the drain.
         if isDraining, head.method == .get { return refuseWhileDraining(connection) }
-        guard relays.isReached else { return refuse(.sessionStore, connection) }
         guard head.method == .post else { return relay(head, nil, to: node, on: connection) }
         guard let body = connection.reader.takeBody() else { return }
         let text = body.buffer ?? ByteBuffer(copying: body.bytes)
@@ -24,6 +23,7 @@ extension ServerEngine {
         on connection: ServerConnection, _ fallback: RelayedExchange.Fallback = .find,
         moves: Int = 0
     ) {
+        guard relays.isReached else { return refuse(.sessionStore, connection) }
         let bytes = RelayedExchange.bytes(with: body)
         let hasRoom = makeRoom(
             forRequest: bytes, in: shares(of: connection), on: connection)
