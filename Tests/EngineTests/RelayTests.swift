@@ -258,6 +258,23 @@ struct RelayTests {
         check()
     }
 
+    @Test("A session that went on while its drainer was asked is not unknown")
+    func drainerGone() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let open = cluster.connect(to: a)
+        cluster.send("POST", RelayTests.call, session: session, on: open, of: a)
+        a.engine.drain(until: RelayTests.end)
+        let other = cluster.connect(to: c)
+        cluster.send("POST", RelayTests.ping, session: session, on: other, of: c)
+        cluster.holdsMail = true
+        cluster.send(
+            "POST", #"{"jsonrpc":"2.0","id":5,"result":{}}"#, session: session, on: other, of: c)
+        c.engine.lost(try #require(Inspection(of: c.engine).sessions.first).id)
+        cluster.kill(a)
+        #expect(cluster.read(other, of: c).hasPrefix("HTTP/1.1 502 "))
+        check()
+    }
+
     // MARK: Messages
 
     @Test("An authorization that expires in ages does not end the process")

@@ -128,7 +128,9 @@ extension ServerEngine {
         case .stateUnknown: refuse(.stateUnknown, connection)
         case .answer:
             guard let head = connection.head else { return }
-            sessionNamed(by: head)?.past.drainer = nil
+            // Another node has the session: it is not unknown.
+            guard let session = sessionNamed(by: head) else { return refuse(.nodeGone, connection) }
+            session.past.drainer = nil
             messageArrived(head, body.map { HTTPParser.Body($0) }, on: connection)
         }
     }
