@@ -197,6 +197,17 @@ struct RelayTests {
                 .hasPrefix("HTTP/1.1 200 "))
     }
 
+    @Test("A node that is told that it has a session itself refuses the request")
+    func misplaced() throws {
+        let session = try #require(cluster.initialize(at: a))
+        cluster.holdsFinds = true
+        let connection = cluster.connect(to: b)
+        cluster.send("POST", RelayTests.ping, session: session, on: connection, of: b)
+        cluster.misplaceFinds()
+        #expect(cluster.read(connection, of: b).hasPrefix("HTTP/1.1 503 "))
+        check()
+    }
+
     // MARK: Nodes that drain
 
     @Test("A node that drains takes no session", arguments: [false, true])

@@ -20,6 +20,9 @@ extension ServerEngine {
             throw .notFound
         }
         enter {
+            if node == options.node {
+                return seekingFailed(load, on: connection, isLate: false)
+            }
             connection.exchange.setPlace(node)
             endSeeking(load, on: connection, nil)
         }
