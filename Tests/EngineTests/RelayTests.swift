@@ -298,6 +298,29 @@ struct RelayTests {
         check()
     }
 
+    @Test("What is held of a request that another node answers is counted")
+    func counted() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let before = Int(b.engine.statistics.heldBytes)
+        let held = Inventory(of: b.engine, outputs: []).heldBytes
+        var connections: [ServerConnection] = []
+        for id in 0..<40 {
+            let connection = cluster.connect(to: b)
+            connections.append(connection)
+            let call = RelayTests.call.replacing(":7,", with: ":\(id),")
+            let long = "X-Long: " + String(repeating: "x", count: 30_000) + "\r\n"
+            cluster.send(
+                "POST", call, session: session, fields: long, on: connection, of: b)
+        }
+        let counted = Double(Int(b.engine.statistics.heldBytes) - before)
+        let measured = Double(Inventory(of: b.engine, outputs: []).heldBytes - held)
+        #expect(counted > 0.75 * measured && counted < 1.25 * measured, "\(counted) of \(measured)")
+        #expect(measured > 40 * 30_000)
+        for connection in connections { b.engine.connectionLost(connection) }
+        cluster.settle()
+        check()
+    }
+
     // MARK: Round trips
 
     private static let modern =

@@ -24,7 +24,7 @@ extension ServerEngine {
         moves: Int = 0
     ) {
         guard relays.isReached else { return refuse(.sessionStore, connection) }
-        let bytes = RelayedExchange.bytes(with: body)
+        let bytes = RelayedExchange.bytes(head, body)
         let hasRoom = makeRoom(
             forRequest: bytes, in: shares(of: connection), on: connection)
         // Only now: evicting the last request of a share also removes the share.
@@ -35,8 +35,7 @@ extension ServerEngine {
         }
         core.counters.exchangesRelayed += 1
         let relayed = RelayedExchange(
-            relays.newKey(), at: node, body, of: shares, isStream: head.method == .get,
-            fallback, moves: moves)
+            relays.newKey(), at: node, head, body, of: shares, fallback, moves: moves)
         requests.count(relayed.heldBytes, in: shares)
         relays.add(connection, as: relayed.key)
         move(connection, to: .relayed(relayed))
@@ -211,11 +210,6 @@ extension ServerEngine {
         requests.count(-relayed.heldBytes, in: relayed.shares)
         shares.forget(relayed.shares)
     }
-}
-
-extension RelayedExchange {
-    /// The memory of an exchange with a body.
-    static func bytes(with body: ByteBuffer?) -> Int { ownBytes + (body?.heldBytes ?? 0) }
 }
 
 extension ByteBuffer {
