@@ -114,6 +114,23 @@ struct RelayTests {
         #expect(answer.hasSuffix("0\r\n\r\n"))
     }
 
+    @Test("A client that reads nothing of its primary stream is found out where it is connected")
+    func deadReader() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let stream = cluster.connect(to: b)
+        cluster.send("GET", session: session, fields: RelayTests.accept, on: stream, of: b)
+        cluster.stall(stream, of: b)
+        for seconds in 1...60 {
+            for node in cluster.nodes {
+                node.engine.advance(to: Instant(milliseconds: Int64(seconds * 1_000)))
+                node.engine.deadlineReached()
+            }
+            cluster.settle()
+            check()
+        }
+        #expect(a.kinds().last == .primaryClosed)
+    }
+
     // MARK: Requests that move
 
     @Test("A client that sends on while its request looks for another node is read from again")

@@ -61,6 +61,7 @@ extension ServerEngine {
             let change = relayed.begin(behind: connection.outbox.queuedBytes)
             requests.count(change, in: relayed.shares)
             connection.reader.endMessage(of: connection.id, &core.spare)
+            if relayed.isStream { wait(.keepAlive, connection) }
             if let access = connection.access, let status = ServerEngine.status(bytes) {
                 access.note(status)
             }
