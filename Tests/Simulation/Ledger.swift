@@ -391,10 +391,11 @@ final class Ledger {
             guard case .primary(let session) = channel else {
                 return check(false, number, channel)
             }
-            expect(
-                sessions[session].broadcastsSeen.insert(number).inserted
-                    || mayComeTwice(number, in: session), .duplication,
-                "message \(number) came twice")
+            guard sessions[session].broadcastsSeen.insert(number).inserted else {
+                return expect(
+                    mayComeTwice(number, in: session), .duplication,
+                    "message \(number) came twice")
+            }
             return rises(number, stream, isForAll: true)
         case .exchange, .modernProgress: return check(false, number, channel)
         }

@@ -47,7 +47,7 @@ struct Relays: ~Copyable {
 
     /// The clients whose requests a node answers, or any if it is nil.
     func clients(at node: NodeID?) -> [ServerConnection] {
-        clients.values.filter { connection in
+        Relays.inOrder(clients).filter { connection in
             guard case .relayed(let relayed) = connection.exchange.state else { return false }
             return node.map { $0 == relayed.node } ?? true
         }
@@ -73,9 +73,16 @@ struct Relays: ~Copyable {
 
     /// The connections whose clients are at a node, or at any if it is nil.
     func origins(at node: NodeID?) -> [ServerConnection] {
-        origins.values.filter { connection in
+        Relays.inOrder(origins).filter { connection in
             node.map { $0 == connection.origin?.node } ?? true
         }
+    }
+
+    /// The oldest of a node come first.
+    private static func inOrder(_ table: [RelayKey: ServerConnection]) -> [ServerConnection] {
+        var keys = table.keys.map { $0.rawValue }
+        SystemSort.sort(&keys)
+        return keys.compactMap { table[RelayKey(rawValue: $0)] }
     }
 
     // MARK: Turns
