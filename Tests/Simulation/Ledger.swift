@@ -272,7 +272,8 @@ final class Ledger {
             isRight, isDenied ? .amnesia : .misconduct,
             "request \(number) was refused with \(status)")
         expect(
-            !ticket.isGiven || status == 502, .misconduct, "request \(number) was refused after the host had it")
+            !ticket.isGiven || status == 502, .misconduct,
+            "request \(number) was refused after the host had it")
         tickets[number].outcome = .refused
     }
 
@@ -417,7 +418,8 @@ final class Ledger {
         // A stream that waits for the store begins and ends when the store has answered.
         let isLoaded = stream.isBack && simulation.profile.hasHostStore
         expect(
-            isLoaded || simulation.profile.restarts > 0 && simulation.profile.hasNodes || time <= max(first, expiry) + Simulation.lateness, .misconduct,
+            isLoaded || simulation.profile.restarts > 0 && simulation.profile.hasNodes
+                || time <= max(first, expiry) + Simulation.lateness, .misconduct,
             "message \(number) came on a stream whose authorization had expired")
     }
 
