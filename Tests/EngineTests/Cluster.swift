@@ -13,6 +13,8 @@ final class Cluster {
         let id: NodeID
         let engine: ServerEngine
         fileprivate(set) var events: [HostEvent] = []
+        /// How many connections have been closed for their clients to see.
+        fileprivate(set) var closings = 0
         fileprivate var output: [ObjectIdentifier: String] = [:]
         fileprivate var isAlive = true
 
@@ -190,6 +192,7 @@ final class Cluster {
                     node.events.append(event)
                     allow(event, at: node)
                 case .store(let order): perform(order, of: node)
+                case .shutDown: node.closings += 1
                 default: break
                 }
             }
