@@ -118,6 +118,18 @@ struct NodeTests {
         check()
     }
 
+    @Test("A connection that is to end after its response ends, however late the word of that is")
+    func lastResponse() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let stream = cluster.connect(to: b)
+        cluster.send(
+            "GET", session: session, fields: "Accept: text/event-stream\r\n", on: stream, of: b)
+        a.engine.close()
+        #expect(cluster.read(stream, of: b).hasSuffix("0\r\n\r\n"))
+        #expect(b.closings == 1)
+        check()
+    }
+
     @Test("Who has missed messages of a node tells it so")
     func missed() throws {
         let session = try #require(cluster.initialize(at: a))

@@ -135,6 +135,7 @@ final class SharedStore: HostStore {
     private func schedule(_ line: StoreLine) {
         line.schedule { [self] in
             while let entry = line.takeDue() { perform(entry, of: line) }
+            line.tellKept()
             schedule(line)
         }
     }

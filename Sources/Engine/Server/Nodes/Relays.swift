@@ -13,6 +13,8 @@ struct Relays: ~Copyable {
     private var lastKey: UInt64
     /// Whether the store, and with it the other nodes, can be reached.
     var isReached = false
+    /// Whether it ever was.
+    var wasReached = false
     /// Whether something was passed on since this was last asked.
     private var hasSent = false
 
