@@ -13,8 +13,14 @@ from cluster import value
 from peer import Client, Ended, ModernClient, Stream, until
 
 INTERNAL_ERROR = -32603
-GONE = (Ended, OSError)
-"""The connection was cut, or there was nobody."""
+
+
+class NodeGone(Exception):
+    """Status 502: the node that was asked for another one cannot reach it any more."""
+
+
+GONE = (Ended, OSError, NodeGone)
+"""The connection was cut, or there was nobody. What was asked for may have been done."""
 
 keys = itertools.count(1)
 
@@ -70,9 +76,10 @@ class Talker(Busy):
 
 
 class Worker(Busy):
-    """A client that always has a call open, and its primary stream. `bears` is what may become of them: "cut" (the
-    connection ends), "interrupted" (the node of the call has gone), "lost" (what a stream began with was not written),
-    "refused" (503)."""
+    """A client that always has a call open, and its primary stream.
+
+    `bears` is what may become of them: "cut" (the connection ends, or the node that it leads to has gone), "interrupted"
+    (the node of the call has gone), "lost" (what a stream began with was not written), "refused" (503)."""
 
     def __init__(self, place, chance, bears=(), name=None):
         self.client = Client(place, name).open()
@@ -103,7 +110,7 @@ class Worker(Busy):
                 stream = open_ones.enter_context(connection).stream()
                 if stream.status == 503:
                     return self._come_back(stream.head)
-                assert stream.status == 200, (stream.status, self.last_id)
+                check(stream.head)
                 while not self.is_ending and (event := stream.next()):
                     self.last_id = event.id or self.last_id
                     if event.data:
@@ -134,7 +141,7 @@ class Worker(Busy):
             if head.status == 503:
                 self.refused_keys.add(key)
                 return self._come_back(head)
-            assert head.status == 200, head
+            check(head)
         except GONE:
             self._note("cut")
             if stream.last_id is None:  # it has not begun: nobody knows what became of it
@@ -168,17 +175,16 @@ class Worker(Busy):
                 return False
             try:
                 head = self._follow(stream, self.client.resume(stream.last_id))
+                if head.status == 503:
+                    self._come_back(head)
+                elif head.status == 400:
+                    self._note("lost")
+                    return False
+                else:
+                    check(head)
             except GONE:
                 self._note("cut")
                 time.sleep(0.005)
-                continue
-            if head.status == 503:
-                self._come_back(head)
-            elif head.status == 400:
-                self._note("lost")
-                return False
-            else:
-                assert head.status == 200, (head, stream.last_id)
         self.counts["resumed"] += 1
         # Once more from where it was cut: the same, and not one more.
         with contextlib.suppress(*GONE):
@@ -202,6 +208,13 @@ class Worker(Busy):
         self.owner = result["node"]
         self.calls += 1
         self.counts["answered"] += 1
+
+
+def check(head):
+    """It is no refusal."""
+    if head.status == 502:
+        raise NodeGone
+    assert head.status == 200, head
 
 
 def is_answered(stream):

@@ -74,6 +74,8 @@ def test_while_redis_is_away(cluster, way):
         pass
     refused = []
     with away(three.redis, way):
+        for node in (other, third):  # what is on its way when Redis goes gets 502
+            until(lambda node=node: client.at(node).echo() == 503, "the refusal")
         for _ in range(20):
             assert owner(client.call("echo")) == home.pid
         stream = Stream()
