@@ -1793,12 +1793,14 @@ typedef struct shttp_server_options {
   const shttp_session_store *session_store;
 
   /** Where sessions and events are kept, so that they outlive the process:
-   *  sqlite:PATH is a file on this machine. Needs
-   *  libstreamablehttp-sqlite.so.0, of the package
-   *  libstreamablehttp-sqlite0, beside this library or where the system
-   *  finds it. The replay_ limits apply. Not together with event_store,
-   *  session_store and stateless. Default NULL: sessions and events end with
-   *  the process. Copied. Since 0.2.0. */
+   *  sqlite:PATH is a file on this machine; redis://HOST:PORT/DB or
+   *  unix:PATH is a Redis or Valkey server, which any number of servers may
+   *  share: each then takes any request of any session. Needs the module
+   *  libstreamablehttp-sqlite.so.0 or libstreamablehttp-redis.so.0, of the
+   *  package libstreamablehttp-sqlite0 or libstreamablehttp-redis0, beside
+   *  this library or where the system finds it. The replay_ limits apply.
+   *  Not together with event_store, session_store and stateless. Default
+   *  NULL: sessions and events end with the process. Copied. Since 0.2.0. */
   const char *store;
 
   /** Nonzero: nothing is sent before the store has written what it was told
@@ -2085,6 +2087,10 @@ typedef struct shttp_stats {
   /** Sessions found in the session store. Not part of sessions_total. Since
    *  0.2.0. */
   uint64_t sessions_resumed;
+
+  /** Requests passed on to the server that has their session; see store.
+   *  Since 0.2.0. */
+  uint64_t exchanges_relayed;
 } shttp_stats;
 
 /**

@@ -294,6 +294,12 @@ extension Refusal {
             .serviceUnavailable, .internalError, "The session store does not answer",
             counter: .limit)
     }
+    package static var nodeGone: Refusal {
+        Refusal(
+            .badGateway, .internalError,
+            "The server of the session is gone; what it was asked for may have been done",
+            counter: .limit)
+    }
     package static var draining: Refusal {
         Refusal(.serviceUnavailable, .internalError, "The server is shutting down")
     }

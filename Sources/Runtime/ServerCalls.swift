@@ -136,6 +136,14 @@ extension ServerRuntime {
     }
 
     func broadcastNow(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
+        engine.announce(method: method, params: params)
+        tellClients(method, params)
+    }
+
+    /// Sends a broadcast to the clients of this server.
+    private func tellClients(
+        _ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer
+    ) {
         var broadcast = engine.broadcast(method: method, params: params)
         while engine.proceed(&broadcast) { pump.writeAll(for: self) }
     }
@@ -151,6 +159,12 @@ extension ServerRuntime {
     }
 
     func publishNow(_ change: Change, _ uri: UnsafeRawBufferPointer) {
+        engine.announce(change, uri)
+        tellClients(change, uri)
+    }
+
+    /// Tells the clients of this server of a change.
+    private func tellClients(_ change: Change, _ uri: UnsafeRawBufferPointer) {
         var covering: [ByteBuffer] = []
         if let onCovers, change == .resource {
             // The host is asked now, while the engine does not run: it may call any function.
@@ -288,7 +302,11 @@ extension ServerRuntime {
     }
 
     package func received(_ message: UnsafeRawBufferPointer, from node: NodeID) {
-        atRest?.received(message, from: node)
+        switch atRest?.received(message, from: node) {
+        case .publish(let change, let uri): tellClients(change, uri)
+        case .broadcast(let method, let params): tellClients(method, params)
+        case nil: break
+        }
     }
 
     package func gone(_ node: NodeID?) { atRest?.gone(node) }

@@ -203,7 +203,7 @@ OFFSET(shttp_server_options, store_sync, 408);
 OFFSET(shttp_server_options, store_queue_bytes_max, 412);
 OFFSET(shttp_server_options, session_id_prefix, 416);
 
-SIZE(shttp_stats, 296);
+SIZE(shttp_stats, 304);
 OFFSET(shttp_stats, connections, 0);
 OFFSET(shttp_stats, sessions, 8);
 OFFSET(shttp_stats, streams, 16);
@@ -241,6 +241,7 @@ OFFSET(shttp_stats, parked_requests, 264);
 OFFSET(shttp_stats, listeners, 272);
 OFFSET(shttp_stats, exchanges, 280);
 OFFSET(shttp_stats, sessions_resumed, 288);
+OFFSET(shttp_stats, exchanges_relayed, 296);
 
 SIZE(shttp_param, 80);
 OFFSET(shttp_param, name, 0);

@@ -19,7 +19,7 @@ struct NaiveStore {
         case .end(let stream, _): ended.insert(stream)
         case .load(let load, let cursor, _): loads[load] = cursor
         case .begin(let stream, let record, _): begun[stream] = record
-        case .forget, .touchSession: break
+        case .forget, .touchSession, .releaseSession, .send: break
         case .keepSession(let session, let record): sessions[session] = record
         case .findSession(let load, let session): lookups[load] = session
         case .forgetSession(let session): sessions[session] = nil

@@ -89,6 +89,9 @@ extension Player {
             return "find l\(load.rawValue) \(names.session(session.text.text))"
         case .forgetSession(let session):
             return "forget session \(names.session(session.text.text))"
+        case .releaseSession(let session):
+            return "release session \(names.session(session.text.text))"
+        case .send: return "send"
         }
     }
 

@@ -79,7 +79,7 @@ final class HostStore {
             if state.sessions[session] == nil {
                 simulation.violate(.misconduct, "a session that is not kept is in use")
             }
-        case .end, .load, .findSession: break
+        case .end, .load, .findSession, .releaseSession, .send: break
         }
     }
 

@@ -45,7 +45,7 @@ struct StoreState {
             sessions[session] = Kept(record: record, deadline: idle.map { time + $0 })
         case .touchSession(let session): sessions[session]?.deadline = idle.map { time + $0 }
         case .forgetSession(let session): sessions[session] = nil
-        case .load, .findSession: break
+        case .load, .findSession, .releaseSession, .send: break
         }
     }
 
@@ -74,7 +74,7 @@ extension StoreOrder {
             .forget(let session), .keepSession(let session, _), .touchSession(let session),
             .forgetSession(let session):
             session
-        case .load, .findSession: nil
+        case .load, .findSession, .releaseSession, .send: nil
         }
     }
 

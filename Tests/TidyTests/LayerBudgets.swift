@@ -13,16 +13,19 @@ enum LayerBudgets {
         Budget(layer: "MCP", lines: 950, reason: "names and rules of the revisions, as values"),
         Budget(layer: "Link", lines: 1170, reason: "a connection's bytes and timers, tables"),
         Budget(
-            layer: "Session", lines: 520, reason: "decisions about sessions, streams and requests"),
+            layer: "Session", lines: 580, reason: "decisions about sessions, streams and requests"),
         Budget(layer: "Replay", lines: 660, reason: "the stores' ports, one in memory, mailbox"),
-        Budget(layer: "Engine/Server", lines: 9400, reason: "the server's rules and their checks"),
+        Budget(layer: "Engine/Server", lines: 9700, reason: "the server's rules and their checks"),
+        Budget(
+            layer: "Engine/Server/Nodes", lines: 800,
+            reason: "messages between nodes, and the two sides of what they pass on"),
         Budget(
             layer: "Engine/Shared", lines: 600,
             reason: "what either role's engine says and recycles"),
         Budget(layer: "Runtime", lines: 2560, reason: "sockets, the loop, queues between threads"),
         Budget(
             layer: "Catalog", lines: 1700, reason: "tools, resources and prompts, and their checks"),
-        Budget(layer: "CABI", lines: 1950, reason: "a thunk of a few lines for each function of C"),
+        Budget(layer: "CABI", lines: 2100, reason: "a thunk of a few lines for each function of C"),
         Budget(layer: "Stores/SQLite", lines: 1800, reason: "a queue, a thread, a file, tables"),
         Budget(layer: "abigen/ABI", lines: 3000, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),

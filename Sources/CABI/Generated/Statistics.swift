@@ -43,5 +43,6 @@ extension shttp_stats {
         listeners = statistics.listeners
         exchanges = statistics.exchanges
         sessions_resumed = statistics.sessionsResumed
+        exchanges_relayed = statistics.exchangesRelayed
     }
 }

@@ -32,6 +32,10 @@ package final class ServerConnection {
     private var peerText: ByteBuffer?
     /// The records of its exchanges; nil if nobody wants them.
     let access: AccessBook?
+    /// Where its client is, if that is at another node: then it has no socket.
+    private(set) var origin: RelayOrigin?
+    /// The number of the order that has to be written before it may write.
+    var needed: UInt64 = 0
     /// Up to where it may write, if it has to wait for the store. `KeptOutput` writes it.
     var mark: OutputMark?
 
@@ -52,6 +56,11 @@ package final class ServerConnection {
 
     /// Where the client is, as text; nil if that is not known. Made at the first use, and kept.
     var peer: ByteBuffer? { peerText ?? makePeer() }
+
+    func setOrigin(_ origin: RelayOrigin) {
+        self.origin = origin
+        peerText = origin.terms.peer
+    }
 
     @inline(never)
     private func makePeer() -> ByteBuffer? {

@@ -21,6 +21,8 @@ struct Exchange {
         case authorizing(AuthorizationKey)
         /// A request's head waits for the session store to find its session.
         case seeking(LoadKey)
+        /// Another node answers the request.
+        case relayed(RelayedExchange)
         /// A request was answered by its head, and the rest of it is skipped.
         case refused
         /// A request waits for its answer.
@@ -69,6 +71,10 @@ struct Exchange {
     private(set) var expiry: Instant?
     /// The messages of its body, if they are several.
     private(set) var batch: Batch?
+    /// The node that has the session, if it is another one.
+    private(set) var place: NodeID?
+    /// What a node has given back, while the store looks for another one.
+    private(set) var returned: RelayedExchange?
     /// CORS fields for the response; nil for none.
     private var crossOriginFields: ByteBuffer?
     /// The bytes handed over when the last keep-alive was written.
@@ -83,6 +89,11 @@ struct Exchange {
         if case .request(let request) = state { request } else { nil }
     }
 
+    /// What another node answers, or has given back.
+    var relayed: RelayedExchange? {
+        if case .relayed(let relayed) = state { relayed } else { returned }
+    }
+
     /// The session whose primary stream the connection carries.
     var primary: ServerSession? {
         if case .primary(let session) = state { session } else { nil }
@@ -93,8 +104,8 @@ struct Exchange {
         switch state {
         case .request(let request): request.session
         case .primary(let session): session
-        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
-            .listening, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .relayed,
+            .refused, .listening, .loading, .finishing, .lingering, .closed:
             nil
         }
     }
@@ -125,6 +136,21 @@ struct Exchange {
         self.crossOriginFields = crossOriginFields
         self.principal = principal
         expiry = nil
+        place = nil
+    }
+
+    mutating func setPlace(_ node: NodeID?) {
+        place = node
+    }
+
+    mutating func setReturned(_ relayed: RelayedExchange) {
+        returned = relayed
+        place = nil
+    }
+
+    mutating func takeReturned() -> RelayedExchange? {
+        defer { returned = nil }
+        return returned
     }
 
     /// The request may be made in the name of `principal`, until `expiry`.

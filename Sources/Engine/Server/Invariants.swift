@@ -40,6 +40,8 @@
         /// A resource is watched by as many listeners and sessions as have subscribed to it, and
         /// waits exactly if the host is to be told of it.
         case watched
+        /// An exchange that is passed on, or comes from another node, is in the table of those.
+        case relays
         /// Shares add up to what belongs to their owners.
         case shares
         /// Whatever can be written, read or released is queued for it.
@@ -75,6 +77,7 @@
                 .continuations, continuations.waitingCount,
                 continuations.all.count { $0.isParked })
             checkWatched(&audit)
+            checkRelays(&audit)
             checkShares(connections, &audit)
             checkQueues(connections, &audit)
             guard checksRecycled else { return audit.broken }
@@ -115,7 +118,10 @@
             let tripBytes = continuations.all.reduce(0) { $0 + ($1.trip?.heldBytes ?? 0) }
             let listenerBytes = listeners.all.reduce(0) { $0 + $1.heldBytes }
             let hostedBytes = checkHosted(connections, &audit)
-            let batchBytes = connections.reduce(0) { $0 + ($1.exchange.batch?.heldBytes ?? 0) }
+            let batchBytes = connections.reduce(0) { sum, connection in
+                sum + (connection.exchange.batch?.heldBytes ?? 0)
+                    + (connection.exchange.relayed?.heldBytes ?? 0)
+            }
             audit.expect(
                 .requestTotal, requests.heldBytes,
                 requestBytes + tripBytes + listenerBytes + batchBytes + hostedBytes
@@ -163,6 +169,7 @@
                 if parked[load] !== connection {
                     audit.fail(.parked, "connection \(id) waits for no look-up")
                 }
+            case .relayed(let relayed): check(relayed, of: connection, &audit)
             case .closed:
                 audit.fail(.exchange, "connection \(id) is closed, and in the table")
             case .hosted(let exchange): check(exchange, of: connection, &audit)
@@ -177,42 +184,6 @@
             }
             checkTimer(of: connection, &audit)
             checkFence(of: connection, &audit)
-        }
-
-        private func checkTimer(of connection: ServerConnection, _ audit: inout Audit) {
-            let wait = connections.currentWait(of: connection)
-            let mayWait: [Connections.Wait?]
-            switch connection.exchange.state {
-            case _ where connection.resumption != nil: mayWait = [.load]
-            case .idle:
-                mayWait = [.nextRequest, options.connectionIdle == nil ? nil : .nextRequest]
-            case .receiving, .receivingOther, .refused:
-                mayWait = [
-                    .head, .body,
-                    options.headArrival == nil || options.bodyArrival == nil ? nil : .head,
-                ]
-            case .authorizing: mayWait = [options.authorizationWait == nil ? nil : .authorization]
-            case .request(let request)
-            where request.isInitialize || !request.policy.mayStream:
-                mayWait = [nil]
-            case .request(let request):
-                let isEarly =
-                    !request.isStreaming && request.policy.beginsEarly
-                    && options.responseHead != nil
-                mayWait = [
-                    isEarly ? .responseHead : options.keepAlive == nil ? nil : .keepAlive
-                ]
-            case .primary, .listening: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
-            case .loading, .seeking: mayWait = [.load]
-            case .hosted: mayWait = [nil, .drain]
-            case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
-            case .lingering: mayWait = [.hangUp]
-            case .closed: mayWait = [nil]
-            }
-            if !mayWait.contains(wait) {
-                audit.fail(
-                    .timer, "\(connection.exchange.state) waits for \(String(describing: wait))")
-            }
         }
 
         private func checkFence(of connection: ServerConnection, _ audit: inout Audit) {
@@ -301,6 +272,9 @@
             for connection in connections {
                 add(connection.share) { $0.connections += 1 }
                 add(connection.share) { $0.requestBytes += connection.hosted?.heldBytes ?? 0 }
+                connection.exchange.relayed.map { relayed in
+                    relayed.shares.forEach { add($0) { $0.requestBytes += relayed.heldBytes } }
+                }
                 guard let batch = connection.exchange.batch else { continue }
                 batch.shares.forEach { add($0) { $0.requestBytes += batch.heldBytes } }
             }

@@ -9,6 +9,8 @@ import Wire
 /// so that a stream that never pauses gets on as fast as the store does.
 struct KeptOutput {
     let isOn: Bool
+    /// Whether all output waits, and not only what needs an order to be written.
+    private let isForAll: Bool
     /// The number of the last order that the store has written.
     private var written: UInt64 = 0
     /// The marks with sealed output, and the number of the order that each waits for.
@@ -17,8 +19,15 @@ struct KeptOutput {
     /// How many of these have been closed meanwhile.
     private var closed = 0
 
-    init(isOn: Bool) {
+    init(isOn: Bool, isForAll: Bool) {
         self.isOn = isOn
+        self.isForAll = isForAll
+    }
+
+    /// The number of the order that a connection's output has to wait for; `last` is that of the
+    /// last order that stores something.
+    func order(for connection: ServerConnection, last: UInt64) -> UInt64 {
+        isForAll ? last : connection.needed
     }
 
     /// Whether a connection may write something now; `last` is the number of the last order that
@@ -105,11 +114,17 @@ extension ServerEngine {
         }
     }
 
+    /// What a connection is told next is true only once the store has written what it was told.
+    func waitForStore(_ connection: ServerConnection) {
+        connection.needed = storeOrders.lastStored
+    }
+
     /// A connection that has bytes to write, and may.
     @inline(never)
     func nextKeptWritable() -> ServerConnection? {
         while let connection = connections.nextWritable() {
-            if keptOutput.mayWrite(connection, last: storeOrders.lastStored) { return connection }
+            let order = keptOutput.order(for: connection, last: storeOrders.lastStored)
+            if keptOutput.mayWrite(connection, last: order) { return connection }
         }
         return nil
     }

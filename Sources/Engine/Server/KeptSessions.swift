@@ -12,6 +12,7 @@ struct KeptSessions {
     private let interval: Int64?
     /// Whether everything is stored at once, because answers wait for it.
     private let isPrompt: Bool
+    private let hasNodes: Bool
     /// When some of the sessions are next reported, and which was the last one.
     private var nextReport: Instant?
     private var reportIndex = 0
@@ -28,6 +29,7 @@ struct KeptSessions {
         store = options.hasSessionStore && !options.isStateless ? SessionStore(orders) : nil
         interval = store == nil ? nil : options.sessionReportInterval
         isPrompt = options.waitsForStore
+        hasNodes = options.node != nil
     }
 
     /// Whether sessions outlive the process.
@@ -38,7 +40,7 @@ struct KeptSessions {
 
     /// Stores a live session.
     mutating func keep(_ session: ServerSession, at now: Instant) {
-        guard let store, !session.isOld, session.state.isLive,
+        guard let store, !session.isOld, session.state.isLive, !session.past.isReleased,
             let revision = session.state.revision
         else { return }
         session.past.hasChanged = false
@@ -94,6 +96,18 @@ struct KeptSessions {
         if !session.isOld { store?.forget(session.id) }
     }
 
+    /// This node is done with a session: any other may go on with it.
+    func release(_ session: ServerSession) {
+        guard hasNodes, !session.isOld, !session.past.isReleased else { return }
+        session.past.isReleased = true
+        store?.release(session.id)
+    }
+
+    /// Sends a message to a node, or to all others.
+    func send(_ message: ByteBuffer, to node: NodeID?) {
+        store?.send(message, to: node)
+    }
+
     /// Looks up a session.
     func find(_ id: SessionID) -> LoadKey? { store?.find(id) }
 
@@ -135,7 +149,7 @@ struct KeptSessions {
         for _ in 0..<min(slots, slots / parts + 1) {
             reportIndex = reportIndex + 1 < slots ? reportIndex + 1 : 0
             guard let session = sessions[index: reportIndex], !session.isOld,
-                session.state.isLive,
+                session.state.isLive, !session.past.isReleased,
                 sessions.quietSince(session).map({ $0 >= last }) ?? true
             else { continue }
             store.touch(session.id)
@@ -150,6 +164,8 @@ struct SessionPast {
     var primaries: [StreamToken] = []
     /// Whether its primary stream in this process was used.
     var hasBegunPrimary = false
+    /// Whether another node may go on with it: this one stores nothing of it any more.
+    var isReleased = false
     /// Whether something has changed that the store does not know, and when it was last told.
     var hasChanged = false
     var lastKeep = Instant(milliseconds: 0)

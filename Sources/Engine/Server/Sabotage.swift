@@ -48,6 +48,7 @@
             case .listeners: Invariant.sabotagesOfListeners
             case .continuations: Invariant.sabotagesOfContinuations
             case .watched: Invariant.sabotagesOfWatched
+            case .relays: Invariant.sabotagesOfRelays
             case .shares: Invariant.sabotagesOfShares
             case .queues: Invariant.sabotagesOfQueues
             case .recycled:

@@ -81,14 +81,16 @@ extension ServerEngine {
     /// the limit of pipelined requests.
     func holdBack(_ bytes: UnsafeRawBufferPointer, on connection: ServerConnection) {
         guard connection.reader.postpone(bytes) >= options.pipelinedBytesMax,
-            connection.reader.holdBack()
+            connection.reader.holdBack(), connection.origin == nil
         else { return }
         core.perform(.stopReading(connection))
     }
 
     /// Continues after the head of a request that has been decided.
     func readOn(_ connection: ServerConnection) {
-        if connection.reader.endHoldBack() { core.perform(.startReading(connection)) }
+        if connection.reader.endHoldBack(), connection.origin == nil {
+            core.perform(.startReading(connection))
+        }
         let rest = connection.reader.takePipelined() ?? ByteBuffer()
         withExtendedLifetime(rest) { read(rest.bytes, from: connection, behindHead: true) }
         noteArriving(of: connection)

@@ -259,7 +259,7 @@ extension ServerEngine {
                     // An answer is being written; it is the connection's last.
                     move(connection, to: .finishing)
                     wait(.hangUp, connection)
-                case .idle, .receiving, .receivingOther, .authorizing, .seeking, .refused,
+                case .idle, .receiving, .receivingOther, .authorizing, .seeking, .relayed, .refused,
                     .loading, .lingering:
                     discard(connection)
                 case .hosted(let exchange): cut(exchange, on: connection)

@@ -77,8 +77,8 @@ extension ServerEngine {
             move(connection, to: .finishing)
             wait(shutdown.isClosing ? .hangUp : .drain, connection)
         case .idle, .receiving, .receivingOther, .refused, .lingering: discard(connection)
-        case .authorizing, .seeking, .hosted, .request, .primary, .listening, .loading, .finishing,
-            .closed:
+        case .authorizing, .seeking, .relayed, .hosted, .request, .primary, .listening, .loading,
+            .finishing, .closed:
             break
         }
     }
@@ -169,7 +169,10 @@ extension ServerEngine {
         case .primary(let session): primaryLost(session, connection)
         case .listening(let listener): forget(listener)
         case .authorizing(let key): parked.take(key)
-        case .seeking(let load): parked.end(load)
+        case .seeking(let load):
+            parked.end(load)
+            if let relayed = connection.exchange.takeReturned() { release(relayed) }
+        case .relayed(let relayed): clientLeft(relayed)
         case .hosted(let hosted): lost(hosted)
         case .idle, .receiving, .receivingOther, .refused, .loading, .finishing, .lingering,
             .closed:
@@ -177,6 +180,7 @@ extension ServerEngine {
         }
         if connection.diversion == nil { for record in records { deliver(record) } }
         releaseTag(of: connection)
+        if let origin = connection.origin { return closed(origin) }
         core.perform(.close(connection))
     }
 
@@ -184,6 +188,9 @@ extension ServerEngine {
     /// closing while it still sends could lose the response; a server that is closing does not
     /// wait.
     func responded(on connection: ServerConnection) {
+        if let origin = connection.origin {
+            return end(origin, of: connection, keepsAlive: false)
+        }
         guard !shutdown.isClosing else { return discard(connection) }
         move(connection, to: .lingering)
         wait(.hangUp, connection)

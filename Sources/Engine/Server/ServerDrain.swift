@@ -7,7 +7,7 @@ import Wire
 extension ServerEngine {
     /// The delay before a client reconnects, in milliseconds. It is random, so that clients do not
     /// reconnect all at once.
-    private var retry: Int64 { 1_000 + Int64(core.randomBits() % 1_000) }
+    var retry: Int64 { 1_000 + Int64(core.randomBits() % 1_000) }
 
     /// Accepts no new work, ends the primary streams, lets open requests finish until `deadline`,
     /// and then ends everything. `.closed` is the last effect. A second call can only make the
@@ -23,6 +23,7 @@ extension ServerEngine {
                 hangUp(connection, retry: retry)
             }
             for listener in listeners.all { end(listener) }
+            releaseSessions()
             closeIfDrained()
         }
     }
@@ -32,6 +33,7 @@ extension ServerEngine {
 
     /// Refuses a request that would start something new. Open streams may still be resumed.
     func refuseWhileDraining(_ connection: ServerConnection, id: RequestID? = nil) {
+        if connection.origin != nil { return giveBack(connection) }
         connection.endAfterExchange()
         refuse(.draining, connection, id: id)
     }
@@ -40,7 +42,7 @@ extension ServerEngine {
     func closeIfDrained() {
         guard let deadline = shutdown.deadline else { return }
         // An answer may wait for its client to come back.
-        let count = requests.count + continuations.count + hosted.count
+        let count = requests.count + continuations.count + hosted.count + relays.clientCount
         guard count == 0 || deadline <= now else { return }
         if requests.count + hosted.count > 0 {
             core.log(.notice, "The drain's time is over; the requests that are left are cancelled")

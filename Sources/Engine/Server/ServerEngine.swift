@@ -39,6 +39,9 @@ package final class ServerEngine {
     var kept: KeptSessions
     let storeOrders: StoreOrders
     var keptOutput: KeptOutput
+    /// Whether other servers share the store.
+    let hasNodes: Bool
+    var relays: Relays
     var gate: Gate
     var ladder: Ladder
     var continuations: Continuations
@@ -83,7 +86,10 @@ package final class ServerEngine {
         storeOrders = StoreOrders(loadsAfter: serial)
         sessions = Sessions(options, storeOrders, keysAfter: serial)
         kept = KeptSessions(options, storeOrders)
-        keptOutput = KeptOutput(isOn: options.waitsForStore)
+        hasNodes = options.node != nil
+        relays = Relays(keysAfter: serial)
+        keptOutput = KeptOutput(
+            isOn: options.waitsForStore || options.node != nil, isForAll: options.waitsForStore)
         gate = Gate(options)
     }
 
@@ -191,12 +197,18 @@ package final class ServerEngine {
     package func sent(_ count: Int, on connection: ServerConnection) {
         guard !connection.isClosed else { return }
         enter {
-            connections.sent(count, on: connection)
-            if let access = connection.access { deliverRecords(of: access, connection) }
-            guard !connection.outbox.isBlocked else { return readSlowly(connection) }
-            if connection.outbox.isDrained { drained(connection) }
-            composeBacklog(of: connection)
+            handedOver(count, on: connection)
+            if hasNodes { noteTaken(on: connection) }
         }
+    }
+
+    @inline(__always)
+    func handedOver(_ count: Int, on connection: ServerConnection) {
+        connections.sent(count, on: connection)
+        if let access = connection.access { deliverRecords(of: access, connection) }
+        guard !connection.outbox.isBlocked else { return readSlowly(connection) }
+        if connection.outbox.isDrained { drained(connection) }
+        composeBacklog(of: connection)
     }
 
     /// The client has closed its sending direction. Real clients do so only when they go (§9-A5),
@@ -263,7 +275,22 @@ package final class ServerEngine {
 
     /// A connection that has bytes to write; nil if there is none left in this iteration.
     package func nextWritable() -> ServerConnection? {
+        hasNodes ? nextWithSocket() : nextThatMayWrite()
+    }
+
+    @inline(__always)
+    private func nextThatMayWrite() -> ServerConnection? {
         keptOutput.isOn ? nextKeptWritable() : connections.nextWritable()
+    }
+
+    /// The same, after the output for clients at other nodes was passed on.
+    @inline(never)
+    private func nextWithSocket() -> ServerConnection? {
+        while let connection = nextThatMayWrite() {
+            guard connection.origin != nil else { return connection }
+            enter { passOn(from: connection) }
+        }
+        return nil
     }
 
     /// Whether no output may be written yet: the host's store has to hear of it first.

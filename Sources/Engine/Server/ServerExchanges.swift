@@ -11,8 +11,19 @@ extension ServerEngine {
     func messageArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         stopWaiting(connection)
+        if hasNodes, let node = connection.exchange.place {
+            return relay(head, to: node, on: connection)
+        }
+        messageArrived(head, connection.reader.takeBody(), on: connection)
+    }
+
+    @inline(__always)
+    func messageArrived(
+        _ head: RequestHead, _ body: @autoclosure () -> HTTPParser.Body?,
+        on connection: ServerConnection
+    ) {
         switch head.method {
-        case .post: postArrived(head, on: connection)
+        case .post: body().map { postArrived(head, $0, on: connection) }
         case .get: getArrived(head, on: connection)
         case .delete: deleteArrived(head, on: connection)
         case .head, .options, .other: preflightArrived(head, on: connection)
@@ -20,8 +31,9 @@ extension ServerEngine {
     }
 
     @_optimize(speed)
-    private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
-        guard let body = connection.reader.takeBody() else { return }
+    private func postArrived(
+        _ head: RequestHead, _ body: HTTPParser.Body, on connection: ServerConnection
+    ) {
         do {
             let message = try Message(body, limits: options.limits)
             connection.access?.note(method: message.envelope.method)
@@ -116,6 +128,7 @@ extension ServerEngine {
     private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         end(session, because: "Session ended")
+        if hasNodes { waitForStore(connection) }
         respondEmpty(.noContent, connection)
     }
 

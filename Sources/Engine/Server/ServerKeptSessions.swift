@@ -12,6 +12,7 @@ extension ServerEngine {
     /// a verdict. Whatever the answer is, `findSession` decides later: one refusal for all (S-205).
     @inline(never)
     func seek(_ head: RequestHead, on connection: ServerConnection) -> Bool {
+        connection.exchange.setPlace(nil)
         guard !gate.isOld(head), classifier.header(of: head) != .modern,
             let text = head[.sessionID], let id = sessions.id(in: text),
             head.isUnanimous(.sessionID, FieldName.sessionID), sessions.key(for: id) == nil,
@@ -45,13 +46,20 @@ extension ServerEngine {
     }
 
     /// Goes on with a request whose session was looked up, or refuses it.
-    private func endSeeking(
+    func endSeeking(
         _ load: LoadKey, on connection: ServerConnection, _ refusal: Refusal?
     ) {
         parked.end(load)
         move(connection, to: .receiving)
+        let returned = connection.exchange.takeReturned()
         if let refusal {
+            if let returned { release(returned) }
+            stopWaiting(connection)
             refuse(refusal, connection)
+        } else if let returned {
+            stopWaiting(connection)
+            dispatchAgain(returned, on: connection)
+            return
         } else {
             _ = connection.reader.awaitBody()
             wait(.body, connection)

@@ -13,8 +13,8 @@ extension ServerEngine {
     package func takeOutput(of connection: ServerConnection) -> Output? {
         if connection.isClosed { return nil }
         guard keptOutput.isOn else { return connection.outbox.take() }
-        return connection.outbox.take(
-            upTo: keptOutput.end(of: connection, last: storeOrders.lastStored))
+        let order = keptOutput.order(for: connection, last: storeOrders.lastStored)
+        return connection.outbox.take(upTo: keptOutput.end(of: connection, last: order))
     }
 
     /// Takes back output that has been written, for reuse.

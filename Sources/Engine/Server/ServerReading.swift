@@ -20,7 +20,7 @@ extension ServerEngine {
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused, .receivingOther: break
-            case .request, .primary, .listening, .loading, .hosted:
+            case .request, .primary, .listening, .loading, .hosted, .relayed:
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .authorizing, .seeking:
@@ -135,6 +135,9 @@ extension ServerEngine {
     private func headArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         begin(head, on: connection)
+        if let origin = connection.origin {
+            return headArrived(head, for: origin, on: connection)
+        }
         if let isElsewhere, divert(connection, head, if: isElsewhere) { return }
         switch gate.judge(head) {
         case .refuse(let refusal):

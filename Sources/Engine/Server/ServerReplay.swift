@@ -344,8 +344,8 @@ extension ServerEngine {
         switch exchange {
         case .request(let request): clientLeft(request)
         case .primary(let session): primaryLost(session, connection)
-        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
-            .listening, .loading, .finishing, .lingering, .closed:
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .relayed,
+            .refused, .listening, .loading, .finishing, .lingering, .closed:
             break
         }
     }

@@ -12,6 +12,9 @@ extension ServerEngine {
     ) {
         let params = InitializeParams(message.envelope.params)
         var session: ServerSession?
+        if hasNodes, !relays.isReached {
+            return refuse(.sessionStore, connection, id: id, message.envelope.method)
+        }
         if !options.isStateless {
             if head[.sessionID] != nil {
                 switch findSession(head, on: connection) {
@@ -143,6 +146,8 @@ extension ServerEngine {
         if let session {
             sessions.initializeSucceeded(session, revision)
             kept.keep(session, at: now)
+            // The client's next request may go to another node.
+            if hasNodes, let connection = request.connection { waitForStore(connection) }
             let event = HostEvent(.sessionOpened, of: session)
             event.head = request.head
             event.principal = session.principal
@@ -187,6 +192,7 @@ extension ServerEngine {
         let livesOn = livesOn && wasLive && !session.isOld
         if livesOn {
             kept.flush(session, at: now)
+            defer { kept.release(session) }
             // Who resumes the stream of a request elsewhere gets the error that it ends with here.
             cutRequests(of: session, because: reason)
             sessions.remove(session, &shares, livesOn: true)

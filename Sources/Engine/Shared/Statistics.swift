@@ -63,6 +63,8 @@ package struct Statistics: Sendable {
     package var scopeRefusals: UInt64 = 0
     /// Sessions that were found in the session store.
     package var sessionsResumed: UInt64 = 0
+    /// Requests that were passed on to the node that has their session.
+    package var exchangesRelayed: UInt64 = 0
 
     package init() {}
 }

@@ -15,6 +15,7 @@ package enum HTTPStatus: Int, Sendable {
     case unsupportedMediaType = 415
     case headersTooLarge = 431
     case notImplemented = 501
+    case badGateway = 502
     case serviceUnavailable = 503
     case versionNotSupported = 505
 
@@ -35,6 +36,7 @@ package enum HTTPStatus: Int, Sendable {
         case .unsupportedMediaType: "HTTP/1.1 415 Unsupported Media Type\r\n"
         case .headersTooLarge: "HTTP/1.1 431 Request Header Fields Too Large\r\n"
         case .notImplemented: "HTTP/1.1 501 Not Implemented\r\n"
+        case .badGateway: "HTTP/1.1 502 Bad Gateway\r\n"
         case .serviceUnavailable: "HTTP/1.1 503 Service Unavailable\r\n"
         case .versionNotSupported: "HTTP/1.1 505 HTTP Version Not Supported\r\n"
         }

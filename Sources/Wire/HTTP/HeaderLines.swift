@@ -36,6 +36,14 @@ package enum HeaderLines {
         }
     }
 
+    /// Calls `body` with each line, without its end.
+    package static func forEachLine(
+        in lines: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        var rest = lines
+        while let line = nextLine(&rest) { body(line) }
+    }
+
     private static func nextLine(
         _ rest: inout UnsafeRawBufferPointer
     ) -> UnsafeRawBufferPointer? {

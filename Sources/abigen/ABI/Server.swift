@@ -358,5 +358,8 @@ extension ABI {
             Field(
                 "sessions_resumed", .uint64, .plain,
                 "Sessions found in the session store. Not part of sessions_total.", since: next),
+            Field(
+                "exchanges_relayed", .uint64, .plain,
+                "Requests passed on to the server that has their session; see store.", since: next),
         ])
 }

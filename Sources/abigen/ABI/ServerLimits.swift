@@ -340,9 +340,12 @@ extension ABI {
             fallback: .named("NULL", "sessions and events end with the process"),
             """
             Where sessions and events are kept, so that they outlive the process: sqlite:PATH is a
-            file on this machine. Needs libstreamablehttp-sqlite.so.0, of the package
-            libstreamablehttp-sqlite0, beside this library or where the system finds it. The replay_
-            limits apply. Not together with event_store, session_store and stateless.
+            file on this machine; redis://HOST:PORT/DB or unix:PATH is a Redis or Valkey server,
+            which any number of servers may share: each then takes any request of any session. Needs
+            the module libstreamablehttp-sqlite.so.0 or libstreamablehttp-redis.so.0, of the
+            package libstreamablehttp-sqlite0 or libstreamablehttp-redis0, beside this library or
+            where the system finds it. The replay_ limits apply. Not together with event_store,
+            session_store and stateless.
             """, since: next),
         Field(
             "store_sync", .uint32, fallback: .flag,

@@ -593,6 +593,7 @@ class shttp_stats(Structure):
     listeners: int
     exchanges: int
     sessions_resumed: int
+    exchanges_relayed: int
 
     _fields_ = [
         ("connections", c_uint64),
@@ -632,6 +633,7 @@ class shttp_stats(Structure):
         ("listeners", c_uint64),
         ("exchanges", c_uint64),
         ("sessions_resumed", c_uint64),
+        ("exchanges_relayed", c_uint64),
     ]
 
 

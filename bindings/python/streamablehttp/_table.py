@@ -316,9 +316,12 @@ class Options(TypedDict, total=False):
     to answer, instead of 404. See shttp_exchange_respond(). Default False."""
     store: str | None
     """Where sessions and events are kept, so that they outlive the process: sqlite:PATH is a file
-    on this machine. Needs libstreamablehttp-sqlite.so.0, of the package
-    libstreamablehttp-sqlite0, beside this library or where the system finds it. The replay_
-    limits apply. Not together with event_store, session_store and stateless. Default None."""
+    on this machine; redis://HOST:PORT/DB or unix:PATH is a Redis or Valkey server, which any
+    number of servers may share: each then takes any request of any session. Needs the module
+    libstreamablehttp-sqlite.so.0 or libstreamablehttp-redis.so.0, of the package
+    libstreamablehttp-sqlite0 or libstreamablehttp-redis0, beside this library or where the
+    system finds it. The replay_ limits apply. Not together with event_store, session_store and
+    stateless. Default None."""
     store_sync: bool
     """True: nothing is sent before the store has written what it was told up to then, so that not
     even the end of the machine loses it. Each answer waits for the disk. Needs store. Default

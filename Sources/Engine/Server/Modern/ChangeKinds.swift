@@ -9,6 +9,26 @@ package enum Change: Sendable {
     /// One resource, which has a URI.
     case resource
 
+    /// Its number, between nodes.
+    var number: UInt8 {
+        switch self {
+        case .tools: 0
+        case .prompts: 1
+        case .resources: 2
+        case .resource: 3
+        }
+    }
+
+    init?(number: UInt8) {
+        switch number {
+        case 0: self = .tools
+        case 1: self = .prompts
+        case 2: self = .resources
+        case 3: self = .resource
+        default: return nil
+        }
+    }
+
     var method: StaticString {
         switch self {
         case .tools: Method.toolsChanged

@@ -65,17 +65,31 @@ struct RequestState: RandomKey, Hashable {
 
     init?(text: UnsafeRawBufferPointer) {
         let digits = text.dropBytes(RequestState.prefix.utf8CodeUnitCount)
-        guard RequestState.isOurs(text), digits.count == 32,
+        guard RequestState.isOurs(text), digits.count == 32 || digits.count == 64,
             let high = digits.prefixBytes(16).hexadecimal,
-            let low = digits.dropBytes(16).hexadecimal
+            let low = digits.dropBytes(16).prefixBytes(16).hexadecimal
         else { return nil }
         self.init(high: high, low: low)
     }
 
-    func append(to output: ByteBuffer) {
+    /// The node that the request waits at, if the text names one.
+    static func node(in text: UnsafeRawBufferPointer) -> NodeID? {
+        let digits = text.dropBytes(RequestState.prefix.utf8CodeUnitCount + 32)
+        guard RequestState.isOurs(text), digits.count == 32,
+            let high = digits.prefixBytes(16).hexadecimal,
+            let low = digits.dropBytes(16).hexadecimal
+        else { return nil }
+        return NodeID(high: high, low: low)
+    }
+
+    /// Appends the text, with the node that it is of if there are several.
+    func append(to output: ByteBuffer, at node: NodeID?) {
         output.append(RequestState.prefix)
         output.append(hex16: high)
         output.append(hex16: low)
+        guard let node else { return }
+        output.append(hex16: node.high)
+        output.append(hex16: node.low)
     }
 }
 

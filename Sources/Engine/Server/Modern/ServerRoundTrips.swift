@@ -52,7 +52,7 @@ extension ServerEngine {
     /// together. False if that is nothing.
     @_optimize(speed)
     package func endTurn() -> Bool {
-        guard continuations.hasAsking else { return false }
+        guard continuations.hasAsking else { return hasNodes && relays.takeSent() }
         enter {
             while let request = continuations.nextAsking() { sendQuestions(of: request) }
         }
@@ -73,7 +73,7 @@ extension ServerEngine {
                 result.append(ask.text)
             }
             result.append("},\"requestState\":\"")
-            state.append(to: result)
+            state.append(to: result, at: options.node)
             result.append("\"}")
             stamp.appendOwn(result, to: output)
         }
@@ -96,6 +96,12 @@ extension ServerEngine {
         _ responses: JSONValue?, _ head: RequestHead, on connection: ServerConnection
     ) {
         let method = message.envelope.method
+        if hasNodes, connection.origin == nil, let node = RequestState.node(in: state),
+            node != options.node
+        {
+            let body = message.text.buffer ?? ByteBuffer(copying: message.text.bytes)
+            return relay(head, body, to: node, on: connection, isRetry: true)
+        }
         guard let state = RequestState(text: state), let request = continuations[state],
             request.trip?.principal == connection.exchange.principal,
             request.method.equals(method),

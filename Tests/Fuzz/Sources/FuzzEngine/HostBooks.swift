@@ -64,6 +64,7 @@ struct HostBooks {
             require(!isWhole || sessions[session] != nil, "touched what is not kept")
         case .findSession(let load, let session): search(load, nil, session)
         case .forgetSession(let session): sessions[session] = nil
+        case .releaseSession, .send: require(false, "an order for nodes that there are not")
         }
         orders.append(order)
     }

@@ -1,0 +1,137 @@
+import Link
+import Replay
+import Session
+import Wire
+
+/// Several servers that share a store, each of which is a node. A session is one node's: requests
+/// for it that arrive at another one are passed on.
+extension ServerEngine {
+    /// What another node tells this one's host or its clients.
+    package enum Announcement {
+        case publish(Change, uri: UnsafeRawBufferPointer)
+        case broadcast(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer)
+    }
+
+    // MARK: Inputs
+
+    /// The answer to a look-up: another node has the session.
+    package func found(_ load: LoadKey, at node: NodeID) throws(CallerFault) {
+        guard let connection = parked[load], case .seeking = connection.exchange.state else {
+            throw .notFound
+        }
+        enter {
+            connection.exchange.setPlace(node)
+            endSeeking(load, on: connection, nil)
+        }
+    }
+
+    /// A message of another node has arrived. Returns what the driver has to make known to the
+    /// clients of this one.
+    package func received(
+        _ bytes: UnsafeRawBufferPointer, from node: NodeID
+    ) -> Announcement? {
+        guard let message = NodeMessage(bytes), !shutdown.isClosing else { return nil }
+        return enter {
+            switch message {
+            case .request(let key, let terms, let request):
+                let name = RelayOrigin.Name(node: node, key: key)
+                answer(request, for: RelayOrigin(name, terms))
+            case .taken(let key, let count):
+                guard let connection = relays.origin(key, at: node) else { break }
+                connection.origin?.taken(count)
+                passOn(from: connection)
+            case .hangUp(let key): hangUp(key, at: node)
+            case .left(let key):
+                guard let connection = relays.origin(key, at: node) else { break }
+                connection.origin?.end()
+                discard(connection)
+            case .response(let key, let bytes): responseArrived(bytes, key, at: node)
+            case .ended(let key, let keepsAlive): ended(key, at: node, keepsAlive: keepsAlive)
+            case .moved(let key): moved(key, at: node)
+            case .broken(let key):
+                if let (connection, _) = relays.client(key, at: node) { lostNode(of: connection) }
+            case .publish(let number, let uri):
+                return Change(number: number).map { .publish($0, uri: uri) }
+            case .broadcast(let method, let params):
+                return .broadcast(method: method, params: params)
+            }
+            return nil
+        }
+    }
+
+    /// Messages to or from a node, or all nodes, may have been lost: what was under way is over.
+    package func gone(_ node: NodeID?) {
+        enter {
+            for connection in relays.clients(at: node) { lostNode(of: connection) }
+            for connection in relays.origins(at: node) {
+                connection.origin?.end()
+                discard(connection)
+            }
+        }
+    }
+
+    /// Another node has taken a session of this one.
+    package func lost(_ id: SessionID) {
+        guard let key = sessions.key(for: id), let session = sessions[key],
+            !session.past.isReleased
+        else { return }
+        enter {
+            core.log(.notice, "Another server has taken a session of this one")
+            session.past.isReleased = true
+            end(session, because: "Session ended", livesOn: true)
+        }
+    }
+
+    /// Whether the store can be reached. What happened meanwhile is not known: sessions are stored
+    /// anew, if they are still this node's.
+    package func storeReached(_ isReached: Bool) {
+        enter {
+            let wasReached = relays.isReached
+            relays.isReached = isReached
+            guard isReached, !wasReached else { return }
+            for session in sessions.all { kept.keep(session, at: now) }
+        }
+    }
+
+    // MARK: Announcements
+
+    /// Tells other nodes of a change, for their clients.
+    package func announce(_ change: Change, _ uri: UnsafeRawBufferPointer) {
+        guard hasNodes else { return }
+        enter { kept.send(NodeMessage.publish(change.number, uri: uri).bytes, to: nil) }
+    }
+
+    /// Passes a broadcast on to the other nodes.
+    package func announce(
+        method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer
+    ) {
+        guard hasNodes else { return }
+        enter {
+            kept.send(NodeMessage.broadcast(method: method, params: params).bytes, to: nil)
+        }
+    }
+
+    // MARK: The node's end
+
+    /// A server that drains is done with its sessions: other nodes go on with them, and their
+    /// clients come back there.
+    func releaseSessions() {
+        guard hasNodes else { return }
+        for session in sessions.all where session.state.isLive { kept.release(session) }
+        for connection in relays.clients(at: nil) {
+            guard case .relayed(let relayed) = connection.exchange.state, relayed.isStream else {
+                continue
+            }
+            kept.send(NodeMessage.hangUp(relayed.key).bytes, to: relayed.node)
+        }
+    }
+
+    /// A client at another node is to come back elsewhere.
+    private func hangUp(_ key: RelayKey, at node: NodeID) {
+        guard let connection = relays.origin(key, at: node),
+            case .primary(let session) = connection.exchange.state
+        else { return }
+        primaryLost(session, connection)
+        hangUp(connection, retry: retry)
+    }
+}

@@ -1,0 +1,110 @@
+import Link
+import Session
+import Wire
+
+/// The answering side of an exchange whose client is at another node: a connection without a
+/// socket, whose output goes there.
+extension ServerEngine {
+    // MARK: Requests
+
+    /// Answers a request whose client is at another node, which has admitted it.
+    func answer(_ request: UnsafeRawBufferPointer, for origin: RelayOrigin) {
+        let name = origin.name
+        guard relays.origin(name.key, at: name.node) == nil else { return }
+        guard connections.count < options.connectionsMax,
+            let connection = connections.open(
+                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now)
+        else {
+            core.counters.limitRefusals += 1
+            core.log(.warning, "Refused a request of another server (connections_max)")
+            return kept.send(NodeMessage.broken(name.key).bytes, to: name.node)
+        }
+        connection.setOrigin(origin)
+        relays.add(connection, of: origin)
+        read(request, from: connection)
+        noteArriving(of: connection)
+    }
+
+    /// What a connection without a socket has instead of its driver's object.
+    private static var noDriver: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: UInt.max).unsafelyUnwrapped
+    }
+
+    /// A head that another node has admitted has been read.
+    func headArrived(
+        _ head: RequestHead, for origin: RelayOrigin, on connection: ServerConnection
+    ) {
+        if let principal = origin.terms.principal {
+            let expiry = origin.terms.expiresIn.map { now.advanced(byMilliseconds: $0) }
+            connection.exchange.authorize(as: principal, until: expiry)
+        }
+        if let refusal = gate.examine(head) { return refuse(refusal, connection) }
+        guard classifier.header(of: head) != .modern, let text = head[.sessionID],
+            let id = sessions.id(in: text), sessions.key(for: id) == nil
+        else { return }
+        giveBack(connection)
+    }
+
+    /// Lets the other node ask somebody else: the session is not here, or not for long.
+    func giveBack(_ connection: ServerConnection) {
+        guard let origin = connection.origin else { return }
+        origin.end()
+        kept.send(NodeMessage.moved(origin.name.key).bytes, to: origin.name.node)
+        discard(connection)
+    }
+
+    // MARK: Output
+
+    /// Passes on what a connection without a socket has to write, as far as its client takes it.
+    func passOn(from connection: ServerConnection) {
+        guard let origin = connection.origin else { return }
+        while !connection.isClosed, origin.room > 0 {
+            guard var output = origin.pending ?? takeOutput(of: connection) else { break }
+            origin.pending = nil
+            let count = send(output, for: origin)
+            if count < output.count {
+                output.wait(behind: count)
+                origin.pending = output
+            }
+            handedOver(count, on: connection)
+            if origin.pending == nil { recycle(output) }
+        }
+        relays.noteSent()
+        guard !connection.isClosed, origin.pending == nil, connection.outbox.isDrained,
+            case .idle = connection.exchange.state
+        else { return }
+        end(origin, of: connection, keepsAlive: true)
+    }
+
+    /// Sends the other node as much of an output as it may get now. Returns how much that is.
+    private func send(_ output: Output, for origin: RelayOrigin) -> Int {
+        var count = 0
+        output.forEachPiece { piece in
+            var rest = piece.prefixBytes(origin.room)
+            while rest.count > 0 {
+                let part = rest.prefixBytes(RelayOrigin.partBytes)
+                kept.send(NodeMessage.response(origin.name.key, part).bytes, to: origin.name.node)
+                origin.sent(part.count)
+                count += part.count
+                rest = rest.dropBytes(part.count)
+            }
+        }
+        return count
+    }
+
+    /// The response is complete: so is the connection.
+    func end(_ origin: RelayOrigin, of connection: ServerConnection, keepsAlive: Bool) {
+        origin.end()
+        kept.send(
+            NodeMessage.ended(origin.name.key, keepsAlive: keepsAlive).bytes, to: origin.name.node)
+        discard(connection)
+    }
+
+    /// A connection without a socket has been removed.
+    func closed(_ origin: RelayOrigin) {
+        relays.remove(origin)
+        guard !origin.hasEnded else { return }
+        origin.end()
+        kept.send(NodeMessage.broken(origin.name.key).bytes, to: origin.name.node)
+    }
+}
