@@ -122,7 +122,13 @@ shttp_store_terms stage_terms(const char *location) {
 
 shttp_status stage_try_open(const shttp_store_terms *terms, char *error, size_t error_size) {
   static const shttp_store_answers functions = {
-      shttp_load_finish, shttp_load_finish_open, shttp_load_fail, shttp_find_finish, kept, note_line};
+      .load_finish = shttp_load_finish,
+      .load_finish_open = shttp_load_finish_open,
+      .load_fail = shttp_load_fail,
+      .find_finish = shttp_find_finish,
+      .kept = kept,
+      .log = note_line,
+  };
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < line_count; i++) free(lines[i]);
   line_count = 0;

@@ -4,19 +4,19 @@
     extension Invariant {
         static var sabotagesOfRelays: [Sabotage] {
             let key = RelayKey(rawValue: 1)
-            let name = RelayOrigin.Name(node: NodeID(high: 1, low: 1), key: key)
+            let node = NodeID(high: 1, low: 1)
             return [
                 Sabotage("a client that waits for no node") { engine in
                     engine.connections.all.first.map { engine.relays.add($0, as: key) }
                 },
                 Sabotage("a client of no node") { engine in
                     engine.connections.all.first.map {
-                        engine.relays.add($0, of: RelayOrigin(name, RelayTerms()))
+                        engine.relays.add($0, of: RelayOrigin(key, at: node, RelayTerms()))
                     }
                 },
                 Sabotage("a client that no table has") { engine in
                     engine.connections.all.first.map {
-                        $0.setOrigin(RelayOrigin(name, RelayTerms()))
+                        $0.setOrigin(RelayOrigin(key, at: node, RelayTerms()))
                     }
                 },
             ]
@@ -43,7 +43,7 @@
                 .relays, relays.origins(at: nil).count, connections.count { $0.origin != nil })
             for connection in connections {
                 guard let origin = connection.origin else { continue }
-                if relays.origin(origin.name.key, at: origin.name.node) !== connection {
+                if relays.origin(origin.key, at: origin.node) !== connection {
                     audit.fail(.relays, "connection \(connection.id.index) has an unknown client")
                 }
             }

@@ -9,7 +9,7 @@ struct Relays: ~Copyable {
     /// Clients here, whose requests other nodes answer.
     private var clients: [RelayKey: ServerConnection] = [:]
     /// What is answered here for clients at other nodes.
-    private var origins: [RelayOrigin.Name: ServerConnection] = [:]
+    private var origins: [RelayKey: ServerConnection] = [:]
     private var lastKey: UInt64
     /// Whether the store, and with it the other nodes, can be reached.
     var isReached = false
@@ -56,20 +56,26 @@ struct Relays: ~Copyable {
     // MARK: Clients elsewhere
 
     mutating func add(_ connection: ServerConnection, of origin: RelayOrigin) {
-        origins[origin.name] = connection
+        origins[origin.key] = connection
     }
 
     mutating func remove(_ origin: RelayOrigin) {
-        origins[origin.name] = nil
+        origins[origin.key] = nil
     }
 
+    /// Whether a key may be used: two nodes have the same by chance once in ages.
+    func isFree(_ key: RelayKey) -> Bool { origins[key] == nil }
+
     func origin(_ key: RelayKey, at node: NodeID) -> ServerConnection? {
-        origins[RelayOrigin.Name(node: node, key: key)]
+        guard let connection = origins[key], connection.origin?.node == node else { return nil }
+        return connection
     }
 
     /// The connections whose clients are at a node, or at any if it is nil.
     func origins(at node: NodeID?) -> [ServerConnection] {
-        origins.filter { name, _ in node.map { $0 == name.node } ?? true }.map { $0.value }
+        origins.values.filter { connection in
+            node.map { $0 == connection.origin?.node } ?? true
+        }
     }
 
     // MARK: Turns
@@ -149,12 +155,8 @@ final class RelayedExchange {
 
 /// A client at another node, of a connection that has no socket.
 final class RelayOrigin {
-    struct Name: Hashable {
-        let node: NodeID
-        let key: RelayKey
-    }
-
-    let name: Name
+    let key: RelayKey
+    let node: NodeID
     let terms: RelayTerms
     /// Output that has to wait until the client has taken more.
     var pending: Output?
@@ -162,8 +164,9 @@ final class RelayOrigin {
     /// Whether the other node knows how the exchange has ended.
     private(set) var hasEnded = false
 
-    init(_ name: Name, _ terms: RelayTerms) {
-        self.name = name
+    init(_ key: RelayKey, at node: NodeID, _ terms: RelayTerms) {
+        self.key = key
+        self.node = node
         self.terms = terms
     }
 

@@ -34,8 +34,7 @@ extension ServerEngine {
         return enter {
             switch message {
             case .request(let key, let terms, let request):
-                let name = RelayOrigin.Name(node: node, key: key)
-                answer(request, for: RelayOrigin(name, terms))
+                answer(request, for: RelayOrigin(key, at: node, terms))
             case .taken(let key, let count):
                 guard let connection = relays.origin(key, at: node) else { break }
                 connection.origin?.taken(count)

@@ -1,4 +1,5 @@
 import Link
+import MCP
 import Session
 import Wire
 
@@ -9,15 +10,13 @@ extension ServerEngine {
 
     /// Answers a request whose client is at another node, which has admitted it.
     func answer(_ request: UnsafeRawBufferPointer, for origin: RelayOrigin) {
-        let name = origin.name
-        guard relays.origin(name.key, at: name.node) == nil else { return }
-        guard connections.count < options.connectionsMax,
+        guard relays.isFree(origin.key), connections.count < options.connectionsMax,
             let connection = connections.open(
                 driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now)
         else {
             core.counters.limitRefusals += 1
             core.log(.warning, "Refused a request of another server (connections_max)")
-            return kept.send(NodeMessage.broken(name.key).bytes, to: name.node)
+            return kept.send(NodeMessage.broken(origin.key).bytes, to: origin.node)
         }
         connection.setOrigin(origin)
         relays.add(connection, of: origin)
@@ -49,7 +48,7 @@ extension ServerEngine {
     func giveBack(_ connection: ServerConnection) {
         guard let origin = connection.origin else { return }
         origin.end()
-        kept.send(NodeMessage.moved(origin.name.key).bytes, to: origin.name.node)
+        kept.send(NodeMessage.moved(origin.key).bytes, to: origin.node)
         discard(connection)
     }
 
@@ -83,7 +82,7 @@ extension ServerEngine {
             var rest = piece.prefixBytes(origin.room)
             while rest.count > 0 {
                 let part = rest.prefixBytes(RelayOrigin.partBytes)
-                kept.send(NodeMessage.response(origin.name.key, part).bytes, to: origin.name.node)
+                kept.send(NodeMessage.response(origin.key, part).bytes, to: origin.node)
                 origin.sent(part.count)
                 count += part.count
                 rest = rest.dropBytes(part.count)
@@ -96,7 +95,7 @@ extension ServerEngine {
     func end(_ origin: RelayOrigin, of connection: ServerConnection, keepsAlive: Bool) {
         origin.end()
         kept.send(
-            NodeMessage.ended(origin.name.key, keepsAlive: keepsAlive).bytes, to: origin.name.node)
+            NodeMessage.ended(origin.key, keepsAlive: keepsAlive).bytes, to: origin.node)
         discard(connection)
     }
 
@@ -105,6 +104,6 @@ extension ServerEngine {
         relays.remove(origin)
         guard !origin.hasEnded else { return }
         origin.end()
-        kept.send(NodeMessage.broken(origin.name.key).bytes, to: origin.name.node)
+        kept.send(NodeMessage.broken(origin.key).bytes, to: origin.node)
     }
 }

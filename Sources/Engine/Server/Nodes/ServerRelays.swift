@@ -1,4 +1,5 @@
 import Link
+import MCP
 import Session
 import Wire
 
