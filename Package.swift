@@ -51,18 +51,18 @@ let sharedLibrary: [LinkerSetting] =
     : []
 
 /// A store module: a library of its own, which exports one function.
-let storeModule: [LinkerSetting] =
-    embedded
-    ? [
+func storeModule(_ soname: String) -> [LinkerSetting] {
+    guard embedded else { return [] }
+    return [
         .unsafeFlags([
             "-use-ld=lld", "-Xlinker", "--icf=all",
             "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Stores/exports.map",
-            "-Xlinker", "-soname=libstreamablehttp-sqlite.so.0",
+            "-Xlinker", "-soname=\(soname)",
             "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed", "-Xlinker", "-z", "-Xlinker",
             "defs",
         ])
     ]
-    : []
+}
 
 let tests: [Target] =
     embedded
@@ -107,12 +107,14 @@ let package = Package(
     products: [
         .library(name: "streamablehttp", type: .dynamic, targets: ["CABI"]),
         .library(name: "streamablehttp-sqlite", type: .dynamic, targets: ["StoreSQLite"]),
+        .library(name: "streamablehttp-redis", type: .dynamic, targets: ["StoreRedis"]),
     ],
     targets: [
         .systemLibrary(name: "CLibc", path: "Sources/CLibc"),
         .systemLibrary(name: "CLibuv", path: "Sources/CLibuv"),
         .systemLibrary(name: "CJansson", path: "Sources/CJansson"),
         .systemLibrary(name: "CSQLite", path: "Sources/CSQLite"),
+        .systemLibrary(name: "CHiredis", path: "Sources/CHiredis"),
         .systemLibrary(name: "CStreamableHTTP", path: "include"),
         .systemLibrary(name: "CStore", path: "Sources/CStore"),
         .target(
@@ -145,9 +147,22 @@ let package = Package(
             ],
             exclude: ["exports.map"], swiftSettings: small, linkerSettings: sharedLibrary),
         .target(
-            name: "StoreSQLite", dependencies: ["CStore", "CStreamableHTTP", "CSQLite", "CLibc"],
+            name: "StoreShared", dependencies: ["CStreamableHTTP", "CLibc"],
+            path: "Sources/Stores/Shared", swiftSettings: small),
+        .target(
+            name: "StoreSQLite",
+            dependencies: ["StoreShared", "CStore", "CStreamableHTTP", "CSQLite", "CLibc"],
             path: "Sources/Stores/SQLite", swiftSettings: small,
-            linkerSettings: storeModule + [.linkedLibrary("sqlite3")]),
+            linkerSettings: storeModule("libstreamablehttp-sqlite.so.0")
+                + [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "StoreRedis",
+            dependencies: [
+                "StoreShared", "CStore", "CStreamableHTTP", "CHiredis", "CLibuv", "CLibc",
+            ],
+            path: "Sources/Stores/Redis", swiftSettings: small,
+            linkerSettings: storeModule("libstreamablehttp-redis.so.0")
+                + [.linkedLibrary("hiredis"), .linkedLibrary("uv")]),
         .executableTarget(
             name: "abigen", exclude: ["Promised"], swiftSettings: [.treatAllWarnings(as: .error)]),
     ] + tests,

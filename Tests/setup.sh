@@ -41,7 +41,8 @@ install_for_building() {
   local llhttp=/usr/share/include/llhttp/llhttp.h
   test -e $llhttp || llhttp=/usr/include/llhttp.h
   install_missing cmake make gcc /usr/include/stdlib.h=libc6-dev /usr/include/uv.h=libuv1-dev \
-    /usr/include/jansson.h=libjansson-dev /usr/include/sqlite3.h=libsqlite3-dev $llhttp=node-llhttp
+    /usr/include/jansson.h=libjansson-dev /usr/include/sqlite3.h=libsqlite3-dev \
+    /usr/include/hiredis/hiredis.h=libhiredis-dev $llhttp=node-llhttp
 }
 
 install_for_tests() {

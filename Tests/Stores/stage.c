@@ -1,12 +1,15 @@
 #include "stage.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+#include <uv.h>
 
-enum { ANSWER_MS = 10000, LINES_MAX = 200 };
+enum { ANSWER_MS = 10000, REACHED_MS = 10000, LINES_MAX = 200 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct answer **answers;
@@ -17,6 +20,10 @@ static char *lines[LINES_MAX];
 static size_t line_count;
 static shttp_store_module module;
 static char place_of_the_server;
+/* Of a store that has one: it is the thread's that gives the orders, and runs while that waits. */
+static uv_loop_t loop;
+static uv_async_t listener; /* a server's loop goes on as long as it listens */
+static bool has_loop, is_reached;
 
 int64_t now_ms(void) {
   struct timespec time;
@@ -24,7 +31,20 @@ int64_t now_ms(void) {
   return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
+/* One turn of the loop, as a host makes it that polls: waits for up to `ms`. */
+static void turn(int ms) {
+  int timeout = uv_backend_timeout(&loop);
+  struct pollfd loop_event = {.fd = uv_backend_fd(&loop), .events = POLLIN};
+  poll(&loop_event, 1, timeout < 0 || timeout > ms ? ms : timeout);
+  uv_run(&loop, UV_RUN_NOWAIT);
+}
+
 void sleep_ms(int ms) {
+  int64_t end_of_wait = now_ms() + ms;
+  if (has_loop) {
+    for (int64_t rest = ms; rest > 0; rest = end_of_wait - now_ms()) turn((int)rest);
+    return;
+  }
   struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
   nanosleep(&time, NULL);
 }
@@ -100,6 +120,10 @@ shttp_status shttp_find_finish(shttp_server *server, shttp_load question, shttp_
   return take(server, question, ANSWER_SESSION, NULL, 0, record);
 }
 
+static shttp_status find_finish_elsewhere(shttp_server *server, shttp_load question, const uint8_t *node) {
+  return take(server, question, ANSWER_ELSEWHERE, NULL, 0, (shttp_bytes){node, SHTTP_NODE_BYTES});
+}
+
 static void kept(shttp_server *server, uint64_t upto) {
   pthread_mutex_lock(&lock);
   if (server != the_server() || upto > serial) give_up("the store has kept an order that nobody gave");
@@ -114,27 +138,75 @@ static void note_line(shttp_server *server, shttp_log_level level, const char *t
   pthread_mutex_unlock(&lock);
 }
 
+/* Nobody shares the store. */
+static void received(shttp_server *server, const uint8_t *node, shttp_bytes message) {
+  (void)server, (void)node, (void)message;
+  give_up("a message from nobody");
+}
+
+static void gone(shttp_server *server, const uint8_t *node) { (void)server, (void)node; }
+
+static void lost(shttp_server *server, shttp_bytes session) {
+  (void)server, (void)session;
+  give_up("a session was taken by nobody");
+}
+
+static void reached(shttp_server *server, int has_reached) {
+  if (server != the_server()) give_up("the store has reached something for nobody");
+  is_reached = has_reached != 0;
+}
+
 /* ---- Opening -------------------------------------------------------------- */
 
 shttp_store_terms stage_terms(const char *location) {
-  return (shttp_store_terms){.location = location, .waiting_bytes_max = 64 << 20};
+  /* The same at each opening: the store is to have what it had. */
+  static uint8_t node[SHTTP_NODE_BYTES];
+  memcpy(node, &(pid_t){getpid()}, sizeof(pid_t));
+  return (shttp_store_terms){.location = location, .waiting_bytes_max = 64 << 20, .node = node};
+}
+
+static void start_loop(void) {
+  if (module.start == NULL) return;
+  if (uv_loop_init(&loop) != 0 || uv_async_init(&loop, &listener, NULL) != 0) give_up("there is no loop");
+  has_loop = true;
+  is_reached = false;
+  module.start(module.store, the_server(), &loop);
+  for (int64_t end_of_wait = now_ms() + REACHED_MS; !is_reached;) {
+    if (now_ms() > end_of_wait) give_up("the store does not reach anything");
+    turn(10);
+  }
+}
+
+static void end_loop(void) {
+  if (!has_loop) return;
+  has_loop = false;
+  uv_close((uv_handle_t *)&listener, NULL);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  if (uv_loop_close(&loop) != 0) give_up("the store has left something on the loop");
 }
 
 shttp_status stage_try_open(const shttp_store_terms *terms, char *error, size_t error_size) {
-  static const shttp_store_answers functions = {
-      .load_finish = shttp_load_finish,
-      .load_finish_open = shttp_load_finish_open,
-      .load_fail = shttp_load_fail,
-      .find_finish = shttp_find_finish,
-      .kept = kept,
-      .log = note_line,
-  };
+  static const shttp_store_answers functions = {.load_finish = shttp_load_finish,
+                                                .load_finish_open = shttp_load_finish_open,
+                                                .load_fail = shttp_load_fail,
+                                                .find_finish = shttp_find_finish,
+                                                .find_finish_elsewhere = find_finish_elsewhere,
+                                                .kept = kept,
+                                                .received = received,
+                                                .gone = gone,
+                                                .lost = lost,
+                                                .reached = reached,
+                                                .log = note_line};
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < line_count; i++) free(lines[i]);
   line_count = 0;
   serial = kept_serial = 0;
   pthread_mutex_unlock(&lock);
-  return shttp_store_module_open(SHTTP_STORE_MODULE_VERSION, &functions, terms, &module, error, error_size);
+  memset(&module, 0, sizeof module);
+  shttp_status status =
+      shttp_store_module_open(SHTTP_STORE_MODULE_VERSION, &functions, terms, &module, error, error_size);
+  if (status == SHTTP_OK) start_loop();
+  return status;
 }
 
 void stage_open(const shttp_store_terms *terms) {
@@ -147,6 +219,7 @@ void stage_open(const shttp_store_terms *terms) {
 
 void stage_close(void) {
   module.close(module.store);
+  end_loop();
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < answer_count; i++) {
     for (size_t each = 0; each < answers[i]->count; each++) free(answers[i]->messages[each]);

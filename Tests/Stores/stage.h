@@ -11,7 +11,7 @@
 /* What a store has answered to one question. */
 struct answer {
   int times;
-  enum { ANSWER_FAILED, ANSWER_ENDED, ANSWER_OPEN, ANSWER_SESSION } kind;
+  enum { ANSWER_FAILED, ANSWER_ENDED, ANSWER_OPEN, ANSWER_SESSION, ANSWER_ELSEWHERE } kind;
   size_t count;
   char **messages; /* each ends with a NUL, which is not counted */
   size_t *sizes;

@@ -114,7 +114,10 @@ struct Check: Sendable, CustomStringConvertible {
             "CStore", "CStreamableHTTP", "Catalog", "Engine", "Link", "MCP", "Replay", "Runtime",
             "Session", "Wire",
         ],
-        "Stores": ["CSQLite", "CStore", "CStreamableHTTP", "Synchronization"],
+        "Stores": [
+            "CHiredis", "CLibuv", "CSQLite", "CStore", "CStreamableHTTP", "StoreShared",
+            "Synchronization",
+        ],
         "abigen": ["Glibc"],
     ]
 

@@ -26,7 +26,11 @@ enum LayerBudgets {
         Budget(
             layer: "Catalog", lines: 1700, reason: "tools, resources and prompts, and their checks"),
         Budget(layer: "CABI", lines: 2100, reason: "a thunk of a few lines for each function of C"),
+        Budget(layer: "Stores/Shared", lines: 90, reason: "what all modules need"),
         Budget(layer: "Stores/SQLite", lines: 1800, reason: "a queue, a thread, a file, tables"),
+        Budget(
+            layer: "Stores/Redis", lines: 2300,
+            reason: "a queue, two connections, scripts, and the other nodes"),
         Budget(layer: "abigen/ABI", lines: 3000, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),
     ]

@@ -1,5 +1,6 @@
-# What `cpack` makes: the Debian packages libstreamablehttp0, libstreamablehttp-sqlite0 and libstreamablehttp-dev, and a
-# tarball with a layout for any prefix. bindings/debian has what only they contain; its changelog names their version and maintainer.
+# What `cpack` makes: the Debian packages libstreamablehttp0, libstreamablehttp-dev and one for each module, such as
+# libstreamablehttp-sqlite0, and a tarball with a layout for any prefix. bindings/debian has what only they contain; its
+# changelog names their version and maintainer.
 
 file(STRINGS bindings/debian/changelog changelog)
 list(GET changelog 0 deb_version)
@@ -17,7 +18,9 @@ string(REGEX REPLACE "^ -- (.*>)  .*" "\\1" deb_maintainer "${deb_maintainer}")
 
 set(deb_libdir lib/${CMAKE_LIBRARY_ARCHITECTURE})
 shttp_install(${deb_libdir} /usr deb_runtime deb_development EXCLUDE_FROM_ALL)
-shttp_install_modules(${deb_libdir} deb_sqlite EXCLUDE_FROM_ALL)
+foreach(module IN LISTS modules)
+  shttp_install_module(${module} ${deb_libdir} deb_${module} EXCLUDE_FROM_ALL)
+endforeach()
 
 set(deb ${PROJECT_BINARY_DIR}/installed/deb)
 file(MAKE_DIRECTORY ${deb})
@@ -39,7 +42,9 @@ endfunction()
 
 shttp_gzip(${PROJECT_SOURCE_DIR}/bindings/debian/changelog ${deb}/changelog.Debian.gz)
 shttp_deb_documents(libstreamablehttp0 deb_runtime)
-shttp_deb_documents(libstreamablehttp-sqlite0 deb_sqlite)
+foreach(module IN LISTS modules)
+  shttp_deb_documents(libstreamablehttp-${module}0 deb_${module})
+endforeach()
 shttp_deb_documents(libstreamablehttp-dev deb_development)
 file(GLOB manuals CONFIGURE_DEPENDS docs/man/*.3)
 foreach(manual IN LISTS manuals)
@@ -65,14 +70,17 @@ file(WRITE ${deb}/symbols "${symbols}")
 file(WRITE ${deb}/shlibs "libstreamablehttp ${PROJECT_VERSION_MAJOR} libstreamablehttp0 (>= ${PROJECT_VERSION})\n")
 file(WRITE ${deb}/triggers "activate-noawait ldconfig\n")
 # No program links a module: the library opens it.
-set(sqlite_soname_and_package "libstreamablehttp-sqlite ${PROJECT_VERSION_MAJOR} libstreamablehttp-sqlite0")
-file(WRITE ${deb}/sqlite/shlibs "${sqlite_soname_and_package} (>= ${PROJECT_VERSION})\n")
-file(WRITE ${deb}/sqlite/symbols
-  "libstreamablehttp-sqlite.so.${PROJECT_VERSION_MAJOR} libstreamablehttp-sqlite${PROJECT_VERSION_MAJOR} #MINVER#\n"
-  " shttp_store_module_open@SHTTP_STORE_0 ${PROJECT_VERSION}\n")
+foreach(module IN LISTS modules)
+  set(name libstreamablehttp-${module})
+  set(package ${name}${PROJECT_VERSION_MAJOR})
+  file(WRITE ${deb}/${module}/shlibs "${name} ${PROJECT_VERSION_MAJOR} ${package} (>= ${PROJECT_VERSION})\n")
+  file(WRITE ${deb}/${module}/symbols
+    "${name}.so.${PROJECT_VERSION_MAJOR} ${package} #MINVER#\n"
+    " shttp_store_module_open@SHTTP_STORE_0 ${PROJECT_VERSION}\n")
+endforeach()
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL deb_runtime deb_sqlite deb_development)
+set(CPACK_COMPONENTS_ALL deb_runtime deb_sqlite deb_redis deb_development)
 set(CPACK_DEBIAN_PACKAGE_SOURCE libstreamablehttp)
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${deb_maintainer}")
 set(CPACK_DEBIAN_PACKAGE_RELEASE ${deb_revision})
@@ -94,15 +102,25 @@ set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_CONTROL_EXTRA "${deb}/symbols;${deb}/shlibs;${deb}/triggers")
 set(CPACK_COMPONENT_DEB_RUNTIME_DESCRIPTION "MCP's Streamable HTTP transport (shared library)\n${what}")
 
-set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SUGGESTS libstreamablehttp-sqlite0)
+set(CPACK_DEBIAN_DEB_RUNTIME_PACKAGE_SUGGESTS "libstreamablehttp-sqlite0, libstreamablehttp-redis0")
 
-set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_NAME libstreamablehttp-sqlite0)
-set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_DEPENDS "libstreamablehttp0 (= ${deb_version}), libsqlite3-0 (>= 3.24)")
-set(CPACK_DEBIAN_DEB_SQLITE_PACKAGE_CONTROL_EXTRA "${deb}/sqlite/symbols;${deb}/sqlite/shlibs;${deb}/triggers")
-set(CPACK_COMPONENT_DEB_SQLITE_DESCRIPTION
-  "MCP's Streamable HTTP transport (store in SQLite)\n${what}\n.\nThe module that keeps sessions and events in a file, so that they outlive\n the process.")
+# shttp_deb_module(NAME DEPENDS SHORT LONG): its package, what it needs beside the library, and what it is.
+function(shttp_deb_module module depends short long)
+  string(TOUPPER ${module} component)
+  set(package CPACK_DEBIAN_DEB_${component}_PACKAGE)
+  set(${package}_NAME libstreamablehttp-${module}0 PARENT_SCOPE)
+  set(${package}_SECTION libs PARENT_SCOPE)
+  set(${package}_SHLIBDEPS ON PARENT_SCOPE)
+  set(${package}_DEPENDS "libstreamablehttp0 (= ${deb_version})${depends}" PARENT_SCOPE)
+  set(${package}_CONTROL_EXTRA "${deb}/${module}/symbols;${deb}/${module}/shlibs;${deb}/triggers" PARENT_SCOPE)
+  set(CPACK_COMPONENT_DEB_${component}_DESCRIPTION
+    "MCP's Streamable HTTP transport (${short})\n${what}\n.\n${long}" PARENT_SCOPE)
+endfunction()
+
+shttp_deb_module(sqlite ", libsqlite3-0 (>= 3.24)" "store in SQLite"
+  "The module that keeps sessions and events in a file, so that they outlive\n the process.")
+shttp_deb_module(redis "" "store in Redis"
+  "The module that keeps sessions and events in Redis, which several servers\n can share.")
 
 set(CPACK_DEBIAN_DEB_DEVELOPMENT_PACKAGE_NAME libstreamablehttp-dev)
 set(CPACK_DEBIAN_DEB_DEVELOPMENT_PACKAGE_SECTION libdevel)

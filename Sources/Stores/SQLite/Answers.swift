@@ -1,6 +1,7 @@
 import CLibc
 import CStore
 import CStreamableHTTP
+import StoreShared
 
 /// The functions that answer questions, and what they are given.
 struct Answers {
@@ -152,15 +153,4 @@ struct Answers {
     private func fits(_ size: Int) -> Bool {
         terms.sessionBytesMax == 0 || size <= terms.sessionBytesMax
     }
-}
-
-extension shttp_bytes {
-    init(_ bytes: UnsafeRawBufferPointer) {
-        self.init(data: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), len: bytes.count)
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// No bytes.
-    static var none: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 }

@@ -1,5 +1,6 @@
 import CLibc
 import CSQLite
+import StoreShared
 import Synchronization
 
 /// A connection to the database, used by one thread at a time.

@@ -1,4 +1,5 @@
 import CLibc
+import StoreShared
 
 /// A mutex with a condition, whose waits end at a time of `MonotonicClock`.
 final class Monitor {
@@ -37,17 +38,6 @@ final class Monitor {
         end.tv_sec = Int(time / 1_000)
         end.tv_nsec = Int(time % 1_000) * 1_000_000
         return pthread_cond_timedwait(condition, mutex, &end) != ETIMEDOUT
-    }
-}
-
-/// The time since the machine started, in milliseconds.
-enum MonotonicClock {
-    static var now: Int64 { read(CLOCK_MONOTONIC) }
-
-    fileprivate static func read(_ clock: clockid_t) -> Int64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec / 1_000_000)
     }
 }
 

@@ -1,6 +1,7 @@
 import CLibc
 import CSQLite
 import CStreamableHTTP
+import StoreShared
 
 /// Why a database cannot be used.
 enum OpenFault: Error {

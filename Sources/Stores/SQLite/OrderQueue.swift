@@ -1,4 +1,5 @@
 import CStreamableHTTP
+import StoreShared
 
 /// The orders that wait to be written: the loop's thread puts them in, the writer takes them out.
 ///

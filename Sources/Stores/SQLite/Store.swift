@@ -1,6 +1,7 @@
 import CLibc
 import CStore
 import CStreamableHTTP
+import StoreShared
 
 /// An open store: the queue, and the thread that writes.
 final class Store {

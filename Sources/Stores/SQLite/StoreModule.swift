@@ -1,6 +1,7 @@
 import CLibc
 import CStore
 import CStreamableHTTP
+import StoreShared
 
 /// The module's one function.
 @_cdecl("shttp_store_module_open") @implementation

@@ -1,6 +1,7 @@
 import CLibc
 import CStore
 import CStreamableHTTP
+import StoreShared
 
 /// The thread that writes, with the database's only connection.
 ///

@@ -2,15 +2,15 @@ import CLibc
 import Synchronization
 
 /// Detects fork(): a child has copies of its parent's stores, but must not touch their databases.
-enum Family {
+package enum Family {
     private static let generations = Atomic<Int>(0)
     private static let isWatching = Atomic<Bool>(false)
 
     /// The number of forks between this process and the one that first opened a store.
-    static var generation: Int { generations.load(ordering: .relaxed) }
+    package static var generation: Int { generations.load(ordering: .relaxed) }
 
     /// Starts to count forks.
-    static func watch() {
+    package static func watch() {
         guard !isWatching.exchange(true, ordering: .relaxed) else { return }
         pthread_atfork(nil, nil) { Family.generations.wrappingAdd(1, ordering: .relaxed) }
     }

@@ -1,0 +1,152 @@
+import StoreShared
+
+/// What was asked of Redis and is not answered yet, in its order: first what was sent, then what was
+/// not.
+///
+/// Its size is bounded. A message beyond `bytesMax` is replaced by the note that it is lost; all
+/// else is small, and taken up to twice as much. Beyond that nothing more fits, and all is given up.
+final class OrderQueue {
+    private var first: Order?
+    private var last: Order?
+    private var lastSent: Order?
+    /// The size of all, in bytes.
+    private(set) var size = 0
+    /// How many orders of the library there are.
+    private var orderCount = 0
+    /// The last notes of lost messages that are not sent, of one stream each.
+    private var losses: [Order] = []
+
+    private let bytesMax: Int
+
+    /// How many streams may lose messages by turns, and take no more memory than one note each.
+    private static let lossesMax = 64
+
+    init(bytesMax: UInt64) {
+        self.bytesMax = bytesMax == 0 ? .max / 4 : Int(min(bytesMax, UInt64(Int.max / 4)))
+    }
+
+    deinit { removeAll() }
+
+    var isEmpty: Bool { first == nil }
+    var hasOrders: Bool { orderCount > 0 }
+
+    /// Whether a message of so many bytes fits.
+    func hasRoom(for size: Int) -> Bool { self.size + size <= bytesMax }
+
+    /// Whether something fits that must not be missing.
+    func canTake(_ size: Int) -> Bool { self.size + size <= 2 * bytesMax }
+
+    // MARK: In
+
+    func append(_ order: Order) {
+        count(order, 1)
+        if let last { last.next = order } else { first = order }
+        last = order
+        guard order.kind == .lose else { return }
+        if losses.count == OrderQueue.lossesMax { losses.removeFirst() }
+        losses.append(order)
+    }
+
+    /// Puts it before all that was not sent.
+    func insert(_ order: Order) {
+        guard let before = lastSent ?? first else { return append(order) }
+        count(order, 1)
+        if lastSent == nil {
+            order.next = first
+            first = order
+        } else {
+            order.next = before.next
+            before.next = order
+            if order.next == nil { last = order }
+        }
+    }
+
+    /// A stream that loses one message after the other takes no more memory than one that loses one:
+    /// the last number is what counts. False: there is no note of it.
+    func extendLoss(
+        of session: UnsafeRawBufferPointer, _ stream: UnsafeRawBufferPointer, to number: UInt64
+    ) -> Bool {
+        for note in losses.reversed()
+        where isEqual(note.stream, stream) && isEqual(note.session, session) {
+            note.number = number
+            return true
+        }
+        return false
+    }
+
+    // MARK: Out
+
+    /// What is to be sent next, and is then waited for.
+    func takeUnsent() -> Order? {
+        guard let order = unsent else { return nil }
+        lastSent = order
+        if order.kind == .lose { losses.removeAll { $0 == order } }
+        return order
+    }
+
+    var unsent: Order? { lastSent == nil ? first : lastSent?.next }
+    var isWaiting: Bool { lastSent != nil }
+
+    /// Removes what the next answer is for; nil if nothing was asked. The caller frees it.
+    func removeAnswered() -> Order? {
+        guard let order = first, let lastSent else { return nil }
+        first = order.next
+        if first == nil { last = nil }
+        if order == lastSent { self.lastSent = nil }
+        count(order, -1)
+        return order
+    }
+
+    // MARK: All of them
+
+    /// The answers will not come: all is to be sent again, but for what is returned, which the
+    /// caller frees.
+    func rewind() -> [Order] {
+        var removed: [Order] = []
+        var each = first
+        first = nil
+        last = nil
+        lastSent = nil
+        size = 0
+        orderCount = 0
+        losses.removeAll()
+        while let order = each {
+            each = order.next
+            order.next = nil
+            if order.kind.survivesLoss { append(order) } else { removed.append(order) }
+        }
+        return removed
+    }
+
+    /// Removes the questions that were not sent.
+    func removeUnsentQuestions() {
+        var before = lastSent
+        while let order = before == nil ? first : before?.next {
+            guard order.kind.isQuestion else {
+                before = order
+                continue
+            }
+            if let before { before.next = order.next } else { first = order.next }
+            if last == order { last = before }
+            count(order, -1)
+            order.free()
+        }
+    }
+
+    func removeAll() {
+        while let order = first {
+            first = order.next
+            order.free()
+        }
+        last = nil
+        lastSent = nil
+        size = 0
+        orderCount = 0
+        losses.removeAll()
+    }
+
+    private func count(_ order: Order, _ sign: Int) {
+        size += sign * order.size
+        if order.kind.isOrder { orderCount += sign }
+    }
+}

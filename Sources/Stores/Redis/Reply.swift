@@ -1,0 +1,100 @@
+import CHiredis
+import CLibc
+import StoreShared
+
+/// An answer of Redis, or a part of one. What a peer sends can have any form: what is not there, or
+/// is something else, is nil.
+struct Reply {
+    private let reply: UnsafeMutablePointer<redisReply>
+
+    init(_ reply: UnsafeMutablePointer<redisReply>) { self.reply = reply }
+
+    /// Only of a whole answer.
+    func free() { freeReplyObject(reply) }
+
+    private var type: Int32 { reply.pointee.type }
+
+    var number: Int64? { type == REDIS_REPLY_INTEGER ? reply.pointee.integer : nil }
+
+    /// A text, or a status such as OK.
+    var bytes: UnsafeRawBufferPointer? {
+        type == REDIS_REPLY_STRING || type == REDIS_REPLY_STATUS ? text : nil
+    }
+
+    var error: RedisError? { type == REDIS_REPLY_ERROR ? RedisError(text) : nil }
+
+    /// The number of its parts; nil if it is no array.
+    var count: Int? { type == REDIS_REPLY_ARRAY ? reply.pointee.elements : nil }
+
+    subscript(_ index: Int) -> Reply? {
+        guard let count, index < count, let part = reply.pointee.element[index] else { return nil }
+        return Reply(part)
+    }
+
+    private var text: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len)
+    }
+}
+
+/// Why Redis has not done something.
+struct RedisError {
+    private let message: UnsafeRawBufferPointer
+
+    /// Which begins a text without keys or passwords.
+    private static let textMax = 160
+
+    init(_ message: UnsafeRawBufferPointer) { self.message = message }
+
+    /// Whether it may be done later, or by another server, so that nothing is lost by waiting. Until
+    /// Redis 6 the reason stands within what is said of a script.
+    var isTemporary: Bool {
+        let isOfScript = begins("ERR Error running script")
+        for word in RedisError.temporary where begins(word) || isOfScript && has(word) {
+            return true
+        }
+        return false
+    }
+
+    var isAboutPassword: Bool { begins("WRONGPASS") || begins("NOAUTH") || has("AUTH") }
+    var isAboutPermission: Bool { begins("NOPERM") }
+    var isAboutCluster: Bool { begins("MOVED") || begins("ASK ") || begins("CROSSSLOT") }
+
+    private static let temporary: [StaticString] = [
+        "NOSCRIPT", "LOADING", "READONLY", "MISCONF", "OOM ", "BUSY", "NOAUTH", "WRONGPASS",
+        "NOPERM", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK ",
+    ]
+
+    /// What Redis says, up to where it quotes: that may be a password or the id of a session.
+    func append(to text: inout Text) {
+        var count = 0
+        while count < min(message.count, RedisError.textMax) {
+            let character = message[count]
+            if character < 32 || character > 126 || character == UInt8(ascii: "'")
+                || character == UInt8(ascii: "`") || character == UInt8(ascii: "\"")
+            {
+                break
+            }
+            count += 1
+        }
+        text.append(
+            message.baseAddress?.assumingMemoryBound(to: CChar.self), atMost: count)
+    }
+
+    private func begins(_ word: StaticString) -> Bool {
+        message.count >= word.utf8CodeUnitCount && isThere(word, at: 0)
+    }
+
+    private func has(_ word: StaticString) -> Bool {
+        var place = 0
+        while place + word.utf8CodeUnitCount <= message.count {
+            if isThere(word, at: place) { return true }
+            place += 1
+        }
+        return false
+    }
+
+    private func isThere(_ word: StaticString, at place: Int) -> Bool {
+        guard let start = message.baseAddress else { return false }
+        return memcmp(start + place, word.utf8Start, word.utf8CodeUnitCount) == 0
+    }
+}

@@ -1,0 +1,245 @@
+import CStreamableHTTP
+
+/// What Redis does in one step: each is a script in Lua. Their keys are a session's: its hash, its
+/// events, its streams. The first argument is this node.
+///
+/// docs/STORES.md describes keys and fields.
+enum Script: Int, CaseIterable {
+    case keepSession
+    case touchSession
+    case findSession
+    case forgetSession
+    case releaseSession
+    case begin
+    case keep
+    case lose
+    case end
+    case load
+    case forgetEvents
+    case check
+    case drop
+
+    /// What a script answers instead of a count.
+    static let isNotOwner: Int64 = -1
+    static let isOtherVersion: Int64 = -2
+
+    /// Appends its text for a store with these terms.
+    func append(to text: ByteQueue, _ terms: Terms) {
+        Script.append("eventMs", terms.eventMs, to: text)
+        Script.append("eventsMax", terms.sessionEventsMax, to: text)
+        Script.append("bytesMax", terms.sessionBytesMax, to: text)
+        Script.append("unkeptMs", terms.unkeptMs, to: text)
+        switch self {
+        case .findSession, .load: break
+        default: text.append(Script.guardian)
+        }
+        switch self {
+        case .begin, .keep, .lose, .end: text.append(Script.additions)
+        case .keepSession, .touchSession: text.append(Script.expiry)
+        default: break
+        }
+        text.append(body)
+    }
+
+    private static func append(_ name: StaticString, _ value: UInt64, to text: ByteQueue) {
+        text.append("local ")
+        text.append(name)
+        text.append(" = ")
+        text.append(decimal: min(value, 1 << 50))
+        text.append("\n")
+    }
+
+    /// Nothing is done to a session of another node, or with another version of the schema.
+    private static let guardian: StaticString = """
+        local kept = redis.call('HMGET', KEYS[1], 'version', 'owner')
+        if kept[1] and kept[1] ~= '1' then return -2 end
+        if kept[1] and kept[2] ~= ARGV[1] then return -1 end
+
+        """
+
+    /// All keys of a session live as long as its hash; its events only as long as the last of them,
+    /// if they have an age.
+    private static let expiry: StaticString = """
+        local function expire(key, ms)
+          if ms > 0 then redis.call('PEXPIRE', key, ms) else redis.call('PERSIST', key) end
+        end
+        local function live(ms)
+          expire(KEYS[1], ms)
+          expire(KEYS[3], ms)
+          if eventMs == 0 then expire(KEYS[2], ms) end
+        end
+
+        """
+
+    private static let additions: StaticString = """
+        local function settle()
+          local ms = redis.call('PTTL', KEYS[1])
+          if ms == -2 then ms = unkeptMs end
+          if ms > 0 then
+            redis.call('PEXPIRE', KEYS[3], ms)
+            if eventMs == 0 then redis.call('PEXPIRE', KEYS[2], ms) end
+          end
+        end
+
+        local function cut()
+          local sum, newest, place = 0, false, '+'
+          while true do
+            local part = redis.call('XREVRANGE', KEYS[2], place, '-', 'COUNT', 32)
+            for _, entry in ipairs(part) do
+              local size = #(entry[2][6] or '')
+              if sum + size > (newest and bytesMax * 0.75 or bytesMax) then
+                if newest then
+                  redis.call('XTRIM', KEYS[2], 'MINID', newest)
+                else
+                  redis.call('XTRIM', KEYS[2], 'MAXLEN', 0)
+                end
+                return sum
+              end
+              sum = sum + size
+              newest = entry[1]
+            end
+            if #part < 32 then return sum end
+            place = '(' .. newest
+          end
+        end
+
+        local function add(...)
+          local id
+          if eventsMax > 0 then
+            id = redis.call('XADD', KEYS[2], 'MAXLEN', eventsMax, '*', 's', ARGV[2], ...)
+          else
+            id = redis.call('XADD', KEYS[2], '*', 's', ARGV[2], ...)
+          end
+          if eventMs > 0 then
+            local ms = tonumber(string.match(id, '^%d+'))
+            redis.call('XTRIM', KEYS[2], 'MINID', math.max(ms - eventMs, 0))
+            redis.call('PEXPIRE', KEYS[2], eventMs)
+          elseif redis.call('XLEN', KEYS[2]) < 2 then
+            settle()
+          end
+        end
+
+        """
+
+    private var body: StaticString {
+        switch self {
+        case .keepSession:
+            """
+            redis.call('HSET', KEYS[1], 'version', '1', 'owner', ARGV[1], 'record', ARGV[3])
+            live(tonumber(ARGV[2]))
+            return 1
+            """
+        case .touchSession:
+            """
+            if not kept[1] then return 0 end
+            live(tonumber(ARGV[2]))
+            return 1
+            """
+        case .findSession:
+            """
+            local kept = redis.call('HMGET', KEYS[1], 'version', 'owner', 'record')
+            if not kept[1] then return 0 end
+            if kept[1] ~= '1' then return -2 end
+            local owner = kept[2] or ''
+            if owner ~= '' and owner ~= ARGV[1] and owner ~= ARGV[2] then return {owner} end
+            redis.call('HSET', KEYS[1], 'owner', ARGV[1])
+            return {owner, kept[3] or ''}
+            """
+        case .forgetSession:
+            """
+            redis.call('DEL', KEYS[1])
+            redis.call('PEXPIRE', KEYS[3], unkeptMs)
+            if eventMs == 0 then redis.call('PEXPIRE', KEYS[2], unkeptMs) end
+            return 1
+            """
+        case .releaseSession:
+            """
+            if not kept[1] then return 0 end
+            redis.call('HSET', KEYS[1], 'owner', '')
+            return 1
+            """
+        case .begin:
+            """
+            local isNew = redis.call('HSETNX', KEYS[3], 'n' .. ARGV[2], 0)
+            redis.call('HSETNX', KEYS[3], 'r' .. ARGV[2], ARGV[3])
+            if isNew == 1 then settle() end
+            return 1
+            """
+        case .keep:
+            """
+            local last = redis.call('HGET', KEYS[3], 'n' .. ARGV[2])
+            if last and tonumber(ARGV[3]) <= tonumber(last) then return 0 end
+            add('n', ARGV[3], 'm', ARGV[4])
+            redis.call('HSET', KEYS[3], 'n' .. ARGV[2], ARGV[3])
+            if not last then settle() end
+            if bytesMax > 0 and redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[4]) > bytesMax then
+              redis.call('HSET', KEYS[3], 'bytes', cut())
+            end
+            return 1
+            """
+        case .lose:
+            """
+            local last = redis.call('HGET', KEYS[3], 'n' .. ARGV[2])
+            if last and tonumber(ARGV[3]) <= tonumber(last) then return 0 end
+            redis.call('HSET', KEYS[3], 'n' .. ARGV[2], ARGV[3])
+            if not last then settle() end
+            return 1
+            """
+        case .end:
+            """
+            local last = redis.call('HGET', KEYS[3], 'n' .. ARGV[2])
+            if not last then return 0 end
+            add('e', last)
+            redis.call('HDEL', KEYS[3], 'n' .. ARGV[2], 'r' .. ARGV[2])
+            return 1
+            """
+        case .load:
+            """
+            local after, oldest = tonumber(ARGV[3]), 0
+            local kept = redis.call('HMGET', KEYS[3], 'n' .. ARGV[2], 'r' .. ARGV[2])
+            local last, record = kept[1], kept[2] or ''
+            if last and tonumber(last) <= after then return {0, last, record} end
+            if eventMs > 0 then
+              local now = redis.call('TIME')
+              oldest = now[1] * 1000 + math.floor(now[2] / 1000) - eventMs
+            end
+            local found, size, ended, seen, place = {}, 0, false, false, '+'
+            local function collect(part)
+              for _, entry in ipairs(part) do
+                if tonumber(string.match(entry[1], '^%d+')) < oldest then return true end
+                local fields = entry[2]
+                if fields[2] == ARGV[2] then
+                  seen = true
+                  if fields[3] == 'e' then
+                    found, size, ended = {}, 0, fields[4]
+                  else
+                    if tonumber(fields[4]) <= after then return true end
+                    found[#found + 1] = fields[4]
+                    found[#found + 1] = fields[6]
+                    size = size + #fields[6]
+                    if bytesMax > 0 and size > bytesMax then
+                      seen, last = false, false
+                      return true
+                    end
+                  end
+                end
+              end
+            end
+            while true do
+              local part = redis.call('XREVRANGE', KEYS[2], place, '-', 'COUNT', 64)
+              if collect(part) or #part < 64 then break end
+              place = '(' .. part[64][1]
+            end
+            if not seen and not last then return 0 end
+            return {ended and 1 or 0, ended or last or '0', record, found}
+            """
+        case .forgetEvents: "return redis.call('DEL', KEYS[2], KEYS[3])"
+        case .check: "return 1"
+        case .drop:
+            """
+            if not kept[1] then return 0 end
+            return redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+            """
+        }
+    }
+}

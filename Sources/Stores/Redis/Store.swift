@@ -1,0 +1,363 @@
+import CLibuv
+import CStore
+import CStreamableHTTP
+import StoreShared
+
+/// An open store: what waits for Redis, the connections to it, and who is told what comes of it. All
+/// of it is on the loop's thread.
+final class Store {
+    let terms: Terms
+    let location: Location
+    let host: Host
+    let queue: OrderQueue
+    let writer: CommandWriter
+    var peers = Peers()
+    var probes = Probes()
+    private(set) var link: Link?
+    private var pulse: Pulse?
+    private var resolver: Resolver?
+    private var isClosing = false
+    private let generation = Family.generation
+
+    /// The serial of the last order that was given, and of the last one that was answered.
+    var lastSerial: UInt64 = 0
+    var answeredSerial: UInt64 = 0
+    /// Nodes to which messages were not sent.
+    private var unsent: [NodeName] = []
+    /// What was given up is still to be removed from Redis, and how many answers that waits for.
+    var mustEmpty = false
+    var emptyingCount = 0
+    private var mustGiveUp = false
+    private var lostMessages = 0
+    /// The session that was told last that it is lost.
+    var lostSession: [UInt8] = []
+
+    /// So much is written in advance of what the system takes.
+    private static let outputMax = 256 << 10
+    /// The most bytes of one answer or message; a larger one ends the connection.
+    private static let inputMax = 128 << 20
+    /// Nobody is dead for so long after Redis was away.
+    private static let graceMs: Int64 = 3_000
+
+    init(_ location: Location, _ terms: Terms, _ functions: shttp_store_answers) {
+        self.location = location
+        self.terms = terms
+        host = Host(functions)
+        queue = OrderQueue(bytesMax: terms.waitingBytesMax)
+        writer = CommandWriter(terms, location)
+    }
+
+    /// Whether this process has forked from the one that opened the store. Then nothing may be
+    /// touched: the connections are its parent's.
+    var isInherited: Bool { Family.generation != generation }
+
+    private var isIdle: Bool { isInherited || isClosing }
+
+    func start(for server: OpaquePointer?, on loop: UnsafeMutablePointer<uv_loop_t>) {
+        guard !isIdle, link == nil else { return }
+        host.begin(server)
+        let commands = Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] in
+            if let link { proceed(link, link.commands) }
+        }
+        let messages = Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] in
+            if let link { proceed(link, link.messages) }
+        }
+        link = Link(location, writer, loop, seed: terms.node.seed, commands, messages)
+        resolver = Resolver { [unowned(unsafe) self] addresses, status in
+            resolved(addresses, status)
+        }
+        self.loop = loop
+        pulse = Pulse(loop) { [unowned(unsafe) self] in turn() }
+        // The first try is made in the loop's next turn.
+        pulse?.arm(for: 0)
+    }
+
+    private var loop: UnsafeMutablePointer<uv_loop_t>?
+
+    var isReady: Bool { link?.isReady ?? false }
+
+    /// Nobody is dead before.
+    var graceEnd: Int64 {
+        guard let link, link.wasReady else { return 0 }
+        return link.readyTime + Store.graceMs
+    }
+
+    // MARK: The library's calls
+
+    /// A question that is refused fails at once.
+    func put(_ kind: OrderKind, _ order: shttp_store_order, text: shttp_bytes) {
+        guard !isIdle else { return }
+        lastSerial = order.serial
+        let session = UnsafeRawBufferPointer(order.session)
+        let stream = UnsafeRawBufferPointer(order.stream)
+        let text = UnsafeRawBufferPointer(text)
+        let size = Order.size(session.count, stream.count, text.count)
+        if kind.isQuestion, !isReady || !queue.canTake(size) { return host.fail(order.load) }
+        if mustGiveUp { return }
+        if kind == .keep, !queue.hasRoom(for: size) {
+            return lose(order.number, of: session, stream, order.serial)
+        }
+        guard queue.canTake(size) else { return giveUp() }
+        append(
+            Order(
+                kind, number: order.number, load: order.load.key, idle: order.idle_ms,
+                serial: order.serial, session: session, stream: stream, text: text))
+    }
+
+    /// A message finds no room.
+    private func lose(
+        _ number: UInt64, of session: UnsafeRawBufferPointer, _ stream: UnsafeRawBufferPointer,
+        _ serial: UInt64
+    ) {
+        lostMessages += 1
+        pulse?.arm(for: 0)
+        if queue.extendLoss(of: session, stream, to: number) { return }
+        guard queue.canTake(Order.size(session.count, stream.count, 0)) else { return giveUp() }
+        append(
+            Order(.lose, number: number, serial: serial, session: session, stream: stream))
+    }
+
+    /// Sends a message to a node or, if that is nil, to all.
+    func send(_ message: UnsafeRawBufferPointer, to node: NodeName?) {
+        guard !isIdle, !mustGiveUp else { return }
+        send(.message, message, to: node)
+    }
+
+    func send(_ kind: Frame.Kind, _ content: UnsafeRawBufferPointer, to node: NodeName?) {
+        let (number, previous) = peers.nextNumber(for: node)
+        let frame = ByteQueue()
+        Frame.append(
+            kind, from: terms.node, number: number, previous: previous, content, to: frame)
+        let hasRoom = queue.hasRoom(for: Order.size(0, 0, frame.count))
+        guard let node else {
+            // Its receivers see that it is missing.
+            if !hasRoom { return lostMessages += 1 }
+            return append(Order(.tellAll, text: frame.bytes))
+        }
+        guard isReady, hasRoom else {
+            if !unsent.contains(node) { unsent.append(node) }
+            pulse?.arm(for: 0)
+            return
+        }
+        append(Order(.tellNode, node: node, text: frame.bytes))
+    }
+
+    /// Puts it last, and sends it in the loop's next turn.
+    func append(_ order: Order) {
+        queue.append(order)
+        pulse?.arm(for: 0)
+    }
+
+    /// An order is missing: what Redis has may be wrong, without anyone noticing.
+    private func giveUp() {
+        mustGiveUp = true
+        pulse?.arm(for: 0)
+    }
+
+    // MARK: The loop's turns
+
+    private func turn() {
+        guard !isIdle, let link else { return }
+        let now = MonotonicClock.now
+        tellLosses()
+        if mustGiveUp { giveUpAll(at: now) }
+        tellUnsent()
+        if isIdle { return }
+        if now >= link.deadline { step(link, at: now) }
+        if link.isReady { look(at: now) }
+        flush()
+        armNext()
+    }
+
+    private func armNext() {
+        guard !isIdle, let link else { return }
+        pulse?.arm(for: min(link.deadline, link.isReady ? probes.nextTime : .max))
+    }
+
+    private func step(_ link: Link, at now: Int64) {
+        do throws(LinkFault) {
+            if link.isReady {
+                try link.beginTurn(at: now)
+                queue.insert(Order(.refresh))
+            } else if link.isWaiting {
+                try beginTry(link, at: now)
+            } else {
+                throw .isSilent
+            }
+        } catch {
+            lose(error, at: now)
+        }
+    }
+
+    private func beginTry(_ link: Link, at now: Int64) throws(LinkFault) {
+        guard let (host, port) = link.beginTry(at: now) else { return try link.connect() }
+        guard let loop, let resolver, !resolver.isSearching else { return }
+        let result = resolver.find(host, port, on: loop)
+        if result != 0 { throw .hasNoAddress(result) }
+    }
+
+    private func resolved(_ addresses: [Address], _ status: Int32) {
+        guard !isIdle, let link, !link.isWaiting else { return }
+        do throws(LinkFault) {
+            guard status == 0 else { throw .hasNoAddress(status) }
+            link.resolved(addresses)
+            try link.connect()
+        } catch {
+            lose(error, at: MonotonicClock.now)
+        }
+        armNext()
+    }
+
+    /// Asks whether owners are alive.
+    private func look(at now: Int64) {
+        for owner in probes.takeDue(at: now) {
+            append(Order(.probeKey, node: owner))
+            append(Order(.probeChannel, node: owner))
+        }
+    }
+
+    // MARK: The connections
+
+    /// A connection can go on.
+    func proceed(_ link: Link, _ connection: Connection) {
+        guard !isIdle, !connection.isClosed else { return }
+        do throws(LinkFault) {
+            try link.proceed(connection)
+            connection.receive()
+            try takeReplies(link, connection)
+            if let ending = connection.ending, !connection.isClosed { throw ending }
+        } catch {
+            lose(error, at: MonotonicClock.now)
+        }
+        tellKept()
+        flush()
+        armNext()
+    }
+
+    private func takeReplies(_ link: Link, _ connection: Connection) throws(LinkFault) {
+        lostSession.removeAll()
+        while !isIdle, let reply = try connection.nextReply() {
+            defer { reply.free() }
+            if connection.expectedCount > 0 {
+                try link.take(reply, on: connection)
+                if link.becomesReady(at: MonotonicClock.now) { begin() }
+            } else if connection === link.commands {
+                try take(answer: reply)
+            } else {
+                // Of nodes that know this one already.
+                try take(message: reply)
+            }
+        }
+    }
+
+    /// Both connections are ready.
+    private func begin() {
+        host.notice("The store has reached Redis:", about: .recovery, location.text)
+        if mustEmpty { beginEmptying() }
+        host.tellReached(true)
+    }
+
+    /// Writes commands for what waits.
+    func flush() {
+        guard !isIdle, let link, link.isReady else { return }
+        do throws(LinkFault) {
+            fill(link.commands.output)
+            try link.commands.send()
+        } catch {
+            lose(error, at: MonotonicClock.now)
+        }
+        if link.isReady, canSend, link.commands.output.count == 0 { pulse?.arm(for: 0) }
+    }
+
+    private func fill(_ output: ByteQueue) {
+        while output.count < Store.outputMax, canSend, let order = queue.takeUnsent() {
+            writer.write(order, to: output)
+        }
+    }
+
+    /// While what was given up is removed, nothing is added.
+    private var canSend: Bool {
+        guard let order = queue.unsent else { return false }
+        return !mustEmpty || !order.kind.survivesLoss && !order.kind.isQuestion
+    }
+
+    /// The connections are lost, or could not be made.
+    func lose(_ fault: LinkFault, at now: Int64) {
+        guard !isIdle, let link else { return }
+        resolver?.cancel()
+        let wasReady = link.lose(at: now)
+        emptyingCount = 0
+        let removed = queue.rewind() + probes.removeAll()
+        peers.forgetOrder()
+        pulse?.arm(for: link.deadline)
+        var reason = location.text
+        reason.append(": ")
+        fault.append(to: &reason)
+        host.warn("The store cannot reach Redis; it tries again:", about: .absence, reason)
+        if wasReady {
+            host.tellGone(nil)
+            host.tellReached(false)
+        }
+        for order in removed {
+            if order.kind.isQuestion { host.fail(order.load) }
+            order.free()
+        }
+    }
+
+    // MARK: What is lost
+
+    private func tellLosses() {
+        guard lostMessages > 0 else { return }
+        var count = Text()
+        count.append(Int64(lostMessages))
+        lostMessages = 0
+        host.warn("Redis takes too long; messages are dropped:", about: .loss, count)
+    }
+
+    private func tellUnsent() {
+        let nodes = unsent
+        unsent.removeAll()
+        for node in nodes { host.tellGone(node) }
+    }
+
+    private func giveUpAll(at now: Int64) {
+        mustGiveUp = false
+        mustEmpty = true
+        lose(.isFull, at: now)
+        queue.removeAll()
+        host.warn(
+            "Redis was away for too long; the store gives up all that this server has there:",
+            about: .givingUp, location.text)
+    }
+
+    func tellKept() {
+        guard !isIdle, !mustEmpty, !mustGiveUp else { return }
+        host.tellKept(upTo: queue.hasOrders ? answeredSerial : lastSerial)
+    }
+
+    // MARK: The end
+
+    /// Writes what waits, for a short time, and ends. Nothing is told any more.
+    func close() {
+        guard !isInherited else { return }
+        isClosing = true
+        resolver?.cancel()
+        if let link {
+            if mustEmpty || mustGiveUp { queue.removeAll() }
+            let isAll = Closing(link, queue, writer).run() && !mustEmpty && !mustGiveUp
+            if !isAll {
+                host.warn(
+                    "The store is closed before it could write everything:", about: .end,
+                    location.text)
+            }
+        }
+        host.end()
+        link?.close()
+        pulse?.close()
+        for order in probes.removeAll() { order.free() }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    init(_ bytes: shttp_bytes) { self.init(start: bytes.data, count: bytes.len) }
+}

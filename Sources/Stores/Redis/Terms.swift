@@ -1,0 +1,21 @@
+import CStore
+
+/// How long things are kept, and how many: the module's terms, where 0 is no limit.
+struct Terms {
+    let eventMs: UInt64
+    let sessionEventsMax: UInt64
+    let sessionBytesMax: UInt64
+    let waitingBytesMax: UInt64
+    let node: NodeName
+
+    init(_ terms: shttp_store_terms, _ node: NodeName) {
+        eventMs = terms.event_ms
+        sessionEventsMax = terms.session_events_max
+        sessionBytesMax = terms.session_bytes_max
+        waitingBytesMax = terms.waiting_bytes_max
+        self.node = node
+    }
+
+    /// How long the events of a session are kept that Redis knows by them alone.
+    var unkeptMs: UInt64 { max(eventMs, 3_600_000) }
+}
