@@ -99,9 +99,11 @@ class Cluster:
         self.end()
 
     def end(self):
-        for node in self._started:
+        started, self._started = self._started, []
+        for node in started:
             if node.process.poll() is None:
                 node.kill()
+            print(f"---- node {node.port}, at last process {node.pid}", node.log(), sep="\n")
         self._open.close()
 
 

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 
 from cluster import value
+from http_reader import Response
 from peer import Client, Ended, ModernClient, Stream, until
 
 INTERNAL_ERROR = -32603
@@ -97,8 +98,8 @@ class Worker(Busy):
         self._bears = frozenset(bears)
         super().__init__(self._listen, self._call)
 
-    def _note(self, kind):
-        assert kind in self._bears or self.is_ending, kind
+    def _note(self, kind, why=None):
+        assert kind in self._bears or self.is_ending, (kind, why)
         self.counts[kind] += 1
 
     # ---- The primary stream ----
@@ -115,8 +116,8 @@ class Worker(Busy):
                     self.last_id = event.id or self.last_id
                     if event.data:
                         self._hear(event.message)
-            except GONE:
-                self._note("cut")
+            except GONE as problem:
+                self._note("cut", problem)
                 time.sleep(0.005)
 
     def _hear(self, message):
@@ -142,8 +143,8 @@ class Worker(Busy):
                 self.refused_keys.add(key)
                 return self._come_back(head)
             check(head)
-        except GONE:
-            self._note("cut")
+        except GONE as problem:
+            self._note("cut", problem)
             if stream.last_id is None:  # it has not begun: nobody knows what became of it
                 return
             if not is_answered(stream) and not self._resume(stream):
@@ -154,16 +155,18 @@ class Worker(Busy):
         """Reads a response to its end. Returns its head."""
         with connection:
             events = connection.stream()
-            if events.status == 200:
-                while event := events.next():
-                    stream.last_id = event.id or stream.last_id
-                    if event.data:
-                        stream.messages.append(event.message)
+            if events.status != 200:
+                head = events.head
+                return Response(head.status, head.fields, b"".join(connection.body(head)))
+            while event := events.next():
+                stream.last_id = event.id or stream.last_id
+                if event.data:
+                    stream.messages.append(event.message)
             return events.head
 
     def _come_back(self, head):
         """After a refusal."""
-        self._note("refused")
+        self._note("refused", head)
         assert int(head["Retry-After"]) >= 1, head
         time.sleep(0.05)
 
@@ -178,12 +181,12 @@ class Worker(Busy):
                 if head.status == 503:
                     self._come_back(head)
                 elif head.status == 400:
-                    self._note("lost")
+                    self._note("lost", (stream.last_id, head))
                     return False
                 else:
                     check(head)
-            except GONE:
-                self._note("cut")
+            except GONE as problem:
+                self._note("cut", problem)
                 time.sleep(0.005)
         self.counts["resumed"] += 1
         # Once more from where it was cut: the same, and not one more.

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
 
@@ -152,7 +153,7 @@ def key_of(request):
 
 async def main(options, journal, port):
     journal = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    options = {"capabilities": CAPABILITIES, "keep_subscriptions": True, **json.loads(options)}
+    options = {"capabilities": CAPABILITIES, "keep_subscriptions": True, "log_level": "notice", **json.loads(options)}
     async with Server(name="node", version="1", port=port, address_share_percent=100, **options) as server:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain, DRAIN_MS)
         print(f"listening on {server.url}", flush=True)
@@ -163,4 +164,5 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--options", default="{}")
 parser.add_argument("--journal", default=os.devnull)
 parser.add_argument("--port", type=int)
+logging.basicConfig(format="%(relativeCreated)d ms %(levelname)s %(message)s", level=logging.INFO)
 asyncio.run(main(**vars(parser.parse_args())))
