@@ -91,6 +91,20 @@ package struct NodeID: Hashable, Sendable {
         low = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
     }
 
+    /// Reads a name in hexadecimal digits.
+    package init?(text: UnsafeRawBufferPointer) {
+        guard text.count == 2 * NodeID.length, let high = text.prefixBytes(16).hexadecimal,
+            let low = text.dropBytes(16).hexadecimal
+        else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    /// Appends the name in hexadecimal digits.
+    package func append(to output: ByteBuffer) {
+        output.append(hex16: high)
+        output.append(hex16: low)
+    }
+
     /// Passes its bytes to `body`.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withUnsafeBytes(of: (high, low)) { body($0) }

@@ -51,6 +51,12 @@ package struct RequestLedger {
         return true
     }
 
+    /// Whether a call with this id is open.
+    package func hasCall(_ id: RequestID) -> Bool {
+        guard case .integer(let number) = id, number > 0 else { return false }
+        return calls.contains(CallKey(rawValue: UInt64(number)))
+    }
+
     /// Closes and returns the call with this id, on the client's response; nil if there is none
     /// (S-243). Our ids are integers, so a string never matches.
     package mutating func answered(_ id: RequestID) -> CallKey? {

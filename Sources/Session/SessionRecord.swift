@@ -17,11 +17,13 @@ package struct SessionRecord {
     package var primaries: [StreamToken]
     /// The resources that its client is told of.
     package var subscriptions: [ByteBuffer]
+    /// The node that drains, and still answers requests of the session.
+    package var drainer: NodeID?
 
     package init(
         principal: Principal?, revision: Revision, isReady: Bool, clientInfo: ByteBuffer,
         clientCapabilities: ByteBuffer, logLevel: LogSeverity?, primaries: [StreamToken],
-        subscriptions: [ByteBuffer]
+        subscriptions: [ByteBuffer], drainer: NodeID? = nil
     ) {
         self.principal = principal
         self.revision = revision
@@ -31,6 +33,7 @@ package struct SessionRecord {
         self.logLevel = logLevel
         self.primaries = primaries
         self.subscriptions = subscriptions
+        self.drainer = drainer
     }
 
     /// The most primary streams that are kept. A client that comes back for one before them has
@@ -73,7 +76,13 @@ package struct SessionRecord {
             output.put(index == 0 ? ",\"subscriptions\":[" : ",")
             output.append(jsonString: uri.bytes)
         }
-        output.put(subscriptions.isEmpty ? "}" : "]}")
+        if !subscriptions.isEmpty { output.put("]") }
+        if let drainer {
+            output.put(",\"drainer\":\"")
+            drainer.append(to: output)
+            output.put("\"")
+        }
+        output.put("}")
         return output
     }
 
@@ -115,6 +124,9 @@ package struct SessionRecord {
         for element in record["subscriptions"]?.elements ?? [] {
             guard let uri = element.string, UTF8Text.isValid(uri.bytes) else { return nil }
             subscriptions.append(uri)
+        }
+        drainer = record["drainer"]?.string.flatMap { text in
+            withExtendedLifetime(text) { NodeID(text: text.bytes) }
         }
     }
 

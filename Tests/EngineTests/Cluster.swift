@@ -140,6 +140,9 @@ final class Cluster {
             while let (from, to, bytes) = mail.first {
                 mail.removeFirst()
                 isBusy = true
+                if let to, !nodes.contains(where: { $0.isAlive && $0.id == to }) {
+                    from.engine.gone(to)
+                }
                 for node in nodes where node.isAlive && node !== from {
                     if let to, to != node.id { continue }
                     deliver(bytes, from: from, to: node)

@@ -130,6 +130,51 @@ struct NodeTests {
         check()
     }
 
+    @Test("What concerns a request that a draining node answers reaches it there")
+    func drainer() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let open = cluster.connect(to: b)
+        cluster.send("POST", NodeTests.call, session: session, on: open, of: b)
+        let key = try #require(lastRequest(of: a))
+        try a.engine.call(
+            CallKey(rawValue: 5), key, method: ("sampling/createMessage" as StaticString).rawBytes,
+            params: ("{}" as StaticString).rawBytes, data: nil)
+        let asked = cluster.read(open, of: b)
+        #expect(asked.contains("sampling/createMessage"))
+        let event = try #require(asked.firstMatch(of: /id: ([0-9a-f.]+)\n/))
+        a.engine.drain(until: Instant(milliseconds: 60_000))
+        // Another node has the session now; the answer goes through it, and a third one.
+        let other = cluster.connect(to: c)
+        cluster.send(
+            "POST", #"{"jsonrpc":"2.0","id":9,"method":"ping"}"#, session: session, on: other, of: c
+        )
+        #expect(cluster.has(session, c))
+        let third = cluster.connect(to: b)
+        let answer = #"{"jsonrpc":"2.0","id":5,"result":{}}"#
+        #expect(
+            cluster.send("POST", answer, session: session, on: third, of: b)
+                .hasPrefix("HTTP/1.1 202 "))
+        #expect(a.kinds().last == .response)
+        check()
+        // The stream is resumed where it is answered.
+        b.engine.connectionLost(open)
+        let resumed = cluster.connect(to: b)
+        let fields = "Accept: text/event-stream\r\nLast-Event-ID: \(event.1)\r\n"
+        cluster.send("GET", session: session, fields: fields, on: resumed, of: b)
+        check()
+        try respond(a, key)
+        #expect(cluster.read(resumed, of: b).contains(#""id":7,"result""#))
+        check()
+        // When it has gone, the session's node answers.
+        cluster.kill(a)
+        #expect(
+            cluster.send("POST", answer, session: session, on: third, of: b)
+                .hasPrefix("HTTP/1.1 202 "))
+        let again = cluster.send("GET", session: session, fields: fields, on: third, of: b)
+        #expect(again.contains(#""id":7,"result""#))
+        check()
+    }
+
     @Test("A request that arrives at a node that gives its session up meanwhile goes on")
     func moves() throws {
         let session = try #require(cluster.initialize(at: a))
@@ -181,6 +226,42 @@ struct NodeTests {
         cluster.writes = true
         a.engine.kept(upTo: .max)
         #expect(cluster.initialize(at: a) != nil)
+    }
+
+    @Test("The host of the session's node decides on a request again: a tag is one process's")
+    func authorized() throws {
+        let cluster = Cluster { $0.authorization = .host }
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        let alice = "Authorization: Bearer alice\r\n"
+        func allow(_ node: Cluster.Node, _ name: StaticString, tag: UInt64) throws {
+            let event = try #require(node.events.last { $0.kind == .authorize })
+            let principal = try #require(Principal(name.rawBytes, tag: tag))
+            try node.engine.allow(
+                try #require(event.authorization), principal, expiresIn: nil)
+            cluster.settle()
+        }
+        let first = cluster.connect(to: a)
+        let body =
+            #"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"#
+            + #""2025-11-25","capabilities":{}}}"#
+        cluster.send("POST", body, fields: alice, on: first, of: a)
+        try allow(a, "alice", tag: 1)
+        let answer = cluster.read(first, of: a)
+        let match = try #require(answer.firstMatch(of: /Mcp-Session-Id: ([^\r]+)/))
+        for (name, tag) in [("alice", UInt64(7)), ("bob", 8)] as [(StaticString, UInt64)] {
+            let other = cluster.connect(to: b)
+            cluster.send(
+                "POST", NodeTests.call, session: String(match.1), fields: alice, on: other, of: b)
+            try allow(b, name, tag: 2)
+            try allow(a, name, tag: tag)
+            let request = a.events.last { $0.kind == .request }
+            if tag == 8 {
+                #expect(cluster.read(other, of: b).hasPrefix("HTTP/1.1 404 "))
+            } else {
+                #expect(request?.principal?.tag == 7)
+            }
+        }
+        for node in cluster.nodes { #expect(node.engine.violations().map(\.description) == []) }
     }
 
     @Test("Changes and broadcasts reach the clients of all nodes, once")

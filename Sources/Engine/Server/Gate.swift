@@ -67,6 +67,11 @@ struct Gate: ~Copyable {
         case undecided
     }
 
+    /// Whether the host decides on each request.
+    var asksHost: Bool {
+        if case .host = policy { true } else { false }
+    }
+
     func authorize(_ head: RequestHead) -> Authorization {
         switch policy {
         case .none: return .allowed(nil)

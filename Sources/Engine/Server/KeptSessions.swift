@@ -12,7 +12,8 @@ struct KeptSessions {
     private let interval: Int64?
     /// Whether everything is stored at once, because answers wait for it.
     private let isPrompt: Bool
-    private let hasNodes: Bool
+    /// The name of this server among several.
+    private let node: NodeID?
     /// When some of the sessions are next reported, and which was the last one.
     private var nextReport: Instant?
     private var reportIndex = 0
@@ -29,7 +30,7 @@ struct KeptSessions {
         store = options.hasSessionStore && !options.isStateless ? SessionStore(orders) : nil
         interval = store == nil ? nil : options.sessionReportInterval
         isPrompt = options.waitsForStore
-        hasNodes = options.node != nil
+        node = options.node
     }
 
     /// Whether sessions outlive the process.
@@ -58,7 +59,8 @@ struct KeptSessions {
                 isReady: session.state.isReady, clientInfo: session.clientInfo,
                 clientCapabilities: session.clientCapabilities, logLevel: session.logLevel,
                 primaries: primaries.suffix(SessionRecord.primariesMax),
-                subscriptions: session.subscriptions.uris))
+                subscriptions: session.subscriptions.uris,
+                drainer: session.past.isDraining ? node : nil))
         beginReports(at: now)
     }
 
@@ -82,6 +84,7 @@ struct KeptSessions {
     /// A session was found, and goes on.
     mutating func resume(_ session: ServerSession, from record: SessionRecord, at now: Instant) {
         session.past.primaries = record.primaries
+        session.past.drainer = record.drainer
         store?.touch(session.id)
         beginReports(at: now)
     }
@@ -98,7 +101,7 @@ struct KeptSessions {
 
     /// This node is done with a session: any other may go on with it.
     func release(_ session: ServerSession) {
-        guard hasNodes, !session.isOld, !session.past.isReleased else { return }
+        guard node != nil, !session.isOld, !session.past.isReleased else { return }
         session.past.isReleased = true
         store?.release(session.id)
     }
@@ -164,6 +167,10 @@ struct SessionPast {
     var primaries: [StreamToken] = []
     /// Whether its primary stream in this process was used.
     var hasBegunPrimary = false
+    /// The node that still answers requests of it.
+    var drainer: NodeID?
+    /// Whether this node is that for the next one.
+    var isDraining = false
     /// Whether another node may go on with it: this one stores nothing of it any more.
     var isReleased = false
     /// Whether something has changed that the store does not know, and when it was last told.

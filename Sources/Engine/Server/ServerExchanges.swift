@@ -77,6 +77,7 @@ extension ServerEngine {
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
+        if hasNodes, relayToDrainer(message, head, of: session, on: connection) { return }
         if id == nil { accept(connection) }
         dispatch(message, head, of: session, on: connection)
         if let session { noteActivity(of: session) }
@@ -177,18 +178,6 @@ extension ServerEngine {
         }
         connection.access?.note(session)
         return .found(session)
-    }
-
-    /// What the error says about the revisions that are served (S-025).
-    func versionsOffered(_ era: Era, asked: UnsafeRawBufferPointer?) -> ByteBuffer {
-        let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
-        options.revisions.append(era, to: data)
-        if let text = asked, UTF8Text.isValid(text) {
-            data.append(",\"requested\":")
-            data.append(jsonString: text)
-        }
-        data.append("}")
-        return data
     }
 
     /// The revision that applies to an exchange: the session's, if it has one (S-209, S-210).

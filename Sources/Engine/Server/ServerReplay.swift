@@ -54,6 +54,7 @@ extension ServerEngine {
             return resume(after: cursor, inEarlierStream: place, of: session, on: connection)
         }
         let stream = resumable(of: session, cursor.stream)
+        if hasNodes, stream == nil, resumeAtDrainer(of: session, on: connection) { return }
         if stream == nil, session.isResumed, cursor.stream.high == session.primary.token.high {
             // Its own primary, but the store has lost that, or it is too long ago (S-235).
             if isDraining { return refuseWhileDraining(connection) }

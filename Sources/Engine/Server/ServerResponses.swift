@@ -84,6 +84,18 @@ extension ServerEngine {
         }
     }
 
+    /// What the error says about the revisions that are served (S-025).
+    func versionsOffered(_ era: Era, asked: UnsafeRawBufferPointer?) -> ByteBuffer {
+        let data = ByteBuffer(copying: ("{\"supported\":" as StaticString).rawBytes)
+        options.revisions.append(era, to: data)
+        if let text = asked, UTF8Text.isValid(text) {
+            data.append(",\"requested\":")
+            data.append(jsonString: text)
+        }
+        data.append("}")
+        return data
+    }
+
     private func count(_ refusal: Refusal) {
         switch refusal.counter {
         case .host: core.counters.hostRefusals += 1

@@ -74,12 +74,8 @@ struct RequestState: RandomKey, Hashable {
 
     /// The node that the request waits at, if the text names one.
     static func node(in text: UnsafeRawBufferPointer) -> NodeID? {
-        let digits = text.dropBytes(RequestState.prefix.utf8CodeUnitCount + 32)
-        guard RequestState.isOurs(text), digits.count == 32,
-            let high = digits.prefixBytes(16).hexadecimal,
-            let low = digits.dropBytes(16).hexadecimal
-        else { return nil }
-        return NodeID(high: high, low: low)
+        guard RequestState.isOurs(text) else { return nil }
+        return NodeID(text: text.dropBytes(RequestState.prefix.utf8CodeUnitCount + 32))
     }
 
     /// Appends the text, with the node that it is of if there are several.
@@ -87,9 +83,7 @@ struct RequestState: RandomKey, Hashable {
         output.append(RequestState.prefix)
         output.append(hex16: high)
         output.append(hex16: low)
-        guard let node else { return }
-        output.append(hex16: node.high)
-        output.append(hex16: node.low)
+        node?.append(to: output)
     }
 }
 

@@ -100,7 +100,7 @@ extension ServerEngine {
             node != options.node
         {
             let body = message.text.buffer ?? ByteBuffer(copying: message.text.bytes)
-            return relay(head, body, to: node, on: connection, isRetry: true)
+            return relay(head, body, to: node, on: connection, .stateUnknown)
         }
         guard let state = RequestState(text: state), let request = continuations[state],
             request.trip?.principal == connection.exchange.principal,

@@ -98,8 +98,8 @@ final class RelayedExchange {
     let shares: Shares
     /// Whether it is a GET, whose stream has no end.
     let isStream: Bool
-    /// Whether it comes back to a request that waits there, and nowhere else.
-    let isRetry: Bool
+    /// What follows if the node does not answer it.
+    let fallback: Fallback
     /// The request's body, until its response begins: another node may be asked.
     private(set) var body: ByteBuffer?
     private(set) var hasResponse = false
@@ -112,19 +112,28 @@ final class RelayedExchange {
 
     init(
         _ key: RelayKey, at node: NodeID, _ body: ByteBuffer?, of shares: Shares, isStream: Bool,
-        isRetry: Bool, moves: Int
+        _ fallback: Fallback, moves: Int
     ) {
         self.key = key
         self.node = node
         self.body = body
         self.shares = shares
         self.isStream = isStream
-        self.isRetry = isRetry
+        self.fallback = fallback
         self.moves = moves
     }
 
     /// What the other node may send before it hears that the client has taken some of it.
     static var windowBytes: Int { 256 << 10 }
+
+    enum Fallback {
+        /// The store is asked where the session is now.
+        case find
+        /// What the client comes back to was there, and nowhere else.
+        case stateUnknown
+        /// This node, which has the session, answers: the other one had only a part of it left.
+        case answer
+    }
 
     /// How often another node is asked before the client is.
     static var movesMax: Int { 4 }

@@ -116,7 +116,14 @@ extension ServerEngine {
     /// clients come back there.
     func releaseSessions() {
         guard hasNodes else { return }
-        for session in sessions.all where session.state.isLive { kept.release(session) }
+        for session in sessions.all where session.state.isLive {
+            if session.ledger.entries.openRequests > 0 || !session.held.requests.isEmpty {
+                // The next node lets this one have what concerns them.
+                session.past.isDraining = true
+                kept.keep(session, at: now)
+            }
+            kept.release(session)
+        }
         for connection in relays.clients(at: nil) {
             guard case .relayed(let relayed) = connection.exchange.state, relayed.isStream else {
                 continue

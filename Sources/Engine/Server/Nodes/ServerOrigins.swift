@@ -33,15 +33,22 @@ extension ServerEngine {
     func headArrived(
         _ head: RequestHead, for origin: RelayOrigin, on connection: ServerConnection
     ) {
+        // A host says more of a user than a name, and each only to its own server.
+        if gate.asksHost { return authorize(head, on: connection) }
         if let principal = origin.terms.principal {
             let expiry = origin.terms.expiresIn.map { now.advanced(byMilliseconds: $0) }
             connection.exchange.authorize(as: principal, until: expiry)
         }
-        if let refusal = gate.examine(head) { return refuse(refusal, connection) }
+        admit(head, on: connection)
+    }
+
+    /// Gives a request back whose session is not here; false if it is.
+    func giveBack(_ head: RequestHead, on connection: ServerConnection) -> Bool {
         guard classifier.header(of: head) != .modern, let text = head[.sessionID],
             let id = sessions.id(in: text), sessions.key(for: id) == nil
-        else { return }
+        else { return false }
         giveBack(connection)
+        return true
     }
 
     /// Lets the other node ask somebody else: the session is not here, or not for long.

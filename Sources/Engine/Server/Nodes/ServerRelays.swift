@@ -19,7 +19,8 @@ extension ServerEngine {
     /// The same with a body that was read.
     func relay(
         _ head: RequestHead, _ body: ByteBuffer?, to node: NodeID,
-        on connection: ServerConnection, isRetry: Bool = false, moves: Int = 0
+        on connection: ServerConnection, _ fallback: RelayedExchange.Fallback = .find,
+        moves: Int = 0
     ) {
         let bytes = RelayedExchange.bytes(with: body)
         let hasRoom = makeRoom(
@@ -33,7 +34,7 @@ extension ServerEngine {
         core.counters.exchangesRelayed += 1
         let relayed = RelayedExchange(
             relays.newKey(), at: node, body, of: shares, isStream: head.method == .get,
-            isRetry: isRetry, moves: moves)
+            fallback, moves: moves)
         requests.count(relayed.heldBytes, in: shares)
         relays.add(connection, as: relayed.key)
         move(connection, to: .relayed(relayed))
@@ -84,6 +85,7 @@ extension ServerEngine {
         if !keepsAlive { connection.endAfterExchange() }
         move(connection, to: .receiving)
         exchangeEnded(on: connection)
+        passOn(from: connection)
     }
 
     /// The node did not have the session any more: asks the store again.
@@ -91,7 +93,7 @@ extension ServerEngine {
         guard let (connection, relayed) = relays.client(key, at: node), !relayed.hasResponse,
             let head = connection.head
         else { return }
-        guard !relayed.isRetry, relayed.moves < RelayedExchange.movesMax,
+        guard case .find = relayed.fallback, relayed.moves < RelayedExchange.movesMax,
             let id = head[.sessionID].flatMap({ sessions.id(in: $0) }), let load = kept.find(id)
         else { return lostNode(of: connection) }
         relays.remove(relayed.key)
@@ -116,9 +118,56 @@ extension ServerEngine {
     func lostNode(of connection: ServerConnection) {
         guard case .relayed(let relayed) = connection.exchange.state else { return }
         if relayed.hasResponse { return discard(connection) }
+        let body = relayed.body
         forget(relayed)
         move(connection, to: .receiving)
-        refuse(relayed.isRetry ? .stateUnknown : .nodeGone, connection)
+        switch relayed.fallback {
+        case .find: refuse(.nodeGone, connection)
+        case .stateUnknown: refuse(.stateUnknown, connection)
+        case .answer:
+            guard let head = connection.head else { return }
+            sessionNamed(by: head)?.past.drainer = nil
+            messageArrived(head, body.map { HTTPParser.Body($0) }, on: connection)
+        }
+    }
+
+    // MARK: What another node still answers
+
+    private func sessionNamed(by head: RequestHead) -> ServerSession? {
+        head[.sessionID].flatMap { sessions.id(in: $0) }.flatMap { sessions.key(for: $0) }
+            .flatMap { sessions[$0] }
+    }
+
+    /// Passes on what concerns a request that a node answers which drains: its session is this
+    /// one's already. False if it is none of that.
+    func relayToDrainer(
+        _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
+        on connection: ServerConnection
+    ) -> Bool {
+        guard let session, let node = session.past.drainer, relays.isReached else { return false }
+        switch message.envelope.kind {
+        case .request, .strayError: return false
+        case .response(let id, _):
+            guard !session.ledger.entries.hasCall(id) else { return false }
+        case .notification:
+            guard message.envelope.method.equals(Method.cancelled),
+                let named = message.envelope.params?["requestId"],
+                let id = try? Envelope.requestID(named, limits: options.limits),
+                session.ledger.entries.find(id) == nil
+            else { return false }
+        }
+        let body = message.text.buffer ?? ByteBuffer(copying: message.text.bytes)
+        relay(head, body, to: node, on: connection, .answer)
+        return true
+    }
+
+    /// The same for a stream that a client resumes.
+    func resumeAtDrainer(of session: ServerSession, on connection: ServerConnection) -> Bool {
+        guard let node = session.past.drainer, relays.isReached, let head = connection.head else {
+            return false
+        }
+        relay(head, nil, to: node, on: connection, .answer)
+        return true
     }
 
     /// The client's socket has taken bytes.
