@@ -12,16 +12,25 @@ from collections import Counter
 from pathlib import Path
 
 from balancer import Balancer
-from peer import HERE, Client, Ended, ModernClient, Server
+from peer import HERE, Client, Ended, ModernClient, Server, until
 from redis_server import RedisServer
 
 
 class Node(Server):
-    """A node's process, and what its host has been told since it started."""
+    """A node's process, which has reached Redis, and what its host has been told since it started."""
 
     def __init__(self, journal, options):
         command = (sys.executable, "-B", str(HERE / "node.py"))
         super().__init__("--options", json.dumps(options), "--journal", journal, command=command)
+
+    def start(self):
+        reached = self.reached()
+        super().start()
+        until(lambda: self.reached() > reached, "the store")
+
+    def reached(self):
+        """How often it has."""
+        return self.log().count("The store has reached Redis")
 
     @property
     def pid(self):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from cluster import ended, is_served, opened, owner, primary, value
-from peer import TOKENS, Client, Ended, ModernClient, Stream, until
+from peer import TOKENS, Client, Ended, ModernClient, Server, Stream, until
 
 PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
 """Where a session is asked, and then asked again; it belongs to the first node."""
@@ -378,6 +378,15 @@ def test_who_hangs_up_elsewhere_has_cancelled(nodes):
 # ---- Nodes that come and go ---------------------------------------------------------------------
 
 
+def test_a_new_node_serves_at_once(cluster):
+    """It listens as soon as it says so, whether it has reached Redis or not."""
+    two = cluster(1)
+    client = opened(two.nodes[0])
+    for _ in range(5):
+        with Server("--store", two.redis.url()) as node:
+            assert owner(client.at(node).call("echo")) == two.nodes[0].pid
+
+
 def test_a_killed_node_has_an_heir(cluster):
     """The next request makes another node the owner; what was open ends with an error, once."""
     three = cluster(store_sync=True)
@@ -434,6 +443,28 @@ def test_a_draining_node_gives_its_sessions_away(cluster):
     assert home.process.poll() is None, "it has calls"
     for call in calls:
         assert call.message()["result"]["structuredContent"]["node"] == home.pid
+    assert home.process.wait(10) == 0
+
+
+def test_what_a_draining_node_still_has_to_hear(cluster):
+    """Answers, cancellations and clients that come back get there, though its sessions are another's."""
+    home, other = cluster(2).nodes
+    client = opened(home, sampling={})
+    asking = client.at(other).send("POST", client.calling("ask", prompt="who?")).stream()
+    question = asking.message()
+    given_up = client.calling("sleep", ms=60_000, key="given-up")
+    sleeping = client.send("POST", given_up).stream().begin()
+    with client.send("POST", client.calling("sleep", ms=1500)) as connection:
+        cursor = connection.stream().begin().last_id
+    home.process.terminate()
+    there = client.at(other)
+    assert owner(there.call("echo")) == other.pid
+    assert there.ask("POST", {"id": question["id"], "result": SAID}).status == 202
+    assert asking.message()["result"]["structuredContent"] == {"value": "hi", "node": home.pid}
+    assert there.notify("notifications/cancelled", requestId=given_up["id"]) == 202
+    assert [one["error"]["code"] for one in ended(sleeping)] == [CANCELLED]
+    with there.resume(cursor) as connection:
+        assert connection.stream().message()["result"]["structuredContent"]["node"] == home.pid
     assert home.process.wait(10) == 0
 
 
