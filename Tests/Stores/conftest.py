@@ -22,10 +22,14 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path_factory):
     """Starts one: see `Cluster`."""
     with contextlib.ExitStack() as ends:
-        yield lambda *count, **options: ends.enter_context(Cluster(tmp_path, *count, **options))
+
+        def start(*count, **options):
+            return ends.enter_context(Cluster(tmp_path_factory.mktemp("cluster"), *count, **options))
+
+        yield start
 
 
 @pytest.fixture(scope="module")

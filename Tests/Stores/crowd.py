@@ -256,6 +256,15 @@ class Crowd:
             if one.problem:
                 raise one.problem
 
+    def replace(self, worker, successor):
+        """Returns the worker, which is through with its calls."""
+        worker.end()
+        worker.join()
+        if worker.problem:
+            raise worker.problem
+        self.workers[self.workers.index(worker)] = successor
+        return worker
+
     def settle(self):
         """Waits until each has heard something that is said from now on, and has made a whole call from now on. Returns
         the number of a broadcast that nobody may miss, until something happens again."""

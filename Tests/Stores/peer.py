@@ -42,7 +42,7 @@ class Server:
         self._command = [*command, *map(str, options)]
         self._limits = limits
         self._pass_fds = pass_fds
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.port = 0
         self.generation = 0
         self.process = None
@@ -86,8 +86,8 @@ class Server:
             self.process.stdout.close()
 
     def log(self):
-        self._errors.seek(0)
-        return self._errors.read()
+        """What it has said so far. The file's position is that of the process, which goes on writing."""
+        return os.pread(self._errors.fileno(), 1 << 24, 0).decode(errors="replace")
 
     def rss(self):
         """The memory of the process, in bytes."""
