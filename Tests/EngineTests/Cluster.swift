@@ -44,6 +44,10 @@ final class Cluster {
     private(set) var isReached = true
     /// Whether orders are written, and answered.
     var writes = true
+    /// Whether look-ups are answered.
+    var answers = true
+    /// Whom the hosts allow requests for, if they are asked.
+    var principal = ""
 
     init(_ count: Int = 3, _ change: (inout ServerOptions) -> Void = { _ in }) {
         for _ in 0..<count { add(change) }
@@ -123,6 +127,16 @@ final class Cluster {
         settle()
     }
 
+    /// A node loses the store, and what is under way to it and from it, and reaches it again. The
+    /// others do not notice.
+    func cutOff(_ node: Node) {
+        mail.removeAll { $0.from === node || $0.to == node.id }
+        node.engine.gone(nil)
+        node.engine.storeReached(false)
+        node.engine.storeReached(true)
+        settle()
+    }
+
     /// Whether a node has a session.
     func has(_ session: String, _ node: Node) -> Bool {
         Inspection(of: node.engine).sessions.contains { $0.wireID.text == session }
@@ -172,7 +186,9 @@ final class Cluster {
             while let effect = node.engine.nextEffect() {
                 isBusy = true
                 switch effect {
-                case .deliver(let event): node.events.append(event)
+                case .deliver(let event):
+                    node.events.append(event)
+                    allow(event, at: node)
                 case .store(let order): perform(order, of: node)
                 default: break
                 }
@@ -188,6 +204,14 @@ final class Cluster {
             }
         } while node.engine.endTurn()
         return isBusy
+    }
+
+    private func allow(_ event: HostEvent, at node: Node) {
+        guard event.kind == .authorize, !principal.isEmpty, let key = event.authorization else {
+            return
+        }
+        let name = Array(principal.utf8).withUnsafeBytes { Principal($0) }
+        try? node.engine.allow(key, name!, expiresIn: nil)
     }
 
     private func perform(_ order: StoreOrder, of node: Node) {
@@ -230,6 +254,7 @@ final class Cluster {
             return
         }
         if records[session] != nil { owners[session] = node.id }
+        guard answers else { return }
         let record = records[session] ?? ByteBuffer()
         withExtendedLifetime(record) { try? node.engine.found(load, record.bytes) }
     }

@@ -6,11 +6,13 @@ import Wire
 /// The part of the host that authorizes requests: at once, later, or never.
 final class Authorizer {
     private unowned let simulation: Simulation
+    private unowned let node: Node
     /// The tags of requests that are not over. A request's tag is one more than its grant.
     private(set) var tags: Set<UInt64> = []
 
-    init(_ simulation: Simulation) {
+    init(_ simulation: Simulation, _ node: Node) {
         self.simulation = simulation
+        self.node = node
     }
 
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
@@ -20,14 +22,16 @@ final class Authorizer {
         guard let key = event.authorization, let grant = credentials.flatMap({ Int($0) }),
             simulation.ledger.grants.indices.contains(grant)
         else { return simulation.violate(.misconduct, "credentials that nobody has") }
-        simulation.ledger.authorizing(grant)
-        guard simulation.isBusy else { return decide(key, grant, .allowed(for: nil)) }
-        let verdict = chooseVerdict()
+        let known = simulation.ledger.authorizing(grant)
+        guard simulation.isBusy else {
+            return decide(key, grant, known ?? .allowed(for: nil))
+        }
+        let verdict = known ?? chooseVerdict()
         switch number(20) {
         case 0...12: decide(key, grant, verdict)
         case 13...18:
             let pause = [0, 1, 20, 300, 2_000][number(5)]
-            simulation.after(Int64(pause)) { [self] in decide(key, grant, verdict) }
+            node.after(Int64(pause)) { [self] in decide(key, grant, verdict) }
         default:
             if !simulation.isRough { decide(key, grant, verdict) }
         }
@@ -63,12 +67,12 @@ final class Authorizer {
     /// Passes the verdict to the engine, unless the client has disconnected or waited too long.
     private func decide(_ key: AuthorizationKey, _ grant: Int, _ verdict: Ledger.Verdict) {
         simulation.note("host  → authorize \(grant) \(verdict)")
-        guard tell(key, grant, verdict) else { return simulation.driver.pump() }
+        guard tell(key, grant, verdict) else { return node.driver.pump() }
         simulation.ledger.authorized(grant, verdict)
         if tell(key, grant, .allowed(for: nil)) {
             simulation.violate(.duplication, "a request was allowed twice")
         }
-        simulation.driver.pump()
+        node.driver.pump()
     }
 
     private func tell(_ key: AuthorizationKey, _ grant: Int, _ verdict: Ledger.Verdict) -> Bool {
@@ -80,10 +84,10 @@ final class Authorizer {
         do throws(CallerFault) {
             switch verdict {
             case .allowed(let time):
-                try simulation.engine.allow(key, principal, expiresIn: time)
+                try node.engine.allow(key, principal, expiresIn: time)
                 if tag != 0 { tags.insert(tag) }
-            case .refused(401): try simulation.engine.refuse(key, Challenge(.invalidToken))
-            case .refused: try simulation.engine.refuse(key, Challenge(.insufficientScope))
+            case .refused(401): try node.engine.refuse(key, Challenge(.invalidToken))
+            case .refused: try node.engine.refuse(key, Challenge(.insufficientScope))
             case .open: return false
             }
             return true

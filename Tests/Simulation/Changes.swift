@@ -30,7 +30,8 @@ extension Ledger {
 
     /// The host is about to publish a change.
     func publishing(_ change: Filter.Change) {
-        for index in sessions.indices where sessions[index].isOpen {
+        for index in sessions.indices
+        where sessions[index].isOpen || simulation.profile.hasNodes && !sessions[index].hasEnded {
             if Ledger.concerns(change, sessions[index].maySubscribe) {
                 sessions[index].changesPossible[change, default: 0] += 1
             }
@@ -38,8 +39,9 @@ extension Ledger {
     }
 
     /// Every session with a mailbox that is not full is told of it once more, at least.
-    func published(_ change: Filter.Change, isDue: Bool) {
-        for index in sessions.indices where isDue && sessions[index].isOpen {
+    func published(_ change: Filter.Change, isDue: Bool, at node: Node) {
+        for index in sessions.indices
+        where isDue && sessions[index].isOpen && isOwner(node, of: index) {
             if Ledger.concerns(change, sessions[index].subscribed) {
                 sessions[index].changesDue[change] = sessions[index].changesSeen[change] ?? 0
             }

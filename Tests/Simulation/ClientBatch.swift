@@ -105,6 +105,7 @@ extension Client {
         case 202 where tickets.isEmpty: for note in notes { ledger.accepted(note) }
         case 404 where session != nil: sessionEnded(session!)
         case 408: break
+        case 502 where simulation.profile.hasNodes: break
         case 503 where simulation.profile.hasSessionStore: break
         default:
             let isAnswered = !tickets.isEmpty  // The ledger has seen to them.

@@ -38,8 +38,8 @@ final class ClientStream {
     /// The tokens that it has had. A primary stream has one for each process.
     private var tokens: Set<String> = []
     private var count = 0
-    /// The number of the last message.
-    var lastNumber = -1
+    /// The numbers of the last messages of each process, and at 0 of the last that was not for all.
+    var lastNumbers: [Int: Int] = [:]
     var hasAnswer = false
     var retry: Int64?
     /// Whether the client has resumed it, and whether it began afresh then.

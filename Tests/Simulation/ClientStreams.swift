@@ -49,6 +49,11 @@ extension Client {
     /// Whether the server may say that it cannot serve the client now.
     private var mayBeAway: Bool { ledger.isDraining || simulation.profile.hasSessionStore }
 
+    /// Whether the node that has its session may be gone meanwhile.
+    private var mayBeCut: Bool {
+        simulation.profile.mayBeCut
+    }
+
     /// A response arrived that contains neither a stream nor an answer.
     func responded(_ status: Int, to asked: ClientEnd.Asked) {
         if isOld, respondedOld(status, to: asked) { return }
@@ -62,6 +67,8 @@ extension Client {
             if status == 404, let session = sessionOf[ticket] { sessionEnded(session) }
         case (.note(let note, _), 202): ledger.accepted(note)
         case (.note(_, let session?), 404): sessionEnded(session)
+        case (.note, 502) where mayBeCut, (.delete, 502) where mayBeCut: break
+        case (.primary(let stream), 502) where mayBeCut: lostPrimary(stream)
         case (.delete(let session), 204), (.delete(let session), 404): sessionEnded(session)
         case (.primary(let stream), 404): sessionEnded(stream.session!)
         case (.primary(let stream), 503) where mayBeAway: withoutPrimary(stream)
@@ -106,6 +113,7 @@ extension Client {
         case 404:
             sessionEnded(stream.session!)
             if let ticket = stream.ticket, !stream.hasAnswer { ledger.lost(ticket) }
+        case 502 where mayBeCut: comeBack(for: stream, after: 100)
         case 503 where mayBeAway || simulation.profile.hasHostStore && stream.ticket != nil:
             comeBack(for: stream, after: 1_000)
         default: simulation.violate(.loss, "\(status) for what is left of \(stream.channel)")

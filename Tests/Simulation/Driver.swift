@@ -5,17 +5,19 @@ import Wire
 /// The server's event loop: does with links what the runtime does with sockets.
 final class Driver {
     private unowned let simulation: Simulation
+    private unowned let node: Node
     private var links: [Link] = []
     private var isPumping = false
     private(set) var hasReportedClosed = false
     /// Whether the host's queue is full.
     private(set) var isHeld = false
 
-    init(_ simulation: Simulation) {
+    init(_ simulation: Simulation, _ node: Node) {
         self.simulation = simulation
+        self.node = node
     }
 
-    private var engine: ServerEngine { simulation.engine }
+    private var engine: ServerEngine { node.engine }
 
     /// The links that the engine knows.
     var open: [Link] { links }
@@ -26,7 +28,7 @@ final class Driver {
         switch parcel {
         case .opening:
             link.hasArrived = true
-            guard !simulation.isDown else { return link.down.fail() }
+            guard !node.isDown else { return link.down.fail() }
             let driver = Unmanaged.passUnretained(link).toOpaque()
             let opened = engine.connectionOpened(driver: driver, named: Watcher.peer(of: link))
             guard let connection = opened else { return link.down.fail() }
@@ -55,6 +57,19 @@ final class Driver {
                 UnsafeRawBufferPointer(bytes), on: connection, lent: simulation.profile.lends)
             if simulation.profile.lends { pump() }
             for index in bytes.indices { bytes[index] = UInt8(ascii: "?") }
+        }
+        pump()
+    }
+
+    /// A message of another node.
+    func received(_ bytes: [UInt8], from id: NodeID) {
+        bytes.withUnsafeBytes { bytes in
+            switch engine.received(bytes, from: id) {
+            case .publish(let change, let uri):
+                node.host.modern.heard(of: change, String(decoding: uri, as: UTF8.self))
+            case .broadcast(let method, let params): node.host.heardBroadcast(method, params)
+            case nil: break
+            }
         }
         pump()
     }
@@ -95,7 +110,7 @@ final class Driver {
         else { return }
         isHeld = true
         engine.hold(true)
-        simulation.after(Int64(1 + simulation.random.number(60))) { [self] in
+        node.after(Int64(1 + simulation.random.number(60))) { [self] in
             isHeld = false
             engine.hold(false)
             pump()
@@ -118,6 +133,11 @@ final class Driver {
         return engine.endTurn()
     }
 
+    /// Whether a connection has a client here, and not at another node.
+    static func hasLink(_ connection: ServerConnection) -> Bool {
+        UInt(bitPattern: connection.driver) != .max
+    }
+
     static func link(of connection: ServerConnection) -> Link {
         Unmanaged<Link>.fromOpaque(connection.driver).takeUnretainedValue()
     }
@@ -125,8 +145,8 @@ final class Driver {
     private func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let event):
-            let isModern = simulation.host.modern.concerns(event)
-            simulation.sabotage.pass(event, isModern) { simulation.host.heard($0) }
+            let isModern = node.host.modern.concerns(event)
+            simulation.sabotage.pass(event, isModern) { node.host.heard($0) }
             fall(behind: event)
         case .shutDown(let connection):
             if !connection.hasEnded { Driver.link(of: connection).down.send(.end) }
@@ -135,7 +155,7 @@ final class Driver {
         case .log:
             break
         case .store(let order):
-            simulation.store.told(order)
+            simulation.store.told(order, by: node)
         case .stopReading(let connection):
             Driver.link(of: connection).up.isHeldBack = true
         case .startReading(let connection):
@@ -143,7 +163,7 @@ final class Driver {
         case .closed:
             hasReportedClosed = true
             simulation.note("host  ← closed")
-            simulation.serverClosed()
+            simulation.serverClosed(node)
         }
     }
 

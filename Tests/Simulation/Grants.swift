@@ -28,12 +28,23 @@ extension Ledger {
         return grants.count - 1
     }
 
-    func authorizing(_ grant: Int) {
-        expect(grants[grant].asked == nil, .duplication, "the host was asked twice for \(grant)")
+    /// A host is asked. If that of another node has decided, this one thinks the same.
+    func authorizing(_ grant: Int) -> Verdict? {
+        // A request that was passed on may come back.
+        let isFirst = grants[grant].asked == nil || simulation.profile.hasNodes
+        expect(isFirst, .duplication, "the host was asked twice for \(grant)")
         grants[grant].asked = simulation.now
+        switch grants[grant].verdict {
+        case .open: return nil
+        case .refused: return grants[grant].verdict
+        case .allowed(let time):
+            let end = time.map { grants[grant].decided + $0 }
+            return .allowed(for: end.map { max(1, $0 - simulation.now) })
+        }
     }
 
     func authorized(_ grant: Int, _ verdict: Verdict) {
+        guard case .open = grants[grant].verdict else { return }
         grants[grant].verdict = verdict
         grants[grant].decided = simulation.now
     }

@@ -16,25 +16,26 @@ final class Host {
     }
 
     private unowned let simulation: Simulation
+    private unowned let node: Node
     let authorizer: Authorizer
     private(set) var modern: ModernHost!
     private var given: [RequestKey: Given] = [:]
     private var keys: [(session: Int, key: SessionKey)] = []
     private var openCalls: [(key: CallKey, session: Int, owner: Ledger.Owner)] = []
-    private var lastCall: UInt64 = 0
     /// The sessions that some process has found in the store.
     private var resumed: Set<Int> = []
     /// The requests and sessions whose streams it waits for room on.
     private var asksOfRequests: Set<RequestKey> = []
     private var asksOfSessions: Set<SessionKey> = []
 
-    init(_ simulation: Simulation) {
+    init(_ simulation: Simulation, _ node: Node) {
         self.simulation = simulation
-        authorizer = Authorizer(simulation)
-        modern = ModernHost(simulation, self)
+        self.node = node
+        authorizer = Authorizer(simulation, node)
+        modern = ModernHost(simulation, node, self)
     }
 
-    private var engine: ServerEngine { simulation.engine }
+    private var engine: ServerEngine { node.engine }
     private var ledger: Ledger { simulation.ledger }
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
     private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
@@ -80,7 +81,7 @@ final class Host {
             guard let request = given.removeValue(forKey: event.request!) else {
                 return simulation.violate(.misconduct, "a request was cancelled that is not open")
             }
-            ledger.wasCancelled(request.ticket, because: event.fault)
+            ledger.wasCancelled(request.ticket, because: event.fault, at: node)
         case .response:
             guard let index = openCalls.firstIndex(where: { $0.key == event.call }) else {
                 return simulation.violate(.duplication, "a call was answered that is not open")
@@ -96,10 +97,11 @@ final class Host {
             keys.append((session!, event.sessionKey!))
             let isResumed = event.session!.isResumed
             if isResumed { resumed.insert(session!) }
-            ledger.isOpen(session!, isResumed: isResumed, for: Host.name(event.principal))
+            ledger.isOpen(
+                session!, isResumed: isResumed, for: Host.name(event.principal), at: node)
         case .sessionClosed:
             keys.removeAll { $0.session == session }
-            ledger.closed(session!)
+            ledger.closed(session!, at: node)
         case .authorize: authorizer.heard(event)
         case .access: simulation.watcher.heard(event)
         case .resourceSubscribed, .resourceUnsubscribed, .primaryOpened, .primaryClosed,
@@ -151,7 +153,7 @@ final class Host {
             return simulation.violate(
                 isResumed ? .impostor : .leak, "the host was given a request that nobody made")
         }
-        ledger.given(Int(ticket), of: session, by: Host.name(event.principal))
+        ledger.given(Int(ticket), of: session, by: Host.name(event.principal), at: node)
         simulation.watcher.given(Int(ticket), event)
         let isInitialize = event.method.equals("initialize")
         let version = params?["protocolVersion"]?.string
@@ -167,10 +169,10 @@ final class Host {
 
     /// Answers a request that is no client's own: a store that lies lets it through.
     private func deny(_ key: RequestKey) {
-        simulation.after(0) { [self] in
+        node.after(0) { [self] in
             let none = UnsafeRawBufferPointer(start: nil, count: 0)
             try? engine.fail(key, code: 1, message: none, data: none)
-            simulation.driver.pump()
+            node.driver.pump()
         }
     }
 
@@ -197,7 +199,7 @@ final class Host {
 
     private func serveLater(_ key: RequestKey) {
         let pause = simulation.isBusy ? [0, 1, 20, 300, 2_000, 20_000][number(6)] : number(20)
-        simulation.after(Int64(pause)) { [self] in serve(key) }
+        node.after(Int64(pause)) { [self] in serve(key) }
     }
 
     /// Sends one message, or answers.
@@ -208,7 +210,7 @@ final class Host {
         given[key] = request
         for _ in 0..<chattiness { speak(key, request) }
         if chance(10) { askForRoom(of: key) }
-        simulation.driver.pump()
+        node.driver.pump()
         if chance(40) { serve(key) } else { serveLater(key) }
     }
 
@@ -273,7 +275,7 @@ final class Host {
                 simulation.violate(.duplication, "a request was answered twice")
             }
         }
-        simulation.driver.pump()
+        node.driver.pump()
     }
 
     // MARK: Messages
@@ -281,12 +283,12 @@ final class Host {
     func think() {
         guard simulation.isBusy else { return }
         if let (session, key) = simulation.random.pick(keys) { talk(session, key) }
-        if chance(15) {
+        if chance(15), !node.isDown || !simulation.profile.hasNodes {
             modern.publish()
-            simulation.driver.pump()
+            node.driver.pump()
         }
         let pause = [0, 10, 100, 1_000][number(4)]
-        simulation.after(Int64(pause)) { [self] in think() }
+        node.after(Int64(pause)) { [self] in think() }
     }
 
     private func talk(_ session: Int, _ key: SessionKey) {
@@ -311,7 +313,7 @@ final class Host {
         case 18: askForRoom(of: key)
         default: break
         }
-        simulation.driver.pump()
+        node.driver.pump()
     }
 
     private func notify(_ session: Int, _ key: SessionKey) {
@@ -326,10 +328,23 @@ final class Host {
         let drops = engine.statistics.mailboxDrops
         let method = anyNotification
         Host.withBytes("{\"n\":\(ledger.nextNumber)}") { params in
+            engine.announce(method: method.rawBytes, params: params)
             var broadcast = engine.broadcast(method: method.rawBytes, params: params)
             while engine.proceed(&broadcast) {}
         }
-        ledger.broadcast(isDue: engine.statistics.mailboxDrops == drops && !Host.isLog(method))
+        let isDue = engine.statistics.mailboxDrops == drops && !Host.isLog(method)
+        ledger.broadcast(isDue: isDue, at: node)
+    }
+
+    /// Another node has sent a message to every session.
+    func heardBroadcast(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
+        let drops = engine.statistics.mailboxDrops
+        var broadcast = engine.broadcast(method: method, params: params)
+        while engine.proceed(&broadcast) {}
+        guard engine.statistics.mailboxDrops == drops, !method.equals("notifications/message"),
+            let number = JSONValue(params, depthMax: 16)?["n"]?.integer
+        else { return }
+        ledger.broadcast(Int(number), arrivedAt: node)
     }
 
     /// Cancels the oldest call. The notification for the client may find the mailbox full.
@@ -345,12 +360,8 @@ final class Host {
         }
         ledger.gaveUp(
             Int(call.key.rawValue), to: call.owner,
-            isDue: engine.statistics.mailboxDrops == drops)
-    }
-
-    func nextCall() -> CallKey {
-        lastCall += 1
-        return CallKey(rawValue: lastCall)
+            isDue: engine.statistics.mailboxDrops == drops && ledger.isDue(call.owner, from: node),
+            at: node)
     }
 
     private func call(
@@ -358,10 +369,10 @@ final class Host {
         _ make: (CallKey, UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CallerFault) ->
             Void
     ) {
-        let key = nextCall()
+        let key = ledger.nextCall()
         openCalls.append((key, session ?? -1, owner))
         let method: StaticString = chance(50) ? "ping" : "m"
-        let isTaken = say("call k\(lastCall) \(target())", to: owner, method: method) {
+        let isTaken = say("call k\(key.rawValue) \(target())", to: owner, method: method) {
             (method, params) throws(CallerFault) in
             try make(key, method, params)
         }
@@ -384,7 +395,9 @@ final class Host {
             }
         }
         simulation.note("host  → \(what()) n=\(number)\(fault.map { " fault=\($0)" } ?? "")")
-        ledger.promised(to: owner, isDue: fault == nil, isLog: Host.isLog(method))
+        ledger.promised(
+            to: owner, isDue: fault == nil && ledger.isDue(owner, from: node),
+            isLog: Host.isLog(method), at: node)
         return fault == nil
     }
 

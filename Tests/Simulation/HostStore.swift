@@ -7,8 +7,8 @@ import Wire
 /// A host's event store and, in some runs, its session store: it keeps what it is told and answers
 /// loads and look-ups, at once or later. What it was told last may be lost with the process. A
 /// forgetful one returns a part, or nothing, or does not answer. A lying one returns anything.
-final class HostStore {
-    private struct Found {
+class HostStore {
+    struct Found {
         var messages: [ByteBuffer]
         var hasEnded: Bool
         var record: ByteBuffer?
@@ -18,14 +18,14 @@ final class HostStore {
 
     unowned let simulation: Simulation
     /// What it has been told, and what of that survives the process.
-    private var state = StoreState()
+    var state = StoreState()
     private var durable = StoreState()
     /// The orders between the two.
     private var recent: [(time: Int64, order: StoreOrder)] = []
     /// The sessions of which nothing may be told any more.
-    private var forgotten: Set<SessionID> = []
+    var forgotten: Set<SessionID> = []
     /// What it has lost something of.
-    private(set) var losses = Losses()
+    var losses = Losses()
     /// Bytes of all messages that it has ever stored or made up, kept or not.
     private(set) var bytesTotal = 0
 
@@ -39,7 +39,7 @@ final class HostStore {
 
     // MARK: Orders
 
-    func told(_ order: StoreOrder) {
+    func told(_ order: StoreOrder, by node: Node) {
         if !profile.hasHostStore, !profile.hasSessionStore {
             simulation.violate(.misconduct, "an order for a store that there is not")
         }
@@ -47,7 +47,7 @@ final class HostStore {
         case .load(let load, let cursor, let session): look(load, cursor, session)
         case .findSession(let load, let session): lookUp(load, session)
         default:
-            let order = simulation.sabotage.spoil(order, state, simulation.process)
+            let order = simulation.sabotage.spoil(order, state, node.process)
             if let order { keep(order) }
         }
     }
@@ -62,7 +62,7 @@ final class HostStore {
         }
     }
 
-    private func check(_ order: StoreOrder) {
+    func check(_ order: StoreOrder) {
         if let session = order.changed, forgotten.contains(session) {
             simulation.violate(.misconduct, "the store is told of a session that has ended")
         }
@@ -168,7 +168,7 @@ final class HostStore {
 
     /// The events after a cursor; nil if the cursor is unknown. Those that the client has, and that
     /// were lost, are none.
-    private func find(_ cursor: EventID, _ session: SessionID) -> Found? {
+    func find(_ cursor: EventID, _ session: SessionID) -> Found? {
         guard let stream = state.streams[cursor.stream], stream.session == session,
             cursor.sequence <= stream.last || losses.streams.contains(cursor.stream)
         else { return nil }
@@ -182,8 +182,8 @@ final class HostStore {
         simulation.note(
             "store → \(found.map { "\($0.messages.count)" } ?? "none") for load \(load.rawValue)")
         // If the client is gone, or the process, the load has ended, and this fails.
-        try? simulation.engine.loaded(load, found?.messages, found?.state ?? .ended)
-        simulation.driver.pump()
+        try? simulation.nodes[0].engine.loaded(load, found?.messages, found?.state ?? .ended)
+        simulation.nodes[0].driver.pump()
     }
 
     // MARK: Looking sessions up
@@ -251,8 +251,8 @@ final class HostStore {
     private func answer(_ load: LoadKey, record: ByteBuffer?) {
         simulation.note("store → \(record == nil ? "nothing" : "found") for \(load.rawValue)")
         let text = record ?? ByteBuffer()
-        withExtendedLifetime(text) { try? simulation.engine.found(load, text.bytes) }
-        simulation.driver.pump()
+        withExtendedLifetime(text) { try? simulation.nodes[0].engine.found(load, text.bytes) }
+        simulation.nodes[0].driver.pump()
     }
 
     // MARK: The end of a process
@@ -264,9 +264,12 @@ final class HostStore {
         var sessions: Set<String> = []
     }
 
+    /// Another process has begun.
+    func processBegan(of node: Node) {}
+
     /// The process has ended: in order, or so that what it was told last may be lost. Only the end
     /// of the sequence is lost.
-    func processEnded(inOrder: Bool) {
+    func processEnded(of node: Node, inOrder: Bool) {
         let start = recent.firstIndex { $0.time >= simulation.now - profile.storeLag }
         let most = inOrder || profile.storeLag == 0 ? 0 : start.map { recent.count - $0 } ?? 0
         let lost = recent.suffix(most == 0 ? 0 : number(most + 1))
@@ -279,7 +282,7 @@ final class HostStore {
         state = durable
     }
 
-    private func lose(_ order: StoreOrder) {
+    func lose(_ order: StoreOrder) {
         guard let session = order.changed else { return }
         forgotten.remove(session)
         losses.sessions.insert(HostStore.text(session))
@@ -290,8 +293,10 @@ final class HostStore {
     func hasLost(_ eventID: String?) -> Bool {
         guard let eventID, let id = Array(eventID.utf8).withUnsafeBytes({ EventIDCodec.read($0) })
         else { return false }
-        return losses.streams.contains(id.stream)
+        return hasLost(id.stream)
     }
+
+    func hasLost(_ stream: StreamToken) -> Bool { losses.streams.contains(stream) }
 
     // MARK: Questions
 

@@ -1,4 +1,5 @@
 import Engine
+import Session
 import Wire
 
 /// The ledger of one run: what clients requested, what the engine promised, and what arrived. It is
@@ -35,6 +36,8 @@ final class Ledger {
         var isGiven = false
         /// The process whose host received it.
         var process = 0
+        /// How often its session had been opened then.
+        var opening = 0
         /// Whether the server has given it up, because its client stayed away.
         var isGivenUp = false
         /// The outcome of the host's answer, if the engine accepted it.
@@ -69,6 +72,10 @@ final class Ledger {
         /// Whether it is a log line, which may be dropped if its client does not read.
         let isLog: Bool
         let time: Int64
+        /// The process that sent it.
+        let process: Int
+        /// Whether that still owned the session.
+        let isOwners: Bool
         var hasArrived = false
     }
 
@@ -81,6 +88,14 @@ final class Ledger {
         /// Whether its primary stream carries everything.
         let isOld: Bool
         var hasEnded = false
+        /// Whether a node has said that it has ended, which the store may not have heard.
+        var mayHaveEnded = false
+        /// The processes that have it in memory, and the one that opened it last.
+        var holders: Set<Int> = []
+        var owner = 0
+        /// How often a process has opened it, and when it was last in the hands of two.
+        var openings = 0
+        var lastShared: Int64 = 0
         /// Whether its client has requested the primary stream.
         var isFollowed = false
         /// Whether the client has lost its position in it, or has none.
@@ -119,11 +134,9 @@ final class Ledger {
     /// Notifications that clients have sent, and whether the host has received them.
     private(set) var notes: [(session: Int?, principal: String?, isHeard: Bool)] = []
     var grants: [Grant] = []
-    var isDraining = false
     var isClosing = false
-    /// Whether the process is to end, in order, and another one follows.
-    var isStopping = false
     private(set) var messages = 0
+    private var lastCall: UInt64 = 0
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -133,6 +146,15 @@ final class Ledger {
         _ condition: Bool, _ kind: Violation.Kind, _ text: @autoclosure () -> String
     ) {
         if !condition { simulation.violate(kind, text()) }
+    }
+
+    var isDraining: Bool { simulation.nodes.contains { $0.isDraining } }
+    /// Whether a process is to end, in order, and another one follows.
+    var isStopping: Bool { simulation.nodes.contains { $0.isStopping } }
+
+    func nextCall() -> CallKey {
+        lastCall += 1
+        return CallKey(rawValue: lastCall)
     }
 
     // MARK: Sessions
@@ -152,7 +174,9 @@ final class Ledger {
 
     func number(of wireID: String) -> Int? { sessions.firstIndex { $0.wireID == wireID } }
 
-    func hasEnded(_ session: Int?) -> Bool { session.map { sessions[$0].hasEnded } ?? false }
+    func hasEnded(_ session: Int?) -> Bool {
+        session.map { sessions[$0].hasEnded || sessions[$0].mayHaveEnded } ?? false
+    }
 
     func mayMiss(_ session: Int) { sessions[session].mayMiss = true }
 
@@ -180,22 +204,23 @@ final class Ledger {
     }
 
     /// The host received a request.
-    func given(_ number: Int, of session: Int?, by principal: String?) {
+    func given(_ number: Int, of session: Int?, by principal: String?, at node: Node) {
         let ticket = tickets[number]
         expect(!ticket.isGiven, .duplication, "the host was given request \(number) twice")
         expect(
             ticket.isInitialize || ticket.session == session, .leak,
             "request \(number) came in another session")
-        let isResumed = session.map { simulation.host.isResumed($0) } ?? false
+        let isResumed = session.map { node.host.isResumed($0) } ?? false
         expect(
             ticket.principal == principal, isResumed ? .impostor : .leak,
             "request \(number) came from another")
         tickets[number].isGiven = true
-        tickets[number].process = simulation.process
+        tickets[number].process = node.process
+        tickets[number].opening = session.map { sessions[$0].openings } ?? 0
     }
 
     /// The host received the cancellation of a request.
-    func wasCancelled(_ number: Int, because fault: CallerFault?) {
+    func wasCancelled(_ number: Int, because fault: CallerFault?, at node: Node) {
         let ticket = tickets[number]
         switch fault {
         case .cancelled:
@@ -212,7 +237,7 @@ final class Ledger {
         case .sessionEnded: break
         case .closed:
             expect(
-                isClosing || isStopping, .misconduct,
+                isClosing || node.isStopping, .misconduct,
                 "request \(number) was cut by a server that is open")
         default: expect(false, .misconduct, "request \(number) was cancelled for no reason")
         }
@@ -240,6 +265,7 @@ final class Ledger {
             case 400: ticket.isImproper
             case 404: hasEnded(ticket.session)
             case 408: simulation.profile.isRough || isDraining || isClosing
+            case 502: simulation.profile.mayBeCut
             case 503: simulation.profile.mayBeAway || isDraining || isClosing
             default: false
             }
@@ -247,7 +273,8 @@ final class Ledger {
         expect(
             isRight, isDenied ? .amnesia : .misconduct,
             "request \(number) was refused with \(status)")
-        expect(!ticket.isGiven, .misconduct, "request \(number) was refused after the host had it")
+        expect(
+            !ticket.isGiven || status == 502, .misconduct, "request \(number) was refused after the host had it")
         tickets[number].outcome = .refused
     }
 
@@ -294,7 +321,8 @@ final class Ledger {
     /// Enters the next message. It is due if the engine accepted it, though log lines and progress
     /// may be dropped later. A message that is not due may be missing; if it arrives, then once, in
     /// order and on the right stream (M-001, M-003, S-230).
-    func promised(to owner: Owner, isDue: Bool, isLog: Bool = false) {
+    func promised(to owner: Owner, isDue: Bool, isLog: Bool = false, at node: Node) {
+        let isOwners = self.isDue(owner, from: node)
         switch owner {
         case .request(let ticket):
             tickets[ticket].promised.append(promises.count)
@@ -304,7 +332,10 @@ final class Ledger {
             simulation.modern.promised(to: call, promises.count)
         case .primary, .everySession: break
         }
-        promises.append(Promise(owner: owner, isDue: isDue, isLog: isLog, time: simulation.now))
+        promises.append(
+            Promise(
+                owner: owner, isDue: isDue, isLog: isLog, time: simulation.now,
+                process: node.process, isOwners: isOwners))
     }
 
     /// The maximum number of events of a request's stream that were dropped because its client did
@@ -314,17 +345,22 @@ final class Ledger {
         return min(drops, tickets[ticket].droppable.count { !promises[$0].hasArrived })
     }
 
-    func broadcast(isDue: Bool) {
-        for index in sessions.indices where isDue && sessions[index].isOpen {
-            sessions[index].broadcastsDue.insert(promises.count)
+    func broadcast(isDue: Bool, at node: Node) {
+        if isDue { broadcast(promises.count, arrivedAt: node) }
+        promised(to: .everySession, isDue: false, at: node)
+    }
+
+    /// The sessions of a node are told.
+    func broadcast(_ number: Int, arrivedAt node: Node) {
+        for index in sessions.indices where sessions[index].isOpen && isOwner(node, of: index) {
+            sessions[index].broadcastsDue.insert(number)
         }
-        promised(to: .everySession, isDue: false)
     }
 
     /// The message that cancels a call.
-    func gaveUp(_ call: Int, to owner: Owner, isDue: Bool) {
+    func gaveUp(_ call: Int, to owner: Owner, isDue: Bool, at node: Node) {
         numberOfCancel[call] = nextNumber
-        promised(to: owner, isDue: isDue)
+        promised(to: owner, isDue: isDue, at: node)
     }
 
     /// A message arrived that is no answer.
@@ -344,10 +380,10 @@ final class Ledger {
             let isOnPrimary = session.map { channel == .primary($0) } ?? false
             check(isOnPrimary || channel == .request(ticket), number, channel)
             expect(message.progressToken == ticket, .leak, "progress with another's token")
-            // On the primary it may be sent again, unlike the answer.
+            // On the primary it may be sent again, unlike the answer. Another node may be slower.
             let isLate = tickets[ticket].answerHanded > 0 && handed > tickets[ticket].answerHanded
             expect(
-                stream.isBack || !isLate, .reordering,
+                stream.isBack || !isLate || simulation.profile.hasNodes, .reordering,
                 "progress \(number) left behind the answer to its request")
             tickets[ticket].newestProgress = max(tickets[ticket].newestProgress, number)
         case .everySession:
@@ -355,9 +391,10 @@ final class Ledger {
                 return check(false, number, channel)
             }
             expect(
-                sessions[session].broadcastsSeen.insert(number).inserted, .duplication,
+                sessions[session].broadcastsSeen.insert(number).inserted
+                    || mayComeTwice(number, in: session), .duplication,
                 "message \(number) came twice")
-            return rises(number, stream)
+            return rises(number, stream, isForAll: true)
         case .exchange, .modernProgress: return check(false, number, channel)
         }
         arrived(number)
@@ -383,7 +420,7 @@ final class Ledger {
         // A stream that waits for the store begins and ends when the store has answered.
         let isLoaded = stream.isBack && simulation.profile.hasHostStore
         expect(
-            isLoaded || time <= max(first, expiry) + Simulation.lateness, .misconduct,
+            isLoaded || simulation.profile.restarts > 0 && simulation.profile.hasNodes || time <= max(first, expiry) + Simulation.lateness, .misconduct,
             "message \(number) came on a stream whose authorization had expired")
     }
 
@@ -391,11 +428,17 @@ final class Ledger {
         expect(isRight, .leak, "message \(number) came on the stream of \(channel)")
     }
 
-    private func rises(_ number: Int, _ stream: ClientStream) {
+    /// Those of a process come in its order. A message for all sessions may have been sent by
+    /// another one than the session's, and come later.
+    private func rises(_ number: Int, _ stream: ClientStream, isForAll: Bool = false) {
+        let process = promises[number].process
+        let isApart = isForAll || !promises[number].isOwners
+        let last = max(
+            stream.lastNumbers[process] ?? -1, isApart ? -1 : stream.lastNumbers[0] ?? -1)
         expect(
-            number > stream.lastNumber, .reordering,
-            "message \(number) came behind message \(stream.lastNumber)")
-        stream.lastNumber = number
+            number > last, .reordering, "message \(number) came behind message \(last)")
+        stream.lastNumbers[process] = number
+        if !isApart { stream.lastNumbers[0] = number }
     }
 
     /// A token belongs to one stream for ever.

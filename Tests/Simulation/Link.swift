@@ -14,6 +14,7 @@ protocol LinkEnd: AnyObject {
 /// One connection between a client and the server.
 final class Link {
     let number: Int
+    let node: Node
     private unowned let simulation: Simulation
     private(set) var up: Lane!
     private(set) var down: Lane!
@@ -36,17 +37,18 @@ final class Link {
     /// The client's end; nil once the client has gone.
     weak var end: (any LinkEnd)?
 
-    init(_ number: Int, in simulation: Simulation) {
+    init(_ number: Int, to node: Node, in simulation: Simulation) {
         self.number = number
+        self.node = node
         self.simulation = simulation
         let latencyMax = simulation.random.pick([0, 1, 20, simulation.profile.isRough ? 300 : 20])!
         window = simulation.random.pick([400, 3_000, simulation.profile.isTight ? 400 : 1 << 20])!
         up = Lane(simulation, latencyMax: latencyMax) { [unowned self] _, parcel in
-            simulation.driver.arrived(parcel, on: self)
+            node.run { [self] in node.driver.arrived(parcel, on: self) }
         }
         down = Lane(simulation, latencyMax: latencyMax) { [unowned self] _, parcel in
             end?.arrived(parcel)
-            simulation.driver.roomAppeared(on: self)
+            node.run { [self] in node.driver.roomAppeared(on: self) }
         }
     }
 
@@ -73,7 +75,7 @@ final class Link {
             up.cut()
             let wait = Int64(20_000 + simulation.random.number(40_000))
             return simulation.at(simulation.now + wait) { [self] in
-                simulation.driver.arrived(.failure, on: self)
+                node.run { [self] in node.driver.arrived(.failure, on: self) }
             }
         }
         up.fail()

@@ -81,8 +81,8 @@ final class ModernBook {
     private(set) var questionBytesMost = 0
     /// How often each change was published, and the number of writes at the last time.
     private(set) var published: [Filter.Change: (count: Int, writes: Int)] = [:]
-    /// The resources that the host knows to have subscribers.
-    private(set) var watched: Set<String> = []
+    /// The resources that the host of each node knows to have subscribers.
+    private var watched: [Int: Set<String>] = [:]
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -173,13 +173,18 @@ final class ModernBook {
 
     func promised(to call: Int, _ number: Int) { calls[call].promised.append(number) }
 
-    func isWatched(_ uri: String, _ isWatched: Bool) {
-        let isNews = isWatched ? watched.insert(uri).inserted : watched.remove(uri) != nil
+    func isWatched(_ uri: String, _ isWatched: Bool, at node: Node) {
+        let isNews =
+            isWatched
+            ? watched[node.number, default: []].insert(uri).inserted
+            : watched[node.number, default: []].remove(uri) != nil
         expect(isNews, .misconduct, "the host heard twice that \(uri) is watched, or is not")
     }
 
     /// The next host knows of no resource that is watched.
-    func processEnded() { watched = [] }
+    func processEnded(of node: Node) { watched[node.number] = [] }
+
+    func watched(at node: Node) -> Set<String> { watched[node.number] ?? [] }
 
     func publishing(_ change: Filter.Change) {
         let count = published[change]?.count ?? 0

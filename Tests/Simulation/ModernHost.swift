@@ -13,16 +13,18 @@ final class ModernHost {
     }
 
     private unowned let simulation: Simulation
+    private unowned let node: Node
     private unowned let host: Host
     private var given: [RequestKey: Given] = [:]
     private var questions: [CallKey: Int] = [:]
 
-    init(_ simulation: Simulation, _ host: Host) {
+    init(_ simulation: Simulation, _ node: Node, _ host: Host) {
         self.simulation = simulation
+        self.node = node
         self.host = host
     }
 
-    private var engine: ServerEngine { simulation.engine }
+    private var engine: ServerEngine { node.engine }
     private var book: ModernBook { simulation.modern }
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
     private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
@@ -32,7 +34,7 @@ final class ModernHost {
     func processEnded() {
         given = [:]
         questions = [:]
-        book.processEnded()
+        book.processEnded(of: node)
     }
 
     // MARK: Events
@@ -59,7 +61,7 @@ final class ModernHost {
             heardAnswer(event, Int(key.rawValue), call)
         case .resourceSubscribed, .resourceUnsubscribed:
             let uri = event.uri.map { text($0) } ?? ""
-            book.isWatched(uri, event.kind == .resourceSubscribed)
+            book.isWatched(uri, event.kind == .resourceSubscribed, at: node)
         default: return false
         }
         return true
@@ -118,7 +120,7 @@ final class ModernHost {
 
     private func serveLater(_ key: RequestKey) {
         let pause = simulation.isBusy ? [0, 1, 20, 300, 2_000, 20_000][number(6)] : number(20)
-        simulation.after(Int64(pause)) { [self] in serve(key) }
+        node.after(Int64(pause)) { [self] in serve(key) }
     }
 
     /// Says or asks something, or answers.
@@ -128,7 +130,7 @@ final class ModernHost {
         request.steps -= 1
         given[key] = request
         for _ in 0..<host.chattiness { speak(key, request.call) }
-        simulation.driver.pump()
+        node.driver.pump()
         if chance(40) { serve(key) } else { serveLater(key) }
     }
 
@@ -174,7 +176,7 @@ final class ModernHost {
     }
 
     private func ask(_ key: RequestKey, _ call: Int) {
-        let question = host.nextCall()
+        let question = simulation.ledger.nextCall()
         let (method, name) = [
             ("elicitation/create", "elicitation"), ("sampling/createMessage", "sampling"),
             ("roots/list", "roots"), ("ping", "ping"),
@@ -257,7 +259,7 @@ final class ModernHost {
                 simulation.violate(.duplication, "a request was answered twice")
             }
         }
-        simulation.driver.pump()
+        node.driver.pump()
     }
 
     /// Sends a message that contains the next number, and enters it in the ledger.
@@ -277,7 +279,8 @@ final class ModernHost {
         }
         simulation.note("host  → \(what()) n=\(number)\(fault.map { " fault=\($0)" } ?? "")")
         simulation.ledger.promised(
-            to: owner, isDue: fault == nil && isWanted(owner, level), isLog: level != nil)
+            to: owner, isDue: fault == nil && isWanted(owner, level), isLog: level != nil,
+            at: node)
     }
 
     /// Whether the client has said that it wants such a message.
@@ -322,6 +325,13 @@ final class ModernHost {
             kind = .resource
             uri = name
         }
+        Host.withBytes(uri) { engine.announce(kind, $0) }
+        publish(kind, uri)
+        simulation.ledger.published(
+            change, isDue: engine.statistics.mailboxDrops == drops, at: node)
+    }
+
+    private func publish(_ kind: Change, _ uri: String) {
         let whole = Filter.whole(of: uri).map { name in
             let text = ByteBuffer()
             text.append(Array(name.utf8))
@@ -331,6 +341,20 @@ final class ModernHost {
             var publication = engine.publish(kind, uri, covering: whole.map { [$0] } ?? [])
             while engine.proceed(&publication) {}
         }
-        simulation.ledger.published(change, isDue: engine.statistics.mailboxDrops == drops)
+    }
+
+    /// Another node has published a change.
+    func heard(of kind: Change, _ uri: String) {
+        let drops = engine.statistics.mailboxDrops
+        publish(kind, uri)
+        let change: Filter.Change =
+            switch kind {
+            case .tools: .tools
+            case .prompts: .prompts
+            case .resources: .resources
+            case .resource: .resource(uri)
+            }
+        simulation.ledger.published(
+            change, isDue: engine.statistics.mailboxDrops == drops, at: node)
     }
 }

@@ -54,9 +54,8 @@ extension Ledger {
     // MARK: Processes
 
     /// The process has ended. What the store has lost is as if it had never been.
-    func processEnded() {
-        isDraining = false
-        isStopping = false
+    func processEnded(of node: Node) {
+        if simulation.profile.hasNodes { return ended(node) }
         for (index, book) in sessions.enumerated() {
             let lives = simulation.store.has(book.wireID)
             // What has changed in the last second may not have been stored.
@@ -72,7 +71,7 @@ extension Ledger {
 
     /// No process has these sessions in memory. What was to be sent to them is lost, unless the
     /// store has it.
-    private func sleeps(_ numbers: [Int]) {
+    func sleeps(_ numbers: [Int]) {
         var stored: [String: Set<Int>] = [:]
         simulation.store.forEachMessage { wireID, message in
             let number = message.givenUp.flatMap { numberOfCancel[$0] } ?? message.number
@@ -94,7 +93,7 @@ extension Ledger {
     }
 
     /// The session that a message is for.
-    private func home(of owner: Owner) -> Int? {
+    func home(of owner: Owner) -> Int? {
         switch owner {
         case .request(let ticket): tickets[ticket].session
         case .primary(let session): session
@@ -105,7 +104,7 @@ extension Ledger {
 
     /// Whether an error says that the process of a request has ended, or cut it.
     func isInterrupted(_ ticket: Ticket, _ message: Message) -> Bool {
-        ticket.isGiven && (ticket.process < simulation.process || isStopping)
+        ticket.isGiven && mayBeInterrupted(ticket)
             && (message.isInterruption || message.errorCode == -32_800)
     }
 }

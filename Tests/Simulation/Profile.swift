@@ -32,16 +32,19 @@ struct Profile {
     let hasTools: Bool
     /// Whether the host takes its events from a queue, and is sometimes behind.
     let isBehind: Bool
+    /// How many servers share the store.
+    let nodeCount: Int
     /// What listeners may be told of; an empty resource is for all of them.
     let offered: Set<Filter.Change>
 
     /// `restarts`: whether the process ends for certain, and requests are authorized.
-    init(_ random: inout SeededRandom, restarts isRestarted: Bool) {
+    init(_ random: inout SeededRandom, restarts isRestarted: Bool, nodes hasNodes: Bool) {
         var options = ServerOptions()
         offered = Profile.chooseAnswers(&options, &random)
         isRough = random.chance(80)
         Profile.chooseCrowd(&options, isRough, &random)
-        mayForget = Profile.chooseMemory(&options, &random, isRestarted)
+        let isShared = isRestarted || hasNodes
+        mayForget = Profile.chooseMemory(&options, &random, isShared)
         isTight = random.chance(40)
         Profile.chooseOutput(&options, isTight, &random)
         authorizes = random.chance(35) || isRestarted
@@ -54,11 +57,12 @@ struct Profile {
         horizon = Int64([3_000, 10_000, 40_000][random.number(3)])
         lends = random.chance(50)
         storeLies = mayForget && options.hasHostStore && random.chance(50)
-        restarts = Profile.chooseRestarts(&options, &random, isRestarted)
-        storeLag = restarts == 0 ? 0 : [0, 0, 30, 1_000][random.number(4)]
+        let troubles = Profile.chooseRestarts(&options, &random, isShared)
+        restarts = hasNodes && random.chance(15) ? 0 : troubles
+        storeLag = restarts == 0 || hasNodes ? 0 : [0, 0, 30, 1_000][random.number(4)]
         options.reportsExchanges = random.chance(40)
         // What a modern client was asked for ends with the process.
-        modernCount = restarts > 0 ? 0 : random.number(4)
+        modernCount = restarts > 0 || hasNodes ? 0 : random.number(4)
         hasTools = random.chance(50)
         options.parked = [300, 3_000, 20_000][random.number(3)]
         if random.chance(20) { options.parkedMax = 1 + random.number(3) }
@@ -66,9 +70,11 @@ struct Profile {
         if random.chance(20) { options.subscriptionsMax = 1 + random.number(2) }
         options.keepsSubscriptions = random.chance(60)
         isBehind = random.chance(40)
-        if !options.isStateless, random.chance(30) {
+        if !options.isStateless, !hasNodes, random.chance(30) {
             options.oldPath = ByteBuffer(copying: (OldStream.path as StaticString).rawBytes)
         }
+        nodeCount = hasNodes ? 2 + random.number(2) : 1
+        if hasNodes { options.waitsForStore = random.chance(20) }
         self.options = options
     }
 
@@ -181,10 +187,16 @@ struct Profile {
         [2_000, 3_000, 6_000, 16_000][random.number(4)]
     }
 
+    /// Whether several servers share the store.
+    var hasNodes: Bool { nodeCount > 1 }
+
     var authorizationWait: Int64 { authorizes ? options.authorizationWait ?? 0 : 0 }
 
     /// Whether a request may be lost although nobody gave it up.
     var mayLose: Bool { isRough || mayForget || isTight || authorizes || restarts > 0 }
+
+    /// Whether the node of a session may be gone, or may close its side of an exchange.
+    var mayBeCut: Bool { hasNodes && (restarts > 0 || isRough || isTight) }
 
     /// Whether the server may have to say that it cannot serve a request now.
     var mayBeAway: Bool { isRough || hasSessionStore }
@@ -213,7 +225,7 @@ struct Profile {
         clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
         \(hasSessionStore ? " restarts=\(restarts) lag=\(storeLag) idle=\(options.sessionIdle ?? 0)" : "")\
-        \(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
+        \(hasNodes ? " nodes=\(nodeCount)" : "")\(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
         """
     }
 

@@ -31,12 +31,28 @@ package struct Sabotage {
         case interruption
         /// A stream begins with the numbers of one of an earlier process.
         case numbering
+        /// A request that one node passes on to another arrives twice.
+        case echo
+        /// The store gives a session to a node although another one has it.
+        case twins
+        /// A part of a response gets lost between two nodes.
+        case hole
+
+        /// Whether it needs several nodes; nil if the seed decides.
+        var needsNodes: Bool {
+            switch self {
+            case .echo, .twins, .hole: true
+            default: false
+            }
+        }
 
         /// Whether it needs a process that ends, and authorization.
         var needsRestarts: Bool {
             switch self {
             case .amnesia, .impostor, .interruption, .numbering: true
-            case .loss, .duplication, .reordering, .leak, .filter, .parking, .invariant: false
+            case .loss, .duplication, .reordering, .leak, .filter, .parking, .invariant, .echo,
+                .twins, .hole:
+                false
             }
         }
     }
@@ -72,13 +88,15 @@ package struct Sabotage {
             if isNext { countdown = .max }
             return both.forEach { deliver($0.0, $0.1) }
         }
-        guard let kind, kind != .invariant, kind != .parking, !kind.needsRestarts,
+        guard let kind, kind != .invariant, kind != .parking, !kind.needsRestarts, !kind.needsNodes,
             Sabotage.isMessage(item)
         else { return deliver(item, end) }
         countdown -= 1
         guard countdown <= 0 else { return deliver(item, end) }
         switch kind {
-        case .loss, .invariant, .parking, .amnesia, .impostor, .interruption, .numbering: break
+        case .loss, .invariant, .parking, .amnesia, .impostor, .interruption, .numbering, .echo,
+            .twins, .hole:
+            break
         case .filter:
             deliver(item, end)
             guard let extra = Sabotage.extra(for: end) else { return }
@@ -151,6 +169,9 @@ package struct Sabotage {
         default: return order
         }
     }
+
+    /// What arrives instead of a message between nodes.
+    mutating func spoil(_ bytes: [UInt8], from: NodeID, to: NodeID) -> [[UInt8]] { [bytes] }
 
     /// Breaks an invariant of the engine, as soon as there is something that can be broken so.
     mutating func act(on engine: ServerEngine, _ random: inout SeededRandom) {

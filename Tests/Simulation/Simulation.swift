@@ -34,21 +34,16 @@ package final class Simulation {
     /// The most that the event store in memory has held; `Budgets` writes it.
     var replayBytesMost = 0
     let profile: Profile
-    /// The engine of the process that is there, or will be next.
-    private(set) var engine: ServerEngine
-    /// How many processes there were, and whether there is none now.
-    private(set) var process = 1
-    private(set) var isDown = false
-    /// The log lines and the progress that earlier processes have dropped.
-    private var dropsBefore = (logs: UInt64(0), progress: UInt64(0))
-    private let words: () -> UInt64
+    /// One, or several that share a store.
+    private(set) var nodes: [Node] = []
+    /// How many processes there were.
+    private var processCount = 0
+    let words: () -> UInt64
     let names = Names()
     var random: SeededRandom
     private(set) var now: Int64 = 0
     var sabotage: Sabotage
     private(set) var ledger: Ledger!
-    private(set) var driver: Driver!
-    private(set) var host: Host!
     private(set) var store: HostStore!
     private(set) var watcher: Watcher!
     private(set) var clients: [Client] = []
@@ -92,17 +87,17 @@ package final class Simulation {
 
     private init(_ seed: UInt64, _ sabotage: Sabotage.Kind?, _ isRecording: Bool) {
         random = SeededRandom(seed)
-        profile = Profile(&random, restarts: sabotage?.needsRestarts ?? false)
+        profile = Profile(
+            &random, restarts: sabotage?.needsRestarts ?? false,
+            nodes: sabotage?.needsNodes ?? (seed % 3 == 0))
         self.sabotage = Sabotage(sabotage, &random)
         self.isRecording = isRecording
         var secrets = SeededRandom(seed &+ 1)
         words = { secrets.next() }
-        engine = ServerEngine(profile.options, random: words)
         ledger = Ledger(self)
         modern = ModernBook(self)
-        driver = Driver(self)
-        host = Host(self)
-        store = HostStore(self)
+        store = profile.hasNodes ? SharedStore(self) : HostStore(self)
+        nodes = (0..<profile.nodeCount).map { Node($0 + 1, in: self) }
         watcher = Watcher(self)
     }
 
@@ -112,19 +107,23 @@ package final class Simulation {
         for client in clients { at(0) { client.think() } }
         modernClients = (0..<profile.modernCount).map { _ in ModernClient(self) }
         for client in modernClients { at(0) { client.think() } }
-        if profile.hasTools { host.modern.setTools() }
-        at(0) { [self] in host.think() }
-        for _ in 0..<profile.restarts {
-            at(Int64(random.number(Int(profile.horizon)))) { [self] in restart() }
+        for node in nodes {
+            if profile.hasTools { node.host.modern.setTools() }
+            at(0) { node.run { node.host.think() } }
         }
-        if profile.restarts == 0, random.chance(10) {
+        if profile.hasNodes { beginNodes() }
+        for _ in 0..<profile.restarts where !profile.hasNodes {
+            at(Int64(random.number(Int(profile.horizon)))) { [self] in restart(nodes[0]) }
+        }
+        if profile.restarts == 0, !profile.hasNodes, random.chance(10) {
             at(Int64(random.number(Int(profile.horizon)))) { [self] in endServer() }
         }
         go { self.now < self.profile.horizon }
         begin(.settling, { $0.settle() }, { $0.settle() })
         // The host may still not have decided about some requests, and some connections may be dead
         // without the server knowing.
-        let waits = [engine.options.load, profile.authorizationWait, engine.options.parked ?? 0]
+        let options = profile.options
+        let waits = [options.load, profile.authorizationWait, options.parked ?? 0]
         at(now + 2 * Simulation.lateness + waits.reduce(0, max)) {}
         let end = now + Simulation.settlingMax
         go { !self.agenda.isEmpty || self.ledger.isWaiting && self.now < end }
@@ -132,9 +131,9 @@ package final class Simulation {
             ledger.checkEverythingCame()
             Budgets.checkNothingIsUnderWay(self)
         }
-        if !ledger.isStopping, random.chance(20) { at(now) { [self] in endServer() } }
+        if !ledger.isStopping, !profile.hasNodes, random.chance(20) { at(now) { [self] in endServer() } }
         begin(.leaving, { $0.leave() }, { $0.leave() })
-        go { !self.agenda.isEmpty || self.engine.nextDeadline != nil }
+        go { !self.agenda.isEmpty || self.nodes.contains { $0.engine.nextDeadline != nil } }
         if violation == nil { Budgets.checkNothingIsLeft(self) }
     }
 
@@ -158,92 +157,43 @@ package final class Simulation {
     /// One iteration of the server's loop at the time of the next action; false if there will never
     /// be another one.
     private func step() -> Bool {
-        let deadline = engine.nextDeadline.map {
-            $0.milliseconds + Int64(random.number(Int(Simulation.lateness) + 1))
+        var deadlines: [(node: Node, time: Int64)] = []
+        for node in nodes where !node.isPaused {
+            guard let deadline = node.engine.nextDeadline else { continue }
+            let lateness = Int64(random.number(Int(Simulation.lateness) + 1))
+            deadlines.append((node, deadline.milliseconds + lateness))
         }
-        guard let next = [agenda.next, deadline].compactMap({ $0 }).min(),
-            next - now < Simulation.patience
-        else { return false }
+        let times = [agenda.next].compactMap { $0 } + deadlines.map { $0.time }
+        guard let next = times.min(), next - now < Simulation.patience else { return false }
         steps += 1
         now = max(now, next)
-        engine.advance(to: Instant(milliseconds: now))
-        if deadline.map({ $0 <= now }) ?? false { driver.deadlineReached() }
+        for node in nodes where !node.isPaused {
+            node.engine.advance(to: Instant(milliseconds: now))
+        }
+        for (node, time) in deadlines where time <= now { node.driver.deadlineReached() }
         while let time = agenda.next, time <= now {
             agenda.takeFirst()()
             if random.chance(50) { break }
         }
-        driver.turn()
-        sabotage.act(on: engine, &random)
+        for node in nodes where !node.isPaused {
+            node.driver.turn()
+            sabotage.act(on: node.engine, &random)
+        }
         Budgets.check(self)
         return true
     }
 
-    private func endServer() {
-        ledger.isDraining = true
-        guard random.chance(50) else {
-            note("host  → close server")
-            ledger.isClosing = true
-            engine.close()
-            return driver.pump()
-        }
-        note("host  → drain")
-        let deadline = now + Int64(random.number(10_000))
-        engine.drain(until: Instant(milliseconds: deadline))
-        // The engine may close itself from now on.
-        ledger.isClosing = true
-        driver.pump()
-    }
-
-    // MARK: Processes
-
-    /// The process dies, or is told to end.
-    private func restart() {
-        guard isBusy, !isDown, !ledger.isStopping else { return }
-        if random.chance(60) {
-            note("host  dies")
-            return endProcess(inOrder: false)
-        }
-        ledger.isDraining = true
-        ledger.isStopping = true
-        if random.chance(30) {
-            note("host  → close server")
-            engine.close()
-        } else {
-            note("host  → drain")
-            let wait = Int64(random.number(5_000))
-            engine.drain(until: Instant(milliseconds: now + wait))
-        }
-        driver.pump()
-    }
-
-    /// The engine has ended in order. If that was to be, another one follows.
-    func serverClosed() {
-        if ledger.isStopping { after(0) { [self] in endProcess(inOrder: true) } }
-    }
-
-    private func endProcess(inOrder: Bool) {
-        dropsBefore = drops
-        for link in links where link.connection != nil || !link.hasArrived && link.end != nil {
-            link.processEnded(isCut: random.chance(50))
-        }
-        driver.processEnded()
-        host.processEnded()
-        watcher.processEnded()
-        store.processEnded(inOrder: inOrder)
-        ledger.processEnded()
-        process += 1
-        engine = ServerEngine(profile.options, keysAfter: UInt64(process) << 30, random: words)
-        engine.advance(to: Instant(milliseconds: now))
-        isDown = true
-        after([0, 20, 2_000][random.number(3)]) { [self] in isDown = false }
+    func newProcess() -> Int {
+        processCount += 1
+        return processCount
     }
 
     /// The log lines and the progress that all processes have dropped.
     var drops: (logs: UInt64, progress: UInt64) {
-        let statistics = engine.statistics
-        return (
-            dropsBefore.logs + statistics.logDrops, dropsBefore.progress + statistics.progressDrops
-        )
+        nodes.reduce(into: (0, 0)) { sum, node in
+            sum.0 += node.drops.logs
+            sum.1 += node.drops.progress
+        }
     }
 
     // MARK: For all actors
@@ -259,10 +209,21 @@ package final class Simulation {
     /// Whether the network and the clients break things now.
     var isRough: Bool { profile.isRough && isBusy }
 
+    /// A balancer sends each connection to any node.
     func newLink() -> Link {
-        let link = Link(links.count + 1, in: self)
+        let node = nodes.count == 1 ? nodes[0] : nodes[random.number(nodes.count)]
+        let link = Link(links.count + 1, to: node, in: self)
         links.append(link)
         return link
+    }
+
+    /// The process of a node has ended, and with it its connections.
+    func cutLinks(to node: Node) {
+        for link in links where link.node === node {
+            guard link.connection != nil || !link.hasArrived && link.end != nil else { continue }
+            link.processEnded(isCut: random.chance(50))
+            watcher.processEnded(with: link)
+        }
     }
 
     /// An event's id from a stream of another session.

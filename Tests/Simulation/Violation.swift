@@ -30,13 +30,19 @@ package struct Violation: Sendable {
         case interruption
         /// Two events have one number, or two streams one id.
         case numbering
+        /// A request of a client was executed twice.
+        case echo
+        /// A session is used by two nodes, and both may.
+        case twins
+        /// A part of a response is missing, and nobody has said so.
+        case hole
 
         /// Whether it must not happen even if the host's store lies.
         var holdsForLiars: Bool {
             switch self {
             case .filter, .parking, .budget, .invariant, .leftover: true
             case .loss, .duplication, .reordering, .leak, .hang, .misconduct, .amnesia, .impostor,
-                .interruption, .numbering:
+                .interruption, .numbering, .echo, .twins, .hole:
                 false
             }
         }

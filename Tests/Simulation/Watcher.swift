@@ -109,8 +109,8 @@ final class Watcher {
         expect(rest.allSatisfy { $0.isCut }, "\(link.name) has not had all its answers")
     }
 
-    /// The process has ended, and with it the records of what was under way.
-    func processEnded() { books = [:] }
+    /// The process of a connection has ended, and with it the records of what was under way.
+    func processEnded(with link: Link) { books[Watcher.name(link)] = nil }
 
     // MARK: Listings
 
@@ -118,7 +118,10 @@ final class Watcher {
     func look() {
         looks += 1
         guard looks % Watcher.pause == 0 else { return }
-        let engine = simulation.engine
+        for node in simulation.nodes where !node.isPaused { look(at: node.engine) }
+    }
+
+    private func look(at engine: ServerEngine) {
         let text = engine.listing(after: nil, limit: 1_000)
         withExtendedLifetime(text) {
             guard let page = JSONValue(text.bytes, depthMax: 16), page["next"]?.isNull == true

@@ -156,12 +156,13 @@ struct Connections: ~Copyable {
     subscript(index index: Int) -> ServerConnection? { table[index: index] }
 
     mutating func open(
-        driver: UnsafeMutableRawPointer, share: Share?, named name: PeerName, at now: Instant
+        driver: UnsafeMutableRawPointer, share: Share?, named name: PeerName, at now: Instant,
+        isRecorded: Bool = true
     ) -> ServerConnection? {
         let connection = table.insert { id in
             ServerConnection(
                 id: id, driver: driver, share: share, peerName: name,
-                access: keepsRecords ? AccessBook() : nil)
+                access: keepsRecords && isRecorded ? AccessBook() : nil)
         }
         guard let connection else { return nil }
         share?.connections += 1

@@ -136,11 +136,16 @@ struct Exchange {
         self.crossOriginFields = crossOriginFields
         self.principal = principal
         expiry = nil
-        place = nil
     }
 
     mutating func setPlace(_ node: NodeID?) {
         place = node
+    }
+
+    /// The request has arrived, or was refused: where its session is matters no more.
+    mutating func takePlace() -> NodeID? {
+        defer { place = nil }
+        return place
     }
 
     mutating func setReturned(_ relayed: RelayedExchange) {

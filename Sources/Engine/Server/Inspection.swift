@@ -21,6 +21,10 @@ package struct Inspection {
     package var listenerCount: Int { engine.listeners.count }
     package var askingCount: Int { engine.continuations.count }
 
+    /// The clients here whose requests other nodes answer, and those that are at other nodes.
+    package var relayedClientCount: Int { engine.relays.clientCount }
+    package var relayOriginCount: Int { engine.relays.origins(at: nil).count }
+
     /// What is kept of a session's events in this process.
     package func log(of session: ServerSession) -> EventLog? { engine.sessions.log(of: session) }
 

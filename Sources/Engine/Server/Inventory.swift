@@ -54,6 +54,13 @@ package struct Inventory {
         if case .hosted(let exchange) = connection.exchange.state {
             requests += HeapBlock.size(of: exchange) + (connection.head?.heapBytes ?? 0)
         }
+        if let relayed = connection.exchange.relayed {
+            requests += HeapBlock.size(of: relayed) + (relayed.body?.heapBytes ?? 0)
+        }
+        if let origin = connection.origin {
+            connections += HeapBlock.size(of: origin)
+            origin.pending?.forEachBuffer { unsent += Inventory.bytes(of: $0, &self.waiting) }
+        }
         connections += connection.exchange.crossOriginBytes + connection.peerBytes
         connections += connection.fence.heapBytes
         if let access = connection.access?.heapBytes {

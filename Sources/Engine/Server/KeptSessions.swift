@@ -106,6 +106,11 @@ struct KeptSessions {
         store?.release(session.id)
     }
 
+    /// This node has found a session, and does not use it.
+    func release(_ id: SessionID) {
+        if node != nil { store?.release(id) }
+    }
+
     /// Sends a message to a node, or to all others.
     func send(_ message: ByteBuffer, to node: NodeID?) {
         store?.send(message, to: node)

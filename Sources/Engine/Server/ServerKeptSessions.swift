@@ -16,8 +16,14 @@ extension ServerEngine {
         guard !gate.isOld(head), classifier.header(of: head) != .modern,
             let text = head[.sessionID], let id = sessions.id(in: text),
             head.isUnanimous(.sessionID, FieldName.sessionID), sessions.key(for: id) == nil,
-            let load = kept.find(id)
+            kept.hasStore
         else { return false }
+        // Looking for it would make it this node's.
+        if hasNodes, isDraining {
+            refuseWhileDraining(connection)
+            return true
+        }
+        guard let load = kept.find(id) else { return false }
         parked.park(connection, for: load)
         move(connection, to: .seeking(load))
         wait(.load, connection)
@@ -32,6 +38,33 @@ extension ServerEngine {
         enter {
             let refusal = record.isEmpty ? nil : restore(record, for: head, on: connection)
             endSeeking(load, on: connection, refusal)
+            if hasNodes, !record.isEmpty { releaseUnused(head) }
+        }
+    }
+
+    /// The store has made this node the owner of a session: if it was not opened, as for another
+    /// principal or for want of room, any other may have it.
+    private func releaseUnused(_ head: RequestHead) {
+        guard let id = head[.sessionID].flatMap({ sessions.id(in: $0) }),
+            sessions.key(for: id) == nil, seeking(id).isEmpty
+        else { return }
+        kept.release(id)
+    }
+
+    /// The connections that wait for a session.
+    private func seeking(_ id: SessionID) -> [ServerConnection] {
+        parked.waitingForStore.filter { connection in
+            guard case .seeking = connection.exchange.state else { return false }
+            return connection.head?[.sessionID].flatMap { sessions.id(in: $0) } == id
+        }
+    }
+
+    /// This node has given a session up while others look it up, who may get an answer from before.
+    func refuseSeeking(of session: ServerSession) {
+        guard hasNodes else { return }
+        for connection in seeking(session.id) {
+            guard case .seeking(let load) = connection.exchange.state else { continue }
+            endSeeking(load, on: connection, .sessionStore)
         }
     }
 
@@ -74,10 +107,8 @@ extension ServerEngine {
     /// nothing.
     func endSeeking(of session: ServerSession) {
         guard kept.hasStore else { return }
-        for connection in parked.waitingForStore {
-            guard case .seeking(let load) = connection.exchange.state,
-                connection.head?[.sessionID].flatMap({ sessions.id(in: $0) }) == session.id
-            else { continue }
+        for connection in seeking(session.id) {
+            guard case .seeking(let load) = connection.exchange.state else { continue }
             endSeeking(load, on: connection, nil)
         }
     }

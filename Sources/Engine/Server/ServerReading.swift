@@ -167,11 +167,7 @@ extension ServerEngine {
     @inline(never)
     func admit(_ head: RequestHead, on connection: ServerConnection) {
         if let refusal = gate.examine(head) { return refuse(refusal, connection) }
-        if connection.origin != nil {
-            if giveBack(head, on: connection) { return }
-        } else if kept.hasStore, seek(head, on: connection) {
-            return
-        }
+        if kept.hasStore, seek(head, on: connection) { return }
         if head.method == .post { sendContinue(head, on: connection) }
     }
 

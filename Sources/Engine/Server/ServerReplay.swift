@@ -54,6 +54,8 @@ extension ServerEngine {
             return resume(after: cursor, inEarlierStream: place, of: session, on: connection)
         }
         let stream = resumable(of: session, cursor.stream)
+        // The node that has it now knows all of its streams.
+        if stream == nil, session.past.isReleased { return refuseWhileDraining(connection) }
         if hasNodes, stream == nil, resumeAtDrainer(of: session, on: connection) { return }
         if stream == nil, session.isResumed, cursor.stream.high == session.primary.token.high {
             // Its own primary, but the store has lost that, or it is too long ago (S-235).

@@ -197,6 +197,7 @@ extension ServerEngine {
             cutRequests(of: session, because: reason)
             sessions.remove(session, &shares, livesOn: true)
             core.spare.forgetHeads()
+            refuseSeeking(of: session)
         } else {
             sessions.remove(session, &shares)
             if wasLive {

@@ -56,6 +56,7 @@ struct RedisError {
     }
 
     var isAboutPassword: Bool { begins("WRONGPASS") || begins("NOAUTH") || has("AUTH") }
+    var isAboutSyntax: Bool { begins("ERR syntax error") }
     var isAboutPermission: Bool { begins("NOPERM") }
     var isAboutCluster: Bool { begins("MOVED") || begins("ASK ") || begins("CROSSSLOT") }
 

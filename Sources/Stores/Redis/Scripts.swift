@@ -23,12 +23,16 @@ enum Script: Int, CaseIterable {
     static let isNotOwner: Int64 = -1
     static let isOtherVersion: Int64 = -2
 
+    /// The most bytes of messages in one answer. More than that fails.
+    private static let loadMax: UInt64 = 64 << 20
+
     /// Appends its text for a store with these terms.
     func append(to text: ByteQueue, _ terms: Terms) {
         Script.append("eventMs", terms.eventMs, to: text)
         Script.append("eventsMax", terms.sessionEventsMax, to: text)
         Script.append("bytesMax", terms.sessionBytesMax, to: text)
         Script.append("unkeptMs", terms.unkeptMs, to: text)
+        Script.append("loadMax", Script.loadMax, to: text)
         switch self {
         case .findSession, .load: break
         default: text.append(Script.guardian)
@@ -217,7 +221,7 @@ enum Script: Int, CaseIterable {
                     found[#found + 1] = fields[4]
                     found[#found + 1] = fields[6]
                     size = size + #fields[6]
-                    if bytesMax > 0 and size > bytesMax then
+                    if size > loadMax then
                       seen, last = false, false
                       return true
                     end

@@ -30,10 +30,13 @@ enum NodeMessage {
     // For all.
     case publish(UInt8, uri: UnsafeRawBufferPointer)
     case broadcast(method: UnsafeRawBufferPointer, params: UnsafeRawBufferPointer)
+    /// What was under way between the two nodes is over for the sender: messages may be lost.
+    case over
 
     fileprivate enum Kind: UInt8 {
         case request = 1
         case taken, hangUp, left, response, ended, endedLast, moved, broken, publish, broadcast
+        case over
     }
 
     // MARK: Writing
@@ -68,6 +71,7 @@ enum NodeMessage {
             output.append(Kind.broadcast.rawValue)
             output.put(part: method)
             output.append(params)
+        case .over: output.append(Kind.over.rawValue)
         }
         return output
     }
@@ -86,6 +90,9 @@ enum NodeMessage {
         case .broadcast:
             guard let method = rest.takePart() else { return nil }
             self = .broadcast(method: method, params: rest)
+            return
+        case .over:
+            self = .over
             return
         default: break
         }
@@ -114,7 +121,7 @@ enum NodeMessage {
         case .endedLast: self = .ended(key, keepsAlive: false)
         case .moved: self = .moved(key)
         case .broken: self = .broken(key)
-        case .publish, .broadcast: return nil
+        case .publish, .broadcast, .over: return nil
         }
     }
 }

@@ -53,20 +53,31 @@ extension ServerEngine {
                 return Change(number: number).map { .publish($0, uri: uri) }
             case .broadcast(let method, let params):
                 return .broadcast(method: method, params: params)
+            case .over: _ = endExchanges(with: node)
             }
             return nil
         }
     }
 
     /// Messages to or from a node, or all nodes, may have been lost: what was under way is over.
+    /// The other node may not know that yet.
     package func gone(_ node: NodeID?) {
         enter {
-            for connection in relays.clients(at: node) { lostNode(of: connection) }
-            for connection in relays.origins(at: node) {
-                connection.origin?.end()
-                discard(connection)
-            }
+            guard endExchanges(with: node), let node else { return }
+            kept.send(NodeMessage.over.bytes, to: node)
         }
+    }
+
+    /// Ends what is under way with a node, or all nodes; false if nothing is.
+    private func endExchanges(with node: NodeID?) -> Bool {
+        let clients = relays.clients(at: node)
+        let origins = relays.origins(at: node)
+        for connection in clients { lostNode(of: connection) }
+        for connection in origins {
+            connection.origin?.end()
+            discard(connection)
+        }
+        return !clients.isEmpty || !origins.isEmpty
     }
 
     /// Another node has taken a session of this one.
@@ -88,6 +99,8 @@ extension ServerEngine {
             let wasReached = relays.isReached
             relays.isReached = isReached
             guard isReached, !wasReached else { return }
+            // To those that it could not tell.
+            kept.send(NodeMessage.over.bytes, to: nil)
             for session in sessions.all { kept.keep(session, at: now) }
         }
     }

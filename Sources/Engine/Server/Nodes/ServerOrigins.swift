@@ -8,11 +8,13 @@ import Wire
 extension ServerEngine {
     // MARK: Requests
 
-    /// Answers a request whose client is at another node, which has admitted it.
+    /// Answers a request whose client is at another node, which has admitted it and keeps the
+    /// record of it.
     func answer(_ request: UnsafeRawBufferPointer, for origin: RelayOrigin) {
         guard relays.isFree(origin.key), connections.count < options.connectionsMax,
             let connection = connections.open(
-                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now)
+                driver: ServerEngine.noDriver, share: nil, named: .unknown, at: now,
+                isRecorded: false)
         else {
             core.counters.limitRefusals += 1
             core.log(.warning, "Refused a request of another server (connections_max)")
@@ -40,15 +42,6 @@ extension ServerEngine {
             connection.exchange.authorize(as: principal, until: expiry)
         }
         admit(head, on: connection)
-    }
-
-    /// Gives a request back whose session is not here; false if it is.
-    func giveBack(_ head: RequestHead, on connection: ServerConnection) -> Bool {
-        guard classifier.header(of: head) != .modern, let text = head[.sessionID],
-            let id = sessions.id(in: text), sessions.key(for: id) == nil
-        else { return false }
-        giveBack(connection)
-        return true
     }
 
     /// Lets the other node ask somebody else: the session is not here, or not for long.

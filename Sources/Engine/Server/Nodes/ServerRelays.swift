@@ -93,6 +93,11 @@ extension ServerEngine {
         guard let (connection, relayed) = relays.client(key, at: node), !relayed.hasResponse,
             let head = connection.head
         else { return }
+        if isDraining, case .find = relayed.fallback {
+            forget(relayed)
+            move(connection, to: .receiving)
+            return refuseWhileDraining(connection)
+        }
         guard case .find = relayed.fallback, relayed.moves < RelayedExchange.movesMax,
             let id = head[.sessionID].flatMap({ sessions.id(in: $0) }), let load = kept.find(id)
         else { return lostNode(of: connection) }
@@ -108,10 +113,11 @@ extension ServerEngine {
         guard let head = connection.head else { return }
         let body = relayed.body
         release(relayed)
-        if let node = connection.exchange.place {
+        if let node = connection.exchange.takePlace() {
             return relay(head, body, to: node, on: connection, moves: relayed.moves + 1)
         }
-        messageArrived(head, body.map { HTTPParser.Body($0) }, on: connection)
+        if let body { connection.reader.putBack(body) }
+        messageArrived(on: connection)
     }
 
     /// The node that was asked cannot be reached any more.
@@ -127,7 +133,8 @@ extension ServerEngine {
         case .answer:
             guard let head = connection.head else { return }
             sessionNamed(by: head)?.past.drainer = nil
-            messageArrived(head, body.map { HTTPParser.Body($0) }, on: connection)
+            if let body { connection.reader.putBack(body) }
+            messageArrived(on: connection)
         }
     }
 
@@ -172,10 +179,8 @@ extension ServerEngine {
 
     /// The client's socket has taken bytes.
     @inline(never)
-    func noteTaken(on connection: ServerConnection) {
-        guard case .relayed(let relayed) = connection.exchange.state,
-            let count = relayed.taken(connection.outbox.handedBytes)
-        else { return }
+    func noteTaken(of relayed: RelayedExchange, by connection: ServerConnection) {
+        guard let count = relayed.taken(connection.outbox.handedBytes) else { return }
         kept.send(NodeMessage.taken(relayed.key, count: count).bytes, to: relayed.node)
     }
 
