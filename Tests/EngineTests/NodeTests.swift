@@ -259,7 +259,8 @@ struct NodeTests {
         let place = try #require(head.firstMatch(of: /id: ([^\n]+)\n/)).1
         let late = cluster.connect(to: a)
         let refused = cluster.send(
-            "GET", session: session, fields: accept + "Last-Event-ID: \(place)\r\n", on: late, of: a)
+            "GET", session: session, fields: accept + "Last-Event-ID: \(place)\r\n", on: late, of: a
+        )
         #expect(refused.hasPrefix("HTTP/1.1 503 "))
         // And one that nobody has would not be served here.
         b.engine.drain(until: Instant(milliseconds: 60_000))

@@ -77,9 +77,11 @@ enum Budgets {
 
     private static func checkMemory(_ simulation: Simulation, _ node: Node) {
         let outputs = node.driver.open.compactMap { $0.unwritten }
-        // What other nodes answer is kept as it comes, in buffers that grow.
+        // What other nodes answer is kept as it comes, in buffers that grow, and what waits for the
+        // store in buffers that are not full.
         let relayed = Inspection(of: node.engine).relayedClientCount
-        let slack = 4_096 + relayed * 32_768
+        let waiting = simulation.profile.hasNodes ? Int(node.engine.statistics.connections) : 0
+        let slack = 4_096 + relayed * 32_768 + waiting * 16_384
         for complaint in MemoryBudgets.complaints(
             about: node.engine, outputs: outputs, slack: slack)
         {

@@ -8,6 +8,12 @@ extension Ledger {
         sessions[session].lastSubscription = simulation.now
         if isNew {
             sessions[session].maySubscribe.insert(uri)
+            guard simulation.profile.hasNodes else { return }
+            // What has been published may still be on its way to the session's node.
+            for (change, count) in simulation.modern.published
+            where Ledger.concerns(change, [uri]) {
+                sessions[session].changesPossible[change, default: 0] += count.count
+            }
         } else {
             sessions[session].subscribed.remove(uri)
         }

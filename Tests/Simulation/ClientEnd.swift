@@ -224,7 +224,8 @@ final class ClientEnd: LinkEnd {
         // An answer that the engine gives at once arrives completely, or is lost.
         let isWhole = message.isAnswer && stream.lastID == nil
         let mustHaveID =
-            mayHaveIDs(stream) && !isWhole && !simulation.ledger.mayHaveMoved(stream.session?.number)
+            mayHaveIDs(stream) && !isWhole
+            && !simulation.ledger.mayHaveMoved(stream.session?.number)
         if id == nil ? mustHaveID : !mayHaveIDs(stream) { return misconduct("an event's id") }
         if let id { report(stream.isNamed(by: id, simulation.ledger)) }
         if client.isOld, stream.session == nil, !message.isAnswer {

@@ -274,7 +274,8 @@ final class Ledger {
             isRight, isDenied ? .amnesia : .misconduct,
             "request \(number) was refused with \(status)")
         expect(
-            !ticket.isGiven || status == 502, .misconduct, "request \(number) was refused after the host had it")
+            !ticket.isGiven || status == 502, .misconduct,
+            "request \(number) was refused after the host had it")
         tickets[number].outcome = .refused
     }
 
@@ -390,10 +391,11 @@ final class Ledger {
             guard case .primary(let session) = channel else {
                 return check(false, number, channel)
             }
-            expect(
-                sessions[session].broadcastsSeen.insert(number).inserted
-                    || mayComeTwice(number, in: session), .duplication,
-                "message \(number) came twice")
+            guard sessions[session].broadcastsSeen.insert(number).inserted else {
+                return expect(
+                    mayComeTwice(number, in: session), .duplication,
+                    "message \(number) came twice")
+            }
             return rises(number, stream, isForAll: true)
         case .exchange, .modernProgress: return check(false, number, channel)
         }
@@ -420,7 +422,8 @@ final class Ledger {
         // A stream that waits for the store begins and ends when the store has answered.
         let isLoaded = stream.isBack && simulation.profile.hasHostStore
         expect(
-            isLoaded || simulation.profile.restarts > 0 && simulation.profile.hasNodes || time <= max(first, expiry) + Simulation.lateness, .misconduct,
+            isLoaded || simulation.profile.restarts > 0 && simulation.profile.hasNodes
+                || time <= max(first, expiry) + Simulation.lateness, .misconduct,
             "message \(number) came on a stream whose authorization had expired")
     }
 

@@ -225,7 +225,7 @@ struct Profile {
         clients=\(clientCount)+\(modernCount) \(isRough ? "rough" : "calm")\(mayForget ? " forgetful" : "")\
         \(storeLies ? " lying" : "")\
         \(hasSessionStore ? " restarts=\(restarts) lag=\(storeLag) idle=\(options.sessionIdle ?? 0)" : "")\
-        \(hasNodes ? " nodes=\(nodeCount)" : "")\(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
+        \(hasNodes ? " nodes=\(nodeCount)\(options.waitsForStore ? " sync" : "")" : "")\(lends ? " lends" : "")\(isBehind ? " behind" : "")\(options.reportsExchanges ? " records" : "")
         """
     }
 

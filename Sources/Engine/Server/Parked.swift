@@ -58,8 +58,12 @@ struct Parked: ~Copyable {
         loads[load] = nil
     }
 
-    /// The connections that wait for a store.
-    var waitingForStore: [ServerConnection] { Array(loads.values) }
+    /// Those that wait for the store, the first ones first.
+    var waitingForStore: [ServerConnection] {
+        var keys = loads.keys.map { $0.rawValue }
+        SystemSort.sort(&keys)
+        return keys.compactMap { loads[LoadKey(rawValue: $0)] }
+    }
 
     /// The connection that waits for a load.
     subscript(load: LoadKey) -> ServerConnection? { loads[load] }

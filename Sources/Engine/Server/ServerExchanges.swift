@@ -122,6 +122,7 @@ extension ServerEngine {
 
     private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
+        if session.past.isReleased { return refuseWhileDraining(connection) }
         end(session, because: "Session ended")
         if hasNodes { waitForStore(connection) }
         respondEmpty(.noContent, connection)

@@ -84,15 +84,15 @@ extension ServerEngine {
     ) {
         parked.end(load)
         move(connection, to: .receiving)
-        let returned = connection.exchange.takeReturned()
+        if let returned = connection.exchange.takeReturned() {
+            stopWaiting(connection)
+            guard let refusal else { return dispatchAgain(returned, on: connection) }
+            release(returned)
+            return refuse(refusal, connection)
+        }
         if let refusal {
-            if let returned { release(returned) }
             stopWaiting(connection)
             refuse(refusal, connection)
-        } else if let returned {
-            stopWaiting(connection)
-            dispatchAgain(returned, on: connection)
-            return
         } else {
             _ = connection.reader.awaitBody()
             wait(.body, connection)
@@ -132,6 +132,10 @@ extension ServerEngine {
         let principal = connection.exchange.principal
         guard record.principal == principal, options.revisions.contains(record.revision) else {
             return nil
+        }
+        if hasNodes, isDraining {
+            connection.endAfterExchange()
+            return .draining
         }
         // Each process has a primary stream of its own: numbers are never given twice, although the
         // store may have lost the last ones. One half of its id is the same in all of them.

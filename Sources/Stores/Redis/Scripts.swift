@@ -35,6 +35,7 @@ enum Script: Int, CaseIterable {
         Script.append("loadMax", Script.loadMax, to: text)
         switch self {
         case .findSession, .load: break
+        case .begin, .keep, .lose, .end: text.append(Script.witness)
         default: text.append(Script.guardian)
         }
         switch self {
@@ -58,6 +59,15 @@ enum Script: Int, CaseIterable {
         local kept = redis.call('HMGET', KEYS[1], 'version', 'owner')
         if kept[1] and kept[1] ~= '1' then return -2 end
         if kept[1] and kept[2] ~= ARGV[1] then return -1 end
+
+        """
+
+    /// A node that drains ends its streams when the session is another one's already, and one that
+    /// has lost a session hears of it: streams are one node's, and what is told twice is recognized.
+    private static let witness: StaticString = """
+        local kept = redis.call('HMGET', KEYS[1], 'version', 'owner')
+        if kept[1] and kept[1] ~= '1' then return -2 end
+        local done = kept[1] and kept[2] ~= ARGV[1] and -1 or 1
 
         """
 
@@ -167,7 +177,7 @@ enum Script: Int, CaseIterable {
             local isNew = redis.call('HSETNX', KEYS[3], 'n' .. ARGV[2], 0)
             redis.call('HSETNX', KEYS[3], 'r' .. ARGV[2], ARGV[3])
             if isNew == 1 then settle() end
-            return 1
+            return done
             """
         case .keep:
             """
@@ -179,7 +189,7 @@ enum Script: Int, CaseIterable {
             if bytesMax > 0 and redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[4]) > bytesMax then
               redis.call('HSET', KEYS[3], 'bytes', cut())
             end
-            return 1
+            return done
             """
         case .lose:
             """
@@ -187,7 +197,7 @@ enum Script: Int, CaseIterable {
             if last and tonumber(ARGV[3]) <= tonumber(last) then return 0 end
             redis.call('HSET', KEYS[3], 'n' .. ARGV[2], ARGV[3])
             if not last then settle() end
-            return 1
+            return done
             """
         case .end:
             """
@@ -195,7 +205,7 @@ enum Script: Int, CaseIterable {
             if not last then return 0 end
             add('e', last)
             redis.call('HDEL', KEYS[3], 'n' .. ARGV[2], 'r' .. ARGV[2])
-            return 1
+            return done
             """
         case .load:
             """
