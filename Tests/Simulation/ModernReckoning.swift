@@ -98,7 +98,8 @@ final class Listen {
         expect(filter.changes == right, .filter, "it listens to \(filter.text)")
         acknowledged = filter
         before = simulation.modern.published
-        for uri in filter.uris where !simulation.modern.watched(at: simulation.nodes[0]).contains(uri) {
+        for uri in filter.uris
+        where !simulation.modern.watched(at: simulation.nodes[0]).contains(uri) {
             let mayWait = mayLose || simulation.nodes[0].driver.isHeld
             expect(mayWait, .loss, "the host does not know that \(uri) is watched")
         }

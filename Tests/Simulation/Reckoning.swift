@@ -11,7 +11,8 @@ extension Ledger {
             expect(ticket.outcome != nil, .hang, "request \(number) never came to its end")
         }
         expect(
-            simulation.nodes.allSatisfy { $0.host.waitsForNoRoom }, .hang, "the host never heard of room")
+            simulation.nodes.allSatisfy { $0.host.waitsForNoRoom }, .hang,
+            "the host never heard of room")
         checkPromises()
         simulation.modern.checkEverythingCame()
         for (number, session) in sessions.enumerated() where isWhole(number) {

@@ -33,7 +33,8 @@ final class SharedStore: HostStore {
     override func processEnded(of node: Node, inOrder: Bool) {
         guard let line = line(of: node) else { return }
         let rest = line.takeAll()
-        let count = line.isAway ? 0 : inOrder ? rest.count : simulation.random.number(rest.count + 1)
+        let count =
+            line.isAway ? 0 : inOrder ? rest.count : simulation.random.number(rest.count + 1)
         for entry in rest.prefix(count) { perform(entry, of: line) }
         for entry in rest.dropFirst(count) { lose(entry.order) }
         if count < rest.count { simulation.note("store   loses \(rest.count - count) orders") }
@@ -47,8 +48,8 @@ final class SharedStore: HostStore {
 
     /// The others learn that a node has ended, or that it seems so.
     private func isDead(_ id: NodeID) {
-        for (load, session, line) in dying.removeValue(forKey: id) ?? [] {
-            if !line.isClosed { find(load, session, for: line) }
+        for (load, session, line) in dying.removeValue(forKey: id) ?? [] where !line.isClosed {
+            find(load, session, for: line)
         }
         for line in lines where line.id != id { tellGone(id, to: line) }
     }
@@ -233,13 +234,15 @@ final class SharedStore: HostStore {
                 dying[owner]?.append((load, session, line))
                 return
             }
-            if let other = self.line(of: owner), !other.seemsDead {
+            if let other = self.line(of: owner), !other.seemsDead,
+                !simulation.sabotage.givesAway()
+            {
                 return line.answer(load) { engine in
                     self.simulation.note("\(line.node.name) ← elsewhere \(owner.low)")
                     try? engine.found(load, at: owner)
                 }
             }
-            if let other = self.line(of: owner) { tellLost(session, to: other) }
+            if let other = self.line(of: owner), other.seemsDead { tellLost(session, to: other) }
         }
         owners[session] = line.id
         line.answer(load) { engine in

@@ -131,7 +131,9 @@ package final class Simulation {
             ledger.checkEverythingCame()
             Budgets.checkNothingIsUnderWay(self)
         }
-        if !ledger.isStopping, !profile.hasNodes, random.chance(20) { at(now) { [self] in endServer() } }
+        if !ledger.isStopping, !profile.hasNodes, random.chance(20) {
+            at(now) { [self] in endServer() }
+        }
         begin(.leaving, { $0.leave() }, { $0.leave() })
         go { !self.agenda.isEmpty || self.nodes.contains { $0.engine.nextDeadline != nil } }
         if violation == nil { Budgets.checkNothingIsLeft(self) }

@@ -17,9 +17,11 @@ extension Simulation {
         case 2...4: restart(node)
         case 5, 6: pause(node, shared)
         case 7:
-            guard let line = shared.line(of: node), let other = shared.lines.first(where: {
-                $0 !== line
-            }) else { return }
+            guard let line = shared.line(of: node),
+                let other = shared.lines.first(where: {
+                    $0 !== line
+                })
+            else { return }
             shared.mail.cut(line, other)
         default: beAway(node, shared)
         }
