@@ -68,13 +68,11 @@ extension ServerEngine {
     }
 
     /// Messages to or from a node, or all nodes, may have been lost: what was under way is over.
+    /// The other node may be alive, and not know.
     package func gone(_ node: NodeID?) {
         enter {
             for connection in relays.clients(at: node) { lostNode(of: connection) }
-            for connection in relays.origins(at: node) {
-                connection.origin?.end()
-                discard(connection)
-            }
+            for connection in relays.origins(at: node) { discard(connection) }
         }
     }
 
