@@ -303,6 +303,7 @@ final class Store {
     func lose(_ fault: LinkFault, at now: Int64) {
         guard !isIdle, let link else { return }
         resolver?.cancel()
+        let isNews = !hasFailed || link.isReady
         hasFailed = true
         let wasReady = link.lose(at: now)
         emptyingCount = 0
@@ -313,10 +314,8 @@ final class Store {
         reason.append(": ")
         fault.append(to: &reason)
         log(.warning, "The store cannot reach Redis; it tries again:", about: .absence, reason)
-        if wasReady {
-            host.tellGone(nil)
-            host.tellReached(false)
-        }
+        if wasReady { host.tellGone(nil) }
+        if isNews { host.tellReached(false) }
         for order in removed {
             if order.kind.isQuestion { host.fail(order.load) }
             order.free()
