@@ -13,6 +13,8 @@ final class Cluster {
         let id: NodeID
         let engine: ServerEngine
         fileprivate(set) var events: [HostEvent] = []
+        /// How many connections have been closed for their clients to see.
+        fileprivate(set) var closings = 0
         fileprivate var output: [ObjectIdentifier: String] = [:]
         fileprivate var isAlive = true
 
@@ -225,6 +227,7 @@ final class Cluster {
                     heldBack.insert(ObjectIdentifier(connection))
                 case .startReading(let connection):
                     heldBack.remove(ObjectIdentifier(connection))
+                case .shutDown: node.closings += 1
                 default: break
                 }
             }

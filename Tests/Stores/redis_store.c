@@ -1,510 +1,13 @@
 /* The module for Redis: several servers ("nodes") that share it, and a Redis that is killed, emptied, stopped and
-   locked. It starts a Redis of its own. usage: redis_store [brief | TEST] */
-#include <hiredis/hiredis.h>
+   full. usage: redis_store [brief | TEST] */
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#include <uv.h>
 
-#include "store_module.h"
+#include "nodes.h"
 
-#define S1 "session-1-0123456789abcdef012345"
-#define S2 "session-2-0123456789abcdef012345"
-#define T1 "stream-1-0123456789abcdef0123456"
-#define T2 "stream-2-0123456789abcdef0123456"
-#define RECORD "{\"id\":7}"
-#define OTHER_RECORD "{\"id\":8}"
-
-enum { NODES_MAX = 4, LINES_MAX = 100, HEARD_MAX = 2000, QUESTIONS_MAX = 4000, PATIENCE_MS = 10000 };
-
-static int failures;
-static char directory[] = "/tmp/redis-store-XXXXXX";
-static char socket_path[60];
-
-static bool check(bool held, const char *what, int line) {
-  if (!held) fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, line, what), fflush(NULL), failures++;
-  return held;
-}
-#define CHECK(condition) check((condition), #condition, __LINE__)
-
-static int64_t now_ms(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-static _Noreturn void give_up(const char *what) {
-  fprintf(stderr, "redis_store: %s\n", what);
-  fflush(NULL);
-  _Exit(1);
-}
-
-/* ---- The loop ------------------------------------------------------------- */
-
-static uv_loop_t loop;
-static uv_async_t listener;
-
-static void begin_loop(void) {
-  if (uv_loop_init(&loop) != 0 || uv_async_init(&loop, &listener, NULL) != 0) give_up("there is no loop");
-}
-
-/* Everything has closed its handles. */
-static void end_loop(void) {
-  uv_close((uv_handle_t *)&listener, NULL);
-  uv_run(&loop, UV_RUN_DEFAULT);
-  CHECK(uv_loop_close(&loop) == 0);
-}
-
-/* One turn, as a host makes it that polls. */
-static void turn(int ms) {
-  int timeout = uv_backend_timeout(&loop);
-  struct pollfd event = {.fd = uv_backend_fd(&loop), .events = POLLIN};
-  poll(&event, 1, timeout < 0 || timeout > ms ? ms : timeout);
-  uv_run(&loop, UV_RUN_NOWAIT);
-}
-
-static void run_for(int ms) {
-  int64_t end = now_ms() + ms;
-  for (int64_t rest = ms; rest > 0; rest = end - now_ms()) turn((int)rest);
-}
-
-#define COMES_WITHIN(ms, condition) \
-  ({ \
-    int64_t end_of_wait = now_ms() + (ms); \
-    while (!(condition) && now_ms() < end_of_wait) turn(5); \
-    check((condition), #condition, __LINE__); \
-  })
-#define COMES(condition) COMES_WITHIN(PATIENCE_MS, condition)
-
-/* ---- Redis ---------------------------------------------------------------- */
-
-static pid_t redis;
-
-static redisContext *connect_redis(void) {
-  for (int tries = 0; tries < 500; tries++) {
-    redisContext *context = redisConnectUnix(socket_path);
-    if (context != NULL && context->err == 0) return context;
-    redisFree(context);
-    usleep(10000);
-  }
-  give_up("Redis does not start");
-}
-
-/* With up to two options more. */
-static void start_redis(const char *option, const char *value) {
-  fflush(NULL);
-  redis = fork();
-  if (redis == 0) {
-    char log[80];
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with this program, however that ends */
-    unsetenv("LD_PRELOAD");
-    snprintf(log, sizeof log, "%s/log", directory);
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--dir", directory, "--save", "",
-           "--logfile", log, option, value, NULL);
-    _exit(2);
-  }
-  redisFree(connect_redis());
-}
-
-static void stop_redis(void) {
-  kill(redis, SIGKILL);
-  waitpid(redis, NULL, 0);
-  redis = 0;
-}
-
-/* The number that a command answers with; of a text or a status the first character; of nothing -1; of an error -2. */
-static long long asked(const char *format, ...) {
-  va_list arguments;
-  redisContext *context = connect_redis();
-  va_start(arguments, format);
-  redisReply *reply = redisvCommand(context, format, arguments);
-  va_end(arguments);
-  long long number = -2;
-  if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) number = reply->integer;
-  else if (reply != NULL && reply->type == REDIS_REPLY_NIL) number = -1;
-  else if (reply != NULL && reply->type != REDIS_REPLY_ERROR) number = reply->len > 0 ? reply->str[0] : 0;
-  freeReplyObject(reply);
-  redisFree(context);
-  return number;
-}
-
-/* ---- A proxy that swallows answers ---------------------------------------- */
-
-static struct {
-  char path[60];
-  pthread_t thread;
-  atomic_bool swallows, cuts, ends; /* what Redis says does not come; all connections end; so does the proxy */
-} proxy;
-
-static int unix_socket(const char *path, bool listens) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int end = socket(AF_UNIX, SOCK_STREAM, 0);
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  if ((listens ? bind : connect)(end, (struct sockaddr *)&address, sizeof address) != 0) give_up("there is no socket");
-  if (listens && listen(end, 10) != 0) give_up("nobody can connect");
-  return end;
-}
-
-/* Of each pair the first end is the store's, the second one Redis's. */
-static void *run_proxy(void *unused) {
-  enum { ENDS_MAX = 20 };
-  static char bytes[65536];
-  struct pollfd ends[1 + ENDS_MAX] = {{.fd = unix_socket(proxy.path, true), .events = POLLIN}};
-  int count = 1;
-  while (!atomic_load(&proxy.ends)) {
-    poll(ends, (nfds_t)count, 5);
-    for (int i = 1; i < count; i++) {
-      if (ends[i].revents == 0) continue;
-      int other = ends[i % 2 == 1 ? i + 1 : i - 1].fd;
-      ssize_t size = recv(ends[i].fd, bytes, sizeof bytes, MSG_DONTWAIT);
-      if (size == 0) shutdown(other, SHUT_RDWR), ends[i].events = 0;
-      if (size > 0 && !(i % 2 == 0 && atomic_load(&proxy.swallows))) send(other, bytes, (size_t)size, MSG_NOSIGNAL);
-    }
-    if (atomic_exchange(&proxy.cuts, false))
-      while (count > 1) close(ends[--count].fd);
-    if (count < ENDS_MAX && (ends[0].revents & POLLIN) != 0) {
-      ends[count++] = (struct pollfd){.fd = accept(ends[0].fd, NULL, NULL), .events = POLLIN};
-      ends[count++] = (struct pollfd){.fd = unix_socket(socket_path, false), .events = POLLIN};
-    }
-  }
-  while (count > 0) close(ends[--count].fd);
-  return unused;
-}
-
-static const char *start_proxy(void) {
-  static char where[100];
-  snprintf(proxy.path, sizeof proxy.path, "%s/proxy.sock", directory);
-  snprintf(where, sizeof where, "unix:%s", proxy.path);
-  atomic_store(&proxy.ends, false);
-  if (pthread_create(&proxy.thread, NULL, run_proxy, NULL) != 0) give_up("there is no thread");
-  while (access(proxy.path, F_OK) != 0) usleep(1000);
-  return where;
-}
-
-static void cut_proxy(void) {
-  atomic_store(&proxy.cuts, true);
-  while (atomic_load(&proxy.cuts)) usleep(1000);
-}
-
-static void end_proxy(void) {
-  atomic_store(&proxy.ends, true);
-  pthread_join(proxy.thread, NULL);
-  unlink(proxy.path);
-}
-
-/* ---- Nodes ---------------------------------------------------------------- */
-
-struct answer {
-  int times;
-  enum { FAILED, ENDED, OPEN, SESSION, ELSEWHERE } kind;
-  size_t count;
-  bool is_as_told; /* each message is the one of its number */
-  uint64_t after;
-  char record[100];
-  uint8_t node[SHTTP_NODE_BYTES];
-};
-
-struct heard {
-  uint8_t sender[SHTTP_NODE_BYTES];
-  size_t size;
-  char text[60];
-};
-
-static struct node {
-  shttp_store_module module;
-  uint8_t name[SHTTP_NODE_BYTES];
-  char hex[2 * SHTTP_NODE_BYTES + 1];
-  bool is_open, is_reached;
-  int times_reached, times_all_gone;
-  uint64_t serial, kept;
-  struct answer answers[QUESTIONS_MAX];
-  size_t questions;
-  struct heard heard[HEARD_MAX];
-  size_t heard_count;
-  uint8_t gone[100][SHTTP_NODE_BYTES];
-  size_t gone_count, gone_at[100]; /* when so many messages had been heard */
-  char lost[100][40];
-  size_t lost_count;
-  char *lines[LINES_MAX];
-  size_t line_count;
-} nodes[NODES_MAX];
-
-#define A (&nodes[0])
-#define B (&nodes[1])
-#define C (&nodes[2])
-
-static const char *message(uint64_t number) {
-  static char text[100];
-  snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"n\":%llu}}",
-           (unsigned long long)number);
-  return text;
-}
-
-static struct node *node_of(shttp_server *server) {
-  struct node *node = (struct node *)server;
-  if (node < nodes || node >= nodes + NODES_MAX || !node->is_open) give_up("the store speaks to a server that is none");
-  return node;
-}
-
-static struct answer *answer_of(shttp_server *server, shttp_load question, int kind) {
-  struct node *node = node_of(server);
-  if (question.key == 0 || question.key > node->questions) give_up("the store answers what nobody has asked");
-  struct answer *answer = &node->answers[question.key - 1];
-  if (answer->times++ > 0) give_up("the store answers twice");
-  answer->kind = kind;
-  return answer;
-}
-
-static void note_messages(struct answer *answer, const shttp_bytes *messages, size_t count) {
-  answer->count = count;
-  answer->is_as_told = true;
-  for (size_t i = 0; i < count; i++) {
-    const char *text = message(answer->after + i + 1);
-    if (messages[i].len < strlen(text) || memcmp(messages[i].data, text, strlen(text)) != 0) answer->is_as_told = false;
-  }
-}
-
-static void note_record(struct answer *answer, shttp_bytes record) {
-  snprintf(answer->record, sizeof answer->record, "%.*s", (int)record.len, (const char *)record.data);
-}
-
-static shttp_status load_finish(shttp_server *server, shttp_load question, const shttp_bytes *messages, size_t count,
-                                int ended) {
-  note_messages(answer_of(server, question, ended ? ENDED : OPEN), messages, count);
-  return SHTTP_OK;
-}
-
-static shttp_status load_finish_open(shttp_server *server, shttp_load question, const shttp_bytes *messages,
-                                     size_t count, shttp_bytes record) {
-  struct answer *answer = answer_of(server, question, OPEN);
-  note_messages(answer, messages, count);
-  note_record(answer, record);
-  return SHTTP_OK;
-}
-
-static shttp_status load_fail(shttp_server *server, shttp_load question) {
-  answer_of(server, question, FAILED);
-  return SHTTP_OK;
-}
-
-static void close_node(struct node *node);
-static struct node *closes_itself; /* as soon as something comes */
-
-static shttp_status find_finish(shttp_server *server, shttp_load question, shttp_bytes record) {
-  note_record(answer_of(server, question, SESSION), record);
-  if (closes_itself == node_of(server)) close_node(closes_itself);
-  return SHTTP_OK;
-}
-
-static shttp_status find_finish_elsewhere(shttp_server *server, shttp_load question, const uint8_t *node) {
-  memcpy(answer_of(server, question, ELSEWHERE)->node, node, SHTTP_NODE_BYTES);
-  return SHTTP_OK;
-}
-
-static void kept(shttp_server *server, uint64_t serial) {
-  struct node *node = node_of(server);
-  if (serial > node->serial || serial < node->kept) give_up("the store has kept an order that nobody gave, or fewer");
-  node->kept = serial;
-}
-
-static void received(shttp_server *server, const uint8_t *sender, shttp_bytes text) {
-  struct node *node = node_of(server);
-  if (node->heard_count == HEARD_MAX) give_up("there are too many messages");
-  struct heard *heard = &node->heard[node->heard_count++];
-  memcpy(heard->sender, sender, SHTTP_NODE_BYTES);
-  heard->size = text.len;
-  snprintf(heard->text, sizeof heard->text, "%.*s", text.len < 59 ? (int)text.len : 59, (const char *)text.data);
-  if (closes_itself == node) close_node(node);
-}
-
-static void gone(shttp_server *server, const uint8_t *other) {
-  struct node *node = node_of(server);
-  if (other == NULL) {
-    node->times_all_gone++;
-    return;
-  }
-  if (node->gone_count == 100) return;
-  node->gone_at[node->gone_count] = node->heard_count;
-  memcpy(node->gone[node->gone_count++], other, SHTTP_NODE_BYTES);
-}
-
-static void lost(shttp_server *server, shttp_bytes session) {
-  struct node *node = node_of(server);
-  if (node->lost_count < 100)
-    snprintf(node->lost[node->lost_count++], 40, "%.*s", (int)session.len, (const char *)session.data);
-}
-
-static void reached(shttp_server *server, int is_reached) {
-  struct node *node = node_of(server);
-  if (node->is_reached == (is_reached != 0)) give_up("the store says the same again of whether it can be reached");
-  node->is_reached = is_reached != 0;
-  node->times_reached += is_reached != 0;
-}
-
-static void note_line(shttp_server *server, shttp_log_level level, const char *text) {
-  struct node *node = node_of(server);
-  if (level < SHTTP_LOG_ERROR || level > SHTTP_LOG_DEBUG) give_up("a wrong line of the log");
-  if (getenv("REDIS_STORE_LINES") != NULL) fprintf(stderr, "%d: %s\n", (int)(node - nodes), text);
-  if (node->line_count < LINES_MAX) node->lines[node->line_count++] = strdup(text);
-}
-
-static int lines_with(const struct node *node, const char *text) {
-  int count = 0;
-  for (size_t i = 0; i < node->line_count; i++) count += strstr(node->lines[i], text) != NULL;
-  return count;
-}
-
-static const shttp_store_answers functions = {
-    load_finish, load_finish_open, load_fail, find_finish, find_finish_elsewhere, kept, received, gone,
-    lost,        reached,          note_line};
-
-static const char *location(void) {
-  static char text[100];
-  snprintf(text, sizeof text, "unix:%s", socket_path);
-  return text;
-}
-
-static shttp_store_terms new_terms(struct node *node, const char *where) {
-  static uint64_t names;
-  memset(node, 0, sizeof *node);
-  uint64_t words[2] = {(uint64_t)getpid() << 32 | ++names, 0x8F00FF7F80017EAB};
-  memcpy(node->name, words, sizeof words);
-  for (int i = 0; i < SHTTP_NODE_BYTES; i++) snprintf(node->hex + 2 * i, 3, "%02x", node->name[i]);
-  return (shttp_store_terms){.location = where, .waiting_bytes_max = 64 << 20, .node = node->name};
-}
-
-static void open_with(struct node *node, const shttp_store_terms *terms) {
-  char error[500] = "";
-  if (shttp_store_module_open(SHTTP_STORE_MODULE_VERSION, &functions, terms, &node->module, error, sizeof error) !=
-      SHTTP_OK) {
-    fprintf(stderr, "%s\n", error);
-    give_up("the store does not open");
-  }
-  node->is_open = true;
-  node->module.start(node->module.store, (shttp_server *)node, &loop);
-}
-
-static void open_at(struct node *node, const char *where) {
-  shttp_store_terms terms = new_terms(node, where);
-  open_with(node, &terms);
-}
-
-static void open_node(struct node *node) {
-  open_at(node, location());
-  COMES(node->is_reached);
-}
-
-static void close_node(struct node *node) {
-  node->module.close(node->module.store);
-  node->is_open = false;
-  for (size_t i = 0; i < node->line_count; i++) free(node->lines[i]);
-}
-
-static bool is_named(const uint8_t *name, const struct node *node) {
-  return memcmp(name, node->name, SHTTP_NODE_BYTES) == 0;
-}
-
-/* ---- Orders --------------------------------------------------------------- */
-
-static shttp_bytes text(const char *string) {
-  return (shttp_bytes){(const uint8_t *)string, string != NULL ? strlen(string) : 0};
-}
-
-static void give(struct node *node, shttp_on_order function, shttp_store_order order) {
-  order.serial = ++node->serial;
-  function((shttp_server *)node, &order, node->module.sessions.user_data);
-}
-
-static void keep_session(struct node *node, const char *session, const char *record, uint64_t idle_ms) {
-  give(node, node->module.sessions.keep,
-       (shttp_store_order){.session = text(session), .record = text(record), .idle_ms = idle_ms});
-}
-
-static void touch(struct node *node, const char *session) {
-  give(node, node->module.sessions.touch, (shttp_store_order){.session = text(session), .idle_ms = 60000});
-}
-
-static void forget_session(struct node *node, const char *session) {
-  give(node, node->module.sessions.forget, (shttp_store_order){.session = text(session)});
-  give(node, node->module.events.forget, (shttp_store_order){.session = text(session)});
-}
-
-static void release(struct node *node, const char *session) {
-  give(node, node->module.release, (shttp_store_order){.session = text(session)});
-}
-
-static void begin(struct node *node, const char *session, const char *stream) {
-  give(node, node->module.events.begin,
-       (shttp_store_order){.session = text(session), .stream = text(stream), .record = text(RECORD)});
-}
-
-static void keep(struct node *node, const char *session, const char *stream, uint64_t first, uint64_t last) {
-  for (uint64_t number = first; number <= last; number++)
-    give(node, node->module.events.keep,
-         (shttp_store_order){
-             .session = text(session), .stream = text(stream), .number = number, .message = text(message(number))});
-}
-
-static void end(struct node *node, const char *session, const char *stream) {
-  give(node, node->module.events.end, (shttp_store_order){.session = text(session), .stream = text(stream)});
-}
-
-static void send_to(struct node *node, const struct node *other, const char *string) {
-  node->module.send(node->module.store, other != NULL ? other->name : NULL, text(string));
-}
-
-static bool all_is_kept(const struct node *node) { return node->kept == node->serial; }
-
-static struct answer *ask(struct node *node, shttp_on_order function, shttp_store_order order) {
-  if (node->questions == QUESTIONS_MAX) give_up("there are too many questions");
-  struct answer *answer = &node->answers[node->questions++];
-  answer->after = order.number;
-  order.load = (shttp_load){node->questions};
-  give(node, function, order);
-  return answer;
-}
-
-static struct answer *find(struct node *node, const char *session) {
-  return ask(node, node->module.sessions.find, (shttp_store_order){.session = text(session)});
-}
-
-static struct answer *load(struct node *node, const char *session, const char *stream, uint64_t after) {
-  return ask(node, node->module.events.load,
-             (shttp_store_order){.session = text(session), .stream = text(stream), .number = after});
-}
-
-static const struct answer *wait_for(struct answer *answer) {
-  COMES(answer->times > 0);
-  return answer;
-}
-
-static bool finds(struct node *node, const char *session, const char *record) {
-  const struct answer *answer = wait_for(find(node, session));
-  return answer->kind == SESSION && strcmp(answer->record, record) == 0;
-}
-
-static bool finds_elsewhere(struct node *node, const char *session, const struct node *other) {
-  const struct answer *answer = wait_for(find(node, session));
-  return answer->kind == ELSEWHERE && is_named(answer->node, other);
-}
-
-/* How many messages a load answers with; -1 if it fails, -2 if they are not those after `after`. */
-static int count_after(struct node *node, const char *session, const char *stream, uint64_t after) {
-  const struct answer *answer = wait_for(load(node, session, stream, after));
-  if (answer->kind != OPEN && answer->kind != ENDED) return -1;
-  return answer->is_as_told ? (int)answer->count : -2;
-}
+static bool is_brief;
 
 /* ---- Opening -------------------------------------------------------------- */
 
@@ -587,25 +90,26 @@ static void a_session_belongs_to_one_node(void) {
   CHECK(finds(A, S1, RECORD));
   int64_t start = now_ms();
   CHECK(finds_elsewhere(B, S1, A));
-  CHECK(now_ms() - start < 500);
+  CHECK(now_ms() - start < 900);
   CHECK(finds_elsewhere(B, S1, A));
 
   release(A, S1);
   COMES(all_is_kept(A));
   start = now_ms();
   CHECK(finds(B, S1, RECORD));
-  CHECK(now_ms() - start < 500);
+  CHECK(now_ms() - start < 900);
   CHECK(count_after(B, S1, T1, 0) == 3);
   CHECK(finds_elsewhere(A, S1, B));
   CHECK(A->lost_count == 0 && B->lost_count == 0);
   forget_session(B, S1);
+  COMES(all_is_kept(B));
   CHECK(finds(A, S1, "") && finds(B, S1, "") && count_after(B, S1, T1, 0) == -1);
   close_node(A);
   close_node(B);
 }
 
 /* A node that does not know yet that it was thought dead. */
-static void what_another_node_says_does_not_count(void) {
+static void what_another_node_says_of_a_session_does_not_count(void) {
   open_node(A);
   open_node(B);
   keep_session(A, S1, RECORD, 60000);
@@ -614,20 +118,28 @@ static void what_another_node_says_does_not_count(void) {
   release(A, S1);
   COMES(all_is_kept(A));
   CHECK(finds(B, S1, RECORD));
-  keep(A, S1, T1, 3, 4);
   keep_session(A, S1, OTHER_RECORD, 60000);
-  end(A, S1, T1);
-  begin(A, S1, T2);
   touch(A, S1);
   forget_session(A, S1);
   release(A, S1);
   COMES(all_is_kept(A));
   CHECK(A->lost_count > 0 && strcmp(A->lost[0], S1) == 0);
-  CHECK(finds(B, S1, RECORD));
-  CHECK(count_after(B, S1, T1, 0) == 2 && count_after(B, S1, T2, 0) == -1);
+  CHECK(finds(B, S1, RECORD) && count_after(B, S1, T1, 0) == 2);
   CHECK(finds_elsewhere(A, S1, B));
-  keep(B, S1, T1, 3, 5);
-  CHECK(count_after(B, S1, T1, 0) == 5);
+
+  /* Its streams are its own until they end: of two messages with one number the first counts, and none behind the end.
+   */
+  keep(A, S1, T1, 3, 4);
+  begin(A, S1, T2);
+  COMES(all_is_kept(A));
+  keep(B, S1, T1, 2, 5);
+  CHECK(count_after(B, S1, T1, 0) == 5 && count_after(B, S1, T2, 0) == 0);
+  CHECK(asked("XLEN shttp:{%s}:events", S1) == 5);
+  end(A, S1, T1);
+  COMES(all_is_kept(A));
+  keep(B, S1, T1, 6, 7);
+  const struct answer *ended = wait_for(load(B, S1, T1, 0));
+  CHECK(ended->kind == ENDED && ended->count == 5 && ended->is_as_told);
   CHECK(B->lost_count == 0);
   forget_session(B, S1);
   close_node(A);
@@ -673,14 +185,14 @@ static void a_dead_node_loses_its_sessions(void) {
   int64_t start = now_ms();
   CHECK(finds(B, S1, RECORD));
   int64_t time = now_ms() - start;
-  CHECK(time >= 800 && time < 2500);
+  CHECK(time >= 800 && time < 4000);
   CHECK(count_after(B, S1, T1, 0) == 5);
   COMES(B->gone_count > 0 && is_named(B->gone[0], &other));
   /* Its other sessions cost nothing any more. */
   asked("HSET shttp:{%s} version 1 owner %b record {}", S2, "0123456789abcdef0123456789abcdef", 32);
   start = now_ms();
   CHECK(finds(B, S2, "{}"));
-  CHECK(now_ms() - start < 500); /* its key is not there */
+  CHECK(now_ms() - start < 900); /* its key is not there */
   forget_session(B, S1);
   forget_session(B, S2);
   close_node(B);
@@ -699,7 +211,10 @@ static void a_node_that_wakes_up_is_told(void) {
   run_for(5000);
   CHECK(finds(B, S1, RECORD));
   kill(child, SIGCONT);
-  CHECK(read(pipe_end, session, sizeof session - 1) == (ssize_t)strlen(S1) && strcmp(session, S1) == 0);
+  struct pollfd told = {.fd = pipe_end, .events = POLLIN};
+  CHECK(poll(&told, 1, PATIENCE_MS) == 1 && read(pipe_end, session, sizeof session - 1) == (ssize_t)strlen(S1));
+  CHECK(strcmp(session, S1) == 0);
+  kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   close(pipe_end);
   forget_session(B, S1);
@@ -729,13 +244,13 @@ static void a_node_that_closes_leaves_its_sessions(void) {
   open_node(A);
   open_node(B);
   keep_session(A, S1, RECORD, 60000);
-  for (uint64_t i = 1; i <= 3000; i++) keep(A, S1, T1, i, i);
+  keep(A, S1, T1, 1, 500);
   close_node(A); /* without a turn of the loop */
   CHECK(asked("EXISTS shttp:node:%s", A->hex) == 0);
   int64_t start = now_ms();
   CHECK(finds(B, S1, RECORD));
-  CHECK(now_ms() - start < 500);
-  CHECK(count_after(B, S1, T1, 0) == 3000);
+  CHECK(now_ms() - start < 900);
+  CHECK(count_after(B, S1, T1, 0) == 500);
   release(B, S1);
   close_node(B);
 
@@ -994,18 +509,24 @@ static void what_was_not_answered_is_done_once(void) {
 
   /* What Redis never had: messages to all come later, and others never. */
   CHECK(A->gone_count == 0);
+  atomic_store(&proxy.loses, true);
+  send_numbered(A, NULL, "all", 3 * ROUNDS + 1, 3 * ROUNDS + 2);
+  send_to(A, B, "does not come");
+  run_for(50);
   kill(redis, SIGSTOP);
   cut_proxy();
+  atomic_store(&proxy.loses, false);
   COMES(!A->is_reached);
-  send_numbered(A, NULL, "all", 3 * ROUNDS + 1, 3 * ROUNDS + 2);
+  send_numbered(A, NULL, "all", 3 * ROUNDS + 3, 3 * ROUNDS + 4);
   send_to(A, B, "does not wait");
   COMES(A->gone_count == 1 && is_named(A->gone[0], B));
   kill(redis, SIGCONT);
   COMES(A->is_reached);
-  COMES(has_heard(B, A, "all", 3 * ROUNDS + 2));
+  COMES(has_heard(B, A, "all", 3 * ROUNDS + 4));
   send_numbered(A, B, "one", 3 * ROUNDS + 1, 3 * ROUNDS + 1);
   COMES(has_heard(B, A, "one", 3 * ROUNDS + 1));
   CHECK(B->gone_count == 1 && is_named(B->gone[0], A));
+  for (size_t i = 0; i < B->heard_count; i++) CHECK(strncmp(B->heard[i].text, "does not", 8) != 0);
   forget_session(A, S1);
   close_node(A);
   close_node(B);
@@ -1102,13 +623,13 @@ static void closing_takes_no_longer_than_it_may(void) {
   keep_session(A, S1, RECORD, 60000);
   int64_t start = now_ms();
   close_node(A);
-  CHECK(now_ms() - start < 3000);
+  CHECK(now_ms() - start < 4000);
   kill(redis, SIGCONT);
   open_node(A);
   stop_redis();
   start = now_ms();
   close_node(A);
-  CHECK(now_ms() - start < 3000);
+  CHECK(now_ms() - start < 4000);
   start_redis("--appendonly", "no");
 }
 
@@ -1292,9 +813,8 @@ static void redis_may_come_later(void) {
   forget_session(A, S1);
   close_node(A);
 
-  char where[100];
-  snprintf(where, sizeof where, "redis://no-such-host.invalid:1");
-  open_at(A, where);
+  if (is_brief) return; /* the C library's search for a name leaves something behind */
+  open_at(A, "redis://no-such-host.invalid:1");
   run_for(300);
   CHECK(!A->is_reached);
   close_node(A);
@@ -1330,7 +850,8 @@ static void a_forked_child_touches_nothing(void) {
     find(A, S1);
     send_to(A, NULL, "from the child");
     A->module.close(A->module.store);
-    _exit(A->questions > 0 && A->answers[0].times > 0);
+    if (A->answers[0].times == 0) execl("/bin/true", "true", NULL);
+    _exit(1);
   }
   int status;
   CHECK(waitpid(child, &status, 0) == child && status == 0);
@@ -1348,16 +869,13 @@ static void a_forked_child_touches_nothing(void) {
   (printf("%s\n", #test), fflush(stdout), asked("FLUSHALL"), begin_loop(), test(), end_loop())
 
 int main(int argc, char **argv) {
-  bool is_brief = argc > 1 && strcmp(argv[1], "brief") == 0;
+  is_brief = argc > 1 && strcmp(argv[1], "brief") == 0;
   const char *only = argc > 1 && !is_brief ? argv[1] : NULL;
-  if (mkdtemp(directory) == NULL) return perror("mkdtemp"), 2;
-  snprintf(socket_path, sizeof socket_path, "%s/redis.sock", directory);
-  setenv("STORE_MODULE", "libstreamablehttp-redis.so.0", 0);
-  signal(SIGPIPE, SIG_DFL);
+  begin_tests();
   start_redis("--appendonly", "no");
   RUN(locations);
   RUN(a_session_belongs_to_one_node);
-  RUN(what_another_node_says_does_not_count);
+  RUN(what_another_node_says_of_a_session_does_not_count);
   RUN(a_dead_node_loses_its_sessions);
   if (!is_brief) RUN(a_node_that_wakes_up_is_told);
   RUN(a_node_that_only_connects_again_loses_nothing);
@@ -1382,9 +900,7 @@ int main(int argc, char **argv) {
   RUN(a_node_closes_in_a_callback);
   RUN(a_forked_child_touches_nothing);
   stop_redis();
-  char command[60];
-  snprintf(command, sizeof command, "rm -rf %s", directory);
-  if (system(command) != 0) return 2;
+  end_tests();
   printf("%d failures\n", failures);
   return failures > 0;
 }

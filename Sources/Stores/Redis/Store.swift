@@ -3,8 +3,8 @@ import CStore
 import CStreamableHTTP
 import StoreShared
 
-/// An open store: what waits for Redis, the connections to it, and who is told what comes of it. All
-/// of it is on the loop's thread.
+/// An open store: what waits for Redis, the connections to it, and who is told what comes of it.
+/// All of it is on the loop's thread.
 final class Store {
     let terms: Terms
     let location: Location

@@ -14,6 +14,8 @@ struct Relays: ~Copyable {
     /// Whether the store, and with it the other nodes, can be reached.
     /// It is until it says otherwise: questions wait for the first try.
     var isReached = true
+    /// Whether it ever was.
+    var wasReached = false
     /// Whether something was passed on since this was last asked.
     private var hasSent = false
 

@@ -87,6 +87,10 @@ extension ServerEngine {
         if !keepsAlive { connection.endAfterExchange() }
         move(connection, to: .receiving)
         exchangeEnded(on: connection)
+        // All of the response may have been written before its end was known.
+        if case .finishing = connection.exchange.state, connection.outbox.isDrained {
+            responded(on: connection)
+        }
         passOn(from: connection)
     }
 
