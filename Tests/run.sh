@@ -35,7 +35,7 @@ simulator() {
   simulate=$(swift build -c release --show-bin-path)/simulate
   "$simulate" --seeds 1500
   for kind in loss duplication reordering leak filter parking invariant amnesia impostor interruption \
-    numbering; do
+    numbering echo twins hole; do
     found=$("$simulate" --seeds 20 --sabotage "$kind" | grep '^seed') || true
     echo "$kind on purpose: ${found%%$'\n'*}"
     ! grep -v " failed: $kind: " <<<"$found" || return 1

@@ -160,7 +160,7 @@ final class ClientEnd: LinkEnd {
             }
             simulation.ledger.oldIDs.insert(client.old.wireID)
         case .opened, .part: misconduct("a body in parts that is no stream")
-        case .malformed(let what): misconduct(what)
+        case .malformed(let what): hole(what)
         }
     }
 
@@ -174,7 +174,7 @@ final class ClientEnd: LinkEnd {
             takeArray(body, BatchReading(tickets, notes, session), handed)
         } else if case .ticket(let ticket) = asks, head.status == 200 {
             guard let message = Message(body) else {
-                return misconduct("a body that is no message")
+                return hole("a body that is no message")
             }
             client.initialized(ticket, head.sessionID, message)
             simulation.ledger.answered(ticket, with: message, handed: handed)
@@ -214,7 +214,7 @@ final class ClientEnd: LinkEnd {
     }
 
     private func take(_ id: String?, _ data: [UInt8], _ handed: Int) {
-        guard let stream, let message = Message(data) else { return misconduct("an event") }
+        guard let stream, let message = Message(data) else { return hole("an event") }
         if stream.hasAnswer {
             // The server cannot know that the client has an answer that was lost with a process.
             if simulation.store.hasLost(stream.lastID), message.isInterruption { return }
@@ -245,7 +245,9 @@ final class ClientEnd: LinkEnd {
         stream.hasAnswer = true
         simulation.ledger.answered(ticket, with: message, handed: handed)
         if stream.missing > simulation.ledger.droppedAtMost(of: ticket) {
-            simulation.violate(.loss, "an event of \(stream.channel) is missing")
+            simulation.violate(
+                simulation.profile.hasNodes ? .hole : .loss,
+                "an event of \(stream.channel) is missing")
         }
         client.initialized(ticket, message)
         guard batch != nil else { return }
@@ -309,6 +311,12 @@ final class ClientEnd: LinkEnd {
         batch = nil
         for (asks, _) in asked { client.unanswered(asks) }
         asked = []
+    }
+
+    /// Something is missing: between nodes, if there are several.
+    private func hole(_ text: String) {
+        let kind: Violation.Kind = simulation.profile.hasNodes ? .hole : .misconduct
+        simulation.violate(kind, "\(link.name): \(text)")
     }
 
     private func misconduct(_ text: String) {

@@ -75,6 +75,7 @@ final class Driver {
     }
 
     func deadlineReached() {
+        node.isTouched = true
         engine.deadlineReached()
         // Pipelined requests that are read then may have a deadline that is now (responseHead 0).
         for _ in 0..<16 where isDue { engine.deadlineReached() }
@@ -99,7 +100,10 @@ final class Driver {
     func pump() {
         guard !isPumping else { return }
         isPumping = true
-        while let effect = engine.nextEffect() { perform(effect) }
+        while let effect = engine.nextEffect() {
+            node.isTouched = true
+            perform(effect)
+        }
         isPumping = false
     }
 

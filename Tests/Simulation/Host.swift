@@ -16,7 +16,7 @@ final class Host {
     }
 
     private unowned let simulation: Simulation
-    private unowned let node: Node
+    unowned let node: Node
     let authorizer: Authorizer
     private(set) var modern: ModernHost!
     private var given: [RequestKey: Given] = [:]
@@ -36,7 +36,7 @@ final class Host {
     }
 
     private var engine: ServerEngine { node.engine }
-    private var ledger: Ledger { simulation.ledger }
+    var ledger: Ledger { simulation.ledger }
     private func number(_ bound: Int) -> Int { simulation.random.number(bound) }
     private func chance(_ percent: Int) -> Bool { simulation.random.chance(percent) }
 
@@ -334,17 +334,6 @@ final class Host {
         }
         let isDue = engine.statistics.mailboxDrops == drops && !Host.isLog(method)
         ledger.broadcast(isDue: isDue, at: node)
-    }
-
-    /// Another node has sent a message to every session.
-    func heardBroadcast(_ method: UnsafeRawBufferPointer, _ params: UnsafeRawBufferPointer) {
-        let drops = engine.statistics.mailboxDrops
-        var broadcast = engine.broadcast(method: method, params: params)
-        while engine.proceed(&broadcast) {}
-        guard engine.statistics.mailboxDrops == drops, !method.equals("notifications/message"),
-            let number = JSONValue(params, depthMax: 16)?["n"]?.integer
-        else { return }
-        ledger.broadcast(Int(number), arrivedAt: node)
     }
 
     /// Cancels the oldest call. The notification for the client may find the mailbox full.

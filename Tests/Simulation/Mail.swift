@@ -45,7 +45,8 @@ final class Mail {
             guard other.epoch == epoch, breaks[way] ?? 0 == count else { return }
             other.node.run { [self] in
                 guard other.epoch == epoch else { return }
-                simulation.note("\(line.node.name) → \(other.node.name) \(Mail.name(of: bytes))")
+                simulation.note(
+                    "node \(way.from.low) → node \(way.to.low) \(Mail.name(of: bytes))")
                 for bytes in simulation.sabotage.spoil(bytes, from: way.from, to: way.to) {
                     other.node.driver.received(bytes, from: way.from)
                 }

@@ -21,6 +21,8 @@ final class Node {
     /// Whether nothing of it runs, and what happens when it goes on.
     private(set) var isPaused = false
     private var waiting: [() -> Void] = []
+    /// Whether something has happened in it that is not checked yet.
+    var isTouched = true
 
     init(_ number: Int, in simulation: Simulation) {
         self.number = number
@@ -56,7 +58,9 @@ final class Node {
 
     /// Does something in the process, once it is not paused.
     func run(_ action: @escaping () -> Void) {
-        if isPaused { waiting.append(action) } else { action() }
+        if isPaused { return waiting.append(action) }
+        isTouched = true
+        action()
     }
 
     func after(_ pause: Int64, _ action: @escaping () -> Void) {

@@ -63,6 +63,9 @@ package struct Sabotage {
     /// The streams whose end the store has not kept.
     private var spoiled: Set<StreamToken> = []
     private var held: (item: ResponseReader.Item, end: any LinkEnd)?
+    private var echo: Echo?
+    /// The responses between nodes that have begun.
+    private var begun: Set<[UInt8]> = []
     /// What is to be broken inside of the engine.
     private var invariant: Invariant?
     /// What is broken there, and how.
@@ -171,7 +174,57 @@ package struct Sabotage {
     }
 
     /// What arrives instead of a message between nodes.
-    mutating func spoil(_ bytes: [UInt8], from: NodeID, to: NodeID) -> [[UInt8]] { [bytes] }
+    mutating func spoil(_ bytes: [UInt8], from: NodeID, to: NodeID) -> [[UInt8]] {
+        guard kind == .echo || kind == .hole, countdown < .max else { return [bytes] }
+        let key = Array(bytes.dropFirst().prefix(8))
+        let isRequest = bytes.first == 1 && Sabotage.contains("tools/call", bytes)
+        if kind == .echo, isRequest, echo == nil { echo = Echo(bytes, from, to, key) }
+        if kind == .echo, let last = echo {
+            // While the first one is open the second would find it.
+            let isEnd = bytes.first == 6 || bytes.first == 7
+            if isEnd, key == last.key, from == last.to { echo?.isOver = true }
+            guard last.isOver, from == last.from, to == last.to else { return [bytes] }
+            countdown = .max
+            return [last.bytes, bytes]
+        }
+        guard kind == .hole, bytes.first == 5 else { return [bytes] }
+        countdown -= 1
+        // Something must follow, or nobody could tell that it is not only late.
+        let isChunk = bytes.suffix(2) == [13, 10] && bytes.suffix(5) != [48, 13, 10, 13, 10]
+        guard !begun.insert(key).inserted, countdown <= 0, isChunk, bytes.count > 60 else {
+            return [bytes]
+        }
+        countdown = .max
+        return [Array(bytes.dropLast(3))]
+    }
+
+    /// Whether the store is to give a session away that another node has.
+    mutating func givesAway() -> Bool {
+        guard kind == .twins, countdown < .max else { return false }
+        countdown -= 1
+        return countdown <= 0
+    }
+
+    private static func contains(_ word: StaticString, _ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { $0.contains(word.rawBytes) }
+    }
+
+    /// A request between nodes that comes a second time.
+    private struct Echo {
+        let bytes: [UInt8]
+        let from: NodeID
+        let to: NodeID
+        let key: [UInt8]
+        /// Whether the first one has its response.
+        var isOver = false
+
+        init(_ bytes: [UInt8], _ from: NodeID, _ to: NodeID, _ key: [UInt8]) {
+            self.bytes = bytes
+            self.from = from
+            self.to = to
+            self.key = key
+        }
+    }
 
     /// Breaks an invariant of the engine, as soon as there is something that can be broken so.
     mutating func act(on engine: ServerEngine, _ random: inout SeededRandom) {

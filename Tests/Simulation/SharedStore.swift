@@ -135,6 +135,7 @@ final class SharedStore: HostStore {
     private func schedule(_ line: StoreLine) {
         line.schedule { [self] in
             while let entry = line.takeDue() { perform(entry, of: line) }
+            line.tellKept()
             schedule(line)
         }
     }
@@ -233,13 +234,15 @@ final class SharedStore: HostStore {
                 dying[owner]?.append((load, session, line))
                 return
             }
-            if let other = self.line(of: owner), !other.seemsDead {
+            if let other = self.line(of: owner), !other.seemsDead,
+                !simulation.sabotage.givesAway()
+            {
                 return line.answer(load) { engine in
                     self.simulation.note("\(line.node.name) ← elsewhere \(owner.low)")
                     try? engine.found(load, at: owner)
                 }
             }
-            if let other = self.line(of: owner) { tellLost(session, to: other) }
+            if let other = self.line(of: owner), other.seemsDead { tellLost(session, to: other) }
         }
         owners[session] = line.id
         line.answer(load) { engine in

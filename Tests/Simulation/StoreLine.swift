@@ -19,6 +19,7 @@ final class StoreLine {
     /// What is on its way, and what the store has done without the node's knowing.
     private var entries: [Entry] = []
     private var unheard: [Entry] = []
+    private var performedSerial: UInt64 = 0
     private var lastArrival: Int64 = 0
     private var lastAnswer: Int64 = 0
     private var isScheduled = false
@@ -90,12 +91,18 @@ final class StoreLine {
 
     func stall(until time: Int64) { stalledUntil = time }
 
-    /// The store has done what an entry says; the node hears of that.
+    /// The store has done what an entry says.
     func performed(_ entry: Entry) {
         if entry.order.changed != nil || entry.order.released != nil { unheard.append(entry) }
+        performedSerial = entry.serial
+    }
+
+    /// The node hears of what was done.
+    func tellKept() {
+        let serial = performedSerial
         tell { [self] engine in
-            unheard.removeAll { $0.serial <= entry.serial }
-            engine.kept(upTo: entry.serial)
+            unheard.removeAll { $0.serial <= serial }
+            engine.kept(upTo: serial)
         }
     }
 

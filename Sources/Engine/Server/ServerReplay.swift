@@ -237,6 +237,11 @@ extension ServerEngine {
             guard let found,
                 isComplete(found.count, state.isEnd || interrupted != nil, resumption)
             else {
+                if hasNodes, !relays.isReached {
+                    detach(connection)
+                    core.counters.resumesRefused += 1
+                    return refuse(.storeTimeout, connection)
+                }
                 if beginAfresh(on: connection) { return }
                 detach(connection)
                 return refuseResume(connection)

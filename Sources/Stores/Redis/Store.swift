@@ -83,6 +83,9 @@ final class Store {
         reference.release()
     }
 
+    /// Whether a try to reach Redis has failed.
+    private var hasFailed = false
+
     var isReady: Bool { link?.isReady ?? false }
 
     /// Nobody is dead before.
@@ -101,7 +104,10 @@ final class Store {
         let stream = UnsafeRawBufferPointer(order.stream)
         let text = UnsafeRawBufferPointer(text)
         let size = Order.size(session.count, stream.count, text.count)
-        if kind.isQuestion, !isReady || !queue.canTake(size) { return host.fail(order.load) }
+        let isStarting = !hasFailed && !isReady
+        if kind.isQuestion, !(isReady || isStarting) || !queue.canTake(size) {
+            return host.fail(order.load)
+        }
         if mustGiveUp { return }
         if kind == .keep, text.count > Store.messageMax || !queue.hasRoom(for: size) {
             return lose(order.number, of: session, stream, order.serial)
@@ -189,6 +195,7 @@ final class Store {
         do throws(LinkFault) {
             if link.isReady {
                 try link.beginTurn(at: now)
+                for node in peers.names { probes.watch(node, at: now) }
                 queue.insert(Order(.refresh))
             } else if link.isWaiting {
                 try beginTry(link, at: now)
@@ -296,6 +303,8 @@ final class Store {
     func lose(_ fault: LinkFault, at now: Int64) {
         guard !isIdle, let link else { return }
         resolver?.cancel()
+        let isNews = !hasFailed || link.isReady
+        hasFailed = true
         let wasReady = link.lose(at: now)
         emptyingCount = 0
         let removed = queue.rewind() + probes.removeAll()
@@ -305,10 +314,8 @@ final class Store {
         reason.append(": ")
         fault.append(to: &reason)
         log(.warning, "The store cannot reach Redis; it tries again:", about: .absence, reason)
-        if wasReady {
-            host.tellGone(nil)
-            host.tellReached(false)
-        }
+        if wasReady { host.tellGone(nil) }
+        if isNews { host.tellReached(false) }
         for order in removed {
             if order.kind.isQuestion { host.fail(order.load) }
             order.free()

@@ -102,7 +102,10 @@ extension Store {
         let isAlive = probes.note(
             owner, subscribers: subscribers, at: MonotonicClock.now, graceEnd: graceEnd, &searches)
         guard let isAlive else { return }
-        if !isAlive { host.tellGone(owner) }
+        if !isAlive {
+            host.tellGone(owner)
+            peers.remove(owner)
+        }
         for search in searches {
             decide(search, owner, isAlive: isAlive)
             search.free()

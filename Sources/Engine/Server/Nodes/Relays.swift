@@ -12,7 +12,10 @@ struct Relays: ~Copyable {
     private var origins: [RelayKey: ServerConnection] = [:]
     private var lastKey: UInt64
     /// Whether the store, and with it the other nodes, can be reached.
-    var isReached = false
+    /// It is until it says otherwise: questions wait for the first try.
+    var isReached = true
+    /// Whether it ever was.
+    var wasReached = false
     /// Whether something was passed on since this was last asked.
     private var hasSent = false
 

@@ -109,7 +109,8 @@ extension ServerEngine {
             relays.isReached = isReached
             guard isReached, !wasReached else { return }
             // To those that it could not tell.
-            kept.send(NodeMessage.over.bytes, to: nil)
+            if relays.wasReached { kept.send(NodeMessage.over.bytes, to: nil) }
+            relays.wasReached = true
             for session in sessions.all { kept.keep(session, at: now) }
         }
     }

@@ -87,6 +87,10 @@ extension ServerEngine {
         if !keepsAlive { connection.endAfterExchange() }
         move(connection, to: .receiving)
         exchangeEnded(on: connection)
+        // All of the response may have been written before its end was known.
+        if case .finishing = connection.exchange.state, connection.outbox.isDrained {
+            responded(on: connection)
+        }
         passOn(from: connection)
     }
 
@@ -127,7 +131,7 @@ extension ServerEngine {
         guard case .relayed(let relayed) = connection.exchange.state else { return }
         if relayed.hasResponse { return discard(connection) }
         let body = relayed.body
-        forget(relayed)
+        clientLeft(relayed)
         move(connection, to: .receiving)
         switch relayed.fallback {
         case .find: refuse(.nodeGone, connection)
