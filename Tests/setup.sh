@@ -17,8 +17,14 @@ install_packages() {
   if [[ $packages == *" node-llhttp "* ]] && ! apt-cache show node-llhttp >/dev/null 2>&1; then
     packages=${packages/ node-llhttp / libllhttp-dev }
   fi
+  # Installing a server must not start it.
+  local policy=/usr/sbin/policy-rc.d failed=0
+  test ! -e "$policy" || policy=
+  test -z "$policy" || printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
   # shellcheck disable=SC2086  # words
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages || failed=1
+  test -z "$policy" || "${as_root[@]}" rm -f "$policy"
+  return "$failed"
 }
 
 # install_missing [SIGN=]PACKAGE...: installs each package of which there is no sign: a command, or an absolute path.

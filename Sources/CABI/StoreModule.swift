@@ -111,7 +111,7 @@ final class StoreModule {
             }
             if begins("sqlite:") {
                 self = .sqlite
-            } else if begins("redis:") || begins("unix:") {
+            } else if begins("redis:") || begins("rediss:") || begins("unix:") {
                 self = .redis
             } else {
                 return nil

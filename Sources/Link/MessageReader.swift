@@ -107,6 +107,11 @@ package struct MessageReader: ~Copyable {
 
     package func takeBody() -> HTTPParser.Body? { parser?.takeBody() }
 
+    /// Puts back the body of the current request, to be taken again.
+    package func putBack(_ body: ByteBuffer) {
+        parser?.putBack(body)
+    }
+
     /// A head was read: its body may be there already.
     package mutating func beginBody() {
         isAtBody = true

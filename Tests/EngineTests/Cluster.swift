@@ -50,6 +50,14 @@ final class Cluster {
     var answers = true
     /// Whom the hosts allow requests for, if they are asked.
     var principal = ""
+    /// Whether messages are on their way until it is no more so, and look-ups.
+    var holdsMail = false
+    var holdsFinds = false
+    private var finds: [(session: SessionID, load: LoadKey, node: Node)] = []
+    /// Clients that read nothing.
+    private var stalled: Set<ObjectIdentifier> = []
+    /// Clients from whom nothing is to be read.
+    private(set) var heldBack: Set<ObjectIdentifier> = []
 
     init(_ count: Int = 3, _ change: (inout ServerOptions) -> Void = { _ in }) {
         for _ in 0..<count { add(change) }
@@ -85,6 +93,17 @@ final class Cluster {
         let text = head + "\r\n" + body
         Array(text.utf8).withUnsafeBytes { node.engine.received($0, on: connection) }
         return read(connection, of: node)
+    }
+
+    /// A client reads nothing, or reads on.
+    func stall(_ connection: ServerConnection, of node: Node, _ isStalled: Bool = true) {
+        if isStalled {
+            stalled.insert(ObjectIdentifier(connection))
+        } else {
+            stalled.remove(ObjectIdentifier(connection))
+            write(to: connection, of: node)
+        }
+        settle()
     }
 
     /// What has been written to a client since the last time.
@@ -139,6 +158,13 @@ final class Cluster {
         settle()
     }
 
+    /// The store says of each node that looks for a session that it has it.
+    func misplaceFinds() {
+        for (_, load, node) in finds { try? node.engine.found(load, at: node.id) }
+        finds = []
+        settle()
+    }
+
     /// Whether a node has a session.
     func has(_ session: String, _ node: Node) -> Bool {
         Inspection(of: node.engine).sessions.contains { $0.wireID.text == session }
@@ -153,7 +179,12 @@ final class Cluster {
             for node in nodes where node.isAlive {
                 if turn(node) { isBusy = true }
             }
-            while let (from, to, bytes) = mail.first {
+            while !holdsFinds, let (session, load, node) = finds.first {
+                finds.removeFirst()
+                isBusy = true
+                find(session, load, node)
+            }
+            while !holdsMail, let (from, to, bytes) = mail.first {
                 mail.removeFirst()
                 isBusy = true
                 if let to, !nodes.contains(where: { $0.isAlive && $0.id == to }) {
@@ -192,18 +223,16 @@ final class Cluster {
                     node.events.append(event)
                     allow(event, at: node)
                 case .store(let order): perform(order, of: node)
+                case .stopReading(let connection):
+                    heldBack.insert(ObjectIdentifier(connection))
+                case .startReading(let connection):
+                    heldBack.remove(ObjectIdentifier(connection))
                 case .shutDown: node.closings += 1
                 default: break
                 }
             }
             while let connection = node.engine.nextWritable() {
-                while let output = node.engine.takeOutput(of: connection) {
-                    isBusy = true
-                    node.output[ObjectIdentifier(connection), default: ""] +=
-                        String(decoding: output.bytes, as: UTF8.self)
-                    node.engine.sent(output.count, on: connection)
-                    node.engine.recycle(output)
-                }
+                if write(to: connection, of: node) { isBusy = true }
             }
         } while node.engine.endTurn()
         return isBusy
@@ -215,6 +244,20 @@ final class Cluster {
         }
         let name = Array(principal.utf8).withUnsafeBytes { Principal($0) }
         try? node.engine.allow(key, name!, expiresIn: nil)
+    }
+
+    @discardableResult
+    private func write(to connection: ServerConnection, of node: Node) -> Bool {
+        guard !stalled.contains(ObjectIdentifier(connection)) else { return false }
+        var isBusy = false
+        while let output = node.engine.takeOutput(of: connection) {
+            isBusy = true
+            node.output[ObjectIdentifier(connection), default: ""] +=
+                String(decoding: output.bytes, as: UTF8.self)
+            node.engine.sent(output.count, on: connection)
+            node.engine.recycle(output)
+        }
+        return isBusy
     }
 
     private func perform(_ order: StoreOrder, of node: Node) {
@@ -229,7 +272,8 @@ final class Cluster {
             }
             owners[session] = node.id
             records[session] = record
-        case .findSession(let load, let session): find(session, load, node)
+        case .findSession(let load, let session):
+            if holdsFinds { finds.append((session, load, node)) } else { find(session, load, node) }
         case .forgetSession(let session):
             records[session] = nil
             owners[session] = nil

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$(cd "$1" && pwd)
 work=$build/packages
-packages=(libstreamablehttp-dev libstreamablehttp-sqlite0 libstreamablehttp0)
+packages=(libstreamablehttp-dev libstreamablehttp-sqlite0 libstreamablehttp-redis0 libstreamablehttp0)
 unset STREAMABLEHTTP_LIBRARY PYTHONPATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -61,32 +61,36 @@ SECONDS=0
 rm -rf "$work/made"
 mkdir -p "$work/made"
 
-check "cpack makes three Debian packages and a tarball"
+check "cpack makes four Debian packages and a tarball"
 cmake "$build" >/dev/null
 (cd "$work" && cpack --config "$build/CPackConfig.cmake" -B "$work/made") >"$work/cpack.log" 2>&1 ||
   fail "$(cat "$work/cpack.log")"
 runtime=$(echo "$work"/made/libstreamablehttp0_*.deb)
-module=$(echo "$work"/made/libstreamablehttp-sqlite0_*.deb)
+sqlite=$(echo "$work"/made/libstreamablehttp-sqlite0_*.deb)
+redis=$(echo "$work"/made/libstreamablehttp-redis0_*.deb)
 development=$(echo "$work"/made/libstreamablehttp-dev_*.deb)
 tarball=$(echo "$work"/made/libstreamablehttp-*.tar.gz)
-for file in "$runtime" "$module" "$development" "$tarball"; do test -f "$file" || fail "there is no $file"; done
+for file in "$runtime" "$sqlite" "$redis" "$development" "$tarball"; do test -f "$file" || fail "there is no $file"; done
 version=$(dpkg-deb --field "$runtime" Version)
 version=${version%-*}
 
 check "lintian has no error and no warning"
 as_root=()
 test "$(id -u)" != 0 || as_root=(--allow-root)
-lintian "${as_root[@]}" --fail-on error,warning "$runtime" "$module" "$development"
+lintian "${as_root[@]}" --fail-on error,warning "$runtime" "$sqlite" "$redis" "$development"
 
-check "the runtime package has only the library, that of the module the module, the development package all else"
+check "the runtime package has only the library, those of modules a module each, the development package all else"
 contents() { dpkg-deb --fsys-tarfile "$1" | tar -t | grep -vE '/$|/usr/share/(doc|lintian)/' | sort; }
 library=./usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/libstreamablehttp.so
 expected=$(printf '%s\n' "$library.0" "$library.$version")
 test "$(contents "$runtime")" = "$expected" || fail "$(contents "$runtime")"
-expected=$(printf '%s\n' "${library%.so}-sqlite.so.0" "${library%.so}-sqlite.so.$version")
-test "$(contents "$module")" = "$expected" || fail "$(contents "$module")"
-[[ $(dpkg-deb --field "$module" Depends) == *libsqlite3-0* ]] || fail "$(dpkg-deb --field "$module" Depends)"
-[[ $(dpkg-deb --field "$runtime" Depends) != *sqlite* ]] || fail "$(dpkg-deb --field "$runtime" Depends)"
+for module in "sqlite $sqlite libsqlite3-0" "redis $redis libhiredis"; do
+  read -r name file needed <<<"$module"
+  expected=$(printf '%s\n' "${library%.so}-$name.so.0" "${library%.so}-$name.so.$version")
+  test "$(contents "$file")" = "$expected" || fail "$(contents "$file")"
+  [[ $(dpkg-deb --field "$file" Depends) == *$needed* ]] || fail "$(dpkg-deb --field "$file" Depends)"
+  [[ $(dpkg-deb --field "$runtime" Depends) != *$needed* ]] || fail "$(dpkg-deb --field "$runtime" Depends)"
+done
 others=$(contents "$development" | grep -vE '/(libstreamablehttp\.so|streamablehttp\.pc|StreamableHTTPConfig(Version)?\.cmake)$' |
   grep -vE '^\./usr/share/(man/man3/[a-z0-9_]+\.3\.gz|streamablehttp/streamablehttp\.(json|cdef))$' || true)
 test "$others" = "$(cd "$root/include" && printf './usr/include/%s\n' *.h *.hpp)" || fail "$others"
@@ -100,7 +104,7 @@ rm -rf "$work/tree" "$work/consumer" "$work/debian" "$work/prefix" "$work/withou
 if test "$(id -u)" = 0 && ! is_installed; then
   check "the Debian packages install, and C programs find the library by pkg-config and CMake"
   installed=yes
-  dpkg --install "$runtime" "$module" "$development" >/dev/null
+  dpkg --install "$runtime" "$sqlite" "$redis" "$development" >/dev/null
   bash "$root/Tests/C/consumer/try.sh" /usr "$work/consumer"
 
   check "a package that links the library depends on libstreamablehttp0"
@@ -111,7 +115,7 @@ if test "$(id -u)" = 0 && ! is_installed; then
 else
   echo "Not root, or a libstreamablehttp is installed: the Debian packages are unpacked, not installed"
   check "C programs find the library of the Debian packages by pkg-config and CMake"
-  for package in "$runtime" "$module" "$development"; do dpkg --extract "$package" "$work/tree"; done
+  for package in "$runtime" "$sqlite" "$redis" "$development"; do dpkg --extract "$package" "$work/tree"; done
   PKG_CONFIG_SYSROOT_DIR=$work/tree bash "$root/Tests/C/consumer/try.sh" "$work/tree/usr" "$work/consumer"
 fi
 
@@ -131,7 +135,7 @@ if test -n "$installed"; then
 
   check "the Debian packages are purged, and nothing is left"
   dpkg --purge "${packages[@]}" >/dev/null
-  for package in "$runtime" "$module" "$development"; do
+  for package in "$runtime" "$sqlite" "$redis" "$development"; do
     for file in $(dpkg-deb --fsys-tarfile "$package" | tar -t | grep -v '/$' | sed 's/^\.//'); do
       test ! -e "$file" || fail "$file is still there"
     done
@@ -145,7 +149,7 @@ mkdir "$work/prefix"
 tar -xzf "$tarball" -C "$work/prefix" --strip-components 1
 bash "$root/Tests/C/consumer/try.sh" "$work/prefix" "$work/consumer/of_tarball"
 
-check "the wheel is for any Linux with glibc 2.34, with its own libuv, jansson and SQLite"
+check "the wheel is for any Linux with glibc 2.34, with its own libuv, jansson, SQLite and hiredis"
 tag=manylinux_2_34_$(uname -m)
 [[ $wheel == *-py3-none-$tag.whl ]] || fail "$wheel"
 shown=$("$work/tools/bin/auditwheel" show "$wheel")
@@ -175,6 +179,17 @@ if ! is_installed; then
   serve
   mv "$work"/without_sqlite/libsqlite3-* "$work"/with_wheel/lib/python3*/site-packages/streamablehttp.libs
 fi
+
+modules=$(unzip -Z1 "$wheel" | grep -E 'redis.*\.so' | sed 's/-[0-9a-f]*\.so.*/.so/' | sort)
+test "$modules" = "$(printf '%s\n' streamablehttp.libs/libhiredis.so streamablehttp/libstreamablehttp-redis.so.0)" ||
+  fail "of Redis it has $modules"
+
+check "the wheel has a store in Redis, which may be absent"
+serve redis
+has_loaded '/streamablehttp/libstreamablehttp-redis.so.0$'
+has_loaded '/streamablehttp.libs/libhiredis-'
+test "$(grep -c '/libuv' <<<"$loaded")" = 1 || fail "The library and its module have not the same libuv: $loaded"
+! grep -v "^$work/with_wheel/" <<<"$loaded" || fail "These libraries are not the wheel's"
 
 check "the wheel serves beside other copies of libuv in its process"
 install --quiet uvloop

@@ -1,7 +1,7 @@
 """Starts a server, asks it as a client would, and prints which libraries the process has loaded.
 
 usage: serve_once.py [uvloop] [system-libuv] [store]: under uvloop, which has a libuv of its own; after the
-system's libuv, whose functions everybody in the process then finds first; with SQLite.
+system's libuv, whose functions everybody in the process then finds first; with SQLite; with Redis.
 """
 
 import asyncio
@@ -44,6 +44,8 @@ async def serve(folder):
                 event.respond({"tools": []})
 
     store = f"sqlite:{folder}/kept.db" if "store" in sys.argv else None
+    if "redis" in sys.argv:
+        store = f"unix:{folder}/no-redis.sock"
     async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True, store=store) as server:
         answering = asyncio.create_task(answer(server))
         assert await asyncio.to_thread(ask, server.url) == {"tools": []}
@@ -53,7 +55,9 @@ async def serve(folder):
 def print_libraries():
     lines = Path("/proc/self/maps").read_text().splitlines()
     for file in sorted({line.split()[-1] for line in lines if ".so" in line}):
-        if any(name in file for name in ("libstreamablehttp", "libuv", "libjansson", "libsqlite3", "uvloop")):
+        if any(
+            name in file for name in ("libstreamablehttp", "libuv", "libjansson", "libsqlite3", "libhiredis", "uvloop")
+        ):
             print(file)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import json
@@ -10,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import http_reader
 HELD_SECONDS = 5.0
 """How long a stream is idle: longer than every time-out of the blocks, which are a fifteenth of theirs."""
 STEPS = 5
+MODERN = "2026-07-28"
 BURST_CLIENTS = 20
 BURST_CALLS = 15
 
@@ -253,6 +256,103 @@ def check_gap(client: Client) -> None:
     await_new_server(session)
 
 
+# ---- Several servers that share a Redis ------------------------------------------
+
+
+def figures(client: Client) -> dict[int, dict[str, int]]:
+    """The counters of each server, by its process: a client without a session asks until it has met all three."""
+    meta = {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}
+    body = exact.call("stats")
+    body["params"]["_meta"] = meta
+    fields = {"MCP_Protocol_Version": MODERN, "Mcp_Method": "tools/call", "Mcp_Name": "stats", "Host": NAME}
+    found: dict[int, dict[str, int]] = {}
+    deadline = time.monotonic() + 10
+    while len(found) < 3:
+        assert time.monotonic() < deadline, f"only {len(found)} servers answer"
+        with client.connect() as connection:
+            connection.send(exact.post(body, **fields))
+            answer = connection.response()
+            assert answer.status == 200, answer
+            stats = answer.last["result"]["structuredContent"]["value"]
+            found[stats["process"]] = stats
+    return found
+
+
+def relayed(client: Client) -> dict[int, int]:
+    return {process: stats["exchanges_relayed"] for process, stats in figures(client).items()}
+
+
+def check_spread(client: Client) -> None:
+    """A session's requests go to all servers, which pass them on to its own."""
+    session = client.session()
+    own = session.value("stats")["process"]
+    before = relayed(client)
+    for number in range(60):
+        assert session.value("size", text="x" * number) == number
+    assert session.value("stats")["process"] == own
+    after = relayed(client)
+    assert {process for process in after if after[process] > before[process]} == after.keys() - {own}
+
+
+def check_stays(client: Client) -> None:
+    """A session's requests go to its own server, and to none else."""
+    before = relayed(client)
+    sessions = [client.session() for _ in range(6)]
+    for session in sessions * 5:
+        assert session.value("size", text="here") == 4
+        assert session.id.startswith("node-")
+    assert len({session.id[:7] for session in sessions}) > 1, "new sessions are shared out"
+    assert relayed(client) == before
+
+
+def check_roll(client: Client) -> None:
+    """Servers are replaced one after the other, and no client notices."""
+    proxy = client.proxy
+    sessions = [client.session() for _ in range(3)]
+    statuses: collections.Counter[int] = collections.Counter()
+    is_over = threading.Event()
+
+    def calls(session: Session) -> None:
+        while not is_over.is_set():
+            with client.connect() as connection:
+                while not is_over.is_set():
+                    connection.send(session.post(exact.call("size", text="here")))
+                    answer = connection.response()
+                    statuses[answer.status] += 1
+                    if answer.closes or not proxy.keeps_clients:
+                        break
+
+    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
+        running = [pool.submit(calls, session) for session in sessions]
+        try:
+            for number, host in enumerate(proxy.hosts):
+                with proxy.without(number):
+                    assert host.terminate() == 0
+                    proxy.hosts[number] = proxy.run_node(number)
+                wanted = {one.process.pid for one in proxy.hosts}
+                while figures(client).keys() != wanted:
+                    time.sleep(0.05)
+        finally:
+            is_over.set()
+        for one in running:
+            one.result()
+    assert statuses.keys() == {200} and statuses[200] > 100, statuses
+
+
+def check_death(client: Client) -> None:
+    """The server of a session is killed, and another one goes on with it."""
+    proxy = client.proxy
+    session = client.session()
+    own = session.value("stats")["process"]
+    number, host = next((number, one) for number, one in enumerate(proxy.hosts) if one.process.pid == own)
+    host.kill()
+    deadline = time.monotonic() + 10
+    while (status := session.status()) != 200:
+        assert status in (502, 503) and time.monotonic() < deadline, status
+    assert session.value("stats")["process"] != own
+    proxy.hosts[number] = proxy.run_node(number)
+
+
 ALL = (
     check_stream,
     check_http2,
@@ -266,4 +366,16 @@ ALL = (
     check_restart,
     check_gap,
 )
+NODES = (
+    check_stream,
+    check_large_stream,
+    check_primary,
+    check_resume,
+    check_fields,
+    check_official,
+    check_spread,
+    check_roll,
+    check_death,
+)
+STICKY = (check_stream, check_primary, check_resume, check_official, check_stays, check_roll, check_death)
 OVER_TCP = (check_stream, check_fields, check_burst)

@@ -1,4 +1,4 @@
-"""The server behind the proxies. usage: host.py PATH_OR_PORT KEEPALIVE_MS
+"""The server behind the proxies, or one of them. usage: host.py PATH_OR_PORT KEEPALIVE_MS [STORE SESSION_ID_PREFIX]
 
 Its tools let the client decide when the next message is sent: each goes only after the client has said that the
 last one arrived.
@@ -10,11 +10,12 @@ last one arrived.
     headers {name}   answers the value of a field of the HTTP request
     primary          answers whether the session has a primary stream
     notify {number}  sends a notification on the primary stream, then answers
-    stats            answers the server's counters
+    stats            answers the server's counters, and which process this is
 """
 
 import asyncio
 import functools
+import os
 import signal
 import sys
 from typing import Any
@@ -66,7 +67,7 @@ async def notify(server, request, arguments):
 
 
 async def stats(server, request, arguments):
-    return server.stats()
+    return {**server.stats(), "process": os.getpid()}
 
 
 async def call(server, request):
@@ -85,7 +86,7 @@ def ended(running, request, _):
     del running[request]
 
 
-async def main(place, keepalive_ms):
+async def main(place, keepalive_ms, store=None, session_id_prefix=None):
     running: dict[Request, asyncio.Task[None]] = {}
     where: dict[str, Any]
     if place.isdigit():
@@ -98,6 +99,8 @@ async def main(place, keepalive_ms):
         capabilities={"tools": {}},
         **where,
         keepalive_ms=int(keepalive_ms),
+        store=store,
+        session_id_prefix=session_id_prefix,
         progress_route="request",
         address_share_percent=100,
     ) as server:

@@ -1,5 +1,5 @@
-"""Runs the configurations of docs/OPERATING.md behind which it says a server can be put, and a client through
-each of them. Ends with a summary line. usage: proxies.py BUILD_DIRECTORY [NAME...]
+"""Runs the configurations of docs/OPERATING.md behind which it says a server can be put, and those of docs/STORES.md for
+several servers that share a Redis, and a client through each of them. Ends with a summary line. usage: proxies.py BUILD_DIRECTORY [NAME...]
 
 One second here is fifteen in the blocks: every time-out in them, and the server's keep-alive, is that much
 shorter, so that a stream is held for longer than the time-outs.
@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from checks import Client
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PAGE = ROOT / "docs" / "OPERATING.md"
+PAGE_OF_NODES = ROOT / "docs" / "STORES.md"
 SCALE = 15
 KEEPALIVE_MS = 15_000 // SCALE
 SECONDS_MAX = 90
@@ -46,11 +47,11 @@ EXPOSURE_MAX = 15
 """What `systemd-analyze security` may say of the unit, in tenths: it goes from 0 to 100."""
 
 
-def block(marker: str) -> str:
+def block(marker: str, page: Path = PAGE) -> str:
     """The fenced block of the page whose first line is a comment with the path of the file."""
-    blocks = re.findall(r"^```\w*\n# (\S+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\w*\n# (\S+)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     found = [text for path, text in blocks if path == marker]
-    assert len(found) == 1, f"{PAGE.name} has {len(found)} blocks of {marker}"
+    assert len(found) == 1, f"{page.name} has {len(found)} blocks of {marker}"
     return found[0]
 
 
@@ -119,6 +120,13 @@ class Proxy:
     flaw: str | None = None
     """What its log says when it has failed for a reason of its own, with any server behind it."""
 
+    @classmethod
+    def rounds(cls) -> Sequence[tuple[bool, Sequence[Callable[[Client], None]]]]:
+        """Whether the server is reached over TCP, and what is checked then."""
+        from checks import ALL, OVER_TCP
+
+        return ((False, ALL), (True, OVER_TCP))
+
     def __init__(self, place: Path, build: Path, over_tcp: bool) -> None:
         self.place = place
         self.build = build
@@ -131,6 +139,7 @@ class Proxy:
         self.make_certificate()
         self._processes = contextlib.ExitStack()
         self.host: Process
+        self.proxy: Process
 
     def make_certificate(self) -> None:
         subprocess.run(
@@ -146,8 +155,8 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         try:
-            self.start_host()
-            self._processes.enter_context(self.start())
+            self.start_servers()
+            self.proxy = self._processes.enter_context(self.start())
             self.await_listener()
         except BaseException:
             self._processes.close()
@@ -157,18 +166,29 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         self._processes.close()
 
+    def start_servers(self) -> None:
+        self.start_host()
+
     def start_host(self) -> None:
         """Starts the server, or one after it."""
-        self.host = self._processes.enter_context(
+        self.host = self.run_host("host", self.server_port or self.socket, KEEPALIVE_MS)
+
+    def run_host(self, name: str, *arguments: object) -> Process:
+        host = self._processes.enter_context(
             Process(
                 self.place,
-                "host",
-                [sys.executable, "-B", HERE / "host.py", self.server_port or self.socket, KEEPALIVE_MS],
+                name,
+                [sys.executable, "-B", HERE / "host.py", *arguments],
                 STREAMABLEHTTP_LIBRARY=str(self.build / "lib" / "libstreamablehttp.so"),
                 PYTHONPATH=str(ROOT / "bindings" / "python"),
             )
         )
-        self.await_that(lambda: self.host.said("listening"), self.host)
+        self.await_that(lambda: host.said("listening"), host)
+        return host
+
+    def block(self) -> str:
+        """What the page says."""
+        return block(self.marker)
 
     @property
     def upstream(self) -> dict[str, str]:
@@ -217,7 +237,7 @@ class Nginx(Proxy):
 
     def start(self) -> Process:
         text = adapted(
-            block(self.marker),
+            self.block(),
             {
                 **self.upstream,
                 "listen 443 ": f"listen 127.0.0.1:{self.port} ",
@@ -244,7 +264,7 @@ class HAProxy(Proxy):
     def start(self) -> Process:
         both = (self.place / "cert.pem").read_text() + (self.place / "key.pem").read_text()
         text = adapted(
-            block(self.marker),
+            self.block(),
             {
                 **self.upstream,
                 "bind :443 ": f"bind 127.0.0.1:{self.port} ",
@@ -263,7 +283,7 @@ class Caddy(Proxy):
     flaw = "aborting with incomplete response"
 
     def start(self) -> Process:
-        text = adapted(block(self.marker), self.upstream)
+        text = adapted(self.block(), self.upstream)
         # Certificates of its own instead of ones from the internet, on another port.
         own = "admin off\nlocal_certs\nskip_install_trust\nauto_https disable_redirects\ndefault_bind 127.0.0.1\n"
         path = self.write(
@@ -273,14 +293,113 @@ class Caddy(Proxy):
         return self.run("caddy", "run", "--config", path, "--adapter", "caddyfile", HOME=str(self.place))
 
 
-PROXIES = (Nginx, HAProxy, Caddy)
+class Nodes(Proxy):
+    """Three servers that share a Redis. Their block takes the place of a part of the one server's."""
+
+    marker_of_nodes: str
+    part: str
+    """What the block of the one server has in its place."""
+    is_sticky = False
+    keeps_clients = True
+    """Whether connections of clients stay open while nodes are replaced."""
+
+    def __init__(self, place: Path, build: Path, over_tcp: bool) -> None:
+        super().__init__(place, build, over_tcp)
+        self.ports = [free_port() for _ in range(3)]
+        self.hosts: list[Process] = []
+
+    @classmethod
+    def rounds(cls) -> Sequence[tuple[bool, Sequence[Callable[[Client], None]]]]:
+        from checks import NODES, STICKY
+
+        return ((True, STICKY if cls.is_sticky else NODES),)
+
+    def start_servers(self) -> None:
+        place = ("--port", "0", "--unixsocket", self.place / "redis.sock", "--dir", self.place)
+        redis = Process(self.place, "redis", ["redis-server", *place, "--save", ""])
+        self._processes.enter_context(redis)
+        self.await_that(lambda: redis.said("ready to accept connections"), redis)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            self.hosts = list(pool.map(self.run_node, range(3)))
+
+    def run_node(self, number: int) -> Process:
+        store = f"unix:{self.place / 'redis.sock'}"
+        return self.run_host(f"host-{number + 1}", self.ports[number], KEEPALIVE_MS, store, f"node-{number + 1}-")
+
+    def block(self) -> str:
+        nodes = block(self.marker_of_nodes, PAGE_OF_NODES)
+        text, count = re.subn(self.part, lambda _: nodes, super().block(), flags=re.MULTILINE | re.DOTALL)
+        assert count == 1, f"the block of {self.marker} has {count} times {self.part}"
+        return text
+
+    @property
+    def upstream(self) -> dict[str, str]:
+        return {f"10.0.0.{number}:8080": f"127.0.0.1:{port}" for number, port in enumerate(self.ports, 1)}
+
+    @contextlib.contextmanager
+    def without(self, number: int) -> Iterator[None]:
+        """While a node is replaced, as the page says."""
+        raise NotImplementedError
+
+
+class NginxNodes(Nodes, Nginx):
+    marker_of_nodes = "/etc/nginx/conf.d/mcp-nodes.conf"
+    part = r"^upstream mcp \{.*?^\}\n"
+    keeps_clients = False
+
+    @contextlib.contextmanager
+    def without(self, number: int) -> Iterator[None]:
+        path = self.place / "nginx.conf"
+        text = path.read_text()
+        server = f"server 127.0.0.1:{self.ports[number]}"
+        path.write_text(text.replace(f"{server};", f"{server} down;"))
+        self.reload()
+        yield
+        path.write_text(text)
+        self.reload()
+
+    def reload(self) -> None:
+        """Waits until new connections come to the new workers."""
+        children = Path(f"/proc/{self.proxy.process.pid}/task/{self.proxy.process.pid}/children")
+        before = set(children.read_text().split())
+        self.proxy.process.send_signal(signal.SIGHUP)
+        self.await_that(lambda: set(children.read_text().split()) - before)
+        time.sleep(0.2)
+
+
+class HAProxyNodes(Nodes, HAProxy):
+    marker_of_nodes = "/etc/haproxy/nodes.cfg"
+    part = r"^backend mcp\n.*"
+
+    @property
+    def upstream(self) -> dict[str, str]:
+        return {**super().upstream, "/run/haproxy/admin.sock": str(self.place / "admin.sock")}
+
+    @contextlib.contextmanager
+    def without(self, number: int) -> Iterator[None]:
+        self.set_state(number, "maint")
+        time.sleep(0.2)
+        yield
+        self.set_state(number, "ready")
+
+    def set_state(self, number: int, state: str) -> None:
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(str(self.place / "admin.sock"))
+            admin.sendall(f"set server mcp/node-{number + 1} state {state}\n".encode())
+            assert admin.recv(1000) == b"\n"
+
+
+class HAProxySticky(HAProxyNodes):
+    marker_of_nodes = "/etc/haproxy/nodes-sticky.cfg"
+    is_sticky = True
+
+
+PROXIES = (Nginx, HAProxy, Caddy, NginxNodes, HAProxyNodes, HAProxySticky)
 
 
 def check(kind: type[Proxy], build: Path) -> str | None:
     """Gives what is wrong, or None."""
-    from checks import ALL, OVER_TCP
-
-    for over_tcp, checks in ((False, ALL), (True, OVER_TCP)):
+    for over_tcp, checks in kind.rounds():
         for left in reversed(range(ATTEMPTS)):
             fault, log = check_all(kind, build, over_tcp, checks)
             if fault is None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the proxies' configurations of docs/OPERATING.md, and clients through each of them, and checks the systemd unit.
-# Installs what is missing. Ends with a summary line. usage: run.sh BUILD_DIRECTORY [nginx|haproxy|caddy...]
+# Runs the configurations of docs/OPERATING.md and docs/STORES.md, and clients through each, and checks the systemd unit.
+# Installs what is missing. Ends with a summary line. usage: run.sh BUILD_DIRECTORY [NAME...], as in nginx or haproxynodes
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -11,7 +11,7 @@ install_what_is_missing() {
   local missing=() tool
   # Unprivileged users have no sbin on their PATH.
   export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-  for tool in nginx haproxy caddy openssl curl; do
+  for tool in nginx haproxy caddy redis-server openssl curl; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   command -v systemd-analyze >/dev/null || missing+=(systemd)

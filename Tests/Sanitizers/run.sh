@@ -24,7 +24,7 @@ runtime() {
 build_library() {
   local flags=() product
   test "$sanitizer" = thread || flags=(-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined)
-  for product in streamablehttp streamablehttp-sqlite; do
+  for product in streamablehttp streamablehttp-sqlite streamablehttp-redis; do
     SHTTP_EMBEDDED=1 swift build -c release --product $product --disable-local-rpath \
       --package-path "$root" --scratch-path "$scratch" --sanitize="$sanitizer" "${flags[@]}" \
       -Xlinker -z -Xlinker undefs
@@ -53,6 +53,13 @@ passes() {
   passed=$((passed + 1))
 }
 
+passes_with_redis() {
+  echo "${1##*/}, with Redis"
+  STORE_MODULE=libstreamablehttp-redis.so.0 bash "$root/Tests/Stores/with_redis.sh" timeout 120 \
+    env LD_PRELOAD="$(runtime | tr '\n' ' ')" LD_LIBRARY_PATH="$scratch/release" "$@"
+  passed=$((passed + 1))
+}
+
 prove() {
   local sanitizer=$1 scratch=$build/sanitized/$1 passed=0 program
   build_library
@@ -66,6 +73,7 @@ prove() {
       *) passes "$program" ;;
     esac
   done
+  passes_with_redis "$build/tests/conformance_sqlite" --without total 'unix:REDIS?prefix=tests'
   # The interpreter leaks what its threads have left behind; the C programs must not.
   ASAN_OPTIONS=detect_leaks=0 passes "$python" "$here/stress.py" "$stress_seconds"
   echo "$sanitizer: $passed tests passed"

@@ -1,7 +1,8 @@
-"""A bound on time, and a place for the database."""
+"""A bound on time, a place for the database, and nodes that share a Redis."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
 
 from bounded import bound
+from cluster import Cluster
 
 bounded = bound(100)
 
@@ -17,3 +19,21 @@ bounded = bound(100)
 @pytest.fixture
 def database(tmp_path):
     return tmp_path / "kept.db"
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    """Starts one: see `Cluster`."""
+    with contextlib.ExitStack() as ends:
+
+        def start(*count, **options):
+            return ends.enter_context(Cluster(tmp_path_factory.mktemp("cluster"), *count, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    """Three of them, for all tests of a file that leave them as they are."""
+    with Cluster(tmp_path_factory.mktemp("nodes")) as started:
+        yield started

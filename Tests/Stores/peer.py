@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Server:
         self._command = [*command, *map(str, options)]
         self._limits = limits
         self._pass_fds = pass_fds
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.port = 0
         self.generation = 0
         self.process = None
@@ -85,8 +86,8 @@ class Server:
             self.process.stdout.close()
 
     def log(self):
-        self._errors.seek(0)
-        return self._errors.read()
+        """What it has said so far. The file's position is that of the process, which goes on writing."""
+        return os.pread(self._errors.fileno(), 1 << 24, 0).decode(errors="replace")
 
     def rss(self):
         """The memory of the process, in bytes."""
@@ -112,17 +113,21 @@ class Client:
         self.headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
         if name:
             self.headers["Authorization"] = f"Bearer {TOKENS[name]}"
-        self._last = 0
-        self._lock = threading.Lock()
+        self._ids = itertools.count(1)
 
     def next_id(self):
-        with self._lock:
-            self._last += 1
-            return self._last
+        return next(self._ids)
+
+    def at(self, server):
+        """The same client, which goes to another server."""
+        other = copy.copy(self)
+        other.server = server
+        return other
 
     def send(self, verb, message=None, **headers):
-        """Sends it, and gives the connection on which the answer comes."""
-        body = b"" if message is None else json.dumps({"jsonrpc": "2.0", **message}).encode()
+        """Sends it, and gives the connection on which the answer comes. A batch is sent as it is."""
+        whole = message if isinstance(message, list) else {"jsonrpc": "2.0", **(message or {})}
+        body = b"" if message is None else json.dumps(whole).encode()
         fields = {"Host": f"127.0.0.1:{self.server.port}", **self.headers, **headers}
         fields = {name.replace("_", "-"): value for name, value in fields.items()}
         if verb == "POST":
@@ -137,11 +142,11 @@ class Client:
         with self.send(verb, message, **headers) as connection:
             return connection.response(verb)
 
-    def initialize(self, revision="2025-11-25"):
+    def initialize(self, revision="2025-11-25", **capabilities):
         """Its response. With a session it is not ready before it has said so."""
         params = {
             "protocolVersion": revision,
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": {"name": "peer", "version": "1"},
         }
         response = self.ask("POST", {"id": self.next_id(), "method": "initialize", "params": params})
@@ -150,10 +155,14 @@ class Client:
             self.headers["MCP-Protocol-Version"] = revision
         return response
 
-    def open(self):
-        assert self.initialize().status == 200
-        assert self.ask("POST", {"method": "notifications/initialized"}).status == 202
+    def open(self, **capabilities):
+        assert self.initialize(**capabilities).status == 200
+        assert self.notify("notifications/initialized") == 202
         return self
+
+    def notify(self, method, **params):
+        """The status."""
+        return self.ask("POST", {"method": method, "params": params} if params else {"method": method}).status
 
     def calling(self, tool, **arguments):
         """The message of a call."""
@@ -172,6 +181,36 @@ class Client:
 
     def resume(self, after):
         return self.send("GET", Last_Event_ID=after)
+
+
+MODERN = "2026-07-28"
+META = "io.modelcontextprotocol/"
+
+
+class ModernClient(Client):
+    """A client of 2026-07-28: no session, and each request stands for itself."""
+
+    def __init__(self, server, name=None, **capabilities):
+        super().__init__(server, name)
+        self.headers["MCP-Protocol-Version"] = MODERN
+        self._meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": capabilities}
+
+    def send(self, verb, message=None, **headers):
+        params = {"_meta": self._meta, **message.get("params", {})}
+        repeated = {"Mcp-Method": message["method"]}
+        if name := params.get("name") or params.get("uri"):
+            repeated["Mcp-Name"] = name
+        return super().send(verb, {**message, "params": params}, **repeated, **headers)
+
+    def listening(self, **kinds):
+        """The message that opens a stream of changes."""
+        return {"id": self.next_id(), "method": "subscriptions/listen", "params": {"notifications": kinds}}
+
+    def retrying(self, message, result, **answers):
+        """The message of a call again, with the answers to what its result asks for, by method."""
+        given = {key: answers[asked["method"].replace("/", "_")] for key, asked in result["inputRequests"].items()}
+        params = {**message["params"], "inputResponses": given, "requestState": result["requestState"]}
+        return {**message, "id": self.next_id(), "params": params}
 
 
 class Stream:

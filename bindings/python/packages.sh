@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the Python packages from a build: the sdist, and the wheel for every Linux with glibc 2.34 or newer. The wheel
-# contains the library with its libuv, jansson and SQLite, under names of their own: it needs no package of the system,
+# contains the library with its libuv, jansson, SQLite and hiredis, under names of their own: it needs no package of the system,
 # and does not meet another libuv in the process. usage: bindings/python/packages.sh BUILD_DIRECTORY RESULT_DIRECTORY
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -29,6 +29,7 @@ cp "$root/bindings/debian/copyright" "$work/unpacked/LICENSE.llhttp"
 cp /usr/share/doc/libuv1-dev/copyright "$work/unpacked/LICENSE.libuv"
 cp /usr/share/doc/libjansson-dev/copyright "$work/unpacked/LICENSE.jansson"
 cp /usr/share/doc/libsqlite3-dev/copyright "$work/unpacked/LICENSE.sqlite"
+cp /usr/share/doc/libhiredis-dev/copyright "$work/unpacked/LICENSE.hiredis"
 STREAMABLEHTTP_LIBRARY=$build/lib/libstreamablehttp.so \
   quietly python -m build --no-isolation --wheel --outdir "$work/local" "$work/unpacked"
 quietly auditwheel repair --plat "manylinux_2_34_$(uname -m)" --wheel-dir "$result" "$work"/local/*.whl

@@ -13,7 +13,8 @@ from setuptools.command.build_py import build_py
 
 NAME = "libstreamablehttp.so"
 SONAME = f"{NAME}.0"
-MODULES = ("libstreamablehttp-sqlite.so.0",)  # the library opens them; they are beside it
+# The library opens them; they are beside it.
+MODULES = ("libstreamablehttp-sqlite.so.0", "libstreamablehttp-redis.so.0")
 HERE = Path(__file__).resolve().parent
 IS_SDIST = (HERE / "PKG-INFO").exists()  # else it is a checkout of the repository
 

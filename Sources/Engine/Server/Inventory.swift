@@ -56,6 +56,7 @@ package struct Inventory {
         }
         if let relayed = connection.exchange.relayed {
             requests += HeapBlock.size(of: relayed) + (relayed.body?.heapBytes ?? 0)
+            requests += connection.head?.heapBytes ?? 0
         }
         if let origin = connection.origin {
             connections += HeapBlock.size(of: origin)

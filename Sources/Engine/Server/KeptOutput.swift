@@ -119,12 +119,14 @@ extension ServerEngine {
         connection.needed = storeOrders.lastStored
     }
 
-    /// A connection that has bytes to write, and may.
+    /// A connection that has bytes to write, and may. Those without a socket write here.
     @inline(never)
     func nextKeptWritable() -> ServerConnection? {
         while let connection = connections.nextWritable() {
             let order = keptOutput.order(for: connection, last: storeOrders.lastStored)
-            if keptOutput.mayWrite(connection, last: order) { return connection }
+            guard keptOutput.mayWrite(connection, last: order) else { continue }
+            if connection.origin == nil { return connection }
+            enter { passOn(from: connection) }
         }
         return nil
     }

@@ -49,6 +49,7 @@ extension ServerEngine {
         case .finishing where !shutdown.isClosing: wait(.drain, connection)
         case .idle: wait(.nextRequest, connection)
         case .hosted: wait(.drain, connection)
+        case .relayed(let relayed): noteTaken(of: relayed, by: connection)
         default: break
         }
     }
@@ -63,6 +64,7 @@ extension ServerEngine {
             connections.readable.add(connection)
             if connection.outbox.isSlow { wait(.nextRequest, connection) }
         case .hosted(let exchange): drained(exchange, on: connection)
+        case .relayed(let relayed): noteTaken(of: relayed, by: connection)
         default: if roomWaits > 0 { noteRoom(on: connection) }
         }
         connection.outbox.forgetSlowness()

@@ -196,10 +196,7 @@ package final class ServerEngine {
     @_optimize(speed)
     package func sent(_ count: Int, on connection: ServerConnection) {
         guard !connection.isClosed else { return }
-        enter {
-            handedOver(count, on: connection)
-            if hasNodes { noteTaken(on: connection) }
-        }
+        enter { handedOver(count, on: connection) }
     }
 
     @inline(__always)
@@ -275,22 +272,7 @@ package final class ServerEngine {
 
     /// A connection that has bytes to write; nil if there is none left in this iteration.
     package func nextWritable() -> ServerConnection? {
-        hasNodes ? nextWithSocket() : nextThatMayWrite()
-    }
-
-    @inline(__always)
-    private func nextThatMayWrite() -> ServerConnection? {
         keptOutput.isOn ? nextKeptWritable() : connections.nextWritable()
-    }
-
-    /// The same, after the output for clients at other nodes was passed on.
-    @inline(never)
-    private func nextWithSocket() -> ServerConnection? {
-        while let connection = nextThatMayWrite() {
-            guard connection.origin != nil else { return connection }
-            enter { passOn(from: connection) }
-        }
-        return nil
     }
 
     /// Whether no output may be written yet: the host's store has to hear of it first.

@@ -11,20 +11,12 @@ extension ServerEngine {
     func messageArrived(on connection: ServerConnection) {
         guard let head = connection.head else { return }
         stopWaiting(connection)
-        if hasNodes, let node = connection.exchange.place {
+        if hasNodes, let node = connection.exchange.takePlace() {
             if connection.origin != nil { return giveBack(connection) }
             return relay(head, to: node, on: connection)
         }
-        messageArrived(head, connection.reader.takeBody(), on: connection)
-    }
-
-    @inline(__always)
-    func messageArrived(
-        _ head: RequestHead, _ body: @autoclosure () -> HTTPParser.Body?,
-        on connection: ServerConnection
-    ) {
         switch head.method {
-        case .post: body().map { postArrived(head, $0, on: connection) }
+        case .post: postArrived(head, on: connection)
         case .get: getArrived(head, on: connection)
         case .delete: deleteArrived(head, on: connection)
         case .head, .options, .other: preflightArrived(head, on: connection)
@@ -32,9 +24,8 @@ extension ServerEngine {
     }
 
     @_optimize(speed)
-    private func postArrived(
-        _ head: RequestHead, _ body: HTTPParser.Body, on connection: ServerConnection
-    ) {
+    private func postArrived(_ head: RequestHead, on connection: ServerConnection) {
+        guard let body = connection.reader.takeBody() else { return }
         do {
             let message = try Message(body, limits: options.limits)
             connection.access?.note(method: message.envelope.method)
@@ -78,8 +69,10 @@ extension ServerEngine {
                 return refuse(refusal, connection, id: id, message.envelope.method)
             }
         }
-        if hasNodes, relayToDrainer(message, head, of: session, on: connection) { return }
-        if id == nil { accept(connection) }
+        if id == nil {
+            if hasNodes, relayToDrainer(message, head, of: session, on: connection) { return }
+            accept(connection)
+        }
         dispatch(message, head, of: session, on: connection)
         if let session { noteActivity(of: session) }
     }
@@ -129,6 +122,7 @@ extension ServerEngine {
 
     private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
+        if session.past.isReleased { return refuseWhileDraining(connection) }
         end(session, because: "Session ended")
         if hasNodes { waitForStore(connection) }
         respondEmpty(.noContent, connection)
@@ -172,10 +166,11 @@ extension ServerEngine {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
         }
-        guard head.isUnanimous(.sessionID, FieldName.sessionID),
-            let session = sessions.find(text, of: connection.exchange.principal)
-        else {
+        guard head.isUnanimous(.sessionID, FieldName.sessionID) else {
             return .refused(.sessionUnknown)
+        }
+        guard let session = sessions.find(text, of: connection.exchange.principal) else {
+            return .refused(refusal(ofUnknown: text, connection))
         }
         connection.access?.note(session)
         return .found(session)

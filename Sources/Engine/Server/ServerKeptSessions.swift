@@ -24,6 +24,7 @@ extension ServerEngine {
             return true
         }
         guard let load = kept.find(id) else { return false }
+        connection.exchange.seek()
         parked.park(connection, for: load)
         move(connection, to: .seeking(load))
         wait(.load, connection)
@@ -84,15 +85,15 @@ extension ServerEngine {
     ) {
         parked.end(load)
         move(connection, to: .receiving)
-        let returned = connection.exchange.takeReturned()
+        if let returned = connection.exchange.takeReturned() {
+            stopWaiting(connection)
+            guard let refusal else { return dispatchAgain(returned, on: connection) }
+            release(returned)
+            return refuse(refusal, connection)
+        }
         if let refusal {
-            if let returned { release(returned) }
             stopWaiting(connection)
             refuse(refusal, connection)
-        } else if let returned {
-            stopWaiting(connection)
-            dispatchAgain(returned, on: connection)
-            return
         } else {
             _ = connection.reader.awaitBody()
             wait(.body, connection)
@@ -111,6 +112,17 @@ extension ServerEngine {
             guard case .seeking(let load) = connection.exchange.state else { continue }
             endSeeking(load, on: connection, nil)
         }
+    }
+
+    /// What a request is refused with whose session is not here. If it was when the request's head
+    /// came, another node may have it now: its client is to ask again.
+    func refusal(
+        ofUnknown text: UnsafeRawBufferPointer, _ connection: ServerConnection
+    ) -> Refusal {
+        guard hasNodes, !connection.exchange.isSought, let id = sessions.id(in: text),
+            sessions.key(for: id) == nil
+        else { return .sessionUnknown }
+        return .sessionStore
     }
 
     // MARK: Going on
@@ -132,6 +144,10 @@ extension ServerEngine {
         let principal = connection.exchange.principal
         guard record.principal == principal, options.revisions.contains(record.revision) else {
             return nil
+        }
+        if hasNodes, isDraining {
+            connection.endAfterExchange()
+            return .draining
         }
         // Each process has a primary stream of its own: numbers are never given twice, although the
         // store may have lost the last ones. One half of its id is the same in all of them.

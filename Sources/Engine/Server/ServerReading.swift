@@ -20,7 +20,8 @@ extension ServerEngine {
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .idle, .receiving, .refused, .receivingOther: break
-            case .request, .primary, .listening, .loading, .hosted, .relayed:
+            case .request, .primary, .listening, .loading, .hosted, .relayed,
+                .seeking where connection.exchange.returned != nil:
                 if rest.count > 0 { postpone(rest, on: connection) }
                 return
             case .authorizing, .seeking:

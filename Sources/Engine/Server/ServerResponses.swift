@@ -73,6 +73,7 @@ extension ServerEngine {
 
     /// The same with a response that `respond` writes, told whether another request may follow.
     func respondEarly(on connection: ServerConnection, _ respond: (_ keepsAlive: Bool) -> Void) {
+        _ = connection.exchange.takePlace()
         let isArriving = connection.reader.isInsideMessage
         let hasMore = isArriving && connection.head?.hasBody ?? true
         if hasMore { connection.endAfterExchange() }

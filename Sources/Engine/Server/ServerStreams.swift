@@ -119,8 +119,11 @@ extension ServerEngine {
             beginStream(of: request, on: connection)
         case .primary, .listening:
             break
-        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .relayed,
-            .refused, .loading, .finishing, .lingering, .closed:
+        case .relayed:
+            // The other node sends keep-alives.
+            guard isStuck else { return wait(.keepAlive, connection) }
+        case .idle, .receiving, .receivingOther, .hosted, .authorizing, .seeking, .refused,
+            .loading, .finishing, .lingering, .closed:
             return
         }
         guard !isStuck else {

@@ -27,6 +27,8 @@
             case .primary, .listening: mayWait = [options.keepAlive == nil ? nil : .keepAlive]
             case .loading, .seeking: mayWait = [.load]
             case .hosted: mayWait = [nil, .drain]
+            case .relayed(let relayed) where relayed.isStream && relayed.hasResponse:
+                mayWait = [options.keepAlive == nil ? nil : .keepAlive]
             case .relayed: mayWait = [nil]
             case .finishing: mayWait = [.drain, .hangUp, options.bodyArrival == nil ? nil : .drain]
             case .lingering: mayWait = [.hangUp]

@@ -41,6 +41,12 @@ final class CommandWriter {
             count += 1
         }
         refresh(to: output)
+        // Which Redis before 6.2 does not know.
+        output.append(arguments: 4)
+        output.append(argument: "XTRIM")
+        append("version", [], to: output)
+        output.append(argument: "MINID")
+        output.append(argument: "0")
         let text = ByteQueue()
         for script in Script.allCases {
             text.removeAll()
@@ -50,7 +56,7 @@ final class CommandWriter {
             output.append(argument: "LOAD")
             output.append(argument: text.bytes)
         }
-        return count + 1 + Script.allCases.count
+        return count + 2 + Script.allCases.count
     }
 
     /// What the connection for messages begins with. Returns how many answers follow.

@@ -168,8 +168,8 @@ final class Connection {
         watched = wanted
         uv_poll_start(poll, wanted) { handle, _, _ in
             guard let data = handle?.pointee.data else { return }
-            // It closes the handle before it ends.
-            Unmanaged<Connection>.fromOpaque(data)._withUnsafeGuaranteedRef { $0.onEvent() }
+            // It closes the handle before it ends, which may be in this call.
+            Unmanaged<Connection>.fromOpaque(data).takeUnretainedValue().onEvent()
         }
     }
 

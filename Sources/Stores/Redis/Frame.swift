@@ -2,8 +2,8 @@ import CLibc
 
 /// What is sent to other nodes: a head, and what the sender says.
 ///
-/// A sender numbers all that it sends. A frame has the number of the one before on the same channel,
-/// so that its receiver sees whether one is missing, and whether one comes again.
+/// A sender numbers all that it sends. A frame has the number of the one before on the same
+/// channel, so that its receiver sees whether one is missing, and whether one comes again.
 struct Frame {
     enum Kind: UInt8 {
         case message = 0

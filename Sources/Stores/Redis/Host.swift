@@ -90,22 +90,14 @@ final class Host {
 
     // MARK: The log
 
-    func warn(_ text: StaticString, about topic: LogLimit.Topic, _ detail: Text) {
-        log(SHTTP_LOG_WARNING, text, about: topic, detail)
-    }
-
-    func notice(_ text: StaticString, about topic: LogLimit.Topic, _ detail: Text) {
-        log(SHTTP_LOG_NOTICE, text, about: topic, detail)
-    }
-
-    private func log(
-        _ level: shttp_log_level, _ text: StaticString, about topic: LogLimit.Topic, _ detail: Text
+    func log(
+        _ level: LogLimit.Level, _ text: StaticString, about topic: LogLimit.Topic, _ detail: Text
     ) {
         guard let server, lines.allows(topic, at: MonotonicClock.now) else { return }
         var line = Text()
         line.append(text)
         line.append(" ")
         line.append(detail)
-        line.withCString { functions.log(server, level, $0) }
+        line.withCString { functions.log(server, level.value, $0) }
     }
 }

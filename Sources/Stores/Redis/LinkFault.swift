@@ -22,6 +22,8 @@ enum LinkFault: Error {
         error.append(to: &text)
         if error.isAboutCluster {
             text.append(": this is a Redis Cluster, which needs a proxy that answers for all of it")
+        } else if error.isAboutSyntax {
+            text.append(": Redis 6.2 or newer is needed")
         } else if error.isAboutPermission {
             text.append(": allow the user the commands and keys of docs/STORES.md")
         } else if error.isAboutPassword {

@@ -2,6 +2,13 @@ import CStreamableHTTP
 
 /// Which lines are written: of those about one thing, one in ten seconds.
 struct LogLimit {
+    enum Level {
+        case warning
+        case notice
+
+        var value: shttp_log_level { self == .warning ? SHTTP_LOG_WARNING : SHTTP_LOG_NOTICE }
+    }
+
     enum Topic: Int, CaseIterable {
         case absence
         case recovery

@@ -1,10 +1,10 @@
 import StoreShared
 
-/// What was asked of Redis and is not answered yet, in its order: first what was sent, then what was
-/// not.
+/// What was asked of Redis and is not answered yet, in its order: first what was sent, then what
+/// was not.
 ///
 /// Its size is bounded. A message beyond `bytesMax` is replaced by the note that it is lost; all
-/// else is small, and taken up to twice as much. Beyond that nothing more fits, and all is given up.
+/// else is small, and taken up to twice as much. Beyond that nothing fits, and all is given up.
 final class OrderQueue {
     private var first: Order?
     private var last: Order?
@@ -61,8 +61,8 @@ final class OrderQueue {
         }
     }
 
-    /// A stream that loses one message after the other takes no more memory than one that loses one:
-    /// the last number is what counts. False: there is no note of it.
+    /// A stream that loses one message after the other takes no more memory than one that loses
+    /// one: the last number is what counts. False: there is no note of it.
     func extendLoss(
         of session: UnsafeRawBufferPointer, _ stream: UnsafeRawBufferPointer, to number: UInt64
     ) -> Bool {
@@ -85,7 +85,6 @@ final class OrderQueue {
     }
 
     var unsent: Order? { lastSent == nil ? first : lastSent?.next }
-    var isWaiting: Bool { lastSent != nil }
 
     /// Removes what the next answer is for; nil if nothing was asked. The caller frees it.
     func removeAnswered() -> Order? {

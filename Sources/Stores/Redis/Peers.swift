@@ -28,8 +28,8 @@ struct Peers {
     private var sentToAll: UInt64 = 0
     private var uses: UInt64 = 0
 
-    /// More nodes than this are forgotten, those that were not heard of for longest. Messages of one
-    /// that was may look as if some were missing.
+    /// More nodes than this are forgotten, those that were not heard of for longest. Messages of
+    /// one that was may look as if some were missing.
     private static let countMax = 1_024
 
     /// Numbers a frame for a node or, if that is nil, for all. Returns the one before, too.

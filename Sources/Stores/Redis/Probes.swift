@@ -2,9 +2,10 @@ import StoreShared
 
 /// Whether the owners of sessions are alive, and the searches that wait for that.
 ///
-/// A node is dead if its key has expired, or if it has had no subscriber for a while: who was killed
-/// has none at once, but who only connects again has none for a moment. When Redis itself was away,
-/// every node connects again, and may be late with its key: nobody is dead before `graceEnd`.
+/// A node is dead if its key has expired, or if it has had no subscriber for a while: who was
+/// killed has none at once, but who only connects again has none for a moment. When Redis itself
+/// was away, every node connects again, and may be late with its key: nobody is dead before
+/// `graceEnd`.
 struct Probes {
     private struct Probe {
         let owner: NodeName

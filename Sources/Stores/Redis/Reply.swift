@@ -45,8 +45,8 @@ struct RedisError {
 
     init(_ message: UnsafeRawBufferPointer) { self.message = message }
 
-    /// Whether it may be done later, or by another server, so that nothing is lost by waiting. Until
-    /// Redis 6 the reason stands within what is said of a script.
+    /// Whether it may be done later, or by another server, so that nothing is lost by waiting.
+    /// Until Redis 6 the reason stands within what is said of a script.
     var isTemporary: Bool {
         let isOfScript = begins("ERR Error running script")
         for word in RedisError.temporary where begins(word) || isOfScript && has(word) {
@@ -56,6 +56,7 @@ struct RedisError {
     }
 
     var isAboutPassword: Bool { begins("WRONGPASS") || begins("NOAUTH") || has("AUTH") }
+    var isAboutSyntax: Bool { begins("ERR syntax error") }
     var isAboutPermission: Bool { begins("NOPERM") }
     var isAboutCluster: Bool { begins("MOVED") || begins("ASK ") || begins("CROSSSLOT") }
 

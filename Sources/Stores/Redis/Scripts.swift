@@ -23,14 +23,19 @@ enum Script: Int, CaseIterable {
     static let isNotOwner: Int64 = -1
     static let isOtherVersion: Int64 = -2
 
+    /// The most bytes of messages in one answer. More than that fails.
+    private static let loadMax: UInt64 = 64 << 20
+
     /// Appends its text for a store with these terms.
     func append(to text: ByteQueue, _ terms: Terms) {
         Script.append("eventMs", terms.eventMs, to: text)
         Script.append("eventsMax", terms.sessionEventsMax, to: text)
         Script.append("bytesMax", terms.sessionBytesMax, to: text)
         Script.append("unkeptMs", terms.unkeptMs, to: text)
+        Script.append("loadMax", Script.loadMax, to: text)
         switch self {
         case .findSession, .load: break
+        case .begin, .keep, .lose, .end: text.append(Script.witness)
         default: text.append(Script.guardian)
         }
         switch self {
@@ -54,6 +59,15 @@ enum Script: Int, CaseIterable {
         local kept = redis.call('HMGET', KEYS[1], 'version', 'owner')
         if kept[1] and kept[1] ~= '1' then return -2 end
         if kept[1] and kept[2] ~= ARGV[1] then return -1 end
+
+        """
+
+    /// A node that drains ends its streams when the session is another one's already, and one that
+    /// has lost a session hears of it: streams are one node's, and what is told twice is recognized.
+    private static let witness: StaticString = """
+        local kept = redis.call('HMGET', KEYS[1], 'version', 'owner')
+        if kept[1] and kept[1] ~= '1' then return -2 end
+        local done = kept[1] and kept[2] ~= ARGV[1] and -1 or 1
 
         """
 
@@ -163,7 +177,7 @@ enum Script: Int, CaseIterable {
             local isNew = redis.call('HSETNX', KEYS[3], 'n' .. ARGV[2], 0)
             redis.call('HSETNX', KEYS[3], 'r' .. ARGV[2], ARGV[3])
             if isNew == 1 then settle() end
-            return 1
+            return done
             """
         case .keep:
             """
@@ -175,7 +189,7 @@ enum Script: Int, CaseIterable {
             if bytesMax > 0 and redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[4]) > bytesMax then
               redis.call('HSET', KEYS[3], 'bytes', cut())
             end
-            return 1
+            return done
             """
         case .lose:
             """
@@ -183,7 +197,7 @@ enum Script: Int, CaseIterable {
             if last and tonumber(ARGV[3]) <= tonumber(last) then return 0 end
             redis.call('HSET', KEYS[3], 'n' .. ARGV[2], ARGV[3])
             if not last then settle() end
-            return 1
+            return done
             """
         case .end:
             """
@@ -191,7 +205,7 @@ enum Script: Int, CaseIterable {
             if not last then return 0 end
             add('e', last)
             redis.call('HDEL', KEYS[3], 'n' .. ARGV[2], 'r' .. ARGV[2])
-            return 1
+            return done
             """
         case .load:
             """
@@ -217,7 +231,7 @@ enum Script: Int, CaseIterable {
                     found[#found + 1] = fields[4]
                     found[#found + 1] = fields[6]
                     size = size + #fields[6]
-                    if bytesMax > 0 and size > bytesMax then
+                    if size > loadMax then
                       seen, last = false, false
                       return true
                     end

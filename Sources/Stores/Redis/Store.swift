@@ -3,8 +3,8 @@ import CStore
 import CStreamableHTTP
 import StoreShared
 
-/// An open store: what waits for Redis, the connections to it, and who is told what comes of it. All
-/// of it is on the loop's thread.
+/// An open store: what waits for Redis, the connections to it, and who is told what comes of it.
+/// All of it is on the loop's thread.
 final class Store {
     let terms: Terms
     let location: Location
@@ -34,8 +34,10 @@ final class Store {
 
     /// So much is written in advance of what the system takes.
     private static let outputMax = 256 << 10
-    /// The most bytes of one answer or message; a larger one ends the connection.
+    /// The most bytes of one answer or message that comes; a larger one ends the connection.
     private static let inputMax = 128 << 20
+    /// The longest message that is sent or kept. Redis takes none that is eight times as long.
+    private static let messageMax = 64 << 20
     /// Nobody is dead for so long after Redis was away.
     private static let graceMs: Int64 = 3_000
 
@@ -57,22 +59,29 @@ final class Store {
         guard !isIdle, link == nil else { return }
         host.begin(server)
         let commands = Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] in
-            if let link { proceed(link, link.commands) }
+            retained { if let link = $0.link { $0.proceed(link, link.commands) } }
         }
         let messages = Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] in
-            if let link { proceed(link, link.messages) }
+            retained { if let link = $0.link { $0.proceed(link, link.messages) } }
         }
         link = Link(location, writer, loop, seed: terms.node.seed, commands, messages)
         resolver = Resolver { [unowned(unsafe) self] addresses, status in
-            resolved(addresses, status)
+            retained { $0.resolved(addresses, status) }
         }
         self.loop = loop
-        pulse = Pulse(loop) { [unowned(unsafe) self] in turn() }
+        pulse = Pulse(loop) { [unowned(unsafe) self] in retained { $0.turn() } }
         // The first try is made in the loop's next turn.
         pulse?.arm(for: 0)
     }
 
     private var loop: UnsafeMutablePointer<uv_loop_t>?
+
+    /// The library may close the store in any call that is made to it.
+    private func retained(_ body: (Store) -> Void) {
+        let reference = Unmanaged.passRetained(self)
+        body(self)
+        reference.release()
+    }
 
     var isReady: Bool { link?.isReady ?? false }
 
@@ -94,13 +103,14 @@ final class Store {
         let size = Order.size(session.count, stream.count, text.count)
         if kind.isQuestion, !isReady || !queue.canTake(size) { return host.fail(order.load) }
         if mustGiveUp { return }
-        if kind == .keep, !queue.hasRoom(for: size) {
+        if kind == .keep, text.count > Store.messageMax || !queue.hasRoom(for: size) {
             return lose(order.number, of: session, stream, order.serial)
         }
         guard queue.canTake(size) else { return giveUp() }
         append(
             Order(
-                kind, number: order.number, load: order.load.key, idle: order.idle_ms,
+                kind, number: order.number, load: order.load.key,
+                idle: min(order.idle_ms, Terms.longestMs),
                 serial: order.serial, session: session, stream: stream, text: text))
     }
 
@@ -128,7 +138,8 @@ final class Store {
         let frame = ByteQueue()
         Frame.append(
             kind, from: terms.node, number: number, previous: previous, content, to: frame)
-        let hasRoom = queue.hasRoom(for: Order.size(0, 0, frame.count))
+        let hasRoom =
+            frame.count <= Store.messageMax && queue.hasRoom(for: Order.size(0, 0, frame.count))
         guard let node else {
             // Its receivers see that it is missing.
             if !hasRoom { return lostMessages += 1 }
@@ -252,7 +263,7 @@ final class Store {
 
     /// Both connections are ready.
     private func begin() {
-        host.notice("The store has reached Redis:", about: .recovery, location.text)
+        log(.notice, "The store has reached Redis:", about: .recovery, location.text)
         if mustEmpty { beginEmptying() }
         host.tellReached(true)
     }
@@ -293,7 +304,7 @@ final class Store {
         var reason = location.text
         reason.append(": ")
         fault.append(to: &reason)
-        host.warn("The store cannot reach Redis; it tries again:", about: .absence, reason)
+        log(.warning, "The store cannot reach Redis; it tries again:", about: .absence, reason)
         if wasReady {
             host.tellGone(nil)
             host.tellReached(false)
@@ -306,12 +317,18 @@ final class Store {
 
     // MARK: What is lost
 
+    func log(
+        _ level: LogLimit.Level, _ text: StaticString, about topic: LogLimit.Topic, _ detail: Text
+    ) {
+        host.log(level, text, about: topic, detail)
+    }
+
     private func tellLosses() {
         guard lostMessages > 0 else { return }
         var count = Text()
         count.append(Int64(lostMessages))
         lostMessages = 0
-        host.warn("Redis takes too long; messages are dropped:", about: .loss, count)
+        log(.warning, "Redis takes too long; messages are dropped:", about: .loss, count)
     }
 
     private func tellUnsent() {
@@ -325,7 +342,8 @@ final class Store {
         mustEmpty = true
         lose(.isFull, at: now)
         queue.removeAll()
-        host.warn(
+        log(
+            .warning,
             "Redis was away for too long; the store gives up all that this server has there:",
             about: .givingUp, location.text)
     }
@@ -346,8 +364,8 @@ final class Store {
             if mustEmpty || mustGiveUp { queue.removeAll() }
             let isAll = Closing(link, queue, writer).run() && !mustEmpty && !mustGiveUp
             if !isAll {
-                host.warn(
-                    "The store is closed before it could write everything:", about: .end,
+                log(
+                    .warning, "The store is closed before it could write everything:", about: .end,
                     location.text)
             }
         }

@@ -30,7 +30,7 @@ extension Store {
     private func refuse(_ order: Order, _ error: RedisError) {
         var text = Text()
         error.append(to: &text)
-        host.warn("Redis refuses what the store has for it:", about: .refusal, text)
+        log(.warning, "Redis refuses what the store has for it:", about: .refusal, text)
         switch order.kind {
         case .findSession, .load: host.fail(order.load)
         case .scan, .drop: endEmptying(1)
@@ -49,7 +49,8 @@ extension Store {
     }
 
     private func warnOfVersion() {
-        host.warn(
+        log(
+            .warning,
             "Redis has sessions of another version of the store, which are left as they are:",
             about: .version, location.text)
     }

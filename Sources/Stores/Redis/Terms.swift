@@ -9,12 +9,15 @@ struct Terms {
     let node: NodeName
 
     init(_ terms: shttp_store_terms, _ node: NodeName) {
-        eventMs = terms.event_ms
+        eventMs = min(terms.event_ms, Terms.longestMs)
         sessionEventsMax = terms.session_events_max
         sessionBytesMax = terms.session_bytes_max
         waitingBytesMax = terms.waiting_bytes_max
         self.node = node
     }
+
+    /// Redis refuses times that are much longer: this is 35,000 years.
+    static let longestMs: UInt64 = 1 << 50
 
     /// How long the events of a session are kept that Redis knows by them alone.
     var unkeptMs: UInt64 { max(eventMs, 3_600_000) }

@@ -285,6 +285,11 @@ package class HTTPParser {
         return body.map { Body(bytes: $0.bytes, buffer: $0) }
     }
 
+    /// Puts back a body that was taken.
+    package final func putBack(_ body: ByteBuffer) {
+        self.body = body
+    }
+
     final func skipBody() {
         body = nil
         isBodyLent = false

@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_library_and_works(tmp_path):
         names = set(archive.namelist())
     expected = {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "streamablehttp").rglob("*.py")}
     expected |= {"streamablehttp/py.typed", "streamablehttp/libstreamablehttp.so"}
-    expected |= {"streamablehttp/libstreamablehttp-sqlite.so.0"}
+    expected |= {f"streamablehttp/libstreamablehttp-{module}.so.0" for module in ("redis", "sqlite")}
     assert {name for name in names if ".dist-info/" not in name} == expected
 
     venv.create(tmp_path / "venv", with_pip=False)

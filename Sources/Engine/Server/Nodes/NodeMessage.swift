@@ -109,7 +109,8 @@ enum NodeMessage {
                 terms.principal = principal
             }
             if peer.count > 0 { terms.peer = ByteBuffer(copying: peer) }
-            terms.expiresIn = expiry <= UInt64(Int64.max) ? Int64(expiry) : nil
+            // A host says no more than that.
+            terms.expiresIn = expiry <= UInt64(UInt32.max) ? Int64(expiry) : nil
             self = .request(key, terms, rest)
         case .taken:
             guard let count = rest.takeNumber() else { return nil }

@@ -111,6 +111,8 @@ final class RelayedExchange {
     let fallback: Fallback
     /// The request's body, until its response begins: another node may be asked.
     private(set) var body: ByteBuffer?
+    /// The memory of its head, which its connection has for as long.
+    private var headBytes: Int
     private(set) var hasResponse = false
     /// How often a node did not have the session any more.
     let moves: Int
@@ -120,14 +122,15 @@ final class RelayedExchange {
     private var told: UInt64 = 0
 
     init(
-        _ key: RelayKey, at node: NodeID, _ body: ByteBuffer?, of shares: Shares, isStream: Bool,
-        _ fallback: Fallback, moves: Int
+        _ key: RelayKey, at node: NodeID, _ head: RequestHead, _ body: ByteBuffer?,
+        of shares: Shares, _ fallback: Fallback, moves: Int
     ) {
         self.key = key
         self.node = node
         self.body = body
         self.shares = shares
-        self.isStream = isStream
+        headBytes = head.heldBytes
+        isStream = head.method == .get
         self.fallback = fallback
         self.moves = moves
     }
@@ -147,9 +150,14 @@ final class RelayedExchange {
     /// How often another node is asked before the client is.
     static var movesMax: Int { 4 }
 
-    static var ownBytes: Int { 160 }
+    private static var ownBytes: Int { 160 }
 
-    var heldBytes: Int { RelayedExchange.ownBytes + (body?.heldBytes ?? 0) }
+    /// The memory of one until its response begins.
+    static func bytes(_ head: RequestHead, _ body: ByteBuffer?) -> Int {
+        ownBytes + head.heldBytes + (body?.heldBytes ?? 0)
+    }
+
+    var heldBytes: Int { RelayedExchange.ownBytes + headBytes + (body?.heldBytes ?? 0) }
 
     /// The response begins. Returns by how much its memory changes.
     func begin(behind handed: UInt64) -> Int {
@@ -157,6 +165,7 @@ final class RelayedExchange {
         hasResponse = true
         start = handed
         body = nil
+        headBytes = 0
         return heldBytes - before
     }
 

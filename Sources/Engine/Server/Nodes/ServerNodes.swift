@@ -20,6 +20,9 @@ extension ServerEngine {
             throw .notFound
         }
         enter {
+            if node == options.node {
+                return seekingFailed(load, on: connection, isLate: false)
+            }
             connection.exchange.setPlace(node)
             endSeeking(load, on: connection, nil)
         }
@@ -30,15 +33,19 @@ extension ServerEngine {
     package func received(
         _ bytes: UnsafeRawBufferPointer, from node: NodeID
     ) -> Announcement? {
-        guard let message = NodeMessage(bytes), !shutdown.isClosing else { return nil }
+        guard let message = NodeMessage(bytes) else { return nil }
         return enter {
             switch message {
+            case .request(let key, _, _) where shutdown.isClosing:
+                kept.send(NodeMessage.moved(key).bytes, to: node)
             case .request(let key, let terms, let request):
                 answer(request, for: RelayOrigin(key, at: node, terms))
             case .taken(let key, let count):
                 guard let connection = relays.origin(key, at: node) else { break }
                 connection.origin?.taken(count)
                 passOn(from: connection)
+                // The rest may have to wait for the store.
+                if connection.outbox.untakenBytes > 0 { connections.noteWritable(connection) }
             case .hangUp(let key): hangUp(key, at: node)
             case .left(let key):
                 guard let connection = relays.origin(key, at: node) else { break }
@@ -49,6 +56,8 @@ extension ServerEngine {
             case .moved(let key): moved(key, at: node)
             case .broken(let key):
                 if let (connection, _) = relays.client(key, at: node) { lostNode(of: connection) }
+            case .publish where shutdown.isClosing: break
+            case .broadcast where shutdown.isClosing: break
             case .publish(let number, let uri):
                 return Change(number: number).map { .publish($0, uri: uri) }
             case .broadcast(let method, let params):

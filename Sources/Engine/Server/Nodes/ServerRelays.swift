@@ -9,7 +9,8 @@ extension ServerEngine {
 
     /// Passes a request on to the node that has its session.
     func relay(_ head: RequestHead, to node: NodeID, on connection: ServerConnection) {
-        guard relays.isReached else { return refuse(.sessionStore, connection) }
+        // It would last for as long as the drain.
+        if isDraining, head.method == .get { return refuseWhileDraining(connection) }
         guard head.method == .post else { return relay(head, nil, to: node, on: connection) }
         guard let body = connection.reader.takeBody() else { return }
         let text = body.buffer ?? ByteBuffer(copying: body.bytes)
@@ -22,7 +23,8 @@ extension ServerEngine {
         on connection: ServerConnection, _ fallback: RelayedExchange.Fallback = .find,
         moves: Int = 0
     ) {
-        let bytes = RelayedExchange.bytes(with: body)
+        guard relays.isReached else { return refuse(.sessionStore, connection) }
+        let bytes = RelayedExchange.bytes(head, body)
         let hasRoom = makeRoom(
             forRequest: bytes, in: shares(of: connection), on: connection)
         // Only now: evicting the last request of a share also removes the share.
@@ -33,8 +35,7 @@ extension ServerEngine {
         }
         core.counters.exchangesRelayed += 1
         let relayed = RelayedExchange(
-            relays.newKey(), at: node, body, of: shares, isStream: head.method == .get,
-            fallback, moves: moves)
+            relays.newKey(), at: node, head, body, of: shares, fallback, moves: moves)
         requests.count(relayed.heldBytes, in: shares)
         relays.add(connection, as: relayed.key)
         move(connection, to: .relayed(relayed))
@@ -60,6 +61,7 @@ extension ServerEngine {
             let change = relayed.begin(behind: connection.outbox.queuedBytes)
             requests.count(change, in: relayed.shares)
             connection.reader.endMessage(of: connection.id, &core.spare)
+            if relayed.isStream { wait(.keepAlive, connection) }
             if let access = connection.access, let status = ServerEngine.status(bytes) {
                 access.note(status)
             }
@@ -117,10 +119,11 @@ extension ServerEngine {
         guard let head = connection.head else { return }
         let body = relayed.body
         release(relayed)
-        if let node = connection.exchange.place {
+        if let node = connection.exchange.takePlace() {
             return relay(head, body, to: node, on: connection, moves: relayed.moves + 1)
         }
-        messageArrived(head, body.map { HTTPParser.Body($0) }, on: connection)
+        if let body { connection.reader.putBack(body) }
+        messageArrived(on: connection)
     }
 
     /// The node that was asked cannot be reached any more.
@@ -135,8 +138,11 @@ extension ServerEngine {
         case .stateUnknown: refuse(.stateUnknown, connection)
         case .answer:
             guard let head = connection.head else { return }
-            sessionNamed(by: head)?.past.drainer = nil
-            messageArrived(head, body.map { HTTPParser.Body($0) }, on: connection)
+            // Another node has the session: it is not unknown.
+            guard let session = sessionNamed(by: head) else { return refuse(.nodeGone, connection) }
+            session.past.drainer = nil
+            if let body { connection.reader.putBack(body) }
+            messageArrived(on: connection)
         }
     }
 
@@ -147,23 +153,33 @@ extension ServerEngine {
             .flatMap { sessions[$0] }
     }
 
+    /// Whether a message concerns a request that another node answers.
+    private func isForOther(_ message: borrowing Message, _ session: ServerSession) -> Bool {
+        switch message.envelope.kind {
+        case .request, .strayError: return false
+        case .response(let id, _): return !session.ledger.entries.hasCall(id)
+        case .notification:
+            guard message.envelope.method.equals(Method.cancelled),
+                let named = message.envelope.params?["requestId"],
+                let id = try? Envelope.requestID(named, limits: options.limits)
+            else { return false }
+            return session.ledger.entries.find(id) == nil
+        }
+    }
+
     /// Passes on what concerns a request that a node answers which drains: its session is this
-    /// one's already. False if it is none of that.
+    /// one's already. What the next node has to hear is not accepted by the one that drains. False
+    /// if it is none of that.
     func relayToDrainer(
         _ message: borrowing Message, _ head: RequestHead, of session: ServerSession?,
         on connection: ServerConnection
     ) -> Bool {
-        guard let session, let node = session.past.drainer, relays.isReached else { return false }
-        switch message.envelope.kind {
-        case .request, .strayError: return false
-        case .response(let id, _):
-            guard !session.ledger.entries.hasCall(id) else { return false }
-        case .notification:
-            guard message.envelope.method.equals(Method.cancelled),
-                let named = message.envelope.params?["requestId"],
-                let id = try? Envelope.requestID(named, limits: options.limits),
-                session.ledger.entries.find(id) == nil
-            else { return false }
+        guard let session, session.past.drainer != nil || session.past.isReleased,
+            isForOther(message, session)
+        else { return false }
+        guard let node = session.past.drainer, relays.isReached else {
+            if session.past.isReleased { refuseWhileDraining(connection) }
+            return session.past.isReleased
         }
         let body = message.text.buffer ?? ByteBuffer(copying: message.text.bytes)
         relay(head, body, to: node, on: connection, .answer)
@@ -181,10 +197,8 @@ extension ServerEngine {
 
     /// The client's socket has taken bytes.
     @inline(never)
-    func noteTaken(on connection: ServerConnection) {
-        guard case .relayed(let relayed) = connection.exchange.state,
-            let count = relayed.taken(connection.outbox.handedBytes)
-        else { return }
+    func noteTaken(of relayed: RelayedExchange, by connection: ServerConnection) {
+        guard let count = relayed.taken(connection.outbox.handedBytes) else { return }
         kept.send(NodeMessage.taken(relayed.key, count: count).bytes, to: relayed.node)
     }
 
@@ -206,11 +220,6 @@ extension ServerEngine {
         requests.count(-relayed.heldBytes, in: relayed.shares)
         shares.forget(relayed.shares)
     }
-}
-
-extension RelayedExchange {
-    /// The memory of an exchange with a body.
-    static func bytes(with body: ByteBuffer?) -> Int { ownBytes + (body?.heldBytes ?? 0) }
 }
 
 extension ByteBuffer {
