@@ -105,12 +105,12 @@ extension ServerEngine {
     /// anew, if they are still this node's.
     package func storeReached(_ isReached: Bool) {
         enter {
-            let wasReached = relays.isReached
+            let (isBack, wasReached) = (!relays.isReached, relays.wasReached)
             relays.isReached = isReached
-            guard isReached, !wasReached else { return }
+            if isReached { relays.wasReached = true }
+            guard isReached, isBack else { return }
             // To those that it could not tell.
-            if relays.wasReached { kept.send(NodeMessage.over.bytes, to: nil) }
-            relays.wasReached = true
+            if wasReached { kept.send(NodeMessage.over.bytes, to: nil) }
             for session in sessions.all { kept.keep(session, at: now) }
         }
     }
