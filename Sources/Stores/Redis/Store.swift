@@ -29,6 +29,9 @@ final class Store {
     var emptyingCount = 0
     private var mustGiveUp = false
     private var lostMessages = 0
+    /// How many sessions another node says that it has, of which Redis has not said yet whether that
+    /// is so. What comes behind that word waits: it may be for them.
+    var checksUnderWay = 0
     /// The session that was told last that it is lost.
     var lostSession: [UInt8] = []
 
@@ -242,7 +245,9 @@ final class Store {
         do throws(LinkFault) {
             try link.proceed(connection)
             connection.receive()
+            let wasChecking = checksUnderWay > 0
             try takeReplies(link, connection)
+            if wasChecking, !isIdle { try takeReplies(link, link.messages) }
             if let ending = connection.ending, !connection.isClosed { throw ending }
         } catch {
             lose(error, at: MonotonicClock.now)
@@ -254,7 +259,9 @@ final class Store {
 
     private func takeReplies(_ link: Link, _ connection: Connection) throws(LinkFault) {
         lostSession.removeAll()
-        while !isIdle, let reply = try connection.nextReply() {
+        while !isIdle, connection === link.commands || checksUnderWay == 0,
+            let reply = try connection.nextReply()
+        {
             defer { reply.free() }
             if connection.expectedCount > 0 {
                 try link.take(reply, on: connection)
@@ -349,6 +356,7 @@ final class Store {
         mustEmpty = true
         lose(.isFull, at: now)
         queue.removeAll()
+        checksUnderWay = 0
         log(
             .warning,
             "Redis was away for too long; the store gives up all that this server has there:",
