@@ -3,7 +3,8 @@
  *
  *   load WORKLOAD --port N [--pid N] [option value]...
  *
- * Several servers may share the sessions: they are opened at --open-port, and their primary streams are at --stream-port.
+ * Several servers may share the sessions: they are opened at --open-port, and their primary streams are at
+ * --stream-port.
  *
  *   calls      tools/call on every connection, one after the other; --era modern: without a session
  *   rounds     initialize, notifications/initialized, one call, DELETE, on every connection
