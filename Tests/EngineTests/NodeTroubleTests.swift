@@ -1,4 +1,5 @@
 import Engine
+import Foundation
 import Link
 import Session
 import Testing
@@ -78,6 +79,22 @@ struct NodeTroubleTests {
         cluster.send("POST", NodeTroubleTests.call, session: session, on: connection, of: c)
         try respond(c, try #require(lastRequest(of: c)))
         #expect(cluster.read(connection, of: c).contains(#""id":7,"result""#))
+    }
+
+    @Test("A session that is lost while a request of it arrives is not unknown")
+    func lostMeanwhile() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let id = try #require(Inspection(of: a.engine).sessions.first).id
+        let connection = cluster.connect(to: a)
+        let head =
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: \(session)\r\n"
+            + "Content-Type: application/json\r\nContent-Length: 80\r\n\r\n"
+        Array(head.utf8).withUnsafeBytes { a.engine.received($0, on: connection) }
+        a.engine.lost(id)
+        let body = NodeTroubleTests.call.padding(toLength: 80, withPad: " ", startingAt: 0)
+        Array(body.utf8).withUnsafeBytes { a.engine.received($0, on: connection) }
+        #expect(cluster.read(connection, of: a).hasPrefix("HTTP/1.1 503 "))
+        check()
     }
 
     @Test("An owner that does not know its session looks for it")

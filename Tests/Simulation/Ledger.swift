@@ -182,7 +182,9 @@ final class Ledger {
 
     /// A primary stream began afresh, because its client's events were gone.
     func hasGap(_ session: Int) {
-        let mayLack = simulation.store.losses.sessions.contains(sessions[session].wireID)
+        let mayLack =
+            simulation.store.losses.sessions.contains(sessions[session].wireID)
+            || mayHaveMoved(session)
         expect(
             simulation.profile.mayForget || mayLack, .loss,
             "the primary of session \(session) has a gap")

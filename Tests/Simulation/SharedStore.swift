@@ -154,8 +154,13 @@ final class SharedStore: HostStore {
         guard let session = order.changed ?? order.released else { return }
         let isKept = state.sessions[session] != nil
         if isKept, owners[session] != line.id {
-            lose(order)
             simulation.note("\(line.node.name) does not own what it changes")
+            // Streams are one node's, whoever has the session.
+            if order.stream == nil || isRepeated(order) {
+                lose(order)
+            } else {
+                state.apply(order, at: simulation.now, idle: nil)
+            }
             return tellLost(session, to: line)
         }
         if !isKept, forgotten.contains(session) {
@@ -165,17 +170,7 @@ final class SharedStore: HostStore {
             }
             return
         }
-        switch order {
-        case .keep(let event, _):
-            // What is told twice counts once.
-            if let stream = state.streams[event.id.stream],
-                stream.hasEnded || event.id.sequence <= stream.last
-            {
-                return checkRepeated(event, stream)
-            }
-        case .begin(let stream, _, _): if state.streams[stream] != nil { return }
-        default: break
-        }
+        if isRepeated(order) { return }
         check(order)
         switch order {
         case .keepSession: owners[session] = line.id
@@ -191,16 +186,32 @@ final class SharedStore: HostStore {
         state.apply(order, at: simulation.now, idle: nil)
     }
 
-    /// A number that comes again brings what it brought before.
+    /// Whether the store knows what it is told: the first word counts, and none after the end.
+    private func isRepeated(_ order: StoreOrder) -> Bool {
+        switch order {
+        case .begin(let stream, _, _): return state.streams[stream] != nil
+        case .end(let stream, _): return state.streams[stream]?.hasEnded == true
+        case .keep(let event, _):
+            guard let stream = state.streams[event.id.stream],
+                stream.hasEnded || event.id.sequence <= stream.last
+            else { return false }
+            checkRepeated(event, stream)
+            return true
+        default: return false
+        }
+    }
+
+    /// A number that comes again brings what it brought before, unless a request was interrupted:
+    /// its node may have gone on meanwhile.
     private func checkRepeated(_ event: StoredEvent, _ stream: StoreState.Stream) {
-        guard let before = stream.messages.first(where: { $0.number == event.id.sequence }) else {
-            return
-        }
-        if Array(before.text.bytes) != Array(event.message.bytes),
-            !losses.streams.contains(event.id.stream)
-        {
-            simulation.violate(.numbering, "a number of a stream has two messages")
-        }
+        guard let before = stream.messages.first(where: { $0.number == event.id.sequence }),
+            Array(before.text.bytes) != Array(event.message.bytes),
+            !losses.streams.contains(event.id.stream),
+            ![before.text, event.message].contains(where: {
+                Message(Array($0.bytes))?.isInterruption == true
+            })
+        else { return }
+        simulation.violate(.numbering, "a number of a stream has two messages")
     }
 
     private func tellLost(_ session: SessionID, to line: StoreLine) {

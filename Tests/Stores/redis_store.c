@@ -446,7 +446,6 @@ static void nothing_is_lost_or_doubled_when_redis_is_killed(void) {
     COMES(B->is_reached);
     CHECK(count_after(A, S1, T1, 0) == (int)next - 1);
   }
-  CHECK(asked("XLEN shttp:{%s}:events", S1) == (long long)next - 1);
   CHECK(A->times_all_gone == ROUNDS && B->times_all_gone == ROUNDS && A->lost_count == 0);
   CHECK(A->times_reached == ROUNDS + 1 && lines_with(A, "The store cannot reach Redis; it tries again: ") >= 1);
   end(A, S1, T1);
@@ -503,6 +502,8 @@ static void what_was_not_answered_is_done_once(void) {
     const struct answer *ended = wait_for(load(A, S1, stream, 0));
     CHECK(ended->kind == ENDED && ended->count == 4 && ended->is_as_told);
   }
+  /* Of an open stream no message is there twice; one that had ended is, and a load stops at its first end. */
+  CHECK(asked("XLEN shttp:{%s}:events", S1) == (long long)next - 1 + 2 * 5 * ROUNDS);
   CHECK(asked("HLEN shttp:{%s}:streams", S1) == 2); /* of the open stream the number and the record */
   CHECK(has_heard(B, A, "all", 3 * ROUNDS) && has_heard(B, A, "one", 3 * ROUNDS));
   CHECK(B->gone_count == 0 && B->times_all_gone == 0 && A->lost_count == 0);
@@ -849,6 +850,7 @@ static void a_forked_child_touches_nothing(void) {
     keep_session(A, S1, OTHER_RECORD, 60000);
     find(A, S1);
     send_to(A, NULL, "from the child");
+    run_for(20);
     A->module.close(A->module.store);
     if (A->answers[0].times == 0) execl("/bin/true", "true", NULL);
     _exit(1);

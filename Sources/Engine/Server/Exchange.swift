@@ -73,6 +73,8 @@ struct Exchange {
     private(set) var batch: Batch?
     /// The node that has the session, if it is another one.
     private(set) var place: NodeID?
+    /// Whether its session was looked up.
+    private(set) var isSought = false
     /// What a node has given back, while the store looks for another one.
     private(set) var returned: RelayedExchange?
     /// CORS fields for the response; nil for none.
@@ -135,7 +137,12 @@ struct Exchange {
         framing = head.isHTTP10 ? .untilClose : .chunked
         self.crossOriginFields = crossOriginFields
         self.principal = principal
+        isSought = false
         expiry = nil
+    }
+
+    mutating func seek() {
+        isSought = true
     }
 
     mutating func setPlace(_ node: NodeID?) {

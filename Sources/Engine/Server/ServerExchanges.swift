@@ -166,10 +166,11 @@ extension ServerEngine {
         guard let text = head[.sessionID] else {
             return .refused(.sessionMissing)
         }
-        guard head.isUnanimous(.sessionID, FieldName.sessionID),
-            let session = sessions.find(text, of: connection.exchange.principal)
-        else {
+        guard head.isUnanimous(.sessionID, FieldName.sessionID) else {
             return .refused(.sessionUnknown)
+        }
+        guard let session = sessions.find(text, of: connection.exchange.principal) else {
+            return .refused(refusal(ofUnknown: text, connection))
         }
         connection.access?.note(session)
         return .found(session)

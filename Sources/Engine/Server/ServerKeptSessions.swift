@@ -24,6 +24,7 @@ extension ServerEngine {
             return true
         }
         guard let load = kept.find(id) else { return false }
+        connection.exchange.seek()
         parked.park(connection, for: load)
         move(connection, to: .seeking(load))
         wait(.load, connection)
@@ -111,6 +112,17 @@ extension ServerEngine {
             guard case .seeking(let load) = connection.exchange.state else { continue }
             endSeeking(load, on: connection, nil)
         }
+    }
+
+    /// What a request is refused with whose session is not here. If it was when the request's head
+    /// came, another node may have it now: its client is to ask again.
+    func refusal(
+        ofUnknown text: UnsafeRawBufferPointer, _ connection: ServerConnection
+    ) -> Refusal {
+        guard hasNodes, !connection.exchange.isSought, let id = sessions.id(in: text),
+            sessions.key(for: id) == nil
+        else { return .sessionUnknown }
+        return .sessionStore
     }
 
     // MARK: Going on
