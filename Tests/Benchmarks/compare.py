@@ -78,20 +78,16 @@ class Workload:
 
 
 class NodesWorkload(Workload):
-    """One load on servers that share a Redis. `loads` say which server each figure is about, and where its load
-    goes."""
+    """One load on two servers that share a Redis. `loads` say which of them is asked, and with what options."""
 
     def measure(self, build, seconds):
         for _ in range(self.slices):
             for name, where in self.loads.items():
                 with contextlib.ExitStack() as nodes:
                     home, other = (nodes.enter_context(Server(self.servers[name])) for _ in range(2))
-                    server, load = where(home, other)
-                    figures = self.bear(build, server, load, seconds / self.slices)
+                    server, options = where(home, other)
+                    figures = self.bear(build, server, [*self.load, *options], seconds / self.slices)
                 self.measured.setdefault(name, []).append(figures)
-
-    def bear(self, build, server, where, seconds):
-        return super().bear(build, server, [*self.load, *where], seconds)
 
 
 def timing(load, seconds):
