@@ -6,6 +6,7 @@
 #define SHOWN_MAX 300 /* of a message that is not as it must be */
 
 struct call call;
+struct ports ports;
 uint64_t broadcast_seq;
 size_t broadcasts_pending, primaries_open;
 
@@ -157,7 +158,7 @@ void lane_begin(struct lane *lane, int step, void (*then)(struct lane *)) {
   lane->notified = 0;
 }
 
-void lane_open(struct lane *lane) { connection_open(&lane->post, &post_events, lane); }
+void lane_open(struct lane *lane, uint16_t port) { connection_open(&lane->post, port, &post_events, lane); }
 
 void lane_initialize(struct lane *lane, struct session *session, void (*then)(struct lane *)) {
   char message[300];
@@ -178,7 +179,7 @@ void lane_initialize(struct lane *lane, struct session *session, void (*then)(st
 void lane_open_primary(struct lane *lane, void (*then)(struct lane *)) {
   struct session *session = lane->session;
   lane_begin(lane, OPENING, then);
-  connection_open(&session->primary, &primary_events, session);
+  connection_open(&session->primary, ports.stream, &primary_events, session);
   add_get(connection_request(&session->primary), connections_host, session->id);
   connection_send(&session->primary);
 }

@@ -52,13 +52,20 @@ struct call {
 
 extern struct call call;
 
+/* Where sessions are opened, where their primary streams are, and where all else goes. */
+struct ports {
+  uint16_t open, stream, call;
+};
+
+extern struct ports ports;
+
 /* Broadcasts: what `seq` every primary must get next, and how many primaries have not got it. */
 extern uint64_t broadcast_seq;
 extern size_t broadcasts_pending;
 /* Primary streams that are open. */
 extern size_t primaries_open;
 
-void lane_open(struct lane *lane);
+void lane_open(struct lane *lane, uint16_t port);
 void lane_initialize(struct lane *lane, struct session *session, void (*then)(struct lane *));
 void lane_open_primary(struct lane *lane, void (*then)(struct lane *));
 void lane_call(struct lane *lane, void (*then)(struct lane *));

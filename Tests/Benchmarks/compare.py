@@ -9,14 +9,18 @@ that follow each other, so that a machine that slows down meanwhile does not mat
 """
 
 import argparse
+import contextlib
 import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
+
 from budgets import result_memory
 from harness import HERE, Server, counted, load, processors
+from redis_server import RedisServer
 from report import ALONE, MEMORY, report
 
 SMALL, PAGE, LARGE, HUGE = 32, 4096, 65536, 1 << 20
@@ -73,6 +77,23 @@ class Workload:
         return median(figures[key] / others[key] for figures, others in pairs)
 
 
+class NodesWorkload(Workload):
+    """One load on servers that share a Redis. `loads` say which server each figure is about, and where its load
+    goes."""
+
+    def measure(self, build, seconds):
+        for _ in range(self.slices):
+            for name, where in self.loads.items():
+                with contextlib.ExitStack() as nodes:
+                    home, other = (nodes.enter_context(Server(self.servers[name])) for _ in range(2))
+                    server, load = where(home, other)
+                    figures = self.bear(build, server, load, seconds / self.slices)
+                self.measured.setdefault(name, []).append(figures)
+
+    def bear(self, build, server, where, seconds):
+        return super().bear(build, server, [*self.load, *where], seconds)
+
+
 def timing(load, seconds):
     if load[0] in MEMORY or "--operations" in load:
         return []
@@ -83,8 +104,9 @@ def timing(load, seconds):
 class Commands:
     """How to start each server."""
 
-    def __init__(self, build):
+    def __init__(self, build, redis):
         self.build = build
+        self.redis = redis
         self.python = build / "venv/bin/python"
 
     def ceiling(self, *options):
@@ -182,18 +204,45 @@ def workloads(commands):
 
 
 def store_workloads(commands):
-    """Sessions and events in SQLite, against those in memory."""
+    """Sessions and events in SQLite and in Redis, against those in memory."""
     store = ["--store", f"sqlite:{commands.build / 'benchmarks/store.db'}"]
+    redis = ["--store", commands.redis.url()]
     servers = {
         "memory": commands.library(),
         "sqlite": commands.library(*store),
         "sqlite, sync": commands.library(*store, "--store-sync", "true"),
+        "redis": commands.library(*redis),
+        "redis, sync": commands.library(*redis, "--store-sync", "true"),
     }
     calls = ["calls", "--connections", 16, "--answer", "sse"]
     yield Workload("call SSE 32 B, stored", calls, servers)
     progress = ["--tool", "progress", "--notifications", 20, "--route", "request"]
     request = {name: [*command, "--progress-route", "request"] for name, command in servers.items()}
     yield Workload("call with 20 notifications, stored", [*calls[:3], *progress], request)
+    yield from node_workloads(commands.library(*redis))
+
+
+def node_workloads(command):
+    """Calls to a session of the node that is asked, and of another one; and from one node to a primary stream."""
+    relayed = {
+        "own node": lambda home, other: (home, []),
+        "another node": lambda home, other: (other, ["--open-port", home.port]),
+        "for another node": lambda home, other: (other, ["--open-port", home.port, "--pid", home.process.pid]),
+    }
+    for connections in (16, 1):
+        yield NodesWorkload(
+            f"call SSE 32 B of a node, {connections} connection{'s' * (connections > 1)}",
+            ["calls", "--connections", connections, "--answer", "sse"],
+            dict.fromkeys(relayed, command),
+            loads=relayed,
+        )
+    streams = {
+        "own node": lambda home, other: (home, []),
+        "another node": lambda home, other: (home, ["--stream-port", other.port]),
+    }
+    yield NodesWorkload(
+        "message to a primary stream", ["fanout", "--streams", 1], dict.fromkeys(streams, command), loads=streams
+    )
 
 
 def catalog_workloads(commands):
@@ -264,7 +313,11 @@ def main():
     parser.add_argument("--update", action="store_true", help="replace the last run in README.md by this one")
     options = parser.parse_args()
     build = options.build.resolve()
-    commands = Commands(build)
+    with RedisServer("--auto-aof-rewrite-percentage", "0") as redis:
+        measure(build, options, Commands(build, redis))
+
+
+def measure(build, options, commands):
     chosen = [workload for workload in workloads(commands) if re.search(options.only, workload.name)]
     if processors()[0] == processors()[1]:
         print("There is one processor only: the server and its load share it.", file=sys.stderr)

@@ -17,7 +17,6 @@
 char connections_host[32];
 
 static int poller;
-static struct sockaddr_in server;
 static char slab[1 << 20];
 
 uint64_t now_ns(void) {
@@ -29,8 +28,6 @@ uint64_t now_ns(void) {
 void connections_start(uint16_t port) {
   snprintf(connections_host, sizeof connections_host, "127.0.0.1:%u", (unsigned)port);
   poller = epoll_create1(EPOLL_CLOEXEC);
-  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
 static void watch(struct connection *connection, int operation) {
@@ -39,7 +36,9 @@ static void watch(struct connection *connection, int operation) {
   if (epoll_ctl(poller, operation, connection->fd, &event) != 0) fail("epoll_ctl: %s", strerror(errno));
 }
 
-void connection_open(struct connection *connection, const struct response_events *events, void *owner) {
+void connection_open(struct connection *connection, uint16_t port, const struct response_events *events, void *owner) {
+  struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(port)};
+  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connection->fd < 0) fail("socket: %s", strerror(errno));
   if (connect(connection->fd, (struct sockaddr *)&server, sizeof server) != 0) fail("connect: %s", strerror(errno));

@@ -20,7 +20,7 @@ extern char connections_host[];
 
 uint64_t now_ns(void);
 void connections_start(uint16_t port);
-void connection_open(struct connection *connection, const struct response_events *events, void *owner);
+void connection_open(struct connection *connection, uint16_t port, const struct response_events *events, void *owner);
 void connection_close(struct connection *connection);
 
 /* The buffer for the next request, emptied; connection_send() sends it. */

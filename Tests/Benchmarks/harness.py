@@ -58,7 +58,8 @@ class Server:
 
 def load(build, server, *arguments, pin=True):
     """What the load generator reports, after it has checked every answer."""
-    command = [build / "benchmarks/load", *arguments, "--port", server.port, "--pid", server.process.pid]
+    where = ["--port", server.port, "--pid", server.process.pid]
+    command = [build / "benchmarks/load", arguments[0], *where, *arguments[1:]]
     result = subprocess.run(
         [str(part) for part in command],
         stdout=subprocess.PIPE,

@@ -3,6 +3,9 @@
  *
  *   load WORKLOAD --port N [--pid N] [option value]...
  *
+ * Several servers may share the sessions: they are opened at --open-port, and their primary streams are at
+ * --stream-port.
+ *
  *   calls      tools/call on every connection, one after the other; --era modern: without a session
  *   rounds     initialize, notifications/initialized, one call, DELETE, on every connection
  *   fanout     a broadcast to every primary stream, once the one before has arrived everywhere
@@ -30,7 +33,6 @@
 
 static struct {
   const char *workload;
-  uint16_t port;
   pid_t pid;
   size_t connections; /* that post */
   size_t streams;     /* sessions with an open primary stream, listen streams, or parked calls */
@@ -149,6 +151,11 @@ static void for_all_sessions(void (*step)(struct lane *), void (*then)(struct la
 static void open_sessions(void) {
   for_all_sessions(open_next, session_open);
   for (size_t i = 0; i < options.connections; i++) {
+    if (ports.open != ports.call) {
+      connection_close(&lanes[i].post);
+      lanes[i].post = (struct connection){.fd = -1};
+      lane_open(&lanes[i], ports.call);
+    }
     lanes[i].session = &sessions[i];
     /* A broadcast comes on every primary, and one lane waits for all of them. */
     for (size_t s = i; s < session_count; s += options.connections) sessions[s].lane = &lanes[i];
@@ -253,7 +260,9 @@ static void measure_memory(void (*open)(void), void (*close)(void)) {
 
 static void set_option(const char *name, const char *value) {
   uint64_t number = strtoull(value, NULL, 10);
-  if (strcmp(name, "--port") == 0) options.port = (uint16_t)number;
+  if (strcmp(name, "--port") == 0) ports.call = (uint16_t)number;
+  else if (strcmp(name, "--open-port") == 0) ports.open = (uint16_t)number;
+  else if (strcmp(name, "--stream-port") == 0) ports.stream = (uint16_t)number;
   else if (strcmp(name, "--pid") == 0) options.pid = (pid_t)number;
   else if (strcmp(name, "--connections") == 0) options.connections = number;
   else if (strcmp(name, "--streams") == 0) options.streams = number;
@@ -328,9 +337,11 @@ int main(int argc, char **argv) {
   sessions = calloc(session_count, sizeof *sessions);
   trips = calloc(session_count, sizeof *trips);
   samples = calloc(SAMPLES_MAX, sizeof *samples);
-  connections_start(options.port);
+  if (ports.open == 0) ports.open = ports.call;
+  if (ports.stream == 0) ports.stream = ports.call;
+  connections_start(ports.call);
   for (size_t i = 0; i < session_count; i++) sessions[i].primary.fd = -1;
-  for (size_t i = 0; i < options.connections; i++) lane_open(&lanes[i]);
+  for (size_t i = 0; i < options.connections; i++) lane_open(&lanes[i], ports.open);
 
   if (is("idle")) {
     measure_memory(open_sessions, delete_sessions);

@@ -109,7 +109,7 @@ void lane_listen(struct lane *lane, struct session *session, void (*then)(struct
   static uint64_t last_id;
   lane_begin(lane, OPENING, then);
   *session = (struct session){.lane = lane, .listen_id = ++last_id};
-  connection_open(&session->primary, &listen_events, session);
+  connection_open(&session->primary, ports.call, &listen_events, session);
   body.len = 0;
   add_listen(&body, session->listen_id);
   add_modern_post(connection_request(&session->primary), connections_host, "subscriptions/listen", NULL, false, &body);

@@ -55,7 +55,7 @@ final class Cluster {
     var holdsFinds = false
     private var finds: [(session: SessionID, load: LoadKey, node: Node)] = []
     /// Clients that read nothing.
-    private var stalled: Set<ObjectIdentifier> = []
+    private var stalled: [ServerConnection] = []
     /// Clients from whom nothing is to be read.
     private(set) var heldBack: Set<ObjectIdentifier> = []
 
@@ -97,12 +97,8 @@ final class Cluster {
 
     /// A client reads nothing, or reads on.
     func stall(_ connection: ServerConnection, of node: Node, _ isStalled: Bool = true) {
-        if isStalled {
-            stalled.insert(ObjectIdentifier(connection))
-        } else {
-            stalled.remove(ObjectIdentifier(connection))
-            write(to: connection, of: node)
-        }
+        stalled.removeAll { $0 === connection || $0.hasEnded }
+        if isStalled { stalled.append(connection) } else { write(to: connection, of: node) }
         settle()
     }
 
@@ -248,7 +244,7 @@ final class Cluster {
 
     @discardableResult
     private func write(to connection: ServerConnection, of node: Node) -> Bool {
-        guard !stalled.contains(ObjectIdentifier(connection)) else { return false }
+        guard !stalled.contains(where: { $0 === connection }) else { return false }
         var isBusy = false
         while let output = node.engine.takeOutput(of: connection) {
             isBusy = true

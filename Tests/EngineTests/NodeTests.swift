@@ -122,6 +122,17 @@ struct NodeTests {
         check()
     }
 
+    @Test("Of what is over for one of two nodes the other one learns", arguments: [false, true])
+    func isOverForBoth(isForClient: Bool) throws {
+        let session = try #require(cluster.initialize(at: a))
+        let waiting = cluster.connect(to: b)
+        cluster.send("POST", NodeTests.call, session: session, on: waiting, of: b)
+        if isForClient { b.engine.gone(a.id) } else { a.engine.gone(b.id) }
+        #expect(cluster.read(waiting, of: b).hasPrefix("HTTP/1.1 502 "))
+        #expect(a.engine.statistics.connections == 1)
+        check()
+    }
+
     @Test("A node that drains gives its sessions up, and their clients come back elsewhere")
     func drains() throws {
         let session = try #require(cluster.initialize(at: a))

@@ -1,7 +1,8 @@
 """Starts a server, asks it as a client would, and prints which libraries the process has loaded.
 
-usage: serve_once.py [uvloop] [system-libuv] [store]: under uvloop, which has a libuv of its own; after the
-system's libuv, whose functions everybody in the process then finds first; with SQLite; with Redis.
+usage: serve_once.py [uvloop] [system-libuv] [store] [redis PATH]: under uvloop, which has a libuv of its own; after the
+system's libuv, whose functions everybody in the process then finds first; with SQLite; with the Redis at
+a socket.
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import ctypes
 import json
 import sys
 import tempfile
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -22,8 +25,15 @@ def post(url, session, **message):
         headers |= {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"}
     body = json.dumps({"jsonrpc": "2.0", **message}).encode()
     request = urllib.request.Request(url, body, headers)
-    with directly.open(request, timeout=SECONDS) as response:
-        return response.headers.get("Mcp-Session-Id"), response.read()
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            with directly.open(request, timeout=SECONDS) as response:
+                return response.headers.get("Mcp-Session-Id"), response.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > end:
+                raise
+            time.sleep(0.1)  # Redis is not reached yet
 
 
 def ask(url):
@@ -45,7 +55,7 @@ async def serve(folder):
 
     store = f"sqlite:{folder}/kept.db" if "store" in sys.argv else None
     if "redis" in sys.argv:
-        store = f"unix:{folder}/no-redis.sock"
+        store = f"unix:{sys.argv[sys.argv.index('redis') + 1]}"
     async with Server(name="once", version="1", capabilities={"tools": {}}, json_response=True, store=store) as server:
         answering = asyncio.create_task(answer(server))
         assert await asyncio.to_thread(ask, server.url) == {"tools": []}

@@ -1,5 +1,6 @@
-"""Runs the configurations of docs/OPERATING.md behind which it says a server can be put, and those of docs/STORES.md for
-several servers that share a Redis, and a client through each of them. Ends with a summary line. usage: proxies.py BUILD_DIRECTORY [NAME...]
+"""Runs the configurations of docs/OPERATING.md behind which it says a server can be put, and those of docs/STORES.md
+for several servers that share a Redis, and a client through each of them. Ends with a summary line.
+usage: proxies.py BUILD_DIRECTORY [NAME...]
 
 One second here is fifteen in the blocks: every time-out in them, and the server's keep-alive, is that much
 shorter, so that a stream is held for longer than the time-outs.

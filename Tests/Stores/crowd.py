@@ -79,8 +79,9 @@ class Talker(Busy):
 class Worker(Busy):
     """A client that always has a call open, and its primary stream.
 
-    `bears` is what may become of them: "cut" (the connection ends, or the node that it leads to has gone), "interrupted"
-    (the node of the call has gone), "lost" (what a stream began with was not written), "refused" (503)."""
+    `bears` is what may become of them: "cut" (the connection ends, or the node that it leads to has gone),
+    "interrupted" (the node of the call has gone), "lost" (what a stream began with was not written), "refused"
+    (503)."""
 
     def __init__(self, place, chance, bears=(), name=None):
         self.client = Client(place, name).open()

@@ -23,10 +23,7 @@ STRANGERS = {"alice": "bob", "bob": "alice"}
 def test_kills_in_the_midst_of_calls(cluster, part):
     """Two clusters at the same time, as each waits most of the time."""
     tokens = {token: name for name, token in TOKENS.items()}
-    clusters = {
-        is_sync: cluster(bearer_tokens=tokens, head_ms=1, store_sync=is_sync)
-        for is_sync in (False, True)
-    }
+    clusters = {is_sync: cluster(bearer_tokens=tokens, head_ms=1, store_sync=is_sync) for is_sync in (False, True)}
     with concurrent.futures.ThreadPoolExecutor() as pool:
         running = [pool.submit(kill, three, is_sync) for is_sync, three in clusters.items()]
         for one in concurrent.futures.as_completed(running):
@@ -68,7 +65,8 @@ def kill(three, is_sync):
         assert [one.client.echo() for one in left] == [404] * len(left)
     counts = sum((one.counts for one in (*left, *crowd.workers)), collections.Counter())
     lost = [crowd.judge(one, losses[one]) for one in (*left, *crowd.workers)]
-    print("sync" if is_sync else "write-behind", dict(counts), f"{len(talker.said)} broadcasts, lost {lost}, {spared} spared")
+    mode = "sync" if is_sync else "write-behind"
+    print(mode, dict(counts), f"{len(talker.said)} broadcasts, lost {lost}, {spared} spared")
     assert counts["interrupted"] >= ROUNDS and spared >= ROUNDS and counts["answered"] > 10 * ROUNDS
     assert max(three.done().values()) == 1, "no call was made twice"
 

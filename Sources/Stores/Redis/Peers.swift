@@ -71,6 +71,14 @@ struct Peers {
         }
     }
 
+    /// All that are known.
+    var names: [NodeName] { peers.map { $0.name } }
+
+    /// A node is dead.
+    mutating func remove(_ node: NodeName) {
+        peers.removeAll { $0.name == node }
+    }
+
     private mutating func place(of node: NodeName) -> Int {
         uses += 1
         var oldest = 0

@@ -61,6 +61,11 @@ struct Probes {
         return true
     }
 
+    /// Looks at a node for which nobody waits here; others may, for what it has been asked.
+    mutating func watch(_ node: NodeName, at now: Int64) {
+        if index(of: node) == nil { probes.append(Probe(owner: node, start: now, next: now)) }
+    }
+
     /// The owners that are to be looked at now.
     mutating func takeDue(at now: Int64) -> [NodeName] {
         var due: [NodeName] = []

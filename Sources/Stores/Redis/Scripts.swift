@@ -63,7 +63,7 @@ enum Script: Int, CaseIterable {
         """
 
     /// A node that drains ends its streams when the session is another one's already, and one that
-    /// has lost a session hears of it: streams are one node's, and what is told twice is recognized.
+    /// has lost a session hears of it. Streams are one node's; what is told twice is recognized.
     private static let witness: StaticString = """
         local kept = redis.call('HMGET', KEYS[1], 'version', 'owner')
         if kept[1] and kept[1] ~= '1' then return -2 end

@@ -29,6 +29,9 @@ final class Store {
     var emptyingCount = 0
     private var mustGiveUp = false
     private var lostMessages = 0
+    /// How many sessions another node says that it has, of which Redis has not said whether that is
+    /// so. What comes behind that word waits: it may be for them.
+    var checksUnderWay = 0
     /// The session that was told last that it is lost.
     var lostSession: [UInt8] = []
 
@@ -83,6 +86,9 @@ final class Store {
         reference.release()
     }
 
+    /// Whether a try to reach Redis has failed.
+    private var hasFailed = false
+
     var isReady: Bool { link?.isReady ?? false }
 
     /// Nobody is dead before.
@@ -101,7 +107,10 @@ final class Store {
         let stream = UnsafeRawBufferPointer(order.stream)
         let text = UnsafeRawBufferPointer(text)
         let size = Order.size(session.count, stream.count, text.count)
-        if kind.isQuestion, !isReady || !queue.canTake(size) { return host.fail(order.load) }
+        let isStarting = !hasFailed && !isReady
+        if kind.isQuestion, !(isReady || isStarting) || !queue.canTake(size) {
+            return host.fail(order.load)
+        }
         if mustGiveUp { return }
         if kind == .keep, text.count > Store.messageMax || !queue.hasRoom(for: size) {
             return lose(order.number, of: session, stream, order.serial)
@@ -189,6 +198,7 @@ final class Store {
         do throws(LinkFault) {
             if link.isReady {
                 try link.beginTurn(at: now)
+                for node in peers.names { probes.watch(node, at: now) }
                 queue.insert(Order(.refresh))
             } else if link.isWaiting {
                 try beginTry(link, at: now)
@@ -235,7 +245,9 @@ final class Store {
         do throws(LinkFault) {
             try link.proceed(connection)
             connection.receive()
+            let wasChecking = checksUnderWay > 0
             try takeReplies(link, connection)
+            if wasChecking, !isIdle { try takeReplies(link, link.messages) }
             if let ending = connection.ending, !connection.isClosed { throw ending }
         } catch {
             lose(error, at: MonotonicClock.now)
@@ -247,7 +259,9 @@ final class Store {
 
     private func takeReplies(_ link: Link, _ connection: Connection) throws(LinkFault) {
         lostSession.removeAll()
-        while !isIdle, let reply = try connection.nextReply() {
+        while !isIdle, connection === link.commands || checksUnderWay == 0,
+            let reply = try connection.nextReply()
+        {
             defer { reply.free() }
             if connection.expectedCount > 0 {
                 try link.take(reply, on: connection)
@@ -296,6 +310,8 @@ final class Store {
     func lose(_ fault: LinkFault, at now: Int64) {
         guard !isIdle, let link else { return }
         resolver?.cancel()
+        let isNews = !hasFailed || link.isReady
+        hasFailed = true
         let wasReady = link.lose(at: now)
         emptyingCount = 0
         let removed = queue.rewind() + probes.removeAll()
@@ -305,10 +321,8 @@ final class Store {
         reason.append(": ")
         fault.append(to: &reason)
         log(.warning, "The store cannot reach Redis; it tries again:", about: .absence, reason)
-        if wasReady {
-            host.tellGone(nil)
-            host.tellReached(false)
-        }
+        if wasReady { host.tellGone(nil) }
+        if isNews { host.tellReached(false) }
         for order in removed {
             if order.kind.isQuestion { host.fail(order.load) }
             order.free()
@@ -342,6 +356,7 @@ final class Store {
         mustEmpty = true
         lose(.isFull, at: now)
         queue.removeAll()
+        checksUnderWay = 0
         log(
             .warning,
             "Redis was away for too long; the store gives up all that this server has there:",

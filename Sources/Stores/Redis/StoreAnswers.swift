@@ -12,7 +12,10 @@ extension Store {
         if order.kind.isOrder { answeredSerial = order.serial }
         if let error = reply.error { return refuse(order, error) }
         switch order.kind {
-        case .keepSession, .touchSession, .begin, .keep, .lose, .end, .check:
+        case .keepSession, .touchSession, .begin, .keep, .lose, .end:
+            tellLost(order.session, reply)
+        case .check:
+            checksUnderWay -= 1
             tellLost(order.session, reply)
         case .forgetSession, .releaseSession, .forgetEvents: break
         case .findSession: found(order, reply)
@@ -34,6 +37,7 @@ extension Store {
         switch order.kind {
         case .findSession, .load: host.fail(order.load)
         case .scan, .drop: endEmptying(1)
+        case .check: checksUnderWay -= 1
         default: break
         }
     }
@@ -102,7 +106,10 @@ extension Store {
         let isAlive = probes.note(
             owner, subscribers: subscribers, at: MonotonicClock.now, graceEnd: graceEnd, &searches)
         guard let isAlive else { return }
-        if !isAlive { host.tellGone(owner) }
+        if !isAlive {
+            host.tellGone(owner)
+            peers.remove(owner)
+        }
         for search in searches {
             decide(search, owner, isAlive: isAlive)
             search.free()
@@ -167,7 +174,9 @@ extension Store {
         // Redis knows whether that is so.
         case .taken:
             let order = Order(.check, session: frame.content)
-            if queue.hasRoom(for: order.size) { append(order) } else { order.free() }
+            guard queue.hasRoom(for: order.size) else { return order.free() }
+            checksUnderWay += 1
+            append(order)
         }
     }
 

@@ -11,10 +11,9 @@ struct Relays: ~Copyable {
     /// What is answered here for clients at other nodes.
     private var origins: [RelayKey: ServerConnection] = [:]
     private var lastKey: UInt64
-    /// Whether the store, and with it the other nodes, can be reached.
-    var isReached = false
-    /// Whether it ever was.
-    var wasReached = false
+    /// Whether the store, and with it the other nodes, can be reached. It is until it says
+    /// otherwise: questions wait for the first try.
+    var isReached = true
     /// Whether something was passed on since this was last asked.
     private var hasSent = false
 

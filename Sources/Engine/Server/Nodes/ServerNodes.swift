@@ -109,8 +109,7 @@ extension ServerEngine {
             relays.isReached = isReached
             guard isReached, !wasReached else { return }
             // To those that it could not tell.
-            if relays.wasReached { kept.send(NodeMessage.over.bytes, to: nil) }
-            relays.wasReached = true
+            kept.send(NodeMessage.over.bytes, to: nil)
             for session in sessions.all { kept.keep(session, at: now) }
         }
     }

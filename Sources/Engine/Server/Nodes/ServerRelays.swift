@@ -131,7 +131,7 @@ extension ServerEngine {
         guard case .relayed(let relayed) = connection.exchange.state else { return }
         if relayed.hasResponse { return discard(connection) }
         let body = relayed.body
-        forget(relayed)
+        clientLeft(relayed)
         move(connection, to: .receiving)
         switch relayed.fallback {
         case .find: refuse(.nodeGone, connection)
