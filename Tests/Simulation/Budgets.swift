@@ -105,8 +105,10 @@ enum Budgets {
         let replayed = simulation.replayBytesMost + simulation.store.bytesTotal
         var unsent = 0
         // Those without a link have their clients at other nodes.
-        let originCount = Inspection(of: engine).relayOriginCount
-        var slack = originCount * (longest(simulation) + framed(replayed))
+        let inspection = Inspection(of: engine)
+        var slack = inspection.relayOriginCount * (longest(simulation) + framed(replayed))
+        // What another node answers comes as fast as its window allows.
+        slack += inspection.relayedClientCount * (256 << 10)
         for link in node.driver.open {
             guard let connection = link.connection else { continue }
             if !link.isCarrying || connection.unsentBytes == 0 { link.unchecked = nil }
@@ -116,7 +118,6 @@ enum Budgets {
             // Missed events are sent at once; the limits of the event store bound them.
             let more = longest(simulation) + (link.mayReplay ? framed(replayed) : 0)
             slack += more
-            // What another node answers comes as fast as its window allows.
             if simulation.profile.hasNodes { continue }
             expect(
                 connection.unsentBytes <= framed(options.unsentBytesMax) + more,

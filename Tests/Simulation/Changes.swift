@@ -25,8 +25,11 @@ extension Ledger {
         sessions[session].beingSubscribed.remove(uri)
         guard !isError, simulation.profile.options.keepsSubscriptions else { return }
         sessions[session].lastSubscription = simulation.now
+        // A node that has found the session meanwhile may not know of it.
+        let mayLack =
+            simulation.profile.hasNodes && sessions[session].lastShared >= ticket.time
         if isNew {
-            sessions[session].subscribed.insert(uri)
+            if !mayLack { sessions[session].subscribed.insert(uri) }
         } else {
             sessions[session].maySubscribe.remove(uri)
         }

@@ -105,7 +105,9 @@ extension Client {
         case 204: simulation.violate(.loss, "nothing is left of \(stream.channel), and no answer")
         case 400
         where simulation.profile.mayForget || ledger.hasEnded(stream.session?.number)
-            || simulation.store.hasLost(stream.lastID):
+            || simulation.store.hasLost(stream.lastID)
+            // An answer that a fence holds when its session goes elsewhere is sent, and not stored.
+            || simulation.profile.hasNodes && stream.hasAnswer:
             guard let ticket = stream.ticket else {
                 return simulation.violate(.loss, "a primary stream was refused")
             }
@@ -149,9 +151,10 @@ extension Client {
         session.primary = stream
         if let old {
             ledger.mayMiss(session.number)
-            // The server ends it, wherever the two connections are.
+            // The server ends it, wherever the two connections are. Of two that are asked for at
+            // once either may be the newest.
             let isLeft = !simulation.profile.hasNodes || simulation.random.chance(50)
-            for end in ends where isLeft && end.carries(old) {
+            for end in ends where end.carries(old) && (isLeft || end.stream !== old) {
                 end.leave(isHeard: simulation.random.chance(50))
             }
         }

@@ -16,28 +16,33 @@ extension Ledger {
         expect(
             (book.openings > 0) == isResumed, .misconduct,
             "session \(session) is \(isResumed ? "resumed" : "new") and is not")
-        if isResumed {
-            expect(
-                book.principal == principal, .impostor,
-                "session \(session) is resumed by another principal")
-            if simulation.profile.restarts > 0 { sessions[session].subscribed = [] }
-            sleeps([session])
+        expect(
+            !isResumed || book.principal == principal, .impostor,
+            "session \(session) is resumed by another principal")
+        sessions[session].principal = principal
+        sessions[session].holders.insert(node.process)
+        sessions[session].openings += 1
+        sessions[session].lastShared = simulation.now
+        guard !isResumed || shared?.owns(book.wireID, node) == true else {
+            return expect(
+                mayStillHold(book.wireID, node.process), .twins,
+                "session \(session) goes on at a node that does not own it")
         }
         for other in book.holders where other != node.process {
             expect(
                 mayStillHold(book.wireID, other), .twins,
                 "session \(session) has two nodes, and both may use it")
         }
-        expect(
-            !isResumed || shared?.owns(book.wireID, node) == true
-                || mayStillHold(book.wireID, node.process), .twins,
-            "session \(session) goes on at a node that does not own it")
-        sessions[session].principal = principal
+        isOwned(session, isResumed: isResumed, by: node)
+    }
+
+    private func isOwned(_ session: Int, isResumed: Bool, by node: Node) {
+        if isResumed {
+            if simulation.profile.restarts > 0 { sessions[session].subscribed = [] }
+            sleeps([session])
+        }
         sessions[session].isAsleep = false
-        sessions[session].holders.insert(node.process)
         sessions[session].owner = node.process
-        sessions[session].openings += 1
-        sessions[session].lastShared = simulation.now
         // What was on its way to this node may have reached the one before.
         for (change, count) in simulation.modern.published {
             sessions[session].changesPossible[change, default: 0] += count.count

@@ -217,7 +217,7 @@ final class SharedStore: HostStore {
     private func tellLost(_ session: SessionID, to line: StoreLine) {
         let text = HostStore.text(session)
         line.lost[text, default: 0] += 1
-        line.tell(after: Int64([0, 0, 50, 1_000][simulation.random.number(4)])) { engine in
+        line.tell(after: Int64([0, 0, 50, 300][simulation.random.number(4)])) { engine in
             line.lost[text, default: 1] -= 1
             self.simulation.note("\(line.node.name) ← lost \(self.simulation.names.session(text))")
             engine.lost(session)

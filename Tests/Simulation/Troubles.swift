@@ -23,7 +23,7 @@ extension Simulation {
                 })
             else { return }
             shared.mail.cut(line, other)
-        case 8: shared.line(of: node)?.stall(until: now + Int64([300, 3_000][random.number(2)]))
+        case 8: shared.line(of: node)?.stall(until: now + Int64([100, 500][random.number(2)]))
         default: beAway(node, shared)
         }
     }
