@@ -232,6 +232,8 @@ struct NodeTests {
         cluster.send("POST", NodeTests.call, session: session, on: own, of: a)
         try respond(a, try #require(lastRequest(of: a)))
         #expect(cluster.read(own, of: a).contains(#""id":7,"result""#))
+        #expect(
+            cluster.send("DELETE", session: session, on: own, of: a).hasPrefix("HTTP/1.1 503 "))
         let other = cluster.connect(to: b)
         let refused = cluster.send("POST", NodeTests.call, session: session, on: other, of: b)
         #expect(refused.hasPrefix("HTTP/1.1 503 ") && refused.contains("Retry-After: 1"))

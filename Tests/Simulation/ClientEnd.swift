@@ -210,7 +210,7 @@ final class ClientEnd: LinkEnd {
         case .note, .delete, .other, .foreign:
             misconduct("a stream")
         }
-        stream?.began(until: simulation.ledger.expiry(of: grant))
+        stream?.began(until: simulation.ledger.expiry(of: grant), at: simulation.now)
     }
 
     private func take(_ id: String?, _ data: [UInt8], _ handed: Int) {
@@ -254,7 +254,7 @@ final class ClientEnd: LinkEnd {
         batch?.hadAnswer()
         if let next = batch?.tickets.first {
             let following = ClientStream(.request(next), stream.session)
-            following.began(until: stream.expiry)
+            following.began(until: stream.expiry, at: simulation.now)
             self.stream = following
         }
     }

@@ -47,6 +47,8 @@ final class ClientStream {
     private(set) var isFresh = false
     /// When the authorization of its connection expires.
     private(set) var expiry: Int64?
+    /// When its connection began to carry it.
+    private(set) var beginning: Int64?
     /// When the host sent the first message that arrived on its connection.
     var firstTime: Int64?
 
@@ -70,7 +72,8 @@ final class ClientStream {
     var missing: Int { last.map { $0.sequence - first - count } ?? 0 }
 
     /// A connection carries it from now on, until its authorization expires.
-    func began(until expiry: Int64?) {
+    func began(until expiry: Int64?, at time: Int64) {
+        beginning = time
         isFresh = false
         self.expiry = expiry
         firstTime = nil

@@ -149,7 +149,9 @@ extension Client {
         session.primary = stream
         if let old {
             ledger.mayMiss(session.number)
-            for end in ends where end.carries(old) {
+            // The server ends it, wherever the two connections are.
+            let isLeft = !simulation.profile.hasNodes || simulation.random.chance(50)
+            for end in ends where isLeft && end.carries(old) {
                 end.leave(isHeard: simulation.random.chance(50))
             }
         }

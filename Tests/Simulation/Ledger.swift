@@ -356,7 +356,9 @@ final class Ledger {
         switch promises[number].owner {
         case .request(let ticket):
             check(channel == home(of: ticket), number, channel)
-        case .primary(let session): check(channel == .primary(session), number, channel)
+        case .primary(let session):
+            check(channel == .primary(session), number, channel)
+            checkNewest(number, stream, session)
         case .progress(let ticket, let session):
             let isOnPrimary = session.map { channel == .primary($0) } ?? false
             check(isOnPrimary || channel == .request(ticket), number, channel)

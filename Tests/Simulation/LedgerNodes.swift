@@ -99,6 +99,17 @@ extension Ledger {
         return isOwner(node, of: session)
     }
 
+    /// The newest primary stream of a session gets what is sent once it has begun (S-231).
+    func checkNewest(_ number: Int, _ stream: ClientStream, _ session: Int) {
+        guard hasNodes, let newest = stream.session?.primary, newest !== stream,
+            let beginning = newest.beginning
+        else { return }
+        let isAlone = promises[number].isOwners && sessions[session].lastShared < beginning
+        expect(
+            !isAlone || promises[number].time <= beginning, .twins,
+            "message \(number) came on a primary stream that another one has replaced")
+    }
+
     func isOwner(_ node: Node, of session: Int) -> Bool {
         let book = sessions[session]
         return !hasNodes || book.owner == node.process && book.holders.contains(node.process)

@@ -12,7 +12,7 @@ extension Simulation {
 
     private func trouble() {
         guard isBusy, let shared, let node = random.pick(nodes) else { return }
-        switch random.number(profile.isRough ? 9 : 2) {
+        switch random.number(profile.isRough ? 10 : 2) {
         case 0...1: if profile.isRough || !node.isDown { drain(node) }
         case 2...4: restart(node)
         case 5, 6: pause(node, shared)
@@ -23,6 +23,7 @@ extension Simulation {
                 })
             else { return }
             shared.mail.cut(line, other)
+        case 8: shared.line(of: node)?.stall(until: now + Int64([300, 3_000][random.number(2)]))
         default: beAway(node, shared)
         }
     }

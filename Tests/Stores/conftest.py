@@ -16,6 +16,10 @@ from cluster import Cluster
 bounded = bound(100)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "endurance: needs a machine that has nothing else to do")
+
+
 @pytest.fixture
 def database(tmp_path):
     return tmp_path / "kept.db"

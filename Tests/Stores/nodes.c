@@ -294,7 +294,9 @@ static void lost(shttp_server *server, shttp_bytes session) {
 
 static void reached(shttp_server *server, int is_reached) {
   struct node *node = node_of(server);
-  if (node->is_reached == (is_reached != 0)) give_up("the store says the same again of whether it can be reached");
+  if (node->has_said && node->is_reached == (is_reached != 0))
+    give_up("the store says the same again of whether it can be reached");
+  node->has_said = true;
   node->is_reached = is_reached != 0;
   node->times_reached += is_reached != 0;
 }

@@ -92,7 +92,7 @@ extern struct node {
   shttp_store_module module;
   uint8_t name[SHTTP_NODE_BYTES];
   char hex[2 * SHTTP_NODE_BYTES + 1];
-  bool is_open, is_reached;
+  bool is_open, has_said, is_reached; /* it has said whether it has reached Redis */
   int times_reached, times_all_gone;
   uint64_t serial, kept;
   struct answer answers[QUESTIONS_MAX];

@@ -123,6 +123,8 @@ extension ServerEngine {
     private func deleteArrived(_ head: RequestHead, on connection: ServerConnection) {
         guard let session = findSessionOrRefuse(head, connection) else { return }
         if session.past.isReleased { return refuseWhileDraining(connection) }
+        // The other nodes would go on with it.
+        if hasNodes, !relays.isReached { return refuse(.sessionStore, connection) }
         end(session, because: "Session ended")
         if hasNodes { waitForStore(connection) }
         respondEmpty(.noContent, connection)

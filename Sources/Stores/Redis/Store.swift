@@ -29,8 +29,8 @@ final class Store {
     var emptyingCount = 0
     private var mustGiveUp = false
     private var lostMessages = 0
-    /// How many sessions another node says that it has, of which Redis has not said yet whether that
-    /// is so. What comes behind that word waits: it may be for them.
+    /// How many sessions another node says that it has, of which Redis has not said whether that is
+    /// so. What comes behind that word waits: it may be for them.
     var checksUnderWay = 0
     /// The session that was told last that it is lost.
     var lostSession: [UInt8] = []
