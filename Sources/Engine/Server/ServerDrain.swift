@@ -14,7 +14,8 @@ extension ServerEngine {
     /// deadline earlier.
     package func drain(until deadline: Instant) {
         enter {
-            guard shutdown.drain(until: deadline) else { return }
+            let earliest = hasNodes ? now.advanced(byMilliseconds: ServerEngine.lingerMs) : now
+            guard shutdown.drain(notBefore: earliest, until: deadline) else { return }
             // A successor may write of the same sessions from now on.
             kept.flush(sessions, at: now)
             for session in sessions.all where !session.isOld {
@@ -28,6 +29,10 @@ extension ServerEngine {
         }
     }
 
+    /// For so long requests may come that another node has passed on before it heard that the
+    /// sessions are free.
+    private static var lingerMs: Int64 { 500 }
+
     /// Whether new requests and streams are refused: the server drains, or closes.
     package var isDraining: Bool { !shutdown.isOpen }
 
@@ -40,10 +45,10 @@ extension ServerEngine {
 
     /// Closes the server once no request is open or the deadline has passed.
     func closeIfDrained() {
-        guard let deadline = shutdown.deadline else { return }
+        guard let deadline = shutdown.deadline, let earliest = shutdown.earliest else { return }
         // An answer may wait for its client to come back.
         let count = requests.count + continuations.count + hosted.count + relays.clientCount
-        guard count == 0 || deadline <= now else { return }
+        guard count == 0 && earliest <= now || deadline <= now else { return }
         if requests.count + hosted.count > 0 {
             core.log(.notice, "The drain's time is over; the requests that are left are cancelled")
         }

@@ -295,7 +295,7 @@ package final class ServerEngine {
         next.lower(to: fences.nextDeadline)
         next.lower(to: connections.nextDeadline)
         next.lower(to: gate.nextExpiry)
-        next.lower(to: shutdown.deadline)
+        next.lower(to: shutdown.earliest.map { $0 > now ? $0 : shutdown.deadline ?? $0 })
         return next < never ? next : nil
     }
 

@@ -4,8 +4,8 @@ import Link
 struct Shutdown {
     private enum Phase {
         case open
-        /// Takes nothing new, and closes at the deadline.
-        case draining(until: Instant)
+        /// Takes nothing new, and closes at the deadline, or when nothing is open, but not before.
+        case draining(notBefore: Instant, until: Instant)
         case closing
         case closed
     }
@@ -26,13 +26,21 @@ struct Shutdown {
 
     /// When a drain ends at the latest.
     var deadline: Instant? {
-        if case .draining(let deadline) = phase { deadline } else { nil }
+        if case .draining(_, let deadline) = phase { deadline } else { nil }
+    }
+
+    /// When a drain ends if nothing is open.
+    var earliest: Instant? {
+        guard case .draining(let earliest, let deadline) = phase else { return nil }
+        return min(earliest, deadline)
     }
 
     /// Begins to drain, or brings the deadline forward. Returns false if it is closing.
-    mutating func drain(until deadline: Instant) -> Bool {
+    mutating func drain(notBefore earliest: Instant, until deadline: Instant) -> Bool {
         guard !isClosing else { return false }
-        phase = .draining(until: min(self.deadline ?? deadline, deadline))
+        phase = .draining(
+            notBefore: min(self.earliest ?? earliest, earliest),
+            until: min(self.deadline ?? deadline, deadline))
         return true
     }
 
