@@ -211,6 +211,20 @@ struct NodeTests {
         check()
     }
 
+    @Test("A node that drains stays for what others have passed on to it meanwhile")
+    func lingers() throws {
+        _ = try #require(cluster.initialize(at: a))
+        a.engine.drain(until: Instant(milliseconds: 60_000))
+        cluster.settle()
+        #expect(!a.kinds().contains(.sessionClosed))
+        #expect(a.engine.nextDeadline == Instant(milliseconds: 500))
+        a.engine.advance(to: Instant(milliseconds: 500))
+        a.engine.deadlineReached()
+        cluster.settle()
+        #expect(a.kinds().contains(.sessionClosed))
+        check()
+    }
+
     @Test("A session that another node has taken ends here, and nothing is stored of it")
     func lost() throws {
         let session = try #require(cluster.initialize(at: a))
