@@ -74,6 +74,8 @@ class Worker:
             if stream.status == 503:  # the server is ending
                 return time.sleep(0.01)
             assert stream.status == 200, (stream.status, after)
+            if generation != self._server.generation:  # nobody knows which of the two it is
+                return
             self.ready = generation
             while event := stream.next():
                 self.primary.last_id = event.id or self.primary.last_id
