@@ -14,6 +14,8 @@ from http_reader import Response
 from peer import Client, Ended, ModernClient, Stream, until
 
 INTERNAL_ERROR = -32603
+OPTIONS = {"mailbox_messages_max": 100_000, "mailbox_bytes_max": 1 << 24}
+"""Of the nodes: a client that is away while the talker goes on misses nothing for that."""
 
 
 class NodeGone(Exception):

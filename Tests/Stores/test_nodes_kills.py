@@ -9,7 +9,7 @@ import random
 import time
 
 import pytest
-from crowd import Crowd, Talker, Worker
+from crowd import OPTIONS, Crowd, Talker, Worker
 from peer import TOKENS, Client
 
 CLIENTS = 6
@@ -24,7 +24,9 @@ STRANGERS = {"alice": "bob", "bob": "alice"}
 def test_kills_in_the_midst_of_calls(cluster, part):
     """Two clusters at the same time, as each waits most of the time."""
     tokens = {token: name for name, token in TOKENS.items()}
-    clusters = {is_sync: cluster(bearer_tokens=tokens, head_ms=1, store_sync=is_sync) for is_sync in (False, True)}
+    clusters = {
+        is_sync: cluster(bearer_tokens=tokens, head_ms=1, store_sync=is_sync, **OPTIONS) for is_sync in (False, True)
+    }
     with concurrent.futures.ThreadPoolExecutor() as pool:
         running = [pool.submit(kill, three, is_sync) for is_sync, three in clusters.items()]
         for one in concurrent.futures.as_completed(running):

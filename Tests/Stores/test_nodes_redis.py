@@ -9,7 +9,7 @@ import time
 
 import pytest
 from cluster import ended, is_served, opened, owner, primary, value
-from crowd import Crowd, Talker, Worker
+from crowd import OPTIONS, Crowd, Talker, Worker
 from peer import Client, Ended, ModernClient, Stream, until
 from redis_server import RedisServer
 
@@ -27,7 +27,7 @@ def test_what_the_server_of_these_tests_keeps():
 
 @pytest.mark.endurance
 def test_redis_is_killed_under_load(cluster):
-    three = cluster(redis=("--appendfsync", "always"))
+    three = cluster(redis=("--appendfsync", "always"), **OPTIONS)
     quiet = three.start()
     talker = Talker(quiet)
     chance = random.Random(1)

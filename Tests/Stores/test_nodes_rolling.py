@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from crowd import Crowd, Talker, Worker
+from crowd import OPTIONS, Crowd, Talker, Worker
 
 CLIENTS = 6
 ROUNDS = 2
@@ -12,7 +12,7 @@ ROUNDS = 2
 
 def test_no_client_sees_an_error(cluster):
     """New nodes come, and old ones are drained: each call is answered, and no stream is cut."""
-    three = cluster()
+    three = cluster(**OPTIONS)
     talker = Talker(three.start())
     workers = [Worker(three.balancer, random.Random(number)) for number in range(CLIENTS)]
     losses = {one: [] for one in workers}
