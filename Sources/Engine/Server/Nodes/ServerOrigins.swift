@@ -76,19 +76,29 @@ extension ServerEngine {
     }
 
     /// Sends the other node as much of an output as it may get now. Returns how much that is.
+    ///
+    /// Small pieces go together: for the store a short message costs as much as a long one.
     private func send(_ output: Output, for origin: RelayOrigin) -> Int {
         var count = 0
+        let part = ByteBuffer(capacity: min(output.count, origin.room, RelayOrigin.partBytes))
         output.forEachPiece { piece in
-            var rest = piece.prefixBytes(origin.room)
+            var rest = piece.prefixBytes(origin.room - part.count)
             while rest.count > 0 {
-                let part = rest.prefixBytes(RelayOrigin.partBytes)
-                kept.send(NodeMessage.response(origin.key, part).bytes, to: origin.node)
-                origin.sent(part.count)
-                count += part.count
-                rest = rest.dropBytes(part.count)
+                let fitting = rest.prefixBytes(RelayOrigin.partBytes - part.count)
+                part.append(fitting)
+                count += fitting.count
+                rest = rest.dropBytes(fitting.count)
+                if part.count == RelayOrigin.partBytes { send(part, for: origin) }
             }
         }
+        if part.count > 0 { send(part, for: origin) }
         return count
+    }
+
+    private func send(_ part: ByteBuffer, for origin: RelayOrigin) {
+        kept.send(NodeMessage.response(origin.key, part.bytes).bytes, to: origin.node)
+        origin.sent(part.count)
+        part.removeAll()
     }
 
     /// The response is complete: so is the connection.
