@@ -34,7 +34,9 @@ extension Ledger {
     }
 
     func heard(_ note: Int, in session: Int?, by principal: String?) {
-        expect(!notes[note].isHeard, .duplication, "the host heard notification \(note) twice")
+        expect(
+            !notes[note].isHeard, simulation.profile.hasNodes ? .echo : .duplication,
+            "the host heard notification \(note) twice")
         expect(notes[note].session == session, .leak, "notification \(note) in another session")
         expect(notes[note].principal == principal, .leak, "notification \(note) from another")
         notes[note].isHeard = true
