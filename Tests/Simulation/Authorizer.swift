@@ -31,7 +31,9 @@ final class Authorizer {
         case 0...12: decide(key, grant, verdict)
         case 13...18:
             let pause = [0, 1, 20, 300, 2_000][number(5)]
-            node.after(Int64(pause)) { [self] in decide(key, grant, verdict) }
+            node.after(Int64(pause)) { [self] in
+                decide(key, grant, simulation.ledger.verdict(of: grant) ?? verdict)
+            }
         default:
             if !simulation.isRough { decide(key, grant, verdict) }
         }

@@ -28,12 +28,17 @@ extension Ledger {
         return grants.count - 1
     }
 
-    /// A host is asked. If that of another node has decided, this one thinks the same.
+    /// A host is asked.
     func authorizing(_ grant: Int) -> Verdict? {
         // A request that was passed on may come back.
         let isFirst = grants[grant].asked == nil || simulation.profile.hasNodes
         expect(isFirst, .duplication, "the host was asked twice for \(grant)")
         grants[grant].asked = simulation.now
+        return verdict(of: grant)
+    }
+
+    /// What the host says now, if that of any node has decided: all think the same.
+    func verdict(of grant: Int) -> Verdict? {
         switch grants[grant].verdict {
         case .open: return nil
         case .refused: return grants[grant].verdict
@@ -44,7 +49,6 @@ extension Ledger {
     }
 
     func authorized(_ grant: Int, _ verdict: Verdict) {
-        guard case .open = grants[grant].verdict else { return }
         grants[grant].verdict = verdict
         grants[grant].decided = simulation.now
     }
