@@ -13,11 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
 from bounded import bound
 from cluster import Cluster
 
-bounded = bound(100)
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "endurance: needs a machine that has nothing else to do")
+bounded = bound(240)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ PARTS = 4
 STRANGERS = {"alice": "bob", "bob": "alice"}
 
 
-@pytest.mark.endurance
 @pytest.mark.parametrize("part", range(PARTS))
 def test_kills_in_the_midst_of_calls(cluster, part):
     """Two clusters at the same time, as each waits most of the time."""

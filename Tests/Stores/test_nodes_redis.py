@@ -25,7 +25,6 @@ def test_what_the_server_of_these_tests_keeps():
         assert redis.ask("GET", "a") == "$1"
 
 
-@pytest.mark.endurance
 def test_redis_is_killed_under_load(cluster):
     three = cluster(redis=("--appendfsync", "always"), **OPTIONS)
     quiet = three.start()
