@@ -53,10 +53,11 @@ passes() {
   passed=$((passed + 1))
 }
 
+# usage: passes_with_redis PROGRAM THAT STARTS IT, COMMAND...
 passes_with_redis() {
-  echo "${1##*/}, with Redis"
-  STORE_MODULE=libstreamablehttp-redis.so.0 bash "$root/Tests/Stores/with_redis.sh" timeout 120 \
-    env LD_PRELOAD="$(runtime | tr '\n' ' ')" LD_LIBRARY_PATH="$scratch/release" "$@"
+  echo "${3##*/}, with ${2##*/}"
+  STORE_MODULE=libstreamablehttp-redis.so.0 "$1" "$2" timeout 120 \
+    env LD_PRELOAD="$(runtime | tr '\n' ' ')" LD_LIBRARY_PATH="$scratch/release" "${@:3}"
   passed=$((passed + 1))
 }
 
@@ -73,7 +74,10 @@ prove() {
       *) passes "$program" ;;
     esac
   done
-  passes_with_redis "$build/tests/conformance_sqlite" --without total 'unix:REDIS?prefix=tests'
+  passes_with_redis bash "$root/Tests/Stores/with_redis.sh" \
+    "$build/tests/conformance_sqlite" --without total 'unix:REDIS?prefix=tests'
+  passes_with_redis "$python" "$root/Tests/Support/redis_server.py" \
+    "$build/tests/conformance_sqlite" --without total 'redis://REDIS?prefix=tests'
   # The interpreter leaks what its threads have left behind; the C programs must not.
   ASAN_OPTIONS=detect_leaks=0 passes "$python" "$here/stress.py" "$stress_seconds"
   echo "$sanitizer: $passed tests passed"

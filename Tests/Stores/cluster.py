@@ -51,10 +51,10 @@ class Node(Server):
 class Cluster:
     """The nodes of a `with` block."""
 
-    def __init__(self, directory, count=3, redis=(), **options):
-        """`redis` are options of the Redis server, `options` those of each node."""
+    def __init__(self, directory, count=3, redis=(), kind=RedisServer, **options):
+        """`redis` are options of the Redis server or cluster, `options` those of each node."""
         self.journal = Path(directory) / "journal"
-        self.redis = RedisServer(*redis)
+        self.redis = kind(*redis)
         self.options = {"store": self.redis.url(), **options}
         self.nodes = []
         self._started = []

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Support"))
 
 from bounded import bound
 from cluster import Cluster
+from redis_server import RedisCluster, RedisServer
 
 bounded = bound(240)
 
@@ -32,8 +33,8 @@ def cluster(tmp_path_factory):
         yield start
 
 
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory):
+@pytest.fixture(scope="module", params=[RedisServer, RedisCluster])
+def nodes(request, tmp_path_factory):
     """Three of them, for all tests of a file that leave them as they are."""
-    with Cluster(tmp_path_factory.mktemp("nodes")) as started:
+    with Cluster(tmp_path_factory.mktemp("nodes"), kind=request.param) as started:
         yield started

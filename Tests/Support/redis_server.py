@@ -1,17 +1,25 @@
-"""A Redis server of a test's own, on loopback, with its file in a directory of its own."""
+"""A Redis server of a test's own, on loopback, with its file in a directory of its own, or several that share the keys.
+
+usage: redis_server.py COMMAND...   runs it with a cluster, of which REDIS in its arguments is the address of a server
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 SECONDS = 20.0
 """Nothing takes so long; waiting longer is a failure."""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        return place.getsockname()[1]
 
 
 class RedisServer:
@@ -22,8 +30,7 @@ class RedisServer:
         self._directory = tempfile.TemporaryDirectory(prefix="redis-")
         self.path = f"{self._directory.name}/redis.sock"
         """Of its Unix socket."""
-        with socket.create_server(("127.0.0.1", 0)) as place:
-            self.port = place.getsockname()[1]
+        self.port = free_port()
         self._command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
         self._command += ["--dir", self._directory.name, "--unixsocket", self.path]
         self._command += ["--appendonly", "yes", "--save", "", "--daemonize", "no", *options]
@@ -47,6 +54,13 @@ class RedisServer:
             return self.ask("PING") == "+PONG"
         return False
 
+    def run(self, *words):
+        """The answer of redis-cli."""
+        command = ["redis-cli", "-p", str(self.port), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=4 * SECONDS, check=False)
+        assert done.returncode == 0 and "ERR" not in done.stdout, (words, done)
+        return done.stdout.strip()
+
     def ask(self, *words):
         """The first line of the answer to a command."""
         with socket.create_connection(("127.0.0.1", self.port), SECONDS) as connection:
@@ -58,6 +72,9 @@ class RedisServer:
         """As if its machine had: it finishes nothing."""
         self.process.kill()
         self.process.wait()
+
+    def is_alive(self):
+        return self.process.poll() is None
 
     def pause(self):
         """It keeps its connections, and answers nobody."""
@@ -78,9 +95,74 @@ class RedisServer:
         self._directory.cleanup()
 
 
-if __name__ == "__main__":  # what the fixture promises of itself
-    with RedisServer("--appendfsync", "always") as redis:
-        assert redis.ask("SET", "a", "1") == "+OK"
-        redis.kill()
-        redis.start()
-        assert (redis.ask("GET", "a"), os.path.exists(redis.path)) == ("$1", True)
+class RedisCluster:
+    """Primaries that have a third of the slots each, and a replica of the first one."""
+
+    COUNT = 3
+    SLOTS = 16_384
+
+    def __init__(self, *options):
+        self.servers = []
+        with contextlib.ExitStack() as stack:
+            for _ in range(self.COUNT + 1):
+                places = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+                server = RedisServer(*places, "--cluster-node-timeout", "3000", *options)
+                self.servers.append(stack.enter_context(server))
+            self._join()
+            self._open = stack.pop_all()
+
+    def _join(self):
+        first, *others = self.servers
+        self.ids = [server.run("CLUSTER", "MYID") for server in self.servers]
+        for index in range(self.COUNT):
+            start, end = (self.SLOTS * bound // self.COUNT for bound in (index, index + 1))
+            self.servers[index].run("CLUSTER", "ADDSLOTSRANGE", str(start), str(end - 1))
+        bus = first.run("CONFIG", "GET", "cluster-port").split()[-1]
+        for other in others:
+            other.run("CLUSTER", "MEET", "127.0.0.1", str(first.port), bus)
+        self.wait(lambda: all(s.run("CLUSTER", "NODES").count("connected") > self.COUNT for s in self.servers))
+        self.servers[-1].run("CLUSTER", "REPLICATE", self.ids[0])
+        self.wait(lambda: "master_link_status:up" in self.servers[-1].run("INFO", "replication"))
+        self.wait(self.is_whole)
+
+    def is_alive(self):
+        return all(server.is_alive() for server in self.servers)
+
+    def is_whole(self):
+        return all("cluster_state:ok" in server.run("CLUSTER", "INFO") for server in self.servers)
+
+    def wait(self, holds):
+        deadline = time.monotonic() + SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, [server.log() for server in self.servers]
+            time.sleep(0.05)
+
+    def url(self):
+        """Of a server that has only a third of the keys."""
+        return self.servers[1].url()
+
+    def move_slots(self, start, end, count):
+        """From one of the servers to another, with what is in them."""
+        self.wait(self.is_whole)
+        place = f"127.0.0.1:{self.servers[end].port}"
+        words = ["--cluster-from", self.ids[start], "--cluster-to", self.ids[end]]
+        self.servers[0].run("--cluster", "reshard", place, *words, "--cluster-slots", str(count), "--cluster-yes")
+
+    def fail_over(self):
+        """The replica takes the place of its primary, or that takes it back."""
+        self.wait(self.is_whole)
+        replica = next(one for one in (self.servers[0], self.servers[-1]) if "role:slave" in one.run("INFO"))
+        replica.run("CLUSTER", "FAILOVER")
+        self.wait(lambda: "role:master" in replica.run("INFO"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._open.close()
+
+
+if __name__ == "__main__":
+    with RedisCluster() as cluster:
+        address = f"127.0.0.1:{cluster.servers[1].port}"
+        sys.exit(subprocess.run([word.replace("REDIS", address) for word in sys.argv[1:]], check=False).returncode)

@@ -5,23 +5,24 @@ import StoreShared
 struct Closing {
     private let link: Link
     private let queue: OrderQueue
-    private let writer: CommandWriter
     private let end: Int64
 
     /// The loop waits for it, and so do those who wait for the end of the process.
     private static let closeMs: Int64 = 2_000
     private static let pauseMs: UInt32 = 50
-    private static let outputMax = 256 << 10
 
-    init(_ link: Link, _ queue: OrderQueue, _ writer: CommandWriter) {
+    init(_ link: Link, _ queue: OrderQueue) {
         self.link = link
         self.queue = queue
-        self.writer = writer
         end = MonotonicClock.now + Closing.closeMs
     }
 
     /// Returns whether all was written.
     func run() -> Bool {
+        if queue.isRedirecting {
+            _ = link.lose(at: MonotonicClock.now)
+            for order in queue.rewind() { order.free() }
+        }
         queue.removeUnsentQuestions()
         while MonotonicClock.now < end {
             do throws(LinkFault) {
@@ -31,7 +32,6 @@ struct Closing {
                     try connect()
                 }
                 try write()
-                try removeNode()
                 return true
             } catch {
                 _ = link.lose(at: MonotonicClock.now)
@@ -44,10 +44,10 @@ struct Closing {
     }
 
     private func connect() throws(LinkFault) {
-        if link.isWaiting || link.isResolving { try link.connect() }
+        if link.isWaiting || link.isResolving { try link.connectNext() }
         while !link.becomesReady(at: MonotonicClock.now) {
             try wait()
-            for connection in [link.commands, link.messages] {
+            for connection in link.connections {
                 try link.proceed(connection)
                 connection.receive()
                 while connection.expectedCount > 0, let reply = try connection.nextReply() {
@@ -60,46 +60,29 @@ struct Closing {
     }
 
     private func write() throws(LinkFault) {
-        let connection = link.commands
+        queue.append(Order(.farewell))
         while !queue.isEmpty {
-            while connection.output.count < Closing.outputMax, let order = queue.takeUnsent() {
-                writer.write(order, to: connection.output)
+            while link.writeNext(of: queue) {}
+            try link.send()
+            try wait()
+            for connection in link.commands {
+                connection.receive()
+                while let reply = try link.nextAnswer(of: queue, connection) {
+                    defer { reply.free() }
+                    if let error = reply.error, error.isTemporary { throw link.fault(error) }
+                    guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
+                    order.free()
+                }
+                if let ending = connection.ending { throw ending }
             }
-            try step()
-            while let reply = try connection.nextReply() {
-                defer { reply.free() }
-                if let error = reply.error, error.isTemporary { throw .refuses(error) }
-                guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
-                order.free()
-            }
-            if let ending = connection.ending { throw ending }
         }
-    }
-
-    private func removeNode() throws(LinkFault) {
-        writer.end(to: link.commands.output)
-        while true {
-            try step()
-            if let reply = try link.commands.nextReply() { return reply.free() }
-            if let ending = link.commands.ending { throw ending }
-        }
-    }
-
-    private func step() throws(LinkFault) {
-        try link.commands.send()
-        try wait()
-        link.commands.receive()
     }
 
     /// Waits until a connection can go on.
     private func wait() throws(LinkFault) {
         let time = end - MonotonicClock.now
         guard time > 0 else { throw .isSilent }
-        var awaited = (link.commands.awaited, link.messages.awaited)
-        withUnsafeMutablePointer(to: &awaited) { place in
-            place.withMemoryRebound(to: pollfd.self, capacity: 2) {
-                _ = poll($0, link.isReady ? 1 : 2, Int32(time))
-            }
-        }
+        var awaited = (link.isReady ? link.commands : link.connections).map { $0.awaited }
+        poll(&awaited, nfds_t(awaited.count), Int32(time))
     }
 }

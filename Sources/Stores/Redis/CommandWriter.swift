@@ -30,9 +30,19 @@ final class CommandWriter {
 
     // MARK: Beginning
 
-    /// What the connection for commands begins with: that this node is alive comes before all else,
-    /// as others take its sessions otherwise. Returns how many answers follow.
-    func beginCommands(to output: ByteQueue) -> Int {
+    /// What asks a server of a cluster for all of them. Returns how many answers follow.
+    func beginLooking(to output: ByteQueue) -> Int {
+        let count = authenticate(to: output)
+        output.append(arguments: 2)
+        output.append(argument: "CLUSTER")
+        output.append(argument: "SLOTS")
+        return count + 1
+    }
+
+    /// What a connection for commands begins with: that this node is alive comes before all else,
+    /// as others take its sessions otherwise. In a cluster it is one to each server. Returns how
+    /// many answers follow.
+    func beginCommands(to output: ByteQueue, of server: Int, _ slots: Slots?) -> Int {
         var count = authenticate(to: output)
         if location.database > 0 {
             output.append(arguments: 2)
@@ -40,13 +50,27 @@ final class CommandWriter {
             output.append(argumentOf: location.database)
             count += 1
         }
-        refresh(to: output)
-        // Which Redis before 6.2 does not know.
-        output.append(arguments: 4)
-        output.append(argument: "XTRIM")
-        append("version", [], to: output)
-        output.append(argument: "MINID")
-        output.append(argument: "0")
+        if slots == nil {
+            // Which a server of a cluster refuses, as it has not both.
+            output.append(arguments: 3)
+            output.append(argument: "EXISTS")
+            appendKey(of: terms.node, to: output)
+            append("version", [], to: output)
+            count += 1
+        }
+        if (slots.map { ownServer($0) } ?? server) == server {
+            refresh(to: output)
+            count += 1
+        }
+        if (slots.map { place(of: key("version", []), $0) } ?? server) == server {
+            // Which Redis before 6.2 does not know.
+            output.append(arguments: 4)
+            output.append(argument: "XTRIM")
+            append("version", [], to: output)
+            output.append(argument: "MINID")
+            output.append(argument: "0")
+            count += 1
+        }
         let text = ByteQueue()
         for script in Script.allCases {
             text.removeAll()
@@ -56,7 +80,7 @@ final class CommandWriter {
             output.append(argument: "LOAD")
             output.append(argument: text.bytes)
         }
-        return count + 2 + Script.allCases.count
+        return count + Script.allCases.count
     }
 
     /// What the connection for messages begins with. Returns how many answers follow.
@@ -96,7 +120,7 @@ final class CommandWriter {
     }
 
     /// The node is no more.
-    func end(to output: ByteQueue) {
+    private func leave(to output: ByteQueue) {
         output.append(arguments: 2)
         output.append(argument: "DEL")
         appendKey(of: terms.node, to: output)
@@ -141,6 +165,8 @@ final class CommandWriter {
             }
             output.append(argument: order.text)
         case .refresh: refresh(to: output)
+        case .farewell: leave(to: output)
+        case .ping: ping(to: output)
         case .probeKey:
             output.append(arguments: 2)
             output.append(argument: "EXISTS")
@@ -186,6 +212,43 @@ final class CommandWriter {
     }
 
     // MARK: Keys and channels
+
+    /// The index of the server of a cluster that an order is for.
+    func server(of order: Order, _ slots: Slots) -> Int {
+        switch order.kind {
+        case .scan, .ping: return order.place
+        case .refresh, .farewell: return ownServer(slots)
+        case .tellAll: return place(of: key("all:", [UInt8(ascii: "0")]), slots)
+        // A node is subscribed where its key is, and only there one sees whether it is.
+        case .tellNode, .probeKey, .probeChannel: return place(of: key(of: order.node), slots)
+        default:
+            let key = ByteQueue()
+            key.append(location.prefix)
+            key.append("{")
+            key.append(order.session)
+            key.append("}")
+            return place(of: key, slots)
+        }
+    }
+
+    /// That which has this node's key.
+    func ownServer(_ slots: Slots) -> Int { place(of: key(of: terms.node), slots) }
+
+    private func place(of key: ByteQueue, _ slots: Slots) -> Int {
+        withExtendedLifetime(key) { slots.server(of: key.bytes) }
+    }
+
+    private func key(of node: NodeName) -> ByteQueue {
+        key("node:", CommandWriter.digits(of: node))
+    }
+
+    private func key(_ kind: StaticString, _ rest: [UInt8]) -> ByteQueue {
+        let key = ByteQueue()
+        key.append(location.prefix)
+        key.append(kind)
+        key.append(rest)
+        return key
+    }
 
     private func appendKey(of node: NodeName, to output: ByteQueue) {
         append("node:", CommandWriter.digits(of: node), to: output)

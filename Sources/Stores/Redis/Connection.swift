@@ -15,8 +15,11 @@ final class Connection {
     let output = ByteQueue()
     /// How many answers to what it began with have not come.
     var expectedCount = 0
-    /// Whether something was read since this was last set to false.
-    var hasHeard = false
+    /// How many answers to orders have not come.
+    var awaitedCount = 0
+    /// In how many turns of the link nothing was heard.
+    private var silences = 0
+    private var hasHeard = false
     /// Why it ends when what was read is done with.
     private(set) var ending: LinkFault?
 
@@ -27,7 +30,7 @@ final class Connection {
     /// The events that the handle is watched for.
     private var watched: Int32 = 0
     private let inputMax: Int
-    private let onEvent: () -> Void
+    private let onEvent: (Connection) -> Void
 
     private static let readSize = 64 << 10
     /// How often it reads and writes in a row, while the rest of the loop waits.
@@ -36,7 +39,7 @@ final class Connection {
     private static let writable = Int32(UV_WRITABLE.rawValue)
 
     /// At most `inputMax` bytes of one answer are held. `onEvent` is called when it may go on.
-    init(inputMax: Int, onEvent: @escaping () -> Void) {
+    init(inputMax: Int, onEvent: @escaping (Connection) -> Void) {
         self.inputMax = inputMax
         self.onEvent = onEvent
     }
@@ -65,6 +68,9 @@ final class Connection {
         self.poll = poll
         self.reader = reader
         state = .connecting
+        expectedCount = 0
+        awaitedCount = 0
+        silences = 0
         hasHeard = false
         ending = nil
         watch()
@@ -157,6 +163,13 @@ final class Connection {
         return reply.map { Reply($0.assumingMemoryBound(to: redisReply.self)) }
     }
 
+    /// Another turn of the link. Returns in how many of them nothing was heard.
+    func beginTurn() -> Int {
+        silences = hasHeard ? 0 : silences + 1
+        hasHeard = false
+        return silences
+    }
+
     // MARK: The loop
 
     private func watch() {
@@ -169,7 +182,8 @@ final class Connection {
         uv_poll_start(poll, wanted) { handle, _, _ in
             guard let data = handle?.pointee.data else { return }
             // It closes the handle before it ends, which may be in this call.
-            Unmanaged<Connection>.fromOpaque(data).takeUnretainedValue().onEvent()
+            let connection = Unmanaged<Connection>.fromOpaque(data).takeUnretainedValue()
+            connection.onEvent(connection)
         }
     }
 

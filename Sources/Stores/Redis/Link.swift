@@ -1,18 +1,23 @@
 import CLibuv
 
-/// The two connections to Redis: one for commands, one for the messages of other nodes. They begin
-/// and end together.
+/// The connections to Redis: one for commands, to each server of a cluster, and one for the
+/// messages of other nodes. They begin and end together.
+///
+/// The orders of a queue are answered in their order, also if several servers answer them.
 final class Link {
     private enum Phase {
         case waiting
         case resolving
+        /// A server of the cluster is asked for all of them.
+        case looking
         /// Connecting, and what the connections begin with.
         case beginning
         case ready
         case closed
     }
 
-    let commands: Connection
+    /// Those for commands: one, or one for each server of the cluster.
+    private(set) var commands: [Connection] = []
     let messages: Connection
     /// When the next thing is to be done: a try, its end, or a sign of life.
     private(set) var deadline: Int64 = 0
@@ -20,17 +25,25 @@ final class Link {
     private(set) var readyTime: Int64 = 0
     /// Whether it was ready before, and has been lost since.
     private(set) var wasReady = false
+    /// Whether several servers share the keys. Redis says so itself.
+    private(set) var isCluster = false
 
     private let location: Location
     private let writer: CommandWriter
     private let loop: UnsafeMutablePointer<uv_loop_t>
+    private let connect: () -> Connection
+    private let looking: Connection
+    private var slots: Slots?
     private var phase = Phase.waiting
     private var backoff: Backoff
+    /// Where to begin, the ones that were found last first.
     private var addresses: [Address] = []
     /// How many of the addresses were tried since the last look-up.
     private var triedCount = 0
-    /// In how many turns nothing was heard of a connection.
-    private var silences = (commands: 0, messages: 0)
+    /// Where the last try began.
+    private var address: Address?
+    /// How many orders were sent, and not answered.
+    private var awaitedCount = 0
 
     /// How long one try may take.
     private static let tryMs: Int64 = 4_000
@@ -40,16 +53,22 @@ final class Link {
     private static let silencesMax = 3
     /// A link that was ready for so long was a good one.
     private static let goodMs: Int64 = 3_000
+    /// After so many in a row the servers are looked up again.
+    private static let redirectionsMax = 400
+    /// So much is written in advance of what the system takes.
+    private static let outputMax = 256 << 10
 
+    /// `connect` makes a connection that is not open.
     init(
         _ location: Location, _ writer: CommandWriter, _ loop: UnsafeMutablePointer<uv_loop_t>,
-        seed: UInt64, _ commands: Connection, _ messages: Connection
+        seed: UInt64, _ connect: @escaping () -> Connection
     ) {
         self.location = location
         self.writer = writer
         self.loop = loop
-        self.commands = commands
-        self.messages = messages
+        self.connect = connect
+        messages = connect()
+        looking = connect()
         backoff = Backoff(seed: seed)
         if case .path(let path) = location.endpoint { addresses = [Address(path: path)] }
     }
@@ -57,6 +76,15 @@ final class Link {
     var isReady: Bool { phase == .ready }
     var isWaiting: Bool { phase == .waiting }
     var isResolving: Bool { phase == .resolving }
+
+    /// Those that are in use.
+    var connections: [Connection] {
+        switch phase {
+        case .waiting, .resolving, .closed: []
+        case .looking: [looking]
+        case .beginning, .ready: commands + [messages]
+        }
+    }
 
     // MARK: Beginning
 
@@ -72,57 +100,156 @@ final class Link {
 
     func resolved(_ addresses: [Address]) {
         self.addresses = addresses
+        // Those that are named may be the ones that have failed.
+        for server in slots?.servers ?? [] where !addresses.contains(server) {
+            self.addresses.append(server)
+        }
         triedCount = 0
     }
 
     /// Begins to connect to the next address.
-    func connect() throws(LinkFault) {
+    func connectNext() throws(LinkFault) {
         phase = .beginning
         guard !addresses.isEmpty else { throw .hasNoAddress(UV_EAI_NONAME.rawValue) }
         let address = addresses[triedCount % addresses.count]
         triedCount += 1
-        commands.expectedCount = 0
-        messages.expectedCount = 0
-        try commands.open(address, on: loop)
-        try messages.open(address, on: loop)
+        self.address = address
+        if isCluster {
+            phase = .looking
+            return try looking.open(address, on: loop)
+        }
+        try open([address], messages: address)
+    }
+
+    private func open(_ servers: [Address], messages server: Address) throws(LinkFault) {
+        phase = .beginning
+        awaitedCount = 0
+        while commands.count < servers.count { commands.append(connect()) }
+        commands.removeLast(commands.count - servers.count)
+        for (index, server) in servers.enumerated() { try commands[index].open(server, on: loop) }
+        try messages.open(server, on: loop)
     }
 
     /// A connection may go on: it may be connected, or take more.
     func proceed(_ connection: Connection) throws(LinkFault) {
-        if phase == .beginning, !connection.isOpen, try connection.finishConnecting() {
-            connection.expectedCount =
-                connection === commands
-                ? writer.beginCommands(to: connection.output)
-                : writer.beginMessages(to: connection.output)
+        if !connection.isOpen, try connection.finishConnecting() {
+            connection.expectedCount = begin(connection)
         }
         try connection.send()
     }
 
+    private func begin(_ connection: Connection) -> Int {
+        if connection === looking { return writer.beginLooking(to: connection.output) }
+        guard let index = commands.firstIndex(where: { $0 === connection }) else {
+            return writer.beginMessages(to: connection.output)
+        }
+        return writer.beginCommands(to: connection.output, of: index, slots)
+    }
+
     /// Takes an answer to what a connection began with.
     func take(_ reply: Reply, on connection: Connection) throws(LinkFault) {
-        if let error = reply.error { throw .refuses(error) }
+        if let error = reply.error { throw fault(error) }
         guard connection.expectedCount > 0 else { throw .speaksOtherwise }
         connection.expectedCount -= 1
-        guard connection === commands else { return }
-        // The last answers are the names of the scripts.
-        let index = Script.allCases.count - 1 - connection.expectedCount
-        guard let script = Script(rawValue: index) else { return }
-        guard let name = reply.bytes else { throw .speaksOtherwise }
-        writer.name(script, name)
+        if connection === looking {
+            if connection.expectedCount == 0 { try found(reply) }
+        } else if connection !== messages {
+            // The last answers are the names of the scripts.
+            let index = Script.allCases.count - 1 - connection.expectedCount
+            guard let script = Script(rawValue: index) else { return }
+            guard let name = reply.bytes else { throw .speaksOtherwise }
+            writer.name(script, name)
+        }
+    }
+
+    /// All servers of the cluster are known.
+    private func found(_ reply: Reply) throws(LinkFault) {
+        guard let address else { return }
+        let slots = try Slots(reply, from: address)
+        self.slots = slots
+        looking.close()
+        try open(slots.servers, messages: slots.servers[writer.ownServer(slots)])
+    }
+
+    /// What an error says about the link.
+    func fault(_ error: RedisError) -> LinkFault {
+        guard error.isAboutCluster, !isCluster else { return .refuses(error) }
+        isCluster = true
+        return .isCluster
     }
 
     /// Whether it has just become ready.
     func becomesReady(at now: Int64) -> Bool {
-        guard phase == .beginning, commands.isOpen, messages.isOpen,
-            commands.expectedCount == 0, messages.expectedCount == 0
+        guard phase == .beginning, connections.allSatisfy({ $0.isOpen && $0.expectedCount == 0 })
         else { return false }
         phase = .ready
         readyTime = now
         triedCount = 0
-        silences = (0, 0)
         deadline = now + Link.refreshMs
         return true
     }
+
+    // MARK: Orders
+
+    /// Writes the next order of a queue, if it can be sent now.
+    func writeNext(of queue: OrderQueue) -> Bool {
+        guard let order = queue.unsent else { return false }
+        let place = slots.map { writer.server(of: order, $0) } ?? 0
+        guard place < commands.count, canTake(order, commands[place]) else { return false }
+        _ = queue.takeUnsent()
+        order.place = place
+        writer.write(order, to: commands[place].output)
+        commands[place].awaitedCount += 1
+        awaitedCount += 1
+        return true
+    }
+
+    /// Whoever hears of an order finds what was given before it, on whichever server.
+    private func canTake(_ order: Order, _ connection: Connection) -> Bool {
+        connection.output.count < Link.outputMax
+            && (!order.kind.mustBeLast || awaitedCount == connection.awaitedCount)
+    }
+
+    /// The next answer to an order, which is still in the queue; nil if it has not come. It may
+    /// have come before something was heard on this connection. The caller frees it.
+    func nextAnswer(of queue: OrderQueue, _ connection: Connection) throws(LinkFault) -> Reply? {
+        if let order = queue.awaited, order.place < commands.count {
+            let server = commands[order.place]
+            if let reply = try server.nextReply() {
+                server.awaitedCount -= 1
+                awaitedCount -= 1
+                return reply
+            }
+        }
+        if connection.awaitedCount == 0, let reply = try connection.nextReply() {
+            reply.free()
+            throw .speaksOtherwise
+        }
+        return nil
+    }
+
+    /// Whether all that was sent is answered.
+    var isQuiet: Bool { awaitedCount == 0 }
+
+    /// Whether an order is to be sent again soon, and the link goes on: its slot moves, or has
+    /// moved. Where this node is subscribed must be where its key is.
+    func follow(_ error: RedisError, after redirections: Int) -> Bool {
+        guard redirections < Link.redirectionsMax, var slots else { return false }
+        if error.isAboutMigration { return true }
+        let own = writer.ownServer(slots)
+        guard let (slot, server) = error.move, slots.move(slot, to: server),
+            writer.ownServer(slots) == own
+        else { return false }
+        self.slots = slots
+        return true
+    }
+
+    func send() throws(LinkFault) {
+        for connection in commands { try connection.send() }
+    }
+
+    /// Whether the system has taken all, so that nothing comes to say that it takes more.
+    var hasSent: Bool { commands.allSatisfy { $0.output.count == 0 } }
 
     // MARK: Living
 
@@ -130,11 +257,9 @@ final class Link {
     /// turn counts, and not its time, as the loop may have been held up.
     func beginTurn(at now: Int64) throws(LinkFault) {
         deadline = now + Link.refreshMs
-        silences.commands = commands.hasHeard ? 0 : silences.commands + 1
-        silences.messages = messages.hasHeard ? 0 : silences.messages + 1
-        commands.hasHeard = false
-        messages.hasHeard = false
-        guard max(silences.commands, silences.messages) < Link.silencesMax else { throw .isSilent }
+        for connection in connections where connection.beginTurn() >= Link.silencesMax {
+            throw .isSilent
+        }
         if now - readyTime >= Link.goodMs { backoff.reset() }
         writer.ping(to: messages.output)
         try messages.send()
@@ -146,8 +271,7 @@ final class Link {
     func lose(at now: Int64) -> Bool {
         let wasReady = isReady
         if wasReady { self.wasReady = true }
-        commands.close()
-        messages.close()
+        closeAll()
         phase = .waiting
         let isGood = wasReady && now - readyTime >= Link.goodMs
         if isGood { backoff.reset() }
@@ -157,8 +281,13 @@ final class Link {
     }
 
     func close() {
+        closeAll()
         phase = .closed
-        commands.close()
+    }
+
+    private func closeAll() {
+        for connection in commands { connection.close() }
         messages.close()
+        looking.close()
     }
 }

@@ -16,12 +16,16 @@ enum LinkFault: Error {
     /// What Redis has said, and what to do.
     case refuses(Text)
     case isFull
+    /// It is one server of a Redis Cluster, and all of them must be known.
+    case isCluster
+    case hasFreeSlots
+    case hasNameOnly
 
     static func refuses(_ error: RedisError) -> LinkFault {
         var text = Text()
         error.append(to: &text)
         if error.isAboutCluster {
-            text.append(": this is a Redis Cluster, which needs a proxy that answers for all of it")
+            text.append(": the servers of the Redis Cluster are looked up again")
         } else if error.isAboutSyntax {
             text.append(": Redis 6.2 or newer is needed")
         } else if error.isAboutPermission {
@@ -42,6 +46,10 @@ enum LinkFault: Error {
         case .answersTooMuch: text.append("an answer or a message is too large")
         case .refuses(let reason): text.append(reason)
         case .isFull: text.append("too much waits to be written")
+        case .isCluster: text.append("it is a Redis Cluster")
+        case .hasFreeSlots: text.append("not all slots of the Redis Cluster have a server")
+        case .hasNameOnly:
+            text.append("the Redis Cluster does not say the addresses of all its servers")
         }
     }
 }

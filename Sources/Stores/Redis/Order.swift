@@ -29,6 +29,10 @@ enum OrderKind: UInt8 {
     case check
     /// This node is alive.
     case refresh
+    /// This node is no more.
+    case farewell
+    /// Whether a server of a cluster answers.
+    case ping
     /// Whether the key of a node is there, and how many subscribers it has.
     case probeKey
     case probeChannel
@@ -38,6 +42,9 @@ enum OrderKind: UInt8 {
     case drop
 
     var isQuestion: Bool { self == .findSession || self == .load }
+
+    /// Whether others may hear of it before what was sent earlier to other servers.
+    var mustBeLast: Bool { self == .tellNode || self == .tellAll || self == .farewell }
 
     var isOrder: Bool { rawValue <= OrderKind.forgetEvents.rawValue }
 
@@ -54,6 +61,7 @@ struct Order: Equatable {
         let idle: UInt64
         let serial: UInt64
         let node: NodeName
+        var place: Int32
         let sessionCount: Int
         let streamCount: Int
         let textCount: Int
@@ -66,19 +74,20 @@ struct Order: Equatable {
     /// Copies the texts. It must be given back with `free`.
     init(
         _ kind: OrderKind, number: UInt64 = 0, load: UInt64 = 0, idle: UInt64 = 0,
-        serial: UInt64 = 0, node: NodeName = NodeName(),
+        serial: UInt64 = 0, node: NodeName = NodeName(), place: Int = 0,
         session: UnsafeRawBufferPointer = .none, stream: UnsafeRawBufferPointer = .none,
         text: UnsafeRawBufferPointer = .none
     ) {
         let size = Order.size(session.count, stream.count, text.count)
-        guard let place = malloc(size) else { abort() }  // There is no memory.
-        head = place.bindMemory(to: Head.self, capacity: 1)
+        guard let memory = malloc(size) else { abort() }  // There is no memory.
+        head = memory.bindMemory(to: Head.self, capacity: 1)
         head.initialize(
             to: Head(
                 next: nil, kind: kind, number: number, load: load, idle: idle, serial: serial,
-                node: node, sessionCount: session.count, streamCount: stream.count,
+                node: node, place: Int32(place), sessionCount: session.count,
+                streamCount: stream.count,
                 textCount: text.count))
-        var end = place + MemoryLayout<Head>.stride
+        var end = memory + MemoryLayout<Head>.stride
         for bytes in [session, stream, text] {
             if let start = bytes.baseAddress { memcpy(end, start, bytes.count) }
             end += bytes.count
@@ -104,6 +113,11 @@ struct Order: Equatable {
     var number: UInt64 {
         get { head.pointee.number }
         nonmutating set { head.pointee.number = newValue }
+    }
+    /// The index of the server that it is sent to.
+    var place: Int {
+        get { Int(head.pointee.place) }
+        nonmutating set { head.pointee.place = Int32(newValue) }
     }
     var load: shttp_load { shttp_load(key: head.pointee.load) }
     var idle: UInt64 { head.pointee.idle }

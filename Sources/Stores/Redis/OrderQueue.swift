@@ -16,6 +16,14 @@ final class OrderQueue {
     /// The last notes of lost messages that are not sent, of one stream each.
     private var losses: [Order] = []
 
+    /// What another server of a cluster is to get, in its order, once all else that was sent is
+    /// answered.
+    private var redirected: [Order] = []
+    /// How often in a row that was sent again without anything behind it being answered.
+    private(set) var redirections = 0
+    /// How much of it is not answered since.
+    private var resentCount = 0
+
     private let bytesMax: Int
 
     /// How many streams may lose messages by turns, and take no more memory than one note each.
@@ -84,6 +92,9 @@ final class OrderQueue {
         return order
     }
 
+    /// What the next answer is for; nil if nothing was asked.
+    var awaited: Order? { lastSent == nil ? nil : first }
+
     var unsent: Order? { lastSent == nil ? first : lastSent?.next }
 
     /// Removes what the next answer is for; nil if nothing was asked. The caller frees it.
@@ -93,7 +104,48 @@ final class OrderQueue {
         if first == nil { last = nil }
         if order == lastSent { self.lastSent = nil }
         count(order, -1)
+        if resentCount > 0 {
+            resentCount -= 1
+        } else if redirected.isEmpty {
+            redirections = 0
+        }
         return order
+    }
+
+    // MARK: Redirections
+
+    var isRedirecting: Bool { !redirected.isEmpty }
+
+    /// An order that was removed as answered is to be sent again.
+    func redirect(_ order: Order) {
+        redirected.append(order)
+    }
+
+    /// All that was sent is answered: what was redirected is to be sent next.
+    func resend() {
+        redirections += 1
+        resentCount = redirected.count
+        putBack()
+    }
+
+    private func putBack() {
+        for order in redirected.reversed() {
+            order.next = first
+            first = order
+            if order.next == nil { last = order }
+            count(order, 1)
+        }
+        redirected.removeAll()
+    }
+
+    /// The serial of the first order of the library; nil if there is none.
+    var firstSerial: UInt64? {
+        var each = first
+        while let order = each {
+            if order.kind.isOrder { return order.serial }
+            each = order.next
+        }
+        return nil
     }
 
     // MARK: All of them
@@ -101,6 +153,9 @@ final class OrderQueue {
     /// The answers will not come: all is to be sent again, but for what is returned, which the
     /// caller frees.
     func rewind() -> [Order] {
+        putBack()
+        redirections = 0
+        resentCount = 0
         var removed: [Order] = []
         var each = first
         first = nil
@@ -133,6 +188,7 @@ final class OrderQueue {
     }
 
     func removeAll() {
+        putBack()
         while let order = first {
             first = order.next
             order.free()

@@ -30,6 +30,8 @@ struct Probes {
     /// When a node without a subscriber is looked at again, and the time after which it is dead.
     private static let pauses: [Int64] = [250, 250, 500]
     private static let deadMs: Int64 = 1_000
+    /// In a cluster a node may have to find where to subscribe first.
+    private static let deadInClusterMs: Int64 = 4_000
     /// How long a verdict is believed.
     private static let aliveVerdictMs: Int64 = 300
     private static let deadVerdictMs: Int64 = 1_000
@@ -84,15 +86,16 @@ struct Probes {
     /// Redis has said, after that, how many subscribers the node has. Returns the verdict, if there
     /// is one now; then the caller gets the searches.
     mutating func note(
-        _ owner: NodeName, subscribers: Int64, at now: Int64, graceEnd: Int64,
+        _ owner: NodeName, subscribers: Int64, inCluster: Bool, at now: Int64, graceEnd: Int64,
         _ searches: inout [Order]
     ) -> Bool? {
         guard let index = index(of: owner) else { return nil }
         let probe = probes[index]
         let isAlive = probe.hasKey && subscribers > 0
+        let deadMs = inCluster ? Probes.deadInClusterMs : Probes.deadMs
         let isDead =
             !isAlive && now >= graceEnd
-            && (!probe.hasKey || now - probe.start >= Probes.deadMs)
+            && (!probe.hasKey || now - probe.start >= deadMs)
         guard isAlive || isDead else {
             let pause = Probes.pauses[min(probe.pollCount, Probes.pauses.count - 1)]
             probes[index].pollCount += 1

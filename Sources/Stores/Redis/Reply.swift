@@ -60,6 +60,31 @@ struct RedisError {
     var isAboutPermission: Bool { begins("NOPERM") }
     var isAboutCluster: Bool { begins("MOVED") || begins("ASK ") || begins("CROSSSLOT") }
 
+    /// Whether the slot is on its way from one server of a cluster to another.
+    var isAboutMigration: Bool { begins("ASK ") || begins("TRYAGAIN") }
+
+    /// Which slot is at which server now.
+    var move: (slot: Int, server: Address)? {
+        let words = message.split(separator: UInt8(ascii: " "))
+        guard begins("MOVED "), words.count == 3, let slot = RedisError.number(words[1]),
+            let colon = words[2].lastIndex(of: UInt8(ascii: ":")),
+            let port = RedisError.number(words[2][(colon + 1)...]).flatMap({ UInt16(exactly: $0) }),
+            let server = Address(
+                host: UnsafeRawBufferPointer(rebasing: words[2][..<colon]), port: port)
+        else { return nil }
+        return (slot, server)
+    }
+
+    private static func number(_ text: Slice<UnsafeRawBufferPointer>) -> Int? {
+        var number = 0
+        guard text.count > 0, text.count < 7 else { return nil }
+        for character in text {
+            guard character >= UInt8(ascii: "0"), character <= UInt8(ascii: "9") else { return nil }
+            number = number * 10 + Int(character - UInt8(ascii: "0"))
+        }
+        return number
+    }
+
     private static let temporary: [StaticString] = [
         "NOSCRIPT", "LOADING", "READONLY", "MISCONF", "OOM ", "BUSY", "NOAUTH", "WRONGPASS",
         "NOPERM", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK ",

@@ -15,7 +15,7 @@ final class Store {
     var probes = Probes()
     private(set) var link: Link?
     private var pulse: Pulse?
-    private var resolver: Resolver?
+    private(set) var resolver: Resolver?
     private var isClosing = false
     private let generation = Family.generation
 
@@ -35,12 +35,12 @@ final class Store {
     /// The session that was told last that it is lost.
     var lostSession: [UInt8] = []
 
-    /// So much is written in advance of what the system takes.
-    private static let outputMax = 256 << 10
     /// The most bytes of one answer or message that comes; a larger one ends the connection.
     private static let inputMax = 128 << 20
     /// The longest message that is sent or kept. Redis takes none that is eight times as long.
     private static let messageMax = 64 << 20
+    /// What was redirected is sent again after so long.
+    private static let redirectionMs: Int64 = 5
     /// Nobody is dead for so long after Redis was away.
     private static let graceMs: Int64 = 3_000
 
@@ -56,18 +56,16 @@ final class Store {
     /// touched: the connections are its parent's.
     var isInherited: Bool { Family.generation != generation }
 
-    private var isIdle: Bool { isInherited || isClosing }
+    var isIdle: Bool { isInherited || isClosing }
 
     func start(for server: OpaquePointer?, on loop: UnsafeMutablePointer<uv_loop_t>) {
         guard !isIdle, link == nil else { return }
         host.begin(server)
-        let commands = Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] in
-            retained { if let link = $0.link { $0.proceed(link, link.commands) } }
+        link = Link(location, writer, loop, seed: terms.node.seed) { [unowned(unsafe) self] in
+            Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] connection in
+                retained { if let link = $0.link { $0.proceed(link, connection) } }
+            }
         }
-        let messages = Connection(inputMax: Store.inputMax) { [unowned(unsafe) self] in
-            retained { if let link = $0.link { $0.proceed(link, link.messages) } }
-        }
-        link = Link(location, writer, loop, seed: terms.node.seed, commands, messages)
         resolver = Resolver { [unowned(unsafe) self] addresses, status in
             retained { $0.resolved(addresses, status) }
         }
@@ -77,7 +75,7 @@ final class Store {
         pulse?.arm(for: 0)
     }
 
-    private var loop: UnsafeMutablePointer<uv_loop_t>?
+    private(set) var loop: UnsafeMutablePointer<uv_loop_t>?
 
     /// The library may close the store in any call that is made to it.
     private func retained(_ body: (Store) -> Void) {
@@ -185,56 +183,14 @@ final class Store {
         if isIdle { return }
         if now >= link.deadline { step(link, at: now) }
         if link.isReady { look(at: now) }
+        if queue.isRedirecting, link.isQuiet { queue.resend() }
         flush()
         armNext()
     }
 
-    private func armNext() {
+    func armNext() {
         guard !isIdle, let link else { return }
         pulse?.arm(for: min(link.deadline, link.isReady ? probes.nextTime : .max))
-    }
-
-    private func step(_ link: Link, at now: Int64) {
-        do throws(LinkFault) {
-            if link.isReady {
-                try link.beginTurn(at: now)
-                for node in peers.names { probes.watch(node, at: now) }
-                queue.insert(Order(.refresh))
-            } else if link.isWaiting {
-                try beginTry(link, at: now)
-            } else {
-                throw .isSilent
-            }
-        } catch {
-            lose(error, at: now)
-        }
-    }
-
-    private func beginTry(_ link: Link, at now: Int64) throws(LinkFault) {
-        guard let (host, port) = link.beginTry(at: now) else { return try link.connect() }
-        guard let loop, let resolver, !resolver.isSearching else { return }
-        let result = resolver.find(host, port, on: loop)
-        if result != 0 { throw .hasNoAddress(result) }
-    }
-
-    private func resolved(_ addresses: [Address], _ status: Int32) {
-        guard !isIdle, let link, !link.isWaiting else { return }
-        do throws(LinkFault) {
-            guard status == 0 else { throw .hasNoAddress(status) }
-            link.resolved(addresses)
-            try link.connect()
-        } catch {
-            lose(error, at: MonotonicClock.now)
-        }
-        armNext()
-    }
-
-    /// Asks whether owners are alive.
-    private func look(at now: Int64) {
-        for owner in probes.takeDue(at: now) {
-            append(Order(.probeKey, node: owner))
-            append(Order(.probeChannel, node: owner))
-        }
     }
 
     // MARK: The connections
@@ -252,6 +208,9 @@ final class Store {
         } catch {
             lose(error, at: MonotonicClock.now)
         }
+        if queue.isRedirecting, link.isQuiet {
+            pulse?.arm(for: MonotonicClock.now + Store.redirectionMs)
+        }
         tellKept()
         flush()
         armNext()
@@ -259,23 +218,28 @@ final class Store {
 
     private func takeReplies(_ link: Link, _ connection: Connection) throws(LinkFault) {
         lostSession.removeAll()
-        while !isIdle, connection === link.commands || checksUnderWay == 0,
-            let reply = try connection.nextReply()
-        {
+        while !isIdle, connection.expectedCount > 0, let reply = try connection.nextReply() {
             defer { reply.free() }
-            if connection.expectedCount > 0 {
-                try link.take(reply, on: connection)
-                if link.becomesReady(at: MonotonicClock.now) { begin() }
-            } else if connection === link.commands {
-                try take(answer: reply)
-            } else {
-                // Of nodes that know this one already.
+            try link.take(reply, on: connection)
+            if link.becomesReady(at: MonotonicClock.now) { begin() }
+        }
+        if connection === link.messages {
+            // Of nodes that know this one already, or all of it.
+            while !isIdle, connection.expectedCount == 0, checksUnderWay == 0,
+                let reply = try connection.nextReply()
+            {
+                defer { reply.free() }
                 try take(message: reply)
+            }
+        } else if link.isReady {
+            while !isIdle, let reply = try link.nextAnswer(of: queue, connection) {
+                defer { reply.free() }
+                try take(answer: reply)
             }
         }
     }
 
-    /// Both connections are ready.
+    /// All connections are ready.
     private func begin() {
         log(.notice, "The store has reached Redis:", about: .recovery, location.text)
         if mustEmpty { beginEmptying() }
@@ -286,23 +250,26 @@ final class Store {
     func flush() {
         guard !isIdle, let link, link.isReady else { return }
         do throws(LinkFault) {
-            fill(link.commands.output)
-            try link.commands.send()
+            fill(link)
+            try link.send()
+            // The system may have taken all of that at once.
+            if canSend, link.hasSent, fill(link) { pulse?.arm(for: 0) }
         } catch {
             lose(error, at: MonotonicClock.now)
         }
-        if link.isReady, canSend, link.commands.output.count == 0 { pulse?.arm(for: 0) }
     }
 
-    private func fill(_ output: ByteQueue) {
-        while output.count < Store.outputMax, canSend, let order = queue.takeUnsent() {
-            writer.write(order, to: output)
-        }
+    @discardableResult
+    private func fill(_ link: Link) -> Bool {
+        var hasWritten = false
+        while canSend, link.writeNext(of: queue) { hasWritten = true }
+        return hasWritten
     }
 
-    /// While what was given up is removed, nothing is added.
+    /// While what was given up is removed, nothing is added; behind what is redirected nothing is
+    /// sent.
     private var canSend: Bool {
-        guard let order = queue.unsent else { return false }
+        guard let order = queue.unsent, !queue.isRedirecting else { return false }
         return !mustEmpty || !order.kind.survivesLoss && !order.kind.isQuestion
     }
 
@@ -310,6 +277,10 @@ final class Store {
     func lose(_ fault: LinkFault, at now: Int64) {
         guard !isIdle, let link else { return }
         resolver?.cancel()
+        if case .isCluster = fault, !link.isReady {
+            _ = link.lose(at: now)
+            return pulse?.arm(for: link.deadline) ?? ()
+        }
         let isNews = !hasFailed || link.isReady
         hasFailed = true
         let wasReady = link.lose(at: now)
@@ -364,8 +335,11 @@ final class Store {
     }
 
     func tellKept() {
-        guard !isIdle, !mustEmpty, !mustGiveUp else { return }
-        host.tellKept(upTo: queue.hasOrders ? answeredSerial : lastSerial)
+        guard !isIdle, !mustEmpty, !mustGiveUp, !queue.isRedirecting else { return }
+        var kept = queue.hasOrders ? answeredSerial : lastSerial
+        // What was redirected is answered behind what follows it.
+        if link?.isCluster ?? false, let first = queue.firstSerial { kept = min(kept, first - 1) }
+        host.tellKept(upTo: kept)
     }
 
     // MARK: The end
@@ -377,7 +351,7 @@ final class Store {
         resolver?.cancel()
         if let link {
             if mustEmpty || mustGiveUp { queue.removeAll() }
-            let isAll = Closing(link, queue, writer).run() && !mustEmpty && !mustGiveUp
+            let isAll = Closing(link, queue).run() && !mustEmpty && !mustGiveUp
             if !isAll {
                 log(
                     .warning, "The store is closed before it could write everything:", about: .end,

@@ -6,7 +6,11 @@ extension Store {
     /// The answer to the first order that waits for one.
     func take(answer reply: Reply) throws(LinkFault) {
         // It was not done, and will be.
-        if let error = reply.error, error.isTemporary { throw .refuses(error) }
+        if let error = reply.error, error.isTemporary, let link {
+            guard link.follow(error, after: queue.redirections) else { throw link.fault(error) }
+            if let order = queue.removeAnswered() { redirect(order) }
+            return
+        }
         guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
         defer { order.free() }
         if order.kind.isOrder { answeredSerial = order.serial }
@@ -21,12 +25,18 @@ extension Store {
         case .findSession: found(order, reply)
         case .load: loaded(order, reply)
         case .tellNode: if reply.number == 0 { host.tellGone(order.node) }
-        case .tellAll, .refresh: break
+        case .tellAll, .refresh, .farewell, .ping: break
         case .probeKey: probes.note(order.node, hasKey: reply.number == 1)
         case .probeChannel: try probed(order.node, reply)
-        case .scan: try scanned(reply)
+        case .scan: try scanned(reply, at: order.place)
         case .drop: endEmptying(1)
         }
+    }
+
+    private func redirect(_ order: Order) {
+        // The slot of this node's key may have moved, too, and then the link is made anew.
+        if !queue.isRedirecting, order.kind != .refresh { queue.insert(Order(.refresh)) }
+        queue.redirect(order)
     }
 
     /// Redis will never do it: somebody else has written to one of the keys.
@@ -104,7 +114,8 @@ extension Store {
         guard let subscribers = reply[1]?.number else { throw .speaksOtherwise }
         var searches: [Order] = []
         let isAlive = probes.note(
-            owner, subscribers: subscribers, at: MonotonicClock.now, graceEnd: graceEnd, &searches)
+            owner, subscribers: subscribers, inCluster: link?.isCluster ?? false,
+            at: MonotonicClock.now, graceEnd: graceEnd, &searches)
         guard let isAlive else { return }
         if !isAlive {
             host.tellGone(owner)
@@ -184,13 +195,15 @@ extension Store {
 
     /// Removes all sessions of this node.
     func beginEmptying() {
-        emptyingCount = 1
         let start = ByteQueue()
         start.append("0")
-        queue.insert(Order(.scan, text: start.bytes))
+        emptyingCount = link?.commands.count ?? 0
+        for place in 0..<emptyingCount {
+            queue.insert(Order(.scan, place: place, text: start.bytes))
+        }
     }
 
-    private func scanned(_ reply: Reply) throws(LinkFault) {
+    private func scanned(_ reply: Reply, at place: Int) throws(LinkFault) {
         guard let cursor = reply[0]?.bytes, let keys = reply[1], let count = keys.count else {
             throw .speaksOtherwise
         }
@@ -203,7 +216,7 @@ extension Store {
         }
         if cursor.count != 1 || cursor[0] != UInt8(ascii: "0") {
             emptyingCount += 1
-            queue.insert(Order(.scan, text: cursor))
+            queue.insert(Order(.scan, place: place, text: cursor))
         }
         endEmptying(1)
     }
