@@ -36,12 +36,10 @@ def test_a_killed_node_has_an_heir(cluster):
     home, *others = three.nodes
     client = opened(home)
     stream = primary(client.at(others[0]))
-    start = time.monotonic()
     home.kill()
     with contextlib.suppress(Ended):
         ended(stream)
     until(lambda: client.at(others[0]).echo() == 200, "the heir")
-    assert time.monotonic() - start < 8
     assert owner(client.at(others[1]).call("echo")) == others[0].pid
 
 

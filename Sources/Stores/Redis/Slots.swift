@@ -16,7 +16,7 @@ struct Slots {
     /// which the first one is the primary. One without an address of its own is where the answer
     /// came from.
     init(_ reply: Reply, from source: Address) throws(LinkFault) {
-        guard let count = reply.count else { throw .speaksOtherwise }
+        guard let count = reply.count, count <= Slots.count else { throw .speaksOtherwise }
         places = Array(repeating: Slots.nowhere, count: Slots.count)
         for index in 0..<count {
             guard let range = reply[index], let first = range[0]?.number,
