@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import random
 
 import httpx2
 import pytest
+from mcp import MCPError
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CreateMessageResult, ElicitResult, TextContent
@@ -184,3 +186,39 @@ async def test_the_other_era(nodes):
             assert await client.call("ask", prompt="who?") == "re: who?"
             assert await client.call("question", message="who?") == "Ada"
     assert min(nodes.balancer.taken[node.port] for node in nodes.nodes) > 5, "it went to all of them"
+
+
+@on_asyncio
+async def test_nodes_that_are_killed(cluster):
+    """It comes back by itself for a call that another node runs, and goes on with its session when that has gone."""
+    three = cluster()
+    async with Official(three.balancer) as client:
+        for _ in range(5):
+            result = await client.client.call_tool("echo", {"text": "who?"})
+            home = three.node(result.structured_content["node"])
+            relay = random.choice(three.others(home))
+            client.logs.clear()
+            three.balancer.ports[:] = [relay.port]
+            call = asyncio.create_task(client.call("log", count=100, delay_ms=2))
+            await until(lambda: len(client.logs) > 10)
+            three.balancer.ports[:] = [node.port for node in three.others(relay)]
+            relay.kill()
+            assert await call == "done"
+            assert client.logs == list(range(1, 101))
+            home.kill()
+            async with asyncio.timeout(SECONDS):
+                while not await served(client):
+                    await asyncio.sleep(0.05)
+            for node in (home, relay):
+                await asyncio.to_thread(node.start)
+            three.balancer.ports[:] = [node.port for node in three.nodes]
+            assert await client.call("ask", prompt="still?") == "re: still?"
+            assert await client.progress(20) == list(range(1, 21))
+
+
+async def served(client):
+    """Whether its session is, by whoever is left."""
+    try:
+        return await client.call("echo", text="on") == "on"
+    except MCPError:
+        return False
