@@ -64,9 +64,7 @@ struct Closing {
         while !queue.isEmpty {
             while link.writeNext(of: queue) {}
             try link.send()
-            try wait()
             for connection in link.commands {
-                connection.receive()
                 while let reply = try link.nextAnswer(of: queue, connection) {
                     defer { reply.free() }
                     if let error = reply.error, error.isTemporary { throw link.fault(error) }
@@ -75,6 +73,9 @@ struct Closing {
                 }
                 if let ending = connection.ending { throw ending }
             }
+            if queue.isEmpty { return }
+            try wait()
+            for connection in link.commands { connection.receive() }
         }
     }
 

@@ -132,6 +132,10 @@ final class CommandWriter {
     }
 
     func write(_ order: Order, to output: ByteQueue) {
+        if order.isAsking {
+            output.append(arguments: 1)
+            output.append(argument: "ASKING")
+        }
         switch order.kind {
         case .keepSession:
             begin(.keepSession, order, arguments: 2, to: output)
@@ -217,8 +221,8 @@ final class CommandWriter {
     func server(of order: Order, _ slots: Slots) -> Int {
         switch order.kind {
         case .scan, .ping: return order.place
+        case .tellAll: return 0
         case .refresh, .farewell: return ownServer(slots)
-        case .tellAll: return place(of: key("all:", [UInt8(ascii: "0")]), slots)
         // A node is subscribed where its key is, and only there one sees whether it is.
         case .tellNode, .probeKey, .probeChannel: return place(of: key(of: order.node), slots)
         default:

@@ -98,6 +98,9 @@ final class Link {
         return (host, port)
     }
 
+    /// Whether there is something to try without the system's answer.
+    var knowsServers: Bool { slots != nil }
+
     func resolved(_ addresses: [Address]) {
         self.addresses = addresses
         // Those that are named may be the ones that have failed.
@@ -148,7 +151,15 @@ final class Link {
 
     /// Takes an answer to what a connection began with.
     func take(_ reply: Reply, on connection: Connection) throws(LinkFault) {
-        if let error = reply.error { throw fault(error) }
+        if let error = reply.error {
+            if connection === looking, !error.isTemporary {
+                isCluster = false
+                slots = nil
+            }
+            // This node says that it is alive soon enough.
+            let isOnItsWay = connection !== looking && slots != nil && error.isAboutMigration
+            if !isOnItsWay { throw fault(error) }
+        }
         guard connection.expectedCount > 0 else { throw .speaksOtherwise }
         connection.expectedCount -= 1
         if connection === looking {
@@ -168,6 +179,9 @@ final class Link {
         let slots = try Slots(reply, from: address)
         self.slots = slots
         looking.close()
+        if case .path(let path) = location.endpoint {
+            addresses = [Address(path: path)] + slots.servers
+        }
         try open(slots.servers, messages: slots.servers[writer.ownServer(slots)])
     }
 
@@ -194,31 +208,49 @@ final class Link {
     /// Writes the next order of a queue, if it can be sent now.
     func writeNext(of queue: OrderQueue) -> Bool {
         guard let order = queue.unsent else { return false }
-        let place = slots.map { writer.server(of: order, $0) } ?? 0
-        guard place < commands.count, canTake(order, commands[place]) else { return false }
+        if !order.isAsking { order.place = slots.map { writer.server(of: order, $0) } ?? 0 }
+        let servers = order.kind == .tellAll ? commands.indices : order.place..<order.place + 1
+        guard servers.upperBound <= commands.count,
+            commands[servers].allSatisfy({ canTake(order, $0) })
+        else { return false }
         _ = queue.takeUnsent()
-        order.place = place
-        writer.write(order, to: commands[place].output)
-        commands[place].awaitedCount += 1
-        awaitedCount += 1
+        for server in commands[servers] {
+            writer.write(order, to: server.output)
+            server.awaitedCount += 1
+            awaitedCount += 1
+        }
         return true
     }
 
     /// Whoever hears of an order finds what was given before it, on whichever server.
+    ///
+    /// A message for all goes to every server: whoever hears it several times knows its number, and
+    /// the one from its own server comes before those that follow for it alone.
     private func canTake(_ order: Order, _ connection: Connection) -> Bool {
-        connection.output.count < Link.outputMax
-            && (!order.kind.mustBeLast || awaitedCount == connection.awaitedCount)
+        guard connection.output.count < Link.outputMax else { return false }
+        switch order.kind {
+        case .tellNode, .farewell: return awaitedCount == connection.awaitedCount
+        case .tellAll: return commands.count == 1 || awaitedCount == 0
+        default: return true
+        }
     }
 
     /// The next answer to an order, which is still in the queue; nil if it has not come. It may
     /// have come before something was heard on this connection. The caller frees it.
     func nextAnswer(of queue: OrderQueue, _ connection: Connection) throws(LinkFault) -> Reply? {
         if let order = queue.awaited, order.place < commands.count {
-            let server = commands[order.place]
-            if let reply = try server.nextReply() {
-                server.awaitedCount -= 1
+            while let reply = try commands[order.place].nextReply() {
+                if order.isAsking {
+                    order.isAsking = false
+                    reply.free()
+                    continue
+                }
+                commands[order.place].awaitedCount -= 1
                 awaitedCount -= 1
-                return reply
+                guard order.kind == .tellAll, order.place + 1 < commands.count else { return reply }
+                defer { reply.free() }
+                if let error = reply.error { throw fault(error) }
+                order.place += 1
             }
         }
         if connection.awaitedCount == 0, let reply = try connection.nextReply() {
@@ -231,13 +263,18 @@ final class Link {
     /// Whether all that was sent is answered.
     var isQuiet: Bool { awaitedCount == 0 }
 
+    /// The index of the server that is to be asked for what is on its way there.
+    func asked(by error: RedisError) -> Int? {
+        error.destination("ASK ").flatMap { slots?.servers.firstIndex(of: $0.server) }
+    }
+
     /// Whether an order is to be sent again soon, and the link goes on: its slot moves, or has
     /// moved. Where this node is subscribed must be where its key is.
     func follow(_ error: RedisError, after redirections: Int) -> Bool {
         guard redirections < Link.redirectionsMax, var slots else { return false }
         if error.isAboutMigration { return true }
         let own = writer.ownServer(slots)
-        guard let (slot, server) = error.move, slots.move(slot, to: server),
+        guard let (slot, server) = error.destination("MOVED "), slots.move(slot, to: server),
             writer.ownServer(slots) == own
         else { return false }
         self.slots = slots

@@ -43,9 +43,6 @@ enum OrderKind: UInt8 {
 
     var isQuestion: Bool { self == .findSession || self == .load }
 
-    /// Whether others may hear of it before what was sent earlier to other servers.
-    var mustBeLast: Bool { self == .tellNode || self == .tellAll || self == .farewell }
-
     var isOrder: Bool { rawValue <= OrderKind.forgetEvents.rawValue }
 
     var survivesLoss: Bool { isOrder || self == .tellAll || self == .check }
@@ -62,6 +59,7 @@ struct Order: Equatable {
         let serial: UInt64
         let node: NodeName
         var place: Int32
+        var isAsking: Bool
         let sessionCount: Int
         let streamCount: Int
         let textCount: Int
@@ -84,7 +82,8 @@ struct Order: Equatable {
         head.initialize(
             to: Head(
                 next: nil, kind: kind, number: number, load: load, idle: idle, serial: serial,
-                node: node, place: Int32(place), sessionCount: session.count,
+                node: node, place: Int32(place), isAsking: false,
+                sessionCount: session.count,
                 streamCount: stream.count,
                 textCount: text.count))
         var end = memory + MemoryLayout<Head>.stride
@@ -114,7 +113,12 @@ struct Order: Equatable {
         get { head.pointee.number }
         nonmutating set { head.pointee.number = newValue }
     }
-    /// The index of the server that it is sent to.
+    /// Whether its slot is on its way to the server that it is sent to.
+    var isAsking: Bool {
+        get { head.pointee.isAsking }
+        nonmutating set { head.pointee.isAsking = newValue }
+    }
+    /// The index of the server that it is sent to; of an order for all, whose answer is next.
     var place: Int {
         get { Int(head.pointee.place) }
         nonmutating set { head.pointee.place = Int32(newValue) }

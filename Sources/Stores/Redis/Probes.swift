@@ -13,7 +13,8 @@ struct Probes {
         /// When Redis is asked again; `never` while it is asked.
         var next: Int64
         var pollCount = 0
-        var hasKey = false
+        /// Nil until Redis has said it since it was asked last: in a cluster the key may move.
+        var hasKey: Bool?
         var searches: [Order] = []
     }
 
@@ -73,6 +74,7 @@ struct Probes {
         var due: [NodeName] = []
         for index in probes.indices where probes[index].next <= now {
             probes[index].next = Probes.never
+            probes[index].hasKey = nil
             due.append(probes[index].owner)
         }
         return due
@@ -91,11 +93,11 @@ struct Probes {
     ) -> Bool? {
         guard let index = index(of: owner) else { return nil }
         let probe = probes[index]
-        let isAlive = probe.hasKey && subscribers > 0
+        let isAlive = probe.hasKey == true && subscribers > 0
         let deadMs = inCluster ? Probes.deadInClusterMs : Probes.deadMs
         let isDead =
             !isAlive && now >= graceEnd
-            && (!probe.hasKey || now - probe.start >= deadMs)
+            && (probe.hasKey == false || probe.hasKey == true && now - probe.start >= deadMs)
         guard isAlive || isDead else {
             let pause = Probes.pauses[min(probe.pollCount, Probes.pauses.count - 1)]
             probes[index].pollCount += 1

@@ -24,7 +24,10 @@ struct Slots {
                 first >= 0, last < Int64(Slots.count), first <= last
             else { throw .speaksOtherwise }
             let place = try place(of: try Slots.address(of: server, from: source))
-            for slot in first...last { places[Int(slot)] = place }
+            for slot in first...last {
+                guard places[Int(slot)] == Slots.nowhere else { throw .speaksOtherwise }
+                places[Int(slot)] = place
+            }
         }
         if places.contains(Slots.nowhere) { throw .hasFreeSlots }
     }

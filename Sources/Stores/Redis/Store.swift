@@ -29,6 +29,8 @@ final class Store {
     var emptyingCount = 0
     private var mustGiveUp = false
     private var lostMessages = 0
+    /// When what was redirected is sent again.
+    private var resendTime: Int64?
     /// How many sessions another node says that it has, of which Redis has not said whether that is
     /// so. What comes behind that word waits: it may be for them.
     var checksUnderWay = 0
@@ -43,6 +45,8 @@ final class Store {
     private static let redirectionMs: Int64 = 5
     /// Nobody is dead for so long after Redis was away.
     private static let graceMs: Int64 = 3_000
+    /// In a cluster another node may have tried a server that is gone first.
+    private static let graceInClusterMs: Int64 = 10_000
 
     init(_ location: Location, _ terms: Terms, _ functions: shttp_store_answers) {
         self.location = location
@@ -92,7 +96,7 @@ final class Store {
     /// Nobody is dead before.
     var graceEnd: Int64 {
         guard let link, link.wasReady else { return 0 }
-        return link.readyTime + Store.graceMs
+        return link.readyTime + (link.isCluster ? Store.graceInClusterMs : Store.graceMs)
     }
 
     // MARK: The library's calls
@@ -183,14 +187,18 @@ final class Store {
         if isIdle { return }
         if now >= link.deadline { step(link, at: now) }
         if link.isReady { look(at: now) }
-        if queue.isRedirecting, link.isQuiet { queue.resend() }
+        if let time = resendTime, now >= time {
+            resendTime = nil
+            queue.resend()
+        }
         flush()
         armNext()
     }
 
     func armNext() {
         guard !isIdle, let link else { return }
-        pulse?.arm(for: min(link.deadline, link.isReady ? probes.nextTime : .max))
+        let time = link.isReady ? min(probes.nextTime, resendTime ?? .max) : .max
+        pulse?.arm(for: min(link.deadline, time))
     }
 
     // MARK: The connections
@@ -208,8 +216,8 @@ final class Store {
         } catch {
             lose(error, at: MonotonicClock.now)
         }
-        if queue.isRedirecting, link.isQuiet {
-            pulse?.arm(for: MonotonicClock.now + Store.redirectionMs)
+        if queue.isRedirecting, link.isQuiet, resendTime == nil {
+            resendTime = MonotonicClock.now + Store.redirectionMs
         }
         tellKept()
         flush()
@@ -285,6 +293,7 @@ final class Store {
         hasFailed = true
         let wasReady = link.lose(at: now)
         emptyingCount = 0
+        resendTime = nil
         let removed = queue.rewind() + probes.removeAll()
         peers.forgetOrder()
         pulse?.arm(for: link.deadline)
@@ -350,7 +359,11 @@ final class Store {
         isClosing = true
         resolver?.cancel()
         if let link {
-            if mustEmpty || mustGiveUp { queue.removeAll() }
+            if mustEmpty || mustGiveUp {
+                // The answers to what was sent are nobody's.
+                _ = link.lose(at: MonotonicClock.now)
+                queue.removeAll()
+            }
             let isAll = Closing(link, queue).run() && !mustEmpty && !mustGiveUp
             if !isAll {
                 log(

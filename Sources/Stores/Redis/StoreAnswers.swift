@@ -8,7 +8,7 @@ extension Store {
         // It was not done, and will be.
         if let error = reply.error, error.isTemporary, let link {
             guard link.follow(error, after: queue.redirections) else { throw link.fault(error) }
-            if let order = queue.removeAnswered() { redirect(order) }
+            if let order = queue.removeAnswered() { redirect(order, error) }
             return
         }
         guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
@@ -24,7 +24,7 @@ extension Store {
         case .forgetSession, .releaseSession, .forgetEvents: break
         case .findSession: found(order, reply)
         case .load: loaded(order, reply)
-        case .tellNode: if reply.number == 0 { host.tellGone(order.node) }
+        case .tellNode: if reply.number == 0 { noteUnheard(order.node) }
         case .tellAll, .refresh, .farewell, .ping: break
         case .probeKey: probes.note(order.node, hasKey: reply.number == 1)
         case .probeChannel: try probed(order.node, reply)
@@ -33,7 +33,17 @@ extension Store {
         }
     }
 
-    private func redirect(_ order: Order) {
+    /// Nobody has heard a message. In a cluster that is only who was looked for at one server.
+    private func noteUnheard(_ node: NodeName) {
+        guard link?.isCluster ?? false else { return host.tellGone(node) }
+        probes.watch(node, at: MonotonicClock.now)
+    }
+
+    private func redirect(_ order: Order, _ error: RedisError) {
+        if let place = link?.asked(by: error) {
+            order.place = place
+            order.isAsking = true
+        }
         // The slot of this node's key may have moved, too, and then the link is made anew.
         if !queue.isRedirecting, order.kind != .refresh { queue.insert(Order(.refresh)) }
         queue.redirect(order)

@@ -30,7 +30,7 @@ extension Store {
     func resolved(_ addresses: [Address], _ status: Int32) {
         guard !isIdle, let link, !link.isWaiting else { return }
         do throws(LinkFault) {
-            guard status == 0 else { throw .hasNoAddress(status) }
+            guard status == 0 || link.knowsServers else { throw .hasNoAddress(status) }
             link.resolved(addresses)
             try link.connectNext()
         } catch {
