@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from cluster import ended, opened, owner, primary, value
+from cluster import ended, is_served, opened, owner, primary, value
 from crowd import OPTIONS, Crowd, Talker, Worker
 from peer import HERE, Client, Ended, ModernClient, Server, until
 from redis_server import RedisCluster
@@ -52,6 +52,24 @@ def test_who_releases_a_session_says_so_first(cluster):
         heir = three.nodes[0]
         for client in clients:
             assert owner(client.at(heir).call("echo")) == heir.pid
+
+
+def test_a_node_whose_key_moves_is_alive(cluster):
+    three = cluster(kind=RedisCluster)
+    home, *others = three.nodes
+    client = opened(home)
+    keys = three.redis.keys("shttp:node:*")
+    assert len(keys) == len(three.nodes)
+    for key in keys:
+        three.redis.move_slot_of(key)
+        end = time.monotonic() + 2  # until each has found its new place, and longer
+        while time.monotonic() < end:
+            for node in others:
+                is_served(client.at(node))
+        for node in others:
+            until(lambda node=node: is_served(client.at(node)), "the way to the session's node")
+            assert owner(client.at(node).call("echo")) == home.pid
+    assert home.events("closed") == []
 
 
 def test_slots_move(cluster):

@@ -56,10 +56,17 @@ class RedisServer:
 
     def run(self, *words):
         """The answer of redis-cli."""
-        command = ["redis-cli", "-p", str(self.port), *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=4 * SECONDS, check=False)
+        done = self._run(*words)
         assert done.returncode == 0 and "ERR" not in done.stdout, (words, done)
         return done.stdout.strip()
+
+    def succeeds(self, *words):
+        """Whether redis-cli does."""
+        return self._run(*words).returncode == 0
+
+    def _run(self, *words):
+        command = ["redis-cli", "-p", str(self.port), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=4 * SECONDS, check=False)
 
     def ask(self, *words):
         """The first line of the answer to a command."""
@@ -143,10 +150,25 @@ class RedisCluster:
 
     def move_slots(self, start, end, count):
         """From one of the servers to another, with what is in them."""
-        self.wait(self.is_whole)
         place = f"127.0.0.1:{self.servers[end].port}"
+        self.wait(lambda: self.servers[0].succeeds("--cluster", "check", place))  # they agree
         words = ["--cluster-from", self.ids[start], "--cluster-to", self.ids[end]]
         self.servers[0].run("--cluster", "reshard", place, *words, "--cluster-slots", str(count), "--cluster-yes")
+
+    def keys(self, pattern):
+        return [key for server in self.servers[: self.COUNT] for key in server.run("KEYS", pattern).split()]
+
+    def move_slot_of(self, key):
+        """To the next server, with what is in it."""
+        slot = self.servers[0].run("CLUSTER", "KEYSLOT", key)
+        start = next(at for at in range(self.COUNT) if key in self.servers[at].run("KEYS", key).split())
+        end = (start + 1) % self.COUNT
+        source, target = self.servers[start], self.servers[end]
+        target.run("CLUSTER", "SETSLOT", slot, "IMPORTING", self.ids[start])
+        source.run("CLUSTER", "SETSLOT", slot, "MIGRATING", self.ids[end])
+        source.run("MIGRATE", "127.0.0.1", str(target.port), key, "0", "5000")
+        for server in (target, source):
+            server.run("CLUSTER", "SETSLOT", slot, "NODE", self.ids[end])
 
     def fail_over(self):
         """The replica takes the place of its primary, or that takes it back."""

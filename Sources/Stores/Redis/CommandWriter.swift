@@ -132,10 +132,6 @@ final class CommandWriter {
     }
 
     func write(_ order: Order, to output: ByteQueue) {
-        if order.isAsking {
-            output.append(arguments: 1)
-            output.append(argument: "ASKING")
-        }
         switch order.kind {
         case .keepSession:
             begin(.keepSession, order, arguments: 2, to: output)

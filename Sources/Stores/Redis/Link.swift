@@ -208,7 +208,7 @@ final class Link {
     /// Writes the next order of a queue, if it can be sent now.
     func writeNext(of queue: OrderQueue) -> Bool {
         guard let order = queue.unsent else { return false }
-        if !order.isAsking { order.place = slots.map { writer.server(of: order, $0) } ?? 0 }
+        order.place = slots.map { writer.server(of: order, $0) } ?? 0
         let servers = order.kind == .tellAll ? commands.indices : order.place..<order.place + 1
         guard servers.upperBound <= commands.count,
             commands[servers].allSatisfy({ canTake(order, $0) })
@@ -240,11 +240,6 @@ final class Link {
     func nextAnswer(of queue: OrderQueue, _ connection: Connection) throws(LinkFault) -> Reply? {
         if let order = queue.awaited, order.place < commands.count {
             while let reply = try commands[order.place].nextReply() {
-                if order.isAsking {
-                    order.isAsking = false
-                    reply.free()
-                    continue
-                }
                 commands[order.place].awaitedCount -= 1
                 awaitedCount -= 1
                 guard order.kind == .tellAll, order.place + 1 < commands.count else { return reply }
@@ -263,18 +258,13 @@ final class Link {
     /// Whether all that was sent is answered.
     var isQuiet: Bool { awaitedCount == 0 }
 
-    /// The index of the server that is to be asked for what is on its way there.
-    func asked(by error: RedisError) -> Int? {
-        error.destination("ASK ").flatMap { slots?.servers.firstIndex(of: $0.server) }
-    }
-
     /// Whether an order is to be sent again soon, and the link goes on: its slot moves, or has
     /// moved. Where this node is subscribed must be where its key is.
     func follow(_ error: RedisError, after redirections: Int) -> Bool {
         guard redirections < Link.redirectionsMax, var slots else { return false }
         if error.isAboutMigration { return true }
         let own = writer.ownServer(slots)
-        guard let (slot, server) = error.destination("MOVED "), slots.move(slot, to: server),
+        guard let (slot, server) = error.move, slots.move(slot, to: server),
             writer.ownServer(slots) == own
         else { return false }
         self.slots = slots

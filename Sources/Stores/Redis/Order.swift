@@ -59,7 +59,6 @@ struct Order: Equatable {
         let serial: UInt64
         let node: NodeName
         var place: Int32
-        var isAsking: Bool
         let sessionCount: Int
         let streamCount: Int
         let textCount: Int
@@ -82,8 +81,7 @@ struct Order: Equatable {
         head.initialize(
             to: Head(
                 next: nil, kind: kind, number: number, load: load, idle: idle, serial: serial,
-                node: node, place: Int32(place), isAsking: false,
-                sessionCount: session.count,
+                node: node, place: Int32(place), sessionCount: session.count,
                 streamCount: stream.count,
                 textCount: text.count))
         var end = memory + MemoryLayout<Head>.stride
@@ -112,11 +110,6 @@ struct Order: Equatable {
     var number: UInt64 {
         get { head.pointee.number }
         nonmutating set { head.pointee.number = newValue }
-    }
-    /// Whether its slot is on its way to the server that it is sent to.
-    var isAsking: Bool {
-        get { head.pointee.isAsking }
-        nonmutating set { head.pointee.isAsking = newValue }
     }
     /// The index of the server that it is sent to; of an order for all, whose answer is next.
     var place: Int {

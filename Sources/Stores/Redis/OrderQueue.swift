@@ -167,7 +167,6 @@ final class OrderQueue {
         while let order = each {
             each = order.next
             order.next = nil
-            order.isAsking = false
             if order.kind.survivesLoss { append(order) } else { removed.append(order) }
         }
         return removed

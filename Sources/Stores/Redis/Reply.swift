@@ -63,9 +63,9 @@ struct RedisError {
     /// Whether the slot is on its way from one server of a cluster to another.
     var isAboutMigration: Bool { begins("ASK ") || begins("TRYAGAIN") }
 
-    /// Which slot is at which server, or on its way there, if the error begins with that word.
-    func destination(_ word: StaticString) -> (slot: Int, server: Address)? {
-        guard begins(word) else { return nil }
+    /// Which slot is at which server now.
+    var move: (slot: Int, server: Address)? {
+        guard begins("MOVED ") else { return nil }
         let words = message.split(separator: UInt8(ascii: " "), maxSplits: 3)
         guard words.count == 3, let slot = RedisError.number(words[1]),
             let colon = words[2].lastIndex(of: UInt8(ascii: ":")),

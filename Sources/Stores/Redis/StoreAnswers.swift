@@ -8,7 +8,7 @@ extension Store {
         // It was not done, and will be.
         if let error = reply.error, error.isTemporary, let link {
             guard link.follow(error, after: queue.redirections) else { throw link.fault(error) }
-            if let order = queue.removeAnswered() { redirect(order, error) }
+            if let order = queue.removeAnswered() { redirect(order) }
             return
         }
         guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
@@ -39,11 +39,7 @@ extension Store {
         probes.watch(node, at: MonotonicClock.now)
     }
 
-    private func redirect(_ order: Order, _ error: RedisError) {
-        if let place = link?.asked(by: error) {
-            order.place = place
-            order.isAsking = true
-        }
+    private func redirect(_ order: Order) {
         // The slot of this node's key may have moved, too, and then the link is made anew.
         if !queue.isRedirecting, order.kind != .refresh { queue.insert(Order(.refresh)) }
         queue.redirect(order)
