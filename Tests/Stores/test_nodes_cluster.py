@@ -83,7 +83,7 @@ def test_slots_move(cluster):
         lambda: redis.move_slots(0, 1, 400),
         redis.fail_over,
         lambda: redis.move_slots(1, 2, 400),
-        lambda: (redis.servers[2].kill(), time.sleep(0.5), redis.servers[2].start()),
+        lambda: redis.restart(2),
         redis.fail_over,
         lambda: redis.move_slots(2, 0, 400),
     ]

@@ -170,6 +170,12 @@ class RedisCluster:
         for server in (target, source):
             server.run("CLUSTER", "SETSLOT", slot, "NODE", self.ids[end])
 
+    def restart(self, index):
+        """One of the servers is away for a moment."""
+        self.servers[index].kill()
+        time.sleep(0.5)
+        self.servers[index].start()
+
     def fail_over(self):
         """The replica takes the place of its primary, or that takes it back."""
         self.wait(self.is_whole)
