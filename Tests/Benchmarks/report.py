@@ -87,6 +87,7 @@ def targets(workloads, memory):
             yield f"{name}: CPU, x by hand", workloads[name].ratio("catalog", "cpu_us"), "<=", limit
     if stored := workloads.get("call SSE 32 B, stored"):
         yield f"{stored.name} (sqlite): rate, x memory", stored.ratio("sqlite", "rate"), ">=", 0.7
+        yield f"{stored.name} (redis): rate, x memory", stored.ratio("redis", "rate"), ">=", 0.5
     yield from modern_targets(workloads)
     yield from sdk_targets(workloads)
     for workload in workloads.values():
