@@ -43,10 +43,9 @@ final class Store {
     private static let messageMax = 64 << 20
     /// What was redirected is sent again after so long.
     private static let redirectionMs: Int64 = 5
-    /// Nobody is dead for so long after Redis was away.
-    private static let graceMs: Int64 = 3_000
-    /// In a cluster another node may have tried a server that is gone first.
-    private static let graceInClusterMs: Int64 = 10_000
+    /// Nobody is dead for so long after Redis was away: another node may wait for its next try, or
+    /// have tried a server of a cluster that is gone first.
+    private static let graceMs: Int64 = 10_000
 
     init(_ location: Location, _ terms: Terms, _ functions: shttp_store_answers) {
         self.location = location
@@ -96,7 +95,7 @@ final class Store {
     /// Nobody is dead before.
     var graceEnd: Int64 {
         guard let link, link.wasReady else { return 0 }
-        return link.readyTime + (link.isCluster ? Store.graceInClusterMs : Store.graceMs)
+        return link.readyTime + Store.graceMs
     }
 
     // MARK: The library's calls
