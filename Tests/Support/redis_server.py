@@ -158,12 +158,13 @@ class RedisCluster:
             self.wait(lambda: self.servers[0].succeeds("--cluster", "fix", place, "--cluster-yes"))
 
     def keys(self, pattern):
-        return [key for server in self.servers[: self.COUNT] for key in server.run("KEYS", pattern).split()]
+        """Those of each primary."""
+        return [server.run("KEYS", pattern).split() for server in self.servers[: self.COUNT]]
 
     def move_slot_of(self, key):
         """To the next server, with what is in it."""
         slot = self.servers[0].run("CLUSTER", "KEYSLOT", key)
-        start = next(at for at in range(self.COUNT) if key in self.servers[at].run("KEYS", key).split())
+        start = next(at for at, keys in enumerate(self.keys(key)) if keys)
         end = (start + 1) % self.COUNT
         source, target = self.servers[start], self.servers[end]
         target.run("CLUSTER", "SETSLOT", slot, "IMPORTING", self.ids[start])

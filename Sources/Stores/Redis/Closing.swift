@@ -19,6 +19,7 @@ struct Closing {
 
     /// Returns whether all was written.
     func run() -> Bool {
+        // What is redirected is sent again with new connections.
         if queue.isRedirecting {
             _ = link.lose(at: MonotonicClock.now)
             for order in queue.rewind() { order.free() }
@@ -61,7 +62,7 @@ struct Closing {
 
     private func write() throws(LinkFault) {
         queue.append(Order(.farewell))
-        while !queue.isEmpty {
+        while true {
             while link.writeNext(of: queue) {}
             try link.send()
             for connection in link.commands {

@@ -51,7 +51,7 @@ final class CommandWriter {
             count += 1
         }
         if slots == nil {
-            // Which a server of a cluster refuses, as it has not both.
+            // A server of a cluster refuses keys of different slots (CROSSSLOT).
             output.append(arguments: 3)
             output.append(argument: "EXISTS")
             appendKey(of: terms.node, to: output)
@@ -201,11 +201,7 @@ final class CommandWriter {
         for suffix in ["", ":events", ":streams"] as [StaticString] {
             let length = location.prefix.count + order.session.count + 2 + suffix.utf8CodeUnitCount
             output.append(lengthOfArgument: length)
-            output.append(location.prefix)
-            output.append(UInt8(ascii: "{"))
-            output.append(order.session)
-            output.append(UInt8(ascii: "}"))
-            output.append(suffix)
+            append(order.session, suffix, to: output)
             output.append("\r\n")
         }
         output.append(argument: node)
@@ -223,12 +219,21 @@ final class CommandWriter {
         case .tellNode, .probeKey, .probeChannel: return place(of: key(of: order.node), slots)
         default:
             let key = ByteQueue()
-            key.append(location.prefix)
-            key.append("{")
-            key.append(order.session)
-            key.append("}")
+            append(order.session, "", to: key)
             return place(of: key, slots)
         }
+    }
+
+    /// Appends a key of a session. What stands in the braces decides which server of a cluster has
+    /// it.
+    private func append(
+        _ session: UnsafeRawBufferPointer, _ suffix: StaticString, to output: ByteQueue
+    ) {
+        output.append(location.prefix)
+        output.append(UInt8(ascii: "{"))
+        output.append(session)
+        output.append(UInt8(ascii: "}"))
+        output.append(suffix)
     }
 
     /// That which has this node's key.
@@ -274,12 +279,8 @@ final class CommandWriter {
     }
 
     private func append(_ kind: StaticString, _ rest: [UInt8], to output: ByteQueue) {
-        output.append(
-            lengthOfArgument: location.prefix.count + kind.utf8CodeUnitCount + rest.count)
-        output.append(location.prefix)
-        output.append(kind)
-        output.append(rest)
-        output.append("\r\n")
+        let key = key(kind, rest)
+        withExtendedLifetime(key) { output.append(argument: key.bytes) }
     }
 
     // MARK: All sessions

@@ -36,11 +36,11 @@ final class Link {
     private var slots: Slots?
     private var phase = Phase.waiting
     private var backoff: Backoff
-    /// Where to begin, the ones that were found last first.
+    /// Those that may be tried: of the host, and then of the servers that were known last.
     private var addresses: [Address] = []
     /// How many of the addresses were tried since the last look-up.
     private var triedCount = 0
-    /// Where the last try began.
+    /// That of the last try.
     private var address: Address?
     /// How many orders were sent, and not answered.
     private var awaitedCount = 0
@@ -53,7 +53,7 @@ final class Link {
     private static let silencesMax = 3
     /// A link that was ready for so long was a good one.
     private static let goodMs: Int64 = 3_000
-    /// After so many in a row the servers are looked up again.
+    /// After so many in a row, which take two seconds at least, the servers are looked up again.
     private static let redirectionsMax = 400
     /// So much is written in advance of what the system takes.
     private static let outputMax = 256 << 10
@@ -156,7 +156,7 @@ final class Link {
                 isCluster = false
                 slots = nil
             }
-            // This node says that it is alive soon enough.
+            // The slot of this node's key moves: the next sign of life is soon enough.
             let isOnItsWay = connection !== looking && slots != nil && error.isAboutMigration
             if !isOnItsWay { throw fault(error) }
         }

@@ -99,10 +99,10 @@ final class OrderQueue {
 
     /// Removes what the next answer is for; nil if nothing was asked. The caller frees it.
     func removeAnswered() -> Order? {
-        guard let order = first, let lastSent else { return nil }
+        guard let order = awaited else { return nil }
         first = order.next
         if first == nil { last = nil }
-        if order == lastSent { self.lastSent = nil }
+        if order == lastSent { lastSent = nil }
         count(order, -1)
         if resentCount > 0 {
             resentCount -= 1
@@ -119,6 +119,7 @@ final class OrderQueue {
     /// An order that was removed as answered is to be sent again.
     func redirect(_ order: Order) {
         redirected.append(order)
+        count(order, 1)
     }
 
     /// All that was sent is answered: what was redirected is to be sent next.
@@ -133,7 +134,6 @@ final class OrderQueue {
             order.next = first
             first = order
             if order.next == nil { last = order }
-            count(order, 1)
         }
         redirected.removeAll()
     }

@@ -286,7 +286,8 @@ final class Store {
         resolver?.cancel()
         if case .isCluster = fault, !link.isReady {
             _ = link.lose(at: now)
-            return pulse?.arm(for: link.deadline) ?? ()
+            pulse?.arm(for: link.deadline)
+            return
         }
         let isNews = !hasFailed || link.isReady
         hasFailed = true

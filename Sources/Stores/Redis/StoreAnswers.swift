@@ -33,7 +33,8 @@ extension Store {
         }
     }
 
-    /// Nobody has heard a message. In a cluster that is only who was looked for at one server.
+    /// A message had no subscriber. A server of a cluster counts only its own, and passes the
+    /// message on to the others.
     private func noteUnheard(_ node: NodeName) {
         guard link?.isCluster ?? false else { return host.tellGone(node) }
         probes.watch(node, at: MonotonicClock.now)
