@@ -30,6 +30,24 @@ struct NodeTroubleTests {
         try node.engine.respond(key, (#"{"content":[]}"# as StaticString).rawBytes)
     }
 
+    @Test("After its end a session is unknown, also to a client whose head is remembered (S-205)")
+    func remembered() throws {
+        let session = try #require(cluster.initialize(at: a))
+        let (kept, other) = (cluster.connect(to: a), cluster.connect(to: b))
+        let notice = #"{"jsonrpc":"2.0","method":"test/notice"}"#
+        for _ in 0..<2 {
+            let accepted = cluster.send("POST", notice, session: session, on: kept, of: a)
+            #expect(accepted.hasPrefix("HTTP/1.1 202 "))
+        }
+        let ended = cluster.send("DELETE", session: session, on: other, of: b)
+        #expect(ended.hasPrefix("HTTP/1.1 204 "))
+        for _ in 0..<2 {
+            let refused = cluster.send("POST", notice, session: session, on: kept, of: a)
+            #expect(refused.hasPrefix("HTTP/1.1 404 "), "\(refused)")
+        }
+        check()
+    }
+
     @Test("Whoever waits for a node that was cut off for a while learns that it forgot")
     func cutOff() throws {
         let session = try #require(cluster.initialize(at: a))

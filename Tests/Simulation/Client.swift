@@ -267,6 +267,18 @@ final class Client {
         send(request, .foreign)
     }
 
+    /// Sends something in a session that has ended, as one that has not noticed.
+    func askInEnded(_ session: ClientSession) {
+        guard !isOld, chance(30) else { return }
+        simulation.after(Int64(number(300))) { [self] in
+            guard simulation.isBusy else { return }
+            var request = Request()
+            request.session = session.wireID
+            request.members = "\"id\":\"none\",\"result\":{}"
+            send(request, .ended)
+        }
+    }
+
     // MARK: Connections
 
     func send(_ request: Request, _ asked: ClientEnd.Asked, on chosen: ClientEnd? = nil) {

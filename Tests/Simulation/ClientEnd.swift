@@ -17,6 +17,8 @@ final class ClientEnd: LinkEnd {
         /// A request with an unknown session, or the session or a cursor of another client: it must
         /// be refused.
         case foreign
+        /// A message in a session of the client's that has ended.
+        case ended
 
         var isForeign: Bool { if case .foreign = self { true } else { false } }
 
@@ -207,7 +209,7 @@ final class ClientEnd: LinkEnd {
         case .oldStream(let old):
             if head.sessionID != nil { misconduct("a session's id in a head") }
             stream = old
-        case .note, .delete, .other, .foreign:
+        case .note, .delete, .other, .foreign, .ended:
             misconduct("a stream")
         }
         stream?.began(until: simulation.ledger.expiry(of: grant), at: simulation.now)

@@ -39,6 +39,7 @@ extension Client {
                 isKept ? .amnesia : .misconduct, "session \(session.number) was denied and lives")
         }
         session.primary = nil
+        askInEnded(session)
         guard self.session === session else { return }
         if isOld { leaveOld() }
         self.session = nil
@@ -74,6 +75,8 @@ extension Client {
         case (.primary(let stream), 503) where mayBeAway: withoutPrimary(stream)
         case (.note, 503) where mayBeAway, (.delete, 503) where mayBeAway: break
         case (.resume(let stream), _): resumed(stream, status)
+        case (.ended, 404): break
+        case (.ended, _) where simulation.profile.restarts > 0 || ledger.isClosing: break
         case (.foreign, 400...), (.other, _), (_, 408): break
         default: simulation.violate(.misconduct, "\(status) in response to \(asked)")
         }
@@ -94,7 +97,7 @@ extension Client {
         case .oldStream(let stream): lostOld(stream)
         case .primary(let stream): withoutPrimary(stream)
         case .resume(let stream): comeBack(for: stream)
-        case .delete, .other, .foreign: break
+        case .delete, .other, .foreign, .ended: break
         }
     }
 
@@ -138,7 +141,7 @@ extension Client {
         case .oldStream(let stream): lostOld(stream)
         case .primary(let stream): lostPrimary(stream)
         case .resume(let stream): comeBack(for: stream)
-        case .note, .delete, .other, .foreign: break
+        case .note, .delete, .other, .foreign, .ended: break
         }
     }
 

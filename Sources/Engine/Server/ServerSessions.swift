@@ -196,7 +196,6 @@ extension ServerEngine {
             // Who resumes the stream of a request elsewhere gets the error that it ends with here.
             cutRequests(of: session, because: reason)
             sessions.remove(session, &shares, livesOn: true)
-            core.spare.forgetHeads()
             refuseSeeking(of: session)
         } else {
             sessions.remove(session, &shares)
@@ -206,6 +205,8 @@ extension ServerEngine {
             }
             cutRequests(of: session, because: reason)
         }
+        // A head that was admitted because its session was here has to be looked up from now on.
+        if livesOn || hasNodes { core.spare.forgetHeads() }
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         for uri in sessions.takeSubscriptions(of: session) { unwatch(uri, ofSession: true) }
         endPrimary(of: session)
