@@ -14,6 +14,8 @@ final class ForeignStores {
     private let module: StoreModule?
     /// The orders that were given.
     private var count: UInt64 = 0
+    /// The names in the last order: the next one mostly has the same.
+    private var names = Names()
 
     /// The tables of a caller, which were checked.
     struct Tables {
@@ -121,15 +123,40 @@ final class ForeignStores {
         _ fill: (inout shttp_store_order) -> Void
     ) {
         guard let function else { return }
-        let names = ByteBuffer()
-        session.append(to: names)
-        if let stream { EventIDCodec.append(stream, to: names) }
-        defer { withExtendedLifetime(names) {} }
+        if names.isInUse { names = Names() }
+        names.set(session, stream)
+        let names = names
+        names.isInUse = true
+        defer { names.isInUse = false }
         var form = shttp_store_order()
-        form.session = shttp_bytes(names.bytes.prefixBytes(SessionID.textLength))
-        form.stream = shttp_bytes(names.bytes.dropBytes(SessionID.textLength))
+        form.session = shttp_bytes(names.text.bytes.prefixBytes(SessionID.textLength))
+        if stream != nil {
+            form.stream = shttp_bytes(names.text.bytes.dropBytes(SessionID.textLength))
+        }
         form.serial = count
         fill(&form)
         function(server, &form, userData)
+    }
+}
+
+/// What an order names, as text.
+private final class Names {
+    let text = ByteBuffer(capacity: 96)
+    /// Whether a function has it, which may cause the next order.
+    var isInUse = false
+    private var session: SessionID?
+    private var stream: StreamToken?
+
+    func set(_ session: SessionID, _ stream: StreamToken?) {
+        if session != self.session {
+            text.removeAll()
+            session.append(to: text)
+            self.session = session
+            self.stream = nil
+        }
+        guard let stream, stream != self.stream else { return }
+        text.truncate(to: SessionID.textLength)
+        EventIDCodec.append(stream, to: text)
+        self.stream = stream
     }
 }

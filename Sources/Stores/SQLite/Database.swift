@@ -29,6 +29,9 @@ final class Database {
     private static let damagePauseMs: Int64 = 60_000
     /// The most memory for pages, in KiB: what is written often fits into it.
     private static let cacheSizeMax: StaticString = "PRAGMA cache_size = -8192"
+    /// How long the write-ahead log grows before its pages go where they belong, in pages of 4 KiB.
+    /// A page that is written often goes there once.
+    private static let checkpointPages: StaticString = "PRAGMA wal_autocheckpoint = 4000"
     /// What of the write-ahead log is kept on disk after a checkpoint.
     private static let logSizeMax: StaticString = "PRAGMA journal_size_limit = 16777216"
 
@@ -151,6 +154,7 @@ final class Database {
         try execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")
         try execute(Database.cacheSizeMax)
         try execute(Database.logSizeMax)
+        try execute(Database.checkpointPages)
         if isNew { try create() }
         try prepareAll()
         try readTotals()

@@ -116,7 +116,7 @@ struct OrderBatch: ~Copyable {
     private static let lossesMax = 64
 
     /// Memory that an empty batch keeps.
-    private static let idleCapacity = 256 << 10
+    private static let idleCapacity = 512 << 10
 
     init() {}
 

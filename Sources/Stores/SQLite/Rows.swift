@@ -60,11 +60,16 @@ struct SessionRow: Equatable {
     /// Whether nothing is known of it.
     func isEmpty(in database: Database) throws(SQLiteFault) -> Bool {
         guard !isKept, events == 0 else { return false }
+        let hasStreams = try hasStreams(in: database)
+        return !hasStreams
+    }
+
+    /// Whether a stream of it has a row.
+    func hasStreams(in database: Database) throws(SQLiteFault) -> Bool {
         let statement = database[.anyStream]
         defer { statement.reset() }
         statement.bind(1, id)
-        let hasStream = try statement.next()
-        return !hasStream
+        return try statement.next()
     }
 
     mutating func removeEvents(from database: Database) throws(SQLiteFault) {

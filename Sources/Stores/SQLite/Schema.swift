@@ -71,10 +71,12 @@ enum Query: Int, CaseIterable {
     case nextDeadline
 
     case addEvent
+    case addEvents
     case events
     case lastEvent
     case endEvent
     case removeEvent
+    case removeOldestEvents
     case removeEvents
     case oldestEvent
     case oldestEvents
@@ -112,7 +114,15 @@ enum Query: Int, CaseIterable {
             """
         case .nextDeadline: "SELECT min(deadline) FROM sessions"
 
-        case .addEvent: "INSERT INTO events VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6)"
+        case .addEvent: "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+        case .addEvents:
+            """
+            INSERT INTO events VALUES
+            (NULL, ?, ?, ?, ?, ?, ?), (NULL, ?, ?, ?, ?, ?, ?),
+            (NULL, ?, ?, ?, ?, ?, ?), (NULL, ?, ?, ?, ?, ?, ?),
+            (NULL, ?, ?, ?, ?, ?, ?), (NULL, ?, ?, ?, ?, ?, ?),
+            (NULL, ?, ?, ?, ?, ?, ?), (NULL, ?, ?, ?, ?, ?, ?)
+            """
         case .events:
             """
             SELECT number, is_last, message FROM events
@@ -125,6 +135,7 @@ enum Query: Int, CaseIterable {
             """
         case .endEvent: "UPDATE events SET is_last = 1 WHERE id = ?1"
         case .removeEvent: "DELETE FROM events WHERE id = ?1"
+        case .removeOldestEvents: "DELETE FROM events WHERE session = ?1 AND id <= ?2"
         case .removeEvents: "DELETE FROM events WHERE session = ?1"
         case .oldestEvent:
             """

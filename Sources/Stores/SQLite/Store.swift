@@ -14,7 +14,7 @@ final class Store {
 
     /// How long orders wait for others, unless a client waits for them. So much may be lost, and
     /// what is being written, when the process is killed.
-    private static let gatherMs: Int64 = 2
+    private static let gatherMs: Int64 = 5
     private static let closeMs: Int64 = 5_000
     private static let stackSize = 256 << 10
 

@@ -12,6 +12,8 @@ struct TableWriter {
     private let now: Int64
     /// The bytes of all messages.
     private var bytes: Int64
+    /// Messages of a session that are not in the table yet.
+    private var rows: [EventRow] = []
 
     /// Begins the transaction.
     init(_ database: Database, _ terms: Terms, at now: Int64) throws(SQLiteFault) {
@@ -134,21 +136,24 @@ struct TableWriter {
 
     // MARK: Its streams
 
-    private func write(_ orders: ArraySlice<Order>, of session: inout SessionRow)
+    private mutating func write(_ orders: ArraySlice<Order>, of session: inout SessionRow)
         throws(SQLiteFault)
     {
         var start = orders.startIndex
+        // Each stream comes once.
+        let hasStreams = try session.hasStreams(in: database)
         while start < orders.endIndex {
             var end = start + 1
             while end < orders.endIndex, orders[start].isOfStream(orders[end]) { end += 1 }
-            try write(stream: orders[start..<end], of: &session)
+            try write(stream: orders[start..<end], of: &session, mayHaveRow: hasStreams)
             start = end
         }
+        try addRows(to: session)
     }
 
-    private func write(stream orders: ArraySlice<Order>, of session: inout SessionRow)
-        throws(SQLiteFault)
-    {
+    private mutating func write(
+        stream orders: ArraySlice<Order>, of session: inout SessionRow, mayHaveRow: Bool
+    ) throws(SQLiteFault) {
         let stream = StreamRow(session: session.id, name: orders[orders.startIndex].stream)
         var record: UnsafeRawBufferPointer?
         var lost: UInt64 = 0
@@ -167,29 +172,58 @@ struct TableWriter {
         var isClosed = false
         for order in orders where order.kind == .keep {
             let isLast = hasEnded && order == lastMessage
-            try add(order, to: stream, isLast: isLast)
+            rows.append(EventRow(stream: stream.name, order: order, isLast: isLast))
             session.events &+= 1
             session.bytes &+= Int64(order.text.count)
             isClosed = isLast
         }
         if isClosed {
-            if record == nil { try stream.remove(from: database) }
+            if mayHaveRow, record == nil { try stream.remove(from: database) }
             return
         }
         if let record { try stream.add(record, to: database, at: now) }
         if lost > 0 { try stream.lose(lost, in: database, at: now) }
-        if hasEnded { try stream.end(in: database, at: now) }
+        if hasEnded {
+            try addRows(to: session)
+            try stream.end(in: database, at: now)
+        }
     }
 
-    /// There may be a message of that number. The first one counts, which is found first.
-    private func add(_ order: Order, to stream: StreamRow, isLast: Bool) throws(SQLiteFault) {
-        let statement = database[.addEvent]
-        statement.bind(1, stream.session)
-        statement.bind(2, stream.name)
-        statement.bind(3, order.number)
-        statement.bind(4, Int64(isLast ? 1 : 0))
-        statement.bind(5, now)
-        statement.bind(6, order.text)
-        try statement.run()
+    /// There may be a message of a row's number. The first one counts, which is found first.
+    private mutating func addRows(to session: SessionRow) throws(SQLiteFault) {
+        var index = 0
+        while index < rows.count {
+            let isMany = rows.count - index >= EventRow.addedTogether
+            let statement = database[isMany ? .addEvents : .addEvent]
+            let count = isMany ? EventRow.addedTogether : 1
+            for place in 0..<count {
+                rows[index + place].bind(to: statement, at: place, session, now)
+            }
+            try statement.run()
+            index += count
+        }
+        rows.removeAll(keepingCapacity: true)
+    }
+}
+
+/// A row of `events`.
+private struct EventRow {
+    let stream: UnsafeRawBufferPointer
+    let order: Order
+    let isLast: Bool
+
+    /// How many `Query.addEvents` adds.
+    static let addedTogether = 8
+    private static let columns: Int32 = 6
+
+    /// Binds the values of the row at a place of a statement.
+    func bind(to statement: Statement, at place: Int, _ session: SessionRow, _ now: Int64) {
+        let first = Int32(place) * EventRow.columns + 1
+        statement.bind(first, session.id)
+        statement.bind(first + 1, stream)
+        statement.bind(first + 2, order.number)
+        statement.bind(first + 3, Int64(isLast ? 1 : 0))
+        statement.bind(first + 4, now)
+        statement.bind(first + 5, order.text)
     }
 }

@@ -21,11 +21,18 @@ struct Trimmer {
         let oldest = database[.oldestEvents]
         defer { oldest.reset() }
         oldest.bind(1, session.id)
+        var last: Int64?
         while !terms.hasRoom(events: session.events, bytes: session.bytes), try oldest.next() {
-            try drop(oldest, of: session.id)
+            try noteLoss(oldest, of: session.id)
             session.events &-= 1
             session.bytes &-= oldest.int(4)
+            last = oldest.int(0)
         }
+        guard let last else { return }
+        let events = database[.removeOldestEvents]
+        events.bind(1, session.id)
+        events.bind(2, last)
+        try events.run()
     }
 
     /// Drops the oldest messages of all, if they are too many; the rest next time.
@@ -82,7 +89,10 @@ struct Trimmer {
         defer { oldest.reset() }
         guard try oldest.next(), oldest.int(6) <= time else { return false }
         let session = oldest.int(5)
-        try drop(oldest, of: session)
+        try noteLoss(oldest, of: session)
+        let event = database[.removeEvent]
+        event.bind(1, oldest.int(0))
+        try event.run()
         bytes &-= oldest.int(4)
         let discount = database[.discount]
         discount.bind(1, session)
@@ -91,12 +101,9 @@ struct Trimmer {
         return true
     }
 
-    /// Drops the message that a row names. That it is missing is noted, as there may be none after
-    /// it that would show it; but not of a stream that has ended, as it is then unknown.
-    private func drop(_ row: Statement, of session: Int64) throws(SQLiteFault) {
-        let event = database[.removeEvent]
-        event.bind(1, row.int(0))
-        try event.run()
+    /// The message that a row names is dropped. That it is missing is noted, as there may be none
+    /// after it that would show it; but not of a stream that has ended, as it is then unknown.
+    private func noteLoss(_ row: Statement, of session: Int64) throws(SQLiteFault) {
         let stream = StreamRow(session: session, name: row.bytes(1))
         if row.int(3) == 0 {
             try stream.lose(row.number(2), in: database, at: now)
