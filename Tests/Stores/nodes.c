@@ -153,8 +153,12 @@ static void *run_proxy(void *unused) {
       int other = ends[i % 2 == 1 ? i + 1 : i - 1].fd;
       ssize_t size = recv(ends[i].fd, bytes, sizeof bytes, MSG_DONTWAIT);
       if (size == 0) shutdown(other, SHUT_RDWR), ends[i].events = 0;
-      if (size > 0 && !atomic_load(i % 2 == 0 ? &proxy.swallows : &proxy.loses))
-        send(other, bytes, (size_t)size, MSG_NOSIGNAL);
+      if (size > 0 && i % 2 == 0 && atomic_load(&proxy.swallows)) {
+        int lets = atomic_load(&proxy.lets);
+        size = size < lets ? size : lets;
+        atomic_fetch_sub(&proxy.lets, (int)size);
+      }
+      if (size > 0 && (i % 2 == 0 || !atomic_load(&proxy.loses))) send(other, bytes, (size_t)size, MSG_NOSIGNAL);
     }
     if (atomic_exchange(&proxy.cuts, false))
       while (count > 1) close(ends[--count].fd);

@@ -63,6 +63,8 @@ extern struct proxy {
   pthread_t thread;
   /* What Redis says, or what it is told, does not come; all connections end; so does the proxy. */
   atomic_bool swallows, loses, cuts, ends;
+  /* So many bytes of what Redis says come nevertheless. */
+  atomic_int lets;
 } proxy;
 
 /* Returns the location of its Redis. */

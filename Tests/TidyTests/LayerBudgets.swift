@@ -29,7 +29,7 @@ enum LayerBudgets {
         Budget(layer: "Stores/Shared", lines: 90, reason: "what all modules need"),
         Budget(layer: "Stores/SQLite", lines: 1800, reason: "a queue, a thread, a file, tables"),
         Budget(
-            layer: "Stores/Redis", lines: 2850,
+            layer: "Stores/Redis", lines: 2920,
             reason: "a queue, connections, scripts, the slots of a cluster, and the other nodes"),
         Budget(layer: "abigen/ABI", lines: 3000, reason: "the table, with its documentation"),
         Budget(layer: "abigen", lines: 2850, reason: "one writer for each generated file"),

@@ -71,6 +71,7 @@ struct Closing {
                     if let error = reply.error, error.isTemporary { throw link.fault(error) }
                     guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
                     order.free()
+                    while let joined = queue.removeJoined() { joined.free() }
                 }
                 if let ending = connection.ending { throw ending }
             }

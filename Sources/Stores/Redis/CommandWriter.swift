@@ -145,13 +145,11 @@ final class CommandWriter {
             output.append(argument: order.stream)
         case .forgetSession: begin(.forgetSession, order, arguments: 0, to: output)
         case .releaseSession: begin(.releaseSession, order, arguments: 0, to: output)
-        case .begin: write(.begin, order, text: order.text, to: output)
-        case .keep: write(.keep, order, text: order.text, to: output)
-        case .lose: write(.lose, order, text: nil, to: output)
-        case .end:
-            begin(.end, order, arguments: 1, to: output)
+        case .begin, .keep, .keepLast, .lose, .end: write(order, 1, to: output)
+        case .load:
+            begin(.load, order, arguments: 2, to: output)
             output.append(argument: order.stream)
-        case .load: write(.load, order, text: nil, to: output)
+            output.append(argumentOf: order.number)
         case .forgetEvents: begin(.forgetEvents, order, arguments: 0, to: output)
         case .check: begin(.check, order, arguments: 0, to: output)
         case .drop: begin(.drop, order, arguments: 0, to: output)
@@ -180,15 +178,28 @@ final class CommandWriter {
         }
     }
 
-    /// The arguments of a stream: its token, and a message or a number, or both.
-    private func write(
-        _ script: Script, _ order: Order, text: UnsafeRawBufferPointer?, to output: ByteQueue
-    ) {
-        let hasNumber = script != .begin
-        begin(script, order, arguments: 1 + (hasNumber ? 1 : 0) + (text != nil ? 1 : 0), to: output)
-        output.append(argument: order.stream)
-        if hasNumber { output.append(argumentOf: order.number) }
-        if let text { output.append(argument: text) }
+    /// Writes orders for streams of one session, which follow each other.
+    func write(_ first: Order, _ count: Int, to output: ByteQueue) {
+        begin(.write, first, arguments: 4 * count, to: output)
+        var next: Order? = first
+        for _ in 0..<count {
+            guard let order = next else { return }
+            output.append(argument: CommandWriter.letter(of: order.kind))
+            output.append(argument: order.stream)
+            output.append(argumentOf: order.number)
+            output.append(argument: order.text)
+            next = order.next
+        }
+    }
+
+    private static func letter(of kind: OrderKind) -> StaticString {
+        switch kind {
+        case .begin: "b"
+        case .keepLast: "l"
+        case .lose: "o"
+        case .end: "e"
+        default: "k"
+        }
     }
 
     private func begin(

@@ -213,7 +213,16 @@ final class Link {
         guard servers.upperBound <= commands.count,
             commands[servers].allSatisfy({ canTake(order, $0) })
         else { return false }
-        _ = queue.takeUnsent()
+        let count = queue.groupCount
+        if count > 0 {
+            let server = commands[order.place]
+            writer.write(order, count, to: server.output)
+            queue.takeGroup(count)
+            server.awaitedCount += 1
+            awaitedCount += 1
+            return true
+        }
+        queue.takeGroup(1)
         for server in commands[servers] {
             writer.write(order, to: server.output)
             server.awaitedCount += 1

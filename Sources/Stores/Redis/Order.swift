@@ -11,6 +11,8 @@ enum OrderKind: UInt8 {
     case releaseSession
     case begin
     case keep
+    /// A message with which its stream ends.
+    case keepLast
     /// A message that found no room in the queue.
     case lose
     case end
@@ -45,6 +47,16 @@ enum OrderKind: UInt8 {
 
     var isOrder: Bool { rawValue <= OrderKind.forgetEvents.rawValue }
 
+    var isOfStream: Bool {
+        switch self {
+        case .begin, .keep, .keepLast, .lose, .end: true
+        default: false
+        }
+    }
+
+    /// Whether nobody waits for it, unless answers wait for the store.
+    var isPatient: Bool { isOfStream || self == .touchSession }
+
     var survivesLoss: Bool { isOrder || self == .tellAll || self == .check }
 }
 
@@ -52,13 +64,15 @@ enum OrderKind: UInt8 {
 struct Order: Equatable {
     fileprivate struct Head {
         var next: UnsafeMutablePointer<Head>?
-        let kind: OrderKind
+        var kind: OrderKind
         var number: UInt64
         let load: UInt64
         let idle: UInt64
         let serial: UInt64
+        var floor: UInt64
         let node: NodeName
         var place: Int32
+        var isJoined: Bool
         let sessionCount: Int
         let streamCount: Int
         let textCount: Int
@@ -81,9 +95,8 @@ struct Order: Equatable {
         head.initialize(
             to: Head(
                 next: nil, kind: kind, number: number, load: load, idle: idle, serial: serial,
-                node: node, place: Int32(place), sessionCount: session.count,
-                streamCount: stream.count,
-                textCount: text.count))
+                floor: serial, node: node, place: Int32(place), isJoined: false,
+                sessionCount: session.count, streamCount: stream.count, textCount: text.count))
         var end = memory + MemoryLayout<Head>.stride
         for bytes in [session, stream, text] {
             if let start = bytes.baseAddress { memcpy(end, start, bytes.count) }
@@ -99,6 +112,9 @@ struct Order: Equatable {
     static func size(_ session: Int, _ stream: Int, _ text: Int) -> Int {
         MemoryLayout<Head>.stride + session + stream + text
     }
+
+    /// Its message is the last of its stream.
+    func end() { head.pointee.kind = .keepLast }
 
     /// The one behind it in a queue.
     var next: Order? {
@@ -119,6 +135,16 @@ struct Order: Equatable {
     var load: shttp_load { shttp_load(key: head.pointee.load) }
     var idle: UInt64 { head.pointee.idle }
     var serial: UInt64 { head.pointee.serial }
+    /// The least serial of this one and those behind it.
+    var floor: UInt64 {
+        get { head.pointee.floor }
+        nonmutating set { head.pointee.floor = newValue }
+    }
+    /// Whether the command, and the answer, of the order before it are for this one, too.
+    var isJoined: Bool {
+        get { head.pointee.isJoined }
+        nonmutating set { head.pointee.isJoined = newValue }
+    }
     var node: NodeName { head.pointee.node }
 
     var session: UnsafeRawBufferPointer { text(at: 0, head.pointee.sessionCount) }
@@ -133,6 +159,21 @@ struct Order: Equatable {
 
     var size: Int {
         Order.size(head.pointee.sessionCount, head.pointee.streamCount, head.pointee.textCount)
+    }
+
+    /// By session; otherwise as they were given.
+    static func sort(_ orders: inout [Order]) {
+        qsort(&orders, orders.count, MemoryLayout<Order>.stride) { left, right in
+            guard let left = left?.load(as: Order.self), let right = right?.load(as: Order.self)
+            else { return 0 }
+            let (one, other) = (left.session, right.session)
+            if one.count != other.count { return one.count < other.count ? -1 : 1 }
+            if let start = one.baseAddress, let otherStart = other.baseAddress {
+                let order = memcmp(start, otherStart, one.count)
+                if order != 0 { return order }
+            }
+            return left.serial < right.serial ? -1 : 1
+        }
     }
 
     private func text(at offset: Int, _ count: Int) -> UnsafeRawBufferPointer {

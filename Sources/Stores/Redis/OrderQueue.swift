@@ -13,6 +13,8 @@ final class OrderQueue {
     private(set) var size = 0
     /// How many orders of the library there are.
     private var orderCount = 0
+    /// The last one that `group` has sorted, unless that is sent.
+    private var lastGrouped: Order?
     /// The last notes of lost messages that are not sent, of one stream each.
     private var losses: [Order] = []
 
@@ -25,6 +27,10 @@ final class OrderQueue {
     private var resentCount = 0
 
     private let bytesMax: Int
+
+    /// How much goes into one command: Redis does nothing else meanwhile.
+    private static let groupMax = 64
+    private static let groupSizeMax = 1 << 20
 
     /// How many streams may lose messages by turns, and take no more memory than one note each.
     private static let lossesMax = 64
@@ -82,12 +88,65 @@ final class OrderQueue {
         return false
     }
 
+    /// Ends a stream with the last order, if that is its message and is not sent.
+    func end(_ session: UnsafeRawBufferPointer, _ stream: UnsafeRawBufferPointer) -> Bool {
+        guard let last, last != lastSent, last.kind == .keep, isEqual(last.stream, stream),
+            isEqual(last.session, session)
+        else { return false }
+        last.end()
+        return true
+    }
+
+    /// Sorts what is not sent by session, up to the first order that somebody waits for: what is of
+    /// one session goes into one command.
+    func group() {
+        var run: [Order] = []
+        let before = lastGrouped ?? lastSent
+        var rest = before == nil ? first : before?.next
+        while let order = rest, order.kind.isPatient {
+            run.append(order)
+            rest = order.next
+        }
+        guard run.count > 1 else { return }
+        Order.sort(&run)
+        if rest == nil { last = run.last }
+        lastGrouped = run.last
+        var floor = UInt64.max
+        for order in run.reversed() {
+            floor = min(floor, order.serial)
+            order.floor = floor
+            order.next = rest
+            rest = order
+        }
+        if let before { before.next = rest } else { first = rest }
+    }
+
     // MARK: Out
+
+    /// How many orders of a session's streams are to be sent next, in one command.
+    var groupCount: Int {
+        guard let head = unsent, head.kind.isOfStream else { return 0 }
+        var (count, size) = (1, head.size)
+        var each = head.next
+        while let order = each, count < OrderQueue.groupMax, order.kind.isOfStream,
+            size + order.size <= OrderQueue.groupSizeMax, isEqual(order.session, head.session)
+        {
+            (count, size) = (count + 1, size + order.size)
+            each = order.next
+        }
+        return count
+    }
+
+    /// Takes so many orders, for which there is one answer.
+    func takeGroup(_ count: Int) {
+        for place in 0..<count { takeUnsent()?.isJoined = place > 0 }
+    }
 
     /// What is to be sent next, and is then waited for.
     func takeUnsent() -> Order? {
         guard let order = unsent else { return nil }
         lastSent = order
+        if order == lastGrouped { lastGrouped = nil }
         if order.kind == .lose { losses.removeAll { $0 == order } }
         return order
     }
@@ -110,6 +169,12 @@ final class OrderQueue {
             redirections = 0
         }
         return order
+    }
+
+    /// Removes what the last answer was for, too; nil if that is all. The caller frees it.
+    func removeJoined() -> Order? {
+        guard let order = awaited, order.isJoined else { return nil }
+        return removeAnswered()
     }
 
     // MARK: Redirections
@@ -138,11 +203,12 @@ final class OrderQueue {
         redirected.removeAll()
     }
 
-    /// The serial of the first order of the library; nil if there is none.
-    var firstSerial: UInt64? {
+    /// The least serial of the orders of the library; nil if there is none.
+    var leastSerial: UInt64? {
+        guard hasOrders else { return nil }
         var each = first
         while let order = each {
-            if order.kind.isOrder { return order.serial }
+            if order.kind.isOrder { return order.floor }
             each = order.next
         }
         return nil
@@ -161,6 +227,7 @@ final class OrderQueue {
         first = nil
         last = nil
         lastSent = nil
+        lastGrouped = nil
         size = 0
         orderCount = 0
         losses.removeAll()
@@ -195,6 +262,7 @@ final class OrderQueue {
         }
         last = nil
         lastSent = nil
+        lastGrouped = nil
         size = 0
         orderCount = 0
         losses.removeAll()

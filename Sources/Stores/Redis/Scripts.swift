@@ -10,10 +10,8 @@ enum Script: Int, CaseIterable {
     case findSession
     case forgetSession
     case releaseSession
-    case begin
-    case keep
-    case lose
-    case end
+    /// Orders for streams of a session: four arguments each, of which the first is the kind.
+    case write
     case load
     case forgetEvents
     case check
@@ -29,17 +27,19 @@ enum Script: Int, CaseIterable {
     /// Appends its text for a store with these terms.
     func append(to text: ByteQueue, _ terms: Terms) {
         Script.append("eventMs", terms.eventMs, to: text)
+        Script.append("eventKeyMs", terms.eventKeyMs, to: text)
         Script.append("eventsMax", terms.sessionEventsMax, to: text)
+        Script.append("eventsMost", terms.sessionEventsMost, to: text)
         Script.append("bytesMax", terms.sessionBytesMax, to: text)
         Script.append("unkeptMs", terms.unkeptMs, to: text)
         Script.append("loadMax", Script.loadMax, to: text)
         switch self {
         case .findSession, .load: break
-        case .begin, .keep, .lose, .end: text.append(Script.witness)
+        case .write: text.append(Script.witness)
         default: text.append(Script.guardian)
         }
         switch self {
-        case .begin, .keep, .lose, .end: text.append(Script.additions)
+        case .write: text.append(Script.additions)
         case .keepSession, .touchSession: text.append(Script.expiry)
         default: break
         }
@@ -117,19 +117,17 @@ enum Script: Int, CaseIterable {
           end
         end
 
-        local function add(...)
-          local id
-          if eventsMax > 0 then
-            id = redis.call('XADD', KEYS[2], 'MAXLEN', eventsMax, '*', 's', ARGV[2], ...)
-          else
-            id = redis.call('XADD', KEYS[2], '*', 's', ARGV[2], ...)
+        local function trim(id, added)
+          local count = redis.call('XLEN', KEYS[2])
+          if eventsMax > 0 and count > eventsMost then
+            redis.call('XTRIM', KEYS[2], 'MAXLEN', eventsMax)
           end
-          if eventMs > 0 then
+          if eventMs == 0 then
+            if count <= added then settle() end
+          elseif redis.call('PTTL', KEYS[2]) < eventMs then
             local ms = tonumber(string.match(id, '^%d+'))
             redis.call('XTRIM', KEYS[2], 'MINID', math.max(ms - eventMs, 0))
-            redis.call('PEXPIRE', KEYS[2], eventMs)
-          elseif redis.call('XLEN', KEYS[2]) < 2 then
-            settle()
+            redis.call('PEXPIRE', KEYS[2], eventKeyMs)
           end
         end
 
@@ -172,39 +170,46 @@ enum Script: Int, CaseIterable {
             redis.call('HSET', KEYS[1], 'owner', '')
             return 1
             """
-        case .begin:
+        case .write:
             """
-            local isNew = redis.call('HSETNX', KEYS[3], 'n' .. ARGV[2], 0)
-            redis.call('HSETNX', KEYS[3], 'r' .. ARGV[2], ARGV[3])
-            if isNew == 1 then settle() end
-            return done
-            """
-        case .keep:
-            """
-            local last = redis.call('HGET', KEYS[3], 'n' .. ARGV[2])
-            if last and tonumber(ARGV[3]) <= tonumber(last) then return 0 end
-            add('n', ARGV[3], 'm', ARGV[4])
-            redis.call('HSET', KEYS[3], 'n' .. ARGV[2], ARGV[3])
-            if not last then settle() end
-            if bytesMax > 0 and redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[4]) > bytesMax then
-              redis.call('HSET', KEYS[3], 'bytes', cut())
+            local id, added, size, isNew = false, 0, 0, false
+            local function add(...)
+              id = redis.call('XADD', KEYS[2], '*', 's', ...)
+              added = added + 1
             end
-            return done
-            """
-        case .lose:
-            """
-            local last = redis.call('HGET', KEYS[3], 'n' .. ARGV[2])
-            if last and tonumber(ARGV[3]) <= tonumber(last) then return 0 end
-            redis.call('HSET', KEYS[3], 'n' .. ARGV[2], ARGV[3])
-            if not last then settle() end
-            return done
-            """
-        case .end:
-            """
-            local last = redis.call('HGET', KEYS[3], 'n' .. ARGV[2])
-            if not last then return 0 end
-            add('e', last)
-            redis.call('HDEL', KEYS[3], 'n' .. ARGV[2], 'r' .. ARGV[2])
+            for place = 2, #ARGV, 4 do
+              local kind, stream, number, text = unpack(ARGV, place, place + 3)
+              local n, r = 'n' .. stream, 'r' .. stream
+              local last = redis.call('HGET', KEYS[3], n)
+              if kind == 'b' then
+                redis.call('HSETNX', KEYS[3], r, text)
+                if not last then redis.call('HSET', KEYS[3], n, 0) end
+                isNew = isNew or not last
+              elseif kind == 'e' or last and tonumber(number) <= tonumber(last) then
+                if last and kind ~= 'k' and kind ~= 'o' then
+                  add(stream, 'e', last)
+                  redis.call('HDEL', KEYS[3], n, r)
+                end
+              elseif kind == 'l' then
+                add(stream, 'n', number, 'm', text, 'e', 1)
+                size = size + #text
+                if last then redis.call('HDEL', KEYS[3], n, r) end
+              else
+                if kind == 'k' then
+                  add(stream, 'n', number, 'm', text)
+                  size = size + #text
+                end
+                redis.call('HSET', KEYS[3], n, number)
+                isNew = isNew or not last
+              end
+            end
+            if size > 0 and bytesMax > 0 then
+              local bytes = redis.call('HINCRBY', KEYS[3], 'bytes', size)
+              isNew = isNew or bytes == size
+              if bytes > bytesMax then redis.call('HSET', KEYS[3], 'bytes', cut()) end
+            end
+            if isNew then settle() end
+            if id then trim(id, added) end
             return done
             """
         case .load:
@@ -224,9 +229,10 @@ enum Script: Int, CaseIterable {
                 local fields = entry[2]
                 if fields[2] == ARGV[2] then
                   seen = true
-                  if fields[3] == 'e' then
+                  if fields[3] == 'e' or fields[7] == 'e' then
                     found, size, ended = {}, 0, fields[4]
-                  else
+                  end
+                  if fields[3] == 'n' then
                     if tonumber(fields[4]) <= after then return true end
                     found[#found + 1] = fields[4]
                     found[#found + 1] = fields[6]

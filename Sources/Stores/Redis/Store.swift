@@ -19,9 +19,8 @@ final class Store {
     private var isClosing = false
     private let generation = Family.generation
 
-    /// The serial of the last order that was given, and of the last one that was answered.
-    var lastSerial: UInt64 = 0
-    var answeredSerial: UInt64 = 0
+    /// The serial of the last order that was given.
+    private var lastSerial: UInt64 = 0
     /// Nodes to which messages were not sent.
     private var unsent: [NodeName] = []
     /// What was given up is still to be removed from Redis, and how many answers that waits for.
@@ -29,6 +28,9 @@ final class Store {
     var emptyingCount = 0
     private var mustGiveUp = false
     private var lostMessages = 0
+    /// Whether orders wait for others, and until when.
+    private var isGathering = false
+    private var gatherEnd: Int64 = 0
     /// When what was redirected is sent again.
     private var resendTime: Int64?
     /// How many sessions another node says that it has, of which Redis has not said whether that is
@@ -41,6 +43,9 @@ final class Store {
     private static let inputMax = 128 << 20
     /// The longest message that is sent or kept. Redis takes none that is eight times as long.
     private static let messageMax = 64 << 20
+    /// How long orders wait for others, and the most bytes in the queue while they do.
+    private static let gatherMs: Int64 = 2
+    private static let gatheredMax = 256 << 10
     /// What was redirected is sent again after so long.
     private static let redirectionMs: Int64 = 5
     /// Nobody is dead for so long after Redis was away: another node may wait for its next try, or
@@ -116,6 +121,7 @@ final class Store {
         if kind == .keep, text.count > Store.messageMax || !queue.hasRoom(for: size) {
             return lose(order.number, of: session, stream, order.serial)
         }
+        if kind == .end, queue.end(session, stream) { return }
         guard queue.canTake(size) else { return giveUp() }
         append(
             Order(
@@ -163,10 +169,18 @@ final class Store {
         append(Order(.tellNode, node: node, text: frame.bytes))
     }
 
-    /// Puts it last, and sends it in the loop's next turn.
+    /// Puts it last. What nobody waits for is sent with what follows soon, all else in the loop's
+    /// next turn: Redis and its host work less for one long write than for many short ones.
     func append(_ order: Order) {
+        if terms.isSync || !order.kind.isPatient || queue.size > Store.gatheredMax {
+            isGathering = false
+            pulse?.arm(for: 0)
+        } else if queue.unsent == nil {
+            isGathering = true
+            gatherEnd = MonotonicClock.now + Store.gatherMs
+            pulse?.arm(for: gatherEnd)
+        }
         queue.append(order)
-        pulse?.arm(for: 0)
     }
 
     /// An order is missing: what Redis has may be wrong, without anyone noticing.
@@ -184,12 +198,14 @@ final class Store {
         if mustGiveUp { giveUpAll(at: now) }
         tellUnsent()
         if isIdle { return }
+        if now >= gatherEnd { isGathering = false }
         if now >= link.deadline { step(link, at: now) }
         if link.isReady { look(at: now) }
         if let time = resendTime, now >= time {
             resendTime = nil
             queue.resend()
         }
+        if !isGathering { queue.group() }
         flush()
         armNext()
     }
@@ -197,7 +213,7 @@ final class Store {
     func armNext() {
         guard !isIdle, let link else { return }
         let time = link.isReady ? min(probes.nextTime, resendTime ?? .max) : .max
-        pulse?.arm(for: min(link.deadline, time))
+        pulse?.arm(for: min(link.deadline, time, isGathering ? gatherEnd : .max))
     }
 
     // MARK: The connections
@@ -276,7 +292,9 @@ final class Store {
     /// While what was given up is removed, nothing is added; behind what is redirected nothing is
     /// sent.
     private var canSend: Bool {
-        guard let order = queue.unsent, !queue.isRedirecting else { return false }
+        guard let order = queue.unsent, !queue.isRedirecting,
+            !isGathering || !order.kind.isPatient
+        else { return false }
         return !mustEmpty || !order.kind.survivesLoss && !order.kind.isQuestion
     }
 
@@ -345,10 +363,7 @@ final class Store {
 
     func tellKept() {
         guard !isIdle, !mustEmpty, !mustGiveUp, !queue.isRedirecting else { return }
-        var kept = queue.hasOrders ? answeredSerial : lastSerial
-        // What was redirected is answered behind what follows it.
-        if link?.isCluster ?? false, let first = queue.firstSerial { kept = min(kept, first - 1) }
-        host.tellKept(upTo: kept)
+        host.tellKept(upTo: queue.leastSerial.map { $0 - 1 } ?? lastSerial)
     }
 
     // MARK: The end

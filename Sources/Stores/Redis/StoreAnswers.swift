@@ -9,14 +9,15 @@ extension Store {
         if let error = reply.error, error.isTemporary, let link {
             guard link.follow(error, after: queue.redirections) else { throw link.fault(error) }
             if let order = queue.removeAnswered() { redirect(order) }
+            while let order = queue.removeJoined() { queue.redirect(order) }
             return
         }
         guard let order = queue.removeAnswered() else { throw .speaksOtherwise }
         defer { order.free() }
-        if order.kind.isOrder { answeredSerial = order.serial }
+        while let joined = queue.removeJoined() { joined.free() }
         if let error = reply.error { return refuse(order, error) }
         switch order.kind {
-        case .keepSession, .touchSession, .begin, .keep, .lose, .end:
+        case .keepSession, .touchSession, .begin, .keep, .keepLast, .lose, .end:
             tellLost(order.session, reply)
         case .check:
             checksUnderWay -= 1

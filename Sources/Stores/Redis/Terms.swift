@@ -6,6 +6,8 @@ struct Terms {
     let sessionEventsMax: UInt64
     let sessionBytesMax: UInt64
     let waitingBytesMax: UInt64
+    /// Whether answers wait until Redis has what they say.
+    let isSync: Bool
     let node: NodeName
 
     init(_ terms: shttp_store_terms, _ node: NodeName) {
@@ -13,11 +15,17 @@ struct Terms {
         sessionEventsMax = terms.session_events_max
         sessionBytesMax = terms.session_bytes_max
         waitingBytesMax = terms.waiting_bytes_max
+        isSync = terms.sync != 0
         self.node = node
     }
 
     /// Redis refuses times that are much longer: this is 35,000 years.
     static let longestMs: UInt64 = 1 << 50
+
+    /// What is too old, or too many, is removed from time to time only: each command costs Redis
+    /// something.
+    var eventKeyMs: UInt64 { eventMs + min(eventMs / 8, 60_000) }
+    var sessionEventsMost: UInt64 { sessionEventsMax + min(sessionEventsMax / 8, 64) }
 
     /// How long the events of a session are kept that Redis knows by them alone.
     var unkeptMs: UInt64 { max(eventMs, 3_600_000) }
