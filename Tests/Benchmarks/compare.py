@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -39,20 +40,23 @@ class Workload:
     each: int = 1  # what one operation is counted as: a broadcast is many deliveries
     counted: int = 0  # operations whose system calls are counted; 0: not at all
     slices: int = SLICES
+    pin: bool = True  # whether server and load have a processor each; a store needs some of both
+    prepare: Callable[[], None] = lambda: None  # called before each turn of a server
     loads: dict = field(default_factory=dict)  # server name: its load, if it is another
     measured: dict = field(default_factory=dict)  # server name: what the load generator said, slice by slice
 
     def measure(self, build, seconds):
         for _ in range(self.slices):
             for name, command in self.servers.items():
-                with Server(command) as server:
+                self.prepare()
+                with Server(command, pin=self.pin) as server:
                     figures = self.bear(build, server, self.loads.get(name, self.load), seconds / self.slices)
                 if self.counted:
                     figures["system_calls"] = self.count_system_calls(build, command)
                 self.measured.setdefault(name, []).append(figures)
 
     def bear(self, build, server, arguments, seconds):
-        figures = load(build, server, *arguments, *timing(arguments, seconds))
+        figures = load(build, server, *arguments, *timing(arguments, seconds), pin=self.pin)
         if "operations" in figures:
             operations = figures["operations"] * self.each
             figures["cpu_us"] = figures["cpu_ns"] / operations / 1000
@@ -83,8 +87,9 @@ class NodesWorkload(Workload):
     def measure(self, build, seconds):
         for _ in range(self.slices):
             for name, where in self.loads.items():
+                self.prepare()
                 with contextlib.ExitStack() as nodes:
-                    home, other = (nodes.enter_context(Server(self.servers[name])) for _ in range(2))
+                    home, other = (nodes.enter_context(Server(self.servers[name], pin=self.pin)) for _ in range(2))
                     server, options = where(home, other)
                     figures = self.bear(build, server, [*self.load, *options], seconds / self.slices)
                 self.measured.setdefault(name, []).append(figures)
@@ -201,7 +206,8 @@ def workloads(commands):
 
 def store_workloads(commands):
     """Sessions and events in SQLite and in Redis, against those in memory."""
-    store = ["--store", f"sqlite:{commands.build / 'benchmarks/store.db'}"]
+    file = commands.build / "benchmarks/store.db"
+    store = ["--store", f"sqlite:{file}"]
     redis = ["--store", commands.redis.url()]
     servers = {
         "memory": commands.library(),
@@ -210,11 +216,17 @@ def store_workloads(commands):
         "redis": commands.library(*redis),
         "redis, sync": commands.library(*redis, "--store-sync", "true"),
     }
+
+    def empty():
+        for path in file.parent.glob(f"{file.name}*"):
+            path.unlink()
+        commands.redis.ask("FLUSHALL")
+
     calls = ["calls", "--connections", 16, "--answer", "sse"]
-    yield Workload("call SSE 32 B, stored", calls, servers)
+    yield Workload("call SSE 32 B, stored", calls, servers, pin=False, prepare=empty)
     progress = ["--tool", "progress", "--notifications", 20, "--route", "request"]
     request = {name: [*command, "--progress-route", "request"] for name, command in servers.items()}
-    yield Workload("call with 20 notifications, stored", [*calls[:3], *progress], request)
+    yield Workload("call with 20 notifications, stored", [*calls[:3], *progress], request, pin=False, prepare=empty)
     yield from node_workloads(commands.library(*redis))
 
 
@@ -230,6 +242,7 @@ def node_workloads(command):
             f"call SSE 32 B of a node, {connections} connection{'s' * (connections > 1)}",
             ["calls", "--connections", connections, "--answer", "sse"],
             dict.fromkeys(relayed, command),
+            pin=False,
             loads=relayed,
         )
     streams = {
@@ -237,7 +250,11 @@ def node_workloads(command):
         "another node": lambda home, other: (home, ["--stream-port", other.port]),
     }
     yield NodesWorkload(
-        "message to a primary stream", ["fanout", "--streams", 1], dict.fromkeys(streams, command), loads=streams
+        "message to a primary stream",
+        ["fanout", "--streams", 1],
+        dict.fromkeys(streams, command),
+        pin=False,
+        loads=streams,
     )
 
 
