@@ -14,8 +14,9 @@ from http_reader import Response
 from peer import Client, Ended, ModernClient, Stream, until
 
 INTERNAL_ERROR = -32603
-OPTIONS = {"mailbox_messages_max": 100_000, "mailbox_bytes_max": 1 << 24}
-"""Of the nodes: a client that is away while the talker goes on misses nothing for that."""
+OPTIONS = {"mailbox_messages_max": 100_000, "mailbox_bytes_max": 1 << 24, "replay_events_max": 20_000}
+"""Of the nodes: a client that is away while the talker goes on misses nothing for that. What a node could not tell the
+others while Redis was away comes all at once."""
 
 
 class NodeGone(Exception):
@@ -274,12 +275,15 @@ class Crowd:
         first = self.talker.next()
         calls = {one: one.calls + 2 for one in self.workers}
 
-        def is_settled():
+        def have_heard(seq):
             self.raise_problem()
-            return all(one.heard[-1:] >= [first] and one.calls >= calls[one] for one in self.workers)
+            return all(one.heard[-1:] >= [seq] for one in self.workers)
 
-        until(is_settled, "all clients")
-        return self.talker.next()
+        until(lambda: have_heard(first) and all(one.calls >= calls[one] for one in self.workers), "all clients")
+        # What was said while somebody was away may still be on its way.
+        now = self.talker.next()
+        until(lambda: have_heard(now), "what was said meanwhile")
+        return now
 
     def judge(self, worker, losses):
         """How many broadcasts a client has missed. `losses` are spans (first, after, last): from the first to the last
