@@ -130,9 +130,8 @@ final class ForeignStores {
         defer { names.isInUse = false }
         var form = shttp_store_order()
         form.session = shttp_bytes(names.text.bytes.prefixBytes(SessionID.textLength))
-        if stream != nil {
-            form.stream = shttp_bytes(names.text.bytes.dropBytes(SessionID.textLength))
-        }
+        let rest = names.text.bytes.dropBytes(SessionID.textLength)
+        form.stream = shttp_bytes(stream == nil ? rest.prefixBytes(0) : rest)
         form.serial = count
         fill(&form)
         function(server, &form, userData)

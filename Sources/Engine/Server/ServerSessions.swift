@@ -206,7 +206,7 @@ extension ServerEngine {
             cutRequests(of: session, because: reason)
         }
         // A head that was admitted because its session was here has to be looked up from now on.
-        if livesOn || hasNodes { core.spare.forgetHeads() }
+        if livesOn || hasNodes && wasLive { core.spare.forgetHeads() }
         for key in session.ledger.entries.openCalls { fail(key, .sessionEnded) }
         for uri in sessions.takeSubscriptions(of: session) { unwatch(uri, ofSession: true) }
         endPrimary(of: session)

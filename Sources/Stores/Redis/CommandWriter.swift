@@ -145,7 +145,7 @@ final class CommandWriter {
             output.append(argument: order.stream)
         case .forgetSession: begin(.forgetSession, order, arguments: 0, to: output)
         case .releaseSession: begin(.releaseSession, order, arguments: 0, to: output)
-        case .begin, .keep, .keepLast, .lose, .end: write(order, 1, to: output)
+        case .begin, .keep, .keepLast, .lose, .end: break  // In a group.
         case .load:
             begin(.load, order, arguments: 2, to: output)
             output.append(argument: order.stream)

@@ -207,6 +207,7 @@ final class Link {
 
     /// Writes the next order of a queue, if it can be sent now.
     func writeNext(of queue: OrderQueue) -> Bool {
+        queue.group()
         guard let order = queue.unsent else { return false }
         order.place = slots.map { writer.server(of: order, $0) } ?? 0
         let servers = order.kind == .tellAll ? commands.indices : order.place..<order.place + 1

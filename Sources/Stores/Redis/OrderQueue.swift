@@ -9,8 +9,9 @@ final class OrderQueue {
     private var first: Order?
     private var last: Order?
     private var lastSent: Order?
-    /// The size of all, in bytes.
+    /// The size of all, in bytes, and of what is sent.
     private(set) var size = 0
+    private var sentSize = 0
     /// How many orders of the library there are.
     private var orderCount = 0
     /// The last one that `group` has sorted, unless that is sent.
@@ -28,6 +29,10 @@ final class OrderQueue {
 
     private let bytesMax: Int
 
+    /// How many are sorted at once: the loop, and the word of what is kept, wait meanwhile.
+    private static let sortedMax = 2_048
+    /// The most that waits for others, in bytes.
+    private static let gatheredMax = 256 << 10
     /// How much goes into one command: Redis does nothing else meanwhile.
     private static let groupMax = 64
     private static let groupSizeMax = 1 << 20
@@ -46,6 +51,9 @@ final class OrderQueue {
 
     /// Whether a message of so many bytes fits.
     func hasRoom(for size: Int) -> Bool { self.size + size <= bytesMax }
+
+    /// Whether so much is not sent that it should not wait for others.
+    var hasMuchUnsent: Bool { size - sentSize > min(OrderQueue.gatheredMax, bytesMax / 4) }
 
     /// Whether something fits that must not be missing.
     func canTake(_ size: Int) -> Bool { self.size + size <= 2 * bytesMax }
@@ -97,13 +105,13 @@ final class OrderQueue {
         return true
     }
 
-    /// Sorts what is not sent by session, up to the first order that somebody waits for: what is of
-    /// one session goes into one command.
+    /// Sorts what is to be sent next by session, up to the first order that somebody waits for:
+    /// what is of one session goes into one command. Nothing is sorted twice.
     func group() {
+        guard lastGrouped == nil else { return }
         var run: [Order] = []
-        let before = lastGrouped ?? lastSent
-        var rest = before == nil ? first : before?.next
-        while let order = rest, order.kind.isPatient {
+        var rest = unsent
+        while let order = rest, order.kind.isPatient, run.count < OrderQueue.sortedMax {
             run.append(order)
             rest = order.next
         }
@@ -118,7 +126,7 @@ final class OrderQueue {
             order.next = rest
             rest = order
         }
-        if let before { before.next = rest } else { first = rest }
+        if let lastSent { lastSent.next = rest } else { first = rest }
     }
 
     // MARK: Out
@@ -146,6 +154,7 @@ final class OrderQueue {
     func takeUnsent() -> Order? {
         guard let order = unsent else { return nil }
         lastSent = order
+        sentSize += order.size
         if order == lastGrouped { lastGrouped = nil }
         if order.kind == .lose { losses.removeAll { $0 == order } }
         return order
@@ -162,6 +171,7 @@ final class OrderQueue {
         first = order.next
         if first == nil { last = nil }
         if order == lastSent { lastSent = nil }
+        sentSize -= order.size
         count(order, -1)
         if resentCount > 0 {
             resentCount -= 1
@@ -229,6 +239,7 @@ final class OrderQueue {
         lastSent = nil
         lastGrouped = nil
         size = 0
+        sentSize = 0
         orderCount = 0
         losses.removeAll()
         while let order = each {
@@ -264,6 +275,7 @@ final class OrderQueue {
         lastSent = nil
         lastGrouped = nil
         size = 0
+        sentSize = 0
         orderCount = 0
         losses.removeAll()
     }

@@ -124,7 +124,10 @@ enum Script: Int, CaseIterable {
           end
           if eventMs == 0 then
             if count <= added then settle() end
-          elseif redis.call('PTTL', KEYS[2]) < eventMs then
+            return
+          end
+          local left = redis.call('PTTL', KEYS[2])
+          if left < eventMs or left > eventKeyMs then
             local ms = tonumber(string.match(id, '^%d+'))
             redis.call('XTRIM', KEYS[2], 'MINID', math.max(ms - eventMs, 0))
             redis.call('PEXPIRE', KEYS[2], eventKeyMs)
@@ -185,7 +188,7 @@ enum Script: Int, CaseIterable {
                 redis.call('HSETNX', KEYS[3], r, text)
                 if not last then redis.call('HSET', KEYS[3], n, 0) end
                 isNew = isNew or not last
-              elseif kind == 'e' or last and tonumber(number) <= tonumber(last) then
+              elseif kind == 'e' or last and tonumber(number) <= (tonumber(last) or 0) then
                 if last and kind ~= 'k' and kind ~= 'o' then
                   add(stream, 'e', last)
                   redis.call('HDEL', KEYS[3], n, r)
@@ -203,13 +206,13 @@ enum Script: Int, CaseIterable {
                 isNew = isNew or not last
               end
             end
-            if size > 0 and bytesMax > 0 then
-              local bytes = redis.call('HINCRBY', KEYS[3], 'bytes', size)
-              isNew = isNew or bytes == size
-              if bytes > bytesMax then redis.call('HSET', KEYS[3], 'bytes', cut()) end
-            end
             if isNew then settle() end
             if id then trim(id, added) end
+            if size > 0 and bytesMax > 0 then
+              local bytes = redis.call('HINCRBY', KEYS[3], 'bytes', size)
+              if bytes == size then settle() end
+              if bytes > bytesMax then redis.call('HSET', KEYS[3], 'bytes', cut()) end
+            end
             return done
             """
         case .load:

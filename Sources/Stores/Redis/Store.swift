@@ -43,9 +43,8 @@ final class Store {
     private static let inputMax = 128 << 20
     /// The longest message that is sent or kept. Redis takes none that is eight times as long.
     private static let messageMax = 64 << 20
-    /// How long orders wait for others, and the most bytes in the queue while they do.
+    /// How long orders wait for others.
     private static let gatherMs: Int64 = 2
-    private static let gatheredMax = 256 << 10
     /// What was redirected is sent again after so long.
     private static let redirectionMs: Int64 = 5
     /// Nobody is dead for so long after Redis was away: another node may wait for its next try, or
@@ -172,7 +171,7 @@ final class Store {
     /// Puts it last. What nobody waits for is sent with what follows soon, all else in the loop's
     /// next turn: Redis and its host work less for one long write than for many short ones.
     func append(_ order: Order) {
-        if terms.isSync || !order.kind.isPatient || queue.size > Store.gatheredMax {
+        if terms.isSync || !order.kind.isPatient || queue.hasMuchUnsent {
             isGathering = false
             pulse?.arm(for: 0)
         } else if queue.unsent == nil {
@@ -205,7 +204,6 @@ final class Store {
             resendTime = nil
             queue.resend()
         }
-        if !isGathering { queue.group() }
         flush()
         armNext()
     }

@@ -12,7 +12,7 @@ struct Terms {
 
     init(_ terms: shttp_store_terms, _ node: NodeName) {
         eventMs = min(terms.event_ms, Terms.longestMs)
-        sessionEventsMax = terms.session_events_max
+        sessionEventsMax = min(terms.session_events_max, Terms.longestMs)
         sessionBytesMax = terms.session_bytes_max
         waitingBytesMax = terms.waiting_bytes_max
         isSync = terms.sync != 0

@@ -30,10 +30,10 @@ final class Database {
     /// The most memory for pages, in KiB: what is written often fits into it.
     private static let cacheSizeMax: StaticString = "PRAGMA cache_size = -8192"
     /// How long the write-ahead log grows before its pages go where they belong, in pages of 4 KiB.
-    /// A page that is written often goes there once.
+    /// A page that is written often goes there once. Where answers wait for that, it is 1,000.
     private static let checkpointPages: StaticString = "PRAGMA wal_autocheckpoint = 4000"
     /// What of the write-ahead log is kept on disk after a checkpoint.
-    private static let logSizeMax: StaticString = "PRAGMA journal_size_limit = 16777216"
+    private static let logSizeMax: StaticString = "PRAGMA journal_size_limit = 33554432"
 
     /// `path` ends with a NUL.
     init(_ path: [CChar], isSync: Bool, mustStop: MustStop) {
@@ -154,7 +154,7 @@ final class Database {
         try execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")
         try execute(Database.cacheSizeMax)
         try execute(Database.logSizeMax)
-        try execute(Database.checkpointPages)
+        if !isSync { try execute(Database.checkpointPages) }
         if isNew { try create() }
         try prepareAll()
         try readTotals()
