@@ -123,14 +123,13 @@ final class ForeignStores {
         _ fill: (inout shttp_store_order) -> Void
     ) {
         guard let function else { return }
-        if names.isInUse { names = Names() }
         names.set(session, stream)
-        let names = names
-        names.isInUse = true
-        defer { names.isInUse = false }
+        // The server may be destroyed in the function.
+        let text = names.text
+        defer { withExtendedLifetime(text) {} }
         var form = shttp_store_order()
-        form.session = shttp_bytes(names.text.bytes.prefixBytes(SessionID.textLength))
-        let rest = names.text.bytes.dropBytes(SessionID.textLength)
+        form.session = shttp_bytes(text.bytes.prefixBytes(SessionID.textLength))
+        let rest = text.bytes.dropBytes(SessionID.textLength)
         form.stream = shttp_bytes(stream == nil ? rest.prefixBytes(0) : rest)
         form.serial = count
         fill(&form)
@@ -139,14 +138,12 @@ final class ForeignStores {
 }
 
 /// What an order names, as text.
-private final class Names {
+private struct Names {
     let text = ByteBuffer(capacity: 96)
-    /// Whether a function has it, which may cause the next order.
-    var isInUse = false
     private var session: SessionID?
     private var stream: StreamToken?
 
-    func set(_ session: SessionID, _ stream: StreamToken?) {
+    mutating func set(_ session: SessionID, _ stream: StreamToken?) {
         if session != self.session {
             text.removeAll()
             session.append(to: text)

@@ -227,10 +227,10 @@ def store_workloads(commands):
     progress = ["--tool", "progress", "--notifications", 20, "--route", "request"]
     request = {name: [*command, "--progress-route", "request"] for name, command in servers.items()}
     yield Workload("call with 20 notifications, stored", [*calls[:3], *progress], request, pin=False, prepare=empty)
-    yield from node_workloads(commands.library(*redis))
+    yield from node_workloads(commands.library(*redis), empty)
 
 
-def node_workloads(command):
+def node_workloads(command, empty):
     """Calls to a session of the node that is asked, and of another one; and from one node to a primary stream."""
     relayed = {
         "own node": lambda home, other: (home, []),
@@ -243,6 +243,7 @@ def node_workloads(command):
             ["calls", "--connections", connections, "--answer", "sse"],
             dict.fromkeys(relayed, command),
             pin=False,
+            prepare=empty,
             loads=relayed,
         )
     streams = {
@@ -254,6 +255,7 @@ def node_workloads(command):
         ["fanout", "--streams", 1],
         dict.fromkeys(streams, command),
         pin=False,
+        prepare=empty,
         loads=streams,
     )
 

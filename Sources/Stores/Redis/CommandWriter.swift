@@ -131,7 +131,8 @@ final class CommandWriter {
         output.append(argument: "PING")
     }
 
-    func write(_ order: Order, to output: ByteQueue) {
+    /// Writes an order, or `count` of them for streams of one session, which follow each other.
+    func write(_ order: Order, _ count: Int, to output: ByteQueue) {
         switch order.kind {
         case .keepSession:
             begin(.keepSession, order, arguments: 2, to: output)
@@ -145,7 +146,7 @@ final class CommandWriter {
             output.append(argument: order.stream)
         case .forgetSession: begin(.forgetSession, order, arguments: 0, to: output)
         case .releaseSession: begin(.releaseSession, order, arguments: 0, to: output)
-        case .begin, .keep, .keepLast, .lose, .end: break  // In a group.
+        case .begin, .keep, .keepLast, .lose, .end: write(group: order, count, to: output)
         case .load:
             begin(.load, order, arguments: 2, to: output)
             output.append(argument: order.stream)
@@ -178,8 +179,7 @@ final class CommandWriter {
         }
     }
 
-    /// Writes orders for streams of one session, which follow each other.
-    func write(_ first: Order, _ count: Int, to output: ByteQueue) {
+    private func write(group first: Order, _ count: Int, to output: ByteQueue) {
         begin(.write, first, arguments: 4 * count, to: output)
         var next: Order? = first
         for _ in 0..<count {

@@ -215,17 +215,9 @@ final class Link {
             commands[servers].allSatisfy({ canTake(order, $0) })
         else { return false }
         let count = queue.groupCount
-        if count > 0 {
-            let server = commands[order.place]
-            writer.write(order, count, to: server.output)
-            queue.takeGroup(count)
-            server.awaitedCount += 1
-            awaitedCount += 1
-            return true
-        }
-        queue.takeGroup(1)
+        queue.take(count)
         for server in commands[servers] {
-            writer.write(order, to: server.output)
+            writer.write(order, count, to: server.output)
             server.awaitedCount += 1
             awaitedCount += 1
         }

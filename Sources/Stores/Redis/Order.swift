@@ -1,6 +1,7 @@
 import CLibc
 import CStore
 import CStreamableHTTP
+import StoreShared
 
 /// What Redis is asked to do.
 enum OrderKind: UInt8 {
@@ -54,8 +55,8 @@ enum OrderKind: UInt8 {
         }
     }
 
-    /// Whether nobody waits for it, unless answers wait for the store.
-    var isPatient: Bool { isOfStream || self == .touchSession }
+    /// Whether it may wait for others: nobody waits for it, unless answers wait for the store.
+    var isDeferrable: Bool { isOfStream || self == .touchSession }
 
     var survivesLoss: Bool { isOrder || self == .tellAll || self == .check }
 }
@@ -166,12 +167,8 @@ struct Order: Equatable {
         qsort(&orders, orders.count, MemoryLayout<Order>.stride) { left, right in
             guard let left = left?.load(as: Order.self), let right = right?.load(as: Order.self)
             else { return 0 }
-            let (one, other) = (left.session, right.session)
-            if one.count != other.count { return one.count < other.count ? -1 : 1 }
-            if let start = one.baseAddress, let otherStart = other.baseAddress {
-                let order = memcmp(start, otherStart, one.count)
-                if order != 0 { return order }
-            }
+            let session = compare(left.session, right.session)
+            if session != 0 { return session }
             return left.serial < right.serial ? -1 : 1
         }
     }
@@ -184,7 +181,5 @@ struct Order: Equatable {
 
 /// Whether two texts are the same.
 func isEqual(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
-    guard one.count == other.count else { return false }
-    guard let start = one.baseAddress, let otherStart = other.baseAddress else { return true }
-    return memcmp(start, otherStart, one.count) == 0
+    compare(one, other) == 0
 }

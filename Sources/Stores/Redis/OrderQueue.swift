@@ -108,14 +108,15 @@ final class OrderQueue {
     /// Sorts what is to be sent next by session, up to the first order that somebody waits for:
     /// what is of one session goes into one command. Nothing is sorted twice.
     func group() {
-        guard lastGrouped == nil else { return }
+        guard lastGrouped == nil, let head = unsent, head.kind.isDeferrable,
+            head.next?.kind.isDeferrable ?? false
+        else { return }
         var run: [Order] = []
-        var rest = unsent
-        while let order = rest, order.kind.isPatient, run.count < OrderQueue.sortedMax {
+        var rest: Order? = head
+        while let order = rest, order.kind.isDeferrable, run.count < OrderQueue.sortedMax {
             run.append(order)
             rest = order.next
         }
-        guard run.count > 1 else { return }
         Order.sort(&run)
         if rest == nil { last = run.last }
         lastGrouped = run.last
@@ -131,9 +132,10 @@ final class OrderQueue {
 
     // MARK: Out
 
-    /// How many orders of a session's streams are to be sent next, in one command.
+    /// How many orders are to be sent next in one command: several if they are for streams of one
+    /// session.
     var groupCount: Int {
-        guard let head = unsent, head.kind.isOfStream else { return 0 }
+        guard let head = unsent, head.kind.isOfStream else { return 1 }
         var (count, size) = (1, head.size)
         var each = head.next
         while let order = each, count < OrderQueue.groupMax, order.kind.isOfStream,
@@ -145,19 +147,16 @@ final class OrderQueue {
         return count
     }
 
-    /// Takes so many orders, for which there is one answer.
-    func takeGroup(_ count: Int) {
-        for place in 0..<count { takeUnsent()?.isJoined = place > 0 }
-    }
-
-    /// What is to be sent next, and is then waited for.
-    func takeUnsent() -> Order? {
-        guard let order = unsent else { return nil }
-        lastSent = order
-        sentSize += order.size
-        if order == lastGrouped { lastGrouped = nil }
-        if order.kind == .lose { losses.removeAll { $0 == order } }
-        return order
+    /// So many orders are sent, and wait for one answer.
+    func take(_ count: Int) {
+        for place in 0..<count {
+            guard let order = unsent else { return }
+            order.isJoined = place > 0
+            lastSent = order
+            sentSize += order.size
+            if order == lastGrouped { lastGrouped = nil }
+            if order.kind == .lose { losses.removeAll { $0 == order } }
+        }
     }
 
     /// What the next answer is for; nil if nothing was asked.

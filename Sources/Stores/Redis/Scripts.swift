@@ -27,9 +27,9 @@ enum Script: Int, CaseIterable {
     /// Appends its text for a store with these terms.
     func append(to text: ByteQueue, _ terms: Terms) {
         Script.append("eventMs", terms.eventMs, to: text)
-        Script.append("eventKeyMs", terms.eventKeyMs, to: text)
+        Script.append("eventSlackMs", terms.eventSlackMs, to: text)
         Script.append("eventsMax", terms.sessionEventsMax, to: text)
-        Script.append("eventsMost", terms.sessionEventsMost, to: text)
+        Script.append("eventsSlack", terms.sessionEventsSlack, to: text)
         Script.append("bytesMax", terms.sessionBytesMax, to: text)
         Script.append("unkeptMs", terms.unkeptMs, to: text)
         Script.append("loadMax", Script.loadMax, to: text)
@@ -119,7 +119,7 @@ enum Script: Int, CaseIterable {
 
         local function trim(id, added)
           local count = redis.call('XLEN', KEYS[2])
-          if eventsMax > 0 and count > eventsMost then
+          if eventsMax > 0 and count > eventsMax + eventsSlack then
             redis.call('XTRIM', KEYS[2], 'MAXLEN', eventsMax)
           end
           if eventMs == 0 then
@@ -127,10 +127,10 @@ enum Script: Int, CaseIterable {
             return
           end
           local left = redis.call('PTTL', KEYS[2])
-          if left < eventMs or left > eventKeyMs then
+          if left < eventMs or left > eventMs + eventSlackMs then
             local ms = tonumber(string.match(id, '^%d+'))
             redis.call('XTRIM', KEYS[2], 'MINID', math.max(ms - eventMs, 0))
-            redis.call('PEXPIRE', KEYS[2], eventKeyMs)
+            redis.call('PEXPIRE', KEYS[2], eventMs + eventSlackMs)
           end
         end
 
@@ -184,12 +184,13 @@ enum Script: Int, CaseIterable {
               local kind, stream, number, text = unpack(ARGV, place, place + 3)
               local n, r = 'n' .. stream, 'r' .. stream
               local last = redis.call('HGET', KEYS[3], n)
+              local isKnown = last and tonumber(number) <= (tonumber(last) or 0)
               if kind == 'b' then
                 redis.call('HSETNX', KEYS[3], r, text)
                 if not last then redis.call('HSET', KEYS[3], n, 0) end
                 isNew = isNew or not last
-              elseif kind == 'e' or last and tonumber(number) <= (tonumber(last) or 0) then
-                if last and kind ~= 'k' and kind ~= 'o' then
+              elseif kind == 'e' or kind == 'l' and isKnown then
+                if last then
                   add(stream, 'e', last)
                   redis.call('HDEL', KEYS[3], n, r)
                 end
@@ -197,11 +198,9 @@ enum Script: Int, CaseIterable {
                 add(stream, 'n', number, 'm', text, 'e', 1)
                 size = size + #text
                 if last then redis.call('HDEL', KEYS[3], n, r) end
-              else
-                if kind == 'k' then
-                  add(stream, 'n', number, 'm', text)
-                  size = size + #text
-                end
+              elseif not isKnown then
+                if kind == 'k' then add(stream, 'n', number, 'm', text) end
+                size = size + #text
                 redis.call('HSET', KEYS[3], n, number)
                 isNew = isNew or not last
               end

@@ -171,7 +171,7 @@ final class Store {
     /// Puts it last. What nobody waits for is sent with what follows soon, all else in the loop's
     /// next turn: Redis and its host work less for one long write than for many short ones.
     func append(_ order: Order) {
-        if terms.isSync || !order.kind.isPatient || queue.hasMuchUnsent {
+        if terms.isSync || !order.kind.isDeferrable || queue.hasMuchUnsent {
             isGathering = false
             pulse?.arm(for: 0)
         } else if queue.unsent == nil {
@@ -291,7 +291,7 @@ final class Store {
     /// sent.
     private var canSend: Bool {
         guard let order = queue.unsent, !queue.isRedirecting,
-            !isGathering || !order.kind.isPatient
+            !isGathering || !order.kind.isDeferrable
         else { return false }
         return !mustEmpty || !order.kind.survivesLoss && !order.kind.isQuestion
     }

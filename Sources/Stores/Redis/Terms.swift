@@ -12,7 +12,7 @@ struct Terms {
 
     init(_ terms: shttp_store_terms, _ node: NodeName) {
         eventMs = min(terms.event_ms, Terms.longestMs)
-        sessionEventsMax = min(terms.session_events_max, Terms.longestMs)
+        sessionEventsMax = terms.session_events_max
         sessionBytesMax = terms.session_bytes_max
         waitingBytesMax = terms.waiting_bytes_max
         isSync = terms.sync != 0
@@ -22,10 +22,10 @@ struct Terms {
     /// Redis refuses times that are much longer: this is 35,000 years.
     static let longestMs: UInt64 = 1 << 50
 
-    /// What is too old, or too many, is removed from time to time only: each command costs Redis
-    /// something.
-    var eventKeyMs: UInt64 { eventMs + min(eventMs / 8, 60_000) }
-    var sessionEventsMost: UInt64 { sessionEventsMax + min(sessionEventsMax / 8, 64) }
+    /// How much longer events may be there, and how many more, before what is beyond the limit is
+    /// removed: each command costs Redis something.
+    var eventSlackMs: UInt64 { min(eventMs / 8, 60_000) }
+    var sessionEventsSlack: UInt64 { min(sessionEventsMax / 8, 64) }
 
     /// How long the events of a session are kept that Redis knows by them alone.
     var unkeptMs: UInt64 { max(eventMs, 3_600_000) }

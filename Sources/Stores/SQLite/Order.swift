@@ -1,5 +1,6 @@
 import CLibc
 import CStreamableHTTP
+import StoreShared
 
 /// What a store is asked to do.
 enum OrderKind: UInt8 {
@@ -71,9 +72,9 @@ struct Order: Equatable {
 
     func markDone() { head.pointee.kind = .done }
 
-    func isOfSession(_ other: Order) -> Bool { Order.compare(session, other.session) == 0 }
+    func isOfSession(_ other: Order) -> Bool { compare(session, other.session) == 0 }
 
-    func isOfStream(_ other: Order) -> Bool { Order.compare(stream, other.stream) == 0 }
+    func isOfStream(_ other: Order) -> Bool { compare(stream, other.stream) == 0 }
 
     /// By session and stream, those of a session itself first; otherwise as they were given.
     static func sort(_ orders: inout [Order]) {
@@ -81,20 +82,12 @@ struct Order: Equatable {
         qsort(&orders, orders.count, MemoryLayout<Order>.stride) { left, right in
             guard let left = left?.load(as: Order.self), let right = right?.load(as: Order.self)
             else { return 0 }
-            let session = Order.compare(left.session, right.session)
+            let session = compare(left.session, right.session)
             if session != 0 { return session }
-            let stream = Order.compare(left.stream, right.stream)
+            let stream = compare(left.stream, right.stream)
             if stream != 0 { return stream }
             return left.precedes(right) ? -1 : 1
         }
-    }
-
-    fileprivate static func compare(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer)
-        -> Int32
-    {
-        guard one.count == other.count else { return one.count < other.count ? -1 : 1 }
-        guard let start = one.baseAddress, let otherStart = other.baseAddress else { return 0 }
-        return memcmp(start, otherStart, one.count)
     }
 
     private func text(at offset: Int, _ count: Int) -> UnsafeRawBufferPointer {
@@ -157,8 +150,8 @@ struct OrderBatch: ~Copyable {
         guard let start else { return false }
         for place in losses.reversed() {
             let before = Order(at: start + place)
-            guard Order.compare(before.session, bytes(order.session)) == 0,
-                Order.compare(before.stream, bytes(order.stream)) == 0
+            guard compare(before.session, bytes(order.session)) == 0,
+                compare(before.stream, bytes(order.stream)) == 0
             else { continue }
             before.head.pointee.number = order.number
             return true

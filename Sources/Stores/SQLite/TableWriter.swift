@@ -140,19 +140,19 @@ struct TableWriter {
         throws(SQLiteFault)
     {
         var start = orders.startIndex
-        // Each stream comes once.
-        let hasStreams = try session.hasStreams(in: database)
+        var hasStreams: Bool?
         while start < orders.endIndex {
             var end = start + 1
             while end < orders.endIndex, orders[start].isOfStream(orders[end]) { end += 1 }
-            try write(stream: orders[start..<end], of: &session, mayHaveRow: hasStreams)
+            try write(stream: orders[start..<end], of: &session, &hasStreams)
             start = end
         }
         try addRows(to: session)
     }
 
+    /// `hasStreams` is whether any stream of the session has a row; nil if nobody has asked yet.
     private mutating func write(
-        stream orders: ArraySlice<Order>, of session: inout SessionRow, mayHaveRow: Bool
+        stream orders: ArraySlice<Order>, of session: inout SessionRow, _ hasStreams: inout Bool?
     ) throws(SQLiteFault) {
         let stream = StreamRow(session: session.id, name: orders[orders.startIndex].stream)
         var record: UnsafeRawBufferPointer?
@@ -178,7 +178,10 @@ struct TableWriter {
             isClosed = isLast
         }
         if isClosed {
-            if mayHaveRow, record == nil { try stream.remove(from: database) }
+            guard record == nil else { return }
+            // It has a row if an earlier transaction began it; mostly none began any of these.
+            if hasStreams == nil { hasStreams = try session.hasStreams(in: database) }
+            if hasStreams == true { try stream.remove(from: database) }
             return
         }
         if let record { try stream.add(record, to: database, at: now) }

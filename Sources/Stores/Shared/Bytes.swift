@@ -1,3 +1,4 @@
+import CLibc
 import CStreamableHTTP
 
 extension shttp_bytes {
@@ -9,4 +10,11 @@ extension shttp_bytes {
 extension UnsafeRawBufferPointer {
     /// No bytes.
     package static var none: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+}
+
+/// The order of two texts, the shorter one first: less than, equal to or greater than 0.
+package func compare(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Int32 {
+    guard one.count == other.count else { return one.count < other.count ? -1 : 1 }
+    guard let start = one.baseAddress, let otherStart = other.baseAddress else { return 0 }
+    return memcmp(start, otherStart, one.count)
 }
